@@ -1,0 +1,170 @@
+#include "autodiff/array/array.h"
+
+#include <cstring>
+#include <new>
+
+namespace twice {
+
+std::shared_ptr<std::byte> aligned_storage(std::size_t bytes) {
+  constexpr std::align_val_t alignment{64};
+  auto* memory = static_cast<std::byte*>(::operator new(std::max<std::size_t>(bytes, 64), alignment));
+  return {memory, [](std::byte* p) { ::operator delete(p, std::align_val_t{64}); }};
+}
+
+Array::Array(const Shape& shape, DType dtype)
+    : shape_(shape), strides_(row_major_strides(shape)), dtype_(dtype), has_data_(true) {
+  for (Index size : shape)
+    if (size < 0) fail("array", "shape {} has a negative size", str(shape));
+  storage_ = aligned_storage(bytes());
+  data_ = storage_.get();
+}
+
+Array Array::filled(const Shape& shape, DType dtype, double value) {
+  Array array(shape, dtype);
+  visit_any(dtype, [&]<class T>(T) {
+    std::fill_n(array.data<T>(), array.elements(), static_cast<T>(value));
+  });
+  return array;
+}
+
+Array Array::over(void* memory, const Shape& shape, DType dtype) {
+  Array array;
+  array.shape_ = shape;
+  array.strides_ = row_major_strides(shape);
+  array.dtype_ = dtype;
+  array.has_data_ = true;
+  array.data_ = static_cast<std::byte*>(memory);
+  return array;
+}
+
+bool Array::contiguous() const {
+  Index step = 1;
+  for (int axis = rank() - 1; axis >= 0; --axis) {
+    if (shape_[axis] == 0) return true;
+    if (shape_[axis] != 1 && strides_[axis] != step) return false;
+    step *= shape_[axis];
+  }
+  return true;
+}
+
+Index Array::offset(Index position) const {
+  Index result = 0;
+  for (int axis = rank() - 1; axis >= 0; --axis) {
+    result += position % shape_[axis] * strides_[axis];
+    position /= shape_[axis];
+  }
+  return result;
+}
+
+double Array::at(Index position) const {
+  if (position < 0 || position >= elements())
+    fail("array", "position {} is outside shape {}", position, str(shape_));
+  return visit_any(dtype_, [&]<class T>(T) -> double { return data<T>()[offset(position)]; });
+}
+
+void Array::set(Index position, double value) const {
+  if (position < 0 || position >= elements())
+    fail("array", "position {} is outside shape {}", position, str(shape_));
+  visit_any(dtype_, [&]<class T>(T) { data<T>()[offset(position)] = static_cast<T>(value); });
+}
+
+double Array::item() const {
+  if (elements() != 1) fail("array", "item() needs one element; the shape is {}", str(shape_));
+  return at(0);
+}
+
+Array Array::permuted(const Shape& axes) const {
+  if (axes.rank() != rank()) fail("permuted", "{} axes given for shape {}", axes.rank(), str(shape_));
+  Array view = *this;
+  for (int i = 0; i < rank(); ++i) {
+    const int axis = normalized_axis("permuted", axes[i], rank());
+    view.shape_[i] = shape_[axis];
+    view.strides_[i] = strides_[axis];
+  }
+  return view;
+}
+
+Array Array::sliced(int axis, Index first, Index count, Index step) const {
+  axis = normalized_axis("sliced", axis, rank());
+  const Index last = first + (count - 1) * step;
+  const Index size = shape_[axis];
+  if (count < 0 || (count > 0 && (first < 0 || first >= size || last < 0 || last >= size)))
+    fail("sliced", "entries {} to {} are outside axis {} of shape {}", first, last, axis, str(shape_));
+  Array view = *this;
+  view.shape_[axis] = count;
+  view.strides_[axis] = strides_[axis] * step;
+  if (count > 0)
+    view.data_ += first * strides_[axis] * static_cast<Index>(size_of(dtype_));
+  return view;
+}
+
+Array Array::broadcast(const Shape& shape) const {
+  Array view = *this;
+  view.shape_ = shape;
+  view.strides_ = Shape::filled(shape.rank(), 0);
+  const int lead = shape.rank() - rank();
+  for (int axis = 0; axis < rank(); ++axis) {
+    if (lead < 0 || (shape_[axis] != 1 && shape_[axis] != shape[axis + lead]))
+      fail("broadcast", "shape {} does not broadcast to {}", str(shape_), str(shape));
+    if (shape_[axis] != 1) view.strides_[axis + lead] = strides_[axis];
+  }
+  return view;
+}
+
+Array Array::reshaped(const Shape& shape) const {
+  if (shape.elements() != elements())
+    fail("reshape", "shape {} has {} elements, {} has {}", str(shape_), elements(), str(shape),
+         shape.elements());
+  Array view = contiguous_copy();
+  view.shape_ = shape;
+  view.strides_ = row_major_strides(shape);
+  return view;
+}
+
+Array Array::clone() const { return cast(dtype_); }
+
+Array Array::cast(DType dtype) const {
+  Array result(shape_, dtype);
+  copy(*this, result);
+  return result;
+}
+
+std::vector<double> Array::to_vector() const {
+  const Array doubles = cast(DType::f64);
+  return {doubles.data<double>(), doubles.data<double>() + elements()};
+}
+
+namespace {
+
+/// Walks the leading axes; the last axis is the inner loop.
+template <class From, class To>
+void copy_axes(const Array& from, const Array& to, int axis, const From* source, To* target) {
+  const Index count = from.shape()[axis], in = from.strides()[axis], out = to.strides()[axis];
+  if (axis + 1 < from.rank()) {
+    for (Index i = 0; i < count; ++i) copy_axes(from, to, axis + 1, source + i * in, target + i * out);
+  } else if (in == 1 && out == 1 && std::is_same_v<From, To>) {
+    std::memcpy(target, source, static_cast<std::size_t>(count) * sizeof(To));
+  } else {
+    for (Index i = 0; i < count; ++i) target[i * out] = static_cast<To>(source[i * in]);
+  }
+}
+
+}  // namespace
+
+void copy(const Array& from, const Array& to) {
+  if (!(from.shape() == to.shape()))
+    fail("copy", "shapes differ: {} to {}", str(from.shape()), str(to.shape()));
+  if (from.elements() == 0) return;
+  visit_any(from.dtype(), [&]<class From>(From) {
+    visit_any(to.dtype(), [&]<class To>(To) {
+      if (from.rank() == 0)
+        *to.data<To>() = static_cast<To>(*from.data<From>());
+      else if (from.contiguous() && to.contiguous() && std::is_same_v<From, To>)
+        std::memcpy(to.raw(), from.raw(), from.bytes());
+      else
+        copy_axes(from, to, 0, from.data<From>(), to.data<To>());
+    });
+  });
+}
+
+}  // namespace twice

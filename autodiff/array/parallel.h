@@ -1,0 +1,41 @@
+// Parallel loops whose results do not depend on the number of threads: work is cut
+// into tiles by shape alone, each tile is computed by one thread, and no sum runs
+// across tiles except in a fixed order.
+#pragma once
+
+#include <omp.h>
+
+#include "autodiff/array/shape.h"
+
+namespace twice {
+
+/// Threads that parallel loops use from now on in this process; at least 1.
+inline void set_threads(int count) { omp_set_num_threads(std::max(count, 1)); }
+inline int threads() { return omp_get_max_threads(); }
+
+/// Elements of a tile of elementwise work: 32 KiB of f32, large enough to pay for a
+/// thread's wake-up and small enough to stay in a core's L2 cache.
+inline constexpr Index elements_per_tile = 8192;
+
+constexpr Index ceil_div(Index a, Index b) { return (a + b - 1) / b; }
+
+/// Calls body(tile) for tile in [0, tiles). The body must not throw.
+template <class Body>
+void parallel_for(Index tiles, const Body& body) {
+  if (tiles <= 1 || omp_in_parallel() || omp_get_max_threads() == 1) {
+    for (Index tile = 0; tile < tiles; ++tile) body(tile);
+    return;
+  }
+#pragma omp parallel for schedule(static)
+  for (Index tile = 0; tile < tiles; ++tile) body(tile);
+}
+
+/// Calls body(first, last) over [0, count) in ranges of at most `grain`.
+template <class Body>
+void parallel_ranges(Index count, Index grain, const Body& body) {
+  parallel_for(ceil_div(count, grain), [&](Index tile) {
+    body(tile * grain, std::min(count, (tile + 1) * grain));
+  });
+}
+
+}  // namespace twice

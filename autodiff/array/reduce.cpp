@@ -1,0 +1,156 @@
+#include "autodiff/array/reduce.h"
+
+#include <array>
+
+#include "autodiff/array/parallel.h"
+
+namespace twice {
+
+namespace {
+
+// A long sum is cut into blocks of this many numbers; block sums are added pairwise.
+constexpr Index block = 4096;
+// Partial sums side by side: fills vector registers, and shortens each chain of additions.
+constexpr int lanes = 16;
+
+template <class T>
+T block_sum(const T* x, Index count) {
+  std::array<T, lanes> partial{};
+  Index i = 0;
+  for (; i + lanes <= count; i += lanes)
+    for (int lane = 0; lane < lanes; ++lane) partial[static_cast<std::size_t>(lane)] += x[i + lane];
+  for (int lane = 0; i < count; ++i, ++lane) partial[static_cast<std::size_t>(lane)] += x[i];
+  for (std::size_t half = lanes / 2; half > 0; half /= 2)
+    for (std::size_t lane = 0; lane < half; ++lane) partial[lane] += partial[lane + half];
+  return partial[0];
+}
+
+/// The sum of contiguous numbers as a balanced tree of block sums.
+template <class T>
+T tree_sum(const T* x, Index count) {
+  if (count <= block) return block_sum(x, count);
+  const Index left = ceil_div(ceil_div(count, block), 2) * block;
+  return tree_sum(x, left) + tree_sum(x + left, count - left);
+}
+
+// Parallel sums are cut into at most this many parts, whose number depends on the shape.
+constexpr Index most_parts = 32;
+
+Index parts_of(Index work) {
+  return std::clamp<Index>(work / elements_per_tile, 1, most_parts);
+}
+
+/// The sum of contiguous numbers, in parallel when there are many.
+template <class T>
+T parallel_sum(const T* x, Index count) {
+  const Index parts = parts_of(count), size = ceil_div(count, parts);
+  std::array<T, most_parts> partial{};
+  parallel_for(parts, [&](Index part) {
+    const Index first = std::min(count, part * size);
+    partial[static_cast<std::size_t>(part)] = tree_sum(x + first, std::min(size, count - first));
+  });
+  return tree_sum(partial.data(), parts);
+}
+
+/// y[j] = sum_i x[i, j] over a (rows, columns) matrix: strips of columns, blocks of rows.
+template <class T>
+void column_sums(const T* x, Index rows, Index columns, T* y) {
+  constexpr Index strip = 64, row_block = 32;
+  const Index parts = parts_of(rows * std::min(strip, columns)), size = ceil_div(rows, parts);
+  parallel_for(columns <= strip ? 1 : ceil_div(columns, strip), [&](Index s) {
+    const Index begin = s * strip, width = std::min(strip, columns - begin);
+    std::array<std::array<T, strip>, most_parts> partial;
+    parallel_for(parts, [&](Index part) {
+      std::array<T, strip>& sums = partial[static_cast<std::size_t>(part)];
+      sums.fill(T(0));
+      const Index last = std::min(rows, (part + 1) * size);
+      for (Index row = part * size; row < last; row += row_block) {
+        std::array<T, strip> few{};
+        for (Index i = row; i < std::min(last, row + row_block); ++i)
+          for (Index j = 0; j < width; ++j)
+            few[static_cast<std::size_t>(j)] += x[i * columns + begin + j];
+        for (std::size_t j = 0; j < strip; ++j) sums[j] += few[j];
+      }
+    });
+    for (Index j = 0; j < width; ++j) {
+      T total = 0;
+      for (Index part = 0; part < parts; ++part)
+        total += partial[static_cast<std::size_t>(part)][static_cast<std::size_t>(j)];
+      y[begin + j] = total;
+    }
+  });
+}
+
+/// Neighbouring axes that are all summed or all kept.
+struct Run {
+  Index size;
+  bool summed;
+};
+
+/// The axes of x merged into alternating runs.
+int merged_runs(const Shape& x, const Shape& y, std::array<Run, max_rank>& runs) {
+  std::size_t count = 0;
+  const int lead = x.rank() - y.rank();
+  for (int axis = 0; axis < x.rank(); ++axis) {
+    if (x[axis] == 1) continue;
+    const bool summed = axis < lead || y[axis - lead] == 1;
+    if (count > 0 && runs[count - 1].summed == summed)
+      runs[count - 1].size *= x[axis];
+    else
+      runs[count++] = {x[axis], summed};
+  }
+  return static_cast<int>(count);
+}
+
+/// Adds x, over the runs from `run` on, to y.
+template <class T>
+void accumulate(const Run* run, int count, const T* x, Index x_size, T* y, Index y_size) {
+  if (count == 0) {
+    *y += *x;
+  } else if (count == 1 && run->summed) {
+    *y += tree_sum(x, run->size);
+  } else {
+    x_size /= run->size;
+    if (!run->summed) y_size /= run->size;
+    for (Index i = 0; i < run->size; ++i)
+      accumulate(run + 1, count - 1, x + i * x_size, x_size, run->summed ? y : y + i * y_size,
+                 y_size);
+  }
+}
+
+template <class T>
+void sum_runs(const Run* run, int count, const T* x, Index x_size, T* y, Index y_size) {
+  if (count == 0 || (count == 1 && !run->summed)) {
+    std::copy_n(x, x_size, y);
+  } else if (count == 1) {
+    *y = parallel_sum(x, x_size);
+  } else if (run->summed && count == 2) {
+    column_sums(x, run[0].size, run[1].size, y);
+  } else if (run->summed) {
+    std::fill_n(y, y_size, T(0));
+    accumulate(run, count, x, x_size, y, y_size);
+  } else {
+    const Index inner_x = x_size / run->size, inner_y = y_size / run->size;
+    parallel_ranges(run->size, std::max<Index>(1, elements_per_tile / inner_x),
+                    [&](Index first, Index last) {
+                      for (Index i = first; i < last; ++i)
+                        sum_runs(run + 1, count - 1, x + i * inner_x, inner_x, y + i * inner_y,
+                                 inner_y);
+                    });
+  }
+}
+
+}  // namespace
+
+void sum_to(const Array& x, const Array& y) {
+  std::array<Run, max_rank> runs;
+  const int count = merged_runs(x.shape(), y.shape(), runs);
+  visit_float(x.dtype(), [&]<class T>(T) {
+    if (x.elements() == 0)
+      std::fill_n(y.data<T>(), y.elements(), T(0));
+    else
+      sum_runs(runs.data(), count, x.data<T>(), x.elements(), y.data<T>(), y.elements());
+  });
+}
+
+}  // namespace twice

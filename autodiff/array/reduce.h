@@ -1,0 +1,13 @@
+// Summation over axes, in an order fixed by the shape alone.
+#pragma once
+
+#include "autodiff/array/array.h"
+
+namespace twice {
+
+/// y = x summed over the leading axes that y lacks and over the axes where y has size 1.
+/// Both contiguous. Sums in blocks of fixed size, each with several partial sums, so that
+/// the result has the same bits at any thread count and the error grows slowly.
+void sum_to(const Array& x, const Array& y);
+
+}  // namespace twice

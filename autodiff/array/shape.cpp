@@ -1,0 +1,51 @@
+#include "autodiff/array/shape.h"
+
+#include "autodiff/array/error.h"
+
+namespace twice {
+
+Shape::Shape(std::span<const Index> sizes) {
+  if (sizes.size() > max_rank)
+    fail("shape", "rank {} is more than the {} axes that arrays may have", sizes.size(), max_rank);
+  std::copy(sizes.begin(), sizes.end(), sizes_.begin());
+  rank_ = static_cast<int>(sizes.size());
+}
+
+Shape Shape::filled(int rank, Index value) {
+  Shape shape;
+  for (int axis = 0; axis < rank; ++axis) shape.push_back(value);
+  return shape;
+}
+
+void Shape::push_back(Index size) {
+  if (rank_ == max_rank) fail("shape", "an array may have at most {} axes", max_rank);
+  sizes_[static_cast<std::size_t>(rank_++)] = size;
+}
+
+Index Shape::elements() const {
+  Index count = 1;
+  for (Index size : *this) count *= size;
+  return count;
+}
+
+std::string str(const Shape& shape) {
+  return fmt::format("({})", fmt::join(shape.begin(), shape.end(), ", "));
+}
+
+Shape row_major_strides(const Shape& shape) {
+  Shape strides = shape;
+  Index step = 1;
+  for (int axis = shape.rank() - 1; axis >= 0; --axis) {
+    strides[axis] = step;
+    step *= shape[axis];
+  }
+  return strides;
+}
+
+int normalized_axis(const char* who, Index axis, int rank) {
+  if (axis < -rank || axis >= rank)
+    fail(who, "axis {} does not exist: the input has rank {}", axis, rank);
+  return static_cast<int>(axis < 0 ? axis + rank : axis);
+}
+
+}  // namespace twice

@@ -1,0 +1,172 @@
+#include "autodiff/derive/grad.h"
+
+#include "autodiff/ops/arithmetic.h"
+#include "autodiff/ops/broadcast.h"
+
+namespace twice {
+
+namespace {
+
+/// A derivative of something recorded in one phase belongs to the next.
+Phase next_phase(Phase phase) {
+  return phase == Phase::forward ? Phase::backward : Phase::double_backward;
+}
+
+void check_pairs(const char* who, const char* what, const Tensors& at, const Tensors& given) {
+  if (at.size() != given.size())
+    fail(who, "{} tensors need as many {}s; {} were given", at.size(), what, given.size());
+  for (std::size_t i = 0; i < at.size(); ++i)
+    if (!(at[i].spec() == given[i].spec()))
+      fail(who, "{} {} is {} but its tensor is {}", what, i, str(given[i].spec()),
+           str(at[i].spec()));
+}
+
+Tape& common_tape(const char* who, const Tensors& a, const Tensors& b) {
+  if (a.empty()) fail(who, "nothing to differentiate was given");
+  Tape& tape = a[0].tape();
+  for (const Tensors* list : {&a, &b})
+    for (Tensor t : *list)
+      if (&t.tape() != &tape) fail(who, "its tensors are on two different tapes");
+  return tape;
+}
+
+/// Marks the nodes up to `last` that depend on `wrt`: the only ones that carry tangents.
+std::vector<char> dependent_on(Tape& tape, const Tensors& wrt, int last) {
+  std::vector<char> depends(static_cast<std::size_t>(last + 1), 0);
+  int first = last + 1;
+  for (Tensor w : wrt) {
+    if (w.index() <= last) depends[static_cast<std::size_t>(w.index())] = 1;
+    first = std::min(first, w.index());
+  }
+  for (int i = first; i <= last; ++i) {
+    char& mark = depends[static_cast<std::size_t>(i)];
+    for (int input : tape.inputs_of(tape.node(i)))
+      mark = mark || depends[static_cast<std::size_t>(input)];
+  }
+  return depends;
+}
+
+/// The input handles of a node, copied: recording grows the tape under our feet.
+void handles_of(Tape& tape, int index, std::vector<Tensor>& x) {
+  x.clear();
+  for (int input : tape.inputs_of(tape.node(index))) x.push_back(tape.handle(input));
+}
+
+void add_to(Tensor& sum, Tensor term) { sum = sum ? sum + term : term; }
+
+int last_index(const Tensors& ys) {
+  int last = 0;
+  for (Tensor y : ys) last = std::max(last, y.index());
+  return last;
+}
+
+Phase latest_phase(const Tensors& ys) {
+  Phase phase = Phase::forward;
+  for (Tensor y : ys) phase = std::max(phase, y.tape().node(y.index()).phase);
+  return next_phase(phase);
+}
+
+Tensor zeros_like(Tensor x) { return full_like(x, 0); }
+
+}  // namespace
+
+Tensors grad(const Tensors& ys, const Tensors& wrt, const Tensors& cotangents, Unused unused) {
+  Tape& tape = common_tape("grad", ys, wrt);
+  check_pairs("grad", "cotangent", ys, cotangents);
+  const int last = last_index(ys);
+  const std::vector<char> depends = dependent_on(tape, wrt, last);
+  const Phase phase = latest_phase(ys);
+
+  std::vector<Tensor> cotangent(static_cast<std::size_t>(last + 1));
+  for (std::size_t k = 0; k < ys.size(); ++k)
+    add_to(cotangent[static_cast<std::size_t>(ys[k].index())], cotangents[k]);
+
+  std::vector<char> wanted(static_cast<std::size_t>(last + 1), 0);
+  int first = last;
+  for (Tensor w : wrt) {
+    first = std::min(first, w.index());
+    if (w.index() <= last) wanted[static_cast<std::size_t>(w.index())] = 1;
+  }
+
+  std::vector<Tensor> x;
+  for (int i = last; i >= first; --i) {
+    const auto at = static_cast<std::size_t>(i);
+    if (!depends[at] || !cotangent[at]) continue;
+    const std::shared_ptr<const Op> op = tape.node(i).op;
+    if (!op) continue;
+    const RecordingScope scope(tape, phase, i);
+    handles_of(tape, i, x);
+    for (std::size_t slot = 0; slot < x.size(); ++slot) {
+      const auto input = static_cast<std::size_t>(x[slot].index());
+      if (!depends[input]) continue;
+      const Tensor part = op->vjp(static_cast<int>(slot), x, tape.handle(i), cotangent[at]);
+      if (part) add_to(cotangent[input], part);
+    }
+    if (!wanted[at]) cotangent[at] = {};
+  }
+
+  Tensors result;
+  for (std::size_t i = 0; i < wrt.size(); ++i) {
+    const auto at = static_cast<std::size_t>(wrt[i].index());
+    const Tensor found = wrt[i].index() <= last ? cotangent[at] : Tensor{};
+    if (!found && unused == Unused::error)
+      fail("grad", "the result does not depend on variable {} ('{}', {})", i,
+           tape.name(tape.node(wrt[i].index())), str(wrt[i].spec()));
+    const RecordingScope scope(tape, phase, wrt[i].index());
+    result.push_back(found ? found : zeros_like(wrt[i]));
+  }
+  return result;
+}
+
+Tensors grad(Tensor y, const Tensors& wrt, Tensor cotangent, Unused unused) {
+  if (!is_float(y.dtype())) fail("grad", "{} is not differentiable; f32 or f64 is", str(y.spec()));
+  if (!cotangent) {
+    if (y.shape().elements() != 1)
+      fail("grad", "y has shape {}: only a scalar needs no cotangent", str(y.shape()));
+    const RecordingScope scope(y.tape(), latest_phase(y), y.index());
+    cotangent = full_like(y, 1);
+  }
+  return grad(Tensors(y), wrt, Tensors(cotangent), unused);
+}
+
+Tensors push(const Tensors& ys, const Tensors& wrt, const Tensors& tangents) {
+  Tape& tape = common_tape("push", ys, wrt);
+  check_pairs("push", "tangent", wrt, tangents);
+  const int last = last_index(ys);
+  const std::vector<char> depends = dependent_on(tape, wrt, last);
+  const Phase phase = latest_phase(ys);
+
+  std::vector<Tensor> tangent(static_cast<std::size_t>(last + 1));
+  std::vector<char> given(static_cast<std::size_t>(last + 1), 0);
+  for (std::size_t i = 0; i < wrt.size(); ++i)
+    if (wrt[i].index() <= last) {
+      add_to(tangent[static_cast<std::size_t>(wrt[i].index())], tangents[i]);
+      given[static_cast<std::size_t>(wrt[i].index())] = 1;
+    }
+
+  std::vector<Tensor> x;
+  for (int i = 0; i <= last; ++i) {
+    const auto at = static_cast<std::size_t>(i);
+    // A variable in `wrt` is independent, even when it was computed from another one.
+    if (!depends[at] || given[at] || !tape.node(i).op) continue;
+    const std::shared_ptr<const Op> op = tape.node(i).op;
+    const RecordingScope scope(tape, phase, i);
+    handles_of(tape, i, x);
+    for (std::size_t slot = 0; slot < x.size(); ++slot) {
+      const Tensor moved = tangent[static_cast<std::size_t>(x[slot].index())];
+      if (!moved) continue;
+      const Tensor part = op->jvp(static_cast<int>(slot), x, tape.handle(i), moved);
+      if (part) add_to(tangent[at], part);
+    }
+  }
+
+  Tensors result;
+  for (Tensor y : ys) {
+    const Tensor found = tangent[static_cast<std::size_t>(y.index())];
+    const RecordingScope scope(tape, phase, y.index());
+    result.push_back(found ? found : zeros_like(y));
+  }
+  return result;
+}
+
+}  // namespace twice

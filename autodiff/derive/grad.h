@@ -1,0 +1,25 @@
+// The two derivative sweeps. Both loop over the tape and record the derivative on it
+// with the public functions of ops/, so the result can be differentiated again.
+#pragma once
+
+#include "autodiff/tape/tape.h"
+
+namespace twice {
+
+/// What `grad` does about a variable that y does not depend on.
+enum class Unused { zeros, error };
+
+/// Reverse mode, the backward sweep: the cotangents of `wrt` given that of y,
+///   result_i = (dy/dwrt_i)' cotangent,  of the shape of wrt_i.
+/// A scalar y needs no cotangent: it is 1. Cost: at most a small multiple of computing y.
+Tensors grad(Tensor y, const Tensors& wrt, Tensor cotangent = {}, Unused unused = Unused::zeros);
+
+/// The same for several outputs at once: sum_k (dy_k/dwrt_i)' cotangent_k.
+Tensors grad(const Tensors& ys, const Tensors& wrt, const Tensors& cotangents,
+             Unused unused = Unused::zeros);
+
+/// Forward mode, the forward sweep: the tangents of `ys` given those of `wrt`,
+///   result_k = sum_i (dy_k/dwrt_i) tangent_i,  of the shape of y_k.
+Tensors push(const Tensors& ys, const Tensors& wrt, const Tensors& tangents);
+
+}  // namespace twice

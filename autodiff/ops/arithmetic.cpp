@@ -1,0 +1,87 @@
+#include "autodiff/ops/arithmetic.h"
+
+#include "autodiff/ops/broadcast.h"
+#include "autodiff/ops/elementwise.h"
+#include "autodiff/ops/power.h"
+
+namespace twice {
+
+namespace {
+
+/// y = a + b.  dy/da = 1, dy/db = 1.
+struct Add final : Elementwise<Add, 2> {
+  std::string_view name() const override { return "add"; }
+  template <class V>
+  V eval(V a, V b) const {
+    return a + b;
+  }
+  Slope slope(int, std::span<const Tensor>, Tensor) const override { return 1; }
+};
+
+/// y = a - b.  dy/da = 1, dy/db = -1.
+struct Sub final : Elementwise<Sub, 2> {
+  std::string_view name() const override { return "sub"; }
+  template <class V>
+  V eval(V a, V b) const {
+    return a - b;
+  }
+  Slope slope(int slot, std::span<const Tensor>, Tensor) const override {
+    return slot == 0 ? 1 : -1;
+  }
+};
+
+/// y = a b.  dy/da = b, dy/db = a.
+struct Mul final : Elementwise<Mul, 2> {
+  std::string_view name() const override { return "mul"; }
+  template <class V>
+  V eval(V a, V b) const {
+    return a * b;
+  }
+  Slope slope(int slot, std::span<const Tensor> x, Tensor) const override {
+    return slot == 0 ? x[1] : x[0];
+  }
+};
+
+/// y = a / b.  dy/da = 1/b, dy/db = -y/b.
+struct Div final : Elementwise<Div, 2> {
+  std::string_view name() const override { return "div"; }
+  template <class V>
+  V eval(V a, V b) const {
+    return a / b;
+  }
+  Slope slope(int slot, std::span<const Tensor> x, Tensor y) const override {
+    return slot == 0 ? reciprocal(x[1]) : -(y / x[1]);
+  }
+};
+
+/// y = scale x + shift.  dy/dx = scale.
+struct Affine final : Elementwise<Affine, 1> {
+  double scale, shift;
+  Affine(double a, double b) : scale(a), shift(b) {}
+  std::string_view name() const override { return "affine"; }
+  std::string attributes() const override { return fmt::format("{} x + {}", scale, shift); }
+  template <class V>
+  V eval(V x) const {
+    using T = typename V::value_type;
+    return V(static_cast<T>(scale)) * x + V(static_cast<T>(shift));
+  }
+  Slope slope(int, std::span<const Tensor>, Tensor) const override { return scale; }
+  double flops_per_element() const override { return 2; }
+};
+
+template <class OpType>
+Tensor binary(const char* name, Tensor a, Tensor b) {
+  broadcast_together(name, a, b);
+  return record<OpType>({a, b});
+}
+
+}  // namespace
+
+Tensor operator+(Tensor a, Tensor b) { return binary<Add>("add", a, b); }
+Tensor operator-(Tensor a, Tensor b) { return binary<Sub>("sub", a, b); }
+Tensor operator*(Tensor a, Tensor b) { return binary<Mul>("mul", a, b); }
+Tensor operator/(Tensor a, Tensor b) { return binary<Div>("div", a, b); }
+Tensor operator/(double c, Tensor x) { return c * reciprocal(x); }
+Tensor affine(Tensor x, double scale, double shift) { return record(Affine(scale, shift), {x}); }
+
+}  // namespace twice

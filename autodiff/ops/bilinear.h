@@ -1,0 +1,25 @@
+// The Bilinear family: y = B(a, b), linear in each of two slots. The jvp of a slot is B
+// with that slot replaced by its tangent; the vjp is the slot's adjoint, which is
+// bilinear again, so no second derivative is ever written by hand.
+#pragma once
+
+#include "autodiff/tape/tape.h"
+
+namespace twice {
+
+class BilinearOp : public Op {
+ public:
+  /// B(a, b).
+  virtual Tensor apply(Tensor a, Tensor b) const = 0;
+  /// The gradient by one slot of <B(x_0, x_1), g>.
+  virtual Tensor adjoint(int slot, std::span<const Tensor> x, Tensor g) const = 0;
+
+  Tensor vjp(int slot, std::span<const Tensor> x, Tensor, Tensor g) const final {
+    return adjoint(slot, x, g);
+  }
+  Tensor jvp(int slot, std::span<const Tensor> x, Tensor, Tensor t) const final {
+    return slot == 0 ? apply(t, x[1]) : apply(x[0], t);
+  }
+};
+
+}  // namespace twice

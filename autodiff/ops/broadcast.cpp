@@ -1,0 +1,120 @@
+#include "autodiff/ops/broadcast.h"
+
+#include "autodiff/array/reduce.h"
+#include "autodiff/ops/arithmetic.h"
+#include "autodiff/ops/linear.h"
+#include "autodiff/ops/shape_ops.h"
+
+namespace twice {
+
+namespace {
+
+/// True when `small` broadcasts to `large`.
+bool broadcasts(const Shape& small, const Shape& large) {
+  const int lead = large.rank() - small.rank();
+  if (lead < 0) return false;
+  for (int axis = 0; axis < small.rank(); ++axis)
+    if (small[axis] != 1 && small[axis] != large[axis + lead]) return false;
+  return true;
+}
+
+/// y = x repeated along axes of size 1 and along new leading axes.  Adjoint: sum_to.
+struct BroadcastTo final : LinearOp {
+  Shape target;
+  explicit BroadcastTo(const Shape& shape) : target(shape) {}
+  std::string_view name() const override { return "broadcast_to"; }
+  std::string attributes() const override { return str(target); }
+  Spec infer(Specs x) const override {
+    if (!broadcasts(x[0].shape, target))
+      fail(name(), "shape {} does not broadcast to {}: each axis must be equal or 1",
+           str(x[0].shape), str(target));
+    return {target, x[0].dtype};
+  }
+  void run(const Inputs& x, const Array& y, std::byte*) const override {
+    copy(x[0].broadcast(target), y);
+  }
+  Tensor adjoint(std::span<const Tensor> x, Tensor g) const override {
+    return sum_to(g, x[0].shape());
+  }
+  Tensor apply(std::span<const Tensor>, Tensor t) const override { return broadcast_to(t, target); }
+};
+
+/// y = x summed over the axes that broadcasting y to x would repeat.  Adjoint: broadcast_to.
+struct SumTo final : LinearOp {
+  Shape target;
+  explicit SumTo(const Shape& shape) : target(shape) {}
+  std::string_view name() const override { return "sum_to"; }
+  std::string attributes() const override { return str(target); }
+  Spec infer(Specs x) const override {
+    if (!is_float(x[0].dtype)) fail(name(), "needs f32 or f64, was given {}", str(x[0]));
+    if (!broadcasts(target, x[0].shape))
+      fail(name(), "shape {} does not sum to {}: each axis must be equal or 1", str(x[0].shape),
+           str(target));
+    return {target, x[0].dtype};
+  }
+  void run(const Inputs& x, const Array& y, std::byte*) const override { sum_to(x[0], y); }
+  Cost cost(Specs x, const Spec& y) const override {
+    Cost cost = Op::cost(x, y);
+    cost.flops = static_cast<double>(x[0].shape.elements());
+    return cost;
+  }
+  Tensor adjoint(std::span<const Tensor> x, Tensor g) const override {
+    return broadcast_to(g, x[0].shape());
+  }
+  Tensor apply(std::span<const Tensor>, Tensor t) const override { return sum_to(t, target); }
+};
+
+}  // namespace
+
+Tensor broadcast_to(Tensor x, const Shape& shape) {
+  return x.shape() == shape ? x : record(BroadcastTo(shape), {x});
+}
+
+Tensor sum_to(Tensor x, const Shape& shape) {
+  return x.shape() == shape ? x : record(SumTo(shape), {x});
+}
+
+Tensor sum(Tensor x, const Shape& axes, bool keepdims) {
+  Shape summed = axes.rank() == 0 ? Shape::filled(x.rank(), 1) : x.shape();
+  Shape reduced;
+  for (Index a : axes) summed[normalized_axis("sum", a, x.rank())] = 1;
+  if (axes.rank() > 0)
+    for (int axis = 0; axis < x.rank(); ++axis) {
+      bool kept = true;
+      for (Index a : axes) kept = kept && normalized_axis("sum", a, x.rank()) != axis;
+      if (kept) reduced.push_back(x.size(axis));
+    }
+  const Tensor total = sum_to(x, summed);
+  return keepdims ? total : reshape(total, reduced);
+}
+
+Tensor mean(Tensor x, const Shape& axes, bool keepdims) {
+  const Tensor total = sum(x, axes, keepdims);
+  return total * (static_cast<double>(total.shape().elements()) /
+                  static_cast<double>(x.shape().elements()));
+}
+
+void broadcast_together(const char* who, Tensor& a, Tensor& b) {
+  if (!a || !b) fail(who, "an input is an empty handle; record a value first");
+  if (&a.tape() != &b.tape()) fail(who, "its inputs are on two different tapes");
+  const Shape sa = a.shape(), sb = b.shape();
+  if (sa == sb) return;
+  const int rank = std::max(sa.rank(), sb.rank());
+  Shape common;
+  for (int axis = 0; axis < rank; ++axis) {
+    const int in_a = axis - (rank - sa.rank()), in_b = axis - (rank - sb.rank());
+    const Index size_a = in_a < 0 ? 1 : sa[in_a], size_b = in_b < 0 ? 1 : sb[in_b];
+    if (size_a != size_b && size_a != 1 && size_b != 1)
+      fail(who, "shapes do not broadcast: {} and {}; each axis must be equal or 1", str(sa),
+           str(sb));
+    common.push_back(size_a == 1 ? size_b : size_a);
+  }
+  a = broadcast_to(a, common);
+  b = broadcast_to(b, common);
+}
+
+Tensor full_like(Tensor x, double value) {
+  return broadcast_to(x.tape().constant(value, x.dtype()), x.shape());
+}
+
+}  // namespace twice

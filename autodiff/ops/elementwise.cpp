@@ -1,0 +1,53 @@
+#include "autodiff/ops/elementwise.h"
+
+#include "autodiff/ops/arithmetic.h"
+
+namespace twice {
+
+Spec ElementwiseOp::infer(Specs x) const {
+  for (const Spec& input : x) {
+    if (!is_float(input.dtype)) fail(name(), "needs f32 or f64, was given {}", str(input));
+    if (input.dtype != x[0].dtype)
+      fail(name(), "dtypes differ: {} and {}; cast one of them", str(x[0]), str(input));
+    if (!(input.shape == x[0].shape))
+      fail(name(), "shapes differ: {} and {}", str(x[0].shape), str(input.shape));
+  }
+  return x[0];
+}
+
+void ElementwiseOp::run(const Inputs& x, const Array& y, std::byte*) const {
+  const auto size = static_cast<Index>(size_of(y.dtype()));
+  parallel_ranges(y.elements(), elements_per_tile, [&](Index first, Index last) {
+    const void* in[3];
+    for (std::size_t slot = 0; slot < x.size(); ++slot)
+      in[slot] = static_cast<const std::byte*>(x[slot].raw()) + first * size;
+    block(y.dtype(), in, static_cast<std::byte*>(y.raw()) + first * size, last - first);
+  });
+}
+
+Cost ElementwiseOp::cost(Specs x, const Spec& y) const {
+  Cost cost = Op::cost(x, y);
+  cost.flops *= flops_per_element();
+  return cost;
+}
+
+namespace {
+
+/// diag(slope) v: the Jacobian is symmetric, so vjp and jvp are the same product.
+Tensor times(const Slope& slope, Tensor v) {
+  if (slope.tensor) return slope.tensor * v;
+  if (slope.number == 0) return {};
+  return slope.number == 1 ? v : slope.number * v;
+}
+
+}  // namespace
+
+Tensor ElementwiseOp::vjp(int slot, std::span<const Tensor> x, Tensor y, Tensor g) const {
+  return times(slope(slot, x, y), g);
+}
+
+Tensor ElementwiseOp::jvp(int slot, std::span<const Tensor> x, Tensor y, Tensor t) const {
+  return times(slope(slot, x, y), t);
+}
+
+}  // namespace twice

@@ -1,0 +1,32 @@
+// The Linear family: y = A x with a constant map A. The vjp is the adjoint map A' and
+// the jvp is A itself, so each op names only its partner: broadcast and sum_to, slice
+// and pad, gather and scatter_add, ... Further inputs (indices) are saved constants.
+#pragma once
+
+#include "autodiff/tape/tape.h"
+
+namespace twice {
+
+class LinearOp : public Op {
+ public:
+  /// A' g. `x` are the op's inputs: shapes, and indices in slots 1 and up.
+  virtual Tensor adjoint(std::span<const Tensor> x, Tensor g) const = 0;
+  /// A t: this op with t in the place of x_0.
+  virtual Tensor apply(std::span<const Tensor> x, Tensor t) const = 0;
+
+  /// Linear maps move and add numbers: by default one addition an element of the input
+  /// is an upper bound that is counted only by ops that really add.
+  Cost cost(Specs x, const Spec& y) const override {
+    Cost cost = Op::cost(x, y);
+    cost.flops = 0;
+    return cost;
+  }
+  Tensor vjp(int slot, std::span<const Tensor> x, Tensor, Tensor g) const final {
+    return slot == 0 ? adjoint(x, g) : Tensor{};
+  }
+  Tensor jvp(int slot, std::span<const Tensor> x, Tensor, Tensor t) const final {
+    return slot == 0 ? apply(x, t) : Tensor{};
+  }
+};
+
+}  // namespace twice

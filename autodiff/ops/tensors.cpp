@@ -1,0 +1,62 @@
+#include "autodiff/ops/tensors.h"
+
+#include "autodiff/ops/arithmetic.h"
+#include "autodiff/ops/broadcast.h"
+#include "autodiff/ops/power.h"
+#include "autodiff/ops/shape_ops.h"
+
+namespace twice {
+
+namespace {
+
+template <class F>
+Tensors map(const Tensors& x, F f) {
+  Tensors result;
+  result.reserve(x.size());
+  for (Tensor t : x) result.push_back(f(t));
+  return result;
+}
+
+template <class F>
+Tensors zip(const char* who, const Tensors& a, const Tensors& b, F f) {
+  if (a.size() != b.size()) fail(who, "lists of {} and {} tensors do not pair up", a.size(), b.size());
+  Tensors result;
+  result.reserve(a.size());
+  for (std::size_t i = 0; i < a.size(); ++i) result.push_back(f(a[i], b[i]));
+  return result;
+}
+
+Tensor total(const Tensors& scalars) {
+  if (scalars.empty()) fail("dot", "an empty list has no tape to put its sum on");
+  Tensor result = scalars[0];
+  for (std::size_t i = 1; i < scalars.size(); ++i) result = result + scalars[i];
+  return result;
+}
+
+}  // namespace
+
+Tensors operator+(const Tensors& a, const Tensors& b) {
+  return zip("add", a, b, [](Tensor x, Tensor y) { return x + y; });
+}
+Tensors operator-(const Tensors& a, const Tensors& b) {
+  return zip("sub", a, b, [](Tensor x, Tensor y) { return x - y; });
+}
+Tensors operator*(double scale, const Tensors& x) {
+  return map(x, [=](Tensor t) { return scale * t; });
+}
+Tensors operator*(Tensor scale, const Tensors& x) {
+  return map(x, [=](Tensor t) { return scale * t; });
+}
+Tensors operator/(const Tensors& x, double divisor) { return (1 / divisor) * x; }
+
+Tensor dot(const Tensors& a, const Tensors& b) {
+  return total(zip("dot", a, b, [](Tensor x, Tensor y) { return sum(x * y); }));
+}
+Tensor squared_norm(const Tensors& x) {
+  return total(map(x, [](Tensor t) { return sum(square(t)); }));
+}
+Tensors stop_gradient(const Tensors& x) {
+  return map(x, [](Tensor t) { return stop_gradient(t); });
+}
+
+}  // namespace twice

@@ -1,0 +1,71 @@
+// The planner's working copy of a tape: the nodes that a plan may need, which the
+// passes rewrite. A pass is a function from Graph to Graph that keeps every output's value.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "autodiff/tape/tape.h"
+
+namespace twice {
+
+struct GraphNode {
+  NodeKind kind = NodeKind::operation;
+  Phase phase = Phase::forward;
+  std::shared_ptr<const Op> op;
+  std::vector<int> inputs;
+  Spec spec;
+  /// The tape node that it was.
+  int recorded = 0;
+  /// The forward node whose derivative it belongs to, and that node's op (null for a leaf).
+  int forward_origin = 0;
+  std::shared_ptr<const Op> forward_op;
+  /// The name and the numbers of a leaf.
+  std::string leaf_name;
+  Array stored;
+
+  std::string_view name() const { return op ? op->name() : std::string_view(leaf_name); }
+};
+
+/// Nodes in topological order.
+struct Graph {
+  std::vector<GraphNode> nodes;
+  std::vector<int> outputs;
+
+  std::vector<Spec> input_specs(const GraphNode& node) const;
+};
+
+/// Every node of the outputs' tape up to the last output.
+Graph graph_of(const Tensors& outputs);
+
+/// Pass: keeps only what the outputs need.
+Graph dead_code(Graph graph);
+
+/// Pass: of several nodes with the same op, attributes and inputs, keeps the first.
+/// Two ops are the same when they are one object, or of one type with equal, non-empty
+/// attributes. Small constants with the same bytes are merged too.
+Graph common_subexpressions(Graph graph);
+
+/// Which passes run; all of them unless somebody wants to see what one is worth.
+struct PlanOptions {
+  bool dead_code = true;
+  bool common_subexpressions = true;
+  /// Let values share memory when their lifetimes do not overlap.
+  bool reuse_memory = true;
+};
+
+/// A pass and its switch, in the order in which they run.
+struct Pass {
+  std::string_view name;
+  std::string_view purpose;
+  Graph (*run)(Graph);
+  bool PlanOptions::* enabled;
+};
+const std::vector<Pass>& passes();
+
+/// `options` by names, as the command line gives them: "dead-code", "common-subexpressions",
+/// "reuse-memory". Throws for an unknown name.
+void switch_off(PlanOptions& options, std::string_view pass);
+
+}  // namespace twice

@@ -1,0 +1,138 @@
+#include "autodiff/plan/plan.h"
+
+#include <cmath>
+
+namespace twice {
+
+namespace {
+
+Tensors joined(std::initializer_list<Tensors> lists) {
+  Tensors all;
+  for (const Tensors& list : lists) all.insert(all.end(), list.begin(), list.end());
+  return all;
+}
+
+Program program_of(const Tensors& outputs, const PlanOptions& options) {
+  Graph graph = graph_of(outputs);
+  for (const Pass& pass : passes())
+    if (options.*pass.enabled) graph = pass.run(std::move(graph));
+  return lower(graph, options.reuse_memory);
+}
+
+bool all_finite(const Array& x) {
+  if (!is_float(x.dtype())) return true;
+  return visit_float(x.dtype(), [&]<class T>(T) {
+    const T* numbers = x.data<T>();
+    for (Index i = 0; i < x.elements(); ++i)
+      if (!std::isfinite(numbers[i])) return false;
+    return true;
+  });
+}
+
+}  // namespace
+
+Plan::Plan(std::initializer_list<Tensors> outputs, PlanOptions options) {
+  const Tensors all = joined(outputs);
+  program_ = program_of(all, options);
+  generation_ = all[0].tape().generation();
+  for (Tensor output : all) output_nodes_.push_back(output.index());
+
+  arena_ = aligned_storage(program_.arena_bytes);
+  for (const Value& value : program_.values)
+    values_.push_back(value.place == Value::Place::arena
+                          ? Array::over(arena_.get() + value.offset, value.spec.shape,
+                                        value.spec.dtype)
+                          : value.stored);
+  refresh_views();
+  for (const Step& step : program_.steps) {
+    Bound bound{{}, &values_[static_cast<std::size_t>(step.output)],
+                arena_.get() + step.workspace_offset};
+    for (int input : step.inputs)
+      bound.inputs.push_back(&values_[static_cast<std::size_t>(input)]);
+    bound_.push_back(std::move(bound));
+  }
+}
+
+void Plan::refresh_views() {
+  for (std::size_t i = 0; i < values_.size(); ++i) {
+    const Value& value = program_.values[i];
+    if (value.place != Value::Place::view) continue;
+    const Array& parent = values_[static_cast<std::size_t>(value.of)];
+    if (!parent.empty())
+      values_[i] = Array::over(parent.raw(), value.spec.shape, value.spec.dtype);
+  }
+}
+
+void Plan::bind(const Binding& binding) {
+  if (binding.input.tape().generation() != generation_)
+    fail("run", "an input was bound that is on another tape than the plan");
+  for (std::size_t i = 0; i < values_.size(); ++i) {
+    const Value& value = program_.values[i];
+    if (value.recorded != binding.input.index() || value.kind != NodeKind::input) continue;
+    const Spec given{binding.value.shape(), binding.value.dtype()};
+    if (binding.value.empty() || !(given == value.spec))
+      fail("run", "input '{}' is {}, but {} was bound to it", value.name, str(value.spec),
+           binding.value.empty() ? "no array" : str(given));
+    values_[i] = binding.value.contiguous_copy();
+    return;
+  }
+  if (binding.input.tape().node(binding.input.index()).kind != NodeKind::input)
+    fail("run", "node {} is not an input of the tape: only inputs can be bound",
+         binding.input.index());
+  // An input that no output depends on is not part of the program.
+}
+
+void Plan::check_bound() const {
+  for (std::size_t i = 0; i < values_.size(); ++i)
+    if (program_.values[i].kind == NodeKind::input && values_[i].empty())
+      fail("run", "input '{}', {}, was never bound", program_.values[i].name,
+           str(program_.values[i].spec));
+}
+
+void Plan::run(std::span<const Binding> inputs) {
+  for (const Binding& binding : inputs) bind(binding);
+  check_bound();
+  if (!inputs.empty()) refresh_views();
+  for (std::size_t s = 0; s < bound_.size(); ++s)
+    program_.steps[s].op->run(Inputs(bound_[s].inputs), *bound_[s].output, bound_[s].workspace);
+}
+
+std::optional<NonFinite> Plan::first_non_finite() {
+  for (std::size_t s = 0; s < bound_.size(); ++s) {
+    const Step& step = program_.steps[s];
+    step.op->run(Inputs(bound_[s].inputs), *bound_[s].output, bound_[s].workspace);
+    if (!all_finite(*bound_[s].output))
+      return NonFinite{std::string(step.op->name()), step.phase,
+                       step.forward_op ? std::string(step.forward_op->name()) : "a leaf",
+                       step.forward_origin, bound_[s].output->shape()};
+  }
+  return std::nullopt;
+}
+
+std::string str(const NonFinite& found) {
+  return fmt::format("{} of {} (node {}): {} produced a NaN or infinite value, shape {}",
+                     str(found.phase), found.forward_op, found.forward_node, found.op,
+                     str(found.shape));
+}
+
+const Array& Plan::value(Tensor output) const {
+  if (output.tape().generation() == generation_)
+    for (std::size_t k = 0; k < output_nodes_.size(); ++k)
+      if (output_nodes_[k] == output.index())
+        return values_[static_cast<std::size_t>(program_.outputs[k])];
+  fail("plan", "node {} is not an output of this plan", output.index());
+}
+
+std::vector<Array> Plan::values(const Tensors& outputs) const {
+  std::vector<Array> result;
+  for (Tensor output : outputs) result.push_back(value(output));
+  return result;
+}
+
+Array value(Tensor t) {
+  Plan plan{t};
+  plan.run();
+  return plan.value(t).clone();
+}
+
+}  // namespace twice

@@ -1,0 +1,84 @@
+// A plan: the part of a tape that some outputs need, turned into a program that runs
+// again and again on new inputs without allocating.
+//
+//   Plan step{loss, gradient};
+//   step.run({{x, images}, {y, labels}});
+//   step.value(loss).item();
+#pragma once
+
+#include <initializer_list>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "autodiff/plan/program.h"
+
+namespace twice {
+
+/// An input of the tape and the numbers it has in one run.
+struct Binding {
+  Tensor input;
+  Array value;
+};
+
+/// The first value of a run that is NaN or infinite.
+struct NonFinite {
+  std::string op;
+  Phase phase;
+  /// The forward op whose value or derivative it is, and that op's tape node.
+  std::string forward_op;
+  int forward_node;
+  Shape shape;
+};
+/// `backward of matmul (node 12): mul produced a NaN or infinite value, shape (128, 10)`
+std::string str(const NonFinite& found);
+
+class Plan {
+ public:
+  /// Outputs are tensors or lists of tensors of one tape. Afterwards the tape may be
+  /// extended, cleared or destroyed; parameters stay shared with whoever updates them.
+  explicit Plan(std::initializer_list<Tensors> outputs, PlanOptions options = {});
+  Plan(Plan&&) = default;
+  Plan& operator=(Plan&&) = default;
+
+  /// Executes the program. Each input must be bound, now or in an earlier run, to an
+  /// array of its shape and dtype, which is read in place.
+  void run(std::initializer_list<Binding> inputs = {}) {
+    run(std::span(inputs.begin(), inputs.size()));
+  }
+  void run(std::span<const Binding> inputs);
+
+  /// The numbers of an output: a view of the arena, valid until the next run.
+  const Array& value(Tensor output) const;
+  std::vector<Array> values(const Tensors& outputs) const;
+
+  /// Runs again on the same inputs, looking at each value. Costs a run and a read of every value.
+  std::optional<NonFinite> first_non_finite();
+
+  const Program& program() const { return program_; }
+  /// Arena, parameters, inputs and constants; known before anything runs.
+  std::size_t peak_bytes() const { return program_.peak_bytes(); }
+
+ private:
+  struct Bound {
+    std::vector<const Array*> inputs;
+    const Array* output;
+    std::byte* workspace;
+  };
+  void bind(const Binding& binding);
+  void refresh_views();
+  void check_bound() const;
+
+  Program program_;
+  std::shared_ptr<std::byte> arena_;
+  std::vector<Array> values_;
+  std::vector<Bound> bound_;
+  std::uint64_t generation_;
+  /// The output tensors' tape nodes, in order.
+  std::vector<int> output_nodes_;
+};
+
+/// The numbers of one tensor: plans and runs just what it needs (for teaching and tests).
+Array value(Tensor t);
+
+}  // namespace twice

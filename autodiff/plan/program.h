@@ -1,0 +1,58 @@
+// A program: the steps that a plan runs, and where each value lives. It is what the
+// planner makes of a graph; the executor, `explain` and the profiler read it.
+#pragma once
+
+#include "autodiff/plan/graph.h"
+
+namespace twice {
+
+/// One execution of one op.
+struct Step {
+  std::shared_ptr<const Op> op;
+  /// Indices into `Program::values`.
+  std::vector<int> inputs;
+  int output = 0;
+  std::size_t workspace_offset = 0, workspace_bytes = 0;
+  Cost cost;
+  Phase phase = Phase::forward;
+  int recorded = 0, forward_origin = 0;
+  std::shared_ptr<const Op> forward_op;
+};
+
+struct Value {
+  enum class Place : std::uint8_t {
+    arena,  ///< at `offset` of the arena
+    leaf,   ///< an input, a parameter or a constant
+    view    ///< the numbers of value `of` under another shape
+  };
+  Place place = Place::arena;
+  NodeKind kind = NodeKind::operation;
+  Spec spec;
+  std::size_t offset = 0;
+  int of = -1;
+  /// The tape node, and the name of a leaf.
+  int recorded = 0;
+  std::string name;
+  Array stored;
+};
+
+struct Program {
+  std::vector<Value> values;
+  std::vector<Step> steps;
+  /// Values, in the order in which the plan's outputs were given.
+  std::vector<int> outputs;
+  std::size_t arena_bytes = 0;
+  /// Bytes of inputs, parameters and constants, which live outside the arena.
+  std::size_t leaf_bytes = 0;
+  /// The most arena bytes alive at one step; the arena is at least this large.
+  std::size_t most_alive_bytes = 0;
+
+  /// Everything that running takes: the arena and the leaves.
+  std::size_t peak_bytes() const { return arena_bytes + leaf_bytes; }
+};
+
+/// Orders the steps (as recorded), shares memory between values whose lifetimes do not
+/// overlap, and gives views their parent's place.
+Program lower(const Graph& graph, bool reuse_memory = true);
+
+}  // namespace twice

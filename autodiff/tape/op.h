@@ -1,0 +1,65 @@
+// What the tape, the derivative sweeps and the planner need to know of an op.
+// Most ops derive from a family in ops/ that answers most of this for them.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "autodiff/array/array.h"
+#include "autodiff/tape/tensor.h"
+
+namespace twice {
+
+/// The input arrays of one execution.
+class Inputs {
+ public:
+  explicit Inputs(std::span<const Array* const> arrays) : arrays_(arrays) {}
+  const Array& operator[](std::size_t slot) const { return *arrays_[slot]; }
+  std::size_t size() const { return arrays_.size(); }
+
+ private:
+  std::span<const Array* const> arrays_;
+};
+
+using Specs = std::span<const Spec>;
+
+/// What one execution costs. A product of (m, k) and (k, n) is 2 m n k FLOPs; bytes
+/// are those that must be read and written once each.
+struct Cost {
+  double flops = 0;
+  double bytes = 0;
+  /// Matrix products or convolutions.
+  int products = 0;
+};
+
+/// An operation: y = f(x_0, x_1, ...). Immutable, shared by all the nodes that use it.
+class Op {
+ public:
+  virtual ~Op() = default;
+
+  virtual std::string_view name() const = 0;
+  /// Everything that tells two ops of one name apart, as text; shown by `explain`.
+  virtual std::string attributes() const { return {}; }
+
+  /// Shape and dtype of y; throws `Error` naming the op, the shapes and the broken rule.
+  virtual Spec infer(Specs x) const = 0;
+  /// Bytes of scratch memory that `run` needs; the planner provides them.
+  virtual std::size_t workspace(Specs, const Spec&) const { return 0; }
+  /// Computes y. Inputs and y are contiguous. No allocation, no tape.
+  virtual void run(const Inputs& x, const Array& y, std::byte* workspace) const = 0;
+  /// By default: one FLOP an element of y; each input read and y written once.
+  virtual Cost cost(Specs x, const Spec& y) const;
+
+  /// The vector-Jacobian product for one input: (dy/dx_slot)' g, recorded with public
+  /// functions so that it can be differentiated again. An empty Tensor means zero.
+  virtual Tensor vjp(int slot, std::span<const Tensor> x, Tensor y, Tensor g) const = 0;
+  /// The Jacobian-vector product for one input: (dy/dx_slot) t. Empty means zero.
+  virtual Tensor jvp(int slot, std::span<const Tensor> x, Tensor y, Tensor t) const = 0;
+
+  /// True when y is the same numbers in the same order as input 0 (reshape,
+  /// stop_gradient): the planner then lets y share its memory, and `run` is not called.
+  virtual bool is_view() const { return false; }
+};
+
+}  // namespace twice

@@ -1,0 +1,112 @@
+#include "autodiff/tape/tape.h"
+
+#include <atomic>
+
+namespace twice {
+
+namespace {
+
+/// Every tape, and every clearing of one, has a number of its own: a handle that
+/// carries another number is stale.
+std::uint64_t next_generation() {
+  static std::atomic<std::uint64_t> count{0};
+  return ++count;
+}
+
+}  // namespace
+
+std::string_view str(Phase phase) {
+  constexpr std::string_view names[] = {"forward", "backward", "double backward", "update"};
+  return names[static_cast<int>(phase)];
+}
+
+std::string str(const Spec& spec) { return fmt::format("{} {}", str(spec.dtype), str(spec.shape)); }
+
+Tape& Tensor::tape() const {
+  if (tape_ == nullptr) fail("tensor", "an empty handle was used; record a value first");
+  if (tape_->generation() != generation_)
+    fail("tensor", "stale handle to node {}: its tape was cleared after it was recorded", index_);
+  return *tape_;
+}
+
+const Spec& Tensor::spec() const { return tape().node(index_).spec; }
+
+Index Tensor::size(int axis) const { return shape()[normalized_axis("tensor", axis, rank())]; }
+
+Cost Op::cost(Specs x, const Spec& y) const {
+  Cost cost{static_cast<double>(y.shape.elements()), static_cast<double>(y.bytes()), 0};
+  for (const Spec& input : x) cost.bytes += static_cast<double>(input.bytes());
+  return cost;
+}
+
+Tape::Tape() : generation_(next_generation()) {}
+
+Tensor Tape::append(Node node) {
+  const int index = size();
+  node.phase = phase_;
+  node.origin = origin_ >= 0 ? origin_ : index;
+  nodes_.push_back(std::move(node));
+  return handle(index);
+}
+
+Tensor Tape::leaf(NodeKind kind, const Spec& spec, const Array& value, std::string name) {
+  Node node;
+  node.kind = kind;
+  node.spec = spec;
+  node.stored = static_cast<int>(stored_.size());
+  stored_.emplace_back(std::move(name), value);
+  return append(std::move(node));
+}
+
+Tensor Tape::input(const Shape& shape, DType dtype, std::string name) {
+  return leaf(NodeKind::input, {shape, dtype}, {}, std::move(name));
+}
+
+Tensor Tape::labels(const Shape& shape, std::string name) {
+  return leaf(NodeKind::input, {shape, DType::i32}, {}, std::move(name));
+}
+
+Tensor Tape::parameter(const Array& value, std::string name) {
+  if (!value.contiguous())
+    fail("parameter", "the array of '{}' is not contiguous: an optimiser could not update it", name);
+  return leaf(NodeKind::parameter, {value.shape(), value.dtype()}, value, std::move(name));
+}
+
+Tensor Tape::constant(const Array& value) {
+  return leaf(NodeKind::constant, {value.shape(), value.dtype()}, value.contiguous_copy(),
+              "constant");
+}
+
+Tensor Tape::record(std::shared_ptr<const Op> op, std::span<const Tensor> inputs) {
+  Node node;
+  node.first_input = static_cast<std::uint32_t>(input_pool_.size());
+  node.input_count = static_cast<std::uint16_t>(inputs.size());
+  spec_scratch_.clear();
+  for (const Tensor& input : inputs) {
+    if (!input) fail(op->name(), "an input is an empty handle; record a value first");
+    if (&input.tape() != this) fail(op->name(), "its inputs are on two different tapes");
+    spec_scratch_.push_back(input.spec());
+  }
+  node.spec = op->infer(spec_scratch_);
+  for (const Tensor& input : inputs) input_pool_.push_back(input.index());
+  node.op = std::move(op);
+  return append(std::move(node));
+}
+
+void Tape::clear() {
+  nodes_.clear();
+  input_pool_.clear();
+  stored_.clear();
+  generation_ = next_generation();
+}
+
+std::string_view Tape::name(const Node& node) const {
+  return node.op ? node.op->name() : stored_[static_cast<std::size_t>(node.stored)].first;
+}
+
+int Tape::forward_origin(int index) const {
+  while (node(index).origin != index) index = node(index).origin;
+  return index;
+}
+
+}  // namespace twice
