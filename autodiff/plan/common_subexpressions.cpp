@@ -13,9 +13,9 @@ namespace {
 /// Text that two nodes share exactly when they compute the same value; empty for a
 /// node that must stay as it is.
 std::string identity(const GraphNode& node) {
-  if (node.kind == NodeKind::constant && node.stored.bytes() <= 64)
+  if (node.kind == NodeKind::constant && node.spec.bytes() <= 64)
     return fmt::format("constant {} ", str(node.spec)) +
-           std::string(static_cast<const char*>(node.stored.raw()), node.stored.bytes());
+           std::string(static_cast<const char*>(node.leaf->stored.raw()), node.spec.bytes());
   if (!node.op) return {};
   const Op& op = *node.op;
   const std::string attributes = op.attributes();

@@ -35,10 +35,9 @@ Graph graph_of(const Tensors& outputs) {
         recorded.origin == i ? i
                              : graph.nodes[static_cast<std::size_t>(recorded.origin)].forward_origin;
     node.forward_op = tape.node(node.forward_origin).op;
-    if (!node.op) {
-      node.leaf_name = tape.name(recorded);
-      node.stored = tape.stored(recorded);
-    }
+    if (!node.op)
+      node.leaf = std::make_shared<const Leaf>(
+          Leaf{std::string(tape.name(recorded)), tape.stored(recorded)});
   }
   return graph;
 }

@@ -10,6 +10,12 @@
 
 namespace twice {
 
+/// An input, parameter or constant: its name and, but for inputs, its numbers.
+struct Leaf {
+  std::string name;
+  Array stored;
+};
+
 struct GraphNode {
   NodeKind kind = NodeKind::operation;
   Phase phase = Phase::forward;
@@ -21,11 +27,10 @@ struct GraphNode {
   /// The forward node whose derivative it belongs to, and that node's op (null for a leaf).
   int forward_origin = 0;
   std::shared_ptr<const Op> forward_op;
-  /// The name and the numbers of a leaf.
-  std::string leaf_name;
-  Array stored;
+  /// Null for operations.
+  std::shared_ptr<const Leaf> leaf;
 
-  std::string_view name() const { return op ? op->name() : std::string_view(leaf_name); }
+  std::string_view name() const { return op ? op->name() : std::string_view(leaf->name); }
 };
 
 /// Nodes in topological order.

@@ -42,7 +42,8 @@ Plan::Plan(std::initializer_list<Tensors> outputs, PlanOptions options) {
     values_.push_back(value.place == Value::Place::arena
                           ? Array::over(arena_.get() + value.offset, value.spec.shape,
                                         value.spec.dtype)
-                          : value.stored);
+                      : value.leaf ? value.leaf->stored
+                                   : Array());
   refresh_views();
   for (const Step& step : program_.steps) {
     Bound bound{{}, &values_[static_cast<std::size_t>(step.output)],
@@ -71,7 +72,7 @@ void Plan::bind(const Binding& binding) {
     if (value.recorded != binding.input.index() || value.kind != NodeKind::input) continue;
     const Spec given{binding.value.shape(), binding.value.dtype()};
     if (binding.value.empty() || !(given == value.spec))
-      fail("run", "input '{}' is {}, but {} was bound to it", value.name, str(value.spec),
+      fail("run", "input '{}' is {}, but {} was bound to it", value.leaf->name, str(value.spec),
            binding.value.empty() ? "no array" : str(given));
     values_[i] = binding.value.contiguous_copy();
     return;
@@ -85,7 +86,7 @@ void Plan::bind(const Binding& binding) {
 void Plan::check_bound() const {
   for (std::size_t i = 0; i < values_.size(); ++i)
     if (program_.values[i].kind == NodeKind::input && values_[i].empty())
-      fail("run", "input '{}', {}, was never bound", program_.values[i].name,
+      fail("run", "input '{}', {}, was never bound", program_.values[i].leaf->name,
            str(program_.values[i].spec));
 }
 

@@ -57,8 +57,7 @@ Program lower(const Graph& graph, bool reuse_memory) {
     value.recorded = node.recorded;
     if (!node.op) {
       value.place = Value::Place::leaf;
-      value.name = node.leaf_name;
-      value.stored = node.stored;
+      value.leaf = node.leaf;
       program.leaf_bytes += node.spec.bytes();
     } else if (node.op->is_view()) {
       value.place = Value::Place::view;

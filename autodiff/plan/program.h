@@ -30,10 +30,10 @@ struct Value {
   Spec spec;
   std::size_t offset = 0;
   int of = -1;
-  /// The tape node, and the name of a leaf.
+  /// The tape node.
   int recorded = 0;
-  std::string name;
-  Array stored;
+  /// Null but for leaves.
+  std::shared_ptr<const Leaf> leaf;
 };
 
 struct Program {

@@ -1,0 +1,31 @@
+#include "autodiff/profile/ledger.h"
+
+namespace twice {
+
+namespace {
+
+void add(Cost& sum, const Cost& cost) {
+  sum.flops += cost.flops;
+  sum.bytes += cost.bytes;
+  sum.products += cost.products;
+}
+
+}  // namespace
+
+Cost Ledger::total() const {
+  Cost sum;
+  for (const Cost& cost : phases) add(sum, cost);
+  return sum;
+}
+
+Ledger ledger(const Program& program) {
+  Ledger result;
+  for (const Step& step : program.steps) {
+    const auto phase = static_cast<std::size_t>(step.phase);
+    add(result.phases[phase], step.cost);
+    ++result.steps[phase];
+  }
+  return result;
+}
+
+}  // namespace twice
