@@ -1,6 +1,8 @@
 #include "autodiff/array/reduce.h"
 
 #include <array>
+#include <cmath>
+#include <limits>
 
 #include "autodiff/array/parallel.h"
 
@@ -150,6 +152,22 @@ void sum_to(const Array& x, const Array& y) {
       std::fill_n(y.data<T>(), y.elements(), T(0));
     else
       sum_runs(runs.data(), count, x.data<T>(), x.elements(), y.data<T>(), y.elements());
+  });
+}
+
+bool all_finite(const Array& x) {
+  if (!is_float(x.dtype())) return true;
+  return visit_float(x.dtype(), [&]<class T>(T) {
+    const T* numbers = x.data<T>();
+    const Index count = x.elements(), parts = parts_of(count), size = ceil_div(count, parts);
+    std::array<int, most_parts> bad{};
+    parallel_for(parts, [&](Index part) {
+      int any = 0;
+      for (Index i = part * size; i < std::min(count, (part + 1) * size); ++i)
+        any |= !(std::abs(numbers[i]) <= std::numeric_limits<T>::max());
+      bad[static_cast<std::size_t>(part)] = any;
+    });
+    return std::count(bad.begin(), bad.end(), 0) == most_parts;
   });
 }
 

@@ -1,4 +1,4 @@
-// Summation over axes, in an order fixed by the shape alone.
+// Summation over axes and a test of all numbers, in an order fixed by the shape alone.
 #pragma once
 
 #include "autodiff/array/array.h"
@@ -9,5 +9,8 @@ namespace twice {
 /// Both contiguous. Sums in blocks of fixed size, each with several partial sums, so that
 /// the result has the same bits at any thread count and the error grows slowly.
 void sum_to(const Array& x, const Array& y);
+
+/// False when a contiguous array holds a NaN or an infinity.
+bool all_finite(const Array& x);
 
 }  // namespace twice

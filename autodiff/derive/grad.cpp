@@ -7,7 +7,9 @@ namespace twice {
 
 namespace {
 
-/// A derivative of something recorded in one phase belongs to the next.
+/// A derivative of something recorded in one phase belongs to the next. A sweep belongs to the
+/// latest phase that it needed so far: in the gradient of |g|^2, which the user wrote, it becomes
+/// the double backward one where it reaches g.
 Phase next_phase(Phase phase) {
   return phase == Phase::forward ? Phase::backward : Phase::double_backward;
 }
@@ -46,6 +48,18 @@ std::vector<char> dependent_on(Tape& tape, const Tensors& wrt, int last) {
   return depends;
 }
 
+/// Of the marked nodes, keeps those that `ys` need.
+void keep_needed(Tape& tape, const Tensors& ys, std::vector<char>& marks) {
+  std::vector<char> needed(marks.size(), 0);
+  for (Tensor y : ys) needed[static_cast<std::size_t>(y.index())] = 1;
+  for (std::size_t i = marks.size(); i-- > 0;) {
+    marks[i] = marks[i] && needed[i];
+    if (needed[i])
+      for (int input : tape.inputs_of(tape.node(static_cast<int>(i))))
+        needed[static_cast<std::size_t>(input)] = 1;
+  }
+}
+
 /// The input handles of a node, copied: recording grows the tape under our feet.
 void handles_of(Tape& tape, int index, std::vector<Tensor>& x) {
   x.clear();
@@ -75,7 +89,7 @@ Tensors grad(const Tensors& ys, const Tensors& wrt, const Tensors& cotangents, U
   check_pairs("grad", "cotangent", ys, cotangents);
   const int last = last_index(ys);
   const std::vector<char> depends = dependent_on(tape, wrt, last);
-  const Phase phase = latest_phase(ys);
+  Phase phase = latest_phase(ys);
 
   std::vector<Tensor> cotangent(static_cast<std::size_t>(last + 1));
   for (std::size_t k = 0; k < ys.size(); ++k)
@@ -94,6 +108,7 @@ Tensors grad(const Tensors& ys, const Tensors& wrt, const Tensors& cotangents, U
     if (!depends[at] || !cotangent[at]) continue;
     const std::shared_ptr<const Op> op = tape.node(i).op;
     if (!op) continue;
+    phase = std::max(phase, next_phase(tape.node(i).phase));
     const RecordingScope scope(tape, phase, i);
     handles_of(tape, i, x);
     for (std::size_t slot = 0; slot < x.size(); ++slot) {
@@ -133,8 +148,9 @@ Tensors push(const Tensors& ys, const Tensors& wrt, const Tensors& tangents) {
   Tape& tape = common_tape("push", ys, wrt);
   check_pairs("push", "tangent", wrt, tangents);
   const int last = last_index(ys);
-  const std::vector<char> depends = dependent_on(tape, wrt, last);
-  const Phase phase = latest_phase(ys);
+  std::vector<char> depends = dependent_on(tape, wrt, last);
+  keep_needed(tape, ys, depends);
+  Phase phase = latest_phase(ys);
 
   std::vector<Tensor> tangent(static_cast<std::size_t>(last + 1));
   std::vector<char> given(static_cast<std::size_t>(last + 1), 0);
@@ -150,6 +166,7 @@ Tensors push(const Tensors& ys, const Tensors& wrt, const Tensors& tangents) {
     // A variable in `wrt` is independent, even when it was computed from another one.
     if (!depends[at] || given[at] || !tape.node(i).op) continue;
     const std::shared_ptr<const Op> op = tape.node(i).op;
+    phase = std::max(phase, next_phase(tape.node(i).phase));
     const RecordingScope scope(tape, phase, i);
     handles_of(tape, i, x);
     for (std::size_t slot = 0; slot < x.size(); ++slot) {

@@ -1,4 +1,5 @@
-// Activation functions, and the step functions that are their slopes.
+// Activation functions, and the step function that is the slope of relu. The smooth ones
+// and all their derivatives stay finite for every finite x of ordinary size (|x| to 1e12).
 #pragma once
 
 #include "autodiff/tape/tape.h"
@@ -9,7 +10,27 @@ namespace twice {
 Tensor relu(Tensor x);
 /// y = 1 where x > 0, else 0.  dy/dx = 0 everywhere, by decree at 0.
 Tensor positive(Tensor x);
+/// y = x where x > 0, else slope x.  dy/dx = 1 where x > 0, else slope (also at 0).
+Tensor leaky_relu(Tensor x, double slope = 0.01);
+/// y = x where x > 0, else alpha (e^x - 1).  dy/dx = 1 where x > 0, else y + alpha (also at 0).
+Tensor elu(Tensor x, double alpha = 1);
+
 /// y = tanh x.  dy/dx = 1 - y^2.
 Tensor tanh(Tensor x);
+/// y = s(x) = 1 / (1 + e^(-x)).  dy/dx = y (1 - y).
+Tensor sigmoid(Tensor x);
+/// y = ln(1 + e^x), computed as max(x, 0) + ln(1 + e^-|x|).  dy/dx = s(x).
+Tensor softplus(Tensor x);
+/// y = x s(x), also known as swish.  dy/dx = s + y (1 - s).
+Tensor silu(Tensor x);
+
+/// y = x Phi(beta x), Phi the standard normal distribution function: gelu sharpened towards
+/// relu (beta to infinity) or flattened towards x/2 (beta to 0).  dy/dx = Phi + beta x phi(beta x).
+Tensor beta_gelu(Tensor x, double beta);
+/// y = x Phi(x).  dy/dx = Phi(x) + x phi(x).  Hendrycks & Gimpel 2016.
+inline Tensor gelu(Tensor x) { return beta_gelu(x, 1); }
+/// The same paper's approximation: y = x/2 (1 + tanh u) = x s(2 u) with
+/// u = sqrt(2/pi) (x + 0.044715 x^3).  dy/dx = s(2u) + 2 y (1 - s(2u)) du/dx.
+Tensor gelu_tanh(Tensor x);
 
 }  // namespace twice

@@ -2,7 +2,9 @@
 
 #include "autodiff/array/reduce.h"
 #include "autodiff/ops/arithmetic.h"
+#include "autodiff/ops/axes.h"
 #include "autodiff/ops/linear.h"
+#include "autodiff/ops/power.h"
 #include "autodiff/ops/shape_ops.h"
 
 namespace twice {
@@ -75,23 +77,18 @@ Tensor sum_to(Tensor x, const Shape& shape) {
 }
 
 Tensor sum(Tensor x, const Shape& axes, bool keepdims) {
-  Shape summed = axes.rank() == 0 ? Shape::filled(x.rank(), 1) : x.shape();
-  Shape reduced;
-  for (Index a : axes) summed[normalized_axis("sum", a, x.rank())] = 1;
-  if (axes.rank() > 0)
-    for (int axis = 0; axis < x.rank(); ++axis) {
-      bool kept = true;
-      for (Index a : axes) kept = kept && normalized_axis("sum", a, x.rank()) != axis;
-      if (kept) reduced.push_back(x.size(axis));
-    }
-  const Tensor total = sum_to(x, summed);
-  return keepdims ? total : reshape(total, reduced);
+  const Tensor total = sum_to(x, reduced_shape("sum", x.shape(), axes, true));
+  return reshape(total, reduced_shape("sum", x.shape(), axes, keepdims));
 }
 
 Tensor mean(Tensor x, const Shape& axes, bool keepdims) {
   const Tensor total = sum(x, axes, keepdims);
   return total * (static_cast<double>(total.shape().elements()) /
                   static_cast<double>(x.shape().elements()));
+}
+
+Tensor norm(Tensor x, const Shape& axes, bool keepdims) {
+  return safe_sqrt(sum(square(x), axes, keepdims));
 }
 
 void broadcast_together(const char* who, Tensor& a, Tensor& b) {
@@ -114,7 +111,9 @@ void broadcast_together(const char* who, Tensor& a, Tensor& b) {
 }
 
 Tensor full_like(Tensor x, double value) {
-  return broadcast_to(x.tape().constant(value, x.dtype()), x.shape());
+  // A copy: recording the constant may move the tape's nodes, and x's shape with them.
+  const Shape shape = x.shape();
+  return broadcast_to(x.tape().constant(value, x.dtype()), shape);
 }
 
 }  // namespace twice

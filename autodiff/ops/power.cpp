@@ -1,7 +1,13 @@
 #include "autodiff/ops/power.h"
 
+#include <cmath>
+#include <limits>
+
 #include "autodiff/ops/arithmetic.h"
+#include "autodiff/ops/broadcast.h"
+#include "autodiff/ops/compare.h"
 #include "autodiff/ops/elementwise.h"
+#include "autodiff/ops/exponential.h"
 
 namespace twice {
 
@@ -35,9 +41,7 @@ struct Sqrt final : Elementwise<Sqrt, 1> {
   V eval(V x) const {
     return sqrt(x);
   }
-  Slope slope(int, std::span<const Tensor>, Tensor y) const override {
-    return 0.5 * reciprocal(y);
-  }
+  Slope slope(int, std::span<const Tensor>, Tensor y) const override { return 0.5 * reciprocal(y); }
 };
 
 /// y = 1/sqrt(x).  dy/dx = -y^3 / 2.
@@ -53,6 +57,16 @@ struct Rsqrt final : Elementwise<Rsqrt, 1> {
   }
 };
 
+/// x^p on SIMD vectors. xsimd's pow gives 0 for every power of 0; here 0^p is 0, 1, infinity
+/// or NaN as p is above, equal to or below 0, or NaN.
+template <class V>
+V power(V x, V p) {
+  using T = typename V::value_type;
+  const V zero(T(0)), infinity(std::numeric_limits<T>::infinity());
+  const V of_zero = select(p > zero, zero, select(p < zero, infinity, p + V(T(1))));
+  return select(x == zero, of_zero, pow(x, p));
+}
+
 /// y = x^p.  dy/dx = p x^(p-1).
 struct Pow final : Elementwise<Pow, 1> {
   double exponent;
@@ -62,10 +76,27 @@ struct Pow final : Elementwise<Pow, 1> {
   template <class V>
   V eval(V x) const {
     using T = typename V::value_type;
-    return pow(x, V(static_cast<T>(exponent)));
+    if (std::abs(exponent) <= 64 && std::trunc(exponent) == exponent)
+      return pow(x, static_cast<int>(exponent));
+    return power(x, V(static_cast<T>(exponent)));
   }
   Slope slope(int, std::span<const Tensor> x, Tensor) const override {
     return exponent * twice::pow(x[0], exponent - 1);
+  }
+};
+
+/// y = a^b.  dy/da = b a^(b-1), dy/db = y ln a.
+struct PowTensor final : Elementwise<PowTensor, 2> {
+  std::string_view name() const override { return "pow_tensor"; }
+  template <class V>
+  V eval(V a, V b) const {
+    return power(a, b);
+  }
+  Slope slope(int slot, std::span<const Tensor> x, Tensor y) const override {
+    const Tensor a = x[0], b = x[1], a_is_zero = 1 - nonzero(a);
+    // The masks replace infinity times 0 by its limit where a = 0; elsewhere they change nothing.
+    if (slot == 1) return y * log(a + a_is_zero);
+    return b * twice::pow(a, b - 1 + a_is_zero * (1 - nonzero(b)));
   }
 };
 
@@ -76,12 +107,22 @@ Tensor reciprocal(Tensor x) { return record<Reciprocal>({x}); }
 Tensor sqrt(Tensor x) { return record<Sqrt>({x}); }
 Tensor rsqrt(Tensor x) { return record<Rsqrt>({x}); }
 
+Tensor safe_sqrt(Tensor x) {
+  const Tensor mask = nonzero(x);
+  return mask * sqrt(x + (1 - mask));
+}
+
 Tensor pow(Tensor x, double exponent) {
   // Exact small powers end the chain of derivatives: x^0 has slope 0, not 0 x^-1.
   if (exponent == 0) return affine(x, 0, 1);
   if (exponent == 1) return x;
   if (exponent == 2) return square(x);
   return record(Pow(exponent), {x});
+}
+
+Tensor pow(Tensor a, Tensor b) {
+  broadcast_together("pow", a, b);
+  return record<PowTensor>({a, b});
 }
 
 }  // namespace twice

@@ -13,7 +13,16 @@ Tensor reciprocal(Tensor x);
 Tensor sqrt(Tensor x);
 /// y = 1/sqrt(x).  dy/dx = -y^3 / 2.
 Tensor rsqrt(Tensor x);
-/// y = x^p with a constant exponent.  dy/dx = p x^(p-1); 0 when p = 0.
+/// y = sqrt(x), safe at 0: every derivative there is 0 by decree instead of infinite, so that
+/// the norm of a zero vector, sqrt(sum x^2), has gradient 0 and no NaN.  dy/dx = 1 / (2 y)
+/// elsewhere.
+Tensor safe_sqrt(Tensor x);
+/// y = x^p with a constant exponent.  dy/dx = p x^(p-1); 0 when p = 0. Whole exponents up to 64 in
+/// size are products, exact to rounding; others are e^(p ln x), NaN for x < 0.
 Tensor pow(Tensor x, double exponent);
+/// y = a^b, both tensors, which broadcast.  dy/da = b a^(b-1), dy/db = y ln a. At a = 0 the
+/// derivative by b is 0, and by a it is 0 when b = 0. For a < 0 and whole b, dy/db is NaN: no real
+/// number is right.
+Tensor pow(Tensor a, Tensor b);
 
 }  // namespace twice

@@ -29,6 +29,32 @@ struct Reshape final : LinearOp {
   bool is_view() const override { return true; }
 };
 
+Shape inverse(const Shape& axes) {
+  Shape result = axes;
+  for (int i = 0; i < axes.rank(); ++i) result[static_cast<int>(axes[i])] = i;
+  return result;
+}
+
+/// y = x with its axes in another order.  Adjoint: permute by the inverse order.
+struct Permute final : LinearOp {
+  Shape axes;
+  explicit Permute(const Shape& order) : axes(order) {}
+  std::string_view name() const override { return "permute"; }
+  std::string attributes() const override { return str(axes); }
+  Spec infer(Specs x) const override {
+    Shape shape;
+    for (Index axis : axes) shape.push_back(x[0].shape[static_cast<int>(axis)]);
+    return {shape, x[0].dtype};
+  }
+  void run(const Inputs& x, const Array& y, std::byte*) const override {
+    copy(x[0].permuted(axes), y);
+  }
+  Tensor adjoint(std::span<const Tensor>, Tensor g) const override {
+    return permute(g, inverse(axes));
+  }
+  Tensor apply(std::span<const Tensor>, Tensor t) const override { return permute(t, axes); }
+};
+
 /// y = x.  dy/dx = 0 by decree.
 struct StopGradient final : Op {
   std::string_view name() const override { return "stop_gradient"; }
@@ -62,6 +88,28 @@ Tensor reshape(Tensor x, const Shape& shape) {
     target[inferred] = x.shape().elements() / known;
   }
   return x.shape() == target ? x : record(Reshape(target), {x});
+}
+
+Tensor permute(Tensor x, const Shape& axes) {
+  if (axes.rank() != x.rank())
+    fail("permute", "{} axes given for shape {}; each must be listed once", axes.rank(),
+         str(x.shape()));
+  Shape order, sorted;
+  for (int i = 0; i < axes.rank(); ++i) {
+    order.push_back(normalized_axis("permute", axes[i], x.rank()));
+    sorted.push_back(i);
+  }
+  if (!std::is_permutation(order.begin(), order.end(), sorted.begin()))
+    fail("permute", "axes {} do not list each axis of shape {} once", str(axes), str(x.shape()));
+  return order == sorted ? x : record(Permute(order), {x});
+}
+
+Tensor transpose(Tensor x, int axis_a, int axis_b) {
+  const int a = normalized_axis("transpose", axis_a, x.rank());
+  const int b = normalized_axis("transpose", axis_b, x.rank());
+  Shape axes;
+  for (int axis = 0; axis < x.rank(); ++axis) axes.push_back(axis == a ? b : axis == b ? a : axis);
+  return permute(x, axes);
 }
 
 Tensor stop_gradient(Tensor x) { return record<StopGradient>({x}); }

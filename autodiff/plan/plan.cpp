@@ -1,6 +1,6 @@
 #include "autodiff/plan/plan.h"
 
-#include <cmath>
+#include "autodiff/array/reduce.h"
 
 namespace twice {
 
@@ -17,16 +17,6 @@ Program program_of(const Tensors& outputs, const PlanOptions& options) {
   for (const Pass& pass : passes())
     if (options.*pass.enabled) graph = pass.run(std::move(graph));
   return lower(graph, options.reuse_memory);
-}
-
-bool all_finite(const Array& x) {
-  if (!is_float(x.dtype())) return true;
-  return visit_float(x.dtype(), [&]<class T>(T) {
-    const T* numbers = x.data<T>();
-    for (Index i = 0; i < x.elements(); ++i)
-      if (!std::isfinite(numbers[i])) return false;
-    return true;
-  });
 }
 
 }  // namespace
@@ -65,11 +55,14 @@ void Plan::refresh_views() {
 }
 
 void Plan::bind(const Binding& binding) {
-  if (binding.input.tape().generation() != generation_)
+  // The tape itself may be gone.
+  if (binding.input.generation() != generation_)
     fail("run", "an input was bound that is on another tape than the plan");
   for (std::size_t i = 0; i < values_.size(); ++i) {
     const Value& value = program_.values[i];
-    if (value.recorded != binding.input.index() || value.kind != NodeKind::input) continue;
+    if (value.recorded != binding.input.index()) continue;
+    if (value.kind != NodeKind::input)
+      fail("run", "node {} is not an input of the tape: only inputs can be bound", value.recorded);
     const Spec given{binding.value.shape(), binding.value.dtype()};
     if (binding.value.empty() || !(given == value.spec))
       fail("run", "input '{}' is {}, but {} was bound to it", value.leaf->name, str(value.spec),
@@ -77,9 +70,6 @@ void Plan::bind(const Binding& binding) {
     values_[i] = binding.value.contiguous_copy();
     return;
   }
-  if (binding.input.tape().node(binding.input.index()).kind != NodeKind::input)
-    fail("run", "node {} is not an input of the tape: only inputs can be bound",
-         binding.input.index());
   // An input that no output depends on is not part of the program.
 }
 
@@ -99,6 +89,7 @@ void Plan::run(std::span<const Binding> inputs) {
 }
 
 std::optional<NonFinite> Plan::first_non_finite() {
+  check_bound();
   for (std::size_t s = 0; s < bound_.size(); ++s) {
     const Step& step = program_.steps[s];
     step.op->run(Inputs(bound_[s].inputs), *bound_[s].output, bound_[s].workspace);
@@ -117,7 +108,7 @@ std::string str(const NonFinite& found) {
 }
 
 const Array& Plan::value(Tensor output) const {
-  if (output.tape().generation() == generation_)
+  if (output.generation() == generation_)
     for (std::size_t k = 0; k < output_nodes_.size(); ++k)
       if (output_nodes_[k] == output.index())
         return values_[static_cast<std::size_t>(program_.outputs[k])];

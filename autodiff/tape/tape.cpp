@@ -29,7 +29,7 @@ Tape& Tensor::tape() const {
   return *tape_;
 }
 
-const Spec& Tensor::spec() const { return tape().node(index_).spec; }
+Spec Tensor::spec() const { return tape().node(index_).spec; }
 
 Index Tensor::size(int axis) const { return shape()[normalized_axis("tensor", axis, rank())]; }
 

@@ -36,8 +36,11 @@ class Tensor {
   /// The tape; throws when the handle is empty or the tape was cleared since.
   Tape& tape() const;
   int index() const { return index_; }
-  const Spec& spec() const;
-  const Shape& shape() const { return spec().shape; }
+  /// The number of its tape; unlike `tape()` it may be asked after the tape's end.
+  std::uint64_t generation() const { return generation_; }
+  /// Both by value: the tape moves its nodes as it grows, so a reference would dangle.
+  Spec spec() const;
+  Shape shape() const { return spec().shape; }
   DType dtype() const { return spec().dtype; }
   int rank() const { return shape().rank(); }
   Index size(int axis) const;

@@ -1,0 +1,35 @@
+#include "autodiff/array/blas.h"
+
+#include <cblas.h>
+
+#include "autodiff/array/error.h"
+
+namespace twice {
+
+std::string blas_core() { return openblas_get_corename(); }
+
+std::string blas_description() {
+  std::string config = openblas_get_config();
+  while (!config.empty() && config.back() == ' ') config.pop_back();
+  return fmt::format("{}, kernels {}", config, blas_core());
+}
+
+void check_blas() {
+  if (openblas_get_parallel() != OPENBLAS_OPENMP)
+    fail("blas",
+         "the OpenBLAS that was loaded is not its OpenMP build ({}), which would be about 3 times "
+         "slower; install libopenblas-openmp-dev and build again",
+         openblas_get_config());
+}
+
+std::string better_blas_core() {
+#if defined(__x86_64__)
+  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+                      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+  const std::string core = blas_core();
+  if (avx512 && (core == "Haswell" || core == "Zen")) return "SkylakeX";
+#endif
+  return {};
+}
+
+}  // namespace twice

@@ -1,0 +1,195 @@
+// Shapes and checks of convolution, the forward kernel and the input gradient. Both kernels
+// are correlations with packed weights (conv_correlate.h); here the weights are arranged.
+#include "autodiff/array/conv.h"
+
+#include <numeric>
+
+#include "autodiff/array/conv_common.h"
+#include "autodiff/array/conv_correlate.h"
+
+namespace twice {
+namespace {
+
+Index modulo(Index a, Index b) { return (a % b + b) % b; }
+
+std::size_t rounded_to_line(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+template <class T>
+std::size_t packed_bytes(const Correlation& c) {
+  return rounded_to_line(static_cast<std::size_t>(packed_elements<T>(c)) * sizeof(T));
+}
+
+template <class T>
+std::size_t workspace_bytes(const Correlation& c) {
+  return packed_bytes<T>(c) + static_cast<std::size_t>(correlate_scratch<T>(c)) * sizeof(T);
+}
+
+/// Packs the weights into the front of the workspace and correlates.
+template <class T, class Weight>
+void pack_and_correlate(const Correlation& c, const T* in, const Weight& weight, Index o_step,
+                        T* out, std::byte* workspace) {
+  T* packed = reinterpret_cast<T*>(workspace);
+  pack_weights(c, packed, weight, o_step);
+  correlate(c, in, packed, out, reinterpret_cast<T*>(workspace + packed_bytes<T>(c)));
+}
+
+Correlation forward_correlation(const Shape& x, const Shape& w, const ConvGeometry& geometry) {
+  const Shape y = conv2d_shape(x, w, geometry);
+  Correlation c;
+  c.images = x[0], c.in_height = x[1], c.in_width = x[2], c.in_channels = x[3];
+  c.kernel_height = w[0], c.kernel_width = w[1];
+  c.stride = geometry.stride, c.dilation = geometry.dilation, c.groups = geometry.groups;
+  c.pad_y = c.pad_x = geometry.padding;
+  c.out_height = y[1], c.out_width = y[2], c.out_channels = y[3];
+  c.out_step = y[3], c.out_row_step = y[2] * y[3], c.out_image_step = y[1] * y[2] * y[3];
+  return c;
+}
+
+/// One axis of one phase of the input gradient. With stride s, output pixel o sees input pixel
+/// i = o s + k dilation - padding through kernel entry k. So the pixels i with the same
+/// (i + padding) mod s see the same entries of the kernel, at regular distances: they are a
+/// correlation of stride 1 of g with part of the kernel, reversed.
+struct PhaseAxis {
+  Index first = 0, count = 0;  // input pixels first, first + s, ...
+  Index kernel_first = 0, kernel_step = 1, kernel_count = 0;
+  Index dilation = 1, pad = 0;
+
+  PhaseAxis(Index phase, Index size, Index kernel, const ConvGeometry& geometry) {
+    const Index s = geometry.stride, d = geometry.dilation, common = std::gcd(s, d);
+    first = modulo(phase - geometry.padding, s);
+    count = first < size ? ceil_div(size - first, s) : 0;
+    kernel_step = s / common;
+    dilation = d / common;
+    while (kernel_first < std::min(kernel, kernel_step) && modulo(kernel_first * d, s) != phase)
+      ++kernel_first;
+    if (kernel_first >= std::min(kernel, kernel_step)) return;  // nothing reaches this phase
+    kernel_count = ceil_div(kernel - kernel_first, kernel_step);
+    pad = (kernel_count - 1) * dilation - (first + geometry.padding - kernel_first * d) / s;
+  }
+
+  /// The kernel entry under tap `tap` of the reversed part.
+  Index kernel_entry(Index tap) const {
+    return kernel_first + (kernel_count - 1 - tap) * kernel_step;
+  }
+};
+
+struct Phase {
+  PhaseAxis y, x;
+  Correlation correlation;
+};
+
+/// Calls body(phase) for the stride^2 phases, which write disjoint pixels of the input.
+template <class Body>
+void for_each_phase(const Shape& x, const Shape& w, const ConvGeometry& geometry,
+                    const Body& body) {
+  const Shape g = conv2d_shape(x, w, geometry);
+  for (Index py = 0; py < geometry.stride; ++py)
+    for (Index px = 0; px < geometry.stride; ++px) {
+      Phase phase{{py, x[1], w[0], geometry}, {px, x[2], w[1], geometry}, {}};
+      const bool reached = phase.y.kernel_count > 0 && phase.x.kernel_count > 0;
+      Correlation& c = phase.correlation;
+      c.images = g[0], c.in_height = g[1], c.in_width = g[2], c.in_channels = g[3];
+      // A kernel of no rows: its correlation writes zeros.
+      c.kernel_height = reached ? phase.y.kernel_count : 0;
+      c.kernel_width = reached ? phase.x.kernel_count : 1;
+      c.dilation = phase.y.dilation, c.groups = geometry.groups;
+      c.pad_y = phase.y.pad, c.pad_x = phase.x.pad;
+      c.out_height = phase.y.count, c.out_width = phase.x.count, c.out_channels = x[3];
+      c.out_step = geometry.stride * x[3];
+      c.out_row_step = geometry.stride * x[2] * x[3];
+      c.out_image_step = x[1] * x[2] * x[3];
+      body(phase);
+    }
+}
+
+}  // namespace
+
+Shape conv2d_shape(const Shape& x, const Shape& w, const ConvGeometry& geometry) {
+  const auto& [stride, padding, dilation, groups] = geometry;
+  if (x.rank() != 4)
+    fail("conv2d", "images need the shape (batch, height, width, channels), not {}", str(x));
+  if (w.rank() != 4 || std::any_of(w.begin(), w.end(), [](Index size) { return size < 1; }))
+    fail("conv2d",
+         "a kernel needs the shape (height, width, in channels, out channels), all at least 1, not "
+         "{}",
+         str(w));
+  if (stride < 1 || dilation < 1 || groups < 1 || padding < 0)
+    fail("conv2d",
+         "stride, dilation and groups must be at least 1 and padding at least 0, but they are {}, "
+         "{}, {} and {}",
+         stride, dilation, groups, padding);
+  if (x[3] != w[2] * groups)
+    fail("conv2d", "channels differ: images {} have {}, kernel {} takes {}{}", str(x), x[3], str(w),
+         w[2] * groups, groups == 1 ? "" : fmt::format(" in {} groups", groups));
+  if (w[3] % groups != 0)
+    fail("conv2d", "the {} output channels of kernel {} do not divide into {} groups", w[3], str(w),
+         groups);
+  Shape y = {x[0], 0, 0, w[3]};
+  for (int axis : {0, 1}) {
+    const Index image = x[axis + 1] + 2 * padding, kernel = (w[axis] - 1) * dilation + 1;
+    if (kernel > image)
+      fail("conv2d", "kernel {} spans {} pixels of {}, but images {} padded by {} have only {}",
+           str(w), kernel, axis == 0 ? "height" : "width", str(x), padding, image);
+    y[axis + 1] = (image - kernel) / stride + 1;
+  }
+  return y;
+}
+
+Index conv2d_flops(const Shape& x, const Shape& w, const ConvGeometry& geometry) {
+  return 2 * conv2d_shape(x, w, geometry).elements() * w[0] * w[1] * w[2];
+}
+
+std::size_t conv2d_workspace(const Shape& x, const Shape& w, const ConvGeometry& geometry,
+                             DType dtype) {
+  const Correlation c = forward_correlation(x, w, geometry);
+  return visit_float(dtype, [&]<class T>(T) { return workspace_bytes<T>(c); });
+}
+
+std::size_t conv2d_input_grad_workspace(const Shape& x, const Shape& w,
+                                        const ConvGeometry& geometry, DType dtype) {
+  return visit_float(dtype, [&]<class T>(T) {
+    std::size_t most = 0;  // the phases run one after the other
+    for_each_phase(x, w, geometry, [&](const Phase& phase) {
+      most = std::max(most, workspace_bytes<T>(phase.correlation));
+    });
+    return most;
+  });
+}
+
+void conv2d(const Array& x, const Array& w, const ConvGeometry& geometry, const Array& y,
+            std::byte* workspace) {
+  check_conv2d("conv2d", x, w, geometry, y);
+  const Correlation c = forward_correlation(x.shape(), w.shape(), geometry);
+  visit_float(x.dtype(), [&]<class T>(T) {
+    const T* weights = w.data<T>();
+    const Index inputs = c.group_in(), outputs = c.out_channels;
+    const auto weight = [=](Index tap, Index i, Index o) {
+      return weights + (tap * inputs + i) * outputs + o;
+    };
+    pack_and_correlate(c, x.data<T>(), weight, 1, y.data<T>(), workspace);
+  });
+}
+
+void conv2d_input_grad(const Array& w, const Array& g, const ConvGeometry& geometry, const Array& x,
+                       std::byte* workspace) {
+  check_conv2d("conv2d_input_grad", x, w, geometry, g);
+  visit_float(x.dtype(), [&]<class T>(T) {
+    const T* weights = w.data<T>();
+    const Index width = w.shape()[1], inputs = w.shape()[2], outputs = w.shape()[3];
+    const Index group_outputs = outputs / geometry.groups;
+    for_each_phase(x.shape(), w.shape(), geometry, [&](const Phase& phase) {
+      const Correlation& c = phase.correlation;
+      // Here channels of g come in and channels of x go out.
+      const auto weight = [&](Index tap, Index i, Index o) {
+        const Index ky = phase.y.kernel_entry(tap / c.kernel_width);
+        const Index kx = phase.x.kernel_entry(tap % c.kernel_width);
+        return weights + ((ky * width + kx) * inputs + o % inputs) * outputs +
+               o / inputs * group_outputs + i;
+      };
+      T* out = x.data<T>() + (phase.y.first * x.shape()[2] + phase.x.first) * x.shape()[3];
+      pack_and_correlate(c, g.data<T>(), weight, outputs, out, workspace);
+    });
+  });
+}
+
+}  // namespace twice

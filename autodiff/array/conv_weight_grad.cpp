@@ -1,0 +1,270 @@
+// The weight gradient: for each kernel entry, a product of shifted inputs with output
+// cotangents, summed over all positions. A tile of `inputs x channel vectors` accumulators
+// stays in registers over a band of rows. Positions are cut into blocks fixed by shape; each
+// block has its own partial sum, and the partial sums are added in order of the blocks.
+#include <array>
+#include <utility>
+
+#include "autodiff/array/conv.h"
+#include "autodiff/array/conv_common.h"
+#include "autodiff/array/conv_vector.h"
+#include "autodiff/array/parallel.h"
+
+namespace twice {
+namespace {
+
+/// Positions below which a block is not worth a partial sum of its own.
+constexpr Index min_positions_per_block = 256;
+/// Blocks, and the bytes of partial sums that they aim to stay below.
+constexpr Index few_blocks = 4, many_blocks = 16, partial_bytes = Index{8} << 20;
+/// Positions that a register tile sums before it goes back to memory.
+constexpr Index positions_per_band = 128;
+/// The most inputs in a register tile of 1 or 2 channel vectors: it fills three quarters of the
+/// registers, and 12 or 24 divide the usual runs of 3 x 16, 3 x 32, ... inputs evenly.
+constexpr int max_inputs(int vectors) { return vector_registers * 3 / 4 / vectors; }
+
+/// How the work is cut, from shapes and the vector length alone.
+struct Cut {
+  Index images, height, width, channels;        // of x
+  Index kernel_height, kernel_width;            // of w
+  Index group_in, group_out;                    // channels of a group
+  Index out_height, out_width, out_channels;    // of g
+  Index stride, padding, dilation, groups;      // the geometry
+  Index lanes, group_padded;                    // group_out rounded up to vectors
+  Index rows_per_block, blocks, rows_per_band;  // rows of g
+  Index x_row, g_row;                           // elements of a row in scratch
+  bool pad_x, spill_g;                          // whether scratch is needed at all
+
+  Cut(const Shape& x, const Shape& w, const ConvGeometry& geometry, Index lanes_, Index bytes) {
+    const Shape y = conv2d_shape(x, w, geometry);
+    images = x[0], height = x[1], width = x[2], channels = x[3];
+    kernel_height = w[0], kernel_width = w[1];
+    stride = geometry.stride, padding = geometry.padding;
+    dilation = geometry.dilation, groups = geometry.groups;
+    group_in = w[2], group_out = w[3] / groups;
+    out_height = y[1], out_width = y[2], out_channels = y[3];
+    lanes = lanes_, group_padded = ceil_div(group_out, lanes) * lanes;
+
+    const Index rows = images * out_height;
+    const Index most = std::clamp(partial_bytes / (partial() * bytes), few_blocks, many_blocks);
+    rows_per_block =
+        std::max({ceil_div(rows, most), ceil_div(min_positions_per_block, out_width), Index{1}});
+    blocks = ceil_div(rows, rows_per_block);
+    rows_per_band = std::min(ceil_div(positions_per_band, out_width), out_height);
+
+    const Index extent = (out_width - 1) * stride + (kernel_width - 1) * dilation + 1;
+    pad_x = padding > 0 || extent > width;
+    spill_g = group_out % lanes != 0;
+    x_row = extent * channels;
+    g_row = out_width * out_channels;
+  }
+
+  /// Elements of the partial sums of one kernel row and of the whole kernel.
+  Index partial_row() const { return kernel_width * groups * group_in * group_padded; }
+  Index partial() const { return kernel_height * partial_row(); }
+  /// Elements of scratch for a block and kernel row.
+  Index scratch() const {
+    return rows_per_band * ((pad_x ? x_row : 0) + (spill_g ? g_row : 0)) + (spill_g ? lanes : 0);
+  }
+  Index workspace() const { return blocks * (partial() + kernel_height * scratch()); }
+};
+
+/// A band of rows: where inputs, cotangents and sums of a register tile start.
+template <class T>
+struct Band {
+  Index rows, positions;
+  const T* x;
+  Index x_row, x_step;
+  const T* g;
+  Index g_row, g_step;
+  T* sum;
+  Index sum_step;
+};
+
+template <class T, int lanes, int inputs, int vectors>
+void accumulate(const Band<T>& band) {
+  using V = Vector<T, lanes>;
+  typename V::Type sum[inputs][vectors];
+#pragma GCC unroll 32
+  for (int i = 0; i < inputs; ++i)
+    for (int v = 0; v < vectors; ++v) sum[i][v] = V::load(band.sum + i * band.sum_step + v * lanes);
+  for (Index row = 0; row < band.rows; ++row) {
+    const T* x = band.x + row * band.x_row;
+    const T* g = band.g + row * band.g_row;
+    for (Index p = 0; p < band.positions; ++p, x += band.x_step, g += band.g_step) {
+      typename V::Type cotangent[vectors];
+      for (int v = 0; v < vectors; ++v) cotangent[v] = V::load(g + v * lanes);
+#pragma GCC unroll 32
+      for (int i = 0; i < inputs; ++i)
+        for (int v = 0; v < vectors; ++v) sum[i][v] += cotangent[v] * x[i];
+    }
+  }
+#pragma GCC unroll 32
+  for (int i = 0; i < inputs; ++i)
+    for (int v = 0; v < vectors; ++v) V::store(band.sum + i * band.sum_step + v * lanes, sum[i][v]);
+}
+
+/// `accumulate` for 1, 2, ... inputs.
+template <class T, int lanes, int vectors, int... counted>
+constexpr auto accumulate_table(std::integer_sequence<int, counted...>) {
+  return std::array{&accumulate<T, lanes, counted + 1, vectors>...};
+}
+template <class T, int lanes, int vectors>
+constexpr auto accumulate_by_inputs =
+    accumulate_table<T, lanes, vectors>(std::make_integer_sequence<int, max_inputs(vectors)>{});
+
+/// A run of `count` inputs that are neighbours in memory.
+template <int vectors, int lanes, class T>
+void accumulate_run(Band<T> band, Index count) {
+  const Index tiles = ceil_div(count, max_inputs(vectors));
+  for (Index tile = 0; tile < tiles; ++tile) {
+    const Index inputs = count * (tile + 1) / tiles - count * tile / tiles;
+    accumulate_by_inputs<T, lanes, vectors>[static_cast<std::size_t>(inputs - 1)](band);
+    band.x += inputs;
+    band.sum += inputs * band.sum_step;
+  }
+}
+
+/// The sums of one block for one row of the kernel.
+template <class T, int lanes>
+class BlockRow {
+ public:
+  BlockRow(const Cut& cut, Index block, Index ky, const T* x, const T* g, T* workspace)
+      : cut_(cut), ky_(ky), x_(x), g_(g) {
+    sum_ = workspace + block * cut.partial() + ky * cut.partial_row();
+    x_scratch_ =
+        workspace + cut.blocks * cut.partial() + (block * cut.kernel_height + ky) * cut.scratch();
+    g_scratch_ = x_scratch_ + (cut.pad_x ? cut.rows_per_band * cut.x_row : 0);
+    const Index first = block * cut.rows_per_block;
+    last_ = std::min(first + cut.rows_per_block, cut.images * cut.out_height);
+    row_ = first;
+  }
+
+  void run() {
+    std::fill(sum_, sum_ + cut_.partial_row(), T(0));
+    while (row_ < last_) {
+      const Index image = row_ / cut_.out_height, oy = row_ % cut_.out_height;
+      const Index count = std::min({cut_.rows_per_band, last_ - row_, cut_.out_height - oy});
+      add(image, oy, oy + count);
+      row_ += count;
+    }
+  }
+
+ private:
+  const Cut& cut_;
+  Index ky_, row_, last_;
+  const T *x_, *g_;
+  T *sum_, *x_scratch_, *g_scratch_;
+
+  /// Adds output rows [first, last) of an image.
+  void add(Index image, Index first, Index last) {
+    const Index shift = ky_ * cut_.dilation - cut_.padding;  // input row = oy stride + shift
+    if (shift < 0) first = std::max(first, ceil_div(-shift, cut_.stride));
+    if (shift >= cut_.height) return;
+    last = std::min(last, (cut_.height - 1 - shift) / cut_.stride + 1);
+    if (first >= last) return;
+
+    const Index x_width = cut_.width * cut_.channels, g_width = cut_.out_width * cut_.out_channels;
+    const T* x = x_ + (image * cut_.height + first * cut_.stride + shift) * x_width;
+    const T* g = g_ + (image * cut_.out_height + first) * g_width;
+    Band<T> band{.rows = last - first,
+                 .positions = cut_.out_width,
+                 .x = x,
+                 .x_row = cut_.stride * x_width,
+                 .x_step = cut_.stride * cut_.channels,
+                 .g = g,
+                 .g_row = g_width,
+                 .g_step = cut_.out_channels,
+                 .sum = sum_,
+                 .sum_step = cut_.group_padded};
+    if (cut_.pad_x) {
+      for (Index row = 0; row < band.rows; ++row)
+        copy_padded_row(x + row * band.x_row, cut_.width, cut_.channels, cut_.padding,
+                        cut_.x_row / cut_.channels, x_scratch_ + row * cut_.x_row);
+      band.x = x_scratch_, band.x_row = cut_.x_row;
+    }
+    // The last vector of a group may reach into the channels behind it: the products there end
+    // in sums that are dropped. Where it would reach behind the array, the band moves.
+    const Index behind = ((cut_.images - image) * cut_.out_height - last) * g_width;
+    if (behind < cut_.group_padded - cut_.group_out) {
+      std::copy(g, g + band.rows * g_width, g_scratch_);
+      std::fill_n(g_scratch_ + band.rows * g_width, lanes, T(0));
+      band.g = g_scratch_;
+    }
+    for (Index group = 0; group < cut_.groups; ++group) add_group(band, group);
+  }
+
+  void add_group(Band<T> band, Index group) {
+    // Neighbouring columns are neighbours in memory, so a whole kernel row is one run.
+    const bool dense = cut_.groups == 1 && cut_.dilation == 1;
+    const Index runs = dense ? 1 : cut_.kernel_width;
+    const Index length = dense ? cut_.kernel_width * cut_.channels : cut_.group_in;
+    const Index vectors = cut_.group_padded / lanes;
+    for (Index v = 0; v < vectors; v += 2)
+      for (Index r = 0; r < runs; ++r) {
+        Band<T> tile = band;
+        tile.x += group * cut_.group_in + r * cut_.dilation * cut_.channels;
+        tile.g += group * cut_.group_out + v * lanes;
+        tile.sum +=
+            ((group * cut_.kernel_width + r) * cut_.group_in) * cut_.group_padded + v * lanes;
+        if (v + 1 < vectors)
+          accumulate_run<2, lanes>(tile, length);
+        else
+          accumulate_run<1, lanes>(tile, length);
+      }
+  }
+};
+
+template <class T, int lanes>
+void weight_grad(const Cut& cut, const T* x, const T* g, T* w, T* workspace) {
+  parallel_for(cut.blocks * cut.kernel_height, [&](Index task) {
+    BlockRow<T, lanes>(cut, task / cut.kernel_height, task % cut.kernel_height, x, g, workspace)
+        .run();
+  });
+  // Entry (ky, kx, i) of w: all output channels, group by group.
+  parallel_ranges(
+      cut.kernel_height * cut.kernel_width * cut.group_in, 64, [&](Index first, Index last) {
+        for (Index entry = first; entry < last; ++entry)
+          for (Index group = 0; group < cut.groups; ++group) {
+            const Index ky = entry / (cut.kernel_width * cut.group_in);
+            const Index rest = entry % (cut.kernel_width * cut.group_in);
+            const T* from = workspace + ky * cut.partial_row() +
+                            (group * cut.kernel_width * cut.group_in + rest) * cut.group_padded;
+            T* to = w + entry * cut.out_channels + group * cut.group_out;
+            std::fill(to, to + cut.group_out, T(0));
+            for (Index block = 0; block < cut.blocks; ++block, from += cut.partial())
+              for (Index o = 0; o < cut.group_out; ++o) to[o] += from[o];
+          }
+      });
+}
+
+template <class T>
+Cut cut_of(const Shape& x, const Shape& w, const ConvGeometry& geometry) {
+  const Index outputs = w[3] / std::max<Index>(geometry.groups, 1);
+  return Cut(x, w, geometry, lanes_for<T>(outputs), sizeof(T));
+}
+
+}  // namespace
+
+std::size_t conv2d_weight_grad_workspace(const Shape& x, const Shape& w,
+                                         const ConvGeometry& geometry, DType dtype) {
+  conv2d_shape(x, w, geometry);
+  return visit_float(dtype, [&]<class T>(T) {
+    return static_cast<std::size_t>(cut_of<T>(x, w, geometry).workspace()) * sizeof(T);
+  });
+}
+
+void conv2d_weight_grad(const Array& x, const Array& g, const ConvGeometry& geometry,
+                        const Array& w, std::byte* workspace) {
+  check_conv2d("conv2d_weight_grad", x, w, geometry, g);
+  visit_float(x.dtype(), [&]<class T>(T) {
+    const Cut cut = cut_of<T>(x.shape(), w.shape(), geometry);
+    T* memory = reinterpret_cast<T*>(workspace);
+    if (cut.lanes == full_lanes<T>)
+      weight_grad<T, full_lanes<T>>(cut, x.data<T>(), g.data<T>(), w.data<T>(), memory);
+    else
+      weight_grad<T, full_lanes<T> / 2>(cut, x.data<T>(), g.data<T>(), w.data<T>(), memory);
+  });
+}
+
+}  // namespace twice

@@ -1,0 +1,27 @@
+// Variance and standardization over a run of neighbouring axes: of x seen as (outer, count, inner),
+// over `count`. Layer norm has inner = 1, batch norm of NHWC images outer = 1.
+#pragma once
+
+#include "autodiff/array/array.h"
+
+namespace twice {
+
+/// A shape seen from the axes that are reduced: those before, those themselves, those after.
+struct MomentExtents {
+  Index outer = 1, count = 1, inner = 1;
+};
+
+/// Bytes of workspace that the kernels below need.
+std::size_t moments_workspace(const MomentExtents& extents);
+
+// The mean and the sum of squared deviations are computed together, tile by tile, while a tile is
+// in the cache; tiles are joined in a fixed order by the formula of Chan, Golub, LeVeque 1983,
+// which does not cancel as E[x^2] - E[x]^2 would.
+
+/// y[o, i] = 1/count sum_k (x[o, k, i] - mean[o, i])^2.
+void variance(const Array& x, const MomentExtents& extents, const Array& y, std::byte* workspace);
+/// y[o, k, i] = (x[o, k, i] - mean[o, i]) / sqrt(variance[o, i] + epsilon).
+void standardize(const Array& x, const MomentExtents& extents, double epsilon, const Array& y,
+                 std::byte* workspace);
+
+}  // namespace twice

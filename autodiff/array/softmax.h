@@ -1,0 +1,19 @@
+// Sums of exponentials along the last axis, shifted by each row's largest number so that none
+// overflows. A row is (all but the last axis); rows are spread over the threads, and each is
+// summed in one fixed order.
+#pragma once
+
+#include "autodiff/array/array.h"
+
+namespace twice {
+
+/// y[r, i] = e^x[r, i] / sum_j e^x[r, j].
+void softmax_rows(const Array& x, const Array& y);
+/// y[r, i] = x[r, i] - ln sum_j e^x[r, j].
+void log_softmax_rows(const Array& x, const Array& y);
+/// y[r] = ln sum_j e^x[r, j]; minus infinity for an empty row.
+void logsumexp_rows(const Array& x, const Array& y);
+/// y[r] = ln sum_j e^x[r, j] - x[r, labels[r]]; labels (i32) are trusted to be in range.
+void cross_entropy_rows(const Array& x, const Array& labels, const Array& y);
+
+}  // namespace twice

@@ -1,0 +1,41 @@
+// The whole public engine under one include: numbers, tape, ops, derivatives, plans.
+#pragma once
+
+// Numbers.
+#include "autodiff/array/array.h"
+#include "autodiff/array/parallel.h"
+#include "autodiff/array/random.h"
+
+// The tape, and what a user's own op derives from.
+#include "autodiff/ops/bilinear.h"
+#include "autodiff/ops/elementwise.h"
+#include "autodiff/ops/linear.h"
+#include "autodiff/tape/tape.h"
+
+// Ops.
+#include "autodiff/ops/activations.h"
+#include "autodiff/ops/arithmetic.h"
+#include "autodiff/ops/batched_matmul.h"
+#include "autodiff/ops/broadcast.h"
+#include "autodiff/ops/compare.h"
+#include "autodiff/ops/concat.h"
+#include "autodiff/ops/conv.h"
+#include "autodiff/ops/exponential.h"
+#include "autodiff/ops/index.h"
+#include "autodiff/ops/loss.h"
+#include "autodiff/ops/matmul.h"
+#include "autodiff/ops/normalize.h"
+#include "autodiff/ops/pool.h"
+#include "autodiff/ops/power.h"
+#include "autodiff/ops/shape_ops.h"
+#include "autodiff/ops/slice.h"
+#include "autodiff/ops/softmax.h"
+#include "autodiff/ops/tensors.h"
+#include "autodiff/ops/trigonometric.h"
+
+// Derivatives.
+#include "autodiff/derive/grad.h"
+#include "autodiff/derive/hvp.h"
+
+// Plans: running what was recorded.
+#include "autodiff/plan/plan.h"

@@ -1,0 +1,19 @@
+// Reductions over any axes, for ops whose kernels work along the last one: the reduced axes are
+// moved to the end and merged. Nothing moves when they already are the last ones.
+#pragma once
+
+#include "autodiff/tape/tape.h"
+
+namespace twice {
+
+/// `axes` counted from the front and ascending; all axes when none are given.
+/// Throws, naming `who`, when an axis does not exist or is listed twice.
+Shape sorted_axes(const char* who, const Shape& axes, int rank);
+
+/// x as a matrix (outer, reduced): `axes` (all when none are given) merged into the last.
+Tensor as_rows(const char* who, Tensor x, const Shape& axes);
+
+/// The shape of x reduced over `axes` (all when none are given); with `keepdims` they have size 1.
+Shape reduced_shape(const char* who, const Shape& x, const Shape& axes, bool keepdims);
+
+}  // namespace twice

@@ -1,0 +1,181 @@
+#include "autodiff/ops/compare.h"
+
+#include "autodiff/ops/arithmetic.h"
+#include "autodiff/ops/broadcast.h"
+#include "autodiff/ops/elementwise.h"
+
+namespace twice {
+
+namespace {
+
+template <class V, class Condition>
+V mask_of(const Condition& condition) {
+  using T = typename V::value_type;
+  return select(condition, V(T(1)), V(T(0)));
+}
+
+/// y = |x|.  dy/dx = sign x.
+struct Abs final : Elementwise<Abs, 1> {
+  std::string_view name() const override { return "abs"; }
+  template <class V>
+  V eval(V x) const {
+    return abs(x);
+  }
+  Slope slope(int, std::span<const Tensor> x, Tensor) const override { return twice::sign(x[0]); }
+};
+
+/// y = [x > 0] - [x < 0].  dy/dx = 0.
+struct Sign final : Elementwise<Sign, 1> {
+  std::string_view name() const override { return "sign"; }
+  template <class V>
+  V eval(V x) const {
+    using T = typename V::value_type;
+    // What is neither above nor below 0 is 0 or NaN: x itself.
+    return select(x > V(T(0)), V(T(1)), select(x < V(T(0)), V(T(-1)), x));
+  }
+  Slope slope(int, std::span<const Tensor>, Tensor) const override { return 0; }
+};
+
+/// y = [a > b].  dy = 0.
+struct Greater final : Elementwise<Greater, 2> {
+  std::string_view name() const override { return "greater"; }
+  template <class V>
+  V eval(V a, V b) const {
+    return mask_of<V>(a > b);
+  }
+  Slope slope(int, std::span<const Tensor>, Tensor) const override { return 0; }
+};
+
+/// y = [a >= b].  dy = 0.
+struct GreaterEqual final : Elementwise<GreaterEqual, 2> {
+  std::string_view name() const override { return "greater_equal"; }
+  template <class V>
+  V eval(V a, V b) const {
+    return mask_of<V>(a >= b);
+  }
+  Slope slope(int, std::span<const Tensor>, Tensor) const override { return 0; }
+};
+
+/// y = [a = b].  dy = 0.
+struct Equal final : Elementwise<Equal, 2> {
+  std::string_view name() const override { return "equal"; }
+  template <class V>
+  V eval(V a, V b) const {
+    return mask_of<V>(a == b);
+  }
+  Slope slope(int, std::span<const Tensor>, Tensor) const override { return 0; }
+};
+
+/// y = [x != 0].  dy/dx = 0.
+struct Nonzero final : Elementwise<Nonzero, 1> {
+  std::string_view name() const override { return "nonzero"; }
+  template <class V>
+  V eval(V x) const {
+    using T = typename V::value_type;
+    return select(x == V(T(0)), V(T(0)), V(T(1)));
+  }
+  Slope slope(int, std::span<const Tensor>, Tensor) const override { return 0; }
+};
+
+/// y = max(a, b).  dy/da = (1 + sign(a - b)) / 2, dy/db = (1 - sign(a - b)) / 2.
+struct Maximum final : Elementwise<Maximum, 2> {
+  std::string_view name() const override { return "maximum"; }
+  template <class V>
+  V eval(V a, V b) const {
+    // The comparison is false when a or b is NaN; then a + b is.
+    return select(a >= b, a, select(b > a, b, a + b));
+  }
+  Slope slope(int slot, std::span<const Tensor> x, Tensor) const override {
+    return affine(twice::sign(x[0] - x[1]), slot == 0 ? 0.5 : -0.5, 0.5);
+  }
+};
+
+/// y = min(a, b).  dy/da = (1 - sign(a - b)) / 2, dy/db = (1 + sign(a - b)) / 2.
+struct Minimum final : Elementwise<Minimum, 2> {
+  std::string_view name() const override { return "minimum"; }
+  template <class V>
+  V eval(V a, V b) const {
+    return select(a <= b, a, select(b < a, b, a + b));
+  }
+  Slope slope(int slot, std::span<const Tensor> x, Tensor) const override {
+    return affine(twice::sign(x[0] - x[1]), slot == 0 ? -0.5 : 0.5, 0.5);
+  }
+};
+
+/// y = [low <= x <= high].  dy/dx = 0.
+struct Inside final : Elementwise<Inside, 1> {
+  double low, high;
+  Inside(double a, double b) : low(a), high(b) {}
+  std::string_view name() const override { return "inside"; }
+  std::string attributes() const override { return fmt::format("[{}, {}]", low, high); }
+  template <class V>
+  V eval(V x) const {
+    using T = typename V::value_type;
+    return mask_of<V>(x >= V(static_cast<T>(low)) && x <= V(static_cast<T>(high)));
+  }
+  Slope slope(int, std::span<const Tensor>, Tensor) const override { return 0; }
+};
+
+/// y = min(max(x, low), high).  dy/dx = [low <= x <= high].
+struct Clamp final : Elementwise<Clamp, 1> {
+  double low, high;
+  Clamp(double a, double b) : low(a), high(b) {}
+  std::string_view name() const override { return "clamp"; }
+  std::string attributes() const override { return fmt::format("[{}, {}]", low, high); }
+  template <class V>
+  V eval(V x) const {
+    using T = typename V::value_type;
+    const V least(static_cast<T>(low)), most(static_cast<T>(high));
+    return select(x < least, least, select(x > most, most, x));
+  }
+  Slope slope(int, std::span<const Tensor> x, Tensor) const override {
+    return record(Inside(low, high), {x[0]});
+  }
+};
+
+/// y = a where mask != 0, else b.  dy/da = [mask != 0], dy/db = [mask = 0], dy/dmask = 0.
+struct Where final : Elementwise<Where, 3> {
+  std::string_view name() const override { return "where"; }
+  template <class V>
+  V eval(V mask, V a, V b) const {
+    using T = typename V::value_type;
+    return select(mask == V(T(0)), b, a);
+  }
+  Slope slope(int slot, std::span<const Tensor> x, Tensor) const override {
+    if (slot == 0) return 0;
+    const Tensor chosen = nonzero(x[0]);
+    return slot == 1 ? chosen : 1 - chosen;
+  }
+};
+
+template <class OpType>
+Tensor binary(const char* name, Tensor a, Tensor b) {
+  broadcast_together(name, a, b);
+  return record<OpType>({a, b});
+}
+
+}  // namespace
+
+Tensor abs(Tensor x) { return record<Abs>({x}); }
+Tensor sign(Tensor x) { return record<Sign>({x}); }
+Tensor greater(Tensor a, Tensor b) { return binary<Greater>("greater", a, b); }
+Tensor greater_equal(Tensor a, Tensor b) { return binary<GreaterEqual>("greater_equal", a, b); }
+Tensor equal(Tensor a, Tensor b) { return binary<Equal>("equal", a, b); }
+Tensor nonzero(Tensor x) { return record<Nonzero>({x}); }
+Tensor maximum(Tensor a, Tensor b) { return binary<Maximum>("maximum", a, b); }
+Tensor minimum(Tensor a, Tensor b) { return binary<Minimum>("minimum", a, b); }
+
+Tensor clamp(Tensor x, double low, double high) {
+  if (!(low <= high)) fail("clamp", "needs low <= high, was given [{}, {}]", low, high);
+  return record(Clamp(low, high), {x});
+}
+
+Tensor where(Tensor mask, Tensor a, Tensor b) {
+  // Pairwise to the common shape of all three.
+  broadcast_together("where", a, b);
+  broadcast_together("where", mask, a);
+  broadcast_together("where", mask, b);
+  return record<Where>({mask, a, b});
+}
+
+}  // namespace twice

@@ -1,0 +1,116 @@
+#include "autodiff/ops/conv.h"
+
+#include "autodiff/ops/bilinear.h"
+
+namespace twice {
+
+namespace {
+
+/// The slots of T(x, w, g) = <conv2d(x, w), g>: images, kernel, and cotangent of the output.
+enum Slot { images, kernel, outputs };
+
+/// The op with slot s open, y = op_s(u, v), is the one with <y, c> = T(..., c in slot s, ...)
+/// for every c. So the gradient of <y, c> by u is the op with u's slot open, of c and v.
+struct Conv2d final : BilinearOp {
+  Slot open;
+  ConvGeometry geometry;
+  Shape open_shape;  // of y; for open outputs it follows from the other two
+  Conv2d(Slot s, const ConvGeometry& g, const Shape& shape)
+      : open(s), geometry(g), open_shape(shape) {}
+
+  std::string_view name() const override {
+    constexpr std::string_view names[] = {"conv2d_input_grad", "conv2d_weight_grad", "conv2d"};
+    return names[open];
+  }
+  std::string attributes() const override {
+    return fmt::format("stride {} padding {} dilation {} groups {}{}", geometry.stride,
+                       geometry.padding, geometry.dilation, geometry.groups,
+                       open == outputs ? "" : " to " + str(open_shape));
+  }
+
+  Spec infer(Specs x) const override {
+    if (!is_float(x[0].dtype) || x[0].dtype != x[1].dtype)
+      fail(name(), "needs two inputs of dtype f32 or f64, was given {} and {}", str(x[0]),
+           str(x[1]));
+    const Forward f = forward(x);
+    const Shape y = conv2d_shape(f.x, f.w, geometry);
+    if (open == outputs) return {y, x[0].dtype};
+    if (!(y == x[1].shape))
+      fail(name(), "images {} and kernel {} have outputs of shape {}, but the cotangent is {}",
+           str(f.x), str(f.w), str(y), str(x[1].shape));
+    return {open_shape, x[0].dtype};
+  }
+  std::size_t workspace(Specs x, const Spec& y) const override {
+    const Forward f = forward(x);
+    switch (open) {
+      case images:
+        return conv2d_input_grad_workspace(f.x, f.w, geometry, y.dtype);
+      case kernel:
+        return conv2d_weight_grad_workspace(f.x, f.w, geometry, y.dtype);
+      case outputs:
+        break;
+    }
+    return conv2d_workspace(f.x, f.w, geometry, y.dtype);
+  }
+  void run(const Inputs& x, const Array& y, std::byte* workspace) const override {
+    switch (open) {
+      case images:
+        return twice::conv2d_input_grad(x[0], x[1], geometry, y, workspace);
+      case kernel:
+        return twice::conv2d_weight_grad(x[0], x[1], geometry, y, workspace);
+      case outputs:
+        return twice::conv2d(x[0], x[1], geometry, y, workspace);
+    }
+  }
+  Cost cost(Specs x, const Spec& y) const override {
+    const Forward f = forward(x);
+    Cost cost = Op::cost(x, y);
+    cost.flops = static_cast<double>(conv2d_flops(f.x, f.w, geometry));
+    cost.products = 1;
+    return cost;
+  }
+
+  Tensor apply(Tensor u, Tensor v) const override {
+    return record(Conv2d(open, geometry, open_shape), {u, v});
+  }
+  Tensor adjoint(int slot, std::span<const Tensor> x, Tensor c) const override {
+    const Slot target = slots()[static_cast<std::size_t>(slot)];
+    std::array<Tensor, 3> filled;
+    filled[slots()[0]] = x[0];
+    filled[slots()[1]] = x[1];
+    filled[open] = c;
+    const Conv2d op(target, geometry, x[static_cast<std::size_t>(slot)].shape());
+    return record(op, {filled[op.slots()[0]], filled[op.slots()[1]]});
+  }
+
+ private:
+  /// The slots that the two inputs fill.
+  std::array<Slot, 2> slots() const {
+    if (open == images) return {kernel, outputs};
+    if (open == kernel) return {images, outputs};
+    return {images, kernel};
+  }
+  /// The shapes of the forward convolution.
+  struct Forward {
+    const Shape &x, &w;
+  };
+  Forward forward(Specs x) const {
+    return {open == images ? open_shape : x[0].shape, open == kernel   ? open_shape
+                                                      : open == images ? x[0].shape
+                                                                       : x[1].shape};
+  }
+};
+
+}  // namespace
+
+Tensor conv2d(Tensor x, Tensor w, const ConvGeometry& geometry) {
+  return record(Conv2d(outputs, geometry, {}), {x, w});
+}
+Tensor conv2d_input_grad(Tensor w, Tensor g, const ConvGeometry& geometry, const Shape& x_shape) {
+  return record(Conv2d(images, geometry, x_shape), {w, g});
+}
+Tensor conv2d_weight_grad(Tensor x, Tensor g, const ConvGeometry& geometry, const Shape& w_shape) {
+  return record(Conv2d(kernel, geometry, w_shape), {x, g});
+}
+
+}  // namespace twice

@@ -1,0 +1,223 @@
+#include "autodiff/ops/index.h"
+
+#include "autodiff/array/index.h"
+#include "autodiff/ops/axes.h"
+#include "autodiff/ops/linear.h"
+#include "autodiff/ops/shape_ops.h"
+
+namespace twice {
+
+namespace {
+
+void check_index_dtype(std::string_view who, const Spec& indices) {
+  if (indices.dtype != DType::i32) fail(who, "indices must be i32, were {}", str(indices));
+}
+
+Shape without_first(const Shape& shape) {
+  return Shape(std::span(shape.begin(), shape.end()).subspan(1));
+}
+
+Shape joined(const Shape& a, const Shape& b) {
+  Shape result = a;
+  for (Index size : b) result.push_back(size);
+  return result;
+}
+
+Shape with_last(Shape shape, Index size) {
+  shape[shape.rank() - 1] = size;
+  return shape;
+}
+
+/// y[k] = x[i[k]].  Adjoint: scatter_add.
+struct Gather final : LinearOp {
+  std::string_view name() const override { return "gather"; }
+  Spec infer(Specs x) const override {
+    check_index_dtype(name(), x[1]);
+    if (x[0].shape.rank() == 0) fail(name(), "a scalar has no axis to pick from");
+    return {joined(x[1].shape, without_first(x[0].shape)), x[0].dtype};
+  }
+  void run(const Inputs& x, const Array& y, std::byte*) const override {
+    check_indices(name(), x[1], x[0].shape()[0]);
+    gather_rows(x[0], x[1], y);
+  }
+  Tensor adjoint(std::span<const Tensor> x, Tensor g) const override {
+    return scatter_add(g, x[1], x[0].size(0));
+  }
+  Tensor apply(std::span<const Tensor> x, Tensor t) const override { return gather(t, x[1]); }
+};
+
+/// y = 0, then y[i[k]] += x[k].  Adjoint: gather.
+struct ScatterAdd final : LinearOp {
+  Index size;
+  explicit ScatterAdd(Index rows) : size(rows) {}
+  std::string_view name() const override { return "scatter_add"; }
+  std::string attributes() const override { return fmt::format("size {}", size); }
+  Spec infer(Specs x) const override {
+    check_index_dtype(name(), x[1]);
+    const Shape &from = x[0].shape, &at = x[1].shape;
+    if (!is_float(x[0].dtype)) fail(name(), "needs f32 or f64, was given {}", str(x[0]));
+    if (from.rank() < at.rank() || !std::equal(at.begin(), at.end(), from.begin()))
+      fail(name(), "indices {} must be the leading axes of {}", str(at), str(from));
+    const auto rest =
+        std::span(from.begin(), from.end()).subspan(static_cast<std::size_t>(at.rank()));
+    return {joined({size}, Shape(rest)), x[0].dtype};
+  }
+  void run(const Inputs& x, const Array& y, std::byte*) const override {
+    check_indices(name(), x[1], size);
+    scatter_add_rows(x[0], x[1], y);
+  }
+  Cost cost(Specs x, const Spec& y) const override {
+    Cost cost = Op::cost(x, y);
+    cost.flops = static_cast<double>(x[0].shape.elements());
+    return cost;
+  }
+  Tensor adjoint(std::span<const Tensor> x, Tensor g) const override { return gather(g, x[1]); }
+  Tensor apply(std::span<const Tensor> x, Tensor t) const override {
+    return scatter_add(t, x[1], size);
+  }
+};
+
+/// y[r, k] = x[r, i[r, k]] along the last axis.  Adjoint: scatter_along.
+struct GatherAlong final : LinearOp {
+  std::string_view name() const override { return "gather_along"; }
+  Spec infer(Specs x) const override {
+    check_index_dtype(name(), x[1]);
+    const Shape &from = x[0].shape, &at = x[1].shape;
+    if (from.rank() == 0 || from.rank() != at.rank() || !(with_last(from, at.back()) == at))
+      fail(name(), "indices {} must equal {} but for the axis gathered along", str(at), str(from));
+    return {at, x[0].dtype};
+  }
+  void run(const Inputs& x, const Array& y, std::byte*) const override {
+    check_indices(name(), x[1], x[0].shape().back());
+    gather_last(x[0], x[1], y);
+  }
+  Tensor adjoint(std::span<const Tensor> x, Tensor g) const override {
+    return scatter_along(g, x[1], -1, x[0].size(-1));
+  }
+  Tensor apply(std::span<const Tensor> x, Tensor t) const override {
+    return gather_along(t, x[1], -1);
+  }
+};
+
+/// y = 0, then y[r, i[r, k]] += x[r, k].  Adjoint: gather_along.
+struct ScatterAlong final : LinearOp {
+  Index size;
+  explicit ScatterAlong(Index entries) : size(entries) {}
+  std::string_view name() const override { return "scatter_along"; }
+  std::string attributes() const override { return fmt::format("size {}", size); }
+  Spec infer(Specs x) const override {
+    check_index_dtype(name(), x[1]);
+    if (!is_float(x[0].dtype)) fail(name(), "needs f32 or f64, was given {}", str(x[0]));
+    if (x[0].shape.rank() == 0 || !(x[0].shape == x[1].shape))
+      fail(name(), "indices {} and numbers {} must have one shape, with an axis", str(x[1].shape),
+           str(x[0].shape));
+    return {with_last(x[0].shape, size), x[0].dtype};
+  }
+  void run(const Inputs& x, const Array& y, std::byte*) const override {
+    check_indices(name(), x[1], size);
+    scatter_add_last(x[0], x[1], y);
+  }
+  Cost cost(Specs x, const Spec& y) const override {
+    Cost cost = Op::cost(x, y);
+    cost.flops = static_cast<double>(x[0].shape.elements());
+    return cost;
+  }
+  Tensor adjoint(std::span<const Tensor> x, Tensor g) const override {
+    return gather_along(g, x[1], -1);
+  }
+  Tensor apply(std::span<const Tensor> x, Tensor t) const override {
+    return scatter_along(t, x[1], -1, size);
+  }
+};
+
+/// Positions and codes are constants for every derivative.
+struct NoDerivative : Op {
+  Tensor vjp(int, std::span<const Tensor>, Tensor, Tensor) const final { return {}; }
+  Tensor jvp(int, std::span<const Tensor>, Tensor, Tensor) const final { return {}; }
+};
+
+/// y[r] = the first i with x[r, i] extreme.  dy = 0.
+struct ArgExtreme final : NoDerivative {
+  bool largest;
+  explicit ArgExtreme(bool largest_first) : largest(largest_first) {}
+  std::string_view name() const override { return largest ? "argmax" : "argmin"; }
+  Spec infer(Specs x) const override {
+    if (!is_float(x[0].dtype)) fail(name(), "needs f32 or f64, was given {}", str(x[0]));
+    if (x[0].shape.back() == 0) fail(name(), "shape {} has no numbers to compare", str(x[0].shape));
+    return {with_last(x[0].shape, 1), DType::i32};
+  }
+  void run(const Inputs& x, const Array& y, std::byte*) const override {
+    arg_extreme_last(x[0], largest, y);
+  }
+};
+
+/// y[r, c] = [labels[r] = c].  dy = 0.
+struct OneHot final : NoDerivative {
+  Index classes;
+  DType dtype;
+  OneHot(Index count, DType type) : classes(count), dtype(type) {}
+  std::string_view name() const override { return "one_hot"; }
+  std::string attributes() const override { return fmt::format("{} {}", classes, str(dtype)); }
+  Spec infer(Specs x) const override {
+    check_index_dtype(name(), x[0]);
+    if (!is_float(dtype)) fail(name(), "makes f32 or f64, not {}", str(dtype));
+    return {joined(x[0].shape, {classes}), dtype};
+  }
+  void run(const Inputs& x, const Array& y, std::byte*) const override {
+    check_indices(name(), x[0], classes, "label");
+    one_hot_rows(x[0], y);
+  }
+};
+
+Tensor arg_extreme(const char* who, Tensor x, int axis, bool keepdims, bool largest) {
+  const Shape target = reduced_shape(who, x.shape(), {axis}, keepdims);
+  const Tensor position = record(ArgExtreme(largest), {transpose(x, axis, -1)});
+  return reshape(transpose(position, axis, -1), target);
+}
+
+Tensor extreme(const char* who, Tensor x, const Shape& axes, bool keepdims, bool largest) {
+  const Tensor rows = as_rows(who, x, axes);
+  const Tensor position = record(ArgExtreme(largest), {rows});
+  return reshape(gather_along(rows, position, -1), reduced_shape(who, x.shape(), axes, keepdims));
+}
+
+}  // namespace
+
+Tensor gather(Tensor x, Tensor indices) { return record<Gather>({x, indices}); }
+
+Tensor scatter_add(Tensor x, Tensor indices, Index size) {
+  if (size < 0) fail("scatter_add", "the size {} must be >= 0", size);
+  return record(ScatterAdd(size), {x, indices});
+}
+
+Tensor gather_along(Tensor x, Tensor indices, int axis) {
+  const Tensor y = record<GatherAlong>({transpose(x, axis, -1), transpose(indices, axis, -1)});
+  return transpose(y, axis, -1);
+}
+
+Tensor scatter_along(Tensor x, Tensor indices, int axis, Index size) {
+  if (size < 0) fail("scatter_along", "the size {} must be >= 0", size);
+  const Tensor y =
+      record(ScatterAlong(size), {transpose(x, axis, -1), transpose(indices, axis, -1)});
+  return transpose(y, axis, -1);
+}
+
+Tensor one_hot(Tensor labels, Index classes, DType dtype) {
+  if (classes < 1) fail("one_hot", "needs at least 1 class, was given {}", classes);
+  return record(OneHot(classes, dtype), {labels});
+}
+
+Tensor argmax(Tensor x, int axis, bool keepdims) {
+  return arg_extreme("argmax", x, axis, keepdims, true);
+}
+Tensor argmin(Tensor x, int axis, bool keepdims) {
+  return arg_extreme("argmin", x, axis, keepdims, false);
+}
+Tensor max(Tensor x, const Shape& axes, bool keepdims) {
+  return extreme("max", x, axes, keepdims, true);
+}
+Tensor min(Tensor x, const Shape& axes, bool keepdims) {
+  return extreme("min", x, axes, keepdims, false);
+}
+
+}  // namespace twice

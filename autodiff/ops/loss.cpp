@@ -1,0 +1,103 @@
+#include "autodiff/ops/loss.h"
+
+#include "autodiff/array/index.h"
+#include "autodiff/array/softmax.h"
+#include "autodiff/ops/activations.h"
+#include "autodiff/ops/arithmetic.h"
+#include "autodiff/ops/axes.h"
+#include "autodiff/ops/broadcast.h"
+#include "autodiff/ops/compare.h"
+#include "autodiff/ops/index.h"
+#include "autodiff/ops/power.h"
+#include "autodiff/ops/shape_ops.h"
+#include "autodiff/ops/softmax.h"
+
+namespace twice {
+
+namespace {
+
+/// y[r] = ln sum_j e^x[r, j] - x[r, labels[r]].  J' g = (softmax(x) - onehot(labels)) g for each
+/// row, J t = sum_j (softmax(x) - onehot(labels)) t.
+struct CrossEntropy final : Op {
+  std::string_view name() const override { return "cross_entropy"; }
+  Spec infer(Specs x) const override {
+    if (!is_float(x[0].dtype) || x[1].dtype != DType::i32)
+      fail(name(), "needs logits of f32 or f64 and labels of i32, was given {} and {}", str(x[0]),
+           str(x[1]));
+    if (x[0].shape.rank() == 0 ||
+        !(x[1].shape == reduced_shape("cross_entropy", x[0].shape, {-1}, false)))
+      fail(name(), "logits {} need one label for each row; the labels are {}", str(x[0].shape),
+           str(x[1].shape));
+    return {x[1].shape, x[0].dtype};
+  }
+  void run(const Inputs& x, const Array& y, std::byte*) const override {
+    check_indices("cross_entropy", x[1], x[0].shape().back(), "label");
+    cross_entropy_rows(x[0], x[1], y);
+  }
+  Cost cost(Specs x, const Spec& y) const override {
+    Cost cost = Op::cost(x, y);
+    cost.flops = 3.0 * static_cast<double>(x[0].shape.elements());
+    return cost;
+  }
+  Tensor vjp(int slot, std::span<const Tensor> x, Tensor, Tensor g) const override {
+    if (slot == 1) return {};
+    return slope(x) * reshape(g, reduced_shape("cross_entropy", x[0].shape(), {-1}, true));
+  }
+  Tensor jvp(int slot, std::span<const Tensor> x, Tensor, Tensor t) const override {
+    return slot == 0 ? sum(slope(x) * t, {-1}) : Tensor{};
+  }
+
+ private:
+  static Tensor slope(std::span<const Tensor> x) {
+    return softmax(x[0]) - one_hot(x[1], x[0].size(-1), x[0].dtype());
+  }
+};
+
+Tensor reduce(Tensor losses, Reduction reduction) {
+  if (reduction == Reduction::none) return losses;
+  return reduction == Reduction::mean ? mean(losses) : sum(losses);
+}
+
+/// Losses pair numbers up; broadcasting (m) against (m, 1) would silently make an (m, m) loss.
+void check_same(const char* who, Tensor a, Tensor b) {
+  if (!(a.spec() == b.spec()))
+    fail(who, "prediction and target differ: {} and {}", str(a.spec()), str(b.spec()));
+}
+
+}  // namespace
+
+Tensor cross_entropy(Tensor logits, Tensor labels, double label_smoothing, Reduction reduction) {
+  if (!(label_smoothing >= 0 && label_smoothing <= 1))
+    fail("cross_entropy", "label smoothing must be in [0, 1], was {}", label_smoothing);
+  Tensor losses = record<CrossEntropy>({logits, labels});
+  if (label_smoothing > 0) {
+    const Tensor uniform = logsumexp(logits, {-1}) - mean(logits, {-1});
+    losses = (1 - label_smoothing) * losses + label_smoothing * uniform;
+  }
+  return reduce(losses, reduction);
+}
+
+Tensor soft_cross_entropy(Tensor logits, Tensor targets, Reduction reduction) {
+  check_same("soft_cross_entropy", logits, targets);
+  return reduce(-sum(targets * log_softmax(logits), {-1}), reduction);
+}
+
+Tensor binary_cross_entropy(Tensor logits, Tensor targets, Reduction reduction) {
+  check_same("binary_cross_entropy", logits, targets);
+  return reduce(softplus(logits) - logits * targets, reduction);
+}
+
+Tensor mse(Tensor prediction, Tensor target, Reduction reduction) {
+  check_same("mse", prediction, target);
+  return reduce(square(prediction - target), reduction);
+}
+
+Tensor huber(Tensor prediction, Tensor target, double delta, Reduction reduction) {
+  check_same("huber", prediction, target);
+  if (!(delta > 0)) fail("huber", "delta must be > 0, was {}", delta);
+  const Tensor d = prediction - target, inner = clamp(d, -delta, delta);
+  // d^2/2 inside; outside inner = +-delta, so this is delta |d| - delta^2/2.
+  return reduce(inner * (d - 0.5 * inner), reduction);
+}
+
+}  // namespace twice

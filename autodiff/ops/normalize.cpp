@@ -1,0 +1,151 @@
+#include "autodiff/ops/normalize.h"
+
+#include "autodiff/array/moments.h"
+#include "autodiff/ops/arithmetic.h"
+#include "autodiff/ops/axes.h"
+#include "autodiff/ops/broadcast.h"
+#include "autodiff/ops/power.h"
+#include "autodiff/ops/shape_ops.h"
+
+namespace twice {
+
+namespace {
+
+/// x seen from a run of neighbouring axes [first, first + count).
+struct AxisRun {
+  int first, count;
+
+  MomentExtents extents(const Shape& shape) const {
+    MomentExtents e;
+    for (int axis = 0; axis < shape.rank(); ++axis)
+      (axis < first ? e.outer : axis < first + count ? e.count : e.inner) *= shape[axis];
+    return e;
+  }
+  Shape axes() const {
+    Shape result;
+    for (int i = 0; i < count; ++i) result.push_back(first + i);
+    return result;
+  }
+  std::string str() const { return fmt::format("axes {}", twice::str(axes())); }
+};
+
+void check_float(std::string_view who, const Spec& x) {
+  if (!is_float(x.dtype)) fail(who, "needs f32 or f64, was given {}", str(x));
+}
+
+/// y = mean((x - mean x)^2), the reduced axes kept with size 1.
+/// J' g = 2/n (x - mean x) g, J t = 2/n sum((x - mean x) t).
+struct Variance final : Op {
+  AxisRun run_;
+  explicit Variance(const AxisRun& axes) : run_(axes) {}
+  std::string_view name() const override { return "variance"; }
+  std::string attributes() const override { return run_.str(); }
+  Spec infer(Specs x) const override {
+    check_float(name(), x[0]);
+    return {reduced_shape("variance", x[0].shape, run_.axes(), true), x[0].dtype};
+  }
+  std::size_t workspace(Specs x, const Spec&) const override {
+    return moments_workspace(run_.extents(x[0].shape));
+  }
+  void run(const Inputs& x, const Array& y, std::byte* scratch) const override {
+    twice::variance(x[0], run_.extents(x[0].shape()), y, scratch);
+  }
+  Cost cost(Specs x, const Spec& y) const override {
+    Cost cost = Op::cost(x, y);
+    cost.flops = 4.0 * static_cast<double>(x[0].shape.elements());
+    return cost;
+  }
+  Tensor vjp(int, std::span<const Tensor> x, Tensor y, Tensor g) const override {
+    return scale(x[0], y) * centered(x[0]) * g;
+  }
+  Tensor jvp(int, std::span<const Tensor> x, Tensor y, Tensor t) const override {
+    return scale(x[0], y) * sum(centered(x[0]) * t, run_.axes(), true);
+  }
+
+ private:
+  static double scale(Tensor x, Tensor y) {
+    return 2.0 * static_cast<double>(y.shape().elements()) /
+           static_cast<double>(x.shape().elements());
+  }
+  Tensor centered(Tensor x) const { return x - mean(x, run_.axes(), true); }
+};
+
+Tensor variance_over(Tensor x, const AxisRun& axes) { return record(Variance(axes), {x}); }
+
+/// y = r (x - mean x) with r = 1/sqrt(variance x + epsilon).  J v = r (v - mean v - y mean(y v)).
+struct Standardize final : Op {
+  AxisRun run_;
+  double epsilon;
+  Standardize(const AxisRun& axes, double e) : run_(axes), epsilon(e) {}
+  std::string_view name() const override { return "standardize"; }
+  std::string attributes() const override {
+    return fmt::format("{} epsilon {}", run_.str(), epsilon);
+  }
+  Spec infer(Specs x) const override {
+    check_float(name(), x[0]);
+    return x[0];
+  }
+  std::size_t workspace(Specs x, const Spec&) const override {
+    return moments_workspace(run_.extents(x[0].shape));
+  }
+  void run(const Inputs& x, const Array& y, std::byte* scratch) const override {
+    twice::standardize(x[0], run_.extents(x[0].shape()), epsilon, y, scratch);
+  }
+  Cost cost(Specs x, const Spec& y) const override {
+    Cost cost = Op::cost(x, y);
+    cost.flops = 6.0 * static_cast<double>(x[0].shape.elements());
+    return cost;
+  }
+  Tensor vjp(int, std::span<const Tensor> x, Tensor y, Tensor g) const override {
+    return jacobian_times(x[0], y, g);
+  }
+  Tensor jvp(int, std::span<const Tensor> x, Tensor y, Tensor t) const override {
+    return jacobian_times(x[0], y, t);
+  }
+
+ private:
+  Tensor jacobian_times(Tensor x, Tensor y, Tensor v) const {
+    const Tensor r = rsqrt(variance_over(x, run_) + epsilon);
+    const auto average = [&](Tensor t) { return mean(t, run_.axes(), true); };
+    return r * (v - average(v) - y * average(y * v));
+  }
+};
+
+/// x with the axes to be reduced side by side: as it is when they are, else moved to the end.
+struct Arranged {
+  Tensor x;
+  AxisRun run;
+  Shape order;  // axis i of the arranged x is axis order[i] of the original; empty: as it was
+
+  Arranged(const char* who, Tensor input, const Shape& axes) : x(input) {
+    const Shape reduced = sorted_axes(who, axes, x.rank());
+    run = {reduced.rank() > 0 ? static_cast<int>(reduced[0]) : 0, reduced.rank()};
+    if (reduced.rank() == 0 || reduced.back() - reduced[0] + 1 == reduced.rank()) return;
+    for (bool last : {false, true})
+      for (int axis = 0; axis < x.rank(); ++axis)
+        if (reduced.contains(axis) == last) order.push_back(axis);
+    run.first = x.rank() - run.count;
+    x = permute(x, order);
+  }
+  Tensor restored(Tensor y) const {
+    Shape inverse = order;
+    for (int i = 0; i < order.rank(); ++i) inverse[static_cast<int>(order[i])] = i;
+    return order.rank() == 0 ? y : permute(y, inverse);
+  }
+};
+
+}  // namespace
+
+Tensor variance(Tensor x, const Shape& axes, bool keepdims) {
+  const Shape target = reduced_shape("variance", x.shape(), axes, keepdims);
+  const Arranged arranged("variance", x, axes);
+  return reshape(variance_over(arranged.x, arranged.run), target);
+}
+
+Tensor standardize(Tensor x, const Shape& axes, double epsilon) {
+  if (!(epsilon > 0)) fail("standardize", "epsilon must be > 0, was {}", epsilon);
+  const Arranged arranged("standardize", x, axes);
+  return arranged.restored(record(Standardize(arranged.run, epsilon), {arranged.x}));
+}
+
+}  // namespace twice

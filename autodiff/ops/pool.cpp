@@ -1,0 +1,167 @@
+#include "autodiff/ops/pool.h"
+
+#include "autodiff/ops/broadcast.h"
+#include "autodiff/ops/linear.h"
+
+namespace twice {
+
+namespace {
+
+std::string text(const PoolGeometry& geometry) {
+  return fmt::format("window {} stride {} padding {}", geometry.window, geometry.stride,
+                     geometry.padding);
+}
+
+void check_float(std::string_view who, const Spec& x) {
+  if (!is_float(x.dtype)) fail(who, "needs f32 or f64, was given {}", str(x));
+}
+
+/// One addition for each cell of each window.
+Cost window_cost(Cost cost, const Shape& outputs, const PoolGeometry& geometry) {
+  cost.flops = static_cast<double>(outputs.elements() * geometry.window * geometry.window);
+  return cost;
+}
+
+/// y = the mean of each window.  Adjoint: average_pool2d_adjoint.
+struct AveragePool final : LinearOp {
+  PoolGeometry geometry;
+  explicit AveragePool(const PoolGeometry& g) : geometry(g) {}
+  std::string_view name() const override { return "average_pool2d"; }
+  std::string attributes() const override { return text(geometry); }
+  Spec infer(Specs x) const override {
+    check_float(name(), x[0]);
+    return {pool2d_shape(x[0].shape, geometry), x[0].dtype};
+  }
+  void run(const Inputs& x, const Array& y, std::byte*) const override {
+    average_pool(x[0], geometry, y);
+  }
+  Cost cost(Specs x, const Spec& y) const override {
+    return window_cost(Op::cost(x, y), y.shape, geometry);
+  }
+  Tensor adjoint(std::span<const Tensor> x, Tensor g) const override {
+    return average_pool2d_adjoint(g, geometry, x[0].shape());
+  }
+  Tensor apply(std::span<const Tensor>, Tensor t) const override {
+    return average_pool2d(t, geometry);
+  }
+};
+
+/// y = x / window^2 spread over each window.  Adjoint: average_pool2d.
+struct AveragePoolAdjoint final : LinearOp {
+  PoolGeometry geometry;
+  Shape image_shape;
+  AveragePoolAdjoint(const PoolGeometry& g, const Shape& shape) : geometry(g), image_shape(shape) {}
+  std::string_view name() const override { return "average_pool2d_adjoint"; }
+  std::string attributes() const override {
+    return fmt::format("{} to {}", text(geometry), str(image_shape));
+  }
+  Spec infer(Specs x) const override {
+    check_float(name(), x[0]);
+    if (const Shape pooled = pool2d_shape(image_shape, geometry); !(pooled == x[0].shape))
+      fail(name(), "images {} pool to {}, but the cotangent is {}", str(image_shape), str(pooled),
+           str(x[0].shape));
+    return {image_shape, x[0].dtype};
+  }
+  void run(const Inputs& x, const Array& y, std::byte*) const override {
+    average_pool_adjoint(x[0], geometry, y);
+  }
+  Cost cost(Specs x, const Spec& y) const override {
+    return window_cost(Op::cost(x, y), x[0].shape, geometry);
+  }
+  Tensor adjoint(std::span<const Tensor>, Tensor g) const override {
+    return average_pool2d(g, geometry);
+  }
+  Tensor apply(std::span<const Tensor>, Tensor t) const override {
+    return average_pool2d_adjoint(t, geometry, image_shape);
+  }
+};
+
+/// y = the position of each window's first maximum.  dy = 0.
+struct MaxPoolIndices final : Op {
+  PoolGeometry geometry;
+  explicit MaxPoolIndices(const PoolGeometry& g) : geometry(g) {}
+  std::string_view name() const override { return "max_pool2d_indices"; }
+  std::string attributes() const override { return text(geometry); }
+  Spec infer(Specs x) const override {
+    check_float(name(), x[0]);
+    return {pool2d_shape(x[0].shape, geometry), DType::i32};
+  }
+  void run(const Inputs& x, const Array& y, std::byte*) const override {
+    max_pool_indices(x[0], geometry, y);
+  }
+  Cost cost(Specs x, const Spec& y) const override {
+    return window_cost(Op::cost(x, y), y.shape, geometry);
+  }
+  Tensor vjp(int, std::span<const Tensor>, Tensor, Tensor) const override { return {}; }
+  Tensor jvp(int, std::span<const Tensor>, Tensor, Tensor) const override { return {}; }
+};
+
+Tensor gather_pixels(Tensor x, Tensor indices);
+Tensor scatter_pixels(Tensor g, Tensor indices, const Shape& image_shape);
+
+/// y[n, o, c] = x[n, i[n, o, c], c] with o and i running over pixels.  Adjoint: pool_scatter.
+struct PoolGather final : LinearOp {
+  std::string_view name() const override { return "pool_gather"; }
+  Spec infer(Specs x) const override { return {x[1].shape, x[0].dtype}; }
+  void run(const Inputs& x, const Array& y, std::byte*) const override {
+    pool_gather(x[0], x[1], y);
+  }
+  Tensor adjoint(std::span<const Tensor> x, Tensor g) const override {
+    return scatter_pixels(g, x[1], x[0].shape());
+  }
+  Tensor apply(std::span<const Tensor> x, Tensor t) const override {
+    return gather_pixels(t, x[1]);
+  }
+};
+
+/// y = 0, then y[n, i[n, o, c], c] += x[n, o, c].  Adjoint: pool_gather.
+struct PoolScatter final : LinearOp {
+  Shape image_shape;
+  explicit PoolScatter(const Shape& shape) : image_shape(shape) {}
+  std::string_view name() const override { return "pool_scatter"; }
+  std::string attributes() const override { return "to " + str(image_shape); }
+  Spec infer(Specs x) const override { return {image_shape, x[0].dtype}; }
+  void run(const Inputs& x, const Array& y, std::byte*) const override {
+    pool_scatter(x[0], x[1], y);
+  }
+  Cost cost(Specs x, const Spec& y) const override {
+    Cost cost = Op::cost(x, y);
+    cost.flops = static_cast<double>(x[0].shape.elements());
+    return cost;
+  }
+  Tensor adjoint(std::span<const Tensor> x, Tensor g) const override {
+    return gather_pixels(g, x[1]);
+  }
+  Tensor apply(std::span<const Tensor> x, Tensor t) const override {
+    return scatter_pixels(t, x[1], image_shape);
+  }
+};
+
+// Private to this file: the kernels trust the indices, so nobody else may supply them.
+Tensor gather_pixels(Tensor x, Tensor indices) { return record<PoolGather>({x, indices}); }
+Tensor scatter_pixels(Tensor g, Tensor indices, const Shape& image_shape) {
+  return record(PoolScatter(image_shape), {g, indices});
+}
+
+}  // namespace
+
+Tensor average_pool2d(Tensor x, const PoolGeometry& geometry) {
+  return record(AveragePool(geometry), {x});
+}
+Tensor average_pool2d_adjoint(Tensor g, const PoolGeometry& geometry, const Shape& x_shape) {
+  return record(AveragePoolAdjoint(geometry, x_shape), {g});
+}
+Tensor max_pool2d_indices(Tensor x, const PoolGeometry& geometry) {
+  return record(MaxPoolIndices(geometry), {x});
+}
+Tensor max_pool2d(Tensor x, const PoolGeometry& geometry) {
+  return gather_pixels(x, max_pool2d_indices(x, geometry));
+}
+
+Tensor global_average_pool(Tensor x) {
+  if (x.rank() != 4)
+    fail("global_average_pool", "needs images (n, h, w, c), was given {}", str(x.shape()));
+  return mean(x, {1, 2});
+}
+
+}  // namespace twice

@@ -1,0 +1,91 @@
+#include "autodiff/ops/softmax.h"
+
+#include "autodiff/array/softmax.h"
+#include "autodiff/ops/arithmetic.h"
+#include "autodiff/ops/axes.h"
+#include "autodiff/ops/broadcast.h"
+#include "autodiff/ops/exponential.h"
+#include "autodiff/ops/shape_ops.h"
+
+namespace twice {
+
+namespace {
+
+Spec infer_rows(std::string_view who, const Spec& x) {
+  if (!is_float(x.dtype)) fail(who, "needs f32 or f64, was given {}", str(x));
+  if (x.shape.rank() == 0) fail(who, "a scalar has no axis to run along");
+  return x;
+}
+
+/// Per number: shift, exponential, addition, division.
+Cost rows_cost(Cost cost, Specs x) {
+  cost.flops = 4.0 * static_cast<double>(x[0].shape.elements());
+  return cost;
+}
+
+Tensor sum_last(Tensor x) { return sum(x, {-1}, true); }
+
+/// y = e^x / sum e^x along the last axis.  J v = y (v - sum(y v)), for vjp and jvp.
+struct Softmax final : Op {
+  std::string_view name() const override { return "softmax"; }
+  Spec infer(Specs x) const override { return infer_rows(name(), x[0]); }
+  void run(const Inputs& x, const Array& y, std::byte*) const override { softmax_rows(x[0], y); }
+  Cost cost(Specs x, const Spec& y) const override { return rows_cost(Op::cost(x, y), x); }
+  Tensor vjp(int, std::span<const Tensor>, Tensor y, Tensor g) const override {
+    return y * (g - sum_last(y * g));
+  }
+  Tensor jvp(int, std::span<const Tensor>, Tensor y, Tensor t) const override {
+    return y * (t - sum_last(y * t));
+  }
+};
+
+/// y = x - ln sum e^x along the last axis.  J t = t - sum(e^y t), J' g = g - e^y sum(g).
+struct LogSoftmax final : Op {
+  std::string_view name() const override { return "log_softmax"; }
+  Spec infer(Specs x) const override { return infer_rows(name(), x[0]); }
+  void run(const Inputs& x, const Array& y, std::byte*) const override {
+    log_softmax_rows(x[0], y);
+  }
+  Cost cost(Specs x, const Spec& y) const override { return rows_cost(Op::cost(x, y), x); }
+  Tensor vjp(int, std::span<const Tensor>, Tensor y, Tensor g) const override {
+    return g - exp(y) * sum_last(g);
+  }
+  Tensor jvp(int, std::span<const Tensor>, Tensor y, Tensor t) const override {
+    return t - sum_last(exp(y) * t);
+  }
+};
+
+/// y = ln sum e^x over the last axis, which y lacks.  J' g = softmax(x) g, J t = sum(softmax(x) t).
+struct LogSumExp final : Op {
+  std::string_view name() const override { return "logsumexp"; }
+  Spec infer(Specs x) const override {
+    Spec y = infer_rows(name(), x[0]);
+    y.shape = reduced_shape("logsumexp", y.shape, {-1}, false);
+    return y;
+  }
+  void run(const Inputs& x, const Array& y, std::byte*) const override { logsumexp_rows(x[0], y); }
+  Cost cost(Specs x, const Spec& y) const override { return rows_cost(Op::cost(x, y), x); }
+  Tensor vjp(int, std::span<const Tensor> x, Tensor, Tensor g) const override {
+    return softmax(x[0]) * reshape(g, reduced_shape("logsumexp", x[0].shape(), {-1}, true));
+  }
+  Tensor jvp(int, std::span<const Tensor> x, Tensor, Tensor t) const override {
+    return sum(softmax(x[0]) * t, {-1});
+  }
+};
+
+template <class OpType>
+Tensor along(const char* who, Tensor x, int axis) {
+  const int at = normalized_axis(who, axis, x.rank());
+  return transpose(record<OpType>({transpose(x, at, -1)}), at, -1);
+}
+
+}  // namespace
+
+Tensor softmax(Tensor x, int axis) { return along<Softmax>("softmax", x, axis); }
+Tensor log_softmax(Tensor x, int axis) { return along<LogSoftmax>("log_softmax", x, axis); }
+Tensor logsumexp(Tensor x, const Shape& axes, bool keepdims) {
+  return reshape(record<LogSumExp>({as_rows("logsumexp", x, axes)}),
+                 reduced_shape("logsumexp", x.shape(), axes, keepdims));
+}
+
+}  // namespace twice

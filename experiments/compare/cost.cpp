@@ -1,0 +1,66 @@
+#include "experiments/compare/cost.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "experiments/run/stop.h"
+
+namespace twice {
+
+namespace {
+
+/// The value below which the share `q` of sorted samples lies.
+double quantile(const std::vector<double>& sorted, double q) {
+  const double at = q * static_cast<double>(sorted.size() - 1);
+  const auto low = static_cast<std::size_t>(at);
+  const std::size_t high = std::min(low + 1, sorted.size() - 1);
+  return sorted[low] + (at - static_cast<double>(low)) * (sorted[high] - sorted[low]);
+}
+
+}  // namespace
+
+std::vector<StepCost> step_costs(const Problem& problem, const std::vector<const Method*>& methods,
+                                 double seconds, const std::function<void(double)>& progress) {
+  using Clock = std::chrono::steady_clock;
+  std::vector<std::unique_ptr<Trainer>> trainers;
+  std::vector<std::vector<double>> samples(methods.size());
+  for (const Method* m : methods) {
+    trainers.push_back(std::make_unique<Trainer>(problem, *m));
+    trainers.back()->step();
+  }
+  const auto start = Clock::now();
+  const auto elapsed = [&] { return std::chrono::duration<double>(Clock::now() - start).count(); };
+  double reported = 0;
+  constexpr int least_rounds = 5, most_rounds = 400;
+  for (int round = 0; round < most_rounds && !stop_requested(); ++round) {
+    if (round >= least_rounds && elapsed() > seconds) break;
+    for (std::size_t i = 0; i < trainers.size(); ++i) {
+      const auto before = Clock::now();
+      trainers[i]->run_and_update();
+      samples[i].push_back(
+          std::chrono::duration<double, std::milli>(Clock::now() - before).count());
+    }
+    progress(elapsed() - reported);
+    reported = elapsed();
+  }
+
+  std::vector<StepCost> costs;
+  for (std::size_t i = 0; i < methods.size(); ++i) {
+    StepCost cost;
+    cost.method = methods[i]->name;
+    cost.ledger = ledger(trainers[i]->plan().program());
+    cost.peak_mib = static_cast<double>(trainers[i]->plan().peak_bytes()) / (1 << 20);
+    std::vector<double>& sorted = samples[i];
+    if (!sorted.empty()) {
+      std::sort(sorted.begin(), sorted.end());
+      cost.ms = quantile(sorted, 0.5);
+      cost.ms_min = sorted.front();
+      cost.ms_spread = quantile(sorted, 0.75) - quantile(sorted, 0.25);
+      cost.samples = static_cast<int>(sorted.size());
+    }
+    costs.push_back(std::move(cost));
+  }
+  return costs;
+}
+
+}  // namespace twice

@@ -1,0 +1,52 @@
+// Minibatches as a pure function of (seed, step): nothing has to be stored to resume a run.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "experiments/data/dataset.h"
+
+namespace twice {
+
+struct Batch {
+  Array images;  // f32 or f64, (rows, height, width, channels)
+  Array labels;  // i32, (rows)
+};
+
+/// A batch for `rows` images of a data set, its numbers not set.
+Batch make_batch(const Dataset& data, Index rows, DType dtype);
+
+/// Copies the given rows of the data set into a batch of `rows.size()` rows, converting to its
+/// dtype; allocates nothing.
+void gather(const Dataset& data, std::span<const std::int32_t> rows, const Batch& batch);
+
+/// Rows first, first + 1, ... (count of them), in a new batch.
+Batch consecutive(const Dataset& data, Index first, Index count, DType dtype);
+
+/// The order in which an epoch visits n images: a pure function of (seed, epoch, n).
+std::vector<std::int32_t> epoch_order(std::uint64_t seed, std::uint64_t epoch, Index n);
+
+/// The shuffled minibatches of a training run. Every batch is full: the size() mod `rows` images
+/// that an epoch's order leaves over are skipped in that epoch, other ones in each.
+class Batches {
+ public:
+  /// Throws unless 1 <= rows <= data.size().
+  Batches(const Dataset& data, Index rows, DType dtype, std::uint64_t seed);
+
+  /// Steps in an epoch: floor(size / rows).
+  Index per_epoch() const { return per_epoch_; }
+  /// The batch of a step counted from 0 over all epochs; valid until the next call. Steps may be
+  /// asked for in any order; a change of epoch shuffles anew.
+  const Batch& at(Index step);
+
+ private:
+  Dataset data_;  // shares its numbers with the caller's
+  Batch batch_;
+  Index rows_, per_epoch_;
+  std::uint64_t seed_;
+  Index epoch_ = -1;
+  std::vector<std::int32_t> order_;
+};
+
+}  // namespace twice

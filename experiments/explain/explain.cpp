@@ -1,0 +1,145 @@
+#include "experiments/explain/explain.h"
+
+#include "autodiff/array/parallel.h"
+#include "autodiff/profile/ledger.h"
+#include "experiments/report/table.h"
+#include "experiments/run/machine.h"
+#include "experiments/run/output.h"
+#include "experiments/run/recording.h"
+
+namespace twice {
+
+namespace {
+
+/// A graph after some of the passes, as it would run.
+struct Stage {
+  std::string after, purpose;
+  std::size_t nodes;
+  Cost cost;
+  double arena_mib;
+};
+
+Stage stage_of(std::string after, std::string purpose, const Graph& graph, bool reuse) {
+  const Program program = lower(graph, reuse);
+  return {std::move(after), std::move(purpose), graph.nodes.size(), ledger(program).total(),
+          static_cast<double>(program.arena_bytes) / (1 << 20)};
+}
+
+std::vector<Stage> stages_of(const Tensors& outputs, const PlanOptions& options) {
+  Graph graph = graph_of(outputs);
+  std::vector<Stage> stages = {stage_of("as recorded", "", graph, false)};
+  for (const Pass& pass : passes()) {
+    if (!(options.*pass.enabled)) continue;
+    graph = pass.run(std::move(graph));
+    stages.push_back(stage_of(std::string(pass.name), std::string(pass.purpose), graph, false));
+  }
+  if (options.reuse_memory)
+    stages.push_back(
+        stage_of("reuse-memory", "let values share memory over time", graph, true));
+  return stages;
+}
+
+/// `%12` for a computed value, its name for a leaf.
+std::string reference(const Program& program, int value) {
+  const Value& v = program.values[static_cast<std::size_t>(value)];
+  if (v.place == Value::Place::leaf && v.kind == NodeKind::constant) {
+    return v.spec.shape.elements() == 1 ? fmt::format("{}", v.leaf->stored.item()) : "constant";
+  }
+  if (v.place == Value::Place::leaf) return v.leaf->name;
+  return v.place == Value::Place::view ? reference(program, v.of) : fmt::format("%{}", value);
+}
+
+void print_steps(const Program& program) {
+  Table table({"value", "phase", "op", "attributes", "inputs", "shape", "of forward op", "MFLOP",
+               "offset"});
+  for (const Step& step : program.steps) {
+    std::string inputs;
+    for (int input : step.inputs) inputs += reference(program, input) + " ";
+    const Value& value = program.values[static_cast<std::size_t>(step.output)];
+    table.add({fmt::format("%{}", step.output), std::string(str(step.phase)),
+               std::string(step.op->name()), step.op->attributes(), inputs, str(value.spec.shape),
+               step.forward_op ? fmt::format("{} #{}", step.forward_op->name(), step.forward_origin)
+                               : fmt::format("leaf #{}", step.forward_origin),
+               fmt::format("{:.3f}", step.cost.flops / 1e6), fmt::format("{}", value.offset)});
+  }
+  table.print();
+}
+
+}  // namespace
+
+void add_explain_options(CLI::App& app, ExplainOptions& options) {
+  OptionGroups groups;
+  groups.training = false;
+  add_options(app, options.run, groups);
+  app.add_flag("--brief", options.brief, "Leave the list of steps out")->group("Output");
+}
+
+int explain(ExplainOptions options) {
+  complete(options.run, {"exact"});
+  set_threads(options.run.threads);
+  prepare_file(options.run.json);
+  const Problem problem = make_problem(options.run);
+  const ModelState state =
+      initial_state(problem.model, options.run.seed, options.run.number_type());
+  nlohmann::json record = record_header("explain");
+  record["config"] = to_json(options.run);
+  record["rows"] = nlohmann::json::array();
+  for (const std::string& name : options.run.methods) {
+    const Method& m = method(name);
+    const RecordedStep step = record_step(problem, m, state);
+    Tensors outputs = step.estimate.loss;
+    for (const Tensors* list : {&step.estimate.gradient, &step.updated})
+      outputs.insert(outputs.end(), list->begin(), list->end());
+    const PlanOptions passes = plan_options(options.run, name);
+    fmt::print("{}, {}: {}\n\n", problem.label(), name, m.equation);
+
+    Table table({"pass", "nodes", "products", "GFLOP", "arena MiB", "what it does"});
+    nlohmann::json stages = nlohmann::json::array();
+    for (const Stage& stage : stages_of(outputs, passes)) {
+      table.add({stage.after, fmt::format("{}", stage.nodes),
+                 fmt::format("{}", stage.cost.products),
+                 fmt::format("{:.4f}", stage.cost.flops / 1e9),
+                 fmt::format("{:.2f}", stage.arena_mib), stage.purpose});
+      stages.push_back({{"pass", stage.after},
+                        {"nodes", stage.nodes},
+                        {"products", stage.cost.products},
+                        {"gflop", stage.cost.flops / 1e9},
+                        {"arena_mib", stage.arena_mib}});
+    }
+    table.print();
+
+    const Plan plan({outputs}, passes);
+    const Program& program = plan.program();
+    const Ledger costs = ledger(program);
+    Table phases({"phase", "steps", "products", "GFLOP", "MiB moved"});
+    for (int p = 0; p < phase_count; ++p) {
+      const auto at = static_cast<std::size_t>(p);
+      if (costs.steps[at] == 0) continue;
+      phases.add({std::string(str(static_cast<Phase>(p))), fmt::format("{}", costs.steps[at]),
+                  fmt::format("{}", costs.phases[at].products),
+                  fmt::format("{:.4f}", costs.phases[at].flops / 1e9),
+                  fmt::format("{:.2f}", costs.phases[at].bytes / (1 << 20))});
+    }
+    fmt::print("\n");
+    phases.print();
+    fmt::print("\nproducts: {} (law {} = {} for L = {}); peak memory {:.2f} MiB: arena {:.2f} (at "
+               "least {:.2f} are alive at once), parameters and inputs {:.2f}\n\n",
+               costs.total().products, str(m.law), m.law.products(problem.model.products()),
+               problem.model.products(), static_cast<double>(program.peak_bytes()) / (1 << 20),
+               static_cast<double>(program.arena_bytes) / (1 << 20),
+               static_cast<double>(program.most_alive_bytes) / (1 << 20),
+               static_cast<double>(program.leaf_bytes) / (1 << 20));
+    if (!options.brief) print_steps(program);
+    record["rows"].push_back({{"model", problem.label()},
+                              {"method", name},
+                              {"products", costs.total().products},
+                              {"products_law", m.law.products(problem.model.products())},
+                              {"gflop", costs.total().flops / 1e9},
+                              {"peak_mib", static_cast<double>(program.peak_bytes()) / (1 << 20)},
+                              {"passes", stages}});
+  }
+  if (!options.run.json.empty()) write_json(options.run.json, record);
+  return 0;
+}
+
+}  // namespace twice

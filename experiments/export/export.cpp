@@ -1,0 +1,88 @@
+#include "experiments/export/export.h"
+
+#include "autodiff/array/parallel.h"
+#include "autodiff/derive/grad.h"
+#include "autodiff/ops/tensors.h"
+#include "experiments/compare/gradient_error.h"
+#include "experiments/files/safetensors.h"
+#include "experiments/run/output.h"
+#include "experiments/train/checkpoint.h"
+
+namespace twice {
+
+namespace {
+
+constexpr const char* layout =
+    "images NHWC; convolution weights (kh, kw, in, out); linear weights (in, out), y = x W + b; "
+    "flatten order height, width, channels";
+
+std::filesystem::path target(const RunOptions& options, const Problem& problem) {
+  const std::filesystem::path out = options.out;
+  if (out.extension() == ".safetensors") {
+    prepare_file(out);
+    return out;
+  }
+  return prepare_folder(out) / (problem.label() + ".safetensors");
+}
+
+}  // namespace
+
+void add_export_options(CLI::App& app, ExportOptions& options) {
+  options.run.dtype = "f64";
+  OptionGroups groups;
+  groups.training = false;
+  add_options(app, options.run, groups);
+  app.get_option("--json")->group("");
+  app.add_option("--checkpoint", options.checkpoint,
+                 "Take parameters and buffers from a checkpoint of `train`")->group("Model");
+}
+
+int export_step(ExportOptions options) {
+  if (options.run.out.empty()) options.run.out = "runs/export";
+  complete(options.run, {"exact", "f-gr", "b-gr", "c-gr"});
+  set_threads(options.run.threads);
+  const Problem problem = make_problem(options.run);
+  const std::filesystem::path file = target(options.run, problem);
+  ModelState state = initial_state(problem.model, options.run.seed, options.run.number_type());
+  if (!options.checkpoint.empty())
+    state = cast(read_model_state(options.checkpoint, problem.model), options.run.number_type());
+  const FixedBatch batch = fixed_batch(problem);
+
+  TensorFile result;
+  const auto add = [&](const std::string& prefix, const std::vector<Array>& arrays) {
+    for (std::size_t i = 0; i < arrays.size(); ++i)
+      result.tensors.emplace_back(prefix + problem.model.parameter_info()[i].name,
+                                  arrays[i].clone());
+  };
+  add("", state.parameters);
+  for (std::size_t i = 0; i < state.buffers.size(); ++i)
+    result.tensors.emplace_back(problem.model.buffer_info()[i].name, state.buffers[i]);
+  const Array images = batch.images.cast(options.run.number_type());
+  result.tensors.emplace_back("images", images);
+  result.tensors.emplace_back("labels", batch.labels);
+
+  const RecordedStep plain = record_step(problem, method("sgd"), state);
+  const Tensors hvp = grad(plain.estimate.plain, plain.w, stop_gradient(plain.estimate.plain));
+  Plan plan{plain.estimate.loss, plain.estimate.plain, hvp};
+  plan.run({{plain.x, images}, {plain.y, batch.labels}});
+  result.tensors.emplace_back("loss", plan.value(plain.estimate.loss).clone());
+  add("grad.", plan.values(plain.estimate.plain));
+  add("hvp.", plan.values(hvp));
+
+  for (const std::string& name : options.run.methods) {
+    const RecordedStep step = record_step(problem, method(name), state);
+    Plan method_plan({step.estimate.gradient}, plan_options(options.run, name));
+    method_plan.run({{step.x, images}, {step.y, batch.labels}});
+    add(name + ".", method_plan.values(step.estimate.gradient));
+  }
+  result.metadata = {{"format", "twice export 1"},
+                     {"version", TWICE_VERSION},
+                     {"model", problem.model.name()},
+                     {"layout", layout},
+                     {"config", to_json(options.run).dump()}};
+  write_safetensors(file, result);
+  fmt::print("{}\n", file.string());
+  return 0;
+}
+
+}  // namespace twice

@@ -1,0 +1,28 @@
+// `./twice export`: a step's numbers as safetensors, for checking elsewhere. Names:
+//
+//   NAME              each parameter and buffer, as the model names it: linear1.weight
+//   images, labels    the batch: (batch, height, width, channels), standardised; class numbers
+//   loss              mean cross-entropy in training mode: a scalar, shape ()
+//   grad.NAME         its gradient
+//   hvp.NAME          H g: the Hessian times that gradient
+//   METHOD.NAME       the gradient that the method gives to the optimiser
+//
+// Layouts are in nn/models.h; `__metadata__` repeats them with the model and all options.
+#pragma once
+
+#include "experiments/run/options.h"
+
+namespace twice {
+
+struct ExportOptions {
+  RunOptions run;
+  /// A checkpoint of `train` to take parameters and buffers from.
+  std::string checkpoint;
+};
+
+void add_export_options(CLI::App& app, ExportOptions& options);
+
+/// Writes MODEL.safetensors to --out, or the file that --out names when it ends in .safetensors.
+int export_step(ExportOptions options);
+
+}  // namespace twice

@@ -1,0 +1,174 @@
+// The command line: `twice COMMAND [OPTIONS]`. Each command is one CLI11 application, so
+// that each has its own help and its own --config file.
+#include <cstdio>
+#include <functional>
+#include <map>
+
+#include "autodiff/array/blas.h"
+#include "experiments/check/check_model.h"
+#include "experiments/compare/compare.h"
+#include "experiments/data/data_command.h"
+#include "experiments/explain/explain.h"
+#include "experiments/export/export.h"
+#include "experiments/report/report_command.h"
+#include "experiments/run/machine.h"
+#include "experiments/run/stop.h"
+#include "experiments/train/train.h"
+
+namespace twice {
+
+namespace {
+
+/// What a command does once its options are declared: parse, then run.
+using Parse = std::function<void(CLI::App&)>;
+
+struct Command {
+  const char* name;
+  const char* purpose;
+  int (*run)(CLI::App& app, const Parse& parse);
+};
+
+int run_compare(CLI::App& app, const Parse& parse) {
+  RunOptions options;
+  add_options(app, options);
+  parse(app);
+  return compare(options);
+}
+
+int run_train(CLI::App& app, const Parse& parse) {
+  TrainOptions options;
+  add_train_options(app, options);
+  parse(app);
+  return train(options);
+}
+
+int run_check(CLI::App& app, const Parse& parse) {
+  CheckCommandOptions options;
+  add_check_options(app, options);
+  parse(app);
+  return check(options);
+}
+
+int run_explain(CLI::App& app, const Parse& parse) {
+  ExplainOptions options;
+  add_explain_options(app, options);
+  parse(app);
+  return explain(options);
+}
+
+int run_export(CLI::App& app, const Parse& parse) {
+  ExportOptions options;
+  add_export_options(app, options);
+  parse(app);
+  return export_step(options);
+}
+
+int run_data(CLI::App& app, const Parse& parse) {
+  std::string action = "list", name;
+  app.add_option("ACTION", action, "list, fetch or verify")
+      ->check(CLI::IsMember({"list", "fetch", "verify"}));
+  app.add_option("NAME", name, "Data set");
+  parse(app);
+  if ((action == "list") != name.empty())
+    throw UsageError(action == "list" ? "data list takes no name"
+                                      : fmt::format("data {} needs the name of a data set", action));
+  if (action == "list") list_data();
+  if (action == "fetch") fetch_data(name);
+  if (action == "verify") verify_data(name);
+  return 0;
+}
+
+int run_report(CLI::App& app, const Parse& parse) {
+  std::string folder;
+  app.add_option("DIR", folder, "Folder that holds runs")->required();
+  parse(app);
+  write_report(folder);
+  return 0;
+}
+
+constexpr Command commands[] = {
+    {"compare", "train one model with each GR method: cost, gradient error, result", run_compare},
+    {"train", "one run: checkpoints, resume", run_train},
+    {"check", "check derivatives of every op, or of a model and method", run_check},
+    {"explain", "show the plan of a model and method, pass by pass", run_explain},
+    {"export", "write parameters, batch, gradients and H g as safetensors", run_export},
+    {"data", "list, fetch and verify data sets", run_data},
+    {"report", "make the HTML report of the runs in a folder", run_report},
+};
+
+void print_help() {
+  fmt::print("twice {}: exact Hessian-vector products and gradient regularization on CPUs\n\n",
+             TWICE_VERSION);
+  fmt::print("twice COMMAND [OPTIONS]; twice COMMAND --help lists a command's options\n\n");
+  for (const Command& command : commands)
+    fmt::print("  {:<10}{}\n", command.name, command.purpose);
+  fmt::print("  {:<10}{}\n", "test", "run all tests (of the script ./twice)");
+}
+
+/// CLI11's message, on one line.
+std::string one_line(std::string text) {
+  for (char& c : text)
+    if (c == '\n') c = ' ';
+  while (!text.empty() && text.back() == ' ') text.pop_back();
+  return text;
+}
+
+int run(const Command& command, int argc, char** argv) {
+  CLI::App app(command.purpose, fmt::format("twice {}", command.name));
+  const Parse parse = [&](CLI::App& parsed) {
+    try {
+      parsed.parse(argc - 1, argv + 1);
+    } catch (const CLI::CallForHelp&) {
+      throw;
+    } catch (const CLI::ParseError& error) {
+      throw UsageError(one_line(error.what()));
+    }
+  };
+  try {
+    return command.run(app, parse);
+  } catch (const CLI::CallForHelp&) {
+    fmt::print("{}", app.help());
+    return 0;
+  } catch (const UsageError& error) {
+    fmt::print(stderr, "twice {0}: {1} (twice {0} --help lists the options)\n", command.name,
+               error.what());
+    return 2;
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "twice {}: {}\n", command.name, error.what());
+    return 1;
+  }
+}
+
+int dispatch(int argc, char** argv) {
+  const std::string name = argc > 1 ? argv[1] : "--help";
+  if (name == "--help" || name == "-h" || name == "help") {
+    print_help();
+    return argc > 1 ? 0 : 2;
+  }
+  if (name == "--version") {
+    fmt::print("twice {}\n", TWICE_VERSION);
+    return 0;
+  }
+  for (const Command& command : commands)
+    if (name == command.name) return run(command, argc, argv);
+  fmt::print(stderr, "twice: unknown command '{}'; the commands are", name);
+  for (const Command& command : commands) fmt::print(stderr, " {}", command.name);
+  fmt::print(stderr, " test\n");
+  return 2;
+}
+
+}  // namespace
+
+}  // namespace twice
+
+int main(int argc, char** argv) {
+  twice::restart_with_better_blas(argv);
+  try {
+    twice::check_blas();
+  } catch (const twice::Error& error) {
+    fmt::print(stderr, "twice: {}\n", error.what());
+    return 1;
+  }
+  twice::watch_for_stop();
+  return twice::dispatch(argc, argv);
+}

@@ -1,0 +1,33 @@
+// The columns of the head-to-head, in one place: what each is called, what it means, how its
+// numbers are written. Screen, report and legend all read them from here.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "experiments/report/record.h"
+#include "experiments/report/table.h"
+
+namespace twice {
+
+struct Column {
+  std::string key;  ///< the field of a record's row
+  std::string heading;
+  std::string meaning;            ///< one or two sentences, for tooltip and legend
+  std::string (*format)(double);  ///< null for text
+  bool on_screen = true;          ///< false: in the report only
+};
+
+/// Columns of the rows of `compare` and `train`.
+const std::vector<Column>& run_columns();
+
+/// What a row shows under a column, "-" when it has none.
+std::string cell_text(const Column& column, const Json& row);
+
+/// The rows of a record as a table for the terminal. Columns that no row has are left out.
+Table run_table(const Json& record);
+
+/// True when at least one row has something under the column.
+bool is_used(const Column& column, const std::vector<Json>& rows);
+
+}  // namespace twice

@@ -1,0 +1,143 @@
+// Running gnuplot, and adapting its SVG to a page.
+#include "experiments/report/gnuplot.h"
+
+#include <spawn.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "autodiff/array/error.h"
+#include "experiments/report/html.h"
+#include "experiments/report/palette.h"
+
+extern char** environ;
+
+namespace twice {
+namespace {
+
+/// A file in memory, gone when closed. Files instead of pipes, because a pipe that nobody drains
+/// while the other one is being filled would block both processes.
+class MemoryFile {
+ public:
+  explicit MemoryFile(std::string_view bytes = "")
+      : descriptor_(memfd_create("plot", MFD_CLOEXEC)) {
+    if (descriptor_ < 0) fail("plot", "no memory for a plot: {}", std::strerror(errno));
+    while (!bytes.empty()) {
+      const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
+      if (written < 0) {
+        const int reason = errno;
+        ::close(descriptor_);
+        fail("plot", "no memory for a plot: {}", std::strerror(reason));
+      }
+      bytes.remove_prefix(static_cast<std::size_t>(written));
+    }
+    ::lseek(descriptor_, 0, SEEK_SET);
+  }
+  ~MemoryFile() { ::close(descriptor_); }
+  MemoryFile(const MemoryFile&) = delete;
+  MemoryFile& operator=(const MemoryFile&) = delete;
+
+  int descriptor() const { return descriptor_; }
+  std::string contents() const {
+    std::string result;
+    std::array<char, 1 << 14> buffer;
+    ::lseek(descriptor_, 0, SEEK_SET);
+    for (ssize_t count; (count = ::read(descriptor_, buffer.data(), buffer.size())) > 0;)
+      result.append(buffer.data(), static_cast<std::size_t>(count));
+    return result;
+  }
+
+ private:
+  int descriptor_;
+};
+
+/// Erases every part of `text` from `begin` to the `end` after it, both included.
+void erase_parts(std::string& text, std::string_view begin, std::string_view end) {
+  for (std::size_t from = 0; (from = text.find(begin, from)) != std::string::npos;) {
+    const std::size_t to = text.find(end, from + begin.size());
+    if (to == std::string::npos) return;
+    text.erase(from, to + end.size() - from);
+  }
+}
+
+/// The line of gnuplot's complaint that says what is wrong: "line 3: unknown option".
+std::string complaint(const std::string& errors) {
+  const std::size_t begin = errors.find("line ");
+  if (begin == std::string::npos) return one_line(errors);
+  return one_line(errors.substr(begin, errors.find('\n', begin) - begin));
+}
+
+}  // namespace
+
+std::string run_gnuplot(const std::string& script) {
+  const MemoryFile input(script), output, errors;
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, input.descriptor(), STDIN_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, output.descriptor(), STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, errors.descriptor(), STDERR_FILENO);
+  // -d: no start-up files, so that every user gets the same plots.
+  std::string name = "gnuplot", defaults = "-d";
+  char* arguments[] = {name.data(), defaults.data(), nullptr};
+  pid_t child = 0;
+  const int refused = posix_spawnp(&child, "gnuplot", &actions, nullptr, arguments, environ);
+  posix_spawn_file_actions_destroy(&actions);
+  if (refused)
+    fail("plot", "cannot start gnuplot: {}; expected the Debian package gnuplot-nox",
+         std::strerror(refused));
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  std::string svg = output.contents();
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0 || svg.empty())
+    fail("plot", "gnuplot (Debian package gnuplot-nox) failed: {}", complaint(errors.contents()));
+  return svg;
+}
+
+std::string gnuplot_quote(std::string_view text) {
+  return "'" + replace_all(one_line(text), "'", "’") + "'";
+}
+
+std::string adapt_svg(std::string svg, std::string_view label) {
+  const std::size_t begin = svg.find("<g id=\"gnuplot_canvas\">");
+  const std::size_t end = svg.rfind("</svg>");
+  const std::size_t box = svg.find("viewBox=\"");
+  if (begin == std::string::npos || end == std::string::npos || box == std::string::npos)
+    fail("plot", "gnuplot's output is no SVG: {}", one_line(svg.substr(0, 60)));
+  const std::string view = svg.substr(box, svg.find('"', box + 9) + 1 - box);
+  svg = svg.substr(begin, end - begin);
+
+  erase_parts(svg, "<defs>", "</defs>");
+  erase_parts(svg, "<rect x=\"0\" y=\"0\"", "/>");
+  erase_parts(svg, " id=\"", "\"");
+  erase_parts(svg, " font-family=\"", "\"");
+  // Points are drawn as they are, not as references to definitions with ids.
+  svg = replace_all(std::move(svg), "<use xlink:href='#gpPt6'",
+                    "<circle r='1' stroke='none' fill='currentColor'");
+  svg = replace_all(std::move(svg), "<use xlink:href='#gpPt5'",
+                    "<circle r='1' fill='none' stroke='currentColor' stroke-width='0.5'");
+  // The groups' own `color` would stop currentColor from being the page's.
+  for (const char* color : {"black", "white", "gray"})
+    svg = replace_all(std::move(svg), std::string(" color=\"") + color + "\"", "");
+  for (const char* quote : {"'", "\""})
+    svg = replace_all(std::move(svg), std::string("=") + quote + "black" + quote,
+                      std::string("=") + quote + "currentColor" + quote);
+  svg = replace_all(std::move(svg), "rgb(  0,   0,   0)", "currentColor");
+  svg = name_inks(std::move(svg));
+  // Groups that draw nothing are two thirds of gnuplot's output.
+  for (std::size_t from = 0; (from = svg.find("<g fill", from)) != std::string::npos;) {
+    const std::size_t close = svg.find('>', from) + 1;
+    if (svg.compare(close, 5, "\n</g>") == 0)
+      svg.erase(from, close + 6 - from);
+    else
+      from = close;
+  }
+  return "<svg xmlns=\"http://www.w3.org/2000/svg\" " + view + " role=\"img\" aria-label=\"" +
+         escape(label) + "\">" + svg + "</svg>";
+}
+
+}  // namespace twice

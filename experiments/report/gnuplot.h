@@ -1,0 +1,23 @@
+// gnuplot as a child process: a script in, an SVG out. No shell, no files.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace twice {
+
+/// What gnuplot writes to its output for `script`. Throws one line when gnuplot is not installed
+/// (it is in the Debian package gnuplot-nox) or rejects the script.
+std::string run_gnuplot(const std::string& script);
+
+/// `text` as a gnuplot string. Within single quotes nothing is special but the quote itself, which
+/// becomes an apostrophe (’), so no text can become a command.
+std::string gnuplot_quote(std::string_view text);
+
+/// gnuplot's SVG made part of a page: text and axes in the page's own font and colour
+/// (currentColor), the colours of palette.h by their names, as wide as its place, without ids
+/// (several plots share one page) and without references to other files. `label` says what the
+/// plot shows to those who cannot see it.
+std::string adapt_svg(std::string svg, std::string_view label);
+
+}  // namespace twice

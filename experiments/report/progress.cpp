@@ -1,0 +1,71 @@
+// Drawing the progress bar.
+#include "experiments/report/progress.h"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "experiments/report/table.h"
+
+namespace twice {
+namespace {
+
+constexpr auto redraw_interval = std::chrono::milliseconds(100);
+constexpr int bar_width = 24;
+
+std::size_t terminal_columns(int terminal) {
+  winsize size{};
+  return ioctl(terminal, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+/// In one call, so that a line is never interleaved with another process's; a lost redraw is none.
+void write_once(int terminal, const std::string& bytes) {
+  [[maybe_unused]] const ssize_t written = ::write(terminal, bytes.data(), bytes.size());
+}
+
+/// The first `columns` code points.
+std::string cut(const std::string& text, std::size_t columns) {
+  std::size_t i = 0;
+  for (; i < text.size(); ++i)
+    if ((text[i] & 0xC0) != 0x80 && columns-- == 0) break;
+  return text.substr(0, i);
+}
+
+}  // namespace
+
+Progress::Progress(std::string task, double total, int terminal)
+    : task_(std::move(task)), total_(total), terminal_(terminal), silent_(isatty(terminal) != 1) {
+  if (!silent_) draw();
+}
+
+void Progress::advance(double units, const std::string& note) {
+  done_ = std::min(done_ + units, total_);
+  if (!note.empty()) note_ = note;
+  if (!silent_ && Clock::now() - drawn_ >= redraw_interval) draw();
+}
+
+void Progress::clear() {
+  if (visible_) write_once(terminal_, "\r\033[K");
+  visible_ = false;
+}
+
+void Progress::draw() {
+  const double share = total_ > 0 ? done_ / total_ : 0;
+  const int full = static_cast<int>(std::lround(share * bar_width));
+  std::string line = task_ + " [" + std::string(full, '#') + std::string(bar_width - full, '-') +
+                     fmt::format("] {:3.0f} %", 100 * share);
+  const double elapsed = std::chrono::duration<double>(Clock::now() - start_).count();
+  // The first moments say little about the pace.
+  if (share > 0 && elapsed > 1)
+    line += ", " + format_seconds(std::ceil(elapsed * (1 - share) / share)) + " left";
+  if (!note_.empty()) line += ", " + note_;
+  // A line that reached the last column would wrap, and \r could no longer erase it.
+  write_once(terminal_, "\r" + cut(line, terminal_columns(terminal_) - 1) + "\033[K");
+  visible_ = true;
+  drawn_ = Clock::now();
+}
+
+}  // namespace twice

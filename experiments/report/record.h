@@ -1,0 +1,29 @@
+// Reading a record (the JSON that compare, train and the other commands write) without tripping
+// over what it lacks: an old record, a diverged run (NaN is null in JSON) or a field that another
+// command does not have is shown as "-", never an error.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+namespace twice {
+
+using Json = nlohmann::json;
+
+/// The member of an object; null when it is missing or `object` is none.
+const Json& member(const Json& object, const std::string& key);
+
+/// The finite number under `key`, else NaN.
+double number(const Json& object, const std::string& key);
+
+/// A value as one line of text: strings without quotes, arrays as "a, b", null as "-".
+std::string show(const Json& value);
+
+/// `show` of a member, "-" when it is missing.
+std::string text(const Json& object, const std::string& key);
+
+/// The elements of an array that are objects; none when it is no array.
+std::vector<Json> objects(const Json& array);
+
+}  // namespace twice

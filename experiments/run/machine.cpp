@@ -1,0 +1,68 @@
+#include "experiments/run/machine.h"
+
+#include <fmt/core.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+
+#include "autodiff/array/blas.h"
+#include "autodiff/array/parallel.h"
+
+namespace twice {
+
+namespace {
+
+/// What follows `key :` or `KEY=` in a file of such lines.
+std::string field(const char* path, const std::string& key) {
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    if (line.rfind(key, 0) != 0) continue;
+    const std::size_t start = line.find_first_of(":=");
+    if (start == std::string::npos) continue;
+    const std::size_t first = line.find_first_not_of(" \"", start + 1);
+    const std::size_t last = line.find_last_not_of(" \"");
+    return first == std::string::npos ? "" : line.substr(first, last - first + 1);
+  }
+  return "unknown";
+}
+
+}  // namespace
+
+nlohmann::json machine_record() {
+  utsname system{};
+  uname(&system);
+  const double bytes = static_cast<double>(sysconf(_SC_PHYS_PAGES)) *
+                       static_cast<double>(sysconf(_SC_PAGESIZE));
+#if defined(__clang__)
+  const std::string compiler = "clang " __clang_version__;
+#else
+  const std::string compiler = "g++ " __VERSION__;
+#endif
+  return {{"cpu", field("/proc/cpuinfo", "model name")},
+          {"architecture", system.machine},
+          {"cores", omp_get_num_procs()},
+          {"threads", threads()},
+          {"memory_gib", std::round(bytes / (1 << 30) * 10) / 10},
+          {"os", field("/etc/os-release", "PRETTY_NAME")},
+          {"compiler", compiler},
+          {"flags", TWICE_FLAGS},
+          {"blas", blas_description()}};
+}
+
+nlohmann::json record_header(const std::string& command) {
+  return {{"command", command}, {"version", TWICE_VERSION}, {"machine", machine_record()}};
+}
+
+void restart_with_better_blas(char** argv) {
+  const std::string core = better_blas_core();
+  if (core.empty() || std::getenv("OPENBLAS_CORETYPE")) return;
+  setenv("OPENBLAS_CORETYPE", core.c_str(), 1);
+  execv("/proc/self/exe", argv);
+  // Only reached when the restart failed: the slower kernels are correct as well.
+  unsetenv("OPENBLAS_CORETYPE");
+}
+
+}  // namespace twice

@@ -1,0 +1,80 @@
+// The options that commands share: the same names everywhere, on the command line, in
+// a --config file (TOML) and in the records that runs write.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "autodiff/plan/graph.h"
+#include "nn/nn.h"
+#include "optim/gradient_regularization.h"
+#include "optim/optimizers.h"
+#include "optim/schedules.h"
+
+namespace twice {
+
+/// A mistake in how a command was called: exit status 2.
+struct UsageError : Error {
+  using Error::Error;
+};
+
+struct RunOptions {
+  // What is trained.
+  std::string model = "mlp";
+  /// Not set: the model's default; a model refuses the sizes that it does not have.
+  std::optional<Index> width, channels;
+  std::optional<int> depth;
+  std::string activation = "relu";
+  std::string data = "digits";
+  std::string dtype = "f32";
+
+  // How.
+  std::vector<std::string> methods;
+  MethodOptions regularization;
+  std::string optimizer = "sgd";
+  double lr = 0.05, momentum = 0.9, weight_decay = 0;
+  bool nesterov = false, coupled_decay = false;
+  std::string schedule = "cosine";
+  int warmup = 0;
+  double clip = 0;
+  int batch = 64;
+  /// 0: the data set's default (`default_epochs`).
+  int epochs = 0;
+  std::uint64_t seed = 1;
+  int threads = 0;
+
+  // Where the results go.
+  std::string out, json;
+  std::vector<std::string> without;
+
+  DType number_type() const { return dtype == "f64" ? DType::f64 : DType::f32; }
+};
+
+/// Which groups of the shared options a command understands.
+struct OptionGroups {
+  bool model = true, data = true, method = true, training = true, output = true;
+};
+
+/// Declares the options on a command. `options` must outlive the parse.
+void add_options(CLI::App& app, RunOptions& options, const OptionGroups& groups = {});
+
+/// Checks what CLI11 cannot: known methods, combinations; fills in defaults that depend on
+/// other options. Throws UsageError with one line.
+void complete(RunOptions& options, const std::vector<std::string>& default_methods);
+
+/// Epochs that train well within about a minute on two cores.
+int default_epochs(const std::string& data);
+
+PlanOptions plan_options(const RunOptions& options, const std::string& method);
+OptimizerOptions optimizer_options(const RunOptions& options);
+ScheduleOptions schedule_options(const RunOptions& options);
+
+/// Every option by its command-line name, but for where the output goes.
+nlohmann::json to_json(const RunOptions& options);
+/// What `to_json` wrote. Throws nlohmann::json::exception when something is missing.
+RunOptions run_options(const nlohmann::json& config);
+
+}  // namespace twice

@@ -1,0 +1,56 @@
+// One training step on the tape: model, loss and method. Everything that runs, explains,
+// checks or exports a step starts from the same recording.
+#pragma once
+
+#include <memory>
+
+#include "autodiff/plan/plan.h"
+#include "experiments/data/dataset.h"
+#include "experiments/run/options.h"
+
+namespace twice {
+
+/// What is trained, and on what.
+struct Problem {
+  Model model;
+  DataSplit data;
+  RunOptions options;
+
+  /// Such as "mlp-256x3-b64-relu-f32".
+  std::string label() const;
+  /// (batch, height, width, channels)
+  Shape batch_shape() const;
+};
+
+/// Loads the data and makes the model that the options name. Throws UsageError when they do
+/// not fit together (a batch larger than the training set).
+Problem make_problem(const RunOptions& options);
+
+/// Parameters and batch-norm statistics: all that training changes, but for the optimiser.
+struct ModelState {
+  std::vector<Array> parameters, buffers;
+};
+ModelState initial_state(const Model& model, std::uint64_t seed, DType dtype);
+ModelState cast(const ModelState& state, DType dtype);
+
+struct RecordedStep {
+  std::unique_ptr<Tape> tape;
+  Tensor x, y;
+  Tensors w;
+  Estimate estimate;
+  /// New running statistics, from the first forward pass only.
+  Tensors updated;
+};
+
+/// Records cross-entropy of the model on one batch and the method's gradient. The tape reads
+/// `state` in place.
+RecordedStep record_step(const Problem& problem, const Method& method, const ModelState& state);
+
+/// The model's outputs (logits) in evaluation mode.
+struct RecordedEvaluation {
+  std::unique_ptr<Tape> tape;
+  Tensor x, logits;
+};
+RecordedEvaluation record_evaluation(const Problem& problem, const ModelState& state, Index rows);
+
+}  // namespace twice

@@ -1,0 +1,14 @@
+// Ctrl-C: the first one asks the run to stop at the next step, where it leaves everything
+// in order; the second one ends the process at once.
+#pragma once
+
+namespace twice {
+
+/// Exit status of a run that was stopped by Ctrl-C, as shells expect it.
+inline constexpr int stopped_status = 130;
+
+/// From now on SIGINT and SIGTERM only set a flag.
+void watch_for_stop();
+bool stop_requested();
+
+}  // namespace twice

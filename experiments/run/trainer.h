@@ -1,0 +1,96 @@
+// Training: one model, one data set, one method. A trainer is a pure function of its
+// options and its state (parameters, buffers, optimiser, step), so a run that is resumed
+// from a checkpoint goes on with the same bits.
+#pragma once
+
+#include <functional>
+#include <optional>
+
+#include "experiments/data/batches.h"
+#include "experiments/run/recording.h"
+#include "optim/optimizers.h"
+
+namespace twice {
+
+/// A run that cannot go on, such as a loss that is not finite: exit status 1.
+struct RunFailure : Error {
+  using Error::Error;
+};
+
+/// What is known after an epoch.
+struct EpochRecord {
+  int epoch = 0;
+  /// Mean loss of the epoch's steps, each at its first pass: what was trained on.
+  double train_loss = 0;
+  /// Mean loss and share of right answers over the whole test set, in evaluation mode.
+  double test_loss = 0, test_accuracy = 0;
+  /// |grad L| over the first `gradient_norm_images` training images (or all, when fewer).
+  double gradient_norm = 0;
+  /// Wall time of the epoch's steps, evaluation left out.
+  double seconds = 0;
+};
+inline constexpr Index gradient_norm_images = 2048;
+nlohmann::json to_json(const EpochRecord& record);
+EpochRecord epoch_record(const nlohmann::json& json);
+
+/// What the steps of the current epoch have summed up to.
+struct EpochProgress {
+  double loss_sum = 0, seconds = 0;
+};
+
+class Trainer {
+ public:
+  Trainer(const Problem& problem, const Method& method);
+  Trainer(const Trainer&) = delete;
+  Trainer& operator=(const Trainer&) = delete;
+
+  /// Full batches of an epoch; the images that are left over wait for another shuffle.
+  Index steps_per_epoch() const { return steps_per_epoch_; }
+  Index total_steps() const { return steps_per_epoch_ * problem_.options.epochs; }
+  /// Steps taken so far.
+  Index steps() const { return optimizer_.steps(); }
+  bool finished() const { return steps() >= total_steps(); }
+
+  /// Takes the next step and returns its loss. When the loss or the gradient is not finite,
+  /// throws RunFailure with the step, the op and the forward op, and leaves the state as it was.
+  double step();
+  /// The epoch that the last step completed; starts the sums of the next one.
+  EpochRecord finish_epoch();
+  const EpochProgress& epoch_progress() const { return epoch_; }
+  void set_epoch_progress(const EpochProgress& progress) { epoch_ = progress; }
+
+  /// The bare work of a step on the batch that is loaded: program and update, nothing checked
+  /// and no batch gathered. For timing.
+  void run_and_update();
+
+  const Plan& plan() const { return plan_; }
+  ModelState& state() { return state_; }
+  Optimizer& optimizer() { return optimizer_; }
+  const Problem& problem() const { return problem_; }
+  const Method& method() const { return method_; }
+  const RecordedStep& recorded() const { return recorded_; }
+
+ private:
+  double gradient_norm();
+
+  const Problem& problem_;
+  const Method& method_;
+  ModelState state_;
+  RecordedStep recorded_;
+  Plan plan_;
+  Optimizer optimizer_;
+  Batches batches_;
+  RecordedEvaluation evaluation_;
+  Plan evaluation_plan_;
+  RecordedStep plain_;
+  Plan plain_plan_;
+  std::vector<Array> gradient_;
+  Index steps_per_epoch_;
+  EpochProgress epoch_;
+};
+
+/// Takes the steps that are left of the current epoch, then evaluates; `after_step` is called
+/// after each. Nothing when a stop was requested before the epoch's end.
+std::optional<EpochRecord> run_epoch(Trainer& trainer, const std::function<void()>& after_step);
+
+}  // namespace twice

@@ -1,0 +1,163 @@
+#include "experiments/train/train.h"
+
+#include <cmath>
+
+#include "autodiff/array/parallel.h"
+#include "autodiff/array/reduce.h"
+#include "autodiff/profile/ledger.h"
+#include "experiments/report/progress.h"
+#include "experiments/report/report_command.h"
+#include "experiments/report/table.h"
+#include "experiments/run/machine.h"
+#include "experiments/run/output.h"
+#include "experiments/run/stop.h"
+#include "experiments/train/checkpoint.h"
+
+namespace twice {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The options of the run that is resumed; threads may change, since results do not depend on them.
+RunOptions resumed_options(const TrainOptions& given, const fs::path& checkpoint) {
+  const nlohmann::json stored = checkpoint_config(checkpoint), asked = to_json(given.run);
+  for (const auto& [name, value] : asked.items())
+    if (name != "threads" && given.app->count("--" + name) > 0 &&
+        (!stored.contains(name) || stored[name] != value))
+      throw UsageError(fmt::format("--{} is {} but the run in {} has {}: leave it out to resume, or "
+                                   "use another --out",
+                                   name, value.dump(), checkpoint.string(),
+                                   stored.contains(name) ? stored[name].dump() : "none"));
+  RunOptions options;
+  try {
+    options = run_options(stored);
+  } catch (const nlohmann::json::exception& error) {
+    fail("checkpoint", "{}: the stored options are damaged: {}", checkpoint.string(), error.what());
+  }
+  if (given.app->count("--threads") > 0) options.threads = given.run.threads;
+  options.out = given.run.out;
+  options.json = given.run.json;
+  return options;
+}
+
+nlohmann::json record_of(const Trainer& trainer, const RunHistory& history) {
+  const Problem& problem = trainer.problem();
+  const EpochRecord& last = history.curve.back();
+  const Ledger costs = ledger(trainer.plan().program());
+  nlohmann::json record = record_header("train");
+  record["config"] = history.config;
+  nlohmann::json curve = nlohmann::json::array();
+  for (const EpochRecord& epoch : history.curve) curve.push_back(to_json(epoch));
+  record["rows"] = {{{"model", problem.label()},
+                     {"method", trainer.method().name},
+                     {"equation", trainer.method().equation},
+                     {"convention", trainer.method().convention},
+                     {"threads", threads()},
+                     {"ms", last.seconds * 1e3 / static_cast<double>(trainer.steps_per_epoch())},
+                     {"products", costs.total().products},
+                     {"products_law", trainer.method().law.products(problem.model.products())},
+                     {"products_law_text", str(trainer.method().law)},
+                     {"gflop", costs.total().flops / 1e9},
+                     {"peak_mib", static_cast<double>(trainer.plan().peak_bytes()) / (1 << 20)},
+                     {"loss", last.test_loss},
+                     {"train_loss", last.train_loss},
+                     {"test_accuracy", last.test_accuracy},
+                     {"gradient_norm", last.gradient_norm},
+                     {"curve", curve}}};
+  return record;
+}
+
+void print_heading() {
+  fmt::print("{:>5}  {:>10}  {:>10}  {:>9}  {:>10}  {:>8}\n", "epoch", "train loss", "test loss",
+             "accuracy", "|grad L|", "seconds");
+}
+
+void print_epoch(const EpochRecord& r) {
+  fmt::print("{:>5}  {:>10.5f}  {:>10.5f}  {:>9}  {:>10.5f}  {:>8.2f}\n", r.epoch, r.train_loss,
+             r.test_loss, format_percent(r.test_accuracy), r.gradient_norm, r.seconds);
+  std::fflush(stdout);
+}
+
+/// Epochs until the end or a stop; checkpoints on the way. Returns the exit status.
+int run_to_end(Trainer& trainer, RunHistory& history, const fs::path& folder, int every) {
+  const fs::path checkpoint = folder / "checkpoint.safetensors";
+  Progress progress(fmt::format("training {}", trainer.method().name),
+                    static_cast<double>(trainer.total_steps() - trainer.steps()));
+  print_heading();
+  for (const EpochRecord& epoch : history.curve) print_epoch(epoch);
+  while (!trainer.finished()) {
+    const std::string note = fmt::format("epoch {}", history.curve.size() + 1);
+    const std::optional<EpochRecord> epoch = run_epoch(trainer, [&] {
+      progress.advance(1, note);
+      const bool at_end = trainer.steps() % trainer.steps_per_epoch() == 0;
+      if (every > 0 && trainer.steps() % every == 0 && !at_end)
+        write_checkpoint(checkpoint, trainer, history);
+    });
+    progress.clear();
+    if (!epoch) {
+      write_checkpoint(checkpoint, trainer, history);
+      fmt::print(stderr, "stopped after step {} of {}; ./twice train --resume --out {} goes on\n",
+                 trainer.steps(), trainer.total_steps(), folder.string());
+      return stopped_status;
+    }
+    history.curve.push_back(*epoch);
+    print_epoch(*epoch);
+    write_checkpoint(checkpoint, trainer, history);
+    write_json(folder / "train.json", record_of(trainer, history));
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_train_options(CLI::App& app, TrainOptions& options) {
+  add_options(app, options.run);
+  app.add_flag("--resume", options.resume, "Go on from the checkpoint in --out")
+      ->group("Checkpoints");
+  app.add_flag("--fresh", options.fresh, "Start anew although --out holds a run")
+      ->group("Checkpoints");
+  app.add_option("--checkpoint-every", options.checkpoint_every,
+                 "Steps between checkpoints (0: one after each epoch)")
+      ->check(CLI::Range(0, 1 << 30))->group("Checkpoints");
+  options.app = &app;
+}
+
+int train(TrainOptions options) {
+  if (options.run.out.empty()) options.run.out = "runs/train";
+  if (options.resume && options.fresh) throw UsageError("--resume and --fresh exclude each other");
+  const fs::path checkpoint = fs::path(options.run.out) / "checkpoint.safetensors";
+  if (options.resume) {
+    if (!fs::exists(checkpoint))
+      fail("train", "nothing to resume: {} does not exist", checkpoint.string());
+    options.run = resumed_options(options, checkpoint);
+  } else if (fs::exists(checkpoint) && !options.fresh) {
+    throw UsageError(fmt::format("{} holds a run: --resume goes on with it, --fresh starts anew, "
+                                 "another --out keeps it",
+                                 options.run.out));
+  }
+  complete(options.run, {"exact"});
+  if (options.run.methods.size() != 1)
+    throw UsageError(fmt::format("train takes one --method, was given {}; compare takes several",
+                                 fmt::join(options.run.methods, ",")));
+  set_threads(options.run.threads);
+  const fs::path folder = prepare_folder(options.run.out);
+  prepare_file(options.run.json);
+
+  const Problem problem = make_problem(options.run);
+  Trainer trainer(problem, method(options.run.methods[0]));
+  RunHistory history{to_json(options.run), {}};
+  if (options.resume) history = read_checkpoint(checkpoint, trainer);
+  const MethodOptions& r = options.run.regularization;
+  fmt::print("{} on {}, {}: {}\ngamma {}, epsilon {}, lr {}, {} epochs of {} steps, seed {}\n\n",
+             problem.label(), options.run.data, trainer.method().name, trainer.method().equation,
+             r.gamma, r.epsilon, options.run.lr, options.run.epochs, trainer.steps_per_epoch(),
+             options.run.seed);
+  const int status = run_to_end(trainer, history, folder, options.checkpoint_every);
+  if (status != 0) return status;
+  if (!options.run.json.empty()) write_json(options.run.json, record_of(trainer, history));
+  write_report(folder);
+  return 0;
+}
+
+}  // namespace twice

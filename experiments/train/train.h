@@ -1,0 +1,25 @@
+// `./twice train`: one run of one model with one method, with checkpoints, so that it can
+// be killed at any moment and resumed to the same bits.
+#pragma once
+
+#include "experiments/run/options.h"
+
+namespace twice {
+
+struct TrainOptions {
+  RunOptions run;
+  bool resume = false, fresh = false;
+  /// Steps between checkpoints; 0: at the end of each epoch. One is always written there.
+  int checkpoint_every = 0;
+  /// The parsed command line, for telling options that were given from defaults.
+  const CLI::App* app = nullptr;
+};
+
+void add_train_options(CLI::App& app, TrainOptions& options);
+
+/// Writes to --out: checkpoint.safetensors, train.json after each epoch, report.html at the end.
+/// With --resume the options are those of the checkpoint; one that is given and differs is a
+/// mistake. Returns the exit status.
+int train(TrainOptions options);
+
+}  // namespace twice

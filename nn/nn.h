@@ -1,0 +1,10 @@
+// Everything of nn/: initializers, activations, layers, models, losses.
+#pragma once
+
+#include "nn/activations.h"
+#include "nn/initializers.h"
+#include "nn/layer.h"
+#include "nn/layers.h"
+#include "nn/losses.h"
+#include "nn/model.h"
+#include "nn/models.h"

@@ -1,0 +1,237 @@
+#include "optim/gradient_regularization.h"
+
+#include <cmath>
+
+#include "autodiff/derive/grad.h"
+#include "autodiff/ops/arithmetic.h"
+#include "autodiff/ops/compare.h"
+#include "autodiff/ops/power.h"
+#include "autodiff/ops/tensors.h"
+
+namespace twice {
+
+namespace {
+
+using Options = MethodOptions;
+
+// ---- Parts of the equations ----
+
+struct FirstPass {
+  Tensor loss;
+  Tensors g;
+};
+
+/// L(w) and g. What the loss records belongs to the forward phase, at every point alike; the
+/// arithmetic around it belongs to the update (Method::operator()).
+FirstPass first_pass(const ScalarFunction& loss, const Tensors& w) {
+  const RecordingScope scope(w[0].tape(), Phase::forward);
+  const Tensor value = loss(w);
+  return {value, grad(value, w)};
+}
+
+/// grad L(point). The sweep ends at the handles of `point`: how the point was computed (from g) is
+/// not differentiated, so no second derivative is taken by accident.
+Tensors gradient_at(const ScalarFunction& loss, const Tensors& point) {
+  const RecordingScope scope(point[0].tape(), Phase::forward);
+  return grad(loss(point), point);
+}
+
+/// 1 / |x|, and 1e15 rather than infinity at x = 0, so that x / |x| is 0 there and never NaN. The
+/// constant is lost in rounding when |x| > 1e-7 (f64) or 1e-11 (f32).
+Tensor inverse_norm(const Tensors& x) { return rsqrt(squared_norm(x) + 1e-30); }
+
+Tensors elementwise_product(const Tensors& a, const Tensors& b) {
+  Tensors result;
+  for (std::size_t i = 0; i < a.size(); ++i) result.push_back(a[i] * b[i]);
+  return result;
+}
+
+/// T = |w| + eta: the scale of each parameter.
+Tensors adaptive_scale(const Tensors& w, double eta) {
+  Tensors result;
+  for (Tensor t : w) result.push_back(eta > 0 ? abs(t) + eta : abs(t));
+  return result;
+}
+
+// g + gamma times an estimate of H g. The step eps is a number, or a scalar tensor when it depends
+// on |g|.
+
+/// H g ~ (grad L(w + eps g) - g) / eps
+template <class Step>
+Tensors forward_difference(const ScalarFunction& loss, const Tensors& w, const Tensors& g,
+                           double gamma, Step eps) {
+  const Tensors ahead = gradient_at(loss, w + eps * g);
+  return g + (gamma / eps) * (ahead - g);
+}
+
+/// H g ~ (g - grad L(w - eps g)) / eps
+template <class Step>
+Tensors backward_difference(const ScalarFunction& loss, const Tensors& w, const Tensors& g,
+                            double gamma, Step eps) {
+  const Tensors behind = gradient_at(loss, w - eps * g);
+  return g + (gamma / eps) * (g - behind);
+}
+
+/// H g ~ (grad L(w + eps g) - grad L(w - eps g)) / (2 eps)
+template <class Step>
+Tensors central_difference(const ScalarFunction& loss, const Tensors& w, const Tensors& g,
+                           double gamma, Step eps) {
+  const Tensors ahead = gradient_at(loss, w + eps * g), behind = gradient_at(loss, w - eps * g);
+  return g + (gamma / (2 * eps)) * (ahead - behind);
+}
+
+// ---- The methods ----
+
+Estimate sgd(const ScalarFunction& loss, const Tensors& w, const Options&) {
+  const auto [value, g] = first_pass(loss, w);
+  return {value, g, g};
+}
+
+Estimate exact(const ScalarFunction& loss, const Tensors& w, const Options& o) {
+  const auto [value, g] = first_pass(loss, w);
+  const Tensors Hg = grad(g, w, stop_gradient(g));
+  return {value, g, g + o.gamma * Hg};
+}
+
+Estimate exact_naive(const ScalarFunction& loss, const Tensors& w, const Options& o) {
+  const auto [value, g] = first_pass(loss, w);
+  return {value, g, grad(value + (o.gamma / 2) * squared_norm(g), w)};
+}
+
+Estimate f_gr(const ScalarFunction& loss, const Tensors& w, const Options& o) {
+  const auto [value, g] = first_pass(loss, w);
+  return {value, g, forward_difference(loss, w, g, o.gamma, o.epsilon)};
+}
+
+Estimate b_gr(const ScalarFunction& loss, const Tensors& w, const Options& o) {
+  const auto [value, g] = first_pass(loss, w);
+  return {value, g, backward_difference(loss, w, g, o.gamma, o.epsilon)};
+}
+
+Estimate c_gr(const ScalarFunction& loss, const Tensors& w, const Options& o) {
+  const auto [value, g] = first_pass(loss, w);
+  return {value, g, central_difference(loss, w, g, o.gamma, o.epsilon)};
+}
+
+Estimate f_gr_normalized(const ScalarFunction& loss, const Tensors& w, const Options& o) {
+  const auto [value, g] = first_pass(loss, w);
+  return {value, g, forward_difference(loss, w, g, o.gamma, o.epsilon * inverse_norm(g))};
+}
+
+Estimate b_gr_normalized(const ScalarFunction& loss, const Tensors& w, const Options& o) {
+  const auto [value, g] = first_pass(loss, w);
+  return {value, g, backward_difference(loss, w, g, o.gamma, o.epsilon * inverse_norm(g))};
+}
+
+Estimate c_gr_normalized(const ScalarFunction& loss, const Tensors& w, const Options& o) {
+  const auto [value, g] = first_pass(loss, w);
+  return {value, g, central_difference(loss, w, g, o.gamma, o.epsilon * inverse_norm(g))};
+}
+
+Estimate sam(const ScalarFunction& loss, const Tensors& w, const Options& o) {
+  const auto [value, g] = first_pass(loss, w);
+  return {value, g, gradient_at(loss, w + (o.rho * inverse_norm(g)) * g)};
+}
+
+Estimate asam(const ScalarFunction& loss, const Tensors& w, const Options& o) {
+  const auto [value, g] = first_pass(loss, w);
+  const Tensors T = adaptive_scale(w, o.asam_eta), Tg = elementwise_product(T, g);
+  const Tensors e = (o.rho * inverse_norm(Tg)) * elementwise_product(T, Tg);
+  return {value, g, gradient_at(loss, w + e)};
+}
+
+Estimate pgn(const ScalarFunction& loss, const Tensors& w, const Options& o) {
+  const auto [value, g] = first_pass(loss, w);
+  const Tensors ahead = gradient_at(loss, w + (o.rho * inverse_norm(g)) * g);
+  const double a = o.gamma / o.rho;
+  return {value, g, (1 - a) * g + a * ahead};
+}
+
+Estimate flooding(const ScalarFunction& loss, const Tensors& w, const Options& o) {
+  const auto [value, g] = first_pass(loss, w);
+  return {value, g, sign(value - o.flood_level) * g};
+}
+
+constexpr std::string_view karakida = "Karakida et al., ICML 2023, arXiv 2210.02720";
+constexpr std::string_view after_karakida =
+    "variant of Karakida et al., ICML 2023, with a step of fixed length";
+
+constexpr ProductLaw one_gradient{3, 1}, two_gradients{6, 2}, three_gradients{9, 3},
+    double_backward{9, 5};
+
+}  // namespace
+
+const std::vector<Method>& methods() {
+  static const std::vector<Method> table = {
+      {"sgd", "G = g", "no penalty", "", "", one_gradient, sgd},
+      {"exact", "G = g + gamma H g", "squared norm gamma/2 |g|^2; H g by reverse over reverse",
+       karakida, "gamma", double_backward, exact},
+      {"exact-naive", "G = grad(L + gamma/2 |g|^2)",
+       "squared norm gamma/2 |g|^2; double backward through the penalty", karakida, "gamma",
+       double_backward, exact_naive},
+      {"f-gr", "G = g + gamma/epsilon (grad L(w + epsilon g) - g)",
+       "squared norm gamma/2 |g|^2; step epsilon g, not normalised", karakida, "gamma, epsilon",
+       two_gradients, f_gr},
+      {"b-gr", "G = g + gamma/epsilon (g - grad L(w - epsilon g))",
+       "squared norm gamma/2 |g|^2; step -epsilon g, not normalised", karakida, "gamma, epsilon",
+       two_gradients, b_gr},
+      {"c-gr", "G = g + gamma/(2 epsilon) (grad L(w + epsilon g) - grad L(w - epsilon g))",
+       "squared norm gamma/2 |g|^2; steps +-epsilon g, not normalised", karakida, "gamma, epsilon",
+       three_gradients, c_gr},
+      {"f-gr-normalized", "G = g + gamma |g|/epsilon (grad L(w + epsilon g/|g|) - g)",
+       "squared norm gamma/2 |g|^2; step epsilon g/|g|, of length epsilon", after_karakida,
+       "gamma, epsilon", two_gradients, f_gr_normalized},
+      {"b-gr-normalized", "G = g + gamma |g|/epsilon (g - grad L(w - epsilon g/|g|))",
+       "squared norm gamma/2 |g|^2; step -epsilon g/|g|, of length epsilon", after_karakida,
+       "gamma, epsilon", two_gradients, b_gr_normalized},
+      {"c-gr-normalized",
+       "G = g + gamma |g|/(2 epsilon) (grad L(w + epsilon g/|g|) - grad L(w - epsilon g/|g|))",
+       "squared norm gamma/2 |g|^2; steps +-epsilon g/|g|, of length epsilon", after_karakida,
+       "gamma, epsilon", three_gradients, c_gr_normalized},
+      {"sam", "G = grad L(w + rho g/|g|)",
+       "first-order worst case within |e| <= rho; step rho g/|g|, normalised",
+       "Foret et al., ICLR 2021", "rho", two_gradients, sam},
+      {"asam", "G = grad L(w + rho T^2 g/|T g|), T = |w| + asam_eta elementwise",
+       "first-order worst case within |e/T| <= rho; the same T for weights and biases",
+       "Kwon et al., ICML 2021", "rho, asam_eta", two_gradients, asam},
+      {"pgn", "G = (1 - a) g + a grad L(w + rho g/|g|), a = gamma/rho",
+       "plain norm gamma |g|; step rho g/|g|, normalised", "Zhao, Zhang, Hu, ICML 2022",
+       "gamma, rho", two_gradients, pgn},
+      {"flooding", "G = sign(L - flood_level) g", "no penalty; ascent below the flood level",
+       "Ishida et al., ICML 2020", "flood_level", one_gradient, flooding},
+  };
+  return table;
+}
+
+const Method& method(std::string_view name) {
+  std::string names;
+  for (const Method& m : methods()) {
+    if (m.name == name) return m;
+    names += (names.empty() ? "" : ", ") + std::string(m.name);
+  }
+  fail("method", "there is no method '{}'; the methods are {}", name, names);
+}
+
+void check(const MethodOptions& o) {
+  const auto demand = [](bool holds, const char* option, double value, const char* expected) {
+    if (!holds || !std::isfinite(value))
+      fail("method", "{} must be {}, was {}", option, expected, value);
+  };
+  demand(o.gamma >= 0, "gamma", o.gamma, "finite and >= 0");
+  demand(o.epsilon > 0, "epsilon", o.epsilon, "finite and > 0");
+  demand(o.rho > 0, "rho", o.rho, "finite and > 0");
+  demand(o.asam_eta >= 0, "asam_eta", o.asam_eta, "finite and >= 0");
+  demand(true, "flood_level", o.flood_level, "finite");
+}
+
+std::string str(const ProductLaw& law) { return fmt::format("{}L - {}", law.per_layer, law.saved); }
+
+Estimate Method::operator()(const ScalarFunction& loss, const Tensors& w,
+                            const MethodOptions& o) const {
+  if (w.empty()) fail("method", "{} was given no parameters to differentiate by", name);
+  check(o);
+  const RecordingScope scope(w[0].tape(), Phase::update);
+  return record(loss, w, o);
+}
+
+}  // namespace twice

@@ -1,0 +1,8 @@
+// Everything that turns gradients into training steps: the methods that make the gradient, the
+// optimisers that follow it, the learning rate, clipping.
+#pragma once
+
+#include "optim/clipping.h"
+#include "optim/gradient_regularization.h"
+#include "optim/optimizers.h"
+#include "optim/schedules.h"

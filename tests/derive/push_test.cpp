@@ -1,0 +1,146 @@
+// The forward sweep and the three ways to a Hessian-vector product.
+#include <boost/test/unit_test.hpp>
+
+#include "autodiff/derive/grad.h"
+#include "autodiff/derive/hvp.h"
+#include "autodiff/ops/activations.h"
+#include "autodiff/ops/arithmetic.h"
+#include "autodiff/ops/broadcast.h"
+#include "autodiff/ops/loss.h"
+#include "autodiff/ops/matmul.h"
+#include "autodiff/ops/power.h"
+#include "autodiff/ops/shape_ops.h"
+#include "tests/ops/helpers.h"
+
+using namespace twice;
+using namespace twice::testing;
+
+namespace {
+
+/// An mlp with tanh on 5 examples, as a function of its three parameters.
+struct Model {
+  Tape tape;
+  Tensor x = tape.constant(random_array({5, 4}, DType::f64, 11));
+  Tensor labels = tape.constant(Array::from(std::vector<std::int32_t>{0, 2, 1, 0, 2}, {5}));
+  Tensors w{tape.parameter(random_array({4, 6}, DType::f64, 12)),
+            tape.parameter(random_array({6}, DType::f64, 13)),
+            tape.parameter(random_array({6, 3}, DType::f64, 14))};
+  Tensors v{tape.constant(random_array({4, 6}, DType::f64, 15)),
+            tape.constant(random_array({6}, DType::f64, 16)),
+            tape.constant(random_array({6, 3}, DType::f64, 17))};
+
+  Tensor loss(const Tensors& at) {
+    return cross_entropy(matmul(tanh(matmul(x, at[0]) + at[1]), at[2]), labels);
+  }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(forward_sweep)
+
+BOOST_AUTO_TEST_CASE(tangents_of_a_polynomial) {
+  Tape tape;
+  const Tensor x = tape.constant(3, DType::f64), t = tape.constant(2, DType::f64);
+  const Tensor y = x * x * x;
+  const Tensor first = push({y}, {x}, {t})[0];       // 3 x^2 t
+  const Tensor second = push({first}, {x}, {t})[0];  // 6 x t^2
+  const Tensor third = push({second}, {x}, {t})[0];  // 6 t^3
+  BOOST_TEST(value(first).item() == 54);
+  BOOST_TEST(value(second).item() == 72);
+  BOOST_TEST(value(third).item() == 48);
+  BOOST_TEST(value(push({third}, {x}, {t})[0]).item() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(tangents_of_all_inputs_add_up) {
+  Tape tape;
+  const Tensor a = tape.constant(2, DType::f64), b = tape.constant(5, DType::f64);
+  const Tensor ta = tape.constant(10, DType::f64), tb = tape.constant(100, DType::f64);
+  const Tensors y = push({a * b, a + a, b - a}, {a, b}, {ta, tb});
+  BOOST_TEST(value(y[0]).item() == 5 * 10 + 2 * 100);
+  BOOST_TEST(value(y[1]).item() == 20);
+  BOOST_TEST(value(y[2]).item() == 90);
+}
+
+BOOST_AUTO_TEST_CASE(what_does_not_depend_has_tangent_zero) {
+  Tape tape;
+  const Tensor a = tape.constant(random_array({3})), b = tape.constant(random_array({2}));
+  const Tensor t = tape.constant(random_array({2}, DType::f64, 2));
+  const Tensors y = push({a * a, stop_gradient(b)}, {b}, {t});
+  BOOST_CHECK(same_bits(value(y[0]), Array::zeros({3}, DType::f64)));
+  BOOST_CHECK(same_bits(value(y[1]), Array::zeros({2}, DType::f64)));
+}
+
+BOOST_AUTO_TEST_CASE(the_output_may_be_the_variable) {
+  Tape tape;
+  const Tensor x = tape.constant(random_array({3})), t = tape.constant(random_array({3}));
+  BOOST_CHECK(same_bits(value(push({x}, {x}, {t})[0]), value(t)));
+}
+
+BOOST_AUTO_TEST_CASE(only_what_lies_between_is_recorded) {
+  Tape tape;
+  const Tensor x = tape.input({2}, DType::f64), t = tape.input({2}, DType::f64);
+  Tensor aside = x;
+  for (int i = 0; i < 50; ++i) aside = tanh(aside);  // depends on x, but y does not need it
+  const Tensor y = sum(x * x);
+  const int before = tape.size();
+  push({y}, {x}, {t});
+  BOOST_TEST(tape.size() - before < 10);
+}
+
+BOOST_AUTO_TEST_CASE(errors_name_the_pair) {
+  Tape tape;
+  const Tensor x = tape.input({2}, DType::f64), t = tape.input({3}, DType::f64);
+  BOOST_TEST(error_of([&] { push({x}, {x}, {t}); }) ==
+             "[push] tangent 0 is f64 (3) but its tensor is f64 (2)");
+  BOOST_TEST(error_of([&] { push({x}, {x}, {}); }) ==
+             "[push] 1 tensors need as many tangents; 0 were given");
+}
+
+BOOST_AUTO_TEST_CASE(jacobian_and_transpose_agree_on_a_model) {
+  Model m;
+  const Tensor y = matmul(tanh(matmul(m.x, m.w[0]) + m.w[1]), m.w[2]);
+  const Tensor u = m.tape.constant(random_array({5, 3}, DType::f64, 20));
+  const Tensor forward = sum(push({y}, m.w, m.v)[0] * u);
+  const Tensors g = grad(y, m.w, u);
+  double backward = 0;
+  for (std::size_t i = 0; i < g.size(); ++i) backward += value(sum(g[i] * m.v[i])).item();
+  BOOST_TEST(value(forward).item() == backward, boost::test_tools::tolerance(1e-12));
+}
+
+BOOST_AUTO_TEST_CASE(three_ways_to_a_hessian_vector_product) {
+  Model m;
+  const ScalarFunction loss = [&](const Tensors& at) { return m.loss(at); };
+  const Tensors reverse = hvp(loss, m.w, m.v);
+  const Tensors forward = hvp(loss, m.w, m.v, HvpMode::forward_over_reverse);
+  const Tensors finite = hvp(loss, m.w, m.v, HvpMode::finite_difference, 1e-4);
+  const Tensors coarse = hvp(loss, m.w, m.v, HvpMode::finite_difference, 1e-2);
+  for (std::size_t i = 0; i < reverse.size(); ++i) {
+    const Array exact = value(reverse[i]);
+    BOOST_TEST(distance(value(forward[i]), exact) < 1e-13);
+    const double fine_error = distance(value(finite[i]), exact);
+    const double coarse_error = distance(value(coarse[i]), exact);
+    BOOST_TEST(fine_error < 1e-7);
+    // Error O(eps^2): a hundred times the step, ten thousand times the error.
+    BOOST_TEST(coarse_error > 1000 * fine_error);
+    BOOST_TEST(coarse_error < 1e-2);
+  }
+  BOOST_TEST(error_of([&] { hvp(loss, m.w, m.v, HvpMode::finite_difference, 0); }) ==
+             "[hvp] eps must be > 0, was 0");
+}
+
+BOOST_AUTO_TEST_CASE(the_vector_of_a_product_may_depend_on_the_parameters) {
+  // H g is the derivative of |g|^2/2; in <g, v> v must be held fixed.
+  Model m;
+  const ScalarFunction loss = [&](const Tensors& at) { return m.loss(at); };
+  const Tensors g = grad(m.loss(m.w), m.w);
+  Tensor half_norm = 0.5 * sum(square(g[0]));
+  for (std::size_t i = 1; i < g.size(); ++i) half_norm = half_norm + 0.5 * sum(square(g[i]));
+  const Tensors expected = grad(half_norm, m.w);
+  for (HvpMode mode : {HvpMode::reverse_over_reverse, HvpMode::forward_over_reverse}) {
+    const Tensors found = hvp(loss, m.w, g, mode);
+    for (std::size_t i = 0; i < g.size(); ++i)
+      BOOST_TEST(distance(value(found[i]), value(expected[i])) < 1e-13);
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()

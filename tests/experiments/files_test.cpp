@@ -1,0 +1,219 @@
+// Files: an atomic write leaves the new file or the old one, whatever interrupts it; what cannot
+// be read or written is one line that names the file.
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include <boost/test/unit_test.hpp>
+#include <functional>
+
+#include "experiments/files/atomic_file.h"
+#include "experiments/files/checksum.h"
+#include "tests/experiments/scratch_folder.h"
+
+using namespace twice;
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string gzip(const std::string& text) {
+  z_stream stream{};
+  deflateInit2(&stream, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY);
+  std::string out(text.size() + 1000, '\0');
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
+  stream.avail_in = static_cast<uInt>(text.size());
+  stream.next_out = reinterpret_cast<Bytef*>(out.data());
+  stream.avail_out = static_cast<uInt>(out.size());
+  BOOST_REQUIRE(deflate(&stream, Z_FINISH) == Z_STREAM_END);
+  out.resize(stream.total_out);
+  deflateEnd(&stream);
+  return out;
+}
+
+/// Runs `body` in a child process; true when it returned true there.
+bool in_child(const std::function<bool()>& body) {
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(body() ? 0 : 1);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(files)
+
+BOOST_AUTO_TEST_CASE(writes_replace_and_leave_nothing_else) {
+  const ScratchFolder folder;
+  const fs::path path = folder.path / "file";
+  write_atomically(path, "one");
+  BOOST_TEST(read_file(path) == "one");
+  const std::string binary("\0two\n\xff", 6);
+  write_atomically(path, binary);
+  BOOST_TEST(read_file(path) == binary);
+  write_atomically(path, "");
+  BOOST_TEST(read_file(path) == "");
+  BOOST_TEST(folder.entries().size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_leftover_temporary_is_reused) {
+  const ScratchFolder folder;
+  const fs::path path = folder.path / "file";
+  write_atomically(folder.path / "file.tmp", "a long half-written file of a killed process");
+  write_atomically(path, "new");
+  BOOST_TEST(read_file(path) == "new");
+  BOOST_TEST(folder.entries().size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_full_disk_keeps_the_old_file) {
+  const ScratchFolder folder;
+  const fs::path path = folder.path / "file";
+  write_atomically(path, "old");
+  // A limit on file sizes fails a write halfway, as a full disk does.
+  BOOST_TEST(in_child([&] {
+    ::signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit{4096, 4096};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+    const std::string error = error_of([&] { write_atomically(path, std::string(100000, 'x')); });
+    return names(error, path) && contains(error, "[write] cannot write") &&
+           contains(error, "File too large");
+  }));
+  BOOST_TEST(read_file(path) == "old");
+  BOOST_TEST(folder.entries().size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(devices_are_written_and_never_replaced) {
+  write_atomically("/dev/null", "gone");
+  BOOST_TEST(error_of([] { write_atomically("/dev/full", "text"); }) ==
+             "[write] cannot write /dev/full: No space left on device");
+  BOOST_TEST(fs::is_character_file("/dev/full"));
+  BOOST_TEST(fs::is_character_file("/dev/null"));
+}
+
+BOOST_AUTO_TEST_CASE(symbolic_links_stay_links) {
+  const ScratchFolder folder;
+  write_atomically(folder.path / "target", "old");
+  fs::create_symlink("target", folder.path / "link");
+  write_atomically(folder.path / "link", "new");
+  BOOST_TEST(fs::is_symlink(folder.path / "link"));
+  BOOST_TEST(read_file(folder.path / "target") == "new");
+}
+
+BOOST_AUTO_TEST_CASE(what_cannot_be_written_is_one_line) {
+  const ScratchFolder folder;
+  const fs::path missing = folder.path / "no" / "file";
+  BOOST_TEST(error_of([&] { write_atomically(missing, "x"); }) ==
+             fmt::format("[write] cannot write {}: No such file or directory", missing.string()));
+  BOOST_TEST(contains(error_of([&] { write_atomically(folder.path, "x"); }), "Is a directory"));
+  write_atomically(folder.path / "plain", "x");
+  const fs::path under_file = folder.path / "plain" / "file";
+  BOOST_TEST(contains(error_of([&] { write_atomically(under_file, "x"); }), "Not a directory"));
+}
+
+BOOST_AUTO_TEST_CASE(a_folder_without_permission_is_one_line) {
+  const ScratchFolder folder;
+  write_atomically(folder.path / "file", "old");
+  fs::permissions(folder.path, fs::perms::owner_read | fs::perms::owner_exec |
+                                   fs::perms::others_read | fs::perms::others_exec);
+  BOOST_TEST(in_child([&] {
+    // Permissions do not bind root, so a root child becomes nobody.
+    if (::geteuid() == 0 && ::setuid(65534) != 0) return false;
+    const std::string error = error_of([&] { write_atomically(folder.path / "file", "new"); });
+    return names(error, folder.path / "file") && contains(error, "Permission denied");
+  }));
+  fs::permissions(folder.path, fs::perms::owner_all);
+  BOOST_TEST(read_file(folder.path / "file") == "old");
+}
+
+BOOST_AUTO_TEST_CASE(a_kill_at_any_moment_leaves_a_whole_file) {
+  const ScratchFolder folder;
+  const fs::path path = folder.path / "file";
+  const std::size_t size = 1 << 20;
+  write_atomically(path, std::string(size, 'a'));
+  for (int delay = 0; delay < 20; ++delay) {
+    const pid_t child = ::fork();
+    if (child == 0)
+      for (char c = 'b';; c = c == 'z' ? 'b' : static_cast<char>(c + 1))
+        write_atomically(path, std::string(size, c));
+    ::usleep(static_cast<useconds_t>(2000 + 700 * delay));
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+    const std::string bytes = read_file(path);
+    BOOST_TEST(bytes.size() == size);
+    BOOST_TEST(bytes.find_first_not_of(bytes[0]) == std::string::npos);
+  }
+  BOOST_TEST(read_file(path)[0] != 'a');  // the children did write
+}
+
+BOOST_AUTO_TEST_CASE(two_writers_do_not_mix) {
+  const ScratchFolder folder;
+  const fs::path path = folder.path / "file";
+  const auto writer = [&](char letter) {
+    const pid_t child = ::fork();
+    if (child != 0) return child;
+    const bool failed = !error_of([&] {
+                           for (int i = 0; i < 50; ++i)
+                             write_atomically(path, std::string(300000, letter));
+                         }).empty();
+    ::_exit(failed ? 1 : 0);
+  };
+  const pid_t one = writer('1'), two = writer('2');
+  int status_one = 0, status_two = 0;
+  for (int i = 0; i < 100; ++i) {
+    if (!fs::exists(path)) continue;
+    const std::string bytes = read_file(path);
+    BOOST_TEST((bytes == std::string(300000, bytes[0])));
+  }
+  ::waitpid(one, &status_one, 0);
+  ::waitpid(two, &status_two, 0);
+  BOOST_TEST(status_one == 0);
+  BOOST_TEST(status_two == 0);
+  BOOST_TEST(folder.entries().size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(unreadable_files) {
+  BOOST_TEST(error_of([] { read_file("/no/such/file"); }) ==
+             "[read] cannot read /no/such/file: No such file or directory");
+  BOOST_TEST(error_of([] { read_file("/"); }) == "[read] cannot read /: Is a directory");
+}
+
+BOOST_AUTO_TEST_CASE(gzip_files) {
+  const ScratchFolder folder;
+  const fs::path path = folder.path / "file.gz";
+  std::string text;
+  for (unsigned i = 0; i < 300000; ++i) text += std::to_string(i * i % 1009);  // beyond one chunk
+  const std::string packed = gzip(text);
+  write_atomically(path, packed);
+  BOOST_TEST((read_gzip(path) == text));
+  BOOST_TEST(gunzip(gzip("one ") + gzip("two"), "two members") == "one two");
+  BOOST_TEST(gunzip(gzip(""), "nothing") == "");
+
+  for (const std::size_t size :
+       {std::size_t{0}, std::size_t{5}, packed.size() / 2, packed.size() - 9, packed.size() - 1}) {
+    write_atomically(path, packed.substr(0, size));
+    const std::string error = error_of([&] { read_gzip(path); });
+    BOOST_TEST(names(error, path));
+    BOOST_TEST(contains(error, "is cut"));
+  }
+  for (const std::size_t place : {std::size_t{0}, packed.size() / 2, packed.size() - 6}) {
+    std::string corrupt = packed;
+    corrupt[place] = static_cast<char>(corrupt[place] ^ 0x55);
+    write_atomically(path, corrupt);
+    const std::string error = error_of([&] { read_gzip(path); });
+    BOOST_TEST(names(error, path));
+    BOOST_TEST(contains(error, "gzip"));
+  }
+  BOOST_TEST(contains(error_of([&] { gunzip(packed + "garbage", "g"); }), "corrupt"));
+}
+
+BOOST_AUTO_TEST_CASE(checksums_of_the_standards) {
+  BOOST_TEST(md5("") == "d41d8cd98f00b204e9800998ecf8427e");  // RFC 1321
+  BOOST_TEST(md5("message digest") == "f96b697d7cb7938d525a2f31aaf161d0");
+  BOOST_TEST(sha256("abc") ==  // FIPS 180-4
+             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+BOOST_AUTO_TEST_SUITE_END()

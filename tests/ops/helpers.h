@@ -1,0 +1,88 @@
+// What the engine's tests share: random numbers, exact comparison, the text of an error.
+#pragma once
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "autodiff/array/parallel.h"
+#include "autodiff/array/random.h"
+#include "autodiff/plan/plan.h"
+
+namespace twice::testing {
+
+/// Standard normal numbers, the same for one seed.
+inline Array random_array(const Shape& shape, DType dtype = DType::f64, std::uint64_t seed = 1) {
+  const Array result(shape, dtype);
+  fill_normal(Rng(seed), 0, 1, result);
+  return result;
+}
+
+inline Array array_of(const std::vector<double>& values, DType dtype = DType::f64) {
+  return Array::from(values, {static_cast<Index>(values.size())}).cast(dtype);
+}
+
+/// Equal shape, dtype and bits: -0 differs from 0, and NaN equals itself.
+inline bool same_bits(const Array& a, const Array& b) {
+  if (!(a.shape() == b.shape()) || a.dtype() != b.dtype()) return false;
+  const Array x = a.contiguous_copy(), y = b.contiguous_copy();
+  return x.elements() == 0 || std::memcmp(x.raw(), y.raw(), x.bytes()) == 0;
+}
+
+/// The largest |a - b|; infinite when the shapes differ or a number is NaN.
+inline double distance(const Array& a, const Array& b) {
+  constexpr double infinite = std::numeric_limits<double>::infinity();
+  if (!(a.shape() == b.shape())) return infinite;
+  double worst = 0;
+  for (Index i = 0; i < a.elements(); ++i) {
+    const double d = std::abs(a.at(i) - b.at(i));
+    if (!(d <= worst)) worst = d;
+  }
+  return std::isnan(worst) ? infinite : worst;
+}
+
+/// The text of the `Error` that f throws; empty when it throws none.
+template <class F>
+std::string error_of(F f) {
+  try {
+    f();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return {};
+}
+
+/// Sets the number of threads for as long as it lives.
+class Threads {
+ public:
+  explicit Threads(int count) : before_(threads()) { set_threads(count); }
+  ~Threads() { set_threads(before_); }
+  Threads(const Threads&) = delete;
+  Threads& operator=(const Threads&) = delete;
+
+ private:
+  int before_;
+};
+
+/// True when `compute()`, an Array, has the same bits at 1, 2 and 3 threads.
+template <class F>
+bool same_at_any_thread_count(F compute) {
+  std::vector<Array> results;
+  for (int count : {1, 2, 3}) {
+    const Threads scope(count);
+    results.push_back(compute());
+  }
+  return same_bits(results[0], results[1]) && same_bits(results[0], results[2]);
+}
+
+/// All passes and the reuse of memory off.
+inline PlanOptions no_passes() {
+  PlanOptions options;
+  for (const Pass& pass : passes()) options.*pass.enabled = false;
+  options.reuse_memory = false;
+  return options;
+}
+
+}  // namespace twice::testing

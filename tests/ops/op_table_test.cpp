@@ -1,0 +1,122 @@
+// The op table: every op that the library can record has a row, every row records its op, and all
+// derivative checks of every row pass.
+#include "experiments/check/op_table.h"
+
+#include <boost/test/unit_test.hpp>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <regex>
+#include <set>
+
+#include "experiments/check/check_command.h"
+#include "tests/ops/helpers.h"
+
+using namespace twice;
+using namespace twice::testing;
+
+namespace {
+
+using Names = std::set<std::string>;
+
+std::string text_of(const std::filesystem::path& file) {
+  std::ifstream in(file);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+std::string joined(const Names& names) { return fmt::format("{}", fmt::join(names, " ")); }
+
+/// The names in the sources of autodiff/ops: what each `name() const override { ... }` can return.
+Names declared_ops() {
+  const std::regex declaration(
+      R"(std::string_view name\(\) const[^;{]*\{((?:[^{}]|\{[^{}]*\})*)\})");
+  const std::regex literal(R"re("(\w+)")re");
+  Names names;
+  for (const auto& entry : std::filesystem::directory_iterator(TWICE_SOURCE_DIR "/autodiff/ops")) {
+    if (entry.path().extension() != ".cpp") continue;
+    const std::string text = text_of(entry.path());
+    for (std::sregex_iterator op(text.begin(), text.end(), declaration), end; op != end; ++op) {
+      const std::string body = (*op)[1];
+      const std::size_t before = names.size();
+      for (std::sregex_iterator name(body.begin(), body.end(), literal); name != end; ++name)
+        names.insert((*name)[1]);
+      // An op whose name is not written there would escape this test.
+      BOOST_TEST(names.size() > before, entry.path().filename().string() << ": " << body);
+    }
+  }
+  return names;
+}
+
+/// The names of the ops that a row's function records, before any check differentiates it.
+Names recorded_ops(const OpCase& row) {
+  Tape tape;
+  Tensors x;
+  for (const Array& array : row.draw()) x.push_back(tape.input(array.shape(), array.dtype()));
+  row.function(x);
+  Names names;
+  for (int i = 0; i < tape.size(); ++i)
+    if (tape.node(i).op) names.insert(std::string(tape.node(i).op->name()));
+  return names;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(op_table_rows)
+
+BOOST_AUTO_TEST_CASE(every_op_has_a_row) {
+  const Names declared = declared_ops();
+  BOOST_TEST(declared.size() > 50);
+  Names rows;
+  for (const OpCase& row : op_table()) rows.insert(row.op);
+  Names without;
+  std::set_difference(declared.begin(), declared.end(), rows.begin(), rows.end(),
+                      std::inserter(without, without.end()));
+  BOOST_TEST(without.empty(), "ops without a row in experiments/check: " << joined(without));
+}
+
+BOOST_AUTO_TEST_CASE(every_row_records_its_op) {
+  std::set<std::pair<std::string, std::string>> seen;
+  for (const OpCase& row : op_table()) {
+    BOOST_TEST(recorded_ops(row).contains(row.op), row.op << ", " << row.label);
+    BOOST_TEST(seen.emplace(row.op, row.label).second, row.op << ", " << row.label << ": twice");
+  }
+}
+
+BOOST_AUTO_TEST_CASE(every_row_passes) {
+  const Threads one(1);  // such small arrays are not worth waking a second one
+  for (const CheckRow& row : check_ops())
+    BOOST_TEST(row.ok, row.op << ", " << row.label << ": " << str(row));
+}
+
+BOOST_AUTO_TEST_CASE(other_random_numbers_pass_too) {
+  const Threads one(1);
+  CheckOptions options;
+  for (options.seed = 2; options.seed < 5; ++options.seed)
+    for (const CheckRow& row : check_ops({}, options))
+      BOOST_TEST(row.ok,
+                 row.op << ", " << row.label << ", seed " << options.seed << ": " << str(row));
+}
+
+BOOST_AUTO_TEST_CASE(rows_for_programs_and_people) {
+  std::size_t announced = 0;
+  const std::vector<CheckRow> rows =
+      check_ops("tanh", {}, [&](const std::vector<CheckRow>& some) { announced += some.size(); });
+  BOOST_TEST(rows.size() == 9);
+  BOOST_TEST(announced == rows.size());
+  BOOST_TEST(all_ok(rows));
+  const std::string report = check_report(rows);
+  BOOST_TEST(report.ends_with("9 checks, 0 failed\n"), report);
+
+  const nlohmann::json json = check_json(rows);
+  BOOST_TEST(json.size() == 9);
+  BOOST_TEST(json[0]["op"] == "tanh");
+  BOOST_TEST(json[0]["order"] == 1);
+  BOOST_TEST(json[0]["ok"] == true);
+  BOOST_TEST(json[0]["error"].get<double>() <= json[0]["tolerance"].get<double>());
+
+  BOOST_TEST(error_of([] { check_ops("no such op"); }) ==
+             "[check] no op has 'no such op' in its name");
+}
+
+BOOST_AUTO_TEST_SUITE_END()

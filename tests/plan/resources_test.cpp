@@ -1,0 +1,182 @@
+// What running costs besides arithmetic: no allocation, no growth, no recursion; and the same
+// bits at any number of threads.
+#include <boost/test/unit_test.hpp>
+
+#include "autodiff/derive/grad.h"
+#include "autodiff/ops/activations.h"
+#include "autodiff/ops/arithmetic.h"
+#include "autodiff/ops/broadcast.h"
+#include "autodiff/ops/conv.h"
+#include "autodiff/ops/loss.h"
+#include "autodiff/ops/matmul.h"
+#include "autodiff/ops/pool.h"
+#include "autodiff/ops/shape_ops.h"
+#include "autodiff/ops/tensors.h"
+#include "experiments/check/op_table.h"
+#include "tests/allocation_counter.h"
+#include "tests/ops/helpers.h"
+
+using namespace twice;
+using namespace twice::testing;
+
+namespace {
+
+/// A model on a batch of 32 with its gradient and Hessian-gradient product.
+struct Model {
+  Tape tape;
+  Tensor x, labels, loss;
+  Tensors w, g, hg;
+  Array images, classes = Array(Shape{32}, DType::i32);
+
+  void differentiate(Tensor logits) {
+    labels = tape.labels({32});
+    loss = cross_entropy(logits, labels);
+    g = grad(loss, w);
+    hg = grad(g, w, stop_gradient(g));
+    images = random_array(x.shape(), DType::f32, 9);
+    for (Index i = 0; i < 32; ++i) classes.set(i, static_cast<double>(i % 10));
+  }
+  Tensor weight(const Shape& shape) {
+    const Array numbers = random_array(shape, DType::f32, w.size() + 1);
+    for (Index i = 0; i < numbers.elements(); ++i) numbers.set(i, 0.1 * numbers.at(i));
+    w.push_back(tape.parameter(numbers, "w"));
+    return w.back();
+  }
+};
+
+struct Mlp : Model {
+  Mlp() {
+    x = tape.input({32, 200});
+    const Tensor h = tanh(matmul(x, weight({200, 300})) + weight({300}));
+    differentiate(matmul(relu(matmul(h, weight({300, 300}))), weight({300, 10})));
+  }
+};
+
+struct Cnn : Model {
+  Cnn() {
+    x = tape.input({32, 12, 12, 3});
+    const Tensor h = relu(conv2d(x, weight({3, 3, 3, 8}), {1, 1, 1, 1}));
+    const Tensor pooled = max_pool2d(gelu(conv2d(average_pool2d(h), weight({3, 3, 8, 16}))));
+    differentiate(matmul(reshape(pooled, {32, -1}), weight({64, 10})));
+  }
+};
+
+/// Loss, gradient and H g, one after the other, in a freshly made plan.
+template <class M>
+Array all_results() {
+  const M m;
+  Plan plan({m.loss, m.g, m.hg});
+  plan.run({{m.x, m.images}, {m.labels, m.classes}});
+  std::vector<float> numbers;
+  for (const Tensors& list : {Tensors(m.loss), m.g, m.hg})
+    for (Tensor t : list) {
+      const Array& found = plan.value(t);
+      numbers.insert(numbers.end(), found.data<float>(), found.data<float>() + found.elements());
+    }
+  return Array::from(numbers, {static_cast<Index>(numbers.size())});
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(resources)
+
+BOOST_AUTO_TEST_CASE(the_counter_counts) {
+  const std::size_t count = allocations(), bytes = live_bytes();
+  {
+    const Array array(Shape{1000}, DType::f64);
+    BOOST_TEST(allocations() > count);
+    BOOST_TEST(live_bytes() >= bytes + 8000);
+  }
+  BOOST_TEST(live_bytes() == bytes);
+}
+
+BOOST_AUTO_TEST_CASE(running_a_model_allocates_nothing) {
+  const auto check = [](Model& m) {
+    for (int count : {1, 2}) {
+      const Threads scope(count);
+      Plan plan({m.loss, m.g, m.hg});
+      const Binding inputs[] = {{m.x, m.images}, {m.labels, m.classes}};
+      plan.run(inputs);
+      const std::size_t before = allocations();
+      plan.run(inputs);
+      plan.run();
+      const std::size_t after = allocations();
+      BOOST_TEST(after == before);
+    }
+  };
+  Mlp mlp;
+  check(mlp);
+  Cnn cnn;
+  check(cnn);
+}
+
+BOOST_AUTO_TEST_CASE(no_op_allocates) {
+  const Threads one(1);
+  for (const OpCase& row : op_table()) {
+    Tape tape;
+    Tensors all, x;
+    std::vector<Binding> inputs;
+    for (const Array& array : row.draw()) {
+      all.push_back(tape.input(array.shape(), array.dtype()));
+      inputs.push_back({all.back(), array});
+      if (is_float(array.dtype())) x.push_back(all.back());
+    }
+    const Tensors y = row.function(all);
+    const Tensors g = grad(dot(y, y), x);
+    const Tensors h = grad(g, x, stop_gradient(g));
+    Plan plan({y, g, h});
+    plan.run(inputs);
+    const std::size_t before = allocations();
+    plan.run(inputs);
+    const std::size_t after = allocations();
+    BOOST_TEST(after == before, row.op << ", " << row.label << ": " << after - before);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(memory_is_the_same_after_1_and_1000_runs) {
+  Mlp m;
+  Plan plan({m.loss, m.g, m.hg});
+  plan.run({{m.x, m.images}, {m.labels, m.classes}});
+  const std::size_t once = live_bytes();
+  const Array batch = m.images.sliced(0, 0, 32);
+  for (int run = 0; run < 999; ++run) plan.run({{m.x, batch}});
+  BOOST_TEST(live_bytes() == once);
+}
+
+BOOST_AUTO_TEST_CASE(tapes_and_plans_leave_nothing_behind) {
+  all_results<Cnn>();  // what is made once and kept: ops without attributes
+  const std::size_t before = live_bytes();
+  for (int i = 0; i < 5; ++i) all_results<Cnn>();
+  BOOST_TEST(live_bytes() == before);
+}
+
+BOOST_AUTO_TEST_CASE(an_mlp_has_the_same_bits_at_any_number_of_threads) {
+  BOOST_TEST(same_at_any_thread_count(all_results<Mlp>));
+}
+
+BOOST_AUTO_TEST_CASE(a_cnn_has_the_same_bits_at_any_number_of_threads) {
+  BOOST_TEST(same_at_any_thread_count(all_results<Cnn>));
+}
+
+BOOST_AUTO_TEST_CASE(a_chain_of_100000_nodes) {
+  constexpr int length = 100000;
+  Tape tape;
+  const Tensor x = tape.input({1}, DType::f64);
+  Tensor y = x;
+  for (int i = 0; i < length; ++i) y = tanh(y);
+  const Tensor g = grad(y, {x})[0];
+  Plan plan{y, g};
+  plan.run({{x, array_of({0.5})}});
+
+  double value = 0.5, slope = 1;
+  for (int i = 0; i < length; ++i) {
+    value = std::tanh(value);
+    slope *= 1 - value * value;
+  }
+  BOOST_TEST(plan.value(y).item() == value, boost::test_tools::tolerance(1e-11));
+  BOOST_TEST(plan.value(g).item() == slope, boost::test_tools::tolerance(1e-9));
+  // Every tanh's output is needed by the way back, and little else.
+  BOOST_TEST(plan.program().arena_bytes < 64 * (length + 100));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
