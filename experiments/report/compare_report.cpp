@@ -40,10 +40,9 @@ std::string introduction(const Json& record, const std::vector<Json>& rows) {
   const std::string data = text(config, "data");
   return paragraph(fmt::format(
              "Gradient regularization (GR) trains on L + (γ/2) |\u2060∇L|², whose gradient is "
-             "∇L + γ H ∇L. Here {} train{} the same model{} from the same start; they differ in "
-             "how they find H\u00A0∇L: exactly, by differentiating twice, or from finite "
-             "differences "
-             "of gradients at a distance ε.",
+             "∇L + γ H∇L. Here {} train{} the same model{} from the same start. The methods of GR "
+             "differ in how they find H∇L: exactly, by differentiating twice, or from finite "
+             "differences of gradients at a distance ε.",
              rows.size() == 1 ? "one method" : fmt::format("{} methods", rows.size()),
              rows.size() == 1 ? "s" : "", data == "-" ? "" : " on " + data)) +
          (settings.empty() ? "" : paragraph("Settings: " + settings + ".", "note"));

@@ -40,7 +40,7 @@ code { font-family: ui-monospace, "SF Mono", "Cascadia Mono", "DejaVu Sans Mono"
   border-radius: 12px; margin: 14px 0; }
 table { border-collapse: collapse; width: 100%; font-size: 14.5px;
   font-variant-numeric: tabular-nums; }
-th, td { padding: 9px 12px; text-align: left; white-space: nowrap; }
+th, td { padding: 9px 9px; text-align: left; white-space: nowrap; }
 tbody tr { border-top: 1px solid var(--line); }
 tbody tr:hover > * { background: var(--hover); }
 tbody th { font-weight: 600; position: sticky; left: 0; background: var(--card); }
@@ -48,7 +48,7 @@ tbody th { font-weight: 600; position: sticky; left: 0; background: var(--card);
 thead th { vertical-align: bottom; padding: 0; background: var(--card); }
 thead th:first-child { position: sticky; left: 0; }
 thead button { all: unset; box-sizing: border-box; width: 100%; cursor: pointer; color: var(--soft);
-  font-weight: 600; font-size: 13px; line-height: 1.3; padding: 10px 12px; white-space: normal; }
+  font-weight: 600; font-size: 13px; line-height: 1.3; padding: 10px 9px; white-space: normal; }
 thead button:hover, thead button:focus-visible { color: var(--text); }
 thead button:focus-visible { outline: 2px solid var(--accent); outline-offset: -2px; }
 [aria-sort=ascending] button::after { content: " ↑"; }
@@ -56,7 +56,8 @@ thead button:focus-visible { outline: 2px solid var(--accent); outline-offset: -
 
 .swatch { display: inline-block; width: 20px; height: 0; border-top: 4px solid var(--ink);
   border-radius: 2px; vertical-align: middle; margin-right: 8px; }
-.swatch.dashed { border-top-style: dashed; }
+.swatch.dashed { border: 0; height: 4px; border-radius: 0;
+  background: repeating-linear-gradient(90deg, var(--ink) 0 8px, transparent 8px 12px); }
 table .swatch { width: 10px; height: 10px; border: 0; border-radius: 3px; background: var(--ink);
   vertical-align: 0; }
 .legend { list-style: none; display: flex; flex-wrap: wrap; gap: 4px 18px; margin: 10px 0;
@@ -90,7 +91,7 @@ summary { cursor: pointer; color: var(--accent); font-size: 14.5px; }
 @media (max-width: 560px) {
   .meanings div, .equations div { grid-template-columns: 1fr; }
   .equations dd { grid-column: 1; }
-  th, td, thead button { padding-left: 9px; padding-right: 9px; }
+  th, td, thead button { padding-left: 8px; padding-right: 8px; }
 }
 @media print { body { background: none; } figure, .wide { break-inside: avoid; } }
 )css";

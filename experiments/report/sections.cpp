@@ -39,7 +39,8 @@ std::string curve_figure(const std::vector<Json>& rows, const std::string& field
     plot.y_from = values[values.size() / 6];
   else
     plot.log_y = values.front() > 0 && values.back() > 5 * values.front();
-  return figure(title, curve_plot(plot));
+  const bool cut = values.front() < plot.y_from;
+  return figure(title + (cut ? " (first epochs cut off)" : ""), curve_plot(plot));
 }
 
 /// The members of an object: first those listed in `order`, then the others.
