@@ -1,5 +1,6 @@
 // The command line: `twice COMMAND [OPTIONS]`. Each command is one CLI11 application, so
 // that each has its own help and its own --config file.
+#include <csignal>
 #include <cstdio>
 #include <functional>
 #include <map>
@@ -7,6 +8,7 @@
 #include "autodiff/array/blas.h"
 #include "experiments/check/check_model.h"
 #include "experiments/compare/compare.h"
+#include "experiments/data/catalogue.h"
 #include "experiments/data/data_command.h"
 #include "experiments/explain/explain.h"
 #include "experiments/export/export.h"
@@ -32,6 +34,7 @@ int run_compare(CLI::App& app, const Parse& parse) {
   RunOptions options;
   add_options(app, options);
   parse(app);
+  watch_for_stop();
   return compare(options);
 }
 
@@ -39,6 +42,7 @@ int run_train(CLI::App& app, const Parse& parse) {
   TrainOptions options;
   add_train_options(app, options);
   parse(app);
+  watch_for_stop();
   return train(options);
 }
 
@@ -67,11 +71,14 @@ int run_data(CLI::App& app, const Parse& parse) {
   std::string action = "list", name;
   app.add_option("ACTION", action, "list, fetch or verify")
       ->check(CLI::IsMember({"list", "fetch", "verify"}));
-  app.add_option("NAME", name, "Data set");
+  std::vector<std::string> names;
+  for (const DataSource& source : data_sources()) names.push_back(source.name);
+  app.add_option("NAME", name, "Data set")->check(CLI::IsMember(names));
   parse(app);
   if ((action == "list") != name.empty())
     throw UsageError(action == "list" ? "data list takes no name"
                                       : fmt::format("data {} needs the name of a data set", action));
+  watch_for_stop();  // Ctrl-C stops npm; what it left is then removed as after any failure
   if (action == "list") list_data();
   if (action == "fetch") fetch_data(name);
   if (action == "verify") verify_data(name);
@@ -113,6 +120,15 @@ std::string one_line(std::string text) {
   return text;
 }
 
+/// What CLI11 complains about a line of a --config file: it says "INI was not able to parse KEY",
+/// where a section's KEY ends in ".++".
+std::string config_complaint(const CLI::App& app, std::string text) {
+  const std::string before = "parse ";
+  text.erase(0, std::min(text.size(), text.find(before) + before.size()));
+  return fmt::format("{}: '{}' is no option of this command or no TOML",
+                     app.get_config_ptr()->as<std::string>(), text.substr(0, text.find(".++")));
+}
+
 int run(const Command& command, int argc, char** argv) {
   CLI::App app(command.purpose, fmt::format("twice {}", command.name));
   const Parse parse = [&](CLI::App& parsed) {
@@ -120,6 +136,8 @@ int run(const Command& command, int argc, char** argv) {
       parsed.parse(argc - 1, argv + 1);
     } catch (const CLI::CallForHelp&) {
       throw;
+    } catch (const CLI::ConfigError& error) {
+      throw UsageError(config_complaint(parsed, error.what()));
     } catch (const CLI::ParseError& error) {
       throw UsageError(one_line(error.what()));
     }
@@ -133,6 +151,10 @@ int run(const Command& command, int argc, char** argv) {
     fmt::print(stderr, "twice {0}: {1} (twice {0} --help lists the options)\n", command.name,
                error.what());
     return 2;
+  } catch (const std::bad_alloc&) {
+    fmt::print(stderr, "twice {}: the memory is not enough for this size; try a smaller --batch, "
+                       "--width or --channels\n", command.name);
+    return 1;
   } catch (const std::exception& error) {
     fmt::print(stderr, "twice {}: {}\n", command.name, error.what());
     return 1;
@@ -169,6 +191,13 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "twice: {}\n", error.what());
     return 1;
   }
-  twice::watch_for_stop();
-  return twice::dispatch(argc, argv);
+  // Beyond a limit of file sizes a write shall fail, as on a full disk, rather than kill the program.
+  std::signal(SIGXFSZ, SIG_IGN);
+  const int status = twice::dispatch(argc, argv);
+  std::fflush(stdout);
+  if (std::ferror(stdout) && status == 0) {
+    fmt::print(stderr, "twice: cannot write the output: its end is lost\n");
+    return 1;
+  }
+  return status;
 }

@@ -1,5 +1,6 @@
 #include "experiments/check/check_model.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "autodiff/array/parallel.h"
@@ -8,6 +9,7 @@
 #include "autodiff/ops/tensors.h"
 #include "autodiff/derive/grad.h"
 #include "experiments/check/check_command.h"
+#include "experiments/check/op_table.h"
 #include "experiments/compare/gradient_error.h"
 #include "experiments/report/progress.h"
 #include "experiments/run/machine.h"
@@ -134,6 +136,9 @@ int check(CheckCommandOptions options) {
   const bool model = given("--model") || given("--method");
   if (model && !options.op.empty())
     throw UsageError("--op is for checks of single ops; it does not go with --model or --method");
+  const auto named = [&](const OpCase& row) { return row.op.find(options.op) != std::string::npos; };
+  if (std::none_of(op_table().begin(), op_table().end(), named))
+    throw UsageError(fmt::format("--op: no op has '{}' in its name", options.op));
   if (options.run.model != "mlp" && !given("--width")) options.run.width.reset();
   if (options.run.model != "mlp" && !given("--channels")) options.run.channels = 2;
   complete(options.run, {"exact", "exact-naive", "f-gr", "b-gr", "c-gr"});

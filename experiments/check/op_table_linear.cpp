@@ -49,6 +49,7 @@ std::vector<OpCase> linear_cases() {
          return cube(sum(x[0], {-1, 0}));
        }},
       {"sum_to", "mean", {normal(block)}, [](X x) { return cube(mean(x[0], {1}, true)); }},
+      {"sum_to", "norm", {normal(block)}, [](X x) { return cube(norm(x[0], {1})); }},
       {"sum_to", "everything", {normal(block)}, [](X x) { return cube(sum(x[0])); }},
 
       {"reshape",

@@ -9,7 +9,7 @@
 #include "experiments/compare/gradient_error.h"
 #include "experiments/report/compare_report.h"
 #include "experiments/report/progress.h"
-#include "experiments/report/table.h"
+#include "experiments/report/columns.h"
 #include "experiments/run/machine.h"
 #include "experiments/run/output.h"
 #include "experiments/run/stop.h"
@@ -98,27 +98,17 @@ void print(const Problem& problem, const nlohmann::json& record) {
   fmt::print("\n{} on {}: {} epochs, gamma {}, epsilon {}, lr {}, seed {}, {} threads\n\n",
              problem.label(), o.data, o.epochs, o.regularization.gamma, o.regularization.epsilon,
              o.lr, o.seed, threads());
-  Table table({"method", "ms/step", "x gradient", "products", "law", "GFLOP", "peak MiB",
-               "error, start", "error, end", "test loss", "accuracy", "|grad L|"});
-  for (const nlohmann::json& row : record["rows"])
-    table.add({row["method"], fmt::format("{:.3f}", row["ms"].get<double>()),
-               fmt::format("{:.2f}", row["ratio_to_gradient"].get<double>()),
-               fmt::format("{}", row["products"].get<int>()),
-               fmt::format("{} = {}", row["products_law_text"].get<std::string>(),
-                           row["products_law"].get<int>()),
-               fmt::format("{:.4f}", row["gflop"].get<double>()),
-               fmt::format("{:.2f}", row["peak_mib"].get<double>()),
-               format_error(row["gradient_error_start"].get<double>()),
-               format_error(row["gradient_error_end"].get<double>()),
-               fmt::format("{:.4f}", row["loss"].get<double>()),
-               format_percent(row["test_accuracy"].get<double>()),
-               fmt::format("{:.4f}", row["gradient_norm"].get<double>())});
-  fmt::print("{}", table.str());
+  run_table(record).print();
   fmt::print(
-      "\nms/step: median, methods timed in turn. products: matrix products and convolutions in one "
-      "step; law: for L = {}.\nerror: of the method's gradient against exact "
-      "(L + gamma/2 |grad L|^2) in float64. accuracy and loss: test set.\n",
+      "\nms/step: median, methods timed in turn. products: matrix products and convolutions in a step; "
+      "L = {}.\nerror: of the method's gradient, against the exact one of L + gamma/2 |grad L|^2 in "
+      "float64.\n",
       problem.model.products());
+}
+
+int stopped() {
+  fmt::print(stderr, "stopped; a comparison that is not finished leaves no record\n");
+  return stopped_status;
 }
 
 }  // namespace
@@ -161,9 +151,10 @@ int compare(RunOptions options) {
   Progress progress("training", total * static_cast<double>(steps));
   for (Compared& row : rows) {
     train(problem, row, batch, progress);
-    if (stop_requested()) return stopped_status;
+    if (stop_requested()) break;
   }
   progress.clear();
+  if (stop_requested()) return stopped();
 
   nlohmann::json record = record_header("compare");
   record["config"] = to_json(options);
@@ -180,7 +171,7 @@ int compare(RunOptions options) {
                                        {"epsilon", point.epsilon},
                                        {"error", point.error},
                                        {"hvp_error", point.hvp_error}});
-  if (stop_requested()) return stopped_status;
+  if (stop_requested()) return stopped();
 
   print(problem, record);
   write_json(folder / "compare.json", record);

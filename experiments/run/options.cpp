@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "autodiff/array/parallel.h"
 
@@ -25,7 +26,7 @@ CLI::Validator number(double low, bool inclusive) {
           ""};
 }
 
-CLI::Validator whole(int low, int high) {
+CLI::Validator whole(long long low, long long high) {
   return {[=](std::string& text) -> std::string {
             long long value = 0;
             if (!CLI::detail::lexical_cast(text, value) || value < low || value > high)
@@ -130,7 +131,8 @@ void add_options(CLI::App& app, RunOptions& options, const OptionGroups& groups)
   if (groups.data) add_data_options(app, options);
   if (groups.method) add_method_options(app, options);
   if (groups.training) add_training_options(app, options);
-  app.add_option("--seed", options.seed, "Seed of everything random")->group("Run");
+  app.add_option("--seed", options.seed, "Seed of everything random")
+      ->check(whole(0, std::numeric_limits<long long>::max()))->group("Run");
   app.add_option("--threads", options.threads, "Threads (0: every core)")
       ->check(whole(0, 1024))->group("Run");
   if (groups.output) {

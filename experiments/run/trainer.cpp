@@ -35,8 +35,13 @@ nlohmann::json to_json(const EpochRecord& r) {
 }
 
 EpochRecord epoch_record(const nlohmann::json& json) {
-  return {json.at("epoch"),         json.at("train_loss"),    json.at("loss"),
-          json.at("test_accuracy"), json.at("gradient_norm"), json.at("seconds")};
+  // JSON has no NaN and no infinity: both are written as null.
+  const auto number = [&](const char* name) {
+    const nlohmann::json& value = json.at(name);
+    return value.is_null() ? std::nan("") : value.get<double>();
+  };
+  return {json.at("epoch"),        number("train_loss"),    number("loss"),
+          number("test_accuracy"), number("gradient_norm"), number("seconds")};
 }
 
 Trainer::Trainer(const Problem& problem, const Method& method)

@@ -1,5 +1,6 @@
 #include "experiments/train/checkpoint.h"
 
+#include "autodiff/array/reduce.h"
 #include "experiments/files/safetensors.h"
 
 namespace twice {
@@ -56,9 +57,14 @@ void write_checkpoint(const std::filesystem::path& file, Trainer& trainer,
   const Model& model = trainer.problem().model;
   const ModelState& state = trainer.state();
   TensorFile result;
-  for (std::size_t i = 0; i < state.parameters.size(); ++i)
-    result.tensors.emplace_back("parameter." + model.parameter_info()[i].name,
-                                state.parameters[i]);
+  for (std::size_t i = 0; i < state.parameters.size(); ++i) {
+    const std::string& name = model.parameter_info()[i].name;
+    if (!all_finite(state.parameters[i]))
+      throw RunFailure(fmt::format("[{}] step {}: the update of {} overflowed: it is not finite. {} "
+                                   "is not written; try a smaller --lr",
+                                   trainer.method().name, trainer.steps(), name, file.string()));
+    result.tensors.emplace_back("parameter." + name, state.parameters[i]);
+  }
   for (std::size_t i = 0; i < state.buffers.size(); ++i)
     result.tensors.emplace_back("buffer." + model.buffer_info()[i].name, state.buffers[i]);
   for (const auto& [name, array] : trainer.optimizer().state())

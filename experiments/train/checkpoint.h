@@ -21,7 +21,8 @@ struct RunHistory {
   std::vector<EpochRecord> curve;
 };
 
-/// Writes atomically: a reader finds the old checkpoint or the new one, whole.
+/// Writes atomically: a reader finds the old checkpoint or the new one, whole. Throws RunFailure
+/// when a parameter is not finite, so that a checkpoint is always a good one.
 void write_checkpoint(const std::filesystem::path& file, Trainer& trainer,
                       const RunHistory& history);
 

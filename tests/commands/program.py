@@ -1,0 +1,94 @@
+"""Runs the program as an outsider would: arguments in; exit status, output and files out.
+
+The program is the one that the environment's TWICE_PROGRAM names (tests/CMakeLists.txt sets it).
+Every test works in an empty folder of its own, which is also HOME, so that nothing that a user
+has can change a result. Python's standard library is all that this file needs.
+"""
+
+import json
+import math
+import os
+import pathlib
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+
+PROGRAM = os.path.abspath(os.environ["TWICE_PROGRAM"])
+# Programs with sanitizers are about ten times slower: some tests then do less.
+SANITIZED = bool(os.environ.get("TWICE_SANITIZE"))
+
+SKIPPED = 77  # the exit status that ctest takes for "skipped"
+
+
+class CommandTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def environment(self, **changes):
+        """The environment of a run: the caller's without what would change results."""
+        result = {k: v for k, v in os.environ.items() if not k.startswith(("TWICE_", "OMP_"))}
+        return {**result, "HOME": str(self.folder), **changes}
+
+    def start(self, *arguments, environment=None, **options):
+        """Starts `twice ARGUMENTS` in the test's folder."""
+        return subprocess.Popen(
+            [PROGRAM, *map(str, arguments)], cwd=self.folder, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env=self.environment(**(environment or {})), **options)
+
+    def run_twice(self, *arguments, **options):
+        """Runs `twice ARGUMENTS` to its end: (exit status, output, errors)."""
+        process = self.start(*arguments, **options)
+        output, errors = process.communicate()
+        return process.returncode, output, errors
+
+    def succeed(self, *arguments, **options):
+        """Runs `twice ARGUMENTS`, which must succeed silently on stderr; returns its output."""
+        status, output, errors = self.run_twice(*arguments, **options)
+        self.assertEqual((status, errors), (0, ""), arguments)
+        return output
+
+    def refuse(self, status, fragments, *arguments, **options):
+        """Runs `twice ARGUMENTS`, which must end with that status and with one line on stderr that
+        holds every fragment; returns the line."""
+        actual, _, errors = self.run_twice(*arguments, **options)
+        self.assertEqual(actual, status, (arguments, errors))
+        self.assertTrue(errors.endswith("\n") and errors.count("\n") == 1, (arguments, errors))
+        for fragment in fragments:
+            self.assertIn(fragment, errors, arguments)
+        return errors
+
+    def files(self):
+        """Every file below the test's folder with its bytes."""
+        return {str(path.relative_to(self.folder)): path.read_bytes()
+                for path in sorted(self.folder.rglob("*")) if not path.is_dir()}
+
+    def json(self, name):
+        return json.loads((self.folder / name).read_text())
+
+
+def read_safetensors(path):
+    """A safetensors file: ({name: (dtype, shape, bytes)}, {note: text})."""
+    data = pathlib.Path(path).read_bytes()
+    (length,) = struct.unpack("<Q", data[:8])
+    header, body = json.loads(data[8:8 + length]), data[8 + length:]
+    notes = header.pop("__metadata__", {})
+    return {name: (entry["dtype"], entry["shape"], body[slice(*entry["data_offsets"])])
+            for name, entry in header.items()}, notes
+
+
+def numbers(entry):
+    """An array of `read_safetensors` as a flat list."""
+    dtype, shape, data = entry
+    code = {"F32": "f", "F64": "d", "I32": "i"}[dtype]
+    return list(struct.unpack(f"<{math.prod(shape)}{code}", data))
+
+
+def main():
+    """unittest.main, with the reason of each skipped test printed and ctest told of it."""
+    result = unittest.main(verbosity=2, exit=False).result
+    sys.exit(1 if not result.wasSuccessful() else SKIPPED if result.skipped else 0)

@@ -1,0 +1,204 @@
+"""`twice train`: killed, stopped, resumed and damaged runs.
+
+A run that was interrupted and resumed must end with the bits of one that never was. The moments of
+the interruptions are random; a failure names the seed that brings them back (SEED=...).
+"""
+
+import os
+import random
+import signal
+import time
+
+from program import SANITIZED, CommandTest, main, numbers, read_safetensors
+
+SEED = int(os.environ.get("SEED", random.randrange(10**6)))
+
+MLP = ["--width", 16, "--epochs", 2, "--method", "f-gr", "--clip", 1, "--seed", 3]
+RUNS = {
+    "sgd": [*MLP, "--nesterov", "--weight-decay", 1e-4, "--warmup", 10],
+    "adam": [*MLP, "--optimizer", "adamw", "--lr", 1e-3, "--schedule", "step"],
+    "resnet": ["--model", "resnet", "--channels", 2, "--depth", 8, "--batch", 32, "--epochs", 2],
+}
+
+
+class Train(CommandTest):
+    def setUp(self):
+        super().setUp()
+        self.random = random.Random(SEED)
+
+    def checkpoint(self, run):
+        return self.folder / run / "checkpoint.safetensors"
+
+    def state(self, run):
+        """All that the next step depends on, as bytes: parameters, buffers, the optimiser's memory
+        and the step."""
+        tensors, notes = read_safetensors(self.checkpoint(run))
+        return {**tensors, "step": notes["step"]}
+
+    def assert_same_bits(self, run, reference):
+        """Compares names first: a difference of bytes would print megabytes."""
+        found, expected = self.state(run), self.state(reference)
+        self.assertEqual(found.keys(), expected.keys())
+        different = [name for name in expected if found[name] != expected[name]]
+        self.assertEqual(different, [], f"SEED={SEED}")
+
+    def start_until_checkpoints(self, *arguments):
+        """Starts a run and waits until it has written a few checkpoints and a random moment has
+        passed, or until it ends."""
+        def stamp():
+            try:
+                return self.checkpoint("killed").stat().st_mtime_ns
+            except FileNotFoundError:
+                return None
+
+        process = self.start(*arguments)
+        left, last = self.random.randrange(1, 9), stamp()
+        while left > 0 and process.poll() is None:
+            time.sleep(0.0005)
+            if stamp() != last:
+                left, last = left - 1, stamp()
+        time.sleep(self.random.uniform(0, 0.004))
+        return process
+
+    def interrupt(self, options, signal_number, status, times):
+        """Trains in the folder `killed`, interrupted that many times and then resumed to its end."""
+        interrupted = 0
+        for _ in range(times):
+            go_on = ["--resume"] if self.checkpoint("killed").exists() else options
+            process = self.start_until_checkpoints(
+                "train", "--out", "killed", *go_on,
+                "--checkpoint-every", self.random.randrange(1, 4))
+            process.send_signal(signal_number)
+            _, errors = process.communicate()
+            interrupted += process.returncode == status
+            self.assertIn(process.returncode, [status, 0], (errors, f"SEED={SEED}"))
+            if process.returncode == 130:
+                self.assertRegex(errors, r"^stopped after step \d+ of \d+; .*--resume[^\n]*\n$")
+        self.assertGreaterEqual(interrupted, 2, f"too few interruptions to tell: SEED={SEED}")
+        # Without --checkpoint-every now: how often a run is saved is not part of it.
+        self.succeed("train", "--out", "killed", "--resume")
+
+    def test_killed_at_any_moment(self):
+        for name, options in RUNS.items():
+            with self.subTest(name):
+                self.succeed("train", "--out", "whole", "--fresh", *options)
+                for path in (self.folder / "killed").glob("*"):
+                    path.unlink()
+                self.interrupt(options, signal.SIGKILL, -signal.SIGKILL, 3 if SANITIZED else 6)
+                self.assert_same_bits("killed", "whole")
+                self.assert_no_litter()
+
+    def assert_no_litter(self):
+        self.assertEqual(*({path.name for path in (self.folder / run).iterdir()}
+                           for run in ["killed", "whole"]))
+
+    def test_killed_before_anything_is_ready(self):
+        """While the program starts, while it writes its first checkpoints, while it ends."""
+        self.succeed("train", "--out", "whole", *RUNS["sgd"])
+        for delay in [0, 0.01, 0.02, 0.05, 0.1, 0.2]:
+            go_on = ["--resume"] if self.checkpoint("killed").exists() else RUNS["sgd"]
+            process = self.start("train", "--out", "killed", "--checkpoint-every", 1, *go_on)
+            time.sleep(delay * self.random.uniform(0.5, 1.5))
+            process.kill()
+            process.communicate()
+        go_on = ["--resume"] if self.checkpoint("killed").exists() else RUNS["sgd"]
+        self.succeed("train", "--out", "killed", *go_on)
+        self.assert_same_bits("killed", "whole")
+
+    def test_stopped_by_ctrl_c(self):
+        self.succeed("train", "--out", "whole", *RUNS["resnet"])
+        self.interrupt(RUNS["resnet"], signal.SIGINT, 130, 3)
+        self.assert_same_bits("killed", "whole")
+        # The record is that of a whole run too, but for the clock's times.
+        record, expected = self.json("killed/train.json"), self.json("whole/train.json")
+        for epoch in record["rows"][0]["curve"] + expected["rows"][0]["curve"]:
+            del epoch["seconds"]
+        self.assertEqual(record["rows"][0]["curve"], expected["rows"][0]["curve"])
+
+    def test_same_bits_at_any_thread_count(self):
+        """Sizes at which a product is one tile, and several."""
+        for options in [["--width", 200, "--batch", 1024], ["--width", 520, "--batch", 512],
+                        ["--model", "cnn", "--batch", 512]]:
+            for threads in [1, 2, 3]:
+                self.succeed("train", "--out", f"threads-{threads}", "--fresh", "--epochs", 1,
+                             "--threads", threads, *options)
+            self.assert_same_bits("threads-2", "threads-1")
+            self.assert_same_bits("threads-3", "threads-1")
+
+    def test_conflicts_and_existing_runs(self):
+        self.succeed("train", "--out", "run", "--width", 8, "--epochs", 1)
+        before = self.files()
+        resume = ["train", "--out", "run", "--resume"]
+        self.refuse(2, ["--lr is 0.3", "0.05"], *resume, "--lr", 0.3)
+        self.refuse(2, ["--width is 9", "8"], *resume, "--width", 9)
+        self.refuse(2, ["--channels is 2", "none"], *resume, "--channels", 2)
+        self.refuse(2, ["--resume", "--fresh"], *resume, "--fresh")
+        self.refuse(2, ["run holds a run", "--resume", "--fresh"], "train", "--out", "run")
+        self.refuse(1, ["nothing to resume", "else/checkpoint.safetensors"], "train", "--out", "else",
+                    "--resume")
+        self.assertEqual(self.files(), before)
+        # The same value again is no conflict; a run that is done stays as it is.
+        state = self.state("run")
+        self.succeed(*resume, "--width", 8, "--threads", 1)
+        self.assertEqual(self.state("run"), state)
+
+    def test_damaged_checkpoints(self):
+        self.succeed("train", "--out", "run", "--width", 8, "--epochs", 1, "--batch", 256)
+        whole = self.checkpoint("run").read_bytes()
+        flipped = bytearray(whole)
+        flipped[self.random.randrange(len(whole))] ^= 1 << self.random.randrange(8)
+        damaged = {"empty": b"", "cut": whole[:self.random.randrange(1, len(whole))],
+                   "last byte cut": whole[:-1], "longer": whole + b"\0", "one bit": bytes(flipped),
+                   "text": b"this is no checkpoint\n", "zeros": bytes(len(whole))}
+        for name, data in damaged.items():
+            with self.subTest(name, SEED=SEED):
+                self.checkpoint("run").write_bytes(data)
+                for command in [["train", "--out", "run", "--resume"],
+                                ["export", "--width", 8, "--checkpoint", "run/checkpoint.safetensors"]]:
+                    self.refuse(1, ["run/checkpoint.safetensors"], *command)
+                    self.assertEqual(self.checkpoint("run").read_bytes(), data)
+        self.refuse(1, ["missing.safetensors"], "export", "--checkpoint", "missing.safetensors")
+        # --fresh is the way out.
+        self.succeed("train", "--out", "run", "--width", 8, "--epochs", 1, "--batch", 256, "--fresh")
+        (self.folder / "other").mkdir()
+        self.checkpoint("other").write_bytes(whole)
+        self.assert_same_bits("run", "other")
+
+    def test_another_models_checkpoint(self):
+        self.succeed("train", "--out", "run", "--width", 8, "--epochs", 1, "--batch", 256)
+        self.refuse(1, ["run/checkpoint.safetensors", "linear1.weight", "(64, 8)", "(64, 9)"],
+                    "export", "--width", 9, "--checkpoint", "run/checkpoint.safetensors")
+        self.refuse(1, ["run/checkpoint.safetensors", "conv1.weight"],
+                    "export", "--model", "cnn", "--checkpoint", "run/checkpoint.safetensors")
+
+    def test_a_loss_that_is_not_finite(self):
+        for options in [["--lr", 1e6], ["--gamma", 1e30], ["--lr", 1e37, "--method", "sgd"],
+                        ["--model", "resnet", "--channels", 2, "--lr", 1e30, "--batch", 128],
+                        ["--lr", 1e30, "--batch", 1437]]:
+            with self.subTest(options=options):
+                options = ["--epochs", 3, "--width", 16, *options]
+                if "resnet" in options:
+                    del options[2:4]
+                failed = self.refuse(1, [], "train", "--out", "run", "--fresh", "--checkpoint-every", 1,
+                                     *options)
+                self.assertRegex(failed, r" step \d+ .*\w+ of \w+ .*: \w+ produced a NaN or infinite")
+                tensors, notes = read_safetensors(self.checkpoint("run"))
+                self.assertIn(f" step {int(notes['step']) + 1} ", failed)
+                self.assertTrue(all(abs(x) < float("inf") for tensor in tensors.values()
+                                    for x in numbers(tensor)))
+                # The last good checkpoint is still one: resuming comes to the same end.
+                before = self.state("run")
+                self.assertEqual(self.refuse(1, [], "train", "--out", "run", "--resume"), failed)
+                self.assertEqual(self.state("run"), before)
+
+    def test_parameters_that_are_not_finite(self):
+        """An update that overflows is caught before it is saved as a good state, although its loss
+        was finite."""
+        line = self.refuse(1, ["step 1", "not finite"], "train", "--out", "run", "--width", 16,
+                           "--epochs", 1, "--batch", 1437, "--lr", 1e39, "--method", "sgd")
+        self.assertRegex(line, "linear[0-9].(weight|bias)")
+        self.assertEqual(self.files(), {})
+
+
+if __name__ == "__main__":
+    main()
