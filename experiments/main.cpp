@@ -76,8 +76,9 @@ int run_data(CLI::App& app, const Parse& parse) {
   app.add_option("NAME", name, "Data set")->check(CLI::IsMember(names));
   parse(app);
   if ((action == "list") != name.empty())
-    throw UsageError(action == "list" ? "data list takes no name"
-                                      : fmt::format("data {} needs the name of a data set", action));
+    throw UsageError(action == "list"
+                         ? "data list takes no name"
+                         : fmt::format("data {} needs the name of a data set", action));
   watch_for_stop();  // Ctrl-C stops npm; what it left is then removed as after any failure
   if (action == "list") list_data();
   if (action == "fetch") fetch_data(name);
@@ -107,8 +108,7 @@ void print_help() {
   fmt::print("twice {}: exact Hessian-vector products and gradient regularization on CPUs\n\n",
              TWICE_VERSION);
   fmt::print("twice COMMAND [OPTIONS]; twice COMMAND --help lists a command's options\n\n");
-  for (const Command& command : commands)
-    fmt::print("  {:<10}{}\n", command.name, command.purpose);
+  for (const Command& command : commands) fmt::print("  {:<10}{}\n", command.name, command.purpose);
   fmt::print("  {:<10}{}\n", "test", "run all tests (of the script ./twice)");
 }
 
@@ -152,8 +152,10 @@ int run(const Command& command, int argc, char** argv) {
                error.what());
     return 2;
   } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "twice {}: the memory is not enough for this size; try a smaller --batch, "
-                       "--width or --channels\n", command.name);
+    fmt::print(stderr,
+               "twice {}: the memory is not enough for this size; try a smaller --batch, "
+               "--width or --channels\n",
+               command.name);
     return 1;
   } catch (const std::exception& error) {
     fmt::print(stderr, "twice {}: {}\n", command.name, error.what());
@@ -191,7 +193,8 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "twice: {}\n", error.what());
     return 1;
   }
-  // Beyond a limit of file sizes a write shall fail, as on a full disk, rather than kill the program.
+  // Beyond a limit of file sizes a write shall fail, as on a full disk, rather than kill the
+  // program.
   std::signal(SIGXFSZ, SIG_IGN);
   const int status = twice::dispatch(argc, argv);
   std::fflush(stdout);

@@ -7,8 +7,9 @@ namespace twice {
 
 std::shared_ptr<std::byte> aligned_storage(std::size_t bytes) {
   constexpr std::align_val_t alignment{64};
-  auto* memory = static_cast<std::byte*>(::operator new(std::max<std::size_t>(bytes, 64), alignment));
-  return {memory, [](std::byte* p) { ::operator delete(p, std::align_val_t{64}); }};
+  auto* memory =
+      static_cast<std::byte*>(::operator new(std::max<std::size_t>(bytes, 64), alignment));
+  return {memory, [](std::byte* p) { ::operator delete (p, std::align_val_t{64}); }};
 }
 
 Array::Array(const Shape& shape, DType dtype)
@@ -74,7 +75,8 @@ double Array::item() const {
 }
 
 Array Array::permuted(const Shape& axes) const {
-  if (axes.rank() != rank()) fail("permuted", "{} axes given for shape {}", axes.rank(), str(shape_));
+  if (axes.rank() != rank())
+    fail("permuted", "{} axes given for shape {}", axes.rank(), str(shape_));
   Array view = *this;
   for (int i = 0; i < rank(); ++i) {
     const int axis = normalized_axis("permuted", axes[i], rank());
@@ -89,12 +91,12 @@ Array Array::sliced(int axis, Index first, Index count, Index step) const {
   const Index last = first + (count - 1) * step;
   const Index size = shape_[axis];
   if (count < 0 || (count > 0 && (first < 0 || first >= size || last < 0 || last >= size)))
-    fail("sliced", "entries {} to {} are outside axis {} of shape {}", first, last, axis, str(shape_));
+    fail("sliced", "entries {} to {} are outside axis {} of shape {}", first, last, axis,
+         str(shape_));
   Array view = *this;
   view.shape_[axis] = count;
   view.strides_[axis] = strides_[axis] * step;
-  if (count > 0)
-    view.data_ += first * strides_[axis] * static_cast<Index>(size_of(dtype_));
+  if (count > 0) view.data_ += first * strides_[axis] * static_cast<Index>(size_of(dtype_));
   return view;
 }
 
@@ -141,7 +143,8 @@ template <class From, class To>
 void copy_axes(const Array& from, const Array& to, int axis, const From* source, To* target) {
   const Index count = from.shape()[axis], in = from.strides()[axis], out = to.strides()[axis];
   if (axis + 1 < from.rank()) {
-    for (Index i = 0; i < count; ++i) copy_axes(from, to, axis + 1, source + i * in, target + i * out);
+    for (Index i = 0; i < count; ++i)
+      copy_axes(from, to, axis + 1, source + i * in, target + i * out);
   } else if (in == 1 && out == 1 && std::is_same_v<From, To>) {
     std::memcpy(target, source, static_cast<std::size_t>(count) * sizeof(To));
   } else {

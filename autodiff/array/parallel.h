@@ -33,9 +33,8 @@ void parallel_for(Index tiles, const Body& body) {
 /// Calls body(first, last) over [0, count) in ranges of at most `grain`.
 template <class Body>
 void parallel_ranges(Index count, Index grain, const Body& body) {
-  parallel_for(ceil_div(count, grain), [&](Index tile) {
-    body(tile * grain, std::min(count, (tile + 1) * grain));
-  });
+  parallel_for(ceil_div(count, grain),
+               [&](Index tile) { body(tile * grain, std::min(count, (tile + 1) * grain)); });
 }
 
 }  // namespace twice

@@ -38,9 +38,7 @@ T tree_sum(const T* x, Index count) {
 // Parallel sums are cut into at most this many parts, whose number depends on the shape.
 constexpr Index most_parts = 32;
 
-Index parts_of(Index work) {
-  return std::clamp<Index>(work / elements_per_tile, 1, most_parts);
-}
+Index parts_of(Index work) { return std::clamp<Index>(work / elements_per_tile, 1, most_parts); }
 
 /// The sum of contiguous numbers, in parallel when there are many.
 template <class T>
@@ -133,12 +131,11 @@ void sum_runs(const Run* run, int count, const T* x, Index x_size, T* y, Index y
     accumulate(run, count, x, x_size, y, y_size);
   } else {
     const Index inner_x = x_size / run->size, inner_y = y_size / run->size;
-    parallel_ranges(run->size, std::max<Index>(1, elements_per_tile / inner_x),
-                    [&](Index first, Index last) {
-                      for (Index i = first; i < last; ++i)
-                        sum_runs(run + 1, count - 1, x + i * inner_x, inner_x, y + i * inner_y,
-                                 inner_y);
-                    });
+    parallel_ranges(
+        run->size, std::max<Index>(1, elements_per_tile / inner_x), [&](Index first, Index last) {
+          for (Index i = first; i < last; ++i)
+            sum_runs(run + 1, count - 1, x + i * inner_x, inner_x, y + i * inner_y, inner_y);
+        });
   }
 }
 

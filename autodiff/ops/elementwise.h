@@ -48,9 +48,7 @@ class Elementwise : public ElementwiseOp {
     visit_float(dtype, [&]<class T>(T) {
       using V = xsimd::batch<T>;
       constexpr Index width = static_cast<Index>(V::size);
-      const auto in = [&](int slot) {
-        return static_cast<const T*>(x[slot]);
-      };
+      const auto in = [&](int slot) { return static_cast<const T*>(x[slot]); };
       T* out = static_cast<T*>(y);
       Index i = 0;
       for (; i + width <= count; i += width)

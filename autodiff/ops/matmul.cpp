@@ -32,8 +32,8 @@ struct MatMul final : BilinearOp {
   }
   Cost cost(Specs x, const Spec& y) const override {
     Cost cost = Op::cost(x, y);
-    cost.flops = 2.0 * static_cast<double>(y.shape.elements()) *
-                 static_cast<double>(x[0].shape[ta ? 0 : 1]);
+    cost.flops =
+        2.0 * static_cast<double>(y.shape.elements()) * static_cast<double>(x[0].shape[ta ? 0 : 1]);
     cost.products = 1;
     return cost;
   }

@@ -19,7 +19,8 @@ Tensors map(const Tensors& x, F f) {
 
 template <class F>
 Tensors zip(const char* who, const Tensors& a, const Tensors& b, F f) {
-  if (a.size() != b.size()) fail(who, "lists of {} and {} tensors do not pair up", a.size(), b.size());
+  if (a.size() != b.size())
+    fail(who, "lists of {} and {} tensors do not pair up", a.size(), b.size());
   Tensors result;
   result.reserve(a.size());
   for (std::size_t i = 0; i < a.size(); ++i) result.push_back(f(a[i], b[i]));

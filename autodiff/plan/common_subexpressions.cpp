@@ -19,9 +19,9 @@ std::string identity(const GraphNode& node) {
   if (!node.op) return {};
   const Op& op = *node.op;
   const std::string attributes = op.attributes();
-  const std::string what =
-      attributes.empty() ? fmt::format("{}", static_cast<const void*>(&op))
-                         : fmt::format("{} {} {}", typeid(op).name(), op.name(), attributes);
+  const std::string what = attributes.empty()
+                               ? fmt::format("{}", static_cast<const void*>(&op))
+                               : fmt::format("{} {} {}", typeid(op).name(), op.name(), attributes);
   return fmt::format("{} | {}", what, fmt::join(node.inputs, " "));
 }
 

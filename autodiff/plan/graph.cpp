@@ -32,8 +32,9 @@ Graph graph_of(const Tensors& outputs) {
     node.recorded = i;
     // An origin precedes its node, so its own root is known already.
     node.forward_origin =
-        recorded.origin == i ? i
-                             : graph.nodes[static_cast<std::size_t>(recorded.origin)].forward_origin;
+        recorded.origin == i
+            ? i
+            : graph.nodes[static_cast<std::size_t>(recorded.origin)].forward_origin;
     node.forward_op = tape.node(node.forward_origin).op;
     if (!node.op)
       node.leaf = std::make_shared<const Leaf>(

@@ -65,7 +65,7 @@ struct Pass {
   std::string_view name;
   std::string_view purpose;
   Graph (*run)(Graph);
-  bool PlanOptions::* enabled;
+  bool PlanOptions::*enabled;
 };
 const std::vector<Pass>& passes();
 

@@ -29,17 +29,16 @@ Plan::Plan(std::initializer_list<Tensors> outputs, PlanOptions options) {
 
   arena_ = aligned_storage(program_.arena_bytes);
   for (const Value& value : program_.values)
-    values_.push_back(value.place == Value::Place::arena
-                          ? Array::over(arena_.get() + value.offset, value.spec.shape,
-                                        value.spec.dtype)
-                      : value.leaf ? value.leaf->stored
-                                   : Array());
+    values_.push_back(
+        value.place == Value::Place::arena
+            ? Array::over(arena_.get() + value.offset, value.spec.shape, value.spec.dtype)
+        : value.leaf ? value.leaf->stored
+                     : Array());
   refresh_views();
   for (const Step& step : program_.steps) {
-    Bound bound{{}, &values_[static_cast<std::size_t>(step.output)],
-                arena_.get() + step.workspace_offset};
-    for (int input : step.inputs)
-      bound.inputs.push_back(&values_[static_cast<std::size_t>(input)]);
+    Bound bound{
+        {}, &values_[static_cast<std::size_t>(step.output)], arena_.get() + step.workspace_offset};
+    for (int input : step.inputs) bound.inputs.push_back(&values_[static_cast<std::size_t>(input)]);
     bound_.push_back(std::move(bound));
   }
 }
@@ -49,8 +48,7 @@ void Plan::refresh_views() {
     const Value& value = program_.values[i];
     if (value.place != Value::Place::view) continue;
     const Array& parent = values_[static_cast<std::size_t>(value.of)];
-    if (!parent.empty())
-      values_[i] = Array::over(parent.raw(), value.spec.shape, value.spec.dtype);
+    if (!parent.empty()) values_[i] = Array::over(parent.raw(), value.spec.shape, value.spec.dtype);
   }
 }
 

@@ -68,7 +68,8 @@ Tensor Tape::labels(const Shape& shape, std::string name) {
 
 Tensor Tape::parameter(const Array& value, std::string name) {
   if (!value.contiguous())
-    fail("parameter", "the array of '{}' is not contiguous: an optimiser could not update it", name);
+    fail("parameter", "the array of '{}' is not contiguous: an optimiser could not update it",
+         name);
   return leaf(NodeKind::parameter, {value.shape(), value.dtype()}, value, std::move(name));
 }
 

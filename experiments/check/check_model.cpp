@@ -4,10 +4,10 @@
 #include <cmath>
 
 #include "autodiff/array/parallel.h"
+#include "autodiff/derive/grad.h"
 #include "autodiff/ops/arithmetic.h"
 #include "autodiff/ops/power.h"
 #include "autodiff/ops/tensors.h"
-#include "autodiff/derive/grad.h"
 #include "experiments/check/check_command.h"
 #include "experiments/check/op_table.h"
 #include "experiments/compare/gradient_error.h"
@@ -127,7 +127,8 @@ void add_check_options(CLI::App& app, CheckCommandOptions& options) {
   add_options(app, options.run, groups);
   app.add_option("--op", options.op, "Only the ops whose name contains this")->group("Check");
   app.add_option("--order", options.order, "Highest order of derivative")
-      ->check(CLI::Range(1, 3))->group("Check");
+      ->check(CLI::Range(1, 3))
+      ->group("Check");
   options.app = &app;
 }
 
@@ -136,7 +137,9 @@ int check(CheckCommandOptions options) {
   const bool model = given("--model") || given("--method");
   if (model && !options.op.empty())
     throw UsageError("--op is for checks of single ops; it does not go with --model or --method");
-  const auto named = [&](const OpCase& row) { return row.op.find(options.op) != std::string::npos; };
+  const auto named = [&](const OpCase& row) {
+    return row.op.find(options.op) != std::string::npos;
+  };
   if (std::none_of(op_table().begin(), op_table().end(), named))
     throw UsageError(fmt::format("--op: no op has '{}' in its name", options.op));
   if (options.run.model != "mlp" && !given("--width")) options.run.width.reset();

@@ -7,13 +7,13 @@
 #include "autodiff/profile/peak.h"
 #include "experiments/compare/cost.h"
 #include "experiments/compare/gradient_error.h"
+#include "experiments/files/atomic_file.h"
+#include "experiments/report/columns.h"
 #include "experiments/report/compare_report.h"
 #include "experiments/report/progress.h"
-#include "experiments/report/columns.h"
 #include "experiments/run/machine.h"
 #include "experiments/run/output.h"
 #include "experiments/run/stop.h"
-#include "experiments/files/atomic_file.h"
 
 namespace twice {
 
@@ -53,10 +53,9 @@ nlohmann::json phases_of(const Ledger& ledger) {
   for (int phase = 0; phase < phase_count; ++phase) {
     const Cost& cost = ledger.phases[static_cast<std::size_t>(phase)];
     if (cost.flops > 0)
-      result[std::string(str(static_cast<Phase>(phase)))] = {
-          {"products", cost.products},
-          {"gflop", cost.flops / 1e9},
-          {"mib", cost.bytes / (1 << 20)}};
+      result[std::string(str(static_cast<Phase>(phase)))] = {{"products", cost.products},
+                                                             {"gflop", cost.flops / 1e9},
+                                                             {"mib", cost.bytes / (1 << 20)}};
   }
   return result;
 }
@@ -100,8 +99,10 @@ void print(const Problem& problem, const nlohmann::json& record) {
              o.lr, o.seed, threads());
   run_table(record).print();
   fmt::print(
-      "\nms/step: median, methods timed in turn. products: matrix products and convolutions in a step; "
-      "L = {}.\nerror: of the method's gradient, against the exact one of L + gamma/2 |grad L|^2 in "
+      "\nms/step: median, methods timed in turn. products: matrix products and convolutions in a "
+      "step; "
+      "L = {}.\nerror: of the method's gradient, against the exact one of L + gamma/2 |grad L|^2 "
+      "in "
       "float64.\n",
       problem.model.products());
 }
@@ -137,8 +138,8 @@ int compare(RunOptions options) {
 
   constexpr double timing_seconds = 6;
   Progress timing("timing steps", timing_seconds);
-  const std::vector<StepCost> costs = step_costs(
-      problem, timed, timing_seconds, [&](double seconds) { timing.advance(seconds); });
+  const std::vector<StepCost> costs =
+      step_costs(problem, timed, timing_seconds, [&](double seconds) { timing.advance(seconds); });
   timing.clear();
   for (Compared& row : rows)
     for (const StepCost& cost : costs)

@@ -34,8 +34,7 @@ std::vector<Stage> stages_of(const Tensors& outputs, const PlanOptions& options)
     stages.push_back(stage_of(std::string(pass.name), std::string(pass.purpose), graph, false));
   }
   if (options.reuse_memory)
-    stages.push_back(
-        stage_of("reuse-memory", "let values share memory over time", graph, true));
+    stages.push_back(stage_of("reuse-memory", "let values share memory over time", graph, true));
   return stages;
 }
 
@@ -122,13 +121,14 @@ int explain(ExplainOptions options) {
     }
     fmt::print("\n");
     phases.print();
-    fmt::print("\nproducts: {} (law {} = {} for L = {}); peak memory {:.2f} MiB: arena {:.2f} (at "
-               "least {:.2f} are alive at once), parameters and inputs {:.2f}\n\n",
-               costs.total().products, str(m.law), m.law.products(problem.model.products()),
-               problem.model.products(), static_cast<double>(program.peak_bytes()) / (1 << 20),
-               static_cast<double>(program.arena_bytes) / (1 << 20),
-               static_cast<double>(program.most_alive_bytes) / (1 << 20),
-               static_cast<double>(program.leaf_bytes) / (1 << 20));
+    fmt::print(
+        "\nproducts: {} (law {} = {} for L = {}); peak memory {:.2f} MiB: arena {:.2f} (at "
+        "least {:.2f} are alive at once), parameters and inputs {:.2f}\n\n",
+        costs.total().products, str(m.law), m.law.products(problem.model.products()),
+        problem.model.products(), static_cast<double>(program.peak_bytes()) / (1 << 20),
+        static_cast<double>(program.arena_bytes) / (1 << 20),
+        static_cast<double>(program.most_alive_bytes) / (1 << 20),
+        static_cast<double>(program.leaf_bytes) / (1 << 20));
     if (!options.brief) print_steps(program);
     record["rows"].push_back({{"model", problem.label()},
                               {"method", name},

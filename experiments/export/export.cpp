@@ -34,7 +34,8 @@ void add_export_options(CLI::App& app, ExportOptions& options) {
   add_options(app, options.run, groups);
   app.get_option("--json")->group("");
   app.add_option("--checkpoint", options.checkpoint,
-                 "Take parameters and buffers from a checkpoint of `train`")->group("Model");
+                 "Take parameters and buffers from a checkpoint of `train`")
+      ->group("Model");
 }
 
 int export_step(ExportOptions options) {

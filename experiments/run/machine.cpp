@@ -34,8 +34,8 @@ std::string field(const char* path, const std::string& key) {
 nlohmann::json machine_record() {
   utsname system{};
   uname(&system);
-  const double bytes = static_cast<double>(sysconf(_SC_PHYS_PAGES)) *
-                       static_cast<double>(sysconf(_SC_PAGESIZE));
+  const double bytes =
+      static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
 #if defined(__clang__)
   const std::string compiler = "clang " __clang_version__;
 #else

@@ -52,75 +52,95 @@ std::vector<std::string> method_names() {
 }
 
 /// Activations may carry a number ("elu:0.5"), so nn/ itself is asked.
-const CLI::Validator activation([](std::string& text) -> std::string {
-                                  try {
-                                    activation_named(text);
-                                  } catch (const Error& error) {
-                                    return error.what();
-                                  }
-                                  return {};
-                                },
-                                "");
+const CLI::Validator activation(
+    [](std::string& text) -> std::string {
+      try {
+        activation_named(text);
+      } catch (const Error& error) {
+        return error.what();
+      }
+      return {};
+    },
+    "");
 
 void add_model_options(CLI::App& app, RunOptions& o) {
   const std::string group = "Model";
-  app.add_option("--model", o.model, "Model")
-      ->check(one_of(model_names()))->group(group);
+  app.add_option("--model", o.model, "Model")->check(one_of(model_names()))->group(group);
   app.add_option("--width", o.width, "Units of a hidden layer (mlp: 512)")
-      ->check(whole(1, most_units))->group(group);
-  app.add_option("--depth", o.depth, "Layers (mlp: 4; resnet: 8, 14, 20, ...)")->check(whole(1, 1000))->group(group);
+      ->check(whole(1, most_units))
+      ->group(group);
+  app.add_option("--depth", o.depth, "Layers (mlp: 4; resnet: 8, 14, 20, ...)")
+      ->check(whole(1, 1000))
+      ->group(group);
   app.add_option("--channels", o.channels, "Channels of the first stage (cnn, resnet: 8)")
-      ->check(whole(1, 4096))->group(group);
+      ->check(whole(1, 4096))
+      ->group(group);
   app.add_option("--activation", o.activation, "Activation function")
-      ->check(activation)->group(group);
+      ->check(activation)
+      ->group(group);
   app.add_option("--dtype", o.dtype, "Numbers: float32 or float64")
-      ->check(one_of({"f32", "f64"}))->group(group);
+      ->check(one_of({"f32", "f64"}))
+      ->group(group);
 }
 
 void add_data_options(CLI::App& app, RunOptions& o) {
   app.add_option("--data", o.data, "Data set")
-      ->check(one_of({"digits", "fashion-mnist", "mnist", "cifar10", "synthetic"}))->group("Data");
+      ->check(one_of({"digits", "fashion-mnist", "mnist", "cifar10", "synthetic"}))
+      ->group("Data");
   app.add_option("--batch", o.batch, "Images a step")->check(whole(1, 1 << 20))->group("Data");
 }
 
 void add_method_options(CLI::App& app, RunOptions& o) {
   const std::string group = "Gradient regularization";
   app.add_option("--method", o.methods, "Method, or several separated by commas")
-      ->delimiter(',')->check(one_of(method_names()))->group(group);
+      ->delimiter(',')
+      ->check(one_of(method_names()))
+      ->group(group);
   MethodOptions& r = o.regularization;
   app.add_option("--gamma", r.gamma, "Weight of the penalty gamma/2 |grad L|^2 (pgn: of |grad L|)")
-      ->check(number(0, true))->group(group);
+      ->check(number(0, true))
+      ->group(group);
   app.add_option("--epsilon", r.epsilon, "Finite-difference step of f-gr, b-gr, c-gr")
-      ->check(number(0, false))->group(group);
+      ->check(number(0, false))
+      ->group(group);
   app.add_option("--rho", r.rho, "Radius of sam, asam, pgn")->check(number(0, false))->group(group);
   app.add_option("--asam-eta", r.asam_eta, "eta in asam's scaling |w| + eta")
-      ->check(number(0, true))->group(group);
+      ->check(number(0, true))
+      ->group(group);
   app.add_option("--flood-level", r.flood_level, "Loss level that flooding keeps to")
-      ->check(number(0, true))->group(group);
+      ->check(number(0, true))
+      ->group(group);
   app.add_option("--without", o.without, "Planner passes to switch off, separated by commas")
-      ->delimiter(',')->group(group);
+      ->delimiter(',')
+      ->group(group);
 }
 
 void add_training_options(CLI::App& app, RunOptions& o) {
   const std::string group = "Training";
   app.add_option("--optimizer", o.optimizer, "Optimiser")
-      ->check(one_of({"sgd", "adam", "adamw"}))->group(group);
+      ->check(one_of({"sgd", "adam", "adamw"}))
+      ->group(group);
   app.add_option("--lr", o.lr, "Learning rate")->check(number(0, false))->group(group);
-  app.add_option("--momentum", o.momentum, "Momentum of sgd")
-      ->check(number(0, true))->group(group);
+  app.add_option("--momentum", o.momentum, "Momentum of sgd")->check(number(0, true))->group(group);
   app.add_flag("--nesterov", o.nesterov, "Nesterov momentum")->group(group);
   app.add_option("--weight-decay", o.weight_decay, "Weight decay, applied by the optimiser")
-      ->check(number(0, true))->group(group);
+      ->check(number(0, true))
+      ->group(group);
   app.add_flag("--coupled-decay", o.coupled_decay,
-               "Add the decay to the gradient (L2) instead of decoupling it")->group(group);
+               "Add the decay to the gradient (L2) instead of decoupling it")
+      ->group(group);
   app.add_option("--schedule", o.schedule, "Learning rate over time")
-      ->check(one_of({"constant", "step", "cosine"}))->group(group);
+      ->check(one_of({"constant", "step", "cosine"}))
+      ->group(group);
   app.add_option("--warmup", o.warmup, "Steps of linear warm-up")
-      ->check(whole(0, 1 << 30))->group(group);
+      ->check(whole(0, 1 << 30))
+      ->group(group);
   app.add_option("--clip", o.clip, "Clip the gradient to this norm (0: never)")
-      ->check(number(0, true))->group(group);
+      ->check(number(0, true))
+      ->group(group);
   app.add_option("--epochs", o.epochs, "Passes over the training data (0: the data set's default)")
-      ->check(whole(0, 1 << 20))->group(group);
+      ->check(whole(0, 1 << 20))
+      ->group(group);
 }
 
 }  // namespace
@@ -132,9 +152,11 @@ void add_options(CLI::App& app, RunOptions& options, const OptionGroups& groups)
   if (groups.method) add_method_options(app, options);
   if (groups.training) add_training_options(app, options);
   app.add_option("--seed", options.seed, "Seed of everything random")
-      ->check(whole(0, std::numeric_limits<long long>::max()))->group("Run");
+      ->check(whole(0, std::numeric_limits<long long>::max()))
+      ->group("Run");
   app.add_option("--threads", options.threads, "Threads (0: every core)")
-      ->check(whole(0, 1024))->group("Run");
+      ->check(whole(0, 1024))
+      ->group("Run");
   if (groups.output) {
     app.add_option("--out", options.out, "Folder for what the run writes")->group("Output");
     app.add_option("--json", options.json, "File for the same result as JSON")->group("Output");
@@ -198,29 +220,29 @@ ScheduleOptions schedule_options(const RunOptions& options) {
 nlohmann::json to_json(const RunOptions& o) {
   const MethodOptions& r = o.regularization;
   nlohmann::json json = {{"model", o.model},
-          {"activation", o.activation},
-          {"data", o.data},
-          {"dtype", o.dtype},
-          {"batch", o.batch},
-          {"method", o.methods},
-          {"gamma", r.gamma},
-          {"epsilon", r.epsilon},
-          {"rho", r.rho},
-          {"asam-eta", r.asam_eta},
-          {"flood-level", r.flood_level},
-          {"without", o.without},
-          {"optimizer", o.optimizer},
-          {"lr", o.lr},
-          {"momentum", o.momentum},
-          {"nesterov", o.nesterov},
-          {"weight-decay", o.weight_decay},
-          {"coupled-decay", o.coupled_decay},
-          {"schedule", o.schedule},
-          {"warmup", o.warmup},
-          {"clip", o.clip},
-          {"epochs", o.epochs},
-          {"seed", o.seed},
-          {"threads", o.threads}};
+                         {"activation", o.activation},
+                         {"data", o.data},
+                         {"dtype", o.dtype},
+                         {"batch", o.batch},
+                         {"method", o.methods},
+                         {"gamma", r.gamma},
+                         {"epsilon", r.epsilon},
+                         {"rho", r.rho},
+                         {"asam-eta", r.asam_eta},
+                         {"flood-level", r.flood_level},
+                         {"without", o.without},
+                         {"optimizer", o.optimizer},
+                         {"lr", o.lr},
+                         {"momentum", o.momentum},
+                         {"nesterov", o.nesterov},
+                         {"weight-decay", o.weight_decay},
+                         {"coupled-decay", o.coupled_decay},
+                         {"schedule", o.schedule},
+                         {"warmup", o.warmup},
+                         {"clip", o.clip},
+                         {"epochs", o.epochs},
+                         {"seed", o.seed},
+                         {"threads", o.threads}};
   if (o.width) json["width"] = *o.width;
   if (o.depth) json["depth"] = *o.depth;
   if (o.channels) json["channels"] = *o.channels;

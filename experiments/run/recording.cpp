@@ -1,6 +1,5 @@
 #include "experiments/run/recording.h"
 
-
 namespace twice {
 
 std::string Problem::label() const {
@@ -81,7 +80,8 @@ RecordedEvaluation record_evaluation(const Problem& problem, const ModelState& s
   ForwardPass pass;
   pass.training = false;
   pass.running = problem.model.buffers(tape, state.buffers);
-  evaluation.logits = problem.model(problem.model.parameters(tape, state.parameters), evaluation.x, pass);
+  evaluation.logits =
+      problem.model(problem.model.parameters(tape, state.parameters), evaluation.x, pass);
   return evaluation;
 }
 

@@ -76,10 +76,11 @@ double Trainer::step() {
   for (const Array& g : gradient_) finite = finite && all_finite(g);
   if (!finite) {
     const std::optional<NonFinite> cause = plan_.first_non_finite();
-    throw RunFailure(fmt::format("[{}] step {} (epoch {}): {}; loss {}. The state before the step "
-                                 "is unchanged; try a smaller --lr, --gamma or --epsilon",
-                                 method_.name, steps() + 1, steps() / steps_per_epoch_ + 1,
-                                 cause ? str(*cause) : "a value was not finite", loss));
+    throw RunFailure(
+        fmt::format("[{}] step {} (epoch {}): {}; loss {}. The state before the step "
+                    "is unchanged; try a smaller --lr, --gamma or --epsilon",
+                    method_.name, steps() + 1, steps() / steps_per_epoch_ + 1,
+                    cause ? str(*cause) : "a value was not finite", loss));
   }
   if (problem_.options.clip > 0) clip_by_global_norm(gradient_, problem_.options.clip);
   const double lr = learning_rate(schedule_options(problem_.options), steps(), total_steps());
@@ -121,8 +122,8 @@ EpochRecord Trainer::finish_epoch() {
 
 double Trainer::gradient_norm() {
   const Index rows = problem_.options.batch;
-  const Index count = std::max<Index>(
-      1, std::min(problem_.data.train.size(), gradient_norm_images) / rows);
+  const Index count =
+      std::max<Index>(1, std::min(problem_.data.train.size(), gradient_norm_images) / rows);
   std::vector<Array> sum;
   for (Index b = 0; b < count; ++b) {
     const Batch batch =

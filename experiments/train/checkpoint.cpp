@@ -25,8 +25,8 @@ void take(const std::filesystem::path& file, const TensorFile& from, const std::
     fail("checkpoint", "{} lacks '{}': it is of another model", file.string(), name);
   const Array& found = from.at(name);
   if (!(found.shape() == target.shape()) || found.dtype() != target.dtype())
-    fail("checkpoint", "{}: '{}' is {} {}, expected {} {}", file.string(), name,
-         str(found.dtype()), str(found.shape()), str(target.dtype()), str(target.shape()));
+    fail("checkpoint", "{}: '{}' is {} {}, expected {} {}", file.string(), name, str(found.dtype()),
+         str(found.shape()), str(target.dtype()), str(target.shape()));
   copy(found, target);
 }
 
@@ -60,9 +60,10 @@ void write_checkpoint(const std::filesystem::path& file, Trainer& trainer,
   for (std::size_t i = 0; i < state.parameters.size(); ++i) {
     const std::string& name = model.parameter_info()[i].name;
     if (!all_finite(state.parameters[i]))
-      throw RunFailure(fmt::format("[{}] step {}: the update of {} overflowed: it is not finite. {} "
-                                   "is not written; try a smaller --lr",
-                                   trainer.method().name, trainer.steps(), name, file.string()));
+      throw RunFailure(
+          fmt::format("[{}] step {}: the update of {} overflowed: it is not finite. {} "
+                      "is not written; try a smaller --lr",
+                      trainer.method().name, trainer.steps(), name, file.string()));
     result.tensors.emplace_back("parameter." + name, state.parameters[i]);
   }
   for (std::size_t i = 0; i < state.buffers.size(); ++i)
@@ -77,8 +78,7 @@ void write_checkpoint(const std::filesystem::path& file, Trainer& trainer,
       {"config", history.config.dump()},
       {"step", nlohmann::json(trainer.steps()).dump()},
       {"curve", curve.dump()},
-      {"epoch",
-       nlohmann::json({{"loss_sum", epoch.loss_sum}, {"seconds", epoch.seconds}}).dump()}};
+      {"epoch", nlohmann::json({{"loss_sum", epoch.loss_sum}, {"seconds", epoch.seconds}}).dump()}};
   write_safetensors(file, result);
 }
 

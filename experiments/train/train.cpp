@@ -25,10 +25,11 @@ RunOptions resumed_options(const TrainOptions& given, const fs::path& checkpoint
   for (const auto& [name, value] : asked.items())
     if (name != "threads" && given.app->count("--" + name) > 0 &&
         (!stored.contains(name) || stored[name] != value))
-      throw UsageError(fmt::format("--{} is {} but the run in {} has {}: leave it out to resume, or "
-                                   "use another --out",
-                                   name, value.dump(), checkpoint.string(),
-                                   stored.contains(name) ? stored[name].dump() : "none"));
+      throw UsageError(
+          fmt::format("--{} is {} but the run in {} has {}: leave it out to resume, or "
+                      "use another --out",
+                      name, value.dump(), checkpoint.string(),
+                      stored.contains(name) ? stored[name].dump() : "none"));
   RunOptions options;
   try {
     options = run_options(stored);
@@ -119,7 +120,8 @@ void add_train_options(CLI::App& app, TrainOptions& options) {
       ->group("Checkpoints");
   app.add_option("--checkpoint-every", options.checkpoint_every,
                  "Steps between checkpoints (0: one after each epoch)")
-      ->check(CLI::Range(0, 1 << 30))->group("Checkpoints");
+      ->check(CLI::Range(0, 1 << 30))
+      ->group("Checkpoints");
   options.app = &app;
 }
 
@@ -132,9 +134,10 @@ int train(TrainOptions options) {
       fail("train", "nothing to resume: {} does not exist", checkpoint.string());
     options.run = resumed_options(options, checkpoint);
   } else if (fs::exists(checkpoint) && !options.fresh) {
-    throw UsageError(fmt::format("{} holds a run: --resume goes on with it, --fresh starts anew, "
-                                 "another --out keeps it",
-                                 options.run.out));
+    throw UsageError(
+        fmt::format("{} holds a run: --resume goes on with it, --fresh starts anew, "
+                    "another --out keeps it",
+                    options.run.out));
   }
   complete(options.run, {"exact"});
   if (options.run.methods.size() != 1)
