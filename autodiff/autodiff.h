@@ -34,6 +34,7 @@
 #include "autodiff/ops/trigonometric.h"
 
 // Derivatives.
+#include "autodiff/derive/dense.h"
 #include "autodiff/derive/grad.h"
 #include "autodiff/derive/hvp.h"
 

@@ -186,7 +186,6 @@ int dispatch(int argc, char** argv) {
 }  // namespace twice
 
 int main(int argc, char** argv) {
-  twice::restart_with_better_blas(argv);
   try {
     twice::check_blas();
   } catch (const twice::Error& error) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "optim/clipping.h"
+#include "optim/curvature.h"
 #include "optim/gradient_regularization.h"
 #include "optim/optimizers.h"
 #include "optim/schedules.h"

@@ -118,6 +118,8 @@ twice train
 check 'the build is mended' '((status == 7)) && [[ $calls == *--build* ]]'
 
 twice test tape plan
+check 'tests, without Python' '((status == 1)) && one_line && [[ $err == *python3 ]]'
+NETWORK=yes SUDO=yes twice test tape plan
 check 'tests' '((status == 3)) && [[ $calls == *"--build"*"--tests-regex tape|plan"* ]]'
 
 echo 'another CPU' >"$tree/build/cpu"

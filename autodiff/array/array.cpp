@@ -1,7 +1,9 @@
 #include "autodiff/array/array.h"
 
+#include <array>
 #include <cstring>
 #include <new>
+#include <utility>
 
 namespace twice {
 
@@ -78,8 +80,11 @@ Array Array::permuted(const Shape& axes) const {
   if (axes.rank() != rank())
     fail("permuted", "{} axes given for shape {}", axes.rank(), str(shape_));
   Array view = *this;
+  std::array<bool, max_rank> taken{};
   for (int i = 0; i < rank(); ++i) {
     const int axis = normalized_axis("permuted", axes[i], rank());
+    if (std::exchange(taken[static_cast<std::size_t>(axis)], true))
+      fail("permuted", "axis {} is named twice in {}", axis, str(axes));
     view.shape_[i] = shape_[axis];
     view.strides_[i] = strides_[axis];
   }

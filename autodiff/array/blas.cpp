@@ -22,14 +22,4 @@ void check_blas() {
          openblas_get_config());
 }
 
-std::string better_blas_core() {
-#if defined(__x86_64__)
-  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-                      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
-  const std::string core = blas_core();
-  if (avx512 && (core == "Haswell" || core == "Zen")) return "SkylakeX";
-#endif
-  return {};
-}
-
 }  // namespace twice

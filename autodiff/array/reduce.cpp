@@ -102,20 +102,54 @@ int merged_runs(const Shape& x, const Shape& y, std::array<Run, max_rank>& runs)
   return static_cast<int>(count);
 }
 
-/// Adds x, over the runs from `run` on, to y.
+/// A summed run in memory.
+struct Strided {
+  Index size, stride;
+};
+
+/// The sum over nested runs, each as a balanced tree.
 template <class T>
-void accumulate(const Run* run, int count, const T* x, Index x_size, T* y, Index y_size) {
-  if (count == 0) {
-    *y += *x;
-  } else if (count == 1 && run->summed) {
-    *y += tree_sum(x, run->size);
-  } else {
-    x_size /= run->size;
-    if (!run->summed) y_size /= run->size;
-    for (Index i = 0; i < run->size; ++i)
-      accumulate(run + 1, count - 1, x + i * x_size, x_size, run->summed ? y : y + i * y_size,
-                 y_size);
+T nested_sum(const T* x, const Strided* run, int count) {
+  if (count == 0) return *x;
+  if (count == 1 && run->stride == 1) return tree_sum(x, run->size);
+  if (run->size > 8) {
+    const Index half = run->size / 2;
+    Strided parts[max_rank];
+    std::copy_n(run, count, parts);
+    parts[0].size = half;
+    const T left = nested_sum(x, parts, count);
+    parts[0].size = run->size - half;
+    return left + nested_sum(x + half * run->stride, parts, count);
   }
+  T sum = 0;
+  for (Index i = 0; i < run->size; ++i) sum += nested_sum(x + i * run->stride, run + 1, count - 1);
+  return sum;
+}
+
+/// Any pattern of runs, one number of y after the other.
+template <class T>
+void sum_each(const Run* run, int count, const T* x, Index x_size, T* y, Index y_size) {
+  std::array<Strided, max_rank> summed{}, kept{};
+  int summed_count = 0, kept_count = 0;
+  for (int r = 0; r < count; ++r) {
+    x_size /= run[r].size;
+    const Strided strided{run[r].size, x_size};
+    if (run[r].summed)
+      summed[static_cast<std::size_t>(summed_count++)] = strided;
+    else
+      kept[static_cast<std::size_t>(kept_count++)] = strided;
+  }
+  parallel_ranges(y_size, 16, [&](Index first, Index last) {
+    for (Index i = first; i < last; ++i) {
+      Index rest = i, offset = 0;
+      for (int r = kept_count - 1; r >= 0; --r) {
+        const Strided& axis = kept[static_cast<std::size_t>(r)];
+        offset += rest % axis.size * axis.stride;
+        rest /= axis.size;
+      }
+      y[i] = nested_sum(x + offset, summed.data(), summed_count);
+    }
+  });
 }
 
 template <class T>
@@ -127,8 +161,7 @@ void sum_runs(const Run* run, int count, const T* x, Index x_size, T* y, Index y
   } else if (run->summed && count == 2) {
     column_sums(x, run[0].size, run[1].size, y);
   } else if (run->summed) {
-    std::fill_n(y, y_size, T(0));
-    accumulate(run, count, x, x_size, y, y_size);
+    sum_each(run, count, x, x_size, y, y_size);
   } else {
     const Index inner_x = x_size / run->size, inner_y = y_size / run->size;
     parallel_ranges(

@@ -22,7 +22,8 @@ std::string identity(const GraphNode& node) {
   const std::string what = attributes.empty()
                                ? fmt::format("{}", static_cast<const void*>(&op))
                                : fmt::format("{} {} {}", typeid(op).name(), op.name(), attributes);
-  return fmt::format("{} | {}", what, fmt::join(node.inputs, " "));
+  // The shape is part of the key for attributes that leave out what it depends on.
+  return fmt::format("{} | {} | {}", what, str(node.spec), fmt::join(node.inputs, " "));
 }
 
 }  // namespace

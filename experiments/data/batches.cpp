@@ -68,13 +68,20 @@ std::vector<std::int32_t> epoch_order(std::uint64_t seed, std::uint64_t epoch, I
   return permutation(Rng(seed, epoch, shuffle_use), n);
 }
 
-Batches::Batches(const Dataset& data, Index rows, DType dtype, std::uint64_t seed)
-    : data_(data), rows_(rows), seed_(seed) {
+Batches::Batches(const Dataset& data, Index rows, DType dtype, std::uint64_t seed,
+                 Augmentation augmentation, std::vector<double> background)
+    : data_(data),
+      rows_(rows),
+      seed_(seed),
+      augmentation_(augmentation),
+      background_(std::move(background)) {
   if (rows < 1 || rows > data.size())
     fail("batch", "a batch of {} images; expected 1 to {}, the training images of {}", rows,
          data.size(), data.name);
   per_epoch_ = data.size() / rows;
   batch_ = make_batch(data, rows, dtype);
+  original_ = augmentation == Augmentation::none ? batch_.images : batch_.images.clone();
+  background_.resize(static_cast<std::size_t>(data.images.shape().back()));
 }
 
 const Batch& Batches::at(Index step) {
@@ -84,10 +91,12 @@ const Batch& Batches::at(Index step) {
     order_ = epoch_order(seed_, static_cast<std::uint64_t>(epoch), data_.size());
     epoch_ = epoch;
   }
-  gather(
-      data_,
-      std::span(order_).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(rows_)),
-      batch_);
+  const auto rows = std::span<const std::int32_t>(order_).subspan(static_cast<std::size_t>(first),
+                                                                  static_cast<std::size_t>(rows_));
+  gather(data_, rows, {original_, batch_.labels});
+  if (augmentation_ != Augmentation::none)
+    augment(augmentation_, {seed_, static_cast<std::uint64_t>(epoch), rows}, background_, original_,
+            batch_.images);
   return batch_;
 }
 

@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "experiments/data/dataset.h"
+#include "experiments/data/augment.h"
 
 namespace twice {
 
@@ -31,8 +31,10 @@ std::vector<std::int32_t> epoch_order(std::uint64_t seed, std::uint64_t epoch, I
 /// that an epoch's order leaves over are skipped in that epoch, other ones in each.
 class Batches {
  public:
-  /// Throws unless 1 <= rows <= data.size().
-  Batches(const Dataset& data, Index rows, DType dtype, std::uint64_t seed);
+  /// Throws unless 1 <= rows <= data.size(). `background` is what augmentation shows outside an
+  /// image, one number a channel.
+  Batches(const Dataset& data, Index rows, DType dtype, std::uint64_t seed,
+          Augmentation augmentation = Augmentation::none, std::vector<double> background = {});
 
   /// Steps in an epoch: floor(size / rows).
   Index per_epoch() const { return per_epoch_; }
@@ -43,8 +45,11 @@ class Batches {
  private:
   Dataset data_;  // shares its numbers with the caller's
   Batch batch_;
+  Array original_;  // the batch before augmentation
   Index rows_, per_epoch_;
   std::uint64_t seed_;
+  Augmentation augmentation_;
+  std::vector<double> background_;
   Index epoch_ = -1;
   std::vector<std::int32_t> order_;
 };

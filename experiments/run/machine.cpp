@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <cmath>
-#include <cstdlib>
 #include <fstream>
 
 #include "autodiff/array/blas.h"
@@ -54,15 +53,6 @@ nlohmann::json machine_record() {
 
 nlohmann::json record_header(const std::string& command) {
   return {{"command", command}, {"version", TWICE_VERSION}, {"machine", machine_record()}};
-}
-
-void restart_with_better_blas(char** argv) {
-  const std::string core = better_blas_core();
-  if (core.empty() || std::getenv("OPENBLAS_CORETYPE")) return;
-  setenv("OPENBLAS_CORETYPE", core.c_str(), 1);
-  execv("/proc/self/exe", argv);
-  // Only reached when the restart failed: the slower kernels are correct as well.
-  unsetenv("OPENBLAS_CORETYPE");
 }
 
 }  // namespace twice

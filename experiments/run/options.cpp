@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "autodiff/array/parallel.h"
+#include "experiments/data/augment.h"
 
 namespace twice {
 
@@ -87,6 +88,9 @@ void add_data_options(CLI::App& app, RunOptions& o) {
   app.add_option("--data", o.data, "Data set")
       ->check(one_of({"digits", "fashion-mnist", "mnist", "cifar10", "synthetic"}))
       ->group("Data");
+  app.add_option("--augment", o.augment, "Change training images a little (digits: warp)")
+      ->check(one_of(augmentation_names()))
+      ->group("Data");
   app.add_option("--batch", o.batch, "Images a step")->check(whole(1, 1 << 20))->group("Data");
 }
 
@@ -165,10 +169,15 @@ void add_options(CLI::App& app, RunOptions& options, const OptionGroups& groups)
   app.allow_config_extras(false);
 }
 
-int default_epochs(const std::string& data) { return data == "digits" ? 30 : 3; }
+int default_epochs(const std::string& data) { return data == "digits" ? 40 : 3; }
+
+std::string default_augmentation(const std::string& data) {
+  return data == "digits" ? "warp" : "none";
+}
 
 void complete(RunOptions& options, const std::vector<std::string>& default_methods) {
   if (options.methods.empty()) options.methods = default_methods;
+  if (options.augment.empty()) options.augment = default_augmentation(options.data);
   if (options.epochs == 0) options.epochs = default_epochs(options.data);
   if (!options.channels && (options.model == "cnn" || options.model == "resnet"))
     options.channels = 8;
@@ -224,6 +233,7 @@ nlohmann::json to_json(const RunOptions& o) {
                          {"data", o.data},
                          {"dtype", o.dtype},
                          {"batch", o.batch},
+                         {"augment", o.augment},
                          {"method", o.methods},
                          {"gamma", r.gamma},
                          {"epsilon", r.epsilon},
@@ -264,6 +274,7 @@ RunOptions run_options(const nlohmann::json& config) {
   read("data", o.data);
   read("dtype", o.dtype);
   read("batch", o.batch);
+  read("augment", o.augment);
   read("method", o.methods);
   read("gamma", r.gamma);
   read("epsilon", r.epsilon);

@@ -41,6 +41,8 @@ struct RunOptions {
   int warmup = 0;
   double clip = 0;
   int batch = 64;
+  /// Empty: the data set's default (`default_augmentation`).
+  std::string augment;
   /// 0: the data set's default (`default_epochs`).
   int epochs = 0;
   std::uint64_t seed = 1;
@@ -67,6 +69,8 @@ void complete(RunOptions& options, const std::vector<std::string>& default_metho
 
 /// Epochs that train well within about a minute on two cores.
 int default_epochs(const std::string& data);
+/// `warp` for digits, which are few: an mlp learns their test writers' hands only with it.
+std::string default_augmentation(const std::string& data);
 
 PlanOptions plan_options(const RunOptions& options, const std::string& method);
 OptimizerOptions optimizer_options(const RunOptions& options);

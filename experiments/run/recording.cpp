@@ -1,5 +1,7 @@
 #include "experiments/run/recording.h"
 
+#include <unistd.h>
+
 namespace twice {
 
 std::string Problem::label() const {
@@ -12,6 +14,24 @@ Shape Problem::batch_shape() const {
   shape[0] = options.batch;
   return shape;
 }
+
+namespace {
+
+/// A model that cannot fit is refused before the system, out of memory, kills the program.
+void check_memory(const Problem& problem) {
+  constexpr double gib = 1 << 30;
+  const double numbers = static_cast<double>(problem.model.parameter_count()),
+               bytes = 2 * numbers * (problem.options.number_type() == DType::f64 ? 8 : 4),
+               memory = static_cast<double>(sysconf(_SC_PHYS_PAGES)) *
+                        static_cast<double>(sysconf(_SC_PAGESIZE));
+  if (bytes > memory)
+    fail("model",
+         "{} has {:.3g} parameters: {:.3g} GiB with their gradient alone; this machine has "
+         "{:.3g} GiB of memory",
+         problem.model.name(), numbers, bytes / gib, memory / gib);
+}
+
+}  // namespace
 
 Problem make_problem(const RunOptions& options) {
   Problem problem{mlp(), load_data(options.data), options};
@@ -34,6 +54,7 @@ Problem make_problem(const RunOptions& options) {
   } catch (const Error& error) {
     throw UsageError(error.what());
   }
+  check_memory(problem);
   return problem;
 }
 

@@ -12,6 +12,14 @@ namespace twice {
 
 namespace {
 
+/// A pixel of no intensity, as standardisation makes it.
+std::vector<double> background(const DataSplit& data) {
+  std::vector<double> result;
+  for (std::size_t c = 0; c < data.mean.size(); ++c)
+    result.push_back(-data.mean[c] / data.stddev[c]);
+  return result;
+}
+
 // Images that are evaluated at once; the last group is filled up with repeats of its first row.
 constexpr Index evaluation_rows = 256;
 
@@ -52,7 +60,8 @@ Trainer::Trainer(const Problem& problem, const Method& method)
       plan_(plan_of(recorded_, plan_options(problem.options, std::string(method.name)))),
       optimizer_(optimizer_options(problem.options)),
       batches_(problem.data.train, problem.options.batch, problem.options.number_type(),
-               problem.options.seed),
+               problem.options.seed, augmentation_named(problem.options.augment),
+               background(problem.data)),
       evaluation_(record_evaluation(problem, state_, rows_of_evaluation(problem))),
       evaluation_plan_({evaluation_.logits}),
       plain_(record_step(problem, twice::method("sgd"), state_)),

@@ -74,6 +74,7 @@ MISTAKES = [
     (2, ["data list takes no name"], "data list mnist"),
     (2, ["DIR"], "report"),
     (1, ["missing"], "report missing"),
+    (1, ["mlp-65536x1000-relu", "GiB of memory"], "train --width 65536 --depth 1000"),
     (1, ["nothing to resume", "missing/checkpoint.safetensors"], "train --out missing --resume"),
     (1, ["missing.safetensors"], "export --checkpoint missing.safetensors"),
 ]
@@ -174,6 +175,9 @@ class BadInput(CommandTest):
             self.assertNotIn(missing, left)
             self.assertEqual([name for name in left if name not in
                               ["checkpoint.safetensors", "train.json"]], [])
+        self.refuse(1, ["compare.json", "File too large"], "compare", "--out", "out", *TINY,
+                    **self.limited(500))
+        self.assertEqual(list((self.folder / "out").iterdir()), [])
         self.refuse(1, ["x.safetensors", "File too large"], "export", "--out", "x.safetensors", *TINY[:2],
                     **self.limited(5000))
         self.assertFalse((self.folder / "x.safetensors").exists())

@@ -1,6 +1,7 @@
 """`twice compare`: its rows, the laws of the products, and how exact each method's gradient is."""
 
 import math
+import pathlib
 import re
 import signal
 import time
@@ -13,6 +14,14 @@ LAWS = {"sgd": lambda L: 3 * L - 1, "exact-naive": lambda L: 9 * L - 5,
 NUMBERS = ["ms", "ms_min", "products", "products_law", "gflop", "peak_mib", "peak_share",
            "gradient_error_start", "gradient_error_end", "loss", "test_accuracy", "gradient_norm"]
 DEPTHS = [1, 3] if SANITIZED else [1, 2, 3, 5]
+
+
+def documented_fields():
+    """The fields of a row, from the table that docs/records.md begins its part on compare with."""
+    text = (pathlib.Path(__file__).parents[2] / "docs/records.md").read_text()
+    part = text.split("\n## compare\n")[1].split("\n## ")[0].split("An entry of `curve`")[0]
+    cells = re.findall(r"(?m)^\| (`[^|]*) \|", part)
+    return {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
 
 
 class Compare(CommandTest):
@@ -39,7 +48,10 @@ class Compare(CommandTest):
         self.assertTrue(record["version"] and record["machine"]["cpu"])
         self.assertEqual(record["config"]["method"], METHODS)
         self.assertEqual([row["method"] for row in record["rows"]], METHODS)
+        fields = documented_fields()
+        self.assertTrue(fields.issuperset(NUMBERS))
         for row in record["rows"]:
+            self.assertEqual(set(row), fields)
             self.assertEqual(row["model"], model)
             self.assertEqual(row["threads"], record["machine"]["threads"])
             for field in NUMBERS:

@@ -29,9 +29,10 @@ class CommandTest(unittest.TestCase):
         self.folder = pathlib.Path(folder.name)
 
     def environment(self, **changes):
-        """The environment of a run: the caller's without what would change results."""
+        """The environment of a run: the caller's without what would change the run. Threads sleep
+        while they wait: when a machine is busy with other tests, spinning makes all of them slow."""
         result = {k: v for k, v in os.environ.items() if not k.startswith(("TWICE_", "OMP_"))}
-        return {**result, "HOME": str(self.folder), **changes}
+        return {**result, "HOME": str(self.folder), "OMP_WAIT_POLICY": "passive", **changes}
 
     def start(self, *arguments, environment=None, **options):
         """Starts `twice ARGUMENTS` in the test's folder."""

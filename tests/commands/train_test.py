@@ -13,11 +13,11 @@ from program import SANITIZED, CommandTest, main, numbers, read_safetensors
 
 SEED = int(os.environ.get("SEED", random.randrange(10**6)))
 
-MLP = ["--width", 16, "--epochs", 2, "--method", "f-gr", "--clip", 1, "--seed", 3]
+MLP = ["--width", 16, "--epochs", 8, "--method", "f-gr", "--clip", 1, "--seed", 3]
 RUNS = {
     "sgd": [*MLP, "--nesterov", "--weight-decay", 1e-4, "--warmup", 10],
     "adam": [*MLP, "--optimizer", "adamw", "--lr", 1e-3, "--schedule", "step"],
-    "resnet": ["--model", "resnet", "--channels", 2, "--depth", 8, "--batch", 32, "--epochs", 2],
+    "resnet": ["--model", "resnet", "--channels", 2, "--depth", 8, "--epochs", 2],
 }
 
 
@@ -52,7 +52,7 @@ class Train(CommandTest):
                 return None
 
         process = self.start(*arguments)
-        left, last = self.random.randrange(1, 9), stamp()
+        left, last = self.random.randrange(1, 6), stamp()
         while left > 0 and process.poll() is None:
             time.sleep(0.0005)
             if stamp() != last:

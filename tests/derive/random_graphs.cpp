@@ -1,0 +1,158 @@
+#include "tests/derive/random_graphs.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace twice::testing {
+
+namespace {
+
+using Shapes = std::vector<Shape>;
+
+/// Values larger than this are not drawn: the checks run each graph some hundred times.
+constexpr Index most_elements = 64;
+
+/// Drops inputs that nobody uses and numbers the rest anew.
+RandomGraph compacted(const RandomGraph& graph, const std::vector<bool>& dropped) {
+  std::vector<bool> used(graph.nodes.size(), false);
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i)
+    if (!dropped[i])
+      for (std::size_t input : graph.nodes[i].inputs) used[input] = true;
+  RandomGraph result{graph.seed, {}};
+  std::vector<std::size_t> place(graph.nodes.size());
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+    if (dropped[i] || (!graph.nodes[i].op && !used[i])) continue;
+    place[i] = result.nodes.size();
+    result.nodes.push_back(graph.nodes[i]);
+    for (std::size_t& input : result.nodes.back().inputs) input = place[input];
+  }
+  return result;
+}
+
+std::vector<bool> used_values(const RandomGraph& graph) {
+  std::vector<bool> used(graph.nodes.size(), false);
+  for (const RandomNode& node : graph.nodes)
+    for (std::size_t input : node.inputs) used[input] = true;
+  return used;
+}
+
+}  // namespace
+
+int RandomGraph::ops() const {
+  return static_cast<int>(
+      std::count_if(nodes.begin(), nodes.end(), [](const RandomNode& node) { return node.op; }));
+}
+
+std::vector<Array> RandomGraph::inputs() const {
+  std::vector<Array> result;
+  for (const RandomNode& node : nodes) {
+    if (node.op) continue;
+    result.emplace_back(node.shape, DType::f64);
+    fill_normal(Rng(seed, 1, node.draw), 0, 0.8, result.back());
+  }
+  return result;
+}
+
+Function RandomGraph::function() const {
+  return [graph = *this](const Tensors& inputs) {
+    Tensors values, outputs;
+    std::size_t next = 0;
+    for (const RandomNode& node : graph.nodes) {
+      Tensors x;
+      for (std::size_t input : node.inputs) x.push_back(values[input]);
+      values.push_back(node.op ? node.op->apply(x) : inputs[next++]);
+    }
+    const std::vector<bool> used = used_values(graph);
+    for (std::size_t i = 0; i < values.size(); ++i)
+      if (!used[i]) outputs.push_back(values[i]);
+    return outputs;
+  };
+}
+
+std::string str(const RandomGraph& graph) {
+  std::string text = fmt::format("random graph of seed {}:\n", graph.seed);
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+    const RandomNode& node = graph.nodes[i];
+    std::string inputs;
+    for (std::size_t input : node.inputs)
+      inputs += fmt::format("{}v{}", inputs.empty() ? "" : ", ", input);
+    text += fmt::format("  v{} = {}({})   {}\n", i, node.op ? node.op->name : "input", inputs,
+                        str(node.shape));
+  }
+  return text;
+}
+
+RandomGraph random_graph(std::uint64_t seed, const std::vector<GraphOp>& table) {
+  const Rng rng(seed);
+  std::uint64_t drawn = 0;
+  const auto below = [&](std::size_t count) {
+    return static_cast<std::size_t>(rng.uniform(drawn++) * static_cast<double>(count));
+  };
+  // Sizes that fit each other often; the last two are an image and a kernel.
+  const Shapes shapes{{},     {3},       {2},       {2, 3},       {3, 3},
+                      {3, 2}, {2, 2, 3}, {2, 3, 2}, {1, 3, 3, 2}, {2, 2, 2, 2}};
+  RandomGraph graph{seed, {}};
+  Tape tape;
+  Tensors values;
+  const auto append = [&](RandomNode node, Tensor value) {
+    node.shape = value.shape();
+    node.draw = graph.nodes.size();
+    graph.nodes.push_back(std::move(node));
+    values.push_back(value);
+  };
+  const std::size_t inputs = 2 + below(3);
+  for (std::size_t i = 0; i < inputs; ++i) append({}, tape.input(shapes[below(10)], DType::f64));
+  // Half of the graphs are to have something to convolve.
+  if (below(2) == 0)
+    for (std::size_t i : {8, 9}) append({}, tape.input(shapes[i], DType::f64));
+
+  // The logarithm of the size is uniform: small graphs are checked fast and fail clearly.
+  const int ops = static_cast<int>(5 * std::pow(60.99 / 5, rng.uniform(drawn++)));
+  while (graph.ops() < ops) {
+    RandomNode node;
+    node.op = &table[below(table.size())];
+    Shapes x_shapes;
+    Tensors x;
+    // Inputs that fit are rare for some ops, so each op that is drawn gets some tries.
+    bool fits = false;
+    for (int attempt = 0; attempt < 8 && !fits; ++attempt) {
+      node.inputs.clear();
+      x.clear();
+      x_shapes.clear();
+      for (std::size_t slot = 0; slot < node.op->arity; ++slot) {
+        // The latest values half of the time, so that graphs become deep and not only wide.
+        const std::size_t all = values.size();
+        node.inputs.push_back(all - 1 - below(below(2) ? all : std::min<std::size_t>(4, all)));
+        x.push_back(values[node.inputs.back()]);
+        x_shapes.push_back(x.back().shape());
+      }
+      fits = node.op->accepts(x_shapes);
+    }
+    if (!fits) continue;
+    const Tensor y = node.op->apply(x);
+    if (y.shape().elements() <= most_elements && y.rank() <= 4) append(std::move(node), y);
+  }
+  return compacted(graph, std::vector<bool>(graph.nodes.size(), false));
+}
+
+RandomGraph shrunk(RandomGraph graph, const std::function<bool(const RandomGraph&)>& fails) {
+  for (bool smaller = true; smaller;) {
+    smaller = false;
+    const std::vector<bool> used = used_values(graph);
+    for (std::size_t i = graph.nodes.size(); i-- > 0 && !smaller;) {
+      if (!graph.nodes[i].op) continue;
+      std::vector<bool> dropped(graph.nodes.size(), false);
+      RandomGraph candidate = graph;
+      candidate.nodes[i].op = nullptr;
+      candidate.nodes[i].inputs.clear();
+      dropped[i] = !used[i];
+      candidate = compacted(candidate, dropped);
+      if (candidate.ops() == 0 || !fails(candidate)) continue;
+      graph = std::move(candidate);
+      smaller = true;
+    }
+  }
+  return graph;
+}
+
+}  // namespace twice::testing

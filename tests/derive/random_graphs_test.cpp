@@ -1,0 +1,105 @@
+// Random graphs of 5 to 60 ops: derivatives to the third order against finite differences of what
+// the engine computes one order lower, sweeps against each other, planned against unplanned.
+#include "tests/derive/random_graphs.h"
+
+#include <boost/test/unit_test.hpp>
+#include <set>
+
+#include "autodiff/ops/arithmetic.h"
+#include "autodiff/ops/elementwise.h"
+#include "autodiff/ops/power.h"
+#include "tests/ops/helpers.h"
+
+using namespace twice;
+using namespace twice::testing;
+
+namespace {
+
+/// What is wrong with a graph; empty when nothing is.
+std::string complaint(const RandomGraph& graph) {
+  const Threads one(1);  // the values are so small that more would only wait for each other
+  const std::vector<Array> inputs = graph.inputs();
+  Tape tape;
+  Tensors x;
+  for (const Array& input : inputs) x.push_back(tape.constant(input));
+  const Tensors y = graph.function()(x);
+  Plan planned({y}), unplanned({y}, no_passes());
+  planned.run();
+  unplanned.run();
+  for (Tensor t : y) {
+    if (!same_bits(planned.value(t), unplanned.value(t)))
+      return "the planner changed the value of node " + std::to_string(t.index());
+    for (double number : planned.value(t).to_vector())
+      if (!std::isfinite(number)) return "a value is not finite";
+  }
+  CheckOptions options;
+  options.entries = 1;
+  options.seed = graph.seed;
+  for (const CheckResult& result : check_derivatives(graph.function(), inputs, options))
+    if (!result.ok) return str(result);
+  return {};
+}
+
+bool fails(const RandomGraph& graph) { return !complaint(graph).empty(); }
+
+/// y = x^2 with slope 2.02 x: right to two digits.
+struct NearlySquare final : Elementwise<NearlySquare, 1> {
+  std::string_view name() const override { return "nearly_square"; }
+  template <class V>
+  V eval(V x) const {
+    return x * x;
+  }
+  Slope slope(int, std::span<const Tensor> x, Tensor) const override { return 2.02 * x[0]; }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(random_graphs)
+
+BOOST_AUTO_TEST_CASE(derivatives_of_random_graphs) {
+  std::set<std::string> seen;
+  int smallest = 60, largest = 0;
+  for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+    const RandomGraph graph = random_graph(seed);
+    smallest = std::min(smallest, graph.ops());
+    largest = std::max(largest, graph.ops());
+    for (const RandomNode& node : graph.nodes)
+      if (node.op) seen.insert(node.op->name);
+    const std::string found = complaint(graph);
+    if (found.empty()) continue;
+    const RandomGraph small = shrunk(graph, fails);
+    BOOST_ERROR("seed " << seed << ", " << graph.ops() << " ops: " << found << "\nmade smaller, "
+                        << str(small) << complaint(small));
+  }
+  BOOST_TEST(smallest == 5);
+  BOOST_TEST(largest >= 55);
+  BOOST_TEST(largest <= 60);
+  for (const GraphOp& op : graph_ops()) BOOST_TEST(seen.count(op.name) == 1, op.name);
+}
+
+BOOST_AUTO_TEST_CASE(a_graph_is_a_function_of_its_seed) {
+  BOOST_TEST(str(random_graph(3)) == str(random_graph(3)));
+  BOOST_TEST(str(random_graph(3)) != str(random_graph(4)));
+}
+
+BOOST_AUTO_TEST_CASE(a_wrong_op_is_found_and_made_small) {
+  std::vector<GraphOp> table = graph_ops();
+  table.push_back({"nearly_square", 1, [](const std::vector<Shape>&) { return true; },
+                   [](const Tensors& x) { return record<NearlySquare>({x[0]}); }});
+  int found = 0;
+  for (std::uint64_t seed = 1; found < 3; ++seed) {
+    BOOST_REQUIRE(seed < 1000);
+    const RandomGraph graph = random_graph(seed, table);
+    const auto wrong = std::count_if(
+        graph.nodes.begin(), graph.nodes.end(),
+        [](const RandomNode& node) { return node.op && node.op->name == "nearly_square"; });
+    if (wrong == 0 || graph.ops() > 20) continue;
+    ++found;
+    BOOST_TEST(fails(graph), str(graph));
+    const RandomGraph small = shrunk(graph, fails);
+    BOOST_TEST(small.ops() == 1, str(small));
+    BOOST_TEST(str(small).find("v1 = nearly_square(v0)") != std::string::npos, str(small));
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
