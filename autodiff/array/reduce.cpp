@@ -193,7 +193,8 @@ bool all_finite(const Array& x) {
     std::array<int, most_parts> bad{};
     parallel_for(parts, [&](Index part) {
       int any = 0;
-      for (Index i = part * size; i < std::min(count, (part + 1) * size); ++i)
+      const Index last = std::min(count, (part + 1) * size);
+      for (Index i = part * size; i < last; ++i)
         any |= !(std::abs(numbers[i]) <= std::numeric_limits<T>::max());
       bad[static_cast<std::size_t>(part)] = any;
     });

@@ -92,7 +92,7 @@ std::vector<std::string> phases_of(const std::vector<Json>& rows) {
       return number(member(member(row, "phases"), phase), "gflop") > 0;
     });
   };
-  for (const char* phase : {"forward", "backward", "double_backward", "update"})
+  for (const char* phase : {"forward", "backward", "double backward", "update"})
     if (has(phase)) add(phase);
   for (const Json& row : rows)
     if (member(row, "phases").is_object())

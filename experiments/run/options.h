@@ -67,7 +67,7 @@ void add_options(CLI::App& app, RunOptions& options, const OptionGroups& groups 
 /// other options. Throws UsageError with one line.
 void complete(RunOptions& options, const std::vector<std::string>& default_methods);
 
-/// Epochs that train well within about a minute on two cores.
+/// Epochs after which the default model of each data set has learnt what it will.
 int default_epochs(const std::string& data);
 /// `warp` for digits, which are few: an mlp learns their test writers' hands only with it.
 std::string default_augmentation(const std::string& data);

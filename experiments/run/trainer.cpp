@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "autodiff/array/parallel.h"
 #include "autodiff/array/reduce.h"
 #include "experiments/run/stop.h"
 #include "nn/losses.h"
@@ -143,8 +144,10 @@ double Trainer::gradient_norm() {
       if (b == 0) sum.push_back(Array::zeros(g[i].shape(), DType::f64));
       visit_float(g[i].dtype(), [&]<class T>(T) {
         double* total = sum[i].data<double>();
-        for (Index k = 0; k < g[i].elements(); ++k)
-          total[k] += static_cast<double>(g[i].data<T>()[k]);
+        const T* part = g[i].data<T>();
+        parallel_ranges(g[i].elements(), elements_per_tile, [&](Index first, Index last) {
+          for (Index k = first; k < last; ++k) total[k] += static_cast<double>(part[k]);
+        });
       });
     }
   }

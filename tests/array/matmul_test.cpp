@@ -73,6 +73,22 @@ BOOST_AUTO_TEST_CASE(products_have_the_same_bits_at_any_number_of_threads) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(long_products_of_few_tiles_have_the_same_bits_at_any_number_of_threads) {
+  // Where OpenBLAS, left to itself, would split the inner dimension among its threads.
+  const std::vector<Shape> sizes = {
+      {128, 128, 2048}, {64, 64, 4096}, {256, 256, 1024}, {3, 5, 100000}};
+  for (DType dtype : {DType::f32, DType::f64})
+    for (const Shape& size : sizes) {
+      const Array a = random_array({size[0], size[2]}, dtype);
+      const Array b = random_array({size[2], size[1]}, dtype, 2);
+      BOOST_TEST(same_at_any_thread_count([&] {
+        const Array c({size[0], size[1]}, dtype);
+        matmul(a, b, false, false, c);
+        return c;
+      }));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(nan_shows_in_a_product_with_zero) {
   const Array a = Array::zeros({3, 20}, DType::f32), b = Array::zeros({20, 4}, DType::f32);
   b.set(4 * 7 + 2, std::nan(""));
