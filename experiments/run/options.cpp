@@ -169,7 +169,7 @@ void add_options(CLI::App& app, RunOptions& options, const OptionGroups& groups)
   app.allow_config_extras(false);
 }
 
-int default_epochs(const std::string& data) { return data == "digits" ? 40 : 5; }
+int default_epochs(const std::string& data) { return data == "digits" ? 40 : 8; }
 
 std::string default_augmentation(const std::string& data) {
   return data == "digits" ? "warp" : "none";
