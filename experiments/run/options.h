@@ -69,7 +69,7 @@ void complete(RunOptions& options, const std::vector<std::string>& default_metho
 
 /// Epochs after which the default model of each data set has learnt what it will.
 int default_epochs(const std::string& data);
-/// `warp` for digits, which are few: an mlp learns their test writers' hands only with it.
+/// `warp` for digits, which are few: without it an mlp learns them by heart (docs/decisions.md).
 std::string default_augmentation(const std::string& data);
 
 PlanOptions plan_options(const RunOptions& options, const std::string& method);
