@@ -1,3 +1,4 @@
+// Global norm and clipping.
 #include "optim/clipping.h"
 
 #include <cmath>

@@ -1,3 +1,4 @@
+// Power iteration, Lanczos and Hutchinson on a matvec.
 #include "optim/curvature.h"
 
 #include <cmath>

@@ -1,3 +1,4 @@
+// The methods, each a few lines that read like its equation, and their table.
 #include "optim/gradient_regularization.h"
 
 #include <cmath>

@@ -1,3 +1,4 @@
+// The update formulas, one pass over memory each.
 #include "optim/optimizers.h"
 
 #include <cmath>

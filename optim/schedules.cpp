@@ -1,3 +1,4 @@
+// The learning rate as a function of the step.
 #include "optim/schedules.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// The counting operator new.
 #include "tests/allocation_counter.h"
 
 #include <malloc.h>

@@ -1,3 +1,4 @@
+// Arrays: storage, views, and the strided copy under all of them.
 #include "autodiff/array/array.h"
 
 #include <array>

@@ -1,3 +1,4 @@
+// What the loaded OpenBLAS says of itself.
 #include "autodiff/array/blas.h"
 
 #include <cblas.h>

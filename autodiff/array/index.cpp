@@ -1,3 +1,4 @@
+// Kernels of gathering, scattering and finding the largest entry.
 #include "autodiff/array/index.h"
 
 #include "autodiff/array/parallel.h"

@@ -1,3 +1,4 @@
+// Matrix products: how C is cut into tiles, and one BLAS call for each.
 #include "autodiff/array/matmul.h"
 
 #include <cblas.h>

@@ -1,3 +1,4 @@
+// Mean and variance in one pass, tiles joined in a fixed order.
 #include "autodiff/array/moments.h"
 
 #include <cmath>

@@ -1,3 +1,4 @@
+// Sums as trees whose form depends on the shape alone.
 #include "autodiff/array/reduce.h"
 
 #include <array>

@@ -1,3 +1,4 @@
+// Shapes, strides and axes.
 #include "autodiff/array/shape.h"
 
 #include "autodiff/array/error.h"

@@ -1,3 +1,4 @@
+// Kernels of softmax and its relatives, a row at a time.
 #include "autodiff/array/softmax.h"
 
 #include <cmath>

@@ -1,3 +1,4 @@
+// How a derivative is checked: stencils, directions, and two ways to one number.
 #include "autodiff/derive/check.h"
 
 #include <cmath>

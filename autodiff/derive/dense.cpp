@@ -1,3 +1,4 @@
+// Dense derivatives, one sweep a row.
 #include "autodiff/derive/dense.h"
 
 #include "autodiff/derive/grad.h"

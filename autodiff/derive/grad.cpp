@@ -1,3 +1,4 @@
+// The backward and the forward sweep.
 #include "autodiff/derive/grad.h"
 
 #include "autodiff/ops/arithmetic.h"

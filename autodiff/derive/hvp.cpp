@@ -1,3 +1,4 @@
+// Three ways to H v, each a line.
 #include "autodiff/derive/hvp.h"
 
 #include "autodiff/derive/grad.h"

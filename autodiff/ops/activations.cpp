@@ -1,3 +1,4 @@
+// The activation functions: each its equation and its slope.
 #include "autodiff/ops/activations.h"
 
 #include <cmath>

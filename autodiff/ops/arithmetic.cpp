@@ -1,3 +1,4 @@
+// Sums, products and a x + b: each its equation and its slopes.
 #include "autodiff/ops/arithmetic.h"
 
 #include "autodiff/ops/broadcast.h"

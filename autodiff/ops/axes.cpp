@@ -1,3 +1,4 @@
+// Axes of reductions, sorted and checked.
 #include "autodiff/ops/axes.h"
 
 #include "autodiff/ops/shape_ops.h"

@@ -1,3 +1,4 @@
+// The product of stacks of matrices, Bilinear as the product of two.
 #include "autodiff/ops/batched_matmul.h"
 
 #include "autodiff/array/matmul.h"

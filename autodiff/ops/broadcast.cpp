@@ -1,3 +1,4 @@
+// Broadcasting and summation, each the adjoint of the other.
 #include "autodiff/ops/broadcast.h"
 
 #include "autodiff/array/reduce.h"

@@ -1,3 +1,4 @@
+// Comparisons, and the functions that choose by them.
 #include "autodiff/ops/compare.h"
 
 #include "autodiff/ops/arithmetic.h"

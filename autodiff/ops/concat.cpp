@@ -1,3 +1,4 @@
+// Joining tensors; the adjoint cuts them apart.
 #include "autodiff/ops/concat.h"
 
 #include "autodiff/ops/shape_ops.h"

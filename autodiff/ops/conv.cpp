@@ -1,3 +1,4 @@
+// The Trilinear family: three convolutions from one form, with one rule.
 #include "autodiff/ops/conv.h"
 
 #include "autodiff/ops/bilinear.h"

@@ -1,3 +1,4 @@
+// What all elementwise ops share: the loop, the vjp and the jvp.
 #include "autodiff/ops/elementwise.h"
 
 #include "autodiff/ops/arithmetic.h"

@@ -1,3 +1,4 @@
+// Exponentials, logarithms and erf: each its equation and its slope.
 #include "autodiff/ops/exponential.h"
 
 #include <numbers>

@@ -1,3 +1,4 @@
+// Gathering and scattering by saved indices, adjoint to each other.
 #include "autodiff/ops/index.h"
 
 #include "autodiff/array/index.h"

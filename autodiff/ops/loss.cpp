@@ -1,3 +1,4 @@
+// The losses: equations, derivatives and reductions.
 #include "autodiff/ops/loss.h"
 
 #include "autodiff/array/index.h"

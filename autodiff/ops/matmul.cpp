@@ -1,3 +1,4 @@
+// The matrix product: its shapes, its cost and its two adjoints.
 #include "autodiff/ops/matmul.h"
 
 #include "autodiff/array/matmul.h"

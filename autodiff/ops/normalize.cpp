@@ -1,3 +1,4 @@
+// Variance and standardisation.
 #include "autodiff/ops/normalize.h"
 
 #include "autodiff/array/moments.h"

@@ -1,3 +1,4 @@
+// Pooling: averages as an adjoint pair, maxima by saved indices.
 #include "autodiff/ops/pool.h"
 
 #include "autodiff/ops/broadcast.h"

@@ -1,3 +1,4 @@
+// Powers and roots: each its equation and its slope.
 #include "autodiff/ops/power.h"
 
 #include <cmath>

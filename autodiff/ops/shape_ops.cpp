@@ -1,3 +1,4 @@
+// Reshape, permute and stop_gradient.
 #include "autodiff/ops/shape_ops.h"
 
 #include "autodiff/ops/linear.h"

@@ -1,3 +1,4 @@
+// Slices and padding, adjoint to each other.
 #include "autodiff/ops/slice.h"
 
 #include "autodiff/ops/linear.h"

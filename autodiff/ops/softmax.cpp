@@ -1,3 +1,4 @@
+// Softmax, log-softmax and logsumexp, of the General family.
 #include "autodiff/ops/softmax.h"
 
 #include "autodiff/array/softmax.h"

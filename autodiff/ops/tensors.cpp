@@ -1,3 +1,4 @@
+// Arithmetic on lists, entry by entry.
 #include "autodiff/ops/tensors.h"
 
 #include "autodiff/ops/arithmetic.h"

@@ -1,3 +1,4 @@
+// Sine and cosine.
 #include "autodiff/ops/trigonometric.h"
 
 #include "autodiff/ops/arithmetic.h"

@@ -1,3 +1,4 @@
+// From a tape to a graph, and the list of passes.
 #include "autodiff/plan/graph.h"
 
 namespace twice {

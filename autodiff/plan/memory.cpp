@@ -1,3 +1,4 @@
+// Best-fit placement with merging free blocks.
 #include "autodiff/plan/memory.h"
 
 #include <algorithm>

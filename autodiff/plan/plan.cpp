@@ -1,3 +1,4 @@
+// Passes, lowering, binding and the executor.
 #include "autodiff/plan/plan.h"
 
 #include "autodiff/array/reduce.h"

@@ -1,3 +1,4 @@
+// From a graph to steps and places in the arena.
 #include "autodiff/plan/program.h"
 
 #include <limits>

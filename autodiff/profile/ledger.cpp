@@ -1,3 +1,4 @@
+// Sums of the costs of steps.
 #include "autodiff/profile/ledger.h"
 
 namespace twice {

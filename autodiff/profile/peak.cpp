@@ -1,3 +1,4 @@
+// The measured peak of the product kernel.
 #include "autodiff/profile/peak.h"
 
 #include <chrono>

@@ -1,3 +1,4 @@
+// Recording, handles and origins.
 #include "autodiff/tape/tape.h"
 
 #include <atomic>

@@ -1,3 +1,4 @@
+// The checks as rows, table and JSON.
 #include "experiments/check/check_command.h"
 
 #include <array>

@@ -1,3 +1,4 @@
+// The options of `check`, and what is checked of a model and its methods.
 #include "experiments/check/check_model.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Random inputs within an op's domain.
 #include "experiments/check/inputs.h"
 
 namespace twice {

@@ -1,3 +1,4 @@
+// The groups of the table, joined.
 #include "experiments/check/op_table.h"
 
 namespace twice {

@@ -1,3 +1,4 @@
+// The main job, in order: time, train, sweep epsilon, print, write.
 #include "experiments/compare/compare.h"
 
 #include <chrono>

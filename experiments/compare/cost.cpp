@@ -1,3 +1,4 @@
+// Timing in turns.
 #include "experiments/compare/cost.h"
 
 #include <algorithm>

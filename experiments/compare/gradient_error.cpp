@@ -1,3 +1,4 @@
+// Gradients as long vectors, and their distances.
 #include "experiments/compare/gradient_error.h"
 
 #include <cmath>

@@ -1,3 +1,4 @@
+// Random affine maps of images, sampled bilinearly.
 #include "experiments/data/augment.h"
 
 #include <array>

@@ -1,3 +1,4 @@
+// A plan after each pass, by phase and step by step.
 #include "experiments/explain/explain.h"
 
 #include "autodiff/array/parallel.h"

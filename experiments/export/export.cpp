@@ -1,3 +1,4 @@
+// Which arrays an export holds.
 #include "experiments/export/export.h"
 
 #include "autodiff/array/parallel.h"

@@ -1,3 +1,4 @@
+// What the machine says of itself.
 #include "experiments/run/machine.h"
 
 #include <fmt/core.h>

@@ -1,3 +1,4 @@
+// The shared options: declaration, checks, defaults, JSON.
 #include "experiments/run/options.h"
 
 #include <algorithm>

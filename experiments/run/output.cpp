@@ -1,3 +1,4 @@
+// Output folders and files, tried before the work.
 #include "experiments/run/output.h"
 
 #include "autodiff/array/error.h"

@@ -1,3 +1,4 @@
+// A problem and its step, recorded.
 #include "experiments/run/recording.h"
 
 #include <unistd.h>

@@ -1,3 +1,4 @@
+// The flag that Ctrl-C sets.
 #include "experiments/run/stop.h"
 
 #include <csignal>

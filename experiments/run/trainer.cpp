@@ -1,3 +1,4 @@
+// Steps, evaluation and the gradient norm of a run.
 #include "experiments/run/trainer.h"
 
 #include <chrono>

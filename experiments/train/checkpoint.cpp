@@ -1,3 +1,4 @@
+// Checkpoints, written and read back with every check.
 #include "experiments/train/checkpoint.h"
 
 #include "autodiff/array/reduce.h"

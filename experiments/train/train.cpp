@@ -1,3 +1,4 @@
+// A run from its options, or its checkpoint, to its end.
 #include "experiments/train/train.h"
 
 #include <cmath>

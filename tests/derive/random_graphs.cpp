@@ -1,3 +1,4 @@
+// Drawing, evaluating and shrinking random graphs.
 #include "tests/derive/random_graphs.h"
 
 #include <algorithm>
