@@ -158,48 +158,48 @@ constexpr std::string_view after_karakida =
     "variant of Karakida et al., ICML 2023, with a step of fixed length";
 
 constexpr ProductLaw one_gradient{3, 1}, two_gradients{6, 2}, three_gradients{9, 3},
-    double_backward{9, 5};
+    double_backward{9, 5}, planned_exact{6, 4}, planned_central{9, 4};
 
 }  // namespace
 
 const std::vector<Method>& methods() {
   static const std::vector<Method> table = {
-      {"sgd", "G = g", "no penalty", "", "", one_gradient, sgd},
+      {"sgd", "G = g", "no penalty", "", "", one_gradient, one_gradient, sgd},
       {"exact", "G = g + gamma H g", "squared norm gamma/2 |g|^2; H g by reverse over reverse",
-       karakida, "gamma", double_backward, exact},
+       karakida, "gamma", double_backward, planned_exact, exact},
       {"exact-naive", "G = grad(L + gamma/2 |g|^2)",
        "squared norm gamma/2 |g|^2; double backward through the penalty", karakida, "gamma",
-       double_backward, exact_naive},
+       double_backward, double_backward, exact_naive},
       {"f-gr", "G = g + gamma/epsilon (grad L(w + epsilon g) - g)",
        "squared norm gamma/2 |g|^2; step epsilon g, not normalised", karakida, "gamma, epsilon",
-       two_gradients, f_gr},
+       two_gradients, two_gradients, f_gr},
       {"b-gr", "G = g + gamma/epsilon (g - grad L(w - epsilon g))",
        "squared norm gamma/2 |g|^2; step -epsilon g, not normalised", karakida, "gamma, epsilon",
-       two_gradients, b_gr},
+       two_gradients, two_gradients, b_gr},
       {"c-gr", "G = g + gamma/(2 epsilon) (grad L(w + epsilon g) - grad L(w - epsilon g))",
        "squared norm gamma/2 |g|^2; steps +-epsilon g, not normalised", karakida, "gamma, epsilon",
-       three_gradients, c_gr},
+       three_gradients, planned_central, c_gr},
       {"f-gr-normalized", "G = g + gamma |g|/epsilon (grad L(w + epsilon g/|g|) - g)",
        "squared norm gamma/2 |g|^2; step epsilon g/|g|, of length epsilon", after_karakida,
-       "gamma, epsilon", two_gradients, f_gr_normalized},
+       "gamma, epsilon", two_gradients, two_gradients, f_gr_normalized},
       {"b-gr-normalized", "G = g + gamma |g|/epsilon (g - grad L(w - epsilon g/|g|))",
        "squared norm gamma/2 |g|^2; step -epsilon g/|g|, of length epsilon", after_karakida,
-       "gamma, epsilon", two_gradients, b_gr_normalized},
+       "gamma, epsilon", two_gradients, two_gradients, b_gr_normalized},
       {"c-gr-normalized",
        "G = g + gamma |g|/(2 epsilon) (grad L(w + epsilon g/|g|) - grad L(w - epsilon g/|g|))",
        "squared norm gamma/2 |g|^2; steps +-epsilon g/|g|, of length epsilon", after_karakida,
-       "gamma, epsilon", three_gradients, c_gr_normalized},
+       "gamma, epsilon", three_gradients, planned_central, c_gr_normalized},
       {"sam", "G = grad L(w + rho g/|g|)",
        "first-order worst case within |e| <= rho; step rho g/|g|, normalised",
-       "Foret et al., ICLR 2021", "rho", two_gradients, sam},
+       "Foret et al., ICLR 2021", "rho", two_gradients, two_gradients, sam},
       {"asam", "G = grad L(w + rho T^2 g/|T g|), T = |w| + asam_eta elementwise",
        "first-order worst case within |e/T| <= rho; the same T for weights and biases",
-       "Kwon et al., ICML 2021", "rho, asam_eta", two_gradients, asam},
+       "Kwon et al., ICML 2021", "rho, asam_eta", two_gradients, two_gradients, asam},
       {"pgn", "G = (1 - a) g + a grad L(w + rho g/|g|), a = gamma/rho",
        "plain norm gamma |g|; step rho g/|g|, normalised", "Zhao, Zhang, Hu, ICML 2022",
-       "gamma, rho", two_gradients, pgn},
+       "gamma, rho", two_gradients, two_gradients, pgn},
       {"flooding", "G = sign(L - flood_level) g", "no penalty; ascent below the flood level",
-       "Ishida et al., ICML 2020", "flood_level", one_gradient, flooding},
+       "Ishida et al., ICML 2020", "flood_level", one_gradient, one_gradient, flooding},
   };
   return table;
 }
@@ -211,6 +211,12 @@ const Method& method(std::string_view name) {
     names += (names.empty() ? "" : ", ") + std::string(m.name);
   }
   fail("method", "there is no method '{}'; the methods are {}", name, names);
+}
+
+PlanOptions plan_options(const Method& method) {
+  PlanOptions options;
+  if (method.name == "exact-naive") options.accumulate = options.gram = options.reassociate = false;
+  return options;
 }
 
 void check(const MethodOptions& o) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "autodiff/derive/hvp.h"
+#include "autodiff/plan/graph.h"
 
 namespace twice {
 
@@ -58,7 +59,10 @@ struct Method {
   std::string_view source;
   /// The members of MethodOptions that it reads.
   std::string_view options;
-  ProductLaw law;
+  /// Products as recorded, and those of full size that the planner leaves when the batch is smaller
+  /// than the layers are wide. (`c-gr` reads the gradients ahead and behind only as their
+  /// difference, which in the first layer, where both have the factor x', is one product.)
+  ProductLaw law, planned_law;
   Estimate (*record)(const ScalarFunction& loss, const Tensors& w, const MethodOptions& options);
 
   /// Checks the options, then records. `loss` is called once for each point at which a gradient is
@@ -67,6 +71,10 @@ struct Method {
   Estimate operator()(const ScalarFunction& loss, const Tensors& w,
                       const MethodOptions& options = {}) const;
 };
+
+/// The passes that a step of the method is planned with: all of them, but for `exact-naive` those
+/// that rewrite products (accumulate, gram, reassociate) are off. So it shows what they are worth.
+PlanOptions plan_options(const Method& method);
 
 /// Every method, in the order in which reports show them.
 const std::vector<Method>& methods();

@@ -157,9 +157,10 @@ std::size_t conv2d_input_grad_workspace(const Shape& x, const Shape& w,
 }
 
 void conv2d(const Array& x, const Array& w, const ConvGeometry& geometry, const Array& y,
-            std::byte* workspace) {
+            std::byte* workspace, bool add) {
   check_conv2d("conv2d", x, w, geometry, y);
-  const Correlation c = forward_correlation(x.shape(), w.shape(), geometry);
+  Correlation c = forward_correlation(x.shape(), w.shape(), geometry);
+  c.add = add;
   visit_float(x.dtype(), [&]<class T>(T) {
     const T* weights = w.data<T>();
     const Index inputs = c.group_in(), outputs = c.out_channels;
@@ -171,14 +172,15 @@ void conv2d(const Array& x, const Array& w, const ConvGeometry& geometry, const 
 }
 
 void conv2d_input_grad(const Array& w, const Array& g, const ConvGeometry& geometry, const Array& x,
-                       std::byte* workspace) {
+                       std::byte* workspace, bool add) {
   check_conv2d("conv2d_input_grad", x, w, geometry, g);
   visit_float(x.dtype(), [&]<class T>(T) {
     const T* weights = w.data<T>();
     const Index width = w.shape()[1], inputs = w.shape()[2], outputs = w.shape()[3];
     const Index group_outputs = outputs / geometry.groups;
     for_each_phase(x.shape(), w.shape(), geometry, [&](const Phase& phase) {
-      const Correlation& c = phase.correlation;
+      Correlation c = phase.correlation;
+      c.add = add;
       // Here channels of g come in and channels of x go out.
       const auto weight = [&](Index tap, Index i, Index o) {
         const Index ky = phase.y.kernel_entry(tap / c.kernel_width);

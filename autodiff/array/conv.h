@@ -33,20 +33,22 @@ std::size_t conv2d_input_grad_workspace(const Shape& x, const Shape& w,
 std::size_t conv2d_weight_grad_workspace(const Shape& x, const Shape& w,
                                          const ConvGeometry& geometry, DType dtype);
 
-// The kernels allocate nothing, overwrite all of their output and give the same bits at any
-// number of threads. All arrays are contiguous and of one dtype, f32 or f64; the workspace is
-// aligned for that dtype (64 bytes are best).
+// The kernels allocate nothing, overwrite all of their output (or add to all of it) and give the
+// same bits at any number of threads. All arrays are contiguous and of one dtype, f32 or f64; the
+// workspace is aligned for that dtype (64 bytes are best).
 
 /// y[n, oy, ox, o] = sum over ky, kx, i of x[n, iy, ix, i] w[ky, kx, i, o],
 ///     iy = oy stride + ky dilation - padding, ix = ox stride + kx dilation - padding,
 /// where pixels outside of the image are zero. With groups, output channel o sees only the
 /// input channels of its own group.
+/// With `add`, y grows by that.
 void conv2d(const Array& x, const Array& w, const ConvGeometry& geometry, const Array& y,
-            std::byte* workspace);
+            std::byte* workspace, bool add = false);
 
 /// The x with <x, x'> = <conv2d(x', w), g> for every x': the adjoint of conv2d in its images.
+/// With `add`, x grows by that.
 void conv2d_input_grad(const Array& w, const Array& g, const ConvGeometry& geometry, const Array& x,
-                       std::byte* workspace);
+                       std::byte* workspace, bool add = false);
 
 /// The w with <w, w'> = <conv2d(x, w'), g> for every w': the adjoint of conv2d in its kernel.
 void conv2d_weight_grad(const Array& x, const Array& g, const ConvGeometry& geometry,

@@ -105,6 +105,7 @@ struct Tile {
   Index panel_step;
   T* out;
   Index out_step, last_lanes;  // lanes of the last vector that exist
+  bool add;                    // to what `out` holds
 };
 
 template <class T, int lanes, int positions, int vectors>
@@ -133,6 +134,12 @@ void compute(const Tile<T>& tile) {
 #pragma GCC unroll 32
   for (int p = 0; p < positions; ++p) {
     T* out = tile.out + p * tile.out_step;
+    if (tile.add) {
+      for (int v = 0; v + 1 < vectors; ++v) sum[p][v] += V::load(out + v * lanes);
+      const T* last = out + (vectors - 1) * lanes;
+      sum[p][vectors - 1] +=
+          tile.last_lanes == lanes ? V::load(last) : V::load(last, tile.last_lanes);
+    }
     for (int v = 0; v + 1 < vectors; ++v) V::store(out + v * lanes, sum[p][v]);
     if (tile.last_lanes == lanes)
       V::store(out + (vectors - 1) * lanes, sum[p][vectors - 1]);
@@ -169,7 +176,8 @@ void correlate_rows(const Correlation& c, Index first, Index last, const T* in, 
                .panel_step = panel,
                .out = nullptr,
                .out_step = c.out_step,
-               .last_lanes = lanes};
+               .last_lanes = lanes,
+               .add = c.add};
   for (Index row = first; row < last; ++row) {
     const Index image = row / c.out_height, oy = row % c.out_height;
     window.move(image, oy);

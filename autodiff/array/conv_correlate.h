@@ -19,6 +19,7 @@ struct Correlation {
   Index pad_y = 0, pad_x = 0;  // negative where the kernel starts inside the image
   Index out_height = 0, out_width = 0, out_channels = 0;
   Index out_image_step = 0, out_row_step = 0, out_step = 0;  // elements between neighbours
+  bool add = false;  // to what `out` holds, instead of overwriting it
 
   Index group_in() const { return in_channels / groups; }
   Index group_out() const { return out_channels / groups; }

@@ -29,6 +29,12 @@ struct Vector {
     std::memcpy(&value, from, sizeof value);
     return value;
   }
+  /// The first `count` lanes; zeros in the others.
+  static Type load(const T* from, Index count) {
+    Type value = {};
+    std::memcpy(&value, from, static_cast<std::size_t>(count) * sizeof(T));
+    return value;
+  }
   static void store(T* to, const Type& value) { std::memcpy(to, &value, sizeof value); }
   /// Stores the first `count` lanes.
   static void store(T* to, const Type& value, Index count) {

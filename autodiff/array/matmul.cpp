@@ -46,38 +46,93 @@ class SingleThreadedBlas {
   int before_;
 };
 
-void gemm(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k, const float* a, int lda,
-          const float* b, int ldb, float* c, int ldc) {
-  cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, 1, a, lda, b, ldb, 0, c, ldc);
+CBLAS_TRANSPOSE flag(bool transpose) { return transpose ? CblasTrans : CblasNoTrans; }
+
+void gemm(bool ta, bool tb, int m, int n, int k, float alpha, const float* a, int lda,
+          const float* b, int ldb, float beta, float* c, int ldc) {
+  cblas_sgemm(CblasRowMajor, flag(ta), flag(tb), m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
 
-void gemm(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k, const double* a, int lda,
-          const double* b, int ldb, double* c, int ldc) {
-  cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, 1, a, lda, b, ldb, 0, c, ldc);
+void gemm(bool ta, bool tb, int m, int n, int k, double alpha, const double* a, int lda,
+          const double* b, int ldb, double beta, double* c, int ldc) {
+  cblas_dgemm(CblasRowMajor, flag(ta), flag(tb), m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+}
+
+/// Rows `row` to `row + rows` and as many columns of C.
+struct Tile {
+  Index row, column, rows, columns;
+};
+
+Index inner_size(const Product& p) { return p.a->shape()[p.transpose_a ? 0 : 1]; }
+
+/// One tile of C = beta C + scale op(A) op(B).
+template <class T>
+void product_tile(const Product& p, double beta, const Array& c, const Tile& tile) {
+  // BLAS refuses a row length of 0, which an empty sum (k = 0) has.
+  const Index lda = std::max<Index>(1, p.a->shape()[1]), ldb = std::max<Index>(1, p.b->shape()[1]),
+              ldc = c.shape()[1];
+  gemm(p.transpose_a, p.transpose_b, static_cast<int>(tile.rows), static_cast<int>(tile.columns),
+       static_cast<int>(inner_size(p)), static_cast<T>(p.scale),
+       p.a->data<T>() + (p.transpose_a ? tile.row : tile.row * lda), static_cast<int>(lda),
+       p.b->data<T>() + (p.transpose_b ? tile.column * ldb : tile.column), static_cast<int>(ldb),
+       static_cast<T>(beta), c.data<T>() + tile.row * ldc + tile.column, static_cast<int>(ldc));
+}
+
+/// Copies what lies below the diagonal of C to above it: C is symmetric to the last bit.
+template <class T>
+void mirror(const Array& c, const Tile& tile) {
+  const Index n = c.shape()[1];
+  T* data = c.data<T>();
+  for (Index i = tile.row; i < tile.row + tile.rows; ++i)
+    for (Index j = tile.column; j < std::min(tile.column + tile.columns, i); ++j)
+      data[j * n + i] = data[i * n + j];
 }
 
 }  // namespace
 
-void matmul(const Array& a, const Array& b, bool transpose_a, bool transpose_b, const Array& c) {
-  const Index m = c.shape()[0], n = c.shape()[1], k = a.shape()[transpose_a ? 0 : 1];
+void sum_of_products(std::span<const Product> products, double beta, const Array& c) {
+  const Index m = c.shape()[0], n = c.shape()[1];
   if (m == 0 || n == 0) return;
+  Index k = 0;
+  for (const Product& p : products) k += inner_size(p);
+  const TileSize size = tile_size(m, n, k);
+  const Index columns = ceil_div(n, size.columns), tiles = ceil_div(m, size.rows) * columns;
+  const SingleThreadedBlas single(tiles == 1);
   visit_float(c.dtype(), [&]<class T>(T) {
-    if (k == 0) {
-      std::fill_n(c.data<T>(), m * n, T(0));
-      return;
-    }
-    const Index lda = a.shape()[1], ldb = b.shape()[1];
-    const TileSize size = tile_size(m, n, k);
-    const Index columns = ceil_div(n, size.columns), tiles = ceil_div(m, size.rows) * columns;
-    const SingleThreadedBlas single(tiles == 1);
-    parallel_for(tiles, [&](Index tile) {
-      const Index row = tile / columns * size.rows, column = tile % columns * size.columns;
-      gemm(transpose_a ? CblasTrans : CblasNoTrans, transpose_b ? CblasTrans : CblasNoTrans,
-           static_cast<int>(std::min(size.rows, m - row)),
-           static_cast<int>(std::min(size.columns, n - column)), static_cast<int>(k),
-           a.data<T>() + (transpose_a ? row : row * lda), static_cast<int>(lda),
-           b.data<T>() + (transpose_b ? column * ldb : column), static_cast<int>(ldb),
-           c.data<T>() + row * n + column, static_cast<int>(n));
+    parallel_for(tiles, [&](Index index) {
+      const Index row = index / columns * size.rows, column = index % columns * size.columns;
+      const Tile tile{row, column, std::min(size.rows, m - row),
+                      std::min(size.columns, n - column)};
+      double before = beta;
+      for (const Product& p : products) {
+        product_tile<T>(p, before, c, tile);
+        before = 1;
+      }
+    });
+  });
+}
+
+void matmul(const Array& a, const Array& b, bool transpose_a, bool transpose_b, const Array& c) {
+  const Product product{&a, &b, transpose_a, transpose_b, 1};
+  sum_of_products({&product, 1}, 0, c);
+}
+
+void gram(const Array& a, bool transpose, double scale, const Array& c) {
+  const Index m = c.shape()[0];
+  if (m == 0) return;
+  const Product product{&a, &a, transpose, !transpose, scale};
+  // Small tiles, so that those on the diagonal, which are computed whole, are a small part.
+  const Index side = m * m * inner_size(product) < least_flops / 2 ? m : m <= 128 ? 32 : 64;
+  const Index rows = ceil_div(m, side), tiles = rows * (rows + 1) / 2;
+  const SingleThreadedBlas single(tiles == 1);
+  visit_float(c.dtype(), [&]<class T>(T) {
+    parallel_for(tiles, [&](Index index) {
+      Index i = 0;
+      while (index > i) index -= ++i;
+      const Index row = i * side, column = index * side;
+      const Tile tile{row, column, std::min(side, m - row), std::min(side, m - column)};
+      product_tile<T>(product, 0, c, tile);
+      mirror<T>(c, tile);
     });
   });
 }

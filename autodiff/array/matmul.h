@@ -1,12 +1,30 @@
 // The product kernel: OpenBLAS, tiled so that the bits do not depend on the threads.
 #pragma once
 
+#include <span>
+
 #include "autodiff/array/array.h"
 
 namespace twice {
 
+/// One product of a sum: scale op(A) op(B).
+struct Product {
+  const Array* a = nullptr;
+  const Array* b = nullptr;
+  bool transpose_a = false, transpose_b = false;
+  double scale = 1;
+};
+
 /// C = op(A) op(B), contiguous, f32 or f64. The tiles of C depend on the shape alone and
 /// each is one single-threaded BLAS call.
 void matmul(const Array& a, const Array& b, bool transpose_a, bool transpose_b, const Array& c);
+
+/// C = beta C + sum_i scale_i op(A_i) op(B_i), tile by tile, each tile by one BLAS call for
+/// each product. With beta = 0 what C holds is not read.
+void sum_of_products(std::span<const Product> products, double beta, const Array& c);
+
+/// C = scale op(A) op(A)', which is symmetric: the tiles below the diagonal are computed, those
+/// above it are copies.
+void gram(const Array& a, bool transpose, double scale, const Array& c);
 
 }  // namespace twice

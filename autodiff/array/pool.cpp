@@ -22,11 +22,12 @@ Range clipped(Index start, Index window, Index size) {
   return {std::max<Index>(start, 0), std::min(start + window, size)};
 }
 
-/// Windows whose cells cover pixel i of an axis.
-Range windows_over(Index i, Index count, const PoolGeometry& geometry) {
-  const Index end = i + geometry.padding;  // window o covers [o stride, o stride + window)
-  const Index first = std::max<Index>(end - geometry.window + 1, 0);
-  return {ceil_div(first, geometry.stride), std::min(end / geometry.stride + 1, count)};
+/// Moves `windows`, which starts as {0, 0}, to those whose cells cover pixel i of an axis. Pixels
+/// come in order, so that no division is needed.
+void advance(Range& windows, Index i, Index count, const PoolGeometry& geometry) {
+  const Index at = i + geometry.padding;  // window o covers [o stride, o stride + window)
+  while (windows.last < count && windows.last * geometry.stride <= at) ++windows.last;
+  while (windows.first * geometry.stride + geometry.window <= at) ++windows.first;
 }
 
 void check(const char* who, const Array& x, const PoolGeometry& geometry, const Array& y,
@@ -51,20 +52,28 @@ void check_indexed(const char* who, const Array& x, const Array& indices, const 
     fail(who, "arrays must be contiguous");
 }
 
-template <class T>
-void average_row(const T* x, Range rows, Index width, Index channels, Index out_width,
-                 const PoolGeometry& geometry, T* y) {
-  const T scale = T(1) / static_cast<T>(geometry.window * geometry.window);
-  for (Index ox = 0; ox < out_width; ++ox, y += channels) {
-    const Range columns = clipped(ox * geometry.stride - geometry.padding, geometry.window, width);
-    std::fill(y, y + channels, T(0));
+/// to[c] = scale times the sum of the pixels [rows) x [columns) of an image, for each channel c;
+/// `count` channels at a time, so that their sums stay in registers.
+template <class T, int count>
+Index scaled_sums(const T* image, Range rows, Range columns, Index width, Index channels, T scale,
+                  Index first, T* to) {
+  for (; first + count <= channels; first += count) {
+    T sum[count] = {};
     for (Index iy = rows.first; iy < rows.last; ++iy)
       for (Index ix = columns.first; ix < columns.last; ++ix) {
-        const T* pixel = x + (iy * width + ix) * channels;
-        for (Index c = 0; c < channels; ++c) y[c] += pixel[c];
+        const T* pixel = image + (iy * width + ix) * channels + first;
+        for (int c = 0; c < count; ++c) sum[c] += pixel[c];
       }
-    for (Index c = 0; c < channels; ++c) y[c] *= scale;
+    for (int c = 0; c < count; ++c) to[first + c] = scale * sum[c];
   }
+  return first;
+}
+
+template <class T>
+void scaled_sums(const T* image, Range rows, Range columns, Index width, Index channels, T scale,
+                 T* to) {
+  const Index rest = scaled_sums<T, 16>(image, rows, columns, width, channels, scale, 0, to);
+  scaled_sums<T, 1>(image, rows, columns, width, channels, scale, rest, to);
 }
 
 /// The first maximum of each channel, for up to `chunk` channels at a time: their running
@@ -132,10 +141,14 @@ void average_pool(const Array& x, const PoolGeometry& geometry, const Array& y) 
   const Shape &in = x.shape(), &out = y.shape();
   visit_float(x.dtype(), [&]<class T>(T) {
     const Index row_elements = out[2] * out[3];
+    const T scale = T(1) / static_cast<T>(geometry.window * geometry.window);
     for_each_row(out[0], out[1], row_elements, [&](Index image, Index oy) {
-      average_row(x.data<T>() + image * in[1] * in[2] * in[3],
-                  clipped(oy * geometry.stride - geometry.padding, geometry.window, in[1]), in[2],
-                  in[3], out[2], geometry, y.data<T>() + (image * out[1] + oy) * row_elements);
+      const Range rows = clipped(oy * geometry.stride - geometry.padding, geometry.window, in[1]);
+      T* to = y.data<T>() + (image * out[1] + oy) * row_elements;
+      for (Index ox = 0; ox < out[2]; ++ox, to += out[3])
+        scaled_sums(x.data<T>() + image * in[1] * in[2] * in[3], rows,
+                    clipped(ox * geometry.stride - geometry.padding, geometry.window, in[2]), in[2],
+                    in[3], scale, to);
     });
   });
 }
@@ -148,16 +161,13 @@ void average_pool_adjoint(const Array& g, const PoolGeometry& geometry, const Ar
     const Index channels = in[3];
     // Each pixel gathers from the windows over it: no two threads write the same one.
     for_each_row(in[0], in[1], in[2] * channels, [&](Index image, Index iy) {
-      const Range rows = windows_over(iy, out[1], geometry);
+      Range rows{0, 0}, columns{0, 0};
+      advance(rows, iy, out[1], geometry);
       T* to = x.data<T>() + (image * in[1] + iy) * in[2] * channels;
       for (Index ix = 0; ix < in[2]; ++ix, to += channels) {
-        const Range columns = windows_over(ix, out[2], geometry);
-        std::fill(to, to + channels, T(0));
-        for (Index oy = rows.first; oy < rows.last; ++oy)
-          for (Index ox = columns.first; ox < columns.last; ++ox) {
-            const T* from = g.data<T>() + ((image * out[1] + oy) * out[2] + ox) * channels;
-            for (Index c = 0; c < channels; ++c) to[c] += scale * from[c];
-          }
+        advance(columns, ix, out[2], geometry);
+        scaled_sums(g.data<T>() + image * out[1] * out[2] * channels, rows, columns, out[2],
+                    channels, scale, to);
       }
     });
   });

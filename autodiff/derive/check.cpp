@@ -70,13 +70,6 @@ class Comparison {
   bool seen_ = false;
 };
 
-PlanOptions no_passes() {
-  PlanOptions options;
-  for (const Pass& pass : passes()) options.*pass.enabled = false;
-  options.reuse_memory = false;
-  return options;
-}
-
 /// The function with all its derivatives on one tape, and numbers to try them on.
 class Check {
  public:

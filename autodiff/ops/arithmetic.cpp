@@ -1,6 +1,7 @@
 // Sums, products and a x + b: each its equation and its slopes.
 #include "autodiff/ops/arithmetic.h"
 
+#include "autodiff/ops/algebra.h"
 #include "autodiff/ops/broadcast.h"
 #include "autodiff/ops/elementwise.h"
 #include "autodiff/ops/power.h"
@@ -84,5 +85,28 @@ Tensor operator*(Tensor a, Tensor b) { return binary<Mul>("mul", a, b); }
 Tensor operator/(Tensor a, Tensor b) { return binary<Div>("div", a, b); }
 Tensor operator/(double c, Tensor x) { return c * reciprocal(x); }
 Tensor affine(Tensor x, double scale, double shift) { return record(Affine(scale, shift), {x}); }
+
+std::optional<ScaleShift> as_affine(const Op& op) {
+  const auto* affine = dynamic_cast<const Affine*>(&op);
+  return affine ? std::optional(ScaleShift{affine->scale, affine->shift}) : std::nullopt;
+}
+
+std::shared_ptr<const Op> affine_op(ScaleShift constants) {
+  return std::make_shared<const Affine>(constants.scale, constants.shift);
+}
+
+Arithmetic arithmetic_of(const Op& op) {
+  if (dynamic_cast<const Add*>(&op)) return Arithmetic::add;
+  if (dynamic_cast<const Sub*>(&op)) return Arithmetic::sub;
+  if (dynamic_cast<const Mul*>(&op)) return Arithmetic::mul;
+  return is_square(op) ? Arithmetic::square : Arithmetic::other;
+}
+
+std::shared_ptr<const Op> arithmetic_op(Arithmetic kind) {
+  if (kind == Arithmetic::add) return std::make_shared<const Add>();
+  if (kind == Arithmetic::sub) return std::make_shared<const Sub>();
+  if (kind == Arithmetic::mul) return std::make_shared<const Mul>();
+  fail("planner", "only add, sub and mul can be made here");
+}
 
 }  // namespace twice

@@ -2,6 +2,7 @@
 #include "autodiff/ops/broadcast.h"
 
 #include "autodiff/array/reduce.h"
+#include "autodiff/ops/algebra.h"
 #include "autodiff/ops/arithmetic.h"
 #include "autodiff/ops/axes.h"
 #include "autodiff/ops/linear.h"
@@ -115,6 +116,15 @@ Tensor full_like(Tensor x, double value) {
   // A copy: recording the constant may move the tape's nodes, and x's shape with them.
   const Shape shape = x.shape();
   return broadcast_to(x.tape().constant(value, x.dtype()), shape);
+}
+
+bool is_broadcast(const Op& op) { return dynamic_cast<const BroadcastTo*>(&op) != nullptr; }
+bool is_sum(const Op& op) { return dynamic_cast<const SumTo*>(&op) != nullptr; }
+std::shared_ptr<const Op> broadcast_op(const Shape& shape) {
+  return std::make_shared<const BroadcastTo>(shape);
+}
+std::shared_ptr<const Op> sum_op(const Shape& shape) {
+  return std::make_shared<const SumTo>(shape);
 }
 
 }  // namespace twice

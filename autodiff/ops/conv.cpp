@@ -15,7 +15,8 @@ enum Slot { images, kernel, outputs };
 struct Conv2d final : BilinearOp {
   Slot open;
   ConvGeometry geometry;
-  Shape open_shape;  // of y; for open outputs it follows from the other two
+  Shape open_shape;   // of y; for open outputs it follows from the other two
+  bool adds = false;  // a third input, of y's shape, to the result; only the planner makes these
   Conv2d(Slot s, const ConvGeometry& g, const Shape& shape)
       : open(s), geometry(g), open_shape(shape) {}
 
@@ -24,9 +25,9 @@ struct Conv2d final : BilinearOp {
     return names[open];
   }
   std::string attributes() const override {
-    return fmt::format("stride {} padding {} dilation {} groups {}{}", geometry.stride,
+    return fmt::format("stride {} padding {} dilation {} groups {}{}{}", geometry.stride,
                        geometry.padding, geometry.dilation, geometry.groups,
-                       open == outputs ? "" : " to " + str(open_shape));
+                       open == outputs ? "" : " to " + str(open_shape), adds ? " + T" : "");
   }
 
   Spec infer(Specs x) const override {
@@ -54,19 +55,29 @@ struct Conv2d final : BilinearOp {
     return conv2d_workspace(f.x, f.w, geometry, y.dtype);
   }
   void run(const Inputs& x, const Array& y, std::byte* workspace) const override {
+    // The planner lets y take the third input's memory when it can; otherwise that is copied there.
+    if (adds && x[2].raw() != y.raw()) copy(x[2], y);
     switch (open) {
       case images:
-        return twice::conv2d_input_grad(x[0], x[1], geometry, y, workspace);
+        return twice::conv2d_input_grad(x[0], x[1], geometry, y, workspace, adds);
       case kernel:
         return twice::conv2d_weight_grad(x[0], x[1], geometry, y, workspace);
       case outputs:
-        return twice::conv2d(x[0], x[1], geometry, y, workspace);
+        return twice::conv2d(x[0], x[1], geometry, y, workspace, adds);
     }
+  }
+  bool may_overwrite(int slot) const override { return slot == 2; }
+  std::shared_ptr<const Op> adding() const override {
+    if (open == kernel || adds) return nullptr;
+    auto op = std::make_shared<Conv2d>(*this);
+    op->adds = true;
+    return op;
   }
   Cost cost(Specs x, const Spec& y) const override {
     const Forward f = forward(x);
     Cost cost = Op::cost(x, y);
     cost.flops = static_cast<double>(conv2d_flops(f.x, f.w, geometry));
+    if (adds) cost.flops += static_cast<double>(y.shape.elements());
     cost.products = 1;
     return cost;
   }

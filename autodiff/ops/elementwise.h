@@ -26,7 +26,8 @@ class ElementwiseOp : public Op {
   /// dy/dx_slot, recorded with public functions; it may use the output y
   /// (tanh' = 1 - y*y), which often spares keeping x.
   virtual Slope slope(int slot, std::span<const Tensor> x, Tensor y) const = 0;
-  /// y[0..count) from x[slot][0..count), one thread; the unit that the planner fuses.
+  /// y[0..count) from x[slot][0..count), one thread; the unit that the planner fuses. y may be one
+  /// of the x: each number is read before it is written.
   virtual void block(DType dtype, const void* const* x, void* y, Index count) const = 0;
   /// FLOPs counted for one element; a transcendental function counts as one.
   virtual double flops_per_element() const { return 1; }
@@ -35,6 +36,7 @@ class ElementwiseOp : public Op {
   Spec infer(Specs x) const override;
   void run(const Inputs& x, const Array& y, std::byte*) const final;
   Cost cost(Specs x, const Spec& y) const final;
+  bool may_overwrite(int) const final { return true; }
   Tensor vjp(int slot, std::span<const Tensor> x, Tensor y, Tensor g) const final;
   Tensor jvp(int slot, std::span<const Tensor> x, Tensor y, Tensor t) const final;
 };

@@ -2,6 +2,7 @@
 #include "autodiff/ops/matmul.h"
 
 #include "autodiff/array/matmul.h"
+#include "autodiff/ops/algebra.h"
 #include "autodiff/ops/bilinear.h"
 
 namespace twice {
@@ -50,6 +51,15 @@ struct MatMul final : BilinearOp {
 
 Tensor matmul(Tensor a, Tensor b, bool transpose_a, bool transpose_b) {
   return record(MatMul(transpose_a, transpose_b), {a, b});
+}
+
+std::optional<Transposes> as_matmul(const Op& op) {
+  const auto* product = dynamic_cast<const MatMul*>(&op);
+  return product ? std::optional(Transposes{product->ta, product->tb}) : std::nullopt;
+}
+
+std::shared_ptr<const Op> matmul_op(Transposes flags) {
+  return std::make_shared<const MatMul>(flags.a, flags.b);
 }
 
 }  // namespace twice

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "autodiff/ops/algebra.h"
 #include "autodiff/ops/arithmetic.h"
 #include "autodiff/ops/broadcast.h"
 #include "autodiff/ops/compare.h"
@@ -125,5 +126,7 @@ Tensor pow(Tensor a, Tensor b) {
   broadcast_together("pow", a, b);
   return record<PowTensor>({a, b});
 }
+
+bool is_square(const Op& op) { return dynamic_cast<const Square*>(&op) != nullptr; }
 
 }  // namespace twice

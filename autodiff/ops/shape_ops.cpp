@@ -1,6 +1,7 @@
 // Reshape, permute and stop_gradient.
 #include "autodiff/ops/shape_ops.h"
 
+#include "autodiff/ops/algebra.h"
 #include "autodiff/ops/linear.h"
 
 namespace twice {
@@ -114,5 +115,14 @@ Tensor transpose(Tensor x, int axis_a, int axis_b) {
 }
 
 Tensor stop_gradient(Tensor x) { return record<StopGradient>({x}); }
+
+std::optional<Shape> as_permutation(const Op& op) {
+  const auto* permutation = dynamic_cast<const Permute*>(&op);
+  return permutation ? std::optional(permutation->axes) : std::nullopt;
+}
+
+std::shared_ptr<const Op> permute_op(const Shape& axes) {
+  return std::make_shared<const Permute>(axes);
+}
 
 }  // namespace twice

@@ -1,6 +1,7 @@
 // Pass: compute equal nodes once. Derivative rules repeat themselves freely (each asks
 // for the same mask, the same softmax); this pass lets them.
 #include <string>
+#include <string_view>
 #include <typeinfo>
 #include <unordered_map>
 
@@ -10,36 +11,71 @@ namespace twice {
 
 namespace {
 
-/// Text that two nodes share exactly when they compute the same value; empty for a
-/// node that must stay as it is.
-std::string identity(const GraphNode& node) {
-  if (node.kind == NodeKind::constant && node.spec.bytes() <= 64)
-    return fmt::format("constant {} ", str(node.spec)) +
-           std::string(static_cast<const char*>(node.leaf->stored.raw()), node.spec.bytes());
-  if (!node.op) return {};
-  const Op& op = *node.op;
-  const std::string attributes = op.attributes();
-  const std::string what = attributes.empty()
-                               ? fmt::format("{}", static_cast<const void*>(&op))
-                               : fmt::format("{} {} {}", typeid(op).name(), op.name(), attributes);
-  // The shape is part of the key for attributes that leave out what it depends on.
-  return fmt::format("{} | {} | {}", what, str(node.spec), fmt::join(node.inputs, " "));
+/// Numbers for ops, equal for ops that compute the same of the same inputs.
+class OpNumbers {
+ public:
+  std::size_t operator()(const std::shared_ptr<const Op>& op) {
+    // Ops without attributes are one object for all their nodes: found without making any text.
+    const auto known = by_address_.find(op.get());
+    if (known != by_address_.end()) return known->second;
+    const std::string attributes = op->attributes();
+    const std::string text =
+        attributes.empty() ? fmt::format("{}", static_cast<const void*>(op.get()))
+                           : fmt::format("{} {} {}", typeid(*op).name(), op->name(), attributes);
+    const std::size_t number = by_text_.try_emplace(text, by_text_.size()).first->second;
+    by_address_.emplace(op.get(), number);
+    return number;
+  }
+
+ private:
+  std::unordered_map<const Op*, std::size_t> by_address_;
+  std::unordered_map<std::string, std::size_t> by_text_;
+};
+
+std::size_t mixed(std::size_t hash, std::size_t value) {
+  return (hash ^ value) * 0x9e3779b97f4a7c15u + (hash >> 29);
+}
+
+/// The bytes of a constant that is small enough to be compared; else empty.
+std::string_view small_constant(const GraphNode& node) {
+  if (node.kind != NodeKind::constant || node.spec.bytes() > 64) return {};
+  return {static_cast<const char*>(node.leaf->stored.raw()), node.spec.bytes()};
 }
 
 }  // namespace
 
 Graph common_subexpressions(Graph graph) {
   Graph result;
-  std::unordered_map<std::string, int> first_of;
+  OpNumbers number_of;
+  std::unordered_multimap<std::size_t, int> seen;
+  std::vector<std::size_t> numbers;
   std::vector<int> moved;
   moved.reserve(graph.nodes.size());
   for (GraphNode& node : graph.nodes) {
     for (int& input : node.inputs) input = moved[static_cast<std::size_t>(input)];
+    const std::string_view constant = small_constant(node);
+    const std::size_t number = node.op ? number_of(node.op) : 0;
+    std::size_t hash = mixed(number, std::hash<std::string_view>{}(constant));
+    for (int input : node.inputs) hash = mixed(hash, static_cast<std::size_t>(input));
+
     const int next = static_cast<int>(result.nodes.size());
-    const std::string key = identity(node);
-    const int kept = key.empty() ? next : first_of.try_emplace(key, next).first->second;
+    int kept = next;
+    if (node.op || !constant.empty()) {
+      const auto [first, last] = seen.equal_range(hash);
+      for (auto candidate = first; candidate != last && kept == next; ++candidate) {
+        const GraphNode& other = result.at(candidate->second);
+        // The shape is compared too, for attributes that leave out what it depends on.
+        if (numbers[static_cast<std::size_t>(candidate->second)] == number &&
+            !other.op == !node.op && other.inputs == node.inputs && other.spec == node.spec &&
+            small_constant(other) == constant)
+          kept = candidate->second;
+      }
+    }
     moved.push_back(kept);
-    if (kept == next) result.nodes.push_back(std::move(node));
+    if (kept != next) continue;
+    seen.emplace(hash, next);
+    numbers.push_back(number);
+    result.nodes.push_back(std::move(node));
   }
   for (int output : graph.outputs)
     result.outputs.push_back(moved[static_cast<std::size_t>(output)]);

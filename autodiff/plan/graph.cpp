@@ -47,22 +47,41 @@ Graph graph_of(const Tensors& outputs) {
 const std::vector<Pass>& passes() {
   static const std::vector<Pass> list = {
       {"dead-code", "drop what no output needs", dead_code, &PlanOptions::dead_code},
+      {"simplify", "fold constants, scalings and transposes", simplify, &PlanOptions::simplify},
       {"common-subexpressions", "compute equal nodes once", common_subexpressions,
        &PlanOptions::common_subexpressions},
+      {"accumulate", "add products up inside the product", accumulate, &PlanOptions::accumulate},
+      {"gram", "norms of products without the products", gram_identity, &PlanOptions::gram},
+      {"reassociate", "multiply chains of products in the cheapest order", reassociate,
+       &PlanOptions::reassociate},
+      {"fuse", "run elementwise nodes together, block by block", fuse_elementwise,
+       &PlanOptions::fuse},
   };
   return list;
 }
 
+PlanOptions no_passes() {
+  PlanOptions options;
+  for (const Pass& pass : passes()) options.*pass.enabled = false;
+  options.reuse_memory = options.in_place = false;
+  return options;
+}
+
 void switch_off(PlanOptions& options, std::string_view pass) {
-  for (const Pass& known : passes())
+  std::string names;
+  for (const Pass& known : passes()) {
     if (known.name == pass) {
       options.*known.enabled = false;
       return;
     }
-  if (pass != "reuse-memory")
-    fail("plan", "unknown pass '{}'; the passes are dead-code, common-subexpressions, reuse-memory",
-         pass);
-  options.reuse_memory = false;
+    names += fmt::format("{}, ", known.name);
+  }
+  if (pass == "reuse-memory")
+    options.reuse_memory = false;
+  else if (pass == "in-place")
+    options.in_place = false;
+  else
+    fail("plan", "unknown pass '{}'; the passes are {}reuse-memory, in-place", pass, names);
 }
 
 }  // namespace twice

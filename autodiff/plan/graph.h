@@ -38,6 +38,8 @@ struct Graph {
   std::vector<GraphNode> nodes;
   std::vector<int> outputs;
 
+  GraphNode& at(int node) { return nodes[static_cast<std::size_t>(node)]; }
+  const GraphNode& at(int node) const { return nodes[static_cast<std::size_t>(node)]; }
   std::vector<Spec> input_specs(const GraphNode& node) const;
 };
 
@@ -52,12 +54,38 @@ Graph dead_code(Graph graph);
 /// attributes. Small constants with the same bytes are merged too.
 Graph common_subexpressions(Graph graph);
 
+/// Pass: algebra on single nodes. Constants are computed now; x * 1, x + 0 and views that change
+/// nothing vanish; a scaling of a scaling is one; transposes become flags of the product that
+/// reads them.
+Graph simplify(Graph graph);
+
+/// Pass: distributivity. A sum of matrix products becomes one accumulating product
+/// (product_sum.h), and products that share a factor become one: A B + c A D = A (B + c D).
+Graph accumulate(Graph graph);
+
+/// Pass: the Gram identity, |A' B|^2 = <A A', B B'>, for a product that nothing else needs.
+Graph gram_identity(Graph graph);
+
+/// Pass: associativity. A product with a product, (A B) D, becomes A (B D) where that costs less.
+Graph reassociate(Graph graph);
+
+/// Pass: elementwise nodes that feed each other become one node (fused_op.h), and what is only
+/// broadcast for them is never written out. The last pass: no other one looks into its nodes.
+Graph fuse_elementwise(Graph graph);
+
 /// Which passes run; all of them unless somebody wants to see what one is worth.
 struct PlanOptions {
   bool dead_code = true;
+  bool simplify = true;
   bool common_subexpressions = true;
+  bool accumulate = true;
+  bool gram = true;
+  bool reassociate = true;
+  bool fuse = true;
   /// Let values share memory when their lifetimes do not overlap.
   bool reuse_memory = true;
+  /// Let a value take the place of one that its step reads last (Op::may_overwrite).
+  bool in_place = true;
 };
 
 /// A pass and its switch, in the order in which they run.
@@ -69,8 +97,11 @@ struct Pass {
 };
 const std::vector<Pass>& passes();
 
-/// `options` by names, as the command line gives them: "dead-code", "common-subexpressions",
-/// "reuse-memory". Throws for an unknown name.
+/// Everything off: the tape as it was recorded, every value in a place of its own.
+PlanOptions no_passes();
+
+/// `options` by names, as the command line gives them: "dead-code", "simplify",
+/// "common-subexpressions", ..., "reuse-memory", "in-place". Throws for an unknown name.
 void switch_off(PlanOptions& options, std::string_view pass);
 
 }  // namespace twice

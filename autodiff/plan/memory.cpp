@@ -1,4 +1,4 @@
-// Best-fit placement with merging free blocks.
+// Two ways to place: best fit in order of birth, and largest first; the smaller arena wins.
 #include "autodiff/plan/memory.h"
 
 #include <algorithm>
@@ -66,9 +66,8 @@ class FreeBlocks {
   std::size_t end_ = 0;
 };
 
-}  // namespace
-
-Placement place(const std::vector<Lifetime>& lifetimes, bool reuse) {
+/// In order of birth each value takes the smallest free block that holds it.
+Placement best_fit(const std::vector<Lifetime>& lifetimes, bool reuse) {
   Placement result;
   FreeBlocks free;
   using Death = std::pair<int, std::size_t>;
@@ -88,6 +87,48 @@ Placement place(const std::vector<Lifetime>& lifetimes, bool reuse) {
     result.most_alive = std::max(result.most_alive, alive);
   }
   result.arena = free.arena();
+  return result;
+}
+
+/// In order of size each value takes the lowest gap between those that are placed already and
+/// live at the same time: no large value finds the arena cut into pieces by small ones.
+void largest_first(const std::vector<Lifetime>& lifetimes, Placement& best) {
+  std::vector<std::size_t> order;
+  for (std::size_t i = 0; i < lifetimes.size(); ++i)
+    if (lifetimes[i].bytes > 0) order.push_back(i);
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return lifetimes[a].bytes > lifetimes[b].bytes;
+  });
+  Placement result{std::vector<std::size_t>(lifetimes.size(), 0), 0, best.most_alive};
+  std::vector<std::size_t> placed;  // by offset
+  for (std::size_t i : order) {
+    const std::size_t bytes = padded(lifetimes[i].bytes);
+    std::size_t offset = 0;
+    for (std::size_t other : placed) {
+      if (lifetimes[other].last < lifetimes[i].first || lifetimes[i].last < lifetimes[other].first)
+        continue;
+      if (result.offsets[other] >= offset + bytes) break;
+      offset = std::max(offset, result.offsets[other] + padded(lifetimes[other].bytes));
+    }
+    result.offsets[i] = offset;
+    result.arena = std::max(result.arena, offset + bytes);
+    if (result.arena >= best.arena) return;
+    placed.insert(
+        std::upper_bound(placed.begin(), placed.end(), offset,
+                         [&](std::size_t o, std::size_t p) { return o < result.offsets[p]; }),
+        i);
+  }
+  best = std::move(result);
+}
+
+/// The time that largest-first placement takes grows with the square of the number of values.
+constexpr std::size_t most_to_sort = 4000;
+
+}  // namespace
+
+Placement place(const std::vector<Lifetime>& lifetimes, bool reuse) {
+  Placement result = best_fit(lifetimes, reuse);
+  if (reuse && lifetimes.size() <= most_to_sort) largest_first(lifetimes, result);
   return result;
 }
 

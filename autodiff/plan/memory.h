@@ -23,7 +23,7 @@ struct Placement {
   std::size_t most_alive = 0;
 };
 
-/// Best fit in order of birth: each value takes the smallest free block that holds it.
+/// Places by best fit in order of birth and by size, largest first, and returns the smaller arena.
 /// `lifetimes` must be sorted by `first`. With `reuse` off every value has its own place.
 Placement place(const std::vector<Lifetime>& lifetimes, bool reuse = true);
 

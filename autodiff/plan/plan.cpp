@@ -2,6 +2,7 @@
 #include "autodiff/plan/plan.h"
 
 #include "autodiff/array/reduce.h"
+#include "autodiff/plan/fused_op.h"
 
 namespace twice {
 
@@ -17,7 +18,7 @@ Program program_of(const Tensors& outputs, const PlanOptions& options) {
   Graph graph = graph_of(outputs);
   for (const Pass& pass : passes())
     if (options.*pass.enabled) graph = pass.run(std::move(graph));
-  return lower(graph, options.reuse_memory);
+  return lower(graph, options.reuse_memory, options.in_place);
 }
 
 }  // namespace
@@ -91,11 +92,18 @@ std::optional<NonFinite> Plan::first_non_finite() {
   check_bound();
   for (std::size_t s = 0; s < bound_.size(); ++s) {
     const Step& step = program_.steps[s];
-    step.op->run(Inputs(bound_[s].inputs), *bound_[s].output, bound_[s].workspace);
-    if (!all_finite(*bound_[s].output))
-      return NonFinite{std::string(step.op->name()), step.phase,
-                       step.forward_op ? std::string(step.forward_op->name()) : "a leaf",
-                       step.forward_origin, bound_[s].output->shape()};
+    const Inputs inputs(bound_[s].inputs);
+    const Array& output = *bound_[s].output;
+    // `by` is the step, or the member of a fused one.
+    const auto found = [&](const auto& by) {
+      return NonFinite{std::string(by.op->name()), by.phase,
+                       by.forward_op ? std::string(by.forward_op->name()) : "a leaf",
+                       by.forward_origin, output.shape()};
+    };
+    if (const auto* fused = dynamic_cast<const FusedElementwise*>(step.op.get()))
+      if (const auto* member = fused->first_non_finite(inputs)) return found(*member);
+    step.op->run(inputs, output, bound_[s].workspace);
+    if (!all_finite(output)) return found(step);
   }
   return std::nullopt;
 }

@@ -16,30 +16,69 @@ int root(const Program& program, int value) {
   return value;
 }
 
-void place_values(Program& program, bool reuse) {
-  const int steps = static_cast<int>(program.steps.size());
+constexpr int to_the_end = std::numeric_limits<int>::max();
+
+/// The last step that reads each value or a view of it.
+std::vector<int> last_uses(const Program& program) {
   std::vector<int> last_use(program.values.size(), -1);
-  for (int s = 0; s < steps; ++s) {
+  for (int s = 0; s < static_cast<int>(program.steps.size()); ++s) {
     const Step& step = program.steps[static_cast<std::size_t>(s)];
     last_use[static_cast<std::size_t>(step.output)] = s;
     for (int input : step.inputs) last_use[static_cast<std::size_t>(root(program, input))] = s;
   }
   for (int output : program.outputs)
-    last_use[static_cast<std::size_t>(root(program, output))] = std::numeric_limits<int>::max();
+    last_use[static_cast<std::size_t>(root(program, output))] = to_the_end;
+  return last_use;
+}
 
-  // For each step first its output, then its workspace, which lives only then.
+/// The value whose place the output of step `s` may take; -1 when there is none. It is one that
+/// nobody reads later, and that no other input of this step shares in a slot which must stay.
+int overwritten(const Program& program, int s, const std::vector<int>& last_use) {
+  const Step& step = program.steps[static_cast<std::size_t>(s)];
+  const std::size_t bytes = program.values[static_cast<std::size_t>(step.output)].spec.bytes();
+  if (bytes == 0) return -1;
+  const auto may_be = [&](int value) {
+    const Value& v = program.values[static_cast<std::size_t>(value)];
+    if (v.place != Value::Place::arena || v.spec.bytes() != bytes) return false;
+    if (last_use[static_cast<std::size_t>(value)] != s) return false;
+    for (std::size_t slot = 0; slot < step.inputs.size(); ++slot)
+      if (root(program, step.inputs[slot]) == value &&
+          !step.op->may_overwrite(static_cast<int>(slot)))
+        return false;
+    return true;
+  };
+  for (int input : step.inputs)
+    if (const int value = root(program, input); may_be(value)) return value;
+  return -1;
+}
+
+void place_values(Program& program, bool reuse, bool in_place) {
+  const int steps = static_cast<int>(program.steps.size());
+  const std::vector<int> last_use = last_uses(program);
+  // For each step its output, unless that takes a place which is there already, and its
+  // workspace, which lives only then.
   std::vector<Lifetime> lifetimes;
+  std::vector<std::size_t> place_of(program.values.size()), workspaces;
   for (int s = 0; s < steps; ++s) {
     const Step& step = program.steps[static_cast<std::size_t>(s)];
     const auto output = static_cast<std::size_t>(step.output);
-    lifetimes.push_back({program.values[output].spec.bytes(), s, last_use[output]});
+    const int before = in_place ? overwritten(program, s, last_use) : -1;
+    if (before >= 0) {
+      place_of[output] = place_of[static_cast<std::size_t>(before)];
+      lifetimes[place_of[output]].last = last_use[output];
+    } else {
+      place_of[output] = lifetimes.size();
+      lifetimes.push_back({program.values[output].spec.bytes(), s, last_use[output]});
+    }
+    workspaces.push_back(lifetimes.size());
     lifetimes.push_back({step.workspace_bytes, s, s});
   }
   const Placement placement = place(lifetimes, reuse);
   for (std::size_t s = 0; s < program.steps.size(); ++s) {
     Step& step = program.steps[s];
-    program.values[static_cast<std::size_t>(step.output)].offset = placement.offsets[2 * s];
-    step.workspace_offset = placement.offsets[2 * s + 1];
+    const auto output = static_cast<std::size_t>(step.output);
+    program.values[output].offset = placement.offsets[place_of[output]];
+    step.workspace_offset = placement.offsets[workspaces[s]];
   }
   program.arena_bytes = placement.arena;
   program.most_alive_bytes = placement.most_alive;
@@ -47,7 +86,7 @@ void place_values(Program& program, bool reuse) {
 
 }  // namespace
 
-Program lower(const Graph& graph, bool reuse_memory) {
+Program lower(const Graph& graph, bool reuse_memory, bool in_place) {
   Program program;
   program.outputs = graph.outputs;
   for (const GraphNode& node : graph.nodes) {
@@ -79,7 +118,7 @@ Program lower(const Graph& graph, bool reuse_memory) {
     }
     program.values.push_back(std::move(value));
   }
-  place_values(program, reuse_memory);
+  place_values(program, reuse_memory, in_place);
   return program;
 }
 

@@ -52,7 +52,8 @@ struct Program {
 };
 
 /// Orders the steps (as recorded), shares memory between values whose lifetimes do not
-/// overlap, and gives views their parent's place.
-Program lower(const Graph& graph, bool reuse_memory = true);
+/// overlap, gives views their parent's place and, with `in_place`, a value that of an input
+/// which its step may overwrite.
+Program lower(const Graph& graph, bool reuse_memory = true, bool in_place = true);
 
 }  // namespace twice

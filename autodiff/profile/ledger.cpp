@@ -9,6 +9,7 @@ void add(Cost& sum, const Cost& cost) {
   sum.flops += cost.flops;
   sum.bytes += cost.bytes;
   sum.products += cost.products;
+  sum.small_products += cost.small_products;
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 // Most ops derive from a family in ops/ that answers most of this for them.
 #pragma once
 
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -31,6 +32,9 @@ struct Cost {
   double bytes = 0;
   /// Matrix products or convolutions.
   int products = 0;
+  /// Products that the planner put in the place of larger ones, or judged smaller than what it
+  /// would put there (plan/reassociate.cpp); not counted in `products`.
+  int small_products = 0;
 };
 
 /// An operation: y = f(x_0, x_1, ...). Immutable, shared by all the nodes that use it.
@@ -57,9 +61,17 @@ class Op {
   /// The Jacobian-vector product for one input: (dy/dx_slot) t. Empty means zero.
   virtual Tensor jvp(int slot, std::span<const Tensor> x, Tensor y, Tensor t) const = 0;
 
+  /// The op of x and one more input T that computes f(x) + T, where there is a kernel that does so
+  /// in one go; else null. T's slot may be overwritten.
+  virtual std::shared_ptr<const Op> adding() const { return nullptr; }
+
   /// True when y is the same numbers in the same order as input 0 (reshape,
   /// stop_gradient): the planner then lets y share its memory, and `run` is not called.
   virtual bool is_view() const { return false; }
+
+  /// True when y may take over the memory of input `slot`, provided that this has y's bytes and
+  /// that nobody reads it afterwards: `run` writes no number before its last read of it.
+  virtual bool may_overwrite(int /*slot*/) const { return false; }
 };
 
 }  // namespace twice

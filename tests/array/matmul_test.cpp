@@ -98,4 +98,56 @@ BOOST_AUTO_TEST_CASE(nan_shows_in_a_product_with_zero) {
   BOOST_TEST(c.at(1) == 0);
 }
 
+BOOST_AUTO_TEST_CASE(sums_of_products_add_up) {
+  for (DType dtype : {DType::f32, DType::f64})
+    for (const auto& [m, n] : {std::pair<Index, Index>{3, 4}, {130, 70}, {300, 520}}) {
+      const Array a = random_array({m, 50}, dtype), b = random_array({50, n}, dtype, 2),
+                  c = random_array({20, m}, dtype, 3), d = random_array({n, 20}, dtype, 4),
+                  t = random_array({m, n}, dtype, 5);
+      const Array ab({m, n}, dtype), cd({m, n}, dtype);
+      matmul(a, b, false, false, ab);
+      matmul(c, d, true, true, cd);
+      const Product products[] = {{&a, &b, false, false, 0.5}, {&c, &d, true, true, -2}};
+      for (double beta : {0.0, 1.0, 3.0}) {
+        // With beta = 0 not even NaN is read.
+        const Array y = beta == 0 ? Array::filled({m, n}, dtype, std::nan("")) : t.clone();
+        sum_of_products(products, beta, y);
+        const auto x1 = ab.to_vector(), x2 = cd.to_vector(), x3 = t.to_vector(), z = y.to_vector();
+        double worst = 0;
+        for (std::size_t i = 0; i < z.size(); ++i)
+          worst = std::max(worst, std::abs(z[i] - (0.5 * x1[i] - 2 * x2[i] + beta * x3[i])));
+        BOOST_TEST(worst < (dtype == DType::f32 ? 1e-4 : 1e-12));
+      }
+      BOOST_TEST(same_at_any_thread_count([&] {
+        const Array y = t.clone();
+        sum_of_products(products, 3, y);
+        return y;
+      }));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(gram_matrices_are_symmetric_to_the_bit) {
+  for (DType dtype : {DType::f32, DType::f64})
+    for (Index m : {1, 5, 32, 100, 128, 257, 600})
+      for (bool transpose : {false, true}) {
+        const Array a = random_array(transpose ? Shape{40, m} : Shape{m, 40}, dtype);
+        const Array product({m, m}, dtype), symmetric = Array::filled({m, m}, dtype, std::nan(""));
+        matmul(a, a, transpose, !transpose, product);
+        gram(a, transpose, 1, symmetric);
+        BOOST_TEST(distance(product, symmetric) < (dtype == DType::f32 ? 1e-4 : 1e-12), "m " << m);
+        const std::vector<double> z = symmetric.to_vector();
+        bool equal = true;
+        for (Index i = 0; i < m; ++i)
+          for (Index j = 0; j < i; ++j)
+            equal = equal && z[static_cast<std::size_t>(i * m + j)] ==
+                                 z[static_cast<std::size_t>(j * m + i)];
+        BOOST_TEST(equal, "m " << m << " " << str(dtype));
+        BOOST_TEST(same_at_any_thread_count([&] {
+          const Array y({m, m}, dtype);
+          gram(a, transpose, 0.5, y);
+          return y;
+        }));
+      }
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -9,8 +9,10 @@ import time
 from program import SANITIZED, CommandTest, main
 
 METHODS = ["sgd", "exact", "exact-naive", "f-gr", "b-gr", "c-gr"]
-LAWS = {"sgd": lambda L: 3 * L - 1, "exact-naive": lambda L: 9 * L - 5,
-        "f-gr": lambda L: 6 * L - 2, "b-gr": lambda L: 6 * L - 2, "c-gr": lambda L: 9 * L - 3}
+# With a batch of at most half the width: at larger ones exact takes 9 L - 5.
+LAWS = {"sgd": lambda L: 3 * L - 1, "exact": lambda L: 6 * L - 4,
+        "exact-naive": lambda L: 9 * L - 5, "f-gr": lambda L: 6 * L - 2,
+        "b-gr": lambda L: 6 * L - 2, "c-gr": lambda L: 9 * L - 4}
 NUMBERS = ["ms", "ms_min", "products", "products_law", "gflop", "peak_mib", "peak_share",
            "gradient_error_start", "gradient_error_end", "loss", "test_accuracy", "gradient_norm"]
 DEPTHS = [1, 3] if SANITIZED else [1, 2, 3, 5]
@@ -34,12 +36,11 @@ class Compare(CommandTest):
     def test_mlp_of_several_depths(self):
         for depth in DEPTHS:
             with self.subTest(depth=depth):
-                record, rows = self.compare("--width", 16, "--batch", 16, "--depth", depth)
-                self.check_record(record, f"mlp-16x{depth}-b16-relu-f32")
+                record, rows = self.compare("--width", 16, "--batch", 8, "--depth", depth)
+                self.check_record(record, f"mlp-16x{depth}-b8-relu-f32")
                 for method, law in LAWS.items():
                     self.assertEqual(rows[method]["products"], law(depth), method)
                     self.assertEqual(rows[method]["products_law"], law(depth), method)
-                self.assertLessEqual(rows["exact"]["products"], 9 * depth - 5)
                 self.check_exact(rows)
 
     def check_record(self, record, model):

@@ -77,12 +77,4 @@ bool same_at_any_thread_count(F compute) {
   return same_bits(results[0], results[1]) && same_bits(results[0], results[2]);
 }
 
-/// All passes and the reuse of memory off.
-inline PlanOptions no_passes() {
-  PlanOptions options;
-  for (const Pass& pass : passes()) options.*pass.enabled = false;
-  options.reuse_memory = false;
-  return options;
-}
-
 }  // namespace twice::testing

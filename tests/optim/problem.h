@@ -62,8 +62,8 @@ struct Problem {
   Tensors w;
   Tensor x, y;
 
-  explicit Problem(int layers, DType dtype = DType::f64) : depth(layers) {
-    const Index batch = 9, width = 7;
+  explicit Problem(int layers, DType dtype = DType::f64, Index batch = 9) : depth(layers) {
+    const Index width = 7;
     for (int layer = 0; layer < depth; ++layer) {
       const Index in = layer == 0 ? 5 : width, out = layer == depth - 1 ? 3 : width;
       arrays.push_back(normals({in, out}, 1 / std::sqrt(static_cast<double>(in)), dtype));

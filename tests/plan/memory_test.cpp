@@ -96,7 +96,7 @@ BOOST_AUTO_TEST_CASE(reuse_is_smaller_and_changes_no_bit) {
   const Tensors g = grad(loss, w);
   const Array numbers = random_array({32, 64});
   PlanOptions apart;
-  apart.reuse_memory = false;
+  apart.reuse_memory = apart.in_place = false;
   Plan small({loss, g}), large({loss, g}, apart);
   BOOST_TEST(2 * small.program().arena_bytes < large.program().arena_bytes);
   small.run({{x, numbers}});

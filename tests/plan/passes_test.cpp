@@ -35,7 +35,7 @@ struct Shift final : Elementwise<Shift, 1> {
 
 /// The passes by their names in the command line.
 std::vector<std::string> pass_names() {
-  std::vector<std::string> names{"reuse-memory"};
+  std::vector<std::string> names{"reuse-memory", "in-place"};
   for (const Pass& pass : passes()) names.emplace_back(pass.name);
   return names;
 }
@@ -154,6 +154,7 @@ BOOST_AUTO_TEST_CASE(every_pass_leaves_the_results_as_they_are) {
     for (const Pass& pass : passes())
       if (pass.name == name) alone.*pass.enabled = true;
     if (name == "reuse-memory") alone.reuse_memory = true;
+    if (name == "in-place") alone.in_place = true;
     check(alone, name + " alone");
   }
 }

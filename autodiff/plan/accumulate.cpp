@@ -1,0 +1,288 @@
+// Pass: distributivity. The exact gradient of a layer is recorded as a sum of products,
+//
+//   a'd + gamma (a'r + s'd)     (a, d: the layer's input and cotangent; s, r: their tangents)
+//
+// This pass writes it as (a)'(d + gamma r) + (gamma s)'d, one accumulating call with two products
+// instead of three products and two sums; the plain gradient a'd is then not formed for it at all.
+#include <algorithm>
+
+#include "autodiff/ops/algebra.h"
+#include "autodiff/ops/elementwise.h"
+#include "autodiff/plan/product_sum.h"
+#include "autodiff/plan/rewrite.h"
+
+namespace twice {
+
+namespace {
+
+/// A linear combination of products and of other nodes.
+struct Combination {
+  struct Term {
+    ProductTerm product;
+    /// The node that others read too and that holds this product, and its factor in the
+    /// combination; -1 when nobody else reads it.
+    int kept_as = -1;
+    double scale = 1;
+  };
+  std::vector<Term> products;
+  std::vector<AddendTerm> others;
+  /// The nodes that the combination makes superfluous.
+  std::vector<int> inner;
+};
+
+/// The inputs of a sum or a scaling with their factors; nothing for any other op.
+std::vector<AddendTerm> linear_inputs(const GraphNode& node) {
+  if (!node.op) return {};
+  const Arithmetic kind = arithmetic_of(*node.op);
+  if (kind == Arithmetic::add || kind == Arithmetic::sub)
+    return {{node.inputs[0], 1}, {node.inputs[1], kind == Arithmetic::add ? 1.0 : -1.0}};
+  const auto constants = as_affine(*node.op);
+  if (constants && constants->shift == 0) return {{node.inputs[0], constants->scale}};
+  return {};
+}
+
+/// Sums of more other values than this are left as they are.
+constexpr std::size_t most_others = 64;
+
+class Accumulation {
+ public:
+  explicit Accumulation(Graph graph)
+      : graph_(std::move(graph)),
+        readers_(readers_of(graph_)),
+        output_(is_output(graph_)),
+        visited_(graph_.nodes.size(), 0) {}
+
+  Graph run() {
+    // Backwards, so that a sum is met before the sums that it is made of.
+    for (int node = static_cast<int>(graph_.nodes.size()) - 1; node >= 0; --node)
+      if (!visited_[static_cast<std::size_t>(node)]) rewrite(node);
+    return changed_ ? in_order(std::move(graph_)) : std::move(graph_);
+  }
+
+ private:
+  bool read_once(int node) const {
+    const auto at = static_cast<std::size_t>(node);
+    return readers_[at].size() == 1 && !output_[at];
+  }
+
+  /// scale A with a scaling that is recorded as a node of its own.
+  int without_scaling(int factor, double& scale) const {
+    while (graph_.at(factor).op) {
+      const auto constants = as_affine(*graph_.at(factor).op);
+      if (!constants || constants->shift != 0) break;
+      scale *= constants->scale;
+      factor = graph_.at(factor).inputs[0];
+    }
+    return factor;
+  }
+
+  void add_products(Combination& result, const ProductSum& sum, double scale, int kept_as) const {
+    for (ProductTerm product : sum.products) {
+      product.scale *= scale;
+      product.a = without_scaling(product.a, product.scale);
+      product.b = without_scaling(product.b, product.scale);
+      result.products.push_back({product, kept_as, scale});
+    }
+    if (sum.addend) result.others.push_back({sum.addend->node, sum.addend->scale * scale});
+  }
+
+  /// Follows sums and scalings down from `root` to the products and other values below. A loop,
+  /// not a recursion: sums of a million terms exist.
+  Combination combination(int root) {
+    Combination result;
+    std::vector<AddendTerm> open = {{root, 1}};
+    while (!open.empty()) {
+      const AddendTerm term = open.back();
+      open.pop_back();
+      const GraphNode& node = graph_.at(term.node);
+      const bool own = term.node == root || read_once(term.node);
+      const std::optional<ProductSum> sum = as_product_sum(node);
+      const std::vector<AddendTerm> inputs = own ? linear_inputs(node) : std::vector<AddendTerm>{};
+      if (own && (sum || !inputs.empty())) {
+        visited_[static_cast<std::size_t>(term.node)] = 1;
+        result.inner.push_back(term.node);
+      }
+      if (sum && (own || (sum->products.size() == 1 && !sum->addend)))
+        add_products(result, *sum, term.scale, own ? -1 : term.node);
+      else if (!inputs.empty())
+        for (auto input = inputs.rbegin(); input != inputs.rend(); ++input)
+          open.push_back({input->node, input->scale * term.scale});
+      else
+        result.others.push_back(term);
+    }
+    return result;
+  }
+
+  /// Like terms are added up.
+  static void merge_equal(Combination& c) {
+    std::vector<AddendTerm> merged;
+    for (const AddendTerm& term : c.others) {
+      const auto same = std::find_if(merged.begin(), merged.end(),
+                                     [&](const AddendTerm& m) { return m.node == term.node; });
+      if (same == merged.end())
+        merged.push_back(term);
+      else
+        same->scale += term.scale;
+    }
+    c.others = std::move(merged);
+    for (std::size_t i = 0; i < c.products.size(); ++i)
+      for (std::size_t j = i + 1; j < c.products.size(); ++j) {
+        if (c.products[i].kept_as < 0 || c.products[i].kept_as != c.products[j].kept_as) continue;
+        c.products[i].product.scale += c.products[j].product.scale;
+        c.products[i].scale += c.products[j].scale;
+        c.products.erase(c.products.begin() + static_cast<std::ptrdiff_t>(j--));
+      }
+  }
+
+  void read_by_root(int value) {
+    if (value < static_cast<int>(readers_.size()))
+      readers_[static_cast<std::size_t>(value)].push_back(root_);
+  }
+
+  /// x + scale y, recorded for `like`.
+  int sum_of(int x, double scale, int y, const GraphNode& like) {
+    read_by_root(x);
+    read_by_root(y);
+    if (scale == 1) return append(graph_, arithmetic_op(Arithmetic::add), {x, y}, like);
+    if (scale == -1) return append(graph_, arithmetic_op(Arithmetic::sub), {x, y}, like);
+    const int scaled = append(graph_, affine_op({scale, 0}), {y}, like);
+    return append(graph_, arithmetic_op(Arithmetic::add), {x, scaled}, like);
+  }
+
+  /// s A B + t A D = s A (B + t/s D), and the same for a common right factor. A product that is
+  /// kept for others anyway joins for free; two of those have nothing to gain.
+  bool factor_out(Combination& c, const GraphNode& like) {
+    for (std::size_t i = 0; i < c.products.size(); ++i)
+      for (std::size_t j = i + 1; j < c.products.size(); ++j) {
+        ProductTerm &x = c.products[i].product, &y = c.products[j].product;
+        if ((c.products[i].kept_as >= 0 && c.products[j].kept_as >= 0) || x.scale == 0 ||
+            y.scale == 0 || x.transpose_a != y.transpose_a || x.transpose_b != y.transpose_b)
+          continue;
+        if (x.a == y.a)
+          x.b = sum_of(x.b, y.scale / x.scale, y.b, like);
+        else if (x.b == y.b)
+          x.a = sum_of(x.a, y.scale / x.scale, y.a, like);
+        else
+          continue;
+        c.products[i].kept_as = -1;
+        c.products.erase(c.products.begin() + static_cast<std::ptrdiff_t>(j));
+        return true;
+      }
+    return false;
+  }
+
+  /// Whether the product can add itself to T where T lies: T is a stored value of the result's
+  /// shape that nobody reads after `root`, and not an elementwise result, which fusion computes
+  /// without storing it.
+  bool can_take_over(int root, int node) const {
+    const GraphNode& t = graph_.at(node);
+    const auto at = static_cast<std::size_t>(node);
+    if (!t.op || t.op->is_view() || is_broadcast(*t.op) || output_[at] ||
+        !(t.spec == graph_.at(root).spec))
+      return false;
+    if (readers_[at].size() == 1 && dynamic_cast<const ElementwiseOp*>(t.op.get())) return false;
+    return std::all_of(readers_[at].begin(), readers_[at].end(),
+                       [&](int reader) { return reader <= root; });
+  }
+
+  void rewrite(int root) {
+    root_ = root;
+    Combination c = combination(root);
+    if (c.products.size() + c.others.size() < 2 && c.inner.size() < 2) {
+      // One product by itself: only a scaling of its factors can be taken in.
+      if (c.products.empty() || c.products[0].kept_as >= 0 || c.products[0].product.scale == 1)
+        return;
+    }
+    if (c.others.size() > most_others) return;
+    const GraphNode like = graph_.at(root);
+    merge_equal(c);
+    if (c.products.empty()) return add_in(root, c, like);
+    bool factored = false;
+    while (factor_out(c, like)) factored = true;
+
+    ProductSum sum;
+    for (const Combination::Term& term : c.products) {
+      if (term.kept_as >= 0)
+        c.others.push_back({term.kept_as, term.scale});
+      else if (sum.products.size() < most_products)
+        sum.products.push_back(term.product);
+      else
+        return;
+    }
+    if (sum.products.empty()) return;
+    // A factor that was scaled now has one reader more, which must not be forgotten when the turn
+    // comes to the sums that the factor is made of.
+    for (const ProductTerm& term : sum.products)
+      for (int factor : {term.a, term.b}) read_by_root(factor);
+    for (auto other = c.others.begin(); other != c.others.end(); ++other)
+      if (other->scale != 0 && can_take_over(root, other->node)) {
+        sum.addend = *other;
+        c.others.erase(other);
+        break;
+      }
+    // One product beside other values is what was recorded.
+    if (!factored && !sum.addend && sum.products.size() == 1 && !c.others.empty()) return;
+    if (c.others.empty()) {
+      changed_ = true;
+      set_product_sum(graph_.at(root), sum);
+      return;
+    }
+    c.others.insert(c.others.begin(), {append_sum(sum, like), 1});
+    become_sum(root, c.others, like);
+  }
+
+  /// f(x) + T, where f's kernel can add to T: convolutions.
+  void add_in(int root, Combination& c, const GraphNode& like) {
+    const auto unscaled = [&](const AddendTerm& term) {
+      return term.scale == 1 && graph_.at(term.node).op != nullptr;
+    };
+    for (std::size_t i = c.others.size(); i-- > 0;) {
+      const AddendTerm f = c.others[i];
+      if (!unscaled(f) || !read_once(f.node)) continue;
+      const std::shared_ptr<const Op> adding = graph_.at(f.node).op->adding();
+      const auto t = std::find_if(c.others.begin(), c.others.end(), [&](const AddendTerm& other) {
+        return other.node != f.node && unscaled(other) && can_take_over(root, other.node);
+      });
+      if (!adding || t == c.others.end()) continue;
+      std::vector<int> inputs = graph_.at(f.node).inputs;
+      inputs.push_back(t->node);
+      std::vector<AddendTerm> terms = {{append(graph_, adding, inputs, like), 1}};
+      for (const AddendTerm& other : c.others)
+        if (other.node != f.node && other.node != t->node) terms.push_back(other);
+      return become_sum(root, terms, like);
+    }
+  }
+
+  /// The node becomes the sum of the terms, of which the first is unscaled.
+  void become_sum(int root, const std::vector<AddendTerm>& terms, const GraphNode& like) {
+    changed_ = true;
+    int total = terms[0].node;
+    for (std::size_t i = 1; i < terms.size(); ++i)
+      total = sum_of(total, terms[i].scale, terms[i].node, like);
+    // The last sum is the root itself.
+    graph_.at(root).op = graph_.at(total).op;
+    graph_.at(root).inputs = graph_.at(total).inputs;
+  }
+
+  int append_sum(const ProductSum& sum, const GraphNode& like) {
+    GraphNode node = like;
+    set_product_sum(node, sum);
+    graph_.nodes.push_back(std::move(node));
+    return static_cast<int>(graph_.nodes.size()) - 1;
+  }
+
+  Graph graph_;
+  std::vector<std::vector<int>> readers_;
+  std::vector<char> output_;
+  /// The sum that is being rewritten; what it comes to read, it reads where it stands.
+  int root_ = 0;
+  bool changed_ = false;
+  /// Nodes that are a part of a sum that was looked at.
+  std::vector<char> visited_;
+};
+
+}  // namespace
+
+Graph accumulate(Graph graph) { return Accumulation(std::move(graph)).run(); }
+
+}  // namespace twice

@@ -1,0 +1,50 @@
+// The accumulating product, which only the planner makes:
+//
+//   y = sum_i scale_i op(A_i) op(B_i) + addend_scale T
+//
+// The passes rewrite sums of matrix products into it (plan/accumulate.cpp), so that they add
+// up inside the BLAS calls and no single product is ever stored.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "autodiff/plan/graph.h"
+
+namespace twice {
+
+/// scale op(A) op(B): the values A and B are nodes of a graph.
+struct ProductTerm {
+  int a = 0, b = 0;
+  bool transpose_a = false, transpose_b = false;
+  double scale = 1;
+  /// Counted in Cost::small_products.
+  bool small = false;
+};
+
+/// scale T.
+struct AddendTerm {
+  int node = 0;
+  double scale = 1;
+};
+
+struct ProductSum {
+  std::vector<ProductTerm> products;
+  std::optional<AddendTerm> addend;
+};
+
+/// More terms than this are left to further nodes.
+inline constexpr std::size_t most_products = 8;
+
+/// What the node computes, when it is a matrix product or a sum of them.
+std::optional<ProductSum> as_product_sum(const GraphNode& node);
+
+/// Makes the node compute `sum` instead; its spec must stay. One unscaled product becomes a plain
+/// matmul again.
+void set_product_sum(GraphNode& node, const ProductSum& sum);
+
+/// FLOPs of one term, 2 m n k; m (m + 1) k for X X', which is symmetric.
+double flops(const Graph& graph, const ProductTerm& term);
+
+}  // namespace twice

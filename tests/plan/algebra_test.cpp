@@ -1,0 +1,310 @@
+// The passes that calculate with products: simplify, accumulate, gram, reassociate. What each does
+// to a small graph, the counts that they promise, and that values survive them on random graphs.
+#include <boost/test/unit_test.hpp>
+#include <random>
+
+#include "autodiff/derive/grad.h"
+#include "autodiff/ops/activations.h"
+#include "autodiff/ops/arithmetic.h"
+#include "autodiff/ops/broadcast.h"
+#include "autodiff/ops/conv.h"
+#include "autodiff/ops/matmul.h"
+#include "autodiff/ops/power.h"
+#include "autodiff/ops/shape_ops.h"
+#include "autodiff/ops/tensors.h"
+#include "autodiff/plan/plan.h"
+#include "tests/ops/helpers.h"
+
+using namespace twice;
+using namespace twice::testing;
+
+namespace {
+
+struct Counts {
+  std::size_t steps = 0;
+  int products = 0, small = 0;
+  double flops = 0;
+};
+
+Counts counts(const Plan& plan) {
+  Counts result{plan.program().steps.size()};
+  for (const Step& step : plan.program().steps) {
+    result.products += step.cost.products;
+    result.small += step.cost.small_products;
+    result.flops += step.cost.flops;
+  }
+  return result;
+}
+
+/// The plan with all passes; its values are compared with those of the plan without any.
+Plan checked_plan(const Tensors& outputs, double tolerance = 1e-13) {
+  Plan planned({outputs}), plain({outputs}, no_passes());
+  planned.run();
+  plain.run();
+  for (Tensor t : outputs) {
+    double scale = 1;
+    for (double x : plain.value(t).to_vector()) scale = std::max(scale, std::abs(x));
+    BOOST_TEST(distance(planned.value(t), plain.value(t)) <= tolerance * scale);
+  }
+  return planned;
+}
+
+Tensor leaf(Tape& tape, const Shape& shape, std::uint64_t seed) {
+  return tape.parameter(random_array(shape, DType::f64, seed));
+}
+
+/// g + 0.1 H g of a tanh MLP without biases; sizes = {inputs, widths..., outputs}.
+struct Mlp {
+  Tape tape;
+  Tensors w;
+  Tensor loss;
+  Tensors g;
+  Mlp(const std::vector<Index>& sizes, Index batch) {
+    Tensor h = leaf(tape, {batch, sizes[0]}, 1);
+    for (std::size_t i = 0; i + 1 < sizes.size(); ++i) {
+      w.push_back(leaf(tape, {sizes[i], sizes[i + 1]}, 10 + i));
+      h = matmul(i == 0 ? h : tanh(h), w.back());
+    }
+    // Not the squared error: its cotangent is the last product itself, and chains over that are
+    // one more thing that the planner shortens.
+    loss = sum(softplus(h));
+    g = grad(loss, w);
+  }
+  Tensors exact() const { return g + 0.1 * grad(g, w, stop_gradient(g)); }
+  Tensors penalty() const { return grad(loss + 0.05 * squared_norm(g), w); }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(planner_algebra)
+
+BOOST_AUTO_TEST_CASE(constants_scalings_and_transposes_fold) {
+  Tape tape;
+  const Tensor a = leaf(tape, {3, 4}, 1), b = leaf(tape, {3, 5}, 2);
+  const Tensor two = tape.constant(2, DType::f64);
+  // Nine nodes of constants and scalings around one product with a flag and one sum.
+  const Tensor y = matmul(transpose(a), 1.0 * b) + 0.0;
+  const Plan plan = checked_plan(Tensors{3 * (y * (two * two) + (two - two))});
+  BOOST_TEST(counts(plan).steps == 1);
+  BOOST_TEST(plan.program().steps[0].op->name() == "sum_of_products");
+  BOOST_TEST(plan.program().steps[0].op->attributes() == "12 A' B");
+  // Two transposes are none, and an output may be an input.
+  const Plan same = checked_plan(Tensors{transpose(transpose(a)), stop_gradient(b)});
+  BOOST_TEST(counts(same).steps == 0);
+  const Plan turned =
+      checked_plan(Tensors{permute(permute(leaf(tape, {2, 3, 4}, 5), {2, 0, 1}), {2, 0, 1})});
+  BOOST_TEST(counts(turned).steps == 1);
+}
+
+BOOST_AUTO_TEST_CASE(sums_of_products_accumulate) {
+  Tape tape;
+  const Tensor a = leaf(tape, {6, 8}, 1), b = leaf(tape, {8, 7}, 2), c = leaf(tape, {6, 9}, 3),
+               d = leaf(tape, {9, 7}, 4);
+  const Plan plan = checked_plan(Tensors{2 * matmul(a, b) - 3 * matmul(c, d)});
+  BOOST_TEST(counts(plan).steps == 1);
+  BOOST_TEST(counts(plan).products == 2);
+  BOOST_TEST(plan.program().steps[0].op->attributes() == "2 A B + -3 C D");
+  // A product that others read is not computed twice.
+  const Tensor shared = matmul(a, b);
+  const Plan kept = checked_plan(Tensors{shared + matmul(c, d), tanh(shared)});
+  BOOST_TEST(counts(kept).products == 2);
+}
+
+BOOST_AUTO_TEST_CASE(a_common_factor_saves_a_product) {
+  Tape tape;
+  const Tensor a = leaf(tape, {6, 8}, 1), b = leaf(tape, {8, 7}, 2), c = leaf(tape, {8, 7}, 3),
+               d = leaf(tape, {6, 8}, 4);
+  BOOST_TEST(counts(checked_plan(Tensors{matmul(a, b) + 0.5 * matmul(a, c)})).products == 1);
+  BOOST_TEST(counts(checked_plan(Tensors{matmul(a, b) - matmul(d, b)})).products == 1);
+  BOOST_TEST(counts(checked_plan(Tensors{matmul(a, b) + matmul(d, c)})).products == 2);
+  // With another transpose flag the factor is not the same.
+  const Tensor s = leaf(tape, {8, 8}, 5);
+  BOOST_TEST(counts(checked_plan(Tensors{matmul(a, s) + matmul(a, s, false, true)})).products == 2);
+  // x + x is 2 x, of products too.
+  const Tensor p = matmul(a, b);
+  const Plan doubled = checked_plan(Tensors{p + p, tanh(p)});
+  BOOST_TEST(counts(doubled).products == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_product_adds_itself_to_a_value_that_dies) {
+  Tape tape;
+  const Tensor a = leaf(tape, {16, 8}, 1), b = leaf(tape, {8, 16}, 2), c = leaf(tape, {16, 4}, 3);
+  const Tensor v = matmul(a, b);
+  // v is read by the product that is added to it, and by nobody later.
+  const Tensor y = 0.25 * v + 4 * matmul(c, matmul(tanh(v), c, true), false, true);
+  const Plan plan = checked_plan(Tensors{y});
+  const Step& last = plan.program().steps.back();
+  BOOST_TEST(last.op->attributes() == "4 A B' (small) + 0.25 T");
+  const auto offset = [&](int value) {
+    return plan.program().values[static_cast<std::size_t>(value)].offset;
+  };
+  BOOST_TEST(offset(last.output) == offset(last.inputs.back()));
+  // Here it is read later, and must survive.
+  checked_plan(Tensors{y, tanh(v), sum(tanh(v) * y)});
+  // It must not be overwritten while it is a factor as well.
+  const Tensor square_one = matmul(c, c, false, true);
+  checked_plan(Tensors{square_one + matmul(square_one, square_one)});
+}
+
+BOOST_AUTO_TEST_CASE(convolutions_add_themselves_up) {
+  for (const ConvGeometry geometry :
+       {ConvGeometry{1, 1, 1, 1}, ConvGeometry{2, 0, 1, 1}, ConvGeometry{2, 1, 2, 2}}) {
+    Tape tape;
+    const Tensor x = leaf(tape, {2, 7, 7, 4}, 1), z = leaf(tape, {2, 7, 7, 4}, 2),
+                 v = leaf(tape, {3, 3, 4 / geometry.groups, 6}, 3),
+                 w = leaf(tape, {3, 3, 4 / geometry.groups, 6}, 4), b = leaf(tape, {6}, 5);
+    const Tensor y = conv2d(x, v, geometry) + conv2d(z, w, geometry) + b;
+    const Plan plan = checked_plan(Tensors{y});
+    BOOST_TEST(counts(plan).steps == 3);  // two convolutions, and the bias
+    BOOST_TEST(plan.program().steps[1].op->attributes().ends_with(" + T"));
+    const auto offset = [&](int value) {
+      return plan.program().values[static_cast<std::size_t>(value)].offset;
+    };
+    const Step& second = plan.program().steps[1];
+    BOOST_TEST(offset(second.output) == offset(second.inputs[2]));
+    // The first one is needed later: it may be copied, not overwritten.
+    const Tensor first = conv2d(x, v, geometry);
+    checked_plan(Tensors{first + conv2d(z, w, geometry), first});
+    checked_plan(Tensors{first + conv2d(z, w, geometry), tanh(first)});
+    // Input gradients, in all their phases.
+    const Tensor c = leaf(tape, y.shape(), 6), d = leaf(tape, y.shape(), 7);
+    const Tensor gradient =
+        conv2d_input_grad(v, c, geometry, x.shape()) + conv2d_input_grad(w, d, geometry, x.shape());
+    BOOST_TEST(counts(checked_plan(Tensors{gradient})).steps == 2);
+    // A scaled convolution cannot join, and a weight gradient does not.
+    checked_plan(Tensors{2 * conv2d(x, v, geometry) - conv2d(z, w, geometry)});
+    checked_plan(Tensors{conv2d_weight_grad(x, c, geometry, v.shape()) +
+                         conv2d_weight_grad(z, d, geometry, v.shape())});
+  }
+}
+
+BOOST_AUTO_TEST_CASE(chains_take_the_cheapest_order) {
+  Tape tape;
+  const Tensor a = leaf(tape, {40, 3}, 1), b = leaf(tape, {3, 40}, 2), x = leaf(tape, {40, 5}, 3);
+  const Tensor v = matmul(a, b);
+  for (const Tensor y :
+       {matmul(v, x), matmul(v, x, true), matmul(x, v, true, false), matmul(x, v, true, true)}) {
+    const Counts planned = counts(checked_plan(Tensors{y}));
+    BOOST_TEST(planned.flops == 2 * 2 * 3 * 40 * 5);
+    BOOST_TEST(planned.small == 2);
+  }
+  // Where the product is the smaller matrix it stays.
+  const Tensor small = matmul(b, a);
+  BOOST_TEST(counts(checked_plan(Tensors{matmul(small, leaf(tape, {3, 2}, 6))})).products == 2);
+  // Four factors.
+  checked_plan(Tensors{matmul(matmul(v, matmul(x, x, false, true)), x)});
+  // A scaling on the way is carried along.
+  BOOST_TEST(counts(checked_plan(Tensors{matmul(-2 * v, x)})).flops == 2 * 2 * 3 * 40 * 5);
+  // V V' has V twice: it is left alone.
+  checked_plan(Tensors{matmul(v, v, false, true)});
+}
+
+BOOST_AUTO_TEST_CASE(norms_of_products_need_no_product) {
+  Tape tape;
+  const Tensor a = leaf(tape, {40, 3}, 1), b = leaf(tape, {3, 50}, 2);
+  for (const Tensor v : {matmul(a, b), matmul(b, a, true, true), 3 * matmul(a, b)}) {
+    const Counts planned = counts(checked_plan(Tensors{sum(square(v))}));
+    BOOST_TEST(planned.products == 0);
+    BOOST_TEST(planned.small == 2);
+    BOOST_TEST(counts(checked_plan(Tensors{sum(v * v)})).products == 0);
+    // The product is an output as well: then it is there anyway.
+    BOOST_TEST(counts(checked_plan(Tensors{sum(square(v)), v})).small == 0);
+  }
+  // Not a full sum.
+  checked_plan(Tensors{sum(square(matmul(a, b)), {0})});
+}
+
+BOOST_AUTO_TEST_CASE(exact_takes_6L_minus_4_products) {
+  for (Index depth = 1; depth <= 7; ++depth)
+    for (const Index batch : {2, 7, 15}) {
+      std::vector<Index> sizes(static_cast<std::size_t>(depth), 32);
+      sizes[0] = 40;
+      sizes.push_back(10);
+      Mlp mlp(sizes, batch);
+      BOOST_TEST(counts(checked_plan(mlp.exact(), 1e-12)).products == 6 * depth - 4,
+                 "depth " << depth << ", batch " << batch);
+      // The penalty as it is written comes to the same.
+      BOOST_TEST(counts(checked_plan(mlp.penalty(), 1e-12)).products == 6 * depth - 4,
+                 "penalty, depth " << depth << ", batch " << batch);
+      // The norm of the gradient on top costs no product.
+      Tensors with_norm = mlp.exact();
+      with_norm.push_back(squared_norm(mlp.g));
+      BOOST_TEST(counts(checked_plan(with_norm, 1e-12)).products == 6 * depth - 4);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(large_batches_keep_what_was_recorded) {
+  for (Index depth = 2; depth <= 5; ++depth) {
+    std::vector<Index> sizes(static_cast<std::size_t>(depth) + 1, 16);
+    Mlp mlp(sizes, 64);
+    const Counts planned = counts(checked_plan(mlp.exact(), 1e-12));
+    BOOST_TEST(planned.products == 9 * depth - 5);
+    BOOST_TEST(planned.small == 0);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_gradient_that_is_read_is_formed_once) {
+  Mlp mlp({40, 32, 32, 10}, 4);
+  Tensors both = mlp.g;
+  for (Tensor t : mlp.exact()) both.push_back(t);
+  // The three gradients are formed for the output; the chains over them still go the cheap way.
+  BOOST_TEST(counts(checked_plan(both, 1e-12)).products <= 6 * 3 - 4 + 3);
+}
+
+BOOST_AUTO_TEST_CASE(random_graphs_of_matrices_keep_their_values) {
+  for (unsigned seed = 0; seed < 200; ++seed) {
+    std::mt19937 random(seed);
+    const auto below = [&](std::size_t n) {
+      return std::uniform_int_distribution<std::size_t>(0, n - 1)(random);
+    };
+    Tape tape;
+    constexpr Index sides[] = {2, 5, 9};
+    Tensors w, values;
+    for (int i = 0; i < 4; ++i)
+      w.push_back(leaf(tape, {sides[below(3)], sides[below(3)]}, 100 * seed + i));
+    values = w;
+    // A partner of the shape that an op needs, or none.
+    const auto fitting = [&](const auto& fits) -> Tensor {
+      Tensors found;
+      for (Tensor t : values)
+        if (fits(t)) found.push_back(t);
+      return found.empty() ? Tensor{} : found[below(found.size())];
+    };
+    for (int step = 0; step < 14; ++step) {
+      const Tensor x = values[values.size() - 1 - below(std::min<std::size_t>(values.size(), 5))];
+      const bool ta = below(2) != 0, tb = below(2) != 0;
+      Tensor y;
+      switch (below(8)) {
+        case 0:
+        case 1:
+        case 2:
+        case 3:
+          if (const Tensor b =
+                  fitting([&](Tensor t) { return t.size(tb ? 1 : 0) == x.size(ta ? 0 : 1); }))
+            y = 0.3 * matmul(x, b, ta, tb);
+          break;
+        case 4:
+          if (const Tensor b = fitting([&](Tensor t) { return t.shape() == x.shape(); }))
+            y = ta ? x + b : x - 0.5 * b;
+          break;
+        case 5:
+          y = transpose(x);
+          break;
+        case 6:
+          y = ta ? tanh(x) : -2 * x + 0.0;
+          break;
+        default:
+          if (const Tensor b = fitting([&](Tensor t) { return t.shape() == x.shape(); })) y = x * b;
+      }
+      if (y) values.push_back(y);
+    }
+    const Tensor loss = 0.01 * (sum(square(values.back())) + sum(values[values.size() / 2]));
+    const Tensors g = grad(loss, w), h = grad(g, w, stop_gradient(g));
+    Tensors outputs = g + 0.1 * h;
+    outputs.push_back(squared_norm(g));
+    if (seed % 3 == 0) outputs.push_back(values[values.size() - 2]);
+    BOOST_TEST_CONTEXT("seed " << seed) { checked_plan(outputs, 1e-10); }
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
