@@ -19,9 +19,63 @@ std::size_t packed_bytes(const Correlation& c) {
   return rounded_to_line(static_cast<std::size_t>(packed_elements<T>(c)) * sizeof(T));
 }
 
+/// How many neighbouring output positions are computed as if they were more channels of one. With
+/// fewer channels than a vector has lanes, the channels of `r` positions fill it: position j of
+/// them sees the kernel j strides further on, so together they are one position under a kernel of
+/// (r - 1) strides more columns, whose additional entries are zeros. Of a vector's lanes
+/// kw / (kw + (r - 1) stride) do useful work instead of 1 / r.
+template <class T>
+Index joined_positions(const Correlation& c) {
+  Index r = full_lanes<T> / std::max<Index>(c.out_channels, 1);
+  while (r > 1 && c.out_width % r != 0) --r;
+  const bool possible = c.groups == 1 && c.dilation == 1 && c.out_step == c.out_channels &&
+                        c.kernel_height > 0 && r > 1;
+  const Index columns = c.kernel_width + (r - 1) * c.stride_x;
+  return possible && columns < r * c.kernel_width ? r : 1;
+}
+
+/// The correlation with `r` positions joined.
+Correlation joined(const Correlation& c, Index r) {
+  Correlation j = c;
+  j.kernel_width = c.kernel_width + (r - 1) * c.stride_x;
+  j.stride_x = r * c.stride_x;
+  j.out_width = c.out_width / r;
+  j.out_channels = r * c.out_channels;
+  j.out_step = r * c.out_step;
+  return j;
+}
+
+/// The correlation as it is computed.
+template <class T>
+Correlation as_computed(const Correlation& c) {
+  return joined(c, joined_positions<T>(c));
+}
+
 template <class T>
 std::size_t workspace_bytes(const Correlation& c) {
-  return packed_bytes<T>(c) + static_cast<std::size_t>(correlate_scratch<T>(c)) * sizeof(T);
+  const Correlation computed = as_computed<T>(c);
+  return packed_bytes<T>(computed) +
+         static_cast<std::size_t>(correlate_scratch<T>(computed)) * sizeof(T);
+}
+
+/// The weights of `r` joined positions: those of position j in the lanes from j out_channels on,
+/// j strides to the right, zeros elsewhere.
+template <class T, class Weight>
+void pack_joined_weights(const Correlation& c, Index r, T* packed, const Weight& weight,
+                         Index o_step) {
+  const Correlation wide = joined(c, r);
+  std::fill_n(packed, packed_elements<T>(wide), T(0));
+  const Index lanes = lanes_for<T>(wide.out_channels), inputs = c.in_channels;
+  for (Index ky = 0; ky < c.kernel_height; ++ky)
+    for (Index kx = 0; kx < c.kernel_width; ++kx)
+      for (Index i = 0; i < inputs; ++i) {
+        const T* from = weight(ky * c.kernel_width + kx, i, 0);
+        for (Index j = 0; j < r; ++j) {
+          const Index tap = ky * wide.kernel_width + kx + j * c.stride_x;
+          T* to = packed + (tap * inputs + i) * lanes + j * c.out_channels;
+          for (Index o = 0; o < c.out_channels; ++o) to[o] = from[o * o_step];
+        }
+      }
 }
 
 /// Packs the weights into the front of the workspace and correlates.
@@ -29,8 +83,13 @@ template <class T, class Weight>
 void pack_and_correlate(const Correlation& c, const T* in, const Weight& weight, Index o_step,
                         T* out, std::byte* workspace) {
   T* packed = reinterpret_cast<T*>(workspace);
-  pack_weights(c, packed, weight, o_step);
-  correlate(c, in, packed, out, reinterpret_cast<T*>(workspace + packed_bytes<T>(c)));
+  const Index r = joined_positions<T>(c);
+  const Correlation computed = joined(c, r);
+  if (r == 1)
+    pack_weights(c, packed, weight, o_step);
+  else
+    pack_joined_weights(c, r, packed, weight, o_step);
+  correlate(computed, in, packed, out, reinterpret_cast<T*>(workspace + packed_bytes<T>(computed)));
 }
 
 Correlation forward_correlation(const Shape& x, const Shape& w, const ConvGeometry& geometry) {
@@ -38,7 +97,8 @@ Correlation forward_correlation(const Shape& x, const Shape& w, const ConvGeomet
   Correlation c;
   c.images = x[0], c.in_height = x[1], c.in_width = x[2], c.in_channels = x[3];
   c.kernel_height = w[0], c.kernel_width = w[1];
-  c.stride = geometry.stride, c.dilation = geometry.dilation, c.groups = geometry.groups;
+  c.stride_y = c.stride_x = geometry.stride, c.dilation = geometry.dilation,
+  c.groups = geometry.groups;
   c.pad_y = c.pad_x = geometry.padding;
   c.out_height = y[1], c.out_width = y[2], c.out_channels = y[3];
   c.out_step = y[3], c.out_row_step = y[2] * y[3], c.out_image_step = y[1] * y[2] * y[3];

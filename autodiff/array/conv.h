@@ -41,7 +41,9 @@ std::size_t conv2d_weight_grad_workspace(const Shape& x, const Shape& w,
 ///     iy = oy stride + ky dilation - padding, ix = ox stride + kx dilation - padding,
 /// where pixels outside of the image are zero. With groups, output channel o sees only the
 /// input channels of its own group.
-/// With `add`, y grows by that.
+/// With `add`, y grows by that. A NaN or an infinity in x reaches the outputs that see it; where
+/// the output has fewer channels than a vector has lanes, it may make NaN of their neighbours in
+/// the row too, because positions are then computed together.
 void conv2d(const Array& x, const Array& w, const ConvGeometry& geometry, const Array& y,
             std::byte* workspace, bool add = false);
 

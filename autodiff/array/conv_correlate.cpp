@@ -28,7 +28,7 @@ Index rows_per_tile(const Correlation& c) {
 
 /// Columns of the image, zeros around it included, that a row of outputs reads.
 Index row_extent(const Correlation& c) {
-  return (c.out_width - 1) * c.stride + (c.kernel_width - 1) * c.dilation + 1;
+  return (c.out_width - 1) * c.stride_x + (c.kernel_width - 1) * c.dilation + 1;
 }
 
 bool needs_padded_rows(const Correlation& c) {
@@ -49,10 +49,10 @@ class Window {
 
   /// Moves to the rows under output row `oy` of an image.
   void move(Index image, Index oy) {
-    first_ = oy * c_.stride - c_.pad_y;
+    first_ = oy * c_.stride_y - c_.pad_y;
     if (image != image_) next_ = 0;
     image_ = image;
-    if (!padded_) return prefetch(first_ + c_.stride + window_rows(c_) - 1);
+    if (!padded_) return prefetch(first_ + c_.stride_y + window_rows(c_) - 1);
     const Index last = std::min(first_ + window_rows(c_), c_.in_height);
     for (next_ = std::max(next_, std::max<Index>(first_, 0)); next_ < last; ++next_) pad(next_);
     // `first_` may lie above the image, but not further than the ring is long.
@@ -171,7 +171,7 @@ void correlate_rows(const Correlation& c, Index first, Index last, const T* in, 
                .run_length = dense ? c.kernel_width * c.in_channels : c.group_in(),
                .run_step = c.dilation * c.in_channels,
                .in_offset = 0,
-               .in_step = c.stride * c.in_channels,
+               .in_step = c.stride_x * c.in_channels,
                .panel = nullptr,
                .panel_step = panel,
                .out = nullptr,

@@ -8,14 +8,15 @@
 namespace twice {
 
 /// out[n, oy, ox, o] = sum over ky, kx, i of
-///     in[n, oy stride + ky dilation - pad_y, ox stride + kx dilation - pad_x, i] w[ky, kx, i, o],
+///     in[n, oy stride_y + ky dilation - pad_y, ox stride_x + kx dilation - pad_x, i] w[ky, kx, i,
+///     o],
 /// where positions outside of the image count as zeros. `in` is contiguous; `out` has steps of
 /// its own, so that it may be every other row and column of an image. A group of output
 /// channels sees only its group of input channels.
 struct Correlation {
   Index images = 0, in_height = 0, in_width = 0, in_channels = 0;
   Index kernel_height = 0, kernel_width = 0;
-  Index stride = 1, dilation = 1, groups = 1;
+  Index stride_y = 1, stride_x = 1, dilation = 1, groups = 1;
   Index pad_y = 0, pad_x = 0;  // negative where the kernel starts inside the image
   Index out_height = 0, out_width = 0, out_channels = 0;
   Index out_image_step = 0, out_row_step = 0, out_step = 0;  // elements between neighbours

@@ -72,8 +72,10 @@ Index scaled_sums(const T* image, Range rows, Range columns, Index width, Index 
 template <class T>
 void scaled_sums(const T* image, Range rows, Range columns, Index width, Index channels, T scale,
                  T* to) {
-  const Index rest = scaled_sums<T, 16>(image, rows, columns, width, channels, scale, 0, to);
-  scaled_sums<T, 1>(image, rows, columns, width, channels, scale, rest, to);
+  Index done = scaled_sums<T, 16>(image, rows, columns, width, channels, scale, 0, to);
+  done = scaled_sums<T, 8>(image, rows, columns, width, channels, scale, done, to);
+  done = scaled_sums<T, 4>(image, rows, columns, width, channels, scale, done, to);
+  scaled_sums<T, 1>(image, rows, columns, width, channels, scale, done, to);
 }
 
 /// The first maximum of each channel, for up to `chunk` channels at a time: their running
@@ -104,6 +106,30 @@ void maximum_row(const T* x, Range rows, Index width, Index channels, Index out_
         }
     }
   }
+}
+
+/// to[(ox window + k), c] = scale g[ox, c]: a row of the adjoint where windows do not overlap, for
+/// `count` channels at a time.
+template <class T, int count>
+Index spread(const T* g, Index out_width, Index window, Index channels, T scale, Index first,
+             T* to) {
+  for (; first + count <= channels; first += count)
+    for (Index ox = 0; ox < out_width; ++ox) {
+      const T* from = g + ox * channels + first;
+      for (Index k = 0; k < window; ++k) {
+        T* pixel = to + (ox * window + k) * channels + first;
+        for (int c = 0; c < count; ++c) pixel[c] = scale * from[c];
+      }
+    }
+  return first;
+}
+
+template <class T>
+void spread(const T* g, Index out_width, Index window, Index channels, T scale, T* to) {
+  Index done = spread<T, 16>(g, out_width, window, channels, scale, 0, to);
+  done = spread<T, 8>(g, out_width, window, channels, scale, done, to);
+  done = spread<T, 4>(g, out_width, window, channels, scale, done, to);
+  spread<T, 1>(g, out_width, window, channels, scale, done, to);
 }
 
 /// Calls body(image, oy) -> void for every row of outputs.
@@ -164,6 +190,13 @@ void average_pool_adjoint(const Array& g, const PoolGeometry& geometry, const Ar
       Range rows{0, 0}, columns{0, 0};
       advance(rows, iy, out[1], geometry);
       T* to = x.data<T>() + (image * in[1] + iy) * in[2] * channels;
+      if (geometry.window == geometry.stride && geometry.padding == 0 &&
+          iy / geometry.stride < out[1]) {
+        spread(g.data<T>() + (image * out[1] + iy / geometry.stride) * out[2] * channels, out[2],
+               geometry.window, channels, scale, to);
+        std::fill(to + out[2] * geometry.window * channels, to + in[2] * channels, T(0));
+        return;
+      }
       for (Index ix = 0; ix < in[2]; ++ix, to += channels) {
         advance(columns, ix, out[2], geometry);
         scaled_sums(g.data<T>() + image * out[1] * out[2] * channels, rows, columns, out[2],
