@@ -6,6 +6,7 @@
 #include <map>
 
 #include "autodiff/array/blas.h"
+#include "experiments/bench/bench.h"
 #include "experiments/check/check_model.h"
 #include "experiments/compare/compare.h"
 #include "experiments/data/catalogue.h"
@@ -53,6 +54,14 @@ int run_check(CLI::App& app, const Parse& parse) {
   return check(options);
 }
 
+int run_bench(CLI::App& app, const Parse& parse) {
+  BenchOptions options;
+  add_bench_options(app, options);
+  parse(app);
+  watch_for_stop();
+  return bench(options);
+}
+
 int run_explain(CLI::App& app, const Parse& parse) {
   ExplainOptions options;
   add_explain_options(app, options);
@@ -97,6 +106,7 @@ int run_report(CLI::App& app, const Parse& parse) {
 constexpr Command commands[] = {
     {"compare", "train one model with each GR method: cost, gradient error, result", run_compare},
     {"train", "one run: checkpoints, resume", run_train},
+    {"bench", "time steps of models and methods, alone or beside PyTorch", run_bench},
     {"check", "check derivatives of every op, or of a model and method", run_check},
     {"explain", "show the plan of a model and method, pass by pass", run_explain},
     {"export", "write parameters, batch, gradients and H g as safetensors", run_export},

@@ -65,6 +65,7 @@ nlohmann::json row_of(const Problem& problem, const Compared& row, double gradie
                       double peak_gflops) {
   const Cost total = row.cost.ledger.total();
   const EpochRecord& last = row.curve.back();
+  const ProductLaw law = expected_law(problem, *row.method);
   nlohmann::json curve = nlohmann::json::array();
   for (const EpochRecord& record : row.curve) curve.push_back(to_json(record));
   return {{"model", problem.label()},
@@ -76,8 +77,9 @@ nlohmann::json row_of(const Problem& problem, const Compared& row, double gradie
           {"samples", row.cost.samples},
           {"ratio_to_gradient", row.cost.ms / gradient_ms},
           {"products", total.products},
-          {"products_law", row.method->law.products(problem.model.products())},
-          {"products_law_text", str(row.method->law)},
+          {"small_products", total.small_products},
+          {"products_law", law.products(problem.model.products())},
+          {"products_law_text", str(law)},
           {"gflop", total.flops / 1e9},
           {"peak_mib", row.cost.peak_mib},
           {"peak_share", total.flops / 1e6 / row.cost.ms / peak_gflops},

@@ -20,22 +20,26 @@ struct Stage {
   double arena_mib;
 };
 
-Stage stage_of(std::string after, std::string purpose, const Graph& graph, bool reuse) {
-  const Program program = lower(graph, reuse);
+Stage stage_of(std::string after, std::string purpose, const Graph& graph, bool reuse = false,
+               bool in_place = false) {
+  const Program program = lower(graph, reuse, in_place);
   return {std::move(after), std::move(purpose), graph.nodes.size(), ledger(program).total(),
           static_cast<double>(program.arena_bytes) / (1 << 20)};
 }
 
 std::vector<Stage> stages_of(const Tensors& outputs, const PlanOptions& options) {
   Graph graph = graph_of(outputs);
-  std::vector<Stage> stages = {stage_of("as recorded", "", graph, false)};
+  std::vector<Stage> stages = {stage_of("as recorded", "", graph)};
   for (const Pass& pass : passes()) {
     if (!(options.*pass.enabled)) continue;
     graph = pass.run(std::move(graph));
-    stages.push_back(stage_of(std::string(pass.name), std::string(pass.purpose), graph, false));
+    stages.push_back(stage_of(std::string(pass.name), std::string(pass.purpose), graph));
   }
   if (options.reuse_memory)
     stages.push_back(stage_of("reuse-memory", "let values share memory over time", graph, true));
+  if (options.in_place)
+    stages.push_back(stage_of("in-place", "let a value take the place of one that dies", graph,
+                              options.reuse_memory, true));
   return stages;
 }
 
@@ -93,17 +97,19 @@ int explain(ExplainOptions options) {
     const PlanOptions passes = plan_options(options.run, name);
     fmt::print("{}, {}: {}\n\n", problem.label(), name, m.equation);
 
-    Table table({"pass", "nodes", "products", "GFLOP", "arena MiB", "what it does"});
+    Table table({"pass", "nodes", "products", "GFLOP", "MiB moved", "arena MiB", "what it does"});
     nlohmann::json stages = nlohmann::json::array();
     for (const Stage& stage : stages_of(outputs, passes)) {
       table.add({stage.after, fmt::format("{}", stage.nodes),
                  fmt::format("{}", stage.cost.products),
                  fmt::format("{:.4f}", stage.cost.flops / 1e9),
+                 fmt::format("{:.2f}", stage.cost.bytes / (1 << 20)),
                  fmt::format("{:.2f}", stage.arena_mib), stage.purpose});
       stages.push_back({{"pass", stage.after},
                         {"nodes", stage.nodes},
                         {"products", stage.cost.products},
                         {"gflop", stage.cost.flops / 1e9},
+                        {"mib_moved", stage.cost.bytes / (1 << 20)},
                         {"arena_mib", stage.arena_mib}});
     }
     table.print();
@@ -111,6 +117,7 @@ int explain(ExplainOptions options) {
     const Plan plan({outputs}, passes);
     const Program& program = plan.program();
     const Ledger costs = ledger(program);
+    const ProductLaw law = expected_law(problem, m);
     Table phases({"phase", "steps", "products", "GFLOP", "MiB moved"});
     for (int p = 0; p < phase_count; ++p) {
       const auto at = static_cast<std::size_t>(p);
@@ -123,10 +130,12 @@ int explain(ExplainOptions options) {
     fmt::print("\n");
     phases.print();
     fmt::print(
-        "\nproducts: {} (law {} = {} for L = {}); peak memory {:.2f} MiB: arena {:.2f} (at "
+        "\nproducts: {} (law {} = {} for L = {}) and {} small ones; peak memory {:.2f} MiB: arena "
+        "{:.2f} (at "
         "least {:.2f} are alive at once), parameters and inputs {:.2f}\n\n",
-        costs.total().products, str(m.law), m.law.products(problem.model.products()),
-        problem.model.products(), static_cast<double>(program.peak_bytes()) / (1 << 20),
+        costs.total().products, str(law), law.products(problem.model.products()),
+        problem.model.products(), costs.total().small_products,
+        static_cast<double>(program.peak_bytes()) / (1 << 20),
         static_cast<double>(program.arena_bytes) / (1 << 20),
         static_cast<double>(program.most_alive_bytes) / (1 << 20),
         static_cast<double>(program.leaf_bytes) / (1 << 20));
@@ -134,7 +143,8 @@ int explain(ExplainOptions options) {
     record["rows"].push_back({{"model", problem.label()},
                               {"method", name},
                               {"products", costs.total().products},
-                              {"products_law", m.law.products(problem.model.products())},
+                              {"small_products", costs.total().small_products},
+                              {"products_law", law.products(problem.model.products())},
                               {"gflop", costs.total().flops / 1e9},
                               {"peak_mib", static_cast<double>(program.peak_bytes()) / (1 << 20)},
                               {"passes", stages}});

@@ -87,11 +87,10 @@ bool is_used(const Column& column, const std::vector<Json>& rows) {
   return std::ranges::any_of(rows, [&](const Json& row) { return cell_text(column, row) != "-"; });
 }
 
-Table run_table(const Json& record) {
-  const std::vector<Json> rows = objects(member(record, "rows"));
+Table screen_table(const std::vector<Column>& columns, const std::vector<Json>& rows) {
   std::vector<const Column*> shown;
   std::vector<std::string> headings;
-  for (const Column& column : run_columns())
+  for (const Column& column : columns)
     if (column.on_screen && is_used(column, rows)) {
       shown.push_back(&column);
       headings.push_back(column.heading);
@@ -103,6 +102,10 @@ Table run_table(const Json& record) {
     table.add(std::move(cells));
   }
   return table;
+}
+
+Table run_table(const Json& record) {
+  return screen_table(run_columns(), objects(member(record, "rows")));
 }
 
 }  // namespace twice

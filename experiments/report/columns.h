@@ -24,7 +24,9 @@ const std::vector<Column>& run_columns();
 /// What a row shows under a column, "-" when it has none.
 std::string cell_text(const Column& column, const Json& row);
 
-/// The rows of a record as a table for the terminal. Columns that no row has are left out.
+/// Rows as a table for the terminal. Columns that no row has are left out.
+Table screen_table(const std::vector<Column>& columns, const std::vector<Json>& rows);
+/// The rows of a record of `compare` or `train`.
 Table run_table(const Json& record);
 
 /// True when at least one row has something under the column.

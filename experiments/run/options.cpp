@@ -201,9 +201,8 @@ void complete(RunOptions& options, const std::vector<std::string>& default_metho
   }
 }
 
-PlanOptions plan_options(const RunOptions& options, const std::string& method) {
-  PlanOptions plan;
-  if (method == "exact-naive") plan.dead_code = plan.common_subexpressions = false;
+PlanOptions plan_options(const RunOptions& options, const std::string& name) {
+  PlanOptions plan = plan_options(method(name));
   for (const std::string& pass : options.without) switch_off(plan, pass);
   return plan;
 }

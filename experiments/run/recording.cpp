@@ -35,7 +35,11 @@ void check_memory(const Problem& problem) {
 }  // namespace
 
 Problem make_problem(const RunOptions& options) {
-  Problem problem{mlp(), load_data(options.data), options};
+  return make_problem(options, load_data(options.data));
+}
+
+Problem make_problem(const RunOptions& options, DataSplit data) {
+  Problem problem{mlp(), std::move(data), options};
   const Dataset& train = problem.data.train;
   const Index count = train.images.shape()[0];
   if (options.batch > count)
@@ -90,6 +94,27 @@ RecordedStep record_step(const Problem& problem, const Method& method, const Mod
   };
   step.estimate = method(loss, step.w, problem.options.regularization);
   return step;
+}
+
+Plan plan_step(const RecordedStep& step, const RunOptions& options, const Method& method) {
+  return Plan({step.estimate.loss, step.estimate.gradient, step.updated},
+              plan_options(options, std::string(method.name)));
+}
+
+ProductLaw expected_law(const Problem& problem, const Method& method) {
+  const PlanOptions passes = plan_options(problem.options, std::string(method.name));
+  bool planned =
+      passes.simplify && passes.common_subexpressions && passes.accumulate && passes.reassociate;
+  // Fewer products a layer come from batch x batch matrices, which must be the smaller ones.
+  const bool needs_small_batch = method.planned_law.per_layer < method.law.per_layer;
+  for (const ParameterInfo& parameter : problem.model.parameter_info()) {
+    const Shape& shape = parameter.shape;
+    if (shape.rank() == 4) planned = false;
+    if (shape.rank() != 2) continue;
+    const Index least = std::min(shape[0], shape[1]), most = std::max(shape[0], shape[1]);
+    if (needs_small_batch && least <= problem.options.batch && 2 * least > most) planned = false;
+  }
+  return planned ? method.planned_law : method.law;
 }
 
 RecordedEvaluation record_evaluation(const Problem& problem, const ModelState& state, Index rows) {

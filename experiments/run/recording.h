@@ -25,6 +25,8 @@ struct Problem {
 /// Loads the data and makes the model that the options name. Throws UsageError when they do
 /// not fit together (a batch larger than the training set).
 Problem make_problem(const RunOptions& options);
+/// The same on data that is there already.
+Problem make_problem(const RunOptions& options, DataSplit data);
 
 /// Parameters and batch-norm statistics: all that training changes, but for the optimiser.
 struct ModelState {
@@ -45,6 +47,15 @@ struct RecordedStep {
 /// Records cross-entropy of the model on one batch and the method's gradient. The tape reads
 /// `state` in place.
 RecordedStep record_step(const Problem& problem, const Method& method, const ModelState& state);
+
+/// The plan of such a step: loss, gradient and running statistics, with the passes that the options
+/// and the method leave on.
+Plan plan_step(const RecordedStep& step, const RunOptions& options, const Method& method);
+
+/// The law that the step's count of products should follow: the planned one for dense models with
+/// batches smaller than the layers (but for narrow ones, such as the output layer), unless a pass
+/// that it takes is off; else the law of the program as recorded.
+ProductLaw expected_law(const Problem& problem, const Method& method);
 
 /// The model's outputs (logits) in evaluation mode.
 struct RecordedEvaluation {

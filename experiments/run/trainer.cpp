@@ -29,10 +29,6 @@ Index rows_of_evaluation(const Problem& problem) {
   return std::min(evaluation_rows, problem.data.test.size());
 }
 
-Plan plan_of(const RecordedStep& step, const PlanOptions& options) {
-  return Plan({step.estimate.loss, step.estimate.gradient, step.updated}, options);
-}
-
 }  // namespace
 
 nlohmann::json to_json(const EpochRecord& r) {
@@ -59,7 +55,7 @@ Trainer::Trainer(const Problem& problem, const Method& method)
       method_(method),
       state_(initial_state(problem.model, problem.options.seed, problem.options.number_type())),
       recorded_(record_step(problem, method, state_)),
-      plan_(plan_of(recorded_, plan_options(problem.options, std::string(method.name)))),
+      plan_(plan_step(recorded_, problem.options, method)),
       optimizer_(optimizer_options(problem.options)),
       batches_(problem.data.train, problem.options.batch, problem.options.number_type(),
                problem.options.seed, augmentation_named(problem.options.augment),

@@ -47,6 +47,7 @@ nlohmann::json record_of(const Trainer& trainer, const RunHistory& history) {
   const Problem& problem = trainer.problem();
   const EpochRecord& last = history.curve.back();
   const Ledger costs = ledger(trainer.plan().program());
+  const ProductLaw law = expected_law(problem, trainer.method());
   nlohmann::json record = record_header("train");
   record["config"] = history.config;
   nlohmann::json curve = nlohmann::json::array();
@@ -58,8 +59,9 @@ nlohmann::json record_of(const Trainer& trainer, const RunHistory& history) {
                      {"threads", threads()},
                      {"ms", last.seconds * 1e3 / static_cast<double>(trainer.steps_per_epoch())},
                      {"products", costs.total().products},
-                     {"products_law", trainer.method().law.products(problem.model.products())},
-                     {"products_law_text", str(trainer.method().law)},
+                     {"small_products", costs.total().small_products},
+                     {"products_law", law.products(problem.model.products())},
+                     {"products_law_text", str(law)},
                      {"gflop", costs.total().flops / 1e9},
                      {"peak_mib", static_cast<double>(trainer.plan().peak_bytes()) / (1 << 20)},
                      {"loss", last.test_loss},

@@ -1,0 +1,153 @@
+// Options, the models to run, tables and the record.
+#include "experiments/bench/bench.h"
+
+#include "autodiff/array/parallel.h"
+#include "autodiff/profile/peak.h"
+#include "experiments/bench/memory.h"
+#include "experiments/bench/race.h"
+#include "experiments/bench/suite.h"
+#include "experiments/bench/tables.h"
+#include "experiments/report/progress.h"
+#include "experiments/run/machine.h"
+#include "experiments/run/output.h"
+#include "experiments/run/stop.h"
+
+namespace twice {
+
+namespace {
+
+/// The options of each model that is to run.
+std::vector<RunOptions> models_of(const BenchOptions& options) {
+  if (options.suite.empty()) return {options.run};
+  std::vector<RunOptions> result;
+  std::string labels;
+  for (const SuiteRow& row : paper_suite()) {
+    RunOptions o = options.run;
+    o.model = row.model;
+    o.batch = row.batch;
+    o.activation = row.activation;
+    if (row.model == "mlp") o.width = row.size, o.depth = row.depth;
+    if (row.model == "cnn") o.channels = row.size;
+    const std::string label = random_problem(o).label();
+    labels += (labels.empty() ? "" : ", ") + label;
+    if (label.find(options.rows) != std::string::npos) result.push_back(o);
+  }
+  if (result.empty())
+    throw UsageError(fmt::format("--rows: no model of the suite has '{}' in its name; they are {}",
+                                 options.rows, labels));
+  return result;
+}
+
+nlohmann::json config_of(const BenchOptions& options) {
+  nlohmann::json config = to_json(options.run);
+  if (!options.suite.empty())
+    for (const char* own : {"model", "width", "depth", "channels", "activation", "batch"})
+      config.erase(own);
+  config["suite"] = options.suite;
+  config["rows"] = options.rows;
+  config["seconds"] = options.seconds;
+  config["peer"] = options.peer;
+  config["peer-python"] = options.peer_python;
+  config["peer-malloc"] = options.peer_malloc;
+  config["no-memory"] = options.no_memory;
+  return config;
+}
+
+/// A bench's own defaults: random data, and plain sgd with steps so small that the numbers stay as
+/// they are in a network at its start, however many steps are timed.
+void set_up(BenchOptions& options) {
+  RunOptions& o = options.run;
+  o.data = "random";
+  o.momentum = 0;
+  o.lr = 1e-4;
+  o.schedule = "constant";
+  complete(o, {"sgd", "f-gr", "exact"});
+  if (!(options.seconds >= 0.01 && options.seconds <= 3600))  // NaN is neither
+    throw UsageError(
+        fmt::format("--seconds must be a number from 0.01 to 3600, was {}", options.seconds));
+  if (options.suite.empty() && !options.rows.empty())
+    throw UsageError("--rows picks rows of a suite: it needs --suite");
+}
+
+}  // namespace
+
+void add_bench_options(CLI::App& app, BenchOptions& options) {
+  OptionGroups groups;
+  groups.training = false;
+  add_options(app, options.run, groups);
+  // The numbers are random, and nothing is written but the record.
+  for (const char* none : {"--data", "--augment", "--out"}) app.remove_option(app.get_option(none));
+  const std::string group = "Bench";
+  CLI::Option* suite =
+      app.add_option("--suite", options.suite, "A set of models instead of one: paper")
+          ->check(CLI::IsMember({"paper"}))
+          ->group(group);
+  for (const char* one : {"--model", "--width", "--depth", "--channels", "--activation", "--batch"})
+    suite->excludes(app.get_option(one));
+  app.add_option("--rows", options.rows, "Only the suite's models whose names hold this")
+      ->group(group);
+  app.add_option("--seconds", options.seconds, "Measuring time for a model")->group(group);
+  app.add_option("--peer", options.peer, "Another engine beside ours: pytorch")
+      ->check(CLI::IsMember({"pytorch"}))
+      ->group(group);
+  app.add_option("--peer-python", options.peer_python, "The Python that has PyTorch")->group(group);
+  app.add_option("--peer-malloc", options.peer_malloc,
+                 "system: as it is; keep: freed memory stays in the peer's process")
+      ->check(CLI::IsMember({"system", "keep"}))
+      ->group(group);
+  app.add_flag("--no-memory", options.no_memory, "Do not measure memory")->group(group);
+  app.add_option("--measure-memory", options.measure_memory)->group("");
+}
+
+int bench(BenchOptions options) {
+  if (!options.measure_memory.empty()) {
+    fmt::print("{}\n",
+               step_memory_here(run_options(nlohmann::json::parse(options.measure_memory))));
+    return 0;
+  }
+  set_up(options);
+  set_threads(options.run.threads);
+  prepare_file(options.run.json);
+  const std::vector<RunOptions> models = models_of(options);
+
+  try {
+    std::optional<Peer> peer;
+    if (!options.peer.empty()) {
+      peer.emplace(Peer::Options{options.peer_python, options.peer_malloc, options.run.threads});
+      for (const RunOptions& model : models) peer->check(model);
+    }
+    nlohmann::json record = record_header("bench");
+    record["config"] = config_of(options);
+    RaceOptions race_options{options.seconds, !options.no_memory, 0};
+    if (peer) record["peer"] = peer->description();
+    record["rows"] = nlohmann::json::array();
+    print_start(record);
+
+    Progress progress("timing", options.seconds * static_cast<double>(models.size()));
+    IdleUse idle;
+    for (const RunOptions& model : models) {
+      // The best of the peaks so far: what else the machine does can only lower it.
+      race_options.peak_gflops =
+          std::max(race_options.peak_gflops, measured_peak_gflops(options.run.number_type()));
+      const nlohmann::json rows = race(model, peer ? &*peer : nullptr, race_options, idle,
+                                       [&](double seconds) { progress.advance(seconds); });
+      progress.clear();
+      print_model(rows);
+      for (const nlohmann::json& row : rows) record["rows"].push_back(row);
+    }
+    record["machine"]["peak_gflops"] = race_options.peak_gflops;
+    record["means"] = means_of(record["rows"]);
+    if (peer) {
+      record["peer"]["idle_cpu"] = idle.peers / idle.peers_while;
+      record["peer"]["our_idle_cpu"] = idle.ours / idle.ours_while;
+    }
+    if (models.size() > 1) print_summary(record);
+    if (!options.run.json.empty()) write_json(options.run.json, record);
+  } catch (const Stopped&) {
+    fmt::print(stderr, "stopped; a bench that is not finished leaves no record\n");
+    return stopped_status;
+  }
+  return 0;
+}
+
+}  // namespace twice

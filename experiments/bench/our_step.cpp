@@ -1,0 +1,66 @@
+// Recording, planning and timing our own steps.
+#include "experiments/bench/our_step.h"
+
+#include <chrono>
+#include <thread>
+
+#include "autodiff/array/random.h"
+
+namespace twice {
+
+Problem random_problem(const RunOptions& options) {
+  // What these numbers are drawn for; training draws for other uses.
+  constexpr std::uint64_t images_use = 0xbe1c;
+  constexpr int classes = 10;
+  const Shape images =
+      options.model == "mlp" ? Shape{options.batch, 28, 28, 1} : Shape{options.batch, 32, 32, 3};
+  DataSplit data;
+  data.train = {"random", Array(images, DType::f32), Array({options.batch}, DType::i32), classes};
+  fill_normal(Rng(options.seed, 0, images_use), 0, 1, data.train.images);
+  for (Index i = 0; i < options.batch; ++i)
+    data.train.labels.data<std::int32_t>()[i] = static_cast<std::int32_t>(i % classes);
+  data.test = data.train;
+  return make_problem(options, std::move(data));
+}
+
+OurStep::OurStep(const Problem& problem, const Method& method)
+    : method_(method),
+      state_(initial_state(problem.model, problem.options.seed, problem.options.number_type())),
+      recorded_(record_step(problem, method, state_)),
+      plan_(plan_step(recorded_, problem.options, method)),
+      optimizer_(optimizer_options(problem.options)),
+      gradient_(plan_.values(recorded_.estimate.gradient)),
+      images_(problem.data.train.images.cast(problem.options.number_type())),
+      labels_(problem.data.train.labels) {
+  plan_.run({{recorded_.x, images_}, {recorded_.y, labels_}});
+}
+
+void OurStep::run() {
+  plan_.run();
+  optimizer_.update(state_.parameters, gradient_);
+}
+
+std::vector<Array> OurStep::gradient() {
+  plan_.run();
+  std::vector<Array> result;
+  for (const Array& g : gradient_) result.push_back(g.clone());
+  return result;
+}
+
+std::vector<double> timed_block(OurStep& step, const BlockTiming& timing) {
+  using Clock = std::chrono::steady_clock;
+  const auto seconds_since = [](Clock::time_point start) {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+  };
+  std::this_thread::sleep_for(std::chrono::duration<double>(timing.settle));
+  for (const auto start = Clock::now(); seconds_since(start) < timing.lead;) step.run();
+  std::vector<double> times;
+  for (const auto start = Clock::now(); times.empty() || seconds_since(start) < timing.seconds;) {
+    const auto before = Clock::now();
+    step.run();
+    times.push_back(seconds_since(before) * 1e3);
+  }
+  return times;
+}
+
+}  // namespace twice

@@ -1,0 +1,174 @@
+"""Models and methods in PyTorch: the other side of `twice bench --peer pytorch`.
+
+Every method is written in each of the ways that a PyTorch user would try, its *variants*: which of
+them is the fastest depends on the model, so `twice bench` times all and races the best. A step is
+the whole gradient G of a method and a plain sgd update, both with `torch._foreach_*` where there is
+one. Our layouts of the parameters, from which everything starts, are in nn/models.h.
+"""
+
+import torch
+import torch.nn.functional as F
+
+
+# ---- Models ----
+
+ACTIVATIONS = {"relu": torch.relu, "tanh": torch.tanh, "sigmoid": torch.sigmoid, "silu": F.silu,
+               "gelu": F.gelu, "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"),
+               "softplus": F.softplus, "elu": F.elu, "leaky_relu": F.leaky_relu,
+               "identity": lambda x: x}
+
+
+def mlp(w, x, act, last):
+    for i in range(0, len(w) - 2, 2):
+        x = act(F.linear(x, w[i], w[i + 1]))
+    return F.linear(x, w[-2], w[-1])
+
+
+def cnn(w, x, act, last):
+    for i in range(0, 8, 2):
+        x = act(F.conv2d(x, w[i], w[i + 1], padding=1))
+        if i % 4 == 2:
+            x = F.avg_pool2d(x, 2)
+    # Features are flattened as they lie in memory; the last layer's weight is ordered to match.
+    x = (x.permute(0, 2, 3, 1) if last else x).flatten(1)
+    return F.linear(x, w[8], w[9])
+
+
+# Each with the memory formats to try: False is channels first, True is channels last.
+MODELS = {"mlp": (mlp, [False]), "cnn": (cnn, [False, True])}
+
+
+class Step:
+    """A model, its parameters and one batch, in one memory format.
+
+    `array(name)` gives an array in our layout: images NHWC, convolution weights (kh, kw, in, out),
+    linear weights (in, out).
+    """
+
+    def __init__(self, request, array, last):
+        self.model, self.last = MODELS[request["model"]][0], last
+        self.act = ACTIVATIONS[request["activation"]]
+        self.gamma, self.epsilon, self.lr = request["gamma"], request["epsilon"], request["lr"]
+        self.names = request["parameters"]
+        self.pixels = request["pixels"]  # of the features that a cnn flattens: (height, width)
+        format = torch.channels_last if last else torch.contiguous_format
+        images = array("images")
+        self.x = (images.flatten(1).clone() if request["model"] == "mlp"
+                  else images.permute(0, 3, 1, 2).contiguous(memory_format=format))
+        self.y = array("labels").long()
+        self.w = [self.to_torch(array(name)).requires_grad_() for name in self.names]
+        self.moved = None
+
+    def to_torch(self, a):
+        if a.dim() == 4:
+            format = torch.channels_last if self.last else torch.contiguous_format
+            return a.permute(3, 2, 0, 1).clone(memory_format=format)
+        if a.dim() == 2:
+            return self.flattened(a, to_ours=False).t().clone(memory_format=torch.contiguous_format)
+        return a.clone()
+
+    def to_ours(self, a):
+        if a.dim() == 4:
+            a = a.permute(2, 3, 1, 0)
+        elif a.dim() == 2:
+            a = self.flattened(a.t(), to_ours=True)
+        return a.contiguous()
+
+    def flattened(self, a, to_ours):
+        """A weight (in, out) whose rows go from the order height, width, channels to channels,
+        height, width, or back; as it is when the features are flattened in our order anyway."""
+        if self.model is not cnn or self.last:
+            return a
+        h, w = self.pixels
+        rows, out = a.shape
+        shape, order = (((rows // (h * w), h, w, out), (1, 2, 0, 3)) if to_ours
+                        else ((h, w, rows // (h * w), out), (2, 0, 1, 3)))
+        return a.reshape(shape).permute(order).reshape(rows, out)
+
+    def loss(self, w):
+        return F.cross_entropy(self.model(w, self.x, self.act, self.last), self.y)
+
+    def gradient(self, w):
+        return torch.autograd.grad(self.loss(w), w)
+
+    def update(self, G):
+        with torch.no_grad():
+            torch._foreach_add_(self.w, G, alpha=-self.lr)
+
+
+# ---- Methods: each variant returns G; the equations are in optim/gradient_regularization.cpp ----
+
+def plain(s):
+    return s.gradient(s.w)
+
+
+def fresh_point(s, g, eps):
+    """w + eps g in new memory. The parameters stay untouched, so restoring them is exact."""
+    with torch.no_grad():
+        point = torch._foreach_add(s.w, g, alpha=eps)
+    for p in point:
+        p.requires_grad_()
+    return point
+
+
+def kept_point(s, g, eps):
+    """w + eps g in memory that is kept from step to step."""
+    if s.moved is None:
+        s.moved = [torch.empty_like(p, requires_grad=True) for p in s.w]
+    with torch.no_grad():
+        for m, p, v in zip(s.moved, s.w, g):
+            torch.add(p, v, alpha=eps, out=m)
+    return s.moved
+
+
+def forward_difference(s, point, eps):
+    """g + gamma/eps (grad L(w + eps g) - g); eps < 0 gives the backward difference."""
+    g, c = s.gradient(s.w), s.gamma / eps
+    ahead = s.gradient(point(s, g, eps))
+    torch._foreach_mul_(g, 1 - c)
+    torch._foreach_add_(g, ahead, alpha=c)
+    return g
+
+
+def central_difference(s, point):
+    g, c = s.gradient(s.w), s.gamma / (2 * s.epsilon)
+    ahead = s.gradient(point(s, g, s.epsilon))
+    behind = s.gradient(point(s, g, -s.epsilon))
+    torch._foreach_add_(g, ahead, alpha=c)
+    torch._foreach_sub_(g, behind, alpha=c)
+    return g
+
+
+def hvp(s):
+    """g + gamma H g, with H g from a second sweep whose cotangent is g."""
+    g = torch.autograd.grad(s.loss(s.w), s.w, create_graph=True)
+    G = [v.detach() for v in g]
+    H = torch.autograd.grad(g, s.w, grad_outputs=[v.detach() for v in g])
+    del g  # and the graph with it
+    torch._foreach_add_(G, H, alpha=s.gamma)
+    return G
+
+
+def penalty(s):
+    """The gradient of L + gamma/2 |g|^2."""
+    loss = s.loss(s.w)
+    g = torch.autograd.grad(loss, s.w, create_graph=True)
+    return torch.autograd.grad(loss + s.gamma / 2 * sum(v.square().sum() for v in g), s.w)
+
+
+POINTS = {"fresh point": fresh_point, "kept point": kept_point}
+METHODS = {
+    "sgd": {"": plain},
+    "f-gr": {n: lambda s, p=p: forward_difference(s, p, s.epsilon) for n, p in POINTS.items()},
+    "b-gr": {n: lambda s, p=p: forward_difference(s, p, -s.epsilon) for n, p in POINTS.items()},
+    "c-gr": {n: lambda s, p=p: central_difference(s, p) for n, p in POINTS.items()},
+    "exact": {"hvp": hvp, "penalty": penalty},
+    "exact-naive": {"penalty": penalty},
+}
+
+
+def variant_name(way, last, formats):
+    parts = [way] if way else []
+    if len(formats) > 1:
+        parts.append("channels last" if last else "channels first")
+    return ", ".join(parts) or "plain"

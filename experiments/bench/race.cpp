@@ -1,0 +1,207 @@
+// Agreement, the peer's variants, rounds, memory; then the rows.
+#include "experiments/bench/race.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <ctime>
+
+#include "autodiff/array/parallel.h"
+#include "experiments/bench/agreement.h"
+#include "experiments/bench/memory.h"
+#include "experiments/compare/cost.h"
+#include "experiments/run/stop.h"
+
+namespace twice {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// Processor time of this process, all threads.
+double own_cpu_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
+
+/// One side of one method: what runs a block of its steps, and what the rounds gave.
+struct Runner {
+  std::function<std::vector<double>(const BlockTiming&)> block;
+  /// The median step of each round, and the fastest of all steps, in milliseconds.
+  std::vector<double> medians;
+  double least = INFINITY;
+};
+
+struct Entry {
+  std::unique_ptr<OurStep> step;
+  Runner ours, peers;
+  std::string variant;
+  double peer_error = 0;
+};
+
+double median(std::vector<double> samples) {
+  std::sort(samples.begin(), samples.end());
+  return quantile(samples, 0.5);
+}
+
+/// Where methods perturb by epsilon, rounding is enlarged by gamma / epsilon.
+double enlargement(const Problem& problem, const Method& method) {
+  const MethodOptions& o = problem.options.regularization;
+  return method.options.find("epsilon") == std::string_view::npos ? 0 : o.gamma / o.epsilon;
+}
+
+/// Activations whose first or second derivative jumps.
+bool kinked(const std::string& activation) {
+  return activation.starts_with("relu") || activation.starts_with("leaky_relu") ||
+         activation.starts_with("elu");
+}
+
+/// Compares G with that of each of the peer's variants; returns the largest difference.
+double checked_agreement(const Problem& problem, OurStep& step, Peer& peer,
+                         const std::vector<std::string>& variants) {
+  std::vector<std::string> names;
+  for (const ParameterInfo& p : problem.model.parameter_info()) names.push_back(p.name);
+  const std::string method(step.method().name);
+  const std::vector<Array> ours = step.gradient();
+  const double tolerance =
+      agreement_tolerance(problem.options.number_type(), kinked(problem.options.activation),
+                          enlargement(problem, step.method()));
+  double worst = 0;
+  for (const std::string& variant : variants) {
+    const GradientDifference found =
+        gradient_difference(names, ours, peer.gradient(method, variant));
+    if (!(found.error <= tolerance))
+      fail("bench",
+           "{}, {}: our gradient and that of {} ({}) differ by {:.1e} of its norm at {}; at most "
+           "{:.1e} is rounding",
+           problem.label(), method, peer.name(), variant, found.error, found.parameter, tolerance);
+    worst = std::max(worst, found.error);
+  }
+  return worst;
+}
+
+/// Rounds of one block a runner until `seconds` are over, at least `least_rounds`.
+void take_turns(std::vector<Runner*>& runners, double seconds,
+                const std::function<void(double)>& progress) {
+  constexpr int rounds = 12, least_rounds = 5;
+  // A side that stops working spins for about a millisecond before its threads sleep.
+  constexpr double settle = 0.003, lead = 0.008;
+  // Long steps need no lead: what a cold cache costs them is too small to be seen.
+  constexpr double long_ms = 30;
+  const double share = seconds / rounds / static_cast<double>(runners.size());
+  const BlockTiming timing{std::max(share - settle - lead, 1e-3), settle, lead};
+  const auto start = Clock::now();
+  double reported = 0;
+  for (int round = 0; round < least_rounds || seconds_since(start) < seconds; ++round) {
+    for (Runner* runner : runners) {
+      BlockTiming block = timing;
+      if (!runner->medians.empty() && runner->medians.back() > long_ms) block.lead = 0;
+      const std::vector<double> times = runner->block(block);
+      if (stop_requested()) throw Stopped{};
+      runner->medians.push_back(median(times));
+      runner->least = std::min(runner->least, *std::min_element(times.begin(), times.end()));
+      const double now = seconds_since(start);
+      progress(now - reported);
+      reported = now;
+    }
+  }
+}
+
+void add_times(nlohmann::json& row, const std::string& prefix, std::vector<double> medians,
+               double least) {
+  std::sort(medians.begin(), medians.end());
+  row[prefix + "ms"] = quantile(medians, 0.5);
+  row[prefix + "ms_min"] = least;
+  row[prefix + "ms_iqr"] = quantile(medians, 0.75) - quantile(medians, 0.25);
+}
+
+nlohmann::json row_of(const Problem& problem, const Entry& entry, double peak_gflops) {
+  const Method& method = entry.step->method();
+  const Cost total = ledger(entry.step->plan().program()).total();
+  const ProductLaw law = expected_law(problem, method);
+  nlohmann::json row = {
+      {"model", problem.label()},
+      {"method", method.name},
+      {"threads", threads()},
+      {"samples", entry.ours.medians.size()},
+      {"products", total.products},
+      {"small_products", total.small_products},
+      {"products_law", law.products(problem.model.products())},
+      {"products_law_text", str(law)},
+      {"gflop", total.flops / 1e9},
+      {"peak_mib", static_cast<double>(entry.step->plan().peak_bytes()) / (1 << 20)}};
+  add_times(row, "", entry.ours.medians, entry.ours.least);
+  row["peak_share"] = total.flops / 1e6 / row["ms"].get<double>() / peak_gflops;
+  if (entry.peers.medians.empty()) return row;
+  add_times(row, "peer_", entry.peers.medians, entry.peers.least);
+  row["peer_variant"] = entry.variant;
+  row["peer_error"] = entry.peer_error;
+  row["ratio"] = row["peer_ms"].get<double>() / row["ms"].get<double>();
+  return row;
+}
+
+}  // namespace
+
+nlohmann::json race(const RunOptions& options, Peer* peer, const RaceOptions& race_options,
+                    IdleUse& idle, const std::function<void(double)>& progress) {
+  const Problem problem = random_problem(options);
+  std::vector<Entry> entries;
+  for (const std::string& name : options.methods)
+    entries.push_back({std::make_unique<OurStep>(problem, method(name)), {}, {}, "", 0});
+  if (peer) {
+    auto variants = peer->load(problem, entries[0].step->state());
+    for (Entry& e : entries)
+      e.peer_error = checked_agreement(problem, *e.step, *peer,
+                                       variants.at(std::string(e.step->method().name)));
+    // In addition to the measuring time: a sixth of it for finding the peer's fastest variants.
+    for (Entry& e : entries)
+      e.variant = peer->choose(std::string(e.step->method().name),
+                               race_options.seconds / 6 / static_cast<double>(entries.size()));
+  }
+
+  std::vector<Runner*> runners;
+  for (Entry& e : entries) {
+    e.ours.block = [&](const BlockTiming& timing) {
+      const double before = peer ? peer->cpu_seconds() : 0;
+      const auto start = Clock::now();
+      std::vector<double> times = timed_block(*e.step, timing);
+      idle.peers += peer ? peer->cpu_seconds() - before : 0;
+      idle.peers_while += seconds_since(start);
+      return times;
+    };
+    runners.push_back(&e.ours);
+    if (!peer) continue;
+    e.peers.block = [&](const BlockTiming& timing) {
+      const double before = own_cpu_seconds();
+      const auto start = Clock::now();
+      std::vector<double> times = peer->timed_block(std::string(e.step->method().name), timing);
+      idle.ours += own_cpu_seconds() - before;
+      idle.ours_while += seconds_since(start);
+      return times;
+    };
+    runners.push_back(&e.peers);
+  }
+  take_turns(runners, race_options.seconds, progress);
+
+  nlohmann::json rows = nlohmann::json::array();
+  for (const Entry& e : entries) {
+    nlohmann::json row = row_of(problem, e, race_options.peak_gflops);
+    const std::string name(e.step->method().name);
+    if (race_options.measure_memory) row["measured_mib"] = step_memory(options, name);
+    if (peer) row["peer"] = peer->name();
+    if (peer && race_options.measure_memory)
+      row["peer_mib"] = peer->step_memory(problem, name, e.variant);
+    if (stop_requested()) throw Stopped{};
+    rows.push_back(std::move(row));
+  }
+  for (nlohmann::json& row : rows)
+    for (const nlohmann::json& other : rows) {
+      const double ratio = row["ms"].get<double>() / other["ms"].get<double>();
+      if (other["method"] == "sgd") row["ratio_to_gradient"] = ratio;
+      if (other["method"] == "f-gr") row["ratio_to_f_gr"] = ratio;
+    }
+  return rows;
+}
+
+}  // namespace twice

@@ -1,0 +1,220 @@
+"""`twice bench`: its rows and laws; the memory that it measures; the race against PyTorch, and that
+numbers which do not agree are no race."""
+
+import math
+import os
+import pathlib
+import re
+import signal
+import time
+import unittest
+
+from program import SANITIZED, CommandTest, main
+
+try:
+    import torch
+except ImportError as error:
+    torch, missing = None, f"/usr/bin/python3 has no PyTorch ({error}): apt-get install python3-torch"
+
+TINY = ["--width", 16, "--batch", 8, "--threads", 1, "--seconds", 0.05]
+NO_GRADIENT_OF_F_GR = {"ratio_to_gradient", "ratio_to_f_gr"}
+
+
+def documented_fields():
+    """The fields of a row, and those that a row has only with a peer: the two tables of
+    docs/records.md on bench."""
+    text = (pathlib.Path(__file__).parents[2] / "docs/records.md").read_text()
+    part = text.split("\n## bench\n")[1].split("\n## ")[0].split("At the top level")[0]
+    always, with_peer = part.split("With a peer")
+
+    def names(table):
+        cells = re.findall(r"(?m)^\| (`[^|]*) \|", table)
+        return {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
+
+    return names(always), names(with_peer)
+
+
+class Bench(CommandTest):
+    def environment(self, **changes):
+        """Temporary files go to the test's folder, where `files` sees those that are left."""
+        return super().environment(**{"TMPDIR": str(self.folder), **changes})
+
+    def bench(self, *arguments):
+        """Runs it; returns its record and the rows by method. Nothing but the record is left."""
+        self.output = self.succeed("bench", "--json", "record.json", *arguments)
+        self.assertEqual(set(self.files()), {"record.json"})
+        record = self.json("record.json")
+        return record, {row["method"]: row for row in record["rows"]}
+
+    def stand_in(self, script):
+        """A program in place of Python."""
+        python = self.folder / "python"
+        python.write_text(f"#!/bin/sh\n{script}\n")
+        python.chmod(0o755)
+        return "./python"
+
+
+class Rows(Bench):
+    def test_fields_and_laws(self):
+        for depth in [1, 3]:
+            with self.subTest(depth=depth):
+                record, rows = self.bench(*TINY, "--depth", depth)
+                self.assertEqual(list(rows), ["sgd", "f-gr", "exact"])
+                self.assertEqual(record["command"], "bench")
+                self.assertEqual(record["config"]["method"], ["sgd", "f-gr", "exact"])
+                self.assertGreater(record["machine"]["peak_gflops"], 0)
+                for row in rows.values():
+                    self.check_row(row, f"mlp-16x{depth}-b8-relu-f32")
+                    self.assertIn(row["method"], self.output)
+                for method, law in [("sgd", 3 * depth - 1), ("f-gr", 6 * depth - 2)]:
+                    self.assertEqual(rows[method]["products"], law)
+                    self.assertEqual(rows[method]["products_law"], law)
+                self.assertLessEqual(rows["exact"]["products"], 9 * depth - 5)
+
+    def check_row(self, row, model):
+        self.assertEqual(set(row), documented_fields()[0])
+        self.assertEqual((row["model"], row["threads"]), (model, 1))
+        for name, value in row.items():
+            if not isinstance(value, str):
+                self.assertTrue(math.isfinite(value) and value >= 0, name)
+        self.assertTrue(0 < row["ms_min"] <= row["ms"])
+        self.assertGreaterEqual(row["samples"], 5)
+        self.assertAlmostEqual(row["ratio_to_gradient"] / row["ms"], 1 / self.gradient_ms(), delta=1e-6)
+
+    def gradient_ms(self):
+        return self.json("record.json")["rows"][0]["ms"]
+
+    def test_any_model_and_method(self):
+        _, rows = self.bench("--model", "resnet", "--channels", 1, "--batch", 2, "--threads", 1,
+                             "--seconds", 0.01, "--method", "pgn,exact-naive", "--no-memory")
+        self.assertEqual([row["model"] for row in rows.values()], ["resnet-1x8-b2-relu-f32"] * 2)
+        self.assertEqual(set(rows["pgn"]), documented_fields()[0] - NO_GRADIENT_OF_F_GR - {"measured_mib"})
+
+    def test_rows_of_the_suite(self):
+        record, _ = self.bench("--suite", "paper", "--rows", "mlp-64x3", "--seconds", 0.05,
+                               "--threads", 1, "--method", "sgd", "--no-memory")
+        self.assertEqual([row["model"] for row in record["rows"]], ["mlp-64x3-b32-relu-f32"])
+        self.assertEqual(record["means"], [{"method": "sgd", "ratio_to_gradient": 1.0}])
+
+    @unittest.skipIf(SANITIZED, "sanitizers take memory of their own")
+    def test_measured_memory_is_the_planned(self):
+        """Measured: parameters, batch, gradients and whatever is between, to a small rest; of a
+        process of its own, so not more because something larger came before."""
+        _, rows = self.bench("--width", 512, "--depth", 3, "--batch", 64, "--threads", 1,
+                             "--seconds", 0.05, "--method", "exact,sgd")
+        for row in rows.values():
+            self.assertGreater(row["measured_mib"], 0.9 * row["peak_mib"])
+            self.assertLess(row["measured_mib"], 1.1 * row["peak_mib"] + 1)
+
+    def test_mistakes(self):
+        for fragments, arguments in [
+                (["--peer", "pytorch"], "--peer jax"), (["--suite", "paper"], "--suite other"),
+                (["--model", "--suite"], "--suite paper --model cnn"),
+                (["--batch", "--suite"], "--suite paper --batch 3"),
+                (["--rows", "--suite"], "--rows mlp"),
+                (["--rows", "'nope'", "cnn-8-b32-gelu-f32"], "--suite paper --rows nope"),
+                (["--seconds"], "--seconds 0"), (["--seconds"], "--seconds nan"),
+                (["--data"], "--data digits"), (["--peer-malloc"], "--peer-malloc none"),
+                (["--model dln"], "--model dln"), (["cnn", "depth"], "--model cnn --depth 3")]:
+            with self.subTest(arguments):
+                self.refuse(2, fragments, "bench", *arguments.split())
+                self.assertEqual(self.files(), {})
+
+    def test_no_pytorch(self):
+        python = self.stand_in('echo \'{"no_torch": "No module named torch"}\'')
+        for command, fragment in [(python, "cannot import torch (No module"), ("./none", "./none")]:
+            self.refuse(1, [fragment, "python3-torch"], "bench", "--peer", "pytorch", "--peer-python",
+                        command, "--json", "x.json", *TINY)
+            self.assertEqual(set(self.files()), {"python"})
+
+    def test_stopped_by_ctrl_c(self):
+        process = self.start("bench", "--json", "record.json", "--seconds", 60)
+        time.sleep(1.5)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate()
+        self.assertEqual(process.returncode, 130)
+        self.assertRegex(errors, r"^stopped[^\n]*\n$")
+        self.assertEqual(self.files(), {})
+
+
+@unittest.skipIf(torch is None, torch is None and missing)
+class PyTorch(Bench):
+    def race(self, *arguments):
+        return self.bench("--peer", "pytorch", "--threads", 1, "--seconds", 0.05, *arguments)
+
+    def test_rows(self):
+        record, rows = self.race("--width", 24, "--depth", 3, "--batch", 16)
+        peer = record["peer"]
+        self.assertRegex(peer["name"], r"^pytorch \d+\.\d+")
+        self.assertTrue(peer["same_blas"], peer)
+        self.assertEqual((peer["threads"], peer["malloc"]), (1, "system"))
+        always, with_peer = documented_fields()
+        for method, row in rows.items():
+            self.assertEqual(set(row), always | with_peer, method)
+            self.assertAlmostEqual(row["ratio"], row["peer_ms"] / row["ms"], places=9)
+            self.assertEqual(row["peer"], peer["name"])
+            self.assertTrue(0 < row["peer_ms_min"] <= row["peer_ms"])
+            self.assertTrue(0 < row["peer_error"] < 3e-3)
+            self.assertGreater(row["peer_mib"], 0)
+        self.assertIn(rows["exact"]["peer_variant"], ["hvp", "penalty"])
+        self.assertEqual(rows["sgd"]["peer_variant"], "plain")
+        means = {mean["method"]: mean for mean in record["means"]}
+        for method, row in rows.items():
+            self.assertAlmostEqual(means[method]["ratio"], row["ratio"], places=6)
+
+    def test_every_variant_agrees(self):
+        """In float64 to rounding: methods, activations, layouts, the order of flattening."""
+        everything = ["--no-memory", "--dtype", "f64", "--method", "sgd,f-gr,b-gr,c-gr,exact,exact-naive"]
+        for model in [["--width", 9, "--batch", 5, "--depth", 4, "--activation", "gelu_tanh"],
+                      ["--model", "cnn", "--channels", 2, "--batch", 3, "--activation", "softplus"]]:
+            _, rows = self.race(*everything, *model)
+            for row in rows.values():
+                self.assertLess(row["peer_error"], 1e-12, row["method"])
+        self.assertRegex(rows["exact"]["peer_variant"], "^(hvp|penalty), channels (first|last)$")
+
+    def changed(self, file, old, new):
+        """PyTorch's Python, where the peer's file says something else."""
+        (self.folder / "change.py").write_text(
+            f"import pathlib, sys\np = pathlib.Path(sys.argv[1]).parent / {file!r}\n"
+            f"t = p.read_text()\nassert {old!r} in t\np.write_text(t.replace({old!r}, {new!r}))\n")
+        return self.stand_in('/usr/bin/python3 change.py "$@" && exec /usr/bin/python3 "$@"')
+
+    def refuse_race(self, fragments, python, *model):
+        self.refuse(1, fragments, "bench", "--peer", "pytorch", "--peer-python", python, "--json",
+                    "record.json", "--threads", 1, "--seconds", 0.05, *model)
+        self.assertEqual(set(self.files()), {"python", "change.py"})
+
+    def test_what_does_not_agree_is_an_error(self):
+        mlp = ["--width", 16, "--batch", 8, "--depth", 2]
+        self.refuse_race(["mlp-16x2-b8-relu-f32, exact", "differ by"],
+                         self.changed("pytorch_methods.py", "alpha=s.gamma)", "alpha=1.5 * s.gamma)"), *mlp)
+        self.refuse_race(["cnn-2-b3-relu-f32, sgd", "channels first", "differ by"],
+                         self.changed("pytorch_methods.py", "(2, 0, 1, 3)", "(2, 1, 0, 3)"),
+                         "--model", "cnn", "--channels", 2, "--batch", 3)
+
+    def test_a_peer_that_dies_is_an_error(self):
+        for new, fragments in [("raise MemoryError('no more of it')", ["MemoryError: no more of it"]),
+                               ("os.kill(os.getpid(), 9)", ["signal 9"])]:
+            python = self.changed("pytorch_peer.py", 'method = request["method"]', new)
+            self.refuse_race(["mlp-16x4-b8-relu-f32: pytorch", *fragments], python, *TINY[:4])
+
+    def test_ctrl_c_ends_the_peer(self):
+        process = self.start("bench", "--peer", "pytorch", "--seconds", 60, *TINY[:4])
+        deadline = time.monotonic() + 60
+        while not (peers := self.children(process.pid)) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        process.communicate()
+        self.assertEqual(process.returncode, 130)
+        self.assertTrue(peers)
+        for peer in peers:
+            self.assertFalse(os.path.exists(f"/proc/{peer}"))
+        self.assertEqual(self.files(), {})
+
+    def children(self, pid):
+        return pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
+if __name__ == "__main__":
+    main()
