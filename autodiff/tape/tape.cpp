@@ -2,6 +2,7 @@
 #include "autodiff/tape/tape.h"
 
 #include <atomic>
+#include <limits>
 
 namespace twice {
 
@@ -81,6 +82,9 @@ Tensor Tape::constant(const Array& value) {
 
 Tensor Tape::record(std::shared_ptr<const Op> op, std::span<const Tensor> inputs) {
   Node node;
+  if (inputs.size() > std::numeric_limits<decltype(node.input_count)>::max())
+    fail(op->name(), "{} inputs were given; at most {} are possible", inputs.size(),
+         std::numeric_limits<decltype(node.input_count)>::max());
   node.first_input = static_cast<std::uint32_t>(input_pool_.size());
   node.input_count = static_cast<std::uint16_t>(inputs.size());
   spec_scratch_.clear();

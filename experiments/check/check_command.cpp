@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "experiments/check/op_table.h"
+#include "experiments/check/random_graphs.h"
 
 namespace twice {
 
@@ -62,6 +63,23 @@ std::vector<CheckRow> check_ops(std::string_view filter, const CheckOptions& opt
     all.insert(all.end(), rows.begin(), rows.end());
   }
   if (all.empty()) fail("check", "no op has '{}' in its name", filter);
+  return all;
+}
+
+std::vector<CheckRow> check_graphs(int count, const CheckOptions& options,
+                                   const CheckProgress& progress) {
+  std::vector<CheckRow> all;
+  for (int i = 0; i < count; ++i) {
+    CheckOptions one = options;
+    one.seed += static_cast<std::uint64_t>(i);
+    one.entries = 1;
+    const RandomGraph graph = random_graph(one.seed);
+    std::vector<CheckRow> rows =
+        rows_of("random graph", fmt::format("seed {}, {} ops", one.seed, graph.ops()),
+                check_derivatives(graph.function(), graph.inputs(), one));
+    if (progress) progress(rows);
+    all.insert(all.end(), rows.begin(), rows.end());
+  }
   return all;
 }
 

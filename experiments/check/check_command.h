@@ -25,6 +25,11 @@ using CheckProgress = std::function<void(const std::vector<CheckRow>&)>;
 std::vector<CheckRow> check_ops(std::string_view filter = {}, const CheckOptions& options = {},
                                 const CheckProgress& progress = {});
 
+/// Checks `count` random graphs (random_graphs.h), whose seeds begin with that of the options. A
+/// row's op is the graph's size, its label the seed.
+std::vector<CheckRow> check_graphs(int count, const CheckOptions& options = {},
+                                   const CheckProgress& progress = {});
+
 /// Checks any function, such as the loss of a model by its parameters: a row has `name` as its op.
 std::vector<CheckRow> check_function(const std::string& name, const Function& f,
                                      const std::vector<Array>& inputs,

@@ -9,6 +9,7 @@
 #include "autodiff/ops/arithmetic.h"
 #include "autodiff/ops/power.h"
 #include "autodiff/ops/tensors.h"
+#include "experiments/check/cases.h"
 #include "experiments/check/check_command.h"
 #include "experiments/check/op_table.h"
 #include "experiments/compare/gradient_error.h"
@@ -130,6 +131,13 @@ void add_check_options(CLI::App& app, CheckCommandOptions& options) {
   app.add_option("--order", options.order, "Highest order of derivative")
       ->check(CLI::Range(1, 3))
       ->group("Check");
+  app.add_option("--graphs", options.graphs, "Check this many random graphs of 5 to 60 ops instead")
+      ->check(CLI::Range(0, 1000000))
+      ->group("Check");
+  app.add_option("--write", options.write,
+                 "Check nothing: write ops, graphs and their derivatives to this folder, to be "
+                 "checked elsewhere")
+      ->group("Check");
   options.app = &app;
 }
 
@@ -138,6 +146,13 @@ int check(CheckCommandOptions options) {
   const bool model = given("--model") || given("--method");
   if (model && !options.op.empty())
     throw UsageError("--op is for checks of single ops; it does not go with --model or --method");
+  const auto alone = [&](const char* option, std::initializer_list<const char*> others) {
+    for (const char* other : others)
+      if (given(option) && given(other))
+        throw UsageError(fmt::format("{} does not go with {}", option, other));
+  };
+  alone("--graphs", {"--model", "--method", "--op"});
+  alone("--write", {"--model", "--method", "--op", "--json"});
   const auto named = [&](const OpCase& row) {
     return row.op.find(options.op) != std::string::npos;
   };
@@ -152,12 +167,19 @@ int check(CheckCommandOptions options) {
   CheckOptions checks;
   checks.order = options.order;
   checks.seed = options.run.seed;
-  Progress progress("checking", 100);
-  const std::vector<CheckRow> rows =
-      model ? check_model(options.run, checks)
-            : check_ops(options.op, checks, [&](const std::vector<CheckRow>& done) {
-                if (!done.empty()) progress.advance(1, done.front().op);
-              });
+  if (!options.write.empty()) {
+    write_cases(options.write, options.graphs, checks);
+    fmt::print("{}\n", options.write);
+    return 0;
+  }
+  const bool graphs = options.graphs > 0;
+  Progress progress("checking", graphs ? options.graphs : static_cast<int>(op_table().size()));
+  const CheckProgress show = [&](const std::vector<CheckRow>& done) {
+    if (!done.empty()) progress.advance(1, done.front().op);
+  };
+  const std::vector<CheckRow> rows = model    ? check_model(options.run, checks)
+                                     : graphs ? check_graphs(options.graphs, checks, show)
+                                              : check_ops(options.op, checks, show);
   progress.clear();
   fmt::print("{}", check_report(rows));
   if (!options.run.json.empty()) {

@@ -10,14 +10,19 @@ struct CheckCommandOptions {
   /// Only ops whose name contains this.
   std::string op;
   int order = 3;
+  /// Random graphs to check, or to write.
+  int graphs = 0;
+  /// Write the cases there instead of checking them.
+  std::string write;
   /// Set while parsing: a model or a method was named.
   const CLI::App* app = nullptr;
 };
 
 void add_check_options(CLI::App& app, CheckCommandOptions& options);
 
-/// Checks every op, or, when a model or method is named, that model's loss to third order and
-/// each method's gradient; all in f64. Exit status 1 when a check fails.
+/// Checks every op, or random graphs, or, when a model or method is named, that model's loss to
+/// third order and each method's gradient; all in f64. Exit status 1 when a check fails. With
+/// `write` nothing is checked: the ops and graphs become files (cases.h) for checking elsewhere.
 int check(CheckCommandOptions options);
 
 }  // namespace twice

@@ -12,7 +12,8 @@ std::vector<Array> OpCase::draw(std::uint64_t seed) const {
 const std::vector<OpCase>& op_table() {
   static const std::vector<OpCase> table = [] {
     std::vector<OpCase> all;
-    for (const auto group : {elementwise_cases, linear_cases, product_cases, reduction_cases})
+    for (const auto group :
+         {elementwise_cases, linear_cases, product_cases, reduction_cases, layer_cases})
       for (OpCase& row : group()) all.push_back(std::move(row));
     return all;
   }();

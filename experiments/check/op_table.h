@@ -31,5 +31,9 @@ std::vector<OpCase> elementwise_cases();
 std::vector<OpCase> linear_cases();
 std::vector<OpCase> product_cases();
 std::vector<OpCase> reduction_cases();
+std::vector<OpCase> layer_cases();
+
+/// Ops at kinks and ties. Not part of the table: finite differences cannot check them.
+std::vector<OpCase> kink_cases();
 
 }  // namespace twice

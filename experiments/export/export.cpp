@@ -5,6 +5,7 @@
 #include "autodiff/derive/grad.h"
 #include "autodiff/ops/tensors.h"
 #include "experiments/compare/gradient_error.h"
+#include "experiments/export/graph_file.h"
 #include "experiments/files/safetensors.h"
 #include "experiments/run/output.h"
 #include "experiments/train/checkpoint.h"
@@ -37,6 +38,8 @@ void add_export_options(CLI::App& app, ExportOptions& options) {
   app.add_option("--checkpoint", options.checkpoint,
                  "Take parameters and buffers from a checkpoint of `train`")
       ->group("Model");
+  app.add_flag("--graph", options.graph,
+               "Write the graph of the loss too, op by op, as JSON beside the numbers");
 }
 
 int export_step(ExportOptions options) {
@@ -77,6 +80,13 @@ int export_step(ExportOptions options) {
     method_plan.run({{step.x, images}, {step.y, batch.labels}});
     add(name + ".", method_plan.values(step.estimate.gradient));
   }
+  nlohmann::json graph;
+  if (options.graph) {
+    std::map<int, std::string> names{{plain.x.index(), "images"}, {plain.y.index(), "labels"}};
+    for (std::size_t i = 0; i < plain.w.size(); ++i)
+      names[plain.w[i].index()] = problem.model.parameter_info()[i].name;
+    graph = graph_json(plain.estimate.loss, names, "", result);
+  }
   result.metadata = {{"format", "twice export 1"},
                      {"version", TWICE_VERSION},
                      {"model", problem.model.name()},
@@ -84,6 +94,11 @@ int export_step(ExportOptions options) {
                      {"config", to_json(options.run).dump()}};
   write_safetensors(file, result);
   fmt::print("{}\n", file.string());
+  if (options.graph) {
+    const std::filesystem::path beside = std::filesystem::path(file).replace_extension(".json");
+    write_json(beside, graph);
+    fmt::print("{}\n", beside.string());
+  }
   return 0;
 }
 

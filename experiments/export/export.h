@@ -7,7 +7,8 @@
 //   hvp.NAME          H g: the Hessian times that gradient
 //   METHOD.NAME       the gradient that the method gives to the optimiser
 //
-// Layouts are in nn/models.h; `__metadata__` repeats them with the model and all options.
+// Layouts are in nn/models.h; `__metadata__` repeats them with the model and all options. With
+// --graph the recorded loss is written too, as a graph (graph_file.h) whose leaves are named above.
 #pragma once
 
 #include "experiments/run/options.h"
@@ -18,11 +19,14 @@ struct ExportOptions {
   RunOptions run;
   /// A checkpoint of `train` to take parameters and buffers from.
   std::string checkpoint;
+  /// Write the graph of the loss beside the numbers.
+  bool graph = false;
 };
 
 void add_export_options(CLI::App& app, ExportOptions& options);
 
-/// Writes MODEL.safetensors to --out, or the file that --out names when it ends in .safetensors.
+/// Writes MODEL.safetensors to --out, or the file that --out names when it ends in .safetensors;
+/// the graph has the same name, but ends in .json.
 int export_step(ExportOptions options);
 
 }  // namespace twice

@@ -79,6 +79,26 @@ class File(CommandTest):
         tensors, _ = read_safetensors(self.folder / "folder/mlp-5x4-b3-relu-f32.safetensors")
         self.assertEqual(tensors["linear1.weight"][0], "F32")
 
+    def test_the_graph_beside_the_numbers(self):
+        model = ["--width", 5, "--depth", 2, "--batch", 3]
+        plain, _ = self.export(*model)
+        tensors, _ = self.export("--graph", *model)
+        self.assertEqual({n: t for n, t in tensors.items() if not n.startswith("constant.")}, plain)
+        graph = self.json("x.json")
+        nodes, (loss,) = graph["nodes"], graph["outputs"]
+        self.assertEqual(nodes[loss]["shape"], [])
+        self.assertEqual({n["op"] for n in nodes if "op" in n},
+                         {"reshape", "matmul", "broadcast_to", "add", "relu", "cross_entropy",
+                          "sum_to", "affine"})
+        for i, node in enumerate(nodes):
+            if "leaf" in node:
+                dtype, shape, _ = tensors[node["leaf"]]
+                self.assertEqual([dtype.lower(), shape],
+                                 [node["dtype"], node["shape"]])
+            else:
+                self.assertEqual(node["phase"], "forward")
+                self.assertTrue(all(j < i for j in node["inputs"]), node)
+
     def test_from_a_checkpoint(self):
         """Parameters and buffers are those of the checkpoint, bit for bit."""
         model = ["--model", "resnet", "--channels", 2, "--batch", 256]

@@ -70,6 +70,15 @@ BOOST_AUTO_TEST_CASE(what_does_not_depend_has_tangent_zero) {
   BOOST_CHECK(same_bits(value(y[1]), Array::zeros({2}, DType::f64)));
 }
 
+BOOST_AUTO_TEST_CASE(a_variable_computed_from_another_is_independent) {
+  Tape tape;
+  const Tensor a = tape.constant(2, DType::f64), b = 3 * a;
+  const Tensor ta = tape.constant(10, DType::f64), tb = tape.constant(100, DType::f64);
+  // By a alone b moves too; with b as a variable of its own it moves by tb.
+  BOOST_TEST(value(push({b + a}, {a}, {ta})[0]).item() == 40);
+  BOOST_TEST(value(push({b + a}, {a, b}, {ta, tb})[0]).item() == 110);
+}
+
 BOOST_AUTO_TEST_CASE(the_output_may_be_the_variable) {
   Tape tape;
   const Tensor x = tape.constant(random_array({3})), t = tape.constant(random_array({3}));

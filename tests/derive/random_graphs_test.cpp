@@ -1,6 +1,6 @@
 // Random graphs of 5 to 60 ops: derivatives to the third order against finite differences of what
 // the engine computes one order lower, sweeps against each other, planned against unplanned.
-#include "tests/derive/random_graphs.h"
+#include "experiments/check/random_graphs.h"
 
 #include <boost/test/unit_test.hpp>
 #include <set>
@@ -58,8 +58,8 @@ BOOST_AUTO_TEST_SUITE(random_graphs)
 
 BOOST_AUTO_TEST_CASE(derivatives_of_random_graphs) {
   std::set<std::string> seen;
-  int smallest = 60, largest = 0;
-  for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+  int smallest = 60, largest = 0, failed = 0;
+  for (std::uint64_t seed = 1; seed <= 300 && failed < 3; ++seed) {
     const RandomGraph graph = random_graph(seed);
     smallest = std::min(smallest, graph.ops());
     largest = std::max(largest, graph.ops());
@@ -67,10 +67,12 @@ BOOST_AUTO_TEST_CASE(derivatives_of_random_graphs) {
       if (node.op) seen.insert(node.op->name);
     const std::string found = complaint(graph);
     if (found.empty()) continue;
+    ++failed;
     const RandomGraph small = shrunk(graph, fails);
     BOOST_ERROR("seed " << seed << ", " << graph.ops() << " ops: " << found << "\nmade smaller, "
                         << str(small) << complaint(small));
   }
+  if (failed > 0) return;
   BOOST_TEST(smallest == 5);
   BOOST_TEST(largest >= 55);
   BOOST_TEST(largest <= 60);

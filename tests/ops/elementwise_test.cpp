@@ -248,4 +248,15 @@ BOOST_AUTO_TEST_CASE(kinks_have_the_documented_slopes) {
   BOOST_CHECK(slope(pow(x, 0), x) == (Slopes{0, 0, 0}));
 }
 
+/// a^b at a = 0: y = 0^b; dy/da = b 0^(b-1), and 0 for b = 0; dy/db = 0, not 0 times infinity.
+BOOST_AUTO_TEST_CASE(powers_of_zero) {
+  Tape tape;
+  const Tensor a = tape.constant(array_of({0, 0, 0, 0})), b = tape.constant(array_of({0, 1, 2, 3}));
+  const Tensor y = pow(a, b);
+  const Tensors g = grad(sum(y), {a, b});
+  BOOST_CHECK(same_bits(value(y), array_of({1, 0, 0, 0})));
+  BOOST_CHECK(same_bits(value(g[0]), array_of({0, 1, 0, 0})));
+  BOOST_CHECK(same_bits(value(g[1]), array_of({0, 0, 0, 0})));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -27,22 +27,25 @@ std::string text_of(const std::filesystem::path& file) {
 
 std::string joined(const Names& names) { return fmt::format("{}", fmt::join(names, " ")); }
 
-/// The names in the sources of autodiff/ops: what each `name() const override { ... }` can return.
+/// The names in the sources of the ops: what each `name() const override { ... }` can return.
 Names declared_ops() {
   const std::regex declaration(
       R"(std::string_view name\(\) const[^;{]*\{((?:[^{}]|\{[^{}]*\})*)\})");
   const std::regex literal(R"re("(\w+)")re");
   Names names;
-  for (const auto& entry : std::filesystem::directory_iterator(TWICE_SOURCE_DIR "/autodiff/ops")) {
-    if (entry.path().extension() != ".cpp") continue;
-    const std::string text = text_of(entry.path());
+  std::vector<std::filesystem::path> sources;
+  for (const char* folder : {TWICE_SOURCE_DIR "/autodiff/ops", TWICE_SOURCE_DIR "/nn"})
+    for (const auto& entry : std::filesystem::directory_iterator(folder))
+      if (entry.path().extension() == ".cpp") sources.push_back(entry.path());
+  for (const std::filesystem::path& source : sources) {
+    const std::string text = text_of(source);
     for (std::sregex_iterator op(text.begin(), text.end(), declaration), end; op != end; ++op) {
       const std::string body = (*op)[1];
       const std::size_t before = names.size();
       for (std::sregex_iterator name(body.begin(), body.end(), literal); name != end; ++name)
         names.insert((*name)[1]);
       // An op whose name is not written there would escape this test.
-      BOOST_TEST(names.size() > before, entry.path().filename().string() << ": " << body);
+      BOOST_TEST(names.size() > before, source.filename().string() << ": " << body);
     }
   }
   return names;

@@ -1,5 +1,6 @@
-// Random graphs: compositions of ops that nobody thought of, drawn from a table of smooth ops whose
-// values stay of ordinary size, as data that can be printed, run and made smaller.
+// Random graphs: compositions of ops that nobody thought of, drawn from a table of ops whose values
+// stay of ordinary size, away from the kinks of those that have some; as data that can be printed,
+// run and made smaller.
 #pragma once
 
 #include <functional>
@@ -9,7 +10,7 @@
 #include "autodiff/array/random.h"
 #include "autodiff/derive/check.h"
 
-namespace twice::testing {
+namespace twice {
 
 /// One way to make a value of others.
 struct GraphOp {
@@ -17,9 +18,12 @@ struct GraphOp {
   std::size_t arity;
   bool (*accepts)(const std::vector<Shape>& x);
   std::function<Tensor(const Tensors& x)> apply;
+  /// For an op with kinks or jumps: numbers that are 0 exactly there, as relu's x or a - b of
+  /// maximum. A finite difference across a kink says nothing, and engines differ at it.
+  Tensor (*kinks)(const Tensors& x) = nullptr;
 };
-/// (random_graph_ops.cpp) Each op by itself, scaled or shifted where that keeps it smooth and its
-/// value of size 1.
+/// (random_graph_ops.cpp) Each op by itself, scaled or shifted where that keeps it in its domain
+/// and its value of size 1. No op's value has plateaus, where the kinks of the next would lie.
 const std::vector<GraphOp>& graph_ops();
 
 /// A value: an input with normal numbers (no op), or an op of earlier values.
@@ -40,16 +44,18 @@ struct RandomGraph {
   std::vector<Array> inputs() const;
   /// The graph as a function of them: all values that no op uses.
   Function function() const;
+  /// Every kink is further away than the steps of `check_derivatives` reach.
+  bool away_from_kinks() const;
 };
 
 /// One value a line: `v3 = matmul(v0, v2)   (2, 3)`.
 std::string str(const RandomGraph& graph);
 
-/// A graph of 5 to 60 ops, a pure function of the seed and the table.
+/// A graph of 5 to 60 ops away from their kinks, a pure function of the seed and the table.
 RandomGraph random_graph(std::uint64_t seed, const std::vector<GraphOp>& table = graph_ops());
 
-/// Takes ops away for as long as `fails` stays true: an op that nobody uses is dropped, any other
-/// becomes an input. No single op can then be taken away.
+/// Takes ops away for as long as `fails` stays true and kinks stay away: an op that nobody uses is
+/// dropped, any other becomes an input. No single op can then be taken away.
 RandomGraph shrunk(RandomGraph graph, const std::function<bool(const RandomGraph&)>& fails);
 
-}  // namespace twice::testing
+}  // namespace twice

@@ -1,10 +1,12 @@
 // Drawing, evaluating and shrinking random graphs.
-#include "tests/derive/random_graphs.h"
+#include "experiments/check/random_graphs.h"
 
 #include <algorithm>
 #include <cmath>
 
-namespace twice::testing {
+#include "autodiff/plan/plan.h"
+
+namespace twice {
 
 namespace {
 
@@ -12,6 +14,23 @@ using Shapes = std::vector<Shape>;
 
 /// Values larger than this are not drawn: the checks run each graph some hundred times.
 constexpr Index most_elements = 64;
+
+/// The longest step of a check is 2^-12 for numbers below 1; a graph can make it some ten times
+/// longer on the way to a kink.
+constexpr double kink_margin = 0.004;
+
+bool kinks_are_far(const GraphOp& op, const Tensors& x) {
+  if (!op.kinks) return true;
+  const std::vector<double> distances = value(op.kinks(x)).to_vector();
+  return std::all_of(distances.begin(), distances.end(),
+                     [](double d) { return std::abs(d) > kink_margin; });
+}
+
+Array input_numbers(const RandomGraph& graph, const RandomNode& node) {
+  Array numbers(node.shape, DType::f64);
+  fill_normal(Rng(graph.seed, 1, node.draw), 0, 0.8, numbers);
+  return numbers;
+}
 
 /// Drops inputs that nobody uses and numbers the rest anew.
 RandomGraph compacted(const RandomGraph& graph, const std::vector<bool>& dropped) {
@@ -46,11 +65,8 @@ int RandomGraph::ops() const {
 
 std::vector<Array> RandomGraph::inputs() const {
   std::vector<Array> result;
-  for (const RandomNode& node : nodes) {
-    if (node.op) continue;
-    result.emplace_back(node.shape, DType::f64);
-    fill_normal(Rng(seed, 1, node.draw), 0, 0.8, result.back());
-  }
+  for (const RandomNode& node : nodes)
+    if (!node.op) result.push_back(input_numbers(*this, node));
   return result;
 }
 
@@ -68,6 +84,18 @@ Function RandomGraph::function() const {
       if (!used[i]) outputs.push_back(values[i]);
     return outputs;
   };
+}
+
+bool RandomGraph::away_from_kinks() const {
+  Tape tape;
+  Tensors values;
+  for (const RandomNode& node : nodes) {
+    Tensors x;
+    for (std::size_t input : node.inputs) x.push_back(values[input]);
+    if (node.op && !kinks_are_far(*node.op, x)) return false;
+    values.push_back(node.op ? node.op->apply(x) : tape.constant(input_numbers(*this, node)));
+  }
+  return true;
 }
 
 std::string str(const RandomGraph& graph) {
@@ -97,15 +125,18 @@ RandomGraph random_graph(std::uint64_t seed, const std::vector<GraphOp>& table) 
   Tensors values;
   const auto append = [&](RandomNode node, Tensor value) {
     node.shape = value.shape();
-    node.draw = graph.nodes.size();
     graph.nodes.push_back(std::move(node));
     values.push_back(value);
   };
+  const auto append_input = [&](const Shape& shape) {
+    const RandomNode node{nullptr, {}, shape, graph.nodes.size()};
+    append(node, tape.constant(input_numbers(graph, node)));
+  };
   const std::size_t inputs = 2 + below(3);
-  for (std::size_t i = 0; i < inputs; ++i) append({}, tape.input(shapes[below(10)], DType::f64));
+  for (std::size_t i = 0; i < inputs; ++i) append_input(shapes[below(10)]);
   // Half of the graphs are to have something to convolve.
   if (below(2) == 0)
-    for (std::size_t i : {8, 9}) append({}, tape.input(shapes[i], DType::f64));
+    for (std::size_t i : {8, 9}) append_input(shapes[i]);
 
   // The logarithm of the size is uniform: small graphs are checked fast and fail clearly.
   const int ops = static_cast<int>(5 * std::pow(60.99 / 5, rng.uniform(drawn++)));
@@ -129,8 +160,9 @@ RandomGraph random_graph(std::uint64_t seed, const std::vector<GraphOp>& table) 
       }
       fits = node.op->accepts(x_shapes);
     }
-    if (!fits) continue;
+    if (!fits || !kinks_are_far(*node.op, x)) continue;
     const Tensor y = node.op->apply(x);
+    node.draw = graph.nodes.size();  // for the input that it may become
     if (y.shape().elements() <= most_elements && y.rank() <= 4) append(std::move(node), y);
   }
   return compacted(graph, std::vector<bool>(graph.nodes.size(), false));
@@ -148,7 +180,7 @@ RandomGraph shrunk(RandomGraph graph, const std::function<bool(const RandomGraph
       candidate.nodes[i].inputs.clear();
       dropped[i] = !used[i];
       candidate = compacted(candidate, dropped);
-      if (candidate.ops() == 0 || !fails(candidate)) continue;
+      if (candidate.ops() == 0 || !candidate.away_from_kinks() || !fails(candidate)) continue;
       graph = std::move(candidate);
       smaller = true;
     }
@@ -156,4 +188,4 @@ RandomGraph shrunk(RandomGraph graph, const std::function<bool(const RandomGraph
   return graph;
 }
 
-}  // namespace twice::testing
+}  // namespace twice

@@ -1,4 +1,4 @@
-// The table of ops that random graphs are drawn from.
+// The table of ops that random graphs are drawn from: here the smooth ones.
 #include "autodiff/ops/activations.h"
 #include "autodiff/ops/arithmetic.h"
 #include "autodiff/ops/batched_matmul.h"
@@ -6,7 +6,6 @@
 #include "autodiff/ops/concat.h"
 #include "autodiff/ops/conv.h"
 #include "autodiff/ops/exponential.h"
-#include "autodiff/ops/index.h"
 #include "autodiff/ops/loss.h"
 #include "autodiff/ops/matmul.h"
 #include "autodiff/ops/normalize.h"
@@ -16,40 +15,13 @@
 #include "autodiff/ops/slice.h"
 #include "autodiff/ops/softmax.h"
 #include "autodiff/ops/trigonometric.h"
-#include "tests/derive/random_graphs.h"
+#include "experiments/check/random_graph_shapes.h"
 
-namespace twice::testing {
+namespace twice {
 
 namespace {
 
-using Shapes = std::vector<Shape>;
-
-bool any(const Shapes&) { return true; }
-bool has_axis(const Shapes& x) { return x[0].rank() >= 1 && x[0].rank() < 4; }
-bool is_matrix(const Shapes& x) { return x[0].rank() == 2; }
-bool is_image(const Shapes& x) { return x[0].rank() == 4 && x[0][1] >= 2 && x[0][2] >= 2; }
-bool equal(const Shapes& x) { return has_axis(x) && x[0] == x[1]; }
-bool are_vectors(const Shapes& x) { return x[0].rank() == 1 && x[1].rank() == 1; }
-
-bool broadcast(const Shapes& x) {
-  for (int back = 1; back <= std::min(x[0].rank(), x[1].rank()); ++back) {
-    const Index a = x[0][x[0].rank() - back], b = x[1][x[1].rank() - back];
-    if (a != b && a != 1 && b != 1) return false;
-  }
-  return true;
-}
-
-/// Axes a of the first and b of the second are contracted.
-template <int rank, int a, int b>
-bool multiply(const Shapes& x) {
-  return x[0].rank() == rank && x[1].rank() == rank && x[0][a] == x[1][b] &&
-         (rank == 2 || x[0][0] == x[1][0]);
-}
-
-bool convolve(const Shapes& x) {
-  return x[0].rank() == 4 && x[1].rank() == 4 && x[0][3] == x[1][2] && x[1][0] <= x[0][1] + 2 &&
-         x[1][1] <= x[0][2] + 2;
-}
+using namespace graph_shapes;
 
 Tensor labels_for(Tensor logits) {
   Array labels({logits.size(0)}, DType::i32);
@@ -58,20 +30,7 @@ Tensor labels_for(Tensor logits) {
   return logits.tape().constant(labels);
 }
 
-Tensor last_first_first(Tensor x) {
-  const auto last = static_cast<std::int32_t>(x.size(0) - 1);
-  return gather(x, x.tape().constant(Array::from(std::vector{last, 0, 0}, {3})));
-}
-
-GraphOp unary(const char* name, Tensor (*apply)(Tensor), bool (*accepts)(const Shapes&) = any) {
-  return {name, 1, accepts, [apply](const Tensors& x) { return apply(x[0]); }};
-}
-
-GraphOp binary(const char* name, bool (*accepts)(const Shapes&), Tensor (*apply)(Tensor, Tensor)) {
-  return {name, 2, accepts, [apply](const Tensors& x) { return apply(x[0], x[1]); }};
-}
-
-std::vector<GraphOp> make_ops() {
+std::vector<GraphOp> smooth_ops() {
   using T = Tensor;
   return {
       unary("tanh", tanh),
@@ -95,7 +54,10 @@ std::vector<GraphOp> make_ops() {
       unary("sqrt", [](T x) { return sqrt(1 + square(x)) - 0.5; }),
       unary("rsqrt", [](T x) { return rsqrt(1 + square(x)); }),
       unary("reciprocal", [](T x) { return reciprocal(1.7 + sin(x)); }),
+      unary("safe_sqrt", [](T x) { return safe_sqrt(0.5 + square(x)) - 0.5; }),
       unary("pow", [](T x) { return 0.5 * pow(1.5 + tanh(x), 2.5); }),
+      unary("pow_3", [](T x) { return pow(sin(x), 3); }),
+      unary("pow_-2", [](T x) { return pow(1.7 + cos(x), -2); }),
       binary("add", broadcast, [](T a, T b) { return 0.7 * (a + b); }),
       binary("sub", broadcast, [](T a, T b) { return 0.7 * (a - b); }),
       binary("mul", broadcast, [](T a, T b) { return a * sin(b); }),
@@ -115,12 +77,29 @@ std::vector<GraphOp> make_ops() {
       unary(
           "logsumexp_last", [](T x) { return logsumexp(x, {-1}, true); }, has_axis),
       unary(
+          "logsumexp", [](T x) { return logsumexp(x) - 1; }, has_axis),
+      unary("variance", [](T x) { return variance(x); }),
+      unary(
+          "standardize_first", [](T x) { return standardize(x, {0}, 0.5); }, has_axis),
+      unary(
+          "batch_norm",
+          [](T x) {
+            return standardize(x, {0, 1, 2}, 0.1);
+          },
+          is_image),
+      unary(
+          "softmax_first", [](T x) { return 2 * softmax(x, 0); }, has_axis),
+      unary(
           "softmax", [](T x) { return 2 * softmax(x); }, has_axis),
       unary(
           "log_softmax", [](T x) { return 0.5 * log_softmax(x); }, has_axis),
       unary(
           "cross_entropy", [](T x) { return cross_entropy(x, labels_for(x), 0.1); }, is_matrix),
-      binary("mse", equal, [](T a, T b) { return mse(tanh(a), b); }),
+      binary("soft_cross_entropy", same,
+             [](T a, T b) { return soft_cross_entropy(a, softmax(b)); }),
+      binary("binary_cross_entropy", same,
+             [](T a, T b) { return binary_cross_entropy(a, sigmoid(b), Reduction::none); }),
+      binary("mse", same, [](T a, T b) { return mse(tanh(a), b); }),
       unary("flatten", [](T x) { return reshape(x, {-1}); }),
       unary(
           "reverse_axes",
@@ -147,12 +126,11 @@ std::vector<GraphOp> make_ops() {
       unary(
           "pad", [](T x) { return pad(x, Shape::filled(x.rank(), 1), Shape::filled(x.rank(), 0)); },
           is_matrix),
-      unary("gather", last_first_first, has_axis),
-      binary("concat", equal,
+      binary("concat", same,
              [](T a, T b) {
                return concat({a, b}, 0);
              }),
-      binary("stack", equal,
+      binary("stack", same,
              [](T a, T b) {
                return stack({a, b});
              }),
@@ -164,11 +142,35 @@ std::vector<GraphOp> make_ops() {
              [](T a, T b) { return 0.6 * matmul(tanh(a), b, false, true); }),
       binary("batched_matmul", multiply<3, 2, 1>,
              [](T a, T b) { return 0.6 * batched_matmul(tanh(a), b); }),
-      binary("conv2d", convolve,
+      binary("batched_matmul_ta", multiply<3, 1, 1>,
+             [](T a, T b) { return 0.6 * batched_matmul(a, tanh(b), true); }),
+      binary("batched_matmul_tb", multiply<3, 2, 2>,
+             [](T a, T b) { return 0.6 * batched_matmul(tanh(a), b, false, true); }),
+      binary("conv2d_dilation", convolve<2>,
+             [](T x, T w) {
+               return 0.3 * conv2d(tanh(x), w, {1, 1, 2});
+             }),
+      binary("conv2d_groups", convolve<1>,
+             [](T x, T w) {
+               return 0.5 * conv2d(x, tanh(slice(w, 2, 0, 1)), {1, 1, 1, x.size(3)});
+             }),
+      binary("conv2d_input_grad", spread,
+             [](T w, T g) {
+               const Shape image{g.size(0), g.size(1) + w.size(0) - 1, g.size(2) + w.size(1) - 1,
+                                 w.size(2)};
+               return 0.3 * conv2d_input_grad(tanh(w), g, {}, image);
+             }),
+      binary("conv2d_weight_grad", correlate,
+             [](T x, T g) {
+               const Shape kernel{x.size(1) - g.size(1) + 1, x.size(2) - g.size(2) + 1, x.size(3),
+                                  g.size(3)};
+               return 0.3 * conv2d_weight_grad(x, tanh(g), {}, kernel);
+             }),
+      binary("conv2d", convolve<1>,
              [](T x, T w) {
                return 0.3 * conv2d(x, tanh(w), {1, 1});
              }),
-      binary("conv2d_stride", convolve,
+      binary("conv2d_stride", convolve<1>,
              [](T x, T w) {
                return 0.3 * conv2d(x, tanh(w), {2, 1});
              }),
@@ -178,6 +180,12 @@ std::vector<GraphOp> make_ops() {
             return average_pool2d(x, {2, 1, 0});
           },
           is_image),
+      unary(
+          "average_pool_padded",
+          [](T x) {
+            return average_pool2d(x, {2, 2, 1});
+          },
+          is_image),
       unary("global_average_pool", global_average_pool, is_image),
   };
 }
@@ -185,8 +193,12 @@ std::vector<GraphOp> make_ops() {
 }  // namespace
 
 const std::vector<GraphOp>& graph_ops() {
-  static const std::vector<GraphOp> ops = make_ops();
+  static const std::vector<GraphOp> ops = [] {
+    std::vector<GraphOp> all = smooth_ops();
+    for (GraphOp& op : kinked_graph_ops()) all.push_back(std::move(op));
+    return all;
+  }();
   return ops;
 }
 
-}  // namespace twice::testing
+}  // namespace twice

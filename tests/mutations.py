@@ -1,0 +1,244 @@
+"""Do the tests catch a wrong derivative? Changes one sign or factor of a derivative rule at a time in
+a scratch copy of the sources, builds the tests there and runs those that must fail.
+
+    python3 tests/mutations.py [--only NAME] [--build DIR] [--list]
+
+Run by hand: each mutation compiles one file and links, about half a minute. `--build` keeps the
+copy and its build between runs. Exit status 1 when a mutation survives or no longer fits the code.
+"""
+
+import argparse
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+# The op table checks each op alone, random graphs check compositions: both must fail.
+BOTH = "op_table_rows|random_graphs"
+# A choice at a kink or at a singular point, which both avoid.
+KINKS = "elementwise_numbers"
+# A wrong value whose derivative goes with it.
+LOSSES = "loss_values"
+
+# name, file, text (which must occur exactly once), replacement, suites that must fail
+MUTATIONS = [
+    # Elementwise: the family, arithmetic, powers, exponentials, trigonometry
+    ("family: factor of a number", "autodiff/ops/elementwise.cpp",
+     "return slope.number == 1 ? v : slope.number * v;", "return v;", BOTH),
+    ("sub: sign", "autodiff/ops/arithmetic.cpp",
+     "return slot == 0 ? 1 : -1;", "return slot == 0 ? 1 : 1;", BOTH),
+    ("mul: wrong factor", "autodiff/ops/arithmetic.cpp",
+     "return slot == 0 ? x[1] : x[0];", "return slot == 0 ? x[1] : x[1];", BOTH),
+    ("div: sign", "autodiff/ops/arithmetic.cpp", "-(y / x[1])", "(y / x[1])", BOTH),
+    ("square: factor", "autodiff/ops/power.cpp", "return 2 * x[0];", "return 2.001 * x[0];", BOTH),
+    ("rsqrt: factor", "autodiff/ops/power.cpp", "return -0.5 * (y", "return -0.49 * (y", BOTH),
+    ("pow: exponent", "autodiff/ops/power.cpp",
+     "return exponent * twice::pow(x[0], exponent - 1);",
+     "return (exponent - 1) * twice::pow(x[0], exponent - 1);", BOTH),
+    ("pow_tensor: logarithm", "autodiff/ops/power.cpp",
+     "return y * log(a + a_is_zero);", "return log(a + a_is_zero);", BOTH),
+    ("pow_tensor: at 0", "autodiff/ops/power.cpp",
+     "b - 1 + a_is_zero * (1 - nonzero(b))", "b - 1", KINKS),
+    ("pow_tensor: logarithm of 0", "autodiff/ops/power.cpp", "log(a + a_is_zero)", "log(a)", KINKS),
+    ("safe_sqrt: at 0", "autodiff/ops/power.cpp", "return mask * sqrt(x + (1 - mask));",
+     "return sqrt(x);", KINKS),
+    ("expm1: constant", "autodiff/ops/exponential.cpp", "return y + 1;", "return y;", BOTH),
+    ("normal_pdf: sign", "autodiff/ops/exponential.cpp", "return -(x[0] * y);",
+     "return x[0] * y;", BOTH),
+    ("cos: sign", "autodiff/ops/trigonometric.cpp", "return -twice::sin(x[0]);",
+     "return twice::sin(x[0]);", BOTH),
+
+    # Activations' slopes and pieces
+    ("tanh: factor", "autodiff/ops/activations.cpp", "return 1 - square(y);",
+     "return 1 - 0.99 * square(y);", BOTH),
+    ("silu: sign", "autodiff/ops/activations.cpp", "return s + y * (1 - s);",
+     "return s - y * (1 - s);", BOTH),
+    ("beta_gelu: factor", "autodiff/ops/activations.cpp", "normal_cdf(u) + u * normal_pdf(u)",
+     "normal_cdf(u) + 0.999 * u * normal_pdf(u)", BOTH),
+    ("leaky_relu: slopes", "autodiff/ops/activations.cpp", "affine(positive(x[0]), 1 - a, a)",
+     "affine(positive(x[0]), 1, a)", BOTH),
+    ("elu: constant", "autodiff/ops/activations.cpp", "full_like(y, 1), y + alpha)",
+     "full_like(y, 1), y + 1)", BOTH),
+    ("maximum: ties", "autodiff/ops/compare.cpp",
+     "affine(twice::sign(x[0] - x[1]), slot == 0 ? 0.5 : -0.5, 0.5)",
+     "(slot == 0 ? twice::greater(x[0], x[1]) : 1 - twice::greater(x[0], x[1]))", KINKS),
+    ("maximum: sign", "autodiff/ops/compare.cpp", "slot == 0 ? 0.5 : -0.5, 0.5",
+     "slot == 0 ? 0.5 : 0.5, 0.5", BOTH),
+    ("clamp: its ends", "autodiff/ops/compare.cpp", "mask_of<V>(x >= V(static_cast<T>(low))",
+     "mask_of<V>(x > V(static_cast<T>(low))", KINKS),
+    ("where: branches", "autodiff/ops/compare.cpp", "return slot == 1 ? chosen : 1 - chosen;",
+     "return slot == 1 ? 1 - chosen : chosen;", BOTH),
+
+    # Linear, and ops that move and pick numbers
+    ("sum_to: forward map", "autodiff/ops/broadcast.cpp", "return sum_to(t, target);",
+     "return 2 * sum_to(t, target);", BOTH),
+    ("concat: place of a part", "autodiff/ops/concat.cpp",
+     "return slice(g, axis, first, first + x[static_cast<std::size_t>(slot)].size(axis));",
+     "return slice(g, axis, 0, x[static_cast<std::size_t>(slot)].size(axis));", BOTH),
+    ("concat: place of a tangent", "autodiff/ops/concat.cpp", "before[axis] = offset(slot, x);",
+     "before[axis] = 0;", BOTH),
+    ("permute: adjoint", "autodiff/ops/shape_ops.cpp", "return permute(g, inverse(axes));",
+     "return permute(g, axes);", BOTH),
+    ("gather: adjoint", "autodiff/ops/index.cpp", "return scatter_add(g, x[1], x[0].size(0));",
+     "return -scatter_add(g, x[1], x[0].size(0));", BOTH),
+    ("scatter_along: adjoint", "autodiff/ops/index.cpp", "return gather_along(g, x[1], -1);",
+     "return 2 * gather_along(g, x[1], -1);", BOTH),
+
+    # Bilinear and trilinear
+    ("matmul: transpose", "autodiff/ops/matmul.cpp", "matmul(g, a, true, ta)",
+     "-matmul(g, a, true, ta)", BOTH),
+    ("batched_matmul: factor", "autodiff/ops/batched_matmul.cpp",
+     "batched_matmul(a, g, !ta, false)", "0.5 * batched_matmul(a, g, !ta, false)", BOTH),
+    ("conv2d: adjoint of a slot", "autodiff/ops/conv.cpp",
+     "return record(op, {filled[op.slots()[0]], filled[op.slots()[1]]});",
+     "return 2 * record(op, {filled[op.slots()[0]], filled[op.slots()[1]]});",
+     BOTH),
+
+    # Pooling
+    ("average_pool2d: adjoint", "autodiff/ops/pool.cpp",
+     "return average_pool2d_adjoint(g, geometry, x[0].shape());",
+     "return 2 * average_pool2d_adjoint(g, geometry, x[0].shape());", BOTH),
+    ("max_pool2d: adjoint", "autodiff/ops/pool.cpp",
+     "return scatter_pixels(g, x[1], x[0].shape());",
+     "return 2 * scatter_pixels(g, x[1], x[0].shape());", BOTH),
+
+    # Softmax, losses, normalisation, dropout
+    ("softmax: sign", "autodiff/ops/softmax.cpp", "return y * (g - sum_last(y * g));",
+     "return y * (g + sum_last(y * g));", BOTH),
+    ("log_softmax: forward only", "autodiff/ops/softmax.cpp", "return t - sum_last(exp(y) * t);",
+     "return t - sum_last(t);", BOTH),
+    ("logsumexp: factor", "autodiff/ops/softmax.cpp",
+     "return softmax(x[0]) * reshape(g,", "return 1.01 * softmax(x[0]) * reshape(g,",
+     BOTH),
+    ("cross_entropy: labels", "autodiff/ops/loss.cpp", "return softmax(x[0]) - one_hot(",
+     "return softmax(x[0]) + one_hot(", BOTH),
+    ("cross_entropy: forward only", "autodiff/ops/loss.cpp",
+     "slot == 0 ? sum(slope(x) * t, {-1}) : Tensor{}",
+     "slot == 0 ? sum(softmax(x[0]) * t, {-1}) : Tensor{}", BOTH),
+    ("cross_entropy: smoothing", "autodiff/ops/loss.cpp", "(1 - label_smoothing) * losses",
+     "(1 - 0.9 * label_smoothing) * losses", LOSSES),
+    ("binary_cross_entropy: sign", "autodiff/ops/loss.cpp", "softplus(logits) - logits * targets",
+     "softplus(logits) + logits * targets", LOSSES),
+    ("huber: factor", "autodiff/ops/loss.cpp", "inner * (d - 0.5 * inner)",
+     "inner * (d - 0.4 * inner)", LOSSES),
+    ("dropout: factor", "nn/dropout.cpp", "static_cast<T>(1 / (1 - rate))",
+     "static_cast<T>(1 / (1 - 0.9 * rate))", "layers"),
+    ("variance: factor", "autodiff/ops/normalize.cpp",
+     "return 2.0 * static_cast<double>(y.shape().elements())",
+     "return 1.9 * static_cast<double>(y.shape().elements())", BOTH),
+    ("standardize: projection", "autodiff/ops/normalize.cpp",
+     "(v - average(v) - y * average(y * v))", "(v - average(v) + y * average(y * v))", BOTH),
+
+    # Sweeps
+    ("grad: a fan-out forgotten", "autodiff/derive/grad.cpp",
+     "if (part) add_to(cotangent[input], part);", "if (part) cotangent[input] = part;", BOTH),
+    ("push: a variable that depends on another", "autodiff/derive/grad.cpp",
+     "if (!depends[at] || given[at] ||", "if (!depends[at] ||", "forward_sweep"),
+    ("hvp: factor", "autodiff/derive/hvp.cpp", "/ (2 * eps)", "/ eps", "forward_sweep"),
+    ("push: a sum forgotten", "autodiff/derive/grad.cpp",
+     "if (part) add_to(tangent[at], part);", "if (part) tangent[at] = part;", BOTH),
+]
+
+
+def run(command, **options):
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          **options)
+
+
+def copy_sources(target):
+    """Every file that git knows or would add, those that are gone removed; returns the folder."""
+    listed = run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT).stdout.split("\n")
+    wanted = [name for name in listed if name and (ROOT / name).is_file()]
+    for old in target.rglob("*"):
+        if old.is_file() and str(old.relative_to(target)) not in set(wanted):
+            old.unlink()
+    for name in wanted:
+        source, copy = ROOT / name, target / name
+        if copy.is_file() and copy.read_bytes() == source.read_bytes():
+            continue
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, copy)
+    return target
+
+
+def build(folder):
+    result = run(["cmake", "--build", folder, "--target", "twice-tests"])
+    return result.returncode == 0, result.stdout
+
+
+def failing(folder, suites):
+    """Which of the suites fail."""
+    return [suite for suite in suites.split("|")
+            if run([folder / "bin/twice-tests", f"--run_test={suite}"]).returncode != 0]
+
+
+def verdict(source, folder, mutation):
+    """`caught by ...`, or what is wrong."""
+    _, name, old, new, suites = mutation
+    file = source / name
+    text = file.read_text()
+    if text.count(old) != 1:
+        return False, f"the text occurs {text.count(old)} times in {name}: {old}"
+    # A replacement may use the arithmetic of tensors where the file itself does not.
+    file.write_text('#include "autodiff/ops/arithmetic.h"\n' + text.replace(old, new))
+    try:
+        built, output = build(folder)
+        if not built:
+            errors = [line for line in output.split("\n") if "error" in line]
+            return False, "does not compile:\n" + "\n".join(errors[:5])
+        caught = failing(folder, suites)
+    finally:
+        file.write_text(text)
+    missed = [suite for suite in suites.split("|") if suite not in caught]
+    if missed:
+        return False, f"SURVIVED {', '.join(missed)}" + (f"; caught by {caught}" if caught else "")
+    return True, f"caught by {', '.join(caught)}"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--only", help="only mutations whose name matches this regular expression")
+    parser.add_argument("--build", type=pathlib.Path, help="keep copy and build in this folder")
+    parser.add_argument("--list", action="store_true", help="list the mutations")
+    options = parser.parse_args()
+    chosen = [m for m in MUTATIONS if re.search(options.only or "", m[0])]
+    if options.list:
+        for name, file, *_ in chosen:
+            print(f"{name:32} {file}")
+        return 0
+    if not chosen:
+        parser.error(f"no mutation matches {options.only}")
+
+    with tempfile.TemporaryDirectory() as scratch:
+        base = (options.build or pathlib.Path(scratch)).resolve()
+        if base == ROOT or ROOT in base.parents:
+            parser.error("--build must be outside of the sources")
+        source, folder = base / "source", base / "build"
+        source.mkdir(parents=True, exist_ok=True)
+        copy_sources(source)
+        launcher = ["-DCMAKE_CXX_COMPILER_LAUNCHER=ccache"] if shutil.which("ccache") else []
+        configured = run(["cmake", "-G", "Ninja", "-S", source, "-B", folder, *launcher])
+        built, output = build(folder) if configured.returncode == 0 else (False, configured.stdout)
+        if not built:
+            print(output[-3000:])
+            return 1
+        suites = sorted({suite for m in chosen for suite in m[4].split("|")})
+        already = failing(folder, "|".join(suites))
+        if already:
+            print(f"without any mutation {', '.join(already)} fail already")
+            return 1
+        survived = 0
+        for mutation in chosen:
+            ok, text = verdict(source, folder, mutation)
+            survived += not ok
+            print(f"{mutation[0]:32} {text}", flush=True)
+    print(f"{len(chosen)} mutations, {len(chosen) - survived} caught")
+    return 1 if survived else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
