@@ -164,32 +164,33 @@ void for_each_phase(const Shape& x, const Shape& w, const ConvGeometry& geometry
 
 }  // namespace
 
-Shape conv2d_shape(const Shape& x, const Shape& w, const ConvGeometry& geometry) {
+Shape conv2d_shape(const Shape& x, const Shape& w, const ConvGeometry& geometry,
+                   std::string_view who) {
   const auto& [stride, padding, dilation, groups] = geometry;
   if (x.rank() != 4)
-    fail("conv2d", "images need the shape (batch, height, width, channels), not {}", str(x));
+    fail(who, "images need the shape (batch, height, width, channels), not {}", str(x));
   if (w.rank() != 4 || std::any_of(w.begin(), w.end(), [](Index size) { return size < 1; }))
-    fail("conv2d",
+    fail(who,
          "a kernel needs the shape (height, width, in channels, out channels), all at least 1, not "
          "{}",
          str(w));
   if (stride < 1 || dilation < 1 || groups < 1 || padding < 0)
-    fail("conv2d",
+    fail(who,
          "stride, dilation and groups must be at least 1 and padding at least 0, but they are {}, "
          "{}, {} and {}",
          stride, dilation, groups, padding);
   if (x[3] != w[2] * groups)
-    fail("conv2d", "channels differ: images {} have {}, kernel {} takes {}{}", str(x), x[3], str(w),
+    fail(who, "channels differ: images {} have {}, kernel {} takes {}{}", str(x), x[3], str(w),
          w[2] * groups, groups == 1 ? "" : fmt::format(" in {} groups", groups));
   if (w[3] % groups != 0)
-    fail("conv2d", "the {} output channels of kernel {} do not divide into {} groups", w[3], str(w),
+    fail(who, "the {} output channels of kernel {} do not divide into {} groups", w[3], str(w),
          groups);
   Shape y = {x[0], 0, 0, w[3]};
   for (int axis : {0, 1}) {
     const Index image = x[axis + 1] + 2 * padding, kernel = (w[axis] - 1) * dilation + 1;
     if (kernel > image)
-      fail("conv2d", "kernel {} spans {} pixels of {}, but images {} padded by {} have only {}",
-           str(w), kernel, axis == 0 ? "height" : "width", str(x), padding, image);
+      fail(who, "kernel {} spans {} pixels of {}, but images {} padded by {} have only {}", str(w),
+           kernel, axis == 0 ? "height" : "width", str(x), padding, image);
     y[axis + 1] = (image - kernel) / stride + 1;
   }
   return y;

@@ -17,8 +17,10 @@ struct ConvGeometry {
 
 /// Shape of y = conv2d(x, w): x (n, h, w, ci), w (kh, kw, ci / groups, co) -> (n, oh, ow, co)
 /// with oh = (h + 2 padding - dilation (kh - 1) - 1) / stride + 1, rounded down; ow likewise.
-/// Throws when the two do not fit together or the dilated kernel exceeds the padded image.
-Shape conv2d_shape(const Shape& x, const Shape& w, const ConvGeometry& geometry);
+/// Throws, naming `who`, when the two do not fit together or the dilated kernel exceeds the padded
+/// image.
+Shape conv2d_shape(const Shape& x, const Shape& w, const ConvGeometry& geometry,
+                   std::string_view who = "conv2d");
 
 /// Floating-point operations of each of the three kernels, a multiplication and an addition
 /// counted as two: 2 n oh ow co (ci / groups) kh kw. Products with padding are counted.

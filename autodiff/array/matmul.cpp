@@ -10,7 +10,7 @@ namespace twice {
 namespace {
 
 // The largest tile of C: wide enough that OpenBLAS's packing is a small part of the work.
-constexpr Index largest_side = 256;
+constexpr Index largest_side = 512;
 // Products with few such tiles are cut further, while a tile keeps this much work for its thread.
 constexpr Index wanted_tiles = 8, smallest_side = 64, least_flops = 1 << 22;
 
@@ -18,15 +18,21 @@ struct TileSize {
   Index rows, columns;
 };
 
+/// The side of `count` equal tiles, in whole vectors: a narrow last tile would leave its thread
+/// without work.
+Index tile_side(Index size, Index count) {
+  return std::min(size, (ceil_div(size, count) + 15) / 16 * 16);
+}
+
 /// Depends on the shape alone, never on the threads.
 TileSize tile_size(Index m, Index n, Index k) {
-  TileSize tile{std::min(m, largest_side), std::min(n, largest_side)};
-  while (ceil_div(m, tile.rows) * ceil_div(n, tile.columns) < wanted_tiles) {
-    Index& side = tile.columns >= tile.rows ? tile.columns : tile.rows;
-    if (side < 2 * smallest_side || tile.rows * tile.columns * k < least_flops) break;
-    side = ceil_div(side, 2);
+  Index down = ceil_div(m, largest_side), across = ceil_div(n, largest_side);
+  while (down * across < wanted_tiles) {
+    const Index rows = m / down, columns = n / across;
+    if (std::max(rows, columns) < 2 * smallest_side || rows * columns * k < least_flops) break;
+    (columns >= rows ? across : down) *= 2;
   }
-  return tile;
+  return {tile_side(m, down), tile_side(n, across)};
 }
 
 /// Outside a parallel region OpenBLAS would use threads of its own, and then its sums depend on
@@ -83,8 +89,8 @@ template <class T>
 void mirror(const Array& c, const Tile& tile) {
   const Index n = c.shape()[1];
   T* data = c.data<T>();
-  for (Index i = tile.row; i < tile.row + tile.rows; ++i)
-    for (Index j = tile.column; j < std::min(tile.column + tile.columns, i); ++j)
+  for (Index j = tile.column; j < tile.column + tile.columns; ++j)
+    for (Index i = std::max(tile.row, j + 1); i < tile.row + tile.rows; ++i)
       data[j * n + i] = data[i * n + j];
 }
 
@@ -122,7 +128,10 @@ void gram(const Array& a, bool transpose, double scale, const Array& c) {
   if (m == 0) return;
   const Product product{&a, &a, transpose, !transpose, scale};
   // Small tiles, so that those on the diagonal, which are computed whole, are a small part.
-  const Index side = m * m * inner_size(product) < least_flops / 2 ? m : m <= 128 ? 32 : 64;
+  const Index side = m * m * inner_size(product) < least_flops / 2 ? m
+                     : m <= 128                                    ? 32
+                     : m <= 256                                    ? 64
+                                                                   : 128;
   const Index rows = ceil_div(m, side), tiles = rows * (rows + 1) / 2;
   const SingleThreadedBlas single(tiles == 1);
   visit_float(c.dtype(), [&]<class T>(T) {

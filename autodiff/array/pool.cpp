@@ -142,21 +142,20 @@ void for_each_row(Index images, Index height, Index row_elements, const Body& bo
 
 }  // namespace
 
-Shape pool2d_shape(const Shape& x, const PoolGeometry& geometry) {
+Shape pool2d_shape(const Shape& x, const PoolGeometry& geometry, std::string_view who) {
   const auto& [window, stride, padding] = geometry;
   if (x.rank() != 4)
-    fail("pool2d", "images need the shape (batch, height, width, channels), not {}", str(x));
+    fail(who, "images need the shape (batch, height, width, channels), not {}", str(x));
   if (window < 1 || stride < 1)
-    fail("pool2d", "window and stride must be at least 1, but they are {} and {}", window, stride);
+    fail(who, "window and stride must be at least 1, but they are {} and {}", window, stride);
   if (padding < 0 || padding >= window)
-    fail("pool2d", "padding must be at least 0 and less than the window of {}, but it is {}",
-         window, padding);
+    fail(who, "padding must be at least 0 and less than the window of {}, but it is {}", window,
+         padding);
   Shape y = x;
   for (int axis : {1, 2}) {
     const Index size = x[axis] + 2 * padding;
     if (x[axis] < 1 || window > size)
-      fail("pool2d", "a window of {} does not fit into images {} padded by {}", window, str(x),
-           padding);
+      fail(who, "a window of {} does not fit into images {} padded by {}", window, str(x), padding);
     y[axis] = (size - window) / stride + 1;
   }
   return y;

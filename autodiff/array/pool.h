@@ -14,8 +14,8 @@ struct PoolGeometry {
 };
 
 /// (n, h, w, c) -> (n, oh, ow, c) with oh = (h + 2 padding - window) / stride + 1, rounded
-/// down; ow likewise. Throws when the window exceeds the padded image.
-Shape pool2d_shape(const Shape& x, const PoolGeometry& geometry);
+/// down; ow likewise. Throws, naming `who`, when the window exceeds the padded image.
+Shape pool2d_shape(const Shape& x, const PoolGeometry& geometry, std::string_view who = "pool2d");
 
 // The kernels overwrite all of their output; arrays are contiguous, floats of one dtype.
 

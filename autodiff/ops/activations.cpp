@@ -9,6 +9,7 @@
 #include "autodiff/ops/compare.h"
 #include "autodiff/ops/elementwise.h"
 #include "autodiff/ops/exponential.h"
+#include "autodiff/ops/inputs.h"
 #include "autodiff/ops/power.h"
 
 namespace twice {
@@ -52,6 +53,7 @@ struct LeakyRelu final : Elementwise<LeakyRelu, 1> {
   Slope slope(int, std::span<const Tensor> x, Tensor) const override {
     return affine(positive(x[0]), 1 - a, a);
   }
+  double flops_per_element() const override { return 2; }
 };
 
 /// y = x where x > 0, else alpha (e^x - 1).  dy/dx = 1 where x > 0, else y + alpha.
@@ -68,6 +70,7 @@ struct Elu final : Elementwise<Elu, 1> {
   Slope slope(int, std::span<const Tensor> x, Tensor y) const override {
     return where(positive(x[0]), full_like(y, 1), y + alpha);
   }
+  double flops_per_element() const override { return 3; }
 };
 
 /// y = tanh x.  dy/dx = 1 - y^2.
@@ -154,7 +157,13 @@ Tensor softplus(Tensor x) { return record<Softplus>({x}); }
 Tensor silu(Tensor x) { return record<Silu>({x}); }
 Tensor beta_gelu(Tensor x, double beta) { return record(BetaGelu(beta), {x}); }
 
+Tensor gelu(Tensor x) {
+  check_floats("gelu", {x});
+  return beta_gelu(x, 1);
+}
+
 Tensor gelu_tanh(Tensor x) {
+  check_floats("gelu_tanh", {x});
   const double scale = 2 * std::sqrt(2 / std::numbers::pi);
   return x * sigmoid(scale * x * affine(square(x), 0.044715, 1));
 }

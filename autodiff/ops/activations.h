@@ -28,7 +28,7 @@ Tensor silu(Tensor x);
 /// relu (beta to infinity) or flattened towards x/2 (beta to 0).  dy/dx = Phi + beta x phi(beta x).
 Tensor beta_gelu(Tensor x, double beta);
 /// y = x Phi(x).  dy/dx = Phi(x) + x phi(x).  Hendrycks & Gimpel 2016.
-inline Tensor gelu(Tensor x) { return beta_gelu(x, 1); }
+Tensor gelu(Tensor x);
 /// The same paper's approximation: y = x/2 (1 + tanh u) = x s(2 u) with
 /// u = sqrt(2/pi) (x + 0.044715 x^3).  dy/dx = s(2u) + 2 y (1 - s(2u)) du/dx.
 Tensor gelu_tanh(Tensor x);

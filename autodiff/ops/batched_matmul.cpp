@@ -3,6 +3,7 @@
 
 #include "autodiff/array/matmul.h"
 #include "autodiff/ops/bilinear.h"
+#include "autodiff/ops/inputs.h"
 #include "autodiff/ops/matmul.h"
 #include "autodiff/ops/shape_ops.h"
 
@@ -65,6 +66,7 @@ Tensor batched_matmul(Tensor a, Tensor b, bool transpose_a, bool transpose_b) {
 }
 
 Tensor outer(Tensor a, Tensor b) {
+  check_floats("outer", {a, b});
   if (a.rank() != 1 || b.rank() != 1)
     fail("outer", "needs two vectors (rank 1): {} and {}", str(a.shape()), str(b.shape()));
   return matmul(reshape(a, {a.size(0), 1}), reshape(b, {1, b.size(0)}));

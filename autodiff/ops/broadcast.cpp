@@ -5,6 +5,7 @@
 #include "autodiff/ops/algebra.h"
 #include "autodiff/ops/arithmetic.h"
 #include "autodiff/ops/axes.h"
+#include "autodiff/ops/inputs.h"
 #include "autodiff/ops/linear.h"
 #include "autodiff/ops/power.h"
 #include "autodiff/ops/shape_ops.h"
@@ -29,6 +30,8 @@ struct BroadcastTo final : LinearOp {
   std::string_view name() const override { return "broadcast_to"; }
   std::string attributes() const override { return str(target); }
   Spec infer(Specs x) const override {
+    if (std::any_of(target.begin(), target.end(), [](Index size) { return size < 0; }))
+      fail(name(), "shape {} has a negative size", str(target));
     if (!broadcasts(x[0].shape, target))
       fail(name(), "shape {} does not broadcast to {}: each axis must be equal or 1",
            str(x[0].shape), str(target));
@@ -50,7 +53,7 @@ struct SumTo final : LinearOp {
   std::string_view name() const override { return "sum_to"; }
   std::string attributes() const override { return str(target); }
   Spec infer(Specs x) const override {
-    if (!is_float(x[0].dtype)) fail(name(), "needs f32 or f64, was given {}", str(x[0]));
+    check_floats(name(), x);
     if (!broadcasts(target, x[0].shape))
       fail(name(), "shape {} does not sum to {}: each axis must be equal or 1", str(x[0].shape),
            str(target));
@@ -71,31 +74,42 @@ struct SumTo final : LinearOp {
 }  // namespace
 
 Tensor broadcast_to(Tensor x, const Shape& shape) {
+  tape_of("broadcast_to", {x});
   return x.shape() == shape ? x : record(BroadcastTo(shape), {x});
 }
 
 Tensor sum_to(Tensor x, const Shape& shape) {
+  check_floats("sum_to", {x});
   return x.shape() == shape ? x : record(SumTo(shape), {x});
 }
 
+namespace {
+
+Tensor sum_over(const char* who, Tensor x, const Shape& axes, bool keepdims) {
+  check_floats(who, {x});
+  const Tensor total = sum_to(x, reduced_shape(who, x.shape(), axes, true));
+  return reshape(total, reduced_shape(who, x.shape(), axes, keepdims));
+}
+
+}  // namespace
+
 Tensor sum(Tensor x, const Shape& axes, bool keepdims) {
-  const Tensor total = sum_to(x, reduced_shape("sum", x.shape(), axes, true));
-  return reshape(total, reduced_shape("sum", x.shape(), axes, keepdims));
+  return sum_over("sum", x, axes, keepdims);
 }
 
 Tensor mean(Tensor x, const Shape& axes, bool keepdims) {
-  const Tensor total = sum(x, axes, keepdims);
+  const Tensor total = sum_over("mean", x, axes, keepdims);
   return total * (static_cast<double>(total.shape().elements()) /
                   static_cast<double>(x.shape().elements()));
 }
 
 Tensor norm(Tensor x, const Shape& axes, bool keepdims) {
-  return safe_sqrt(sum(square(x), axes, keepdims));
+  check_floats("norm", {x});
+  return safe_sqrt(sum_over("norm", square(x), axes, keepdims));
 }
 
 void broadcast_together(const char* who, Tensor& a, Tensor& b) {
-  if (!a || !b) fail(who, "an input is an empty handle; record a value first");
-  if (&a.tape() != &b.tape()) fail(who, "its inputs are on two different tapes");
+  check_floats(who, {a, b});
   const Shape sa = a.shape(), sb = b.shape();
   if (sa == sb) return;
   const int rank = std::max(sa.rank(), sb.rank());
@@ -113,9 +127,10 @@ void broadcast_together(const char* who, Tensor& a, Tensor& b) {
 }
 
 Tensor full_like(Tensor x, double value) {
+  Tape& tape = tape_of("full_like", {x});
   // A copy: recording the constant may move the tape's nodes, and x's shape with them.
   const Shape shape = x.shape();
-  return broadcast_to(x.tape().constant(value, x.dtype()), shape);
+  return broadcast_to(tape.constant(value, x.dtype()), shape);
 }
 
 bool is_broadcast(const Op& op) { return dynamic_cast<const BroadcastTo*>(&op) != nullptr; }

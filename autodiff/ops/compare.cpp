@@ -4,6 +4,7 @@
 #include "autodiff/ops/arithmetic.h"
 #include "autodiff/ops/broadcast.h"
 #include "autodiff/ops/elementwise.h"
+#include "autodiff/ops/inputs.h"
 
 namespace twice {
 
@@ -35,6 +36,7 @@ struct Sign final : Elementwise<Sign, 1> {
     return select(x > V(T(0)), V(T(1)), select(x < V(T(0)), V(T(-1)), x));
   }
   Slope slope(int, std::span<const Tensor>, Tensor) const override { return 0; }
+  double flops_per_element() const override { return 2; }
 };
 
 /// y = [a > b].  dy = 0.
@@ -115,6 +117,7 @@ struct Inside final : Elementwise<Inside, 1> {
     return mask_of<V>(x >= V(static_cast<T>(low)) && x <= V(static_cast<T>(high)));
   }
   Slope slope(int, std::span<const Tensor>, Tensor) const override { return 0; }
+  double flops_per_element() const override { return 2; }
 };
 
 /// y = min(max(x, low), high).  dy/dx = [low <= x <= high].
@@ -132,6 +135,7 @@ struct Clamp final : Elementwise<Clamp, 1> {
   Slope slope(int, std::span<const Tensor> x, Tensor) const override {
     return record(Inside(low, high), {x[0]});
   }
+  double flops_per_element() const override { return 2; }
 };
 
 /// y = a where mask != 0, else b.  dy/da = [mask != 0], dy/db = [mask = 0], dy/dmask = 0.
@@ -172,6 +176,7 @@ Tensor clamp(Tensor x, double low, double high) {
 }
 
 Tensor where(Tensor mask, Tensor a, Tensor b) {
+  check_floats("where", {mask, a, b});
   // Pairwise to the common shape of all three.
   broadcast_together("where", a, b);
   broadcast_together("where", mask, a);

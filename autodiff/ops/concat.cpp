@@ -60,12 +60,14 @@ struct Concat final : Op {
 
 Tensor concat(const Tensors& x, int axis) {
   if (x.empty()) fail("concat", "an empty list was given; it needs at least one tensor");
+  Tape& tape = tape_of("concat", x);
   const int along = normalized_axis("concat", axis, x[0].rank());
-  return x.size() == 1 ? x[0] : x[0].tape().record(std::make_shared<const Concat>(along), x);
+  return x.size() == 1 ? x[0] : tape.record(std::make_shared<const Concat>(along), x);
 }
 
 Tensor stack(const Tensors& x, int axis) {
   if (x.empty()) fail("stack", "an empty list was given; it needs at least one tensor");
+  tape_of("stack", x);
   const int along = normalized_axis("stack", axis, x[0].rank() + 1);
   Tensors parts;
   for (Tensor part : x) {

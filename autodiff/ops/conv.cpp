@@ -2,6 +2,7 @@
 #include "autodiff/ops/conv.h"
 
 #include "autodiff/ops/bilinear.h"
+#include "autodiff/ops/window.h"
 
 namespace twice {
 
@@ -35,7 +36,7 @@ struct Conv2d final : BilinearOp {
       fail(name(), "needs two inputs of dtype f32 or f64, was given {} and {}", str(x[0]),
            str(x[1]));
     const Forward f = forward(x);
-    const Shape y = conv2d_shape(f.x, f.w, geometry);
+    const Shape y = conv2d_shape(f.x, f.w, geometry, name());
     if (open == outputs) return {y, x[0].dtype};
     if (!(y == x[1].shape))
       fail(name(), "images {} and kernel {} have outputs of shape {}, but the cotangent is {}",
@@ -78,6 +79,10 @@ struct Conv2d final : BilinearOp {
     Cost cost = Op::cost(x, y);
     cost.flops = static_cast<double>(conv2d_flops(f.x, f.w, geometry));
     if (adds) cost.flops += static_cast<double>(y.shape.elements());
+    if (open != images)
+      cost.bytes -=
+          bytes_skipped(x[0], conv2d_shape(f.x, f.w, geometry),
+                        {f.w[0], f.w[1], geometry.stride, geometry.padding, geometry.dilation});
     cost.products = 1;
     return cost;
   }

@@ -2,17 +2,15 @@
 #include "autodiff/ops/elementwise.h"
 
 #include "autodiff/ops/arithmetic.h"
+#include "autodiff/ops/inputs.h"
 
 namespace twice {
 
 Spec ElementwiseOp::infer(Specs x) const {
-  for (const Spec& input : x) {
-    if (!is_float(input.dtype)) fail(name(), "needs f32 or f64, was given {}", str(input));
-    if (input.dtype != x[0].dtype)
-      fail(name(), "dtypes differ: {} and {}; cast one of them", str(x[0]), str(input));
+  check_floats(name(), x);
+  for (const Spec& input : x)
     if (!(input.shape == x[0].shape))
       fail(name(), "shapes differ: {} and {}", str(x[0].shape), str(input.shape));
-  }
   return x[0];
 }
 

@@ -29,7 +29,8 @@ class ElementwiseOp : public Op {
   /// y[0..count) from x[slot][0..count), one thread; the unit that the planner fuses. y may be one
   /// of the x: each number is read before it is written.
   virtual void block(DType dtype, const void* const* x, void* y, Index count) const = 0;
-  /// FLOPs counted for one element; a transcendental function counts as one.
+  /// FLOPs counted for one element: one for each arithmetic operation, comparison and call of a
+  /// function in `eval` (docs/conventions.md, Counts).
   virtual double flops_per_element() const { return 1; }
 
   /// All inputs have one shape and one dtype; so has y.

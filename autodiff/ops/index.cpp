@@ -3,6 +3,7 @@
 
 #include "autodiff/array/index.h"
 #include "autodiff/ops/axes.h"
+#include "autodiff/ops/inputs.h"
 #include "autodiff/ops/linear.h"
 #include "autodiff/ops/shape_ops.h"
 
@@ -41,6 +42,7 @@ struct Gather final : LinearOp {
     check_indices(name(), x[1], x[0].shape()[0]);
     gather_rows(x[0], x[1], y);
   }
+  Cost cost(Specs x, const Spec& y) const override { return picking_cost(x, y); }
   Tensor adjoint(std::span<const Tensor> x, Tensor g) const override {
     return scatter_add(g, x[1], x[0].size(0));
   }
@@ -56,7 +58,7 @@ struct ScatterAdd final : LinearOp {
   Spec infer(Specs x) const override {
     check_index_dtype(name(), x[1]);
     const Shape &from = x[0].shape, &at = x[1].shape;
-    if (!is_float(x[0].dtype)) fail(name(), "needs f32 or f64, was given {}", str(x[0]));
+    check_floats(name(), x.first(1));
     if (from.rank() < at.rank() || !std::equal(at.begin(), at.end(), from.begin()))
       fail(name(), "indices {} must be the leading axes of {}", str(at), str(from));
     const auto rest =
@@ -92,6 +94,7 @@ struct GatherAlong final : LinearOp {
     check_indices(name(), x[1], x[0].shape().back());
     gather_last(x[0], x[1], y);
   }
+  Cost cost(Specs x, const Spec& y) const override { return picking_cost(x, y); }
   Tensor adjoint(std::span<const Tensor> x, Tensor g) const override {
     return scatter_along(g, x[1], -1, x[0].size(-1));
   }
@@ -108,7 +111,7 @@ struct ScatterAlong final : LinearOp {
   std::string attributes() const override { return fmt::format("size {}", size); }
   Spec infer(Specs x) const override {
     check_index_dtype(name(), x[1]);
-    if (!is_float(x[0].dtype)) fail(name(), "needs f32 or f64, was given {}", str(x[0]));
+    check_floats(name(), x.first(1));
     if (x[0].shape.rank() == 0 || !(x[0].shape == x[1].shape))
       fail(name(), "indices {} and numbers {} must have one shape, with an axis", str(x[1].shape),
            str(x[0].shape));
@@ -143,12 +146,17 @@ struct ArgExtreme final : NoDerivative {
   explicit ArgExtreme(bool largest_first) : largest(largest_first) {}
   std::string_view name() const override { return largest ? "argmax" : "argmin"; }
   Spec infer(Specs x) const override {
-    if (!is_float(x[0].dtype)) fail(name(), "needs f32 or f64, was given {}", str(x[0]));
+    check_floats(name(), x.first(1));
     if (x[0].shape.back() == 0) fail(name(), "shape {} has no numbers to compare", str(x[0].shape));
     return {with_last(x[0].shape, 1), DType::i32};
   }
   void run(const Inputs& x, const Array& y, std::byte*) const override {
     arg_extreme_last(x[0], largest, y);
+  }
+  Cost cost(Specs x, const Spec& y) const override {
+    Cost cost = Op::cost(x, y);
+    cost.flops = static_cast<double>(x[0].shape.elements());
+    return cost;
   }
 };
 
@@ -168,16 +176,29 @@ struct OneHot final : NoDerivative {
     check_indices(name(), x[0], classes, "label");
     one_hot_rows(x[0], y);
   }
+  Cost cost(Specs x, const Spec& y) const override { return {0, Op::cost(x, y).bytes}; }
 };
 
+/// Numbers and indices with `axis` as the last one.
+std::pair<Tensor, Tensor> along_last(const char* who, Tensor x, Tensor indices, int axis) {
+  tape_of(who, {x, indices});
+  normalized_axis(who, axis, x.rank());
+  if (x.rank() != indices.rank())
+    fail(who, "indices {} and numbers {} need as many axes", str(indices.shape()), str(x.shape()));
+  return {transpose(x, axis, -1), transpose(indices, axis, -1)};
+}
+
 Tensor arg_extreme(const char* who, Tensor x, int axis, bool keepdims, bool largest) {
+  check_floats(who, {x});
   const Shape target = reduced_shape(who, x.shape(), {axis}, keepdims);
   const Tensor position = record(ArgExtreme(largest), {transpose(x, axis, -1)});
   return reshape(transpose(position, axis, -1), target);
 }
 
 Tensor extreme(const char* who, Tensor x, const Shape& axes, bool keepdims, bool largest) {
+  check_floats(who, {x});
   const Tensor rows = as_rows(who, x, axes);
+  if (rows.size(1) == 0) fail(who, "shape {} has no numbers to compare", str(x.shape()));
   const Tensor position = record(ArgExtreme(largest), {rows});
   return reshape(gather_along(rows, position, -1), reduced_shape(who, x.shape(), axes, keepdims));
 }
@@ -192,15 +213,14 @@ Tensor scatter_add(Tensor x, Tensor indices, Index size) {
 }
 
 Tensor gather_along(Tensor x, Tensor indices, int axis) {
-  const Tensor y = record<GatherAlong>({transpose(x, axis, -1), transpose(indices, axis, -1)});
-  return transpose(y, axis, -1);
+  const auto [numbers, picks] = along_last("gather_along", x, indices, axis);
+  return transpose(record<GatherAlong>({numbers, picks}), axis, -1);
 }
 
 Tensor scatter_along(Tensor x, Tensor indices, int axis, Index size) {
   if (size < 0) fail("scatter_along", "the size {} must be >= 0", size);
-  const Tensor y =
-      record(ScatterAlong(size), {transpose(x, axis, -1), transpose(indices, axis, -1)});
-  return transpose(y, axis, -1);
+  const auto [numbers, picks] = along_last("scatter_along", x, indices, axis);
+  return transpose(record(ScatterAlong(size), {numbers, picks}), axis, -1);
 }
 
 Tensor one_hot(Tensor labels, Index classes, DType dtype) {

@@ -3,6 +3,8 @@
 // and pad, gather and scatter_add, ... Further inputs (indices) are saved constants.
 #pragma once
 
+#include <algorithm>
+
 #include "autodiff/tape/tape.h"
 
 namespace twice {
@@ -14,8 +16,7 @@ class LinearOp : public Op {
   /// A t: this op with t in the place of x_0.
   virtual Tensor apply(std::span<const Tensor> x, Tensor t) const = 0;
 
-  /// Linear maps move and add numbers: by default one addition an element of the input
-  /// is an upper bound that is counted only by ops that really add.
+  /// By default an op only moves numbers; those that add say so.
   Cost cost(Specs x, const Spec& y) const override {
     Cost cost = Op::cost(x, y);
     cost.flops = 0;
@@ -28,5 +29,11 @@ class LinearOp : public Op {
     return slot == 0 ? apply(x, t) : Tensor{};
   }
 };
+
+/// The cost of picking numbers of x_0 by the indices x_1. Which ones is not known before the run:
+/// as many different ones as can be.
+inline Cost picking_cost(Specs x, const Spec& y) {
+  return {0, static_cast<double>(std::min(x[0].bytes(), y.bytes()) + x[1].bytes() + y.bytes())};
+}
 
 }  // namespace twice

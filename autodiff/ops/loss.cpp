@@ -9,6 +9,7 @@
 #include "autodiff/ops/broadcast.h"
 #include "autodiff/ops/compare.h"
 #include "autodiff/ops/index.h"
+#include "autodiff/ops/inputs.h"
 #include "autodiff/ops/power.h"
 #include "autodiff/ops/shape_ops.h"
 #include "autodiff/ops/softmax.h"
@@ -37,7 +38,9 @@ struct CrossEntropy final : Op {
   }
   Cost cost(Specs x, const Spec& y) const override {
     Cost cost = Op::cost(x, y);
-    cost.flops = 3.0 * static_cast<double>(x[0].shape.elements());
+    // Of a number: largest, shift, exponential, sum. Of a row: logarithm, shift, difference.
+    cost.flops = 4.0 * static_cast<double>(x[0].shape.elements()) +
+                 3.0 * static_cast<double>(y.shape.elements());
     return cost;
   }
   Tensor vjp(int slot, std::span<const Tensor> x, Tensor, Tensor g) const override {
@@ -61,7 +64,8 @@ Tensor reduce(Tensor losses, Reduction reduction) {
 
 /// Losses pair numbers up; broadcasting (m) against (m, 1) would silently make an (m, m) loss.
 void check_same(const char* who, Tensor a, Tensor b) {
-  if (!(a.spec() == b.spec()))
+  check_floats(who, {a, b});
+  if (!(a.shape() == b.shape()))
     fail(who, "prediction and target differ: {} and {}", str(a.spec()), str(b.spec()));
 }
 

@@ -5,6 +5,7 @@
 #include "autodiff/ops/arithmetic.h"
 #include "autodiff/ops/axes.h"
 #include "autodiff/ops/broadcast.h"
+#include "autodiff/ops/inputs.h"
 #include "autodiff/ops/power.h"
 #include "autodiff/ops/shape_ops.h"
 
@@ -30,10 +31,6 @@ struct AxisRun {
   std::string str() const { return fmt::format("axes {}", twice::str(axes())); }
 };
 
-void check_float(std::string_view who, const Spec& x) {
-  if (!is_float(x.dtype)) fail(who, "needs f32 or f64, was given {}", str(x));
-}
-
 /// y = mean((x - mean x)^2), the reduced axes kept with size 1.
 /// J' g = 2/n (x - mean x) g, J t = 2/n sum((x - mean x) t).
 struct Variance final : Op {
@@ -42,7 +39,7 @@ struct Variance final : Op {
   std::string_view name() const override { return "variance"; }
   std::string attributes() const override { return run_.str(); }
   Spec infer(Specs x) const override {
-    check_float(name(), x[0]);
+    check_floats(name(), x);
     return {reduced_shape("variance", x[0].shape, run_.axes(), true), x[0].dtype};
   }
   std::size_t workspace(Specs x, const Spec&) const override {
@@ -53,7 +50,9 @@ struct Variance final : Op {
   }
   Cost cost(Specs x, const Spec& y) const override {
     Cost cost = Op::cost(x, y);
-    cost.flops = 4.0 * static_cast<double>(x[0].shape.elements());
+    // Sum, deviation, its square, their sum; the two divisions by n.
+    cost.flops = 4.0 * static_cast<double>(x[0].shape.elements()) +
+                 2.0 * static_cast<double>(y.shape.elements());
     return cost;
   }
   Tensor vjp(int, std::span<const Tensor> x, Tensor y, Tensor g) const override {
@@ -83,7 +82,7 @@ struct Standardize final : Op {
     return fmt::format("{} epsilon {}", run_.str(), epsilon);
   }
   Spec infer(Specs x) const override {
-    check_float(name(), x[0]);
+    check_floats(name(), x);
     return x[0];
   }
   std::size_t workspace(Specs x, const Spec&) const override {
@@ -94,7 +93,10 @@ struct Standardize final : Op {
   }
   Cost cost(Specs x, const Spec& y) const override {
     Cost cost = Op::cost(x, y);
-    cost.flops = 6.0 * static_cast<double>(x[0].shape.elements());
+    // The variance, then a difference and a product; for r an addition, a root and a division.
+    const Shape moments = reduced_shape("standardize", x[0].shape, run_.axes(), true);
+    cost.flops = 6.0 * static_cast<double>(x[0].shape.elements()) +
+                 5.0 * static_cast<double>(moments.elements());
     return cost;
   }
   Tensor vjp(int, std::span<const Tensor> x, Tensor y, Tensor g) const override {
@@ -138,12 +140,14 @@ struct Arranged {
 }  // namespace
 
 Tensor variance(Tensor x, const Shape& axes, bool keepdims) {
+  check_floats("variance", {x});
   const Shape target = reduced_shape("variance", x.shape(), axes, keepdims);
   const Arranged arranged("variance", x, axes);
   return reshape(variance_over(arranged.x, arranged.run), target);
 }
 
 Tensor standardize(Tensor x, const Shape& axes, double epsilon) {
+  check_floats("standardize", {x});
   if (!(epsilon > 0)) fail("standardize", "epsilon must be > 0, was {}", epsilon);
   const Arranged arranged("standardize", x, axes);
   return arranged.restored(record(Standardize(arranged.run, epsilon), {arranged.x}));

@@ -2,7 +2,9 @@
 #include "autodiff/ops/pool.h"
 
 #include "autodiff/ops/broadcast.h"
+#include "autodiff/ops/inputs.h"
 #include "autodiff/ops/linear.h"
+#include "autodiff/ops/window.h"
 
 namespace twice {
 
@@ -13,14 +15,13 @@ std::string text(const PoolGeometry& geometry) {
                      geometry.padding);
 }
 
-void check_float(std::string_view who, const Spec& x) {
-  if (!is_float(x.dtype)) fail(who, "needs f32 or f64, was given {}", str(x));
+/// One FLOP for each cell of each window, and `more` for each window.
+double window_flops(const Shape& outputs, const PoolGeometry& geometry, Index more = 0) {
+  return static_cast<double>(outputs.elements() * (geometry.window * geometry.window + more));
 }
 
-/// One addition for each cell of each window.
-Cost window_cost(Cost cost, const Shape& outputs, const PoolGeometry& geometry) {
-  cost.flops = static_cast<double>(outputs.elements() * geometry.window * geometry.window);
-  return cost;
+double bytes_skipped(const Spec& images, const Shape& outputs, const PoolGeometry& g) {
+  return twice::bytes_skipped(images, outputs, {g.window, g.window, g.stride, g.padding});
 }
 
 /// y = the mean of each window.  Adjoint: average_pool2d_adjoint.
@@ -30,14 +31,15 @@ struct AveragePool final : LinearOp {
   std::string_view name() const override { return "average_pool2d"; }
   std::string attributes() const override { return text(geometry); }
   Spec infer(Specs x) const override {
-    check_float(name(), x[0]);
-    return {pool2d_shape(x[0].shape, geometry), x[0].dtype};
+    check_floats(name(), x);
+    return {pool2d_shape(x[0].shape, geometry, name()), x[0].dtype};
   }
   void run(const Inputs& x, const Array& y, std::byte*) const override {
     average_pool(x[0], geometry, y);
   }
   Cost cost(Specs x, const Spec& y) const override {
-    return window_cost(Op::cost(x, y), y.shape, geometry);
+    return {window_flops(y.shape, geometry, 1),
+            Op::cost(x, y).bytes - bytes_skipped(x[0], y.shape, geometry)};
   }
   Tensor adjoint(std::span<const Tensor> x, Tensor g) const override {
     return average_pool2d_adjoint(g, geometry, x[0].shape());
@@ -57,8 +59,8 @@ struct AveragePoolAdjoint final : LinearOp {
     return fmt::format("{} to {}", text(geometry), str(image_shape));
   }
   Spec infer(Specs x) const override {
-    check_float(name(), x[0]);
-    if (const Shape pooled = pool2d_shape(image_shape, geometry); !(pooled == x[0].shape))
+    check_floats(name(), x);
+    if (const Shape pooled = pool2d_shape(image_shape, geometry, name()); !(pooled == x[0].shape))
       fail(name(), "images {} pool to {}, but the cotangent is {}", str(image_shape), str(pooled),
            str(x[0].shape));
     return {image_shape, x[0].dtype};
@@ -67,7 +69,7 @@ struct AveragePoolAdjoint final : LinearOp {
     average_pool_adjoint(x[0], geometry, y);
   }
   Cost cost(Specs x, const Spec& y) const override {
-    return window_cost(Op::cost(x, y), x[0].shape, geometry);
+    return {window_flops(x[0].shape, geometry, 1), Op::cost(x, y).bytes};
   }
   Tensor adjoint(std::span<const Tensor>, Tensor g) const override {
     return average_pool2d(g, geometry);
@@ -84,14 +86,15 @@ struct MaxPoolIndices final : Op {
   std::string_view name() const override { return "max_pool2d_indices"; }
   std::string attributes() const override { return text(geometry); }
   Spec infer(Specs x) const override {
-    check_float(name(), x[0]);
-    return {pool2d_shape(x[0].shape, geometry), DType::i32};
+    check_floats(name(), x);
+    return {pool2d_shape(x[0].shape, geometry, name()), DType::i32};
   }
   void run(const Inputs& x, const Array& y, std::byte*) const override {
     max_pool_indices(x[0], geometry, y);
   }
   Cost cost(Specs x, const Spec& y) const override {
-    return window_cost(Op::cost(x, y), y.shape, geometry);
+    return {window_flops(y.shape, geometry),
+            Op::cost(x, y).bytes - bytes_skipped(x[0], y.shape, geometry)};
   }
   Tensor vjp(int, std::span<const Tensor>, Tensor, Tensor) const override { return {}; }
   Tensor jvp(int, std::span<const Tensor>, Tensor, Tensor) const override { return {}; }
@@ -107,6 +110,7 @@ struct PoolGather final : LinearOp {
   void run(const Inputs& x, const Array& y, std::byte*) const override {
     pool_gather(x[0], x[1], y);
   }
+  Cost cost(Specs x, const Spec& y) const override { return picking_cost(x, y); }
   Tensor adjoint(std::span<const Tensor> x, Tensor g) const override {
     return scatter_pixels(g, x[1], x[0].shape());
   }
@@ -156,10 +160,13 @@ Tensor max_pool2d_indices(Tensor x, const PoolGeometry& geometry) {
   return record(MaxPoolIndices(geometry), {x});
 }
 Tensor max_pool2d(Tensor x, const PoolGeometry& geometry) {
+  check_floats("max_pool2d", {x});
+  pool2d_shape(x.shape(), geometry, "max_pool2d");
   return gather_pixels(x, max_pool2d_indices(x, geometry));
 }
 
 Tensor global_average_pool(Tensor x) {
+  check_floats("global_average_pool", {x});
   if (x.rank() != 4)
     fail("global_average_pool", "needs images (n, h, w, c), was given {}", str(x.shape()));
   return mean(x, {1, 2});

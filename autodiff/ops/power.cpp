@@ -10,6 +10,7 @@
 #include "autodiff/ops/compare.h"
 #include "autodiff/ops/elementwise.h"
 #include "autodiff/ops/exponential.h"
+#include "autodiff/ops/inputs.h"
 
 namespace twice {
 
@@ -57,6 +58,7 @@ struct Rsqrt final : Elementwise<Rsqrt, 1> {
   Slope slope(int, std::span<const Tensor>, Tensor y) const override {
     return -0.5 * (y * square(y));
   }
+  double flops_per_element() const override { return 2; }
 };
 
 /// x^p on SIMD vectors. xsimd's pow gives 0 for every power of 0; here 0^p is 0, 1, infinity
@@ -110,11 +112,13 @@ Tensor sqrt(Tensor x) { return record<Sqrt>({x}); }
 Tensor rsqrt(Tensor x) { return record<Rsqrt>({x}); }
 
 Tensor safe_sqrt(Tensor x) {
+  check_floats("safe_sqrt", {x});
   const Tensor mask = nonzero(x);
   return mask * sqrt(x + (1 - mask));
 }
 
 Tensor pow(Tensor x, double exponent) {
+  check_floats("pow", {x});
   // Exact small powers end the chain of derivatives: x^0 has slope 0, not 0 x^-1.
   if (exponent == 0) return affine(x, 0, 1);
   if (exponent == 1) return x;

@@ -71,6 +71,7 @@ struct StopGradient final : Op {
 }  // namespace
 
 Tensor reshape(Tensor x, const Shape& shape) {
+  tape_of("reshape", {x});
   Shape target = shape;
   Index known = 1;
   int inferred = -1;
@@ -93,6 +94,7 @@ Tensor reshape(Tensor x, const Shape& shape) {
 }
 
 Tensor permute(Tensor x, const Shape& axes) {
+  tape_of("permute", {x});
   if (axes.rank() != x.rank())
     fail("permute", "{} axes given for shape {}; each must be listed once", axes.rank(),
          str(x.shape()));
@@ -107,6 +109,7 @@ Tensor permute(Tensor x, const Shape& axes) {
 }
 
 Tensor transpose(Tensor x, int axis_a, int axis_b) {
+  tape_of("transpose", {x});
   const int a = normalized_axis("transpose", axis_a, x.rank());
   const int b = normalized_axis("transpose", axis_b, x.rank());
   Shape axes;

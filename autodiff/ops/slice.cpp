@@ -70,6 +70,7 @@ Tensor place(Tensor x, const Grid& grid, const Shape& whole) {
 }  // namespace
 
 Tensor slice(Tensor x, const Shape& start, const Shape& stop, const Shape& step) {
+  tape_of("slice", {x});
   const int rank = x.rank();
   if (start.rank() != rank || stop.rank() != rank || step.rank() != rank)
     fail("slice", "shape {} needs {} starts, stops and steps; {}, {} and {} were given",
@@ -95,6 +96,7 @@ Tensor slice(Tensor x, const Shape& start, const Shape& stop, const Shape& step)
 }
 
 Tensor slice(Tensor x, int axis, Index start, Index stop, Index step) {
+  tape_of("slice", {x});
   Shape starts = Shape::filled(x.rank(), 0), steps = Shape::filled(x.rank(), 1), stops = x.shape();
   const int along = normalized_axis("slice", axis, x.rank());
   starts[along] = start;
@@ -104,6 +106,7 @@ Tensor slice(Tensor x, int axis, Index start, Index stop, Index step) {
 }
 
 Tensor flip(Tensor x, const Shape& axes) {
+  tape_of("flip", {x});
   Tensor result = x;
   for (int i = 0; i < (axes.rank() > 0 ? axes.rank() : x.rank()); ++i) {
     const int axis = axes.rank() > 0 ? normalized_axis("flip", axes[i], x.rank()) : i;
@@ -113,6 +116,7 @@ Tensor flip(Tensor x, const Shape& axes) {
 }
 
 Tensor pad(Tensor x, const Shape& before, const Shape& after) {
+  tape_of("pad", {x});
   if (before.rank() != x.rank() || after.rank() != x.rank())
     fail("pad", "shape {} needs {} counts before and after; {} and {} were given", str(x.shape()),
          x.rank(), before.rank(), after.rank());

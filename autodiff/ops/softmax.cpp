@@ -6,6 +6,7 @@
 #include "autodiff/ops/axes.h"
 #include "autodiff/ops/broadcast.h"
 #include "autodiff/ops/exponential.h"
+#include "autodiff/ops/inputs.h"
 #include "autodiff/ops/shape_ops.h"
 
 namespace twice {
@@ -13,14 +14,15 @@ namespace twice {
 namespace {
 
 Spec infer_rows(std::string_view who, const Spec& x) {
-  if (!is_float(x.dtype)) fail(who, "needs f32 or f64, was given {}", str(x));
+  check_floats(who, Specs(&x, 1));
   if (x.shape.rank() == 0) fail(who, "a scalar has no axis to run along");
   return x;
 }
 
-/// Per number: shift, exponential, addition, division.
-Cost rows_cost(Cost cost, Specs x) {
-  cost.flops = 4.0 * static_cast<double>(x[0].shape.elements());
+/// `a_number` FLOPs for each number and `a_row` for each row.
+Cost rows_cost(Cost cost, const Shape& x, double a_number, double a_row) {
+  const Index rows = reduced_shape("softmax", x, {-1}, false).elements();
+  cost.flops = a_number * static_cast<double>(x.elements()) + a_row * static_cast<double>(rows);
   return cost;
 }
 
@@ -31,7 +33,10 @@ struct Softmax final : Op {
   std::string_view name() const override { return "softmax"; }
   Spec infer(Specs x) const override { return infer_rows(name(), x[0]); }
   void run(const Inputs& x, const Array& y, std::byte*) const override { softmax_rows(x[0], y); }
-  Cost cost(Specs x, const Spec& y) const override { return rows_cost(Op::cost(x, y), x); }
+  Cost cost(Specs x, const Spec& y) const override {
+    // Largest number, shift, exponential, sum, division.
+    return rows_cost(Op::cost(x, y), x[0].shape, 5, 0);
+  }
   Tensor vjp(int, std::span<const Tensor>, Tensor y, Tensor g) const override {
     return y * (g - sum_last(y * g));
   }
@@ -47,7 +52,10 @@ struct LogSoftmax final : Op {
   void run(const Inputs& x, const Array& y, std::byte*) const override {
     log_softmax_rows(x[0], y);
   }
-  Cost cost(Specs x, const Spec& y) const override { return rows_cost(Op::cost(x, y), x); }
+  Cost cost(Specs x, const Spec& y) const override {
+    // Largest number, shift, exponential, sum, two differences; the logarithm.
+    return rows_cost(Op::cost(x, y), x[0].shape, 6, 1);
+  }
   Tensor vjp(int, std::span<const Tensor>, Tensor y, Tensor g) const override {
     return g - exp(y) * sum_last(g);
   }
@@ -65,7 +73,10 @@ struct LogSumExp final : Op {
     return y;
   }
   void run(const Inputs& x, const Array& y, std::byte*) const override { logsumexp_rows(x[0], y); }
-  Cost cost(Specs x, const Spec& y) const override { return rows_cost(Op::cost(x, y), x); }
+  Cost cost(Specs x, const Spec& y) const override {
+    // Largest number, shift, exponential, sum; the logarithm, the shift undone.
+    return rows_cost(Op::cost(x, y), x[0].shape, 4, 2);
+  }
   Tensor vjp(int, std::span<const Tensor> x, Tensor, Tensor g) const override {
     return softmax(x[0]) * reshape(g, reduced_shape("logsumexp", x[0].shape(), {-1}, true));
   }
@@ -76,6 +87,7 @@ struct LogSumExp final : Op {
 
 template <class OpType>
 Tensor along(const char* who, Tensor x, int axis) {
+  check_floats(who, {x});
   const int at = normalized_axis(who, axis, x.rank());
   return transpose(record<OpType>({transpose(x, at, -1)}), at, -1);
 }
@@ -85,6 +97,7 @@ Tensor along(const char* who, Tensor x, int axis) {
 Tensor softmax(Tensor x, int axis) { return along<Softmax>("softmax", x, axis); }
 Tensor log_softmax(Tensor x, int axis) { return along<LogSoftmax>("log_softmax", x, axis); }
 Tensor logsumexp(Tensor x, const Shape& axes, bool keepdims) {
+  check_floats("logsumexp", {x});
   return reshape(record<LogSumExp>({as_rows("logsumexp", x, axes)}),
                  reduced_shape("logsumexp", x.shape(), axes, keepdims));
 }

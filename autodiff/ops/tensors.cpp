@@ -3,6 +3,7 @@
 
 #include "autodiff/ops/arithmetic.h"
 #include "autodiff/ops/broadcast.h"
+#include "autodiff/ops/inputs.h"
 #include "autodiff/ops/power.h"
 #include "autodiff/ops/shape_ops.h"
 
@@ -28,8 +29,8 @@ Tensors zip(const char* who, const Tensors& a, const Tensors& b, F f) {
   return result;
 }
 
-Tensor total(const Tensors& scalars) {
-  if (scalars.empty()) fail("dot", "an empty list has no tape to put its sum on");
+Tensor total(const char* who, const Tensors& scalars) {
+  if (scalars.empty()) fail(who, "an empty list has no tape to put its sum on");
   Tensor result = scalars[0];
   for (std::size_t i = 1; i < scalars.size(); ++i) result = result + scalars[i];
   return result;
@@ -52,10 +53,19 @@ Tensors operator*(Tensor scale, const Tensors& x) {
 Tensors operator/(const Tensors& x, double divisor) { return (1 / divisor) * x; }
 
 Tensor dot(const Tensors& a, const Tensors& b) {
-  return total(zip("dot", a, b, [](Tensor x, Tensor y) { return sum(x * y); }));
+  return total("dot", zip("dot", a, b, [](Tensor x, Tensor y) {
+                 check_floats("dot", {x, y});
+                 // Broadcast numbers would be counted many times.
+                 if (!(x.shape() == y.shape()))
+                   fail("dot", "shapes differ: {} and {}", str(x.shape()), str(y.shape()));
+                 return sum(x * y);
+               }));
 }
 Tensor squared_norm(const Tensors& x) {
-  return total(map(x, [](Tensor t) { return sum(square(t)); }));
+  return total("squared_norm", map(x, [](Tensor t) {
+                 check_floats("squared_norm", {t});
+                 return sum(square(t));
+               }));
 }
 Tensors stop_gradient(const Tensors& x) {
   return map(x, [](Tensor t) { return stop_gradient(t); });

@@ -24,9 +24,11 @@ std::string_view str(Phase phase) {
 
 std::string str(const Spec& spec) { return fmt::format("{} {}", str(spec.dtype), str(spec.shape)); }
 
+bool Tensor::stale() const { return tape_ != nullptr && tape_->generation() != generation_; }
+
 Tape& Tensor::tape() const {
   if (tape_ == nullptr) fail("tensor", "an empty handle was used; record a value first");
-  if (tape_->generation() != generation_)
+  if (stale())
     fail("tensor", "stale handle to node {}: its tape was cleared after it was recorded", index_);
   return *tape_;
 }
@@ -34,6 +36,17 @@ Tape& Tensor::tape() const {
 Spec Tensor::spec() const { return tape().node(index_).spec; }
 
 Index Tensor::size(int axis) const { return shape()[normalized_axis("tensor", axis, rank())]; }
+
+Tape& tape_of(std::string_view who, std::span<const Tensor> x) {
+  for (const Tensor& input : x) {
+    if (!input) fail(who, "an input is an empty handle; record a value first");
+    if (input.stale())
+      fail(who, "stale handle to node {}: its tape was cleared after it was recorded",
+           input.index());
+    if (&input.tape() != &x[0].tape()) fail(who, "its inputs are on two different tapes");
+  }
+  return x[0].tape();
+}
 
 Cost Op::cost(Specs x, const Spec& y) const {
   Cost cost{static_cast<double>(y.shape.elements()), static_cast<double>(y.bytes()), 0};
@@ -88,11 +101,8 @@ Tensor Tape::record(std::shared_ptr<const Op> op, std::span<const Tensor> inputs
   node.first_input = static_cast<std::uint32_t>(input_pool_.size());
   node.input_count = static_cast<std::uint16_t>(inputs.size());
   spec_scratch_.clear();
-  for (const Tensor& input : inputs) {
-    if (!input) fail(op->name(), "an input is an empty handle; record a value first");
-    if (&input.tape() != this) fail(op->name(), "its inputs are on two different tapes");
-    spec_scratch_.push_back(input.spec());
-  }
+  if (&tape_of(op->name(), inputs) != this) fail(op->name(), "its inputs are on another tape");
+  for (const Tensor& input : inputs) spec_scratch_.push_back(input.spec());
   node.spec = op->infer(spec_scratch_);
   for (const Tensor& input : inputs) input_pool_.push_back(input.index());
   node.op = std::move(op);

@@ -113,11 +113,18 @@ class RecordingScope {
   int origin_;
 };
 
+/// The tape of all of `x`, at least one; throws, naming `who`, when a handle is empty or stale, or
+/// when they are on two tapes.
+Tape& tape_of(std::string_view who, std::span<const Tensor> x);
+inline Tape& tape_of(std::string_view who, std::initializer_list<Tensor> x) {
+  return tape_of(who, std::span(x.begin(), x.size()));
+}
+
 /// Records an op that is built from its attributes: `record(Slice{...}, {x})`.
 template <class OpType>
 Tensor record(OpType op, std::initializer_list<Tensor> inputs) {
   const std::span<const Tensor> x(inputs.begin(), inputs.size());
-  return x[0].tape().record(std::make_shared<const OpType>(std::move(op)), x);
+  return tape_of(op.name(), x).record(std::make_shared<const OpType>(std::move(op)), x);
 }
 
 /// Records an op without attributes: all its nodes share one object.
@@ -125,7 +132,7 @@ template <class OpType>
 Tensor record(std::initializer_list<Tensor> inputs) {
   static const auto op = std::make_shared<const OpType>();
   const std::span<const Tensor> x(inputs.begin(), inputs.size());
-  return x[0].tape().record(op, x);
+  return tape_of(op->name(), x).record(op, x);
 }
 
 }  // namespace twice

@@ -33,6 +33,8 @@ class Tensor {
       : tape_(tape), index_(index), generation_(generation) {}
 
   explicit operator bool() const { return tape_ != nullptr; }
+  /// True when its tape was cleared since.
+  bool stale() const;
   /// The tape; throws when the handle is empty or the tape was cleared since.
   Tape& tape() const;
   int index() const { return index_; }

@@ -11,7 +11,7 @@ struct BenchOptions {
   /// A suite's name, and what the labels of its models must hold to be run.
   std::string suite, rows;
   double seconds = 10;
-  std::string peer, peer_python = "/usr/bin/python3", peer_malloc = "system";
+  std::string peer, peer_python = "/usr/bin/python3", peer_malloc = "keep";
   bool no_memory = false;
   /// Not empty: only measure the memory of a step of these options (JSON), and print it. How this
   /// program asks itself: see memory.h.

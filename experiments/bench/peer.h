@@ -16,7 +16,7 @@ class Peer {
   struct Options {
     std::string python = "/usr/bin/python3";
     /// `system` leaves the peer's malloc as it is; `keep` makes it keep memory that it frees.
-    std::string malloc = "system";
+    std::string malloc = "keep";
     int threads = 1;
   };
 

@@ -147,7 +147,7 @@ class PyTorch(Bench):
         peer = record["peer"]
         self.assertRegex(peer["name"], r"^pytorch \d+\.\d+")
         self.assertTrue(peer["same_blas"], peer)
-        self.assertEqual((peer["threads"], peer["malloc"]), (1, "system"))
+        self.assertEqual((peer["threads"], peer["malloc"]), (1, "keep"))
         always, with_peer = documented_fields()
         for method, row in rows.items():
             self.assertEqual(set(row), always | with_peer, method)
