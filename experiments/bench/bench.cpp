@@ -101,8 +101,7 @@ void add_bench_options(CLI::App& app, BenchOptions& options) {
 
 int bench(BenchOptions options) {
   if (!options.measure_memory.empty()) {
-    fmt::print("{}\n",
-               step_memory_here(run_options(nlohmann::json::parse(options.measure_memory))));
+    fmt::print("{}\n", step_memory_here(options.measure_memory));
     return 0;
   }
   set_up(options);

@@ -24,9 +24,12 @@ double status_mib(const std::string& name) {
 
 }  // namespace
 
-double step_memory_here(const RunOptions& options) {
+double step_memory_here(const std::string& request) {
+  const nlohmann::json asked = nlohmann::json::parse(request);
+  const RunOptions options = run_options(asked.at("options"));
+  const auto image = asked.at("image").get<std::vector<Index>>();
   set_threads(options.threads);
-  const Problem problem = random_problem(options);
+  const Problem problem = random_problem(options, {Shape(image), asked.at("classes")});
   const DType dtype = options.number_type();
   const Array small = Array::filled({4, 4}, dtype, 1), product({4, 4}, dtype);
   matmul(small, small, false, false, product);
@@ -40,10 +43,14 @@ double step_memory_here(const RunOptions& options) {
   return most - before - (files - files_before);
 }
 
-double step_memory(const RunOptions& options, std::string_view method) {
+double step_memory(const RunOptions& options, std::string_view method, const Examples& examples) {
   RunOptions one = options;
   one.methods = {std::string(method)};
-  Subprocess process({"/proc/self/exe", "bench", "--measure-memory", to_json(one).dump()});
+  const nlohmann::json request = {
+      {"options", to_json(one)},
+      {"image", std::vector<Index>(examples.image.begin(), examples.image.end())},
+      {"classes", examples.classes}};
+  Subprocess process({"/proc/self/exe", "bench", "--measure-memory", request.dump()});
   const std::optional<std::string> line = process.read_line();
   if (stop_requested()) return 0;
   double mib = 0;

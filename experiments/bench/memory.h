@@ -1,7 +1,7 @@
 // The memory that a step really takes, measured in a process of its own.
 #pragma once
 
-#include "experiments/run/options.h"
+#include "experiments/bench/our_step.h"
 
 namespace twice {
 
@@ -9,9 +9,10 @@ namespace twice {
 /// its batch of data made and one small product computed: the rise of the high-water mark of
 /// resident memory, without pages of files (libraries' code). Parameters, batch and gradients
 /// count. Meant for a fresh process: memory that was freed before would be used again, unseen.
-double step_memory_here(const RunOptions& options);
+/// `request` is what `step_memory` makes.
+double step_memory_here(const std::string& request);
 
 /// The same, measured by this program started anew. Throws when that fails.
-double step_memory(const RunOptions& options, std::string_view method);
+double step_memory(const RunOptions& options, std::string_view method, const Examples& examples);
 
 }  // namespace twice

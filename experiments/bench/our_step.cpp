@@ -8,14 +8,17 @@
 
 namespace twice {
 
-Problem random_problem(const RunOptions& options) {
+Examples usual_examples(const RunOptions& options) {
+  return {options.model == "mlp" ? Shape{28, 28, 1} : Shape{32, 32, 3}, 10};
+}
+
+Problem random_problem(const RunOptions& options, const Examples& examples) {
   // What these numbers are drawn for; training draws for other uses.
   constexpr std::uint64_t images_use = 0xbe1c;
-  constexpr int classes = 10;
-  const Shape images =
-      options.model == "mlp" ? Shape{options.batch, 28, 28, 1} : Shape{options.batch, 32, 32, 3};
+  const auto& [image, classes] = examples;
   DataSplit data;
-  data.train = {"random", Array(images, DType::f32), Array({options.batch}, DType::i32), classes};
+  data.train = {"random", Array({options.batch, image[0], image[1], image[2]}, DType::f32),
+                Array({options.batch}, DType::i32), classes};
   fill_normal(Rng(options.seed, 0, images_use), 0, 1, data.train.images);
   for (Index i = 0; i < options.batch; ++i)
     data.train.labels.data<std::int32_t>()[i] = static_cast<std::int32_t>(i % classes);

@@ -8,9 +8,19 @@
 
 namespace twice {
 
-/// The options' model with one batch of random images (28 x 28 x 1 for an mlp, else 32 x 32 x 3)
-/// and labels of 10 classes; nothing is loaded.
-Problem random_problem(const RunOptions& options);
+/// What a model is fed: the shape of one image, and how many classes there are.
+struct Examples {
+  Shape image;
+  int classes;
+};
+/// 28 x 28 x 1 for an mlp, else 32 x 32 x 3; 10 classes.
+Examples usual_examples(const RunOptions& options);
+
+/// The options' model with one batch of random numbers of that shape; nothing is loaded.
+Problem random_problem(const RunOptions& options, const Examples& examples);
+inline Problem random_problem(const RunOptions& options) {
+  return random_problem(options, usual_examples(options));
+}
 
 class OurStep {
  public:

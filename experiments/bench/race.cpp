@@ -188,7 +188,8 @@ nlohmann::json race(const RunOptions& options, Peer* peer, const RaceOptions& ra
   for (const Entry& e : entries) {
     nlohmann::json row = row_of(problem, e, race_options.peak_gflops);
     const std::string name(e.step->method().name);
-    if (race_options.measure_memory) row["measured_mib"] = step_memory(options, name);
+    if (race_options.measure_memory)
+      row["measured_mib"] = step_memory(options, name, usual_examples(options));
     if (peer) row["peer"] = peer->name();
     if (peer && race_options.measure_memory)
       row["peer_mib"] = peer->step_memory(problem, name, e.variant);

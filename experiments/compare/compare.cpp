@@ -6,6 +6,7 @@
 
 #include "autodiff/array/parallel.h"
 #include "autodiff/profile/peak.h"
+#include "experiments/bench/memory.h"
 #include "experiments/compare/cost.h"
 #include "experiments/compare/gradient_error.h"
 #include "experiments/files/atomic_file.h"
@@ -24,6 +25,7 @@ namespace {
 struct Compared {
   const Method* method;
   StepCost cost;
+  double measured_mib = 0;
   double error_start = 0, error_end = 0;
   std::vector<EpochRecord> curve;
 };
@@ -82,6 +84,7 @@ nlohmann::json row_of(const Problem& problem, const Compared& row, double gradie
           {"products_law_text", str(law)},
           {"gflop", total.flops / 1e9},
           {"peak_mib", row.cost.peak_mib},
+          {"measured_mib", row.measured_mib},
           {"peak_share", total.flops / 1e6 / row.cost.ms / peak_gflops},
           {"gradient_error_start", row.error_start},
           {"gradient_error_end", row.error_end},
@@ -135,7 +138,7 @@ int compare(RunOptions options) {
   std::vector<const Method*> timed = {&method("sgd")};
   std::vector<Compared> rows;
   for (const std::string& name : options.methods) {
-    rows.push_back({&method(name), {}, 0, 0, {}});
+    rows.push_back({&method(name), {}, 0, 0, 0, {}});
     if (name != "sgd") timed.push_back(&method(name));
   }
 
@@ -144,6 +147,10 @@ int compare(RunOptions options) {
   const std::vector<StepCost> costs =
       step_costs(problem, timed, timing_seconds, [&](double seconds) { timing.advance(seconds); });
   timing.clear();
+  const Shape& images = problem.data.train.images.shape();
+  for (Compared& row : rows)
+    row.measured_mib = step_memory(options, row.method->name,
+                                   {{images[1], images[2], images[3]}, problem.data.train.classes});
   for (Compared& row : rows)
     for (const StepCost& cost : costs)
       if (cost.method == row.method->name) row.cost = cost;
