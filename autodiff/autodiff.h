@@ -33,7 +33,8 @@
 #include "autodiff/ops/tensors.h"
 #include "autodiff/ops/trigonometric.h"
 
-// Derivatives.
+// Derivatives, and the check of a derivative.
+#include "autodiff/derive/check.h"
 #include "autodiff/derive/dense.h"
 #include "autodiff/derive/grad.h"
 #include "autodiff/derive/hvp.h"

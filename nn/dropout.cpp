@@ -3,6 +3,7 @@
 
 #include "autodiff/array/parallel.h"
 #include "autodiff/ops/arithmetic.h"
+#include "autodiff/ops/inputs.h"
 #include "nn/layers.h"
 
 namespace twice {
@@ -53,6 +54,7 @@ Layer dropout(double rate, std::uint64_t use) {
     if (!pass.training || rate == 0) return x;
     if (!pass.dropout)
       fail("dropout", "a training pass needs a key (ForwardPass::dropout) to draw its masks from");
+    check_floats("dropout", {x});
     return x * record(DropoutMask(pass.dropout->rng, rate, use, x.spec()), {pass.dropout->step});
   }};
 }

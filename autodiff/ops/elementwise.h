@@ -30,7 +30,7 @@ class ElementwiseOp : public Op {
   /// of the x: each number is read before it is written.
   virtual void block(DType dtype, const void* const* x, void* y, Index count) const = 0;
   /// FLOPs counted for one element: one for each arithmetic operation, comparison and call of a
-  /// function in `eval` (docs/conventions.md, Counts).
+  /// function that f needs (docs/conventions.md, Counts); what `eval` adds for NaN is not.
   virtual double flops_per_element() const { return 1; }
 
   /// All inputs have one shape and one dtype; so has y.

@@ -35,7 +35,8 @@ struct Gather final : LinearOp {
   std::string_view name() const override { return "gather"; }
   Spec infer(Specs x) const override {
     check_index_dtype(name(), x[1]);
-    if (x[0].shape.rank() == 0) fail(name(), "a scalar has no axis to pick from");
+    if (x[0].shape.rank() == 0)
+      fail(name(), "shape () has no axis to pick from; it needs one or more");
     return {joined(x[1].shape, without_first(x[0].shape)), x[0].dtype};
   }
   void run(const Inputs& x, const Array& y, std::byte*) const override {
@@ -188,9 +189,14 @@ std::pair<Tensor, Tensor> along_last(const char* who, Tensor x, Tensor indices, 
   return {transpose(x, axis, -1), transpose(indices, axis, -1)};
 }
 
+void check_not_empty(const char* who, Tensor x, Index count) {
+  if (count == 0) fail(who, "shape {} has no numbers to compare", str(x.shape()));
+}
+
 Tensor arg_extreme(const char* who, Tensor x, int axis, bool keepdims, bool largest) {
   check_floats(who, {x});
   const Shape target = reduced_shape(who, x.shape(), {axis}, keepdims);
+  check_not_empty(who, x, x.size(axis));
   const Tensor position = record(ArgExtreme(largest), {transpose(x, axis, -1)});
   return reshape(transpose(position, axis, -1), target);
 }
@@ -198,7 +204,7 @@ Tensor arg_extreme(const char* who, Tensor x, int axis, bool keepdims, bool larg
 Tensor extreme(const char* who, Tensor x, const Shape& axes, bool keepdims, bool largest) {
   check_floats(who, {x});
   const Tensor rows = as_rows(who, x, axes);
-  if (rows.size(1) == 0) fail(who, "shape {} has no numbers to compare", str(x.shape()));
+  check_not_empty(who, x, rows.size(1));
   const Tensor position = record(ArgExtreme(largest), {rows});
   return reshape(gather_along(rows, position, -1), reduced_shape(who, x.shape(), axes, keepdims));
 }

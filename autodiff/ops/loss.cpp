@@ -84,6 +84,7 @@ Tensor cross_entropy(Tensor logits, Tensor labels, double label_smoothing, Reduc
 
 Tensor soft_cross_entropy(Tensor logits, Tensor targets, Reduction reduction) {
   check_same("soft_cross_entropy", logits, targets);
+  normalized_axis("soft_cross_entropy", -1, logits.rank());
   return reduce(-sum(targets * log_softmax(logits), {-1}), reduction);
 }
 

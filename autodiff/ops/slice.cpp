@@ -79,7 +79,8 @@ Tensor slice(Tensor x, const Shape& start, const Shape& stop, const Shape& step)
   bool everything = true;
   for (int axis = 0; axis < rank; ++axis) {
     const Index size = x.size(axis), by = step[axis];
-    if (by == 0) fail("slice", "the step along axis {} is 0", axis);
+    if (by == 0)
+      fail("slice", "the step along axis {} of shape {} must not be 0", axis, str(x.shape()));
     const Index first = start[axis] < 0 ? start[axis] + size : start[axis];
     const Index end = stop[axis] < 0 ? stop[axis] + size : stop[axis];
     const Index count =

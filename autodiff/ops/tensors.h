@@ -11,7 +11,7 @@ Tensors operator-(const Tensors& a, const Tensors& b);
 Tensors operator*(double scale, const Tensors& x);
 Tensors operator*(Tensor scale, const Tensors& x);
 Tensors operator/(const Tensors& x, double divisor);
-/// sum_i a_i b_i over all entries of all tensors: a scalar.
+/// sum_i a_i b_i over all entries of all tensors: a scalar. Pairs must have equal shapes.
 Tensor dot(const Tensors& a, const Tensors& b);
 /// dot(x, x).
 Tensor squared_norm(const Tensors& x);

@@ -1,18 +1,12 @@
-// Broadcasting, and the one clear line that a clash of shapes or dtypes gives.
+// Broadcasting, and the one clear line that wrong handles and dtypes give, from every function.
+// (Wrong shapes, axes and options: mistakes_test.cpp.)
 #include <boost/test/unit_test.hpp>
+#include <fstream>
+#include <regex>
 
-#include "autodiff/ops/arithmetic.h"
-#include "autodiff/ops/broadcast.h"
-#include "autodiff/ops/compare.h"
-#include "autodiff/ops/concat.h"
-#include "autodiff/ops/conv.h"
-#include "autodiff/ops/index.h"
-#include "autodiff/ops/loss.h"
-#include "autodiff/ops/matmul.h"
-#include "autodiff/ops/pool.h"
-#include "autodiff/ops/shape_ops.h"
-#include "autodiff/ops/slice.h"
-#include "autodiff/ops/softmax.h"
+#include "autodiff/autodiff.h"
+#include "experiments/check/op_table.h"
+#include "tests/ops/functions.h"
 #include "tests/ops/helpers.h"
 
 using namespace twice;
@@ -43,102 +37,108 @@ BOOST_AUTO_TEST_CASE(broadcasting_follows_numpy) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(shapes_that_do_not_broadcast) {
-  Tape tape;
-  const Tensor a = tape.input({2, 3}), b = tape.input({2}), c = tape.input({3, 2});
-  BOOST_TEST(error_of([&] { a + b; }) ==
-             "[add] shapes do not broadcast: (2, 3) and (2); each axis must be equal or 1");
-  BOOST_TEST(error_of([&] { a / c; }) ==
-             "[div] shapes do not broadcast: (2, 3) and (3, 2); each axis must be equal or 1");
-  BOOST_TEST(error_of([&] { maximum(a, c); }) ==
-             "[maximum] shapes do not broadcast: (2, 3) and (3, 2); each axis must be equal or 1");
-  BOOST_TEST(
-      error_of([&] {
-        broadcast_to(a, {3, 3});
-      }) ==
-      "[broadcast_to] shape (2, 3) does not broadcast to (3, 3): each axis must be equal or 1");
-  BOOST_TEST(error_of([&] { broadcast_to(a, {3}); }) ==
-             "[broadcast_to] shape (2, 3) does not broadcast to (3): each axis must be equal or 1");
-  BOOST_TEST(error_of([&] {
-               sum_to(a, {2, 2});
-             }) == "[sum_to] shape (2, 3) does not sum to (2, 2): each axis must be equal or 1");
-  BOOST_TEST(error_of([&] { sum(a, {2}); }) == "[sum] axis 2 does not exist: the input has rank 2");
+/// One line, `[function] ...`, which says each of `parts`.
+void check_message(const std::string& text, const std::string& function,
+                   const std::vector<std::string>& parts) {
+  BOOST_TEST(text.starts_with("[" + function + "] "), function << ": '" << text << "'");
+  BOOST_TEST(text.find('\n') == std::string::npos, text);
+  for (const std::string& part : parts)
+    BOOST_TEST(text.find(part) != std::string::npos, text << " lacks '" << part << "'");
 }
 
-BOOST_AUTO_TEST_CASE(dtypes_that_differ) {
+/// The answer to a call with input `slot` replaced by what `wrong` makes of its spec.
+template <class Wrong>
+std::string answer(const PublicFunction& f, std::size_t slot, const Wrong& wrong) {
   Tape tape;
-  const Tensor a = tape.input({2, 2}, DType::f32), b = tape.input({2, 2}, DType::f64);
-  const Tensor labels = tape.labels({2, 2});
-  BOOST_TEST(error_of([&] { a + b; }) ==
-             "[add] dtypes differ: f32 (2, 2) and f64 (2, 2); cast one of them");
-  BOOST_TEST(error_of([&] { labels * 2; }) == "[affine] needs f32 or f64, was given i32 (2, 2)");
-  BOOST_TEST(error_of([&] { matmul(a, b); }) ==
-             "[matmul] needs two inputs of dtype f32 or f64, was given f32 (2, 2) and f64 (2, 2)");
-  BOOST_TEST(error_of([&] { sum(labels); }) == "[sum_to] needs f32 or f64, was given i32 (2, 2)");
+  Tensors x;
+  for (const Spec& spec : f.x) x.push_back(tape.input(spec.shape, spec.dtype));
+  x[slot] = wrong(tape, f.x[slot]);
+  return error_of([&] { f.call(x); });
 }
 
-BOOST_AUTO_TEST_CASE(products) {
-  Tape tape;
-  const Tensor a = tape.input({128, 784}), b = tape.input({512, 10}), v = tape.input({10});
-  BOOST_TEST(error_of([&] { matmul(a, b); }) ==
-             "[matmul] inner dimensions differ: (128, 784) x (512, 10)");
-  BOOST_TEST(error_of([&] { matmul(a, b, true, true); }) ==
-             "[matmul] inner dimensions differ: (128, 784)' x (512, 10)'");
-  BOOST_TEST(error_of([&] { matmul(b, v); }) ==
-             "[matmul] needs two matrices (rank 2): (512, 10) x (10)");
+BOOST_AUTO_TEST_CASE(what_fits_is_recorded) {
+  for (const PublicFunction& f : public_functions())
+    BOOST_TEST(answer(f, 0,
+                      [](Tape& tape, const Spec& spec) {
+                        return tape.input(spec.shape, spec.dtype);
+                      }) == "",
+               f.name);
 }
 
-BOOST_AUTO_TEST_CASE(shapes_that_do_not_fit) {
-  Tape tape;
-  const Tensor x = tape.input({2, 3});
-  BOOST_TEST(error_of([&] { reshape(x, {4}); }) ==
-             "[reshape] shape (2, 3) has 6 elements, (4) has 4");
-  BOOST_TEST(error_of([&] {
-               reshape(x, {-1, 4});
-             }) == "[reshape] 6 elements of shape (2, 3) do not divide into (-1, 4)");
-  BOOST_TEST(error_of([&] {
-               reshape(x, {-1, -1});
-             }) == "[reshape] shape (-1, -1) must have sizes >= 0, and -1 at most once");
-  BOOST_TEST(!error_of([&] { permute(x, {0, 0}); }).empty());
-  BOOST_TEST(!error_of([&] { permute(x, {0}); }).empty());
-  BOOST_TEST(!error_of([&] { slice(x, 1, 1, 4); }).empty());
-  BOOST_TEST(!error_of([&] { slice(x, 2, 0, 1); }).empty());
-  BOOST_TEST(!error_of([&] { slice(x, 0, 0, 2, 0); }).empty());
-  BOOST_TEST(!error_of([&] { pad(x, {-1, 0}, {0, 0}); }).empty());
-  BOOST_TEST(!error_of([&] { concat({x, tape.input({3, 3})}, 1); }).empty());
-  BOOST_TEST(!error_of([&] { stack({x, tape.input({2, 4})}, 0); }).empty());
-  BOOST_TEST(!error_of([&] { concat({}, 0); }).empty());
-  BOOST_TEST(!error_of([&] { softmax(x, 2); }).empty());
-  BOOST_TEST(!error_of([&] { max(x, {5}); }).empty());
-  BOOST_TEST(!error_of([&] { conv2d(x, x); }).empty());
-  BOOST_TEST(!error_of([&] { max_pool2d(tape.input({1, 1, 1, 1})); }).empty());
-  BOOST_TEST(!error_of([&] { mse(x, tape.input({3, 2})); }).empty());
-  BOOST_TEST(!error_of([&] { cross_entropy(x, tape.labels({3})); }).empty());
-  BOOST_TEST(!error_of([&] { gather(x, x); }).empty());
-  BOOST_TEST(!error_of([&] { clamp(x, 2, 1); }).empty());
+BOOST_AUTO_TEST_CASE(handles_that_are_empty_stale_or_of_another_tape) {
+  Tape other, cleared;
+  for (const PublicFunction& f : public_functions())
+    for (std::size_t slot = 0; slot < f.x.size(); ++slot) {
+      BOOST_TEST(answer(f, slot, [](Tape&, const Spec&) { return Tensor(); }) ==
+                 "[" + f.name + "] an input is an empty handle; record a value first");
+      BOOST_TEST(answer(f, slot,
+                        [&](Tape&, const Spec& spec) {
+                          const Tensor stale = cleared.input(spec.shape, spec.dtype);
+                          cleared.clear();
+                          return stale;
+                        }) ==
+                 "[" + f.name +
+                     "] stale handle to node 0: its tape was cleared after it was recorded");
+      if (f.x.size() == 1) continue;
+      BOOST_TEST(answer(f, slot, [&](Tape&, const Spec& spec) {
+                   return other.input(spec.shape, spec.dtype);
+                 }) == "[" + f.name + "] its inputs are on two different tapes");
+    }
 }
 
-BOOST_AUTO_TEST_CASE(every_error_is_one_line_that_names_its_op) {
-  Tape tape;
-  const Tensor x = tape.input({2, 3}), labels = tape.labels({3});
-  const std::string texts[] = {
-      error_of([&] {
-        concat({x, tape.input({3, 3})}, 1);
-      }),
-      error_of([&] { slice(x, 1, 1, 4); }),
-      error_of([&] { conv2d(x, x); }),
-      error_of([&] { cross_entropy(x, labels); }),
-      error_of([&] { gather(labels, x); }),
-      error_of([&] {
-        mse(x, tape.input({3, 2}));
-      }),
-  };
-  const char* const names[] = {"[concat] ",        "[slice] ",  "[conv2d] ",
-                               "[cross_entropy] ", "[gather] ", "[mse] "};
-  for (std::size_t i = 0; i < std::size(texts); ++i) {
-    BOOST_TEST(texts[i].starts_with(names[i]), texts[i]);
-    BOOST_TEST(texts[i].find('\n') == std::string::npos);
+BOOST_AUTO_TEST_CASE(dtypes) {
+  for (const PublicFunction& f : public_functions()) {
+    const bool joins = f.name == "concat" || f.name == "stack";
+    for (std::size_t slot = 0; slot < f.x.size(); ++slot) {
+      const auto with = [&](DType dtype) {
+        return answer(f, slot,
+                      [=](Tape& tape, const Spec& spec) { return tape.input(spec.shape, dtype); });
+      };
+      const bool index = f.x[slot].dtype == DType::i32;
+      if (f.moves && slot == 0 && !joins) {
+        BOOST_TEST(with(DType::i32) == "", f.name);  // numbers of any dtype can be moved
+        continue;
+      }
+      const DType wrong = index ? DType::f64 : DType::i32;
+      check_message(with(wrong), f.name, {str(Spec{f.x[slot].shape, wrong}), index ? "i32" : "f"});
+      const bool pairs = f.x.size() > 1 && f.x[0].dtype == f.x[1].dtype;
+      if (!index && pairs)
+        check_message(with(DType::f64), f.name,
+                      {str(Spec{f.x[slot].shape, DType::f64}), str(f.x[slot == 0 ? 1 : 0])});
+    }
   }
+}
+
+BOOST_AUTO_TEST_CASE(every_op_and_every_documented_function_is_among_them) {
+  std::set<std::string> functions, ops;
+  for (const PublicFunction& f : public_functions()) {
+    functions.insert(f.name);
+    Tape tape;
+    Tensors x, floats;
+    for (const Spec& spec : f.x) {
+      x.push_back(tape.input(spec.shape, spec.dtype));
+      if (is_float(spec.dtype)) floats.push_back(x.back());
+    }
+    const Tensor y = f.call(x);
+    // Some ops have no function of their own: they are derivatives.
+    if (is_float(y.dtype()) && !floats.empty()) grad(sum(y), floats);
+    for (int i = 0; i < tape.size(); ++i)
+      if (tape.node(i).op) ops.insert(std::string(tape.node(i).op->name()));
+  }
+  for (const OpCase& row : op_table()) BOOST_TEST(ops.contains(row.op), row.op);
+
+  std::ifstream file(TWICE_SOURCE_DIR "/docs/ops.md");
+  const std::regex cell(R"(^\| (`[^|]*`) \|)"), name(R"re(`(\w+)\()re");
+  std::set<std::string> documented;
+  for (std::string line; std::getline(file, line);)
+    if (std::smatch first; std::regex_search(line, first, cell)) {
+      const std::string text = first[1];
+      for (std::sregex_iterator at(text.begin(), text.end(), name), end; at != end; ++at)
+        documented.insert((*at)[1]);
+    }
+  BOOST_TEST(documented.size() > 70);
+  for (const std::string& function : documented)
+    BOOST_TEST(functions.contains(function), function << " is in docs/ops.md");
 }
 
 BOOST_AUTO_TEST_CASE(indices_are_checked_when_the_plan_runs) {

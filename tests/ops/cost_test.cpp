@@ -1,0 +1,182 @@
+// FLOPs and bytes: what `Op::cost` states of every op that a row of the op table records, in f32
+// and f64, is exactly what an instrumented reference (counted.h) counts while it computes the same
+// numbers. An op without a reference fails.
+#include <boost/test/unit_test.hpp>
+#include <set>
+
+#include "autodiff/derive/grad.h"
+#include "autodiff/ops/broadcast.h"
+#include "autodiff/ops/conv.h"
+#include "autodiff/ops/pool.h"
+#include "experiments/check/op_table.h"
+#include "tests/ops/counted.h"
+#include "tests/ops/helpers.h"
+
+namespace twice::testing {
+
+double Execution::number(const std::string& word) const {
+  const std::size_t at = attributes.find(word);
+  if (at == std::string::npos) fail("test", "'{}' has no '{}'", attributes, word);
+  return std::stod(attributes.substr(at + word.size()));
+}
+
+Shape Execution::list(const std::string& word) const {
+  const std::size_t at = attributes.find('(', attributes.find(word));
+  if (at == std::string::npos) fail("test", "'{}' has no list behind '{}'", attributes, word);
+  Shape result;
+  for (std::size_t i = at + 1; attributes[i] != ')';) {
+    std::size_t length = 0;
+    result.push_back(std::stol(attributes.substr(i), &length));
+    i += length;
+    if (attributes[i] == ',') ++i;
+  }
+  return result;
+}
+
+}  // namespace twice::testing
+
+using namespace twice;
+using namespace twice::testing;
+
+namespace {
+
+const References& references() {
+  static const References all = [] {
+    References result = elementwise_references();
+    for (const auto group : {moving_references, product_references, row_references})
+      result.merge(group());
+    return result;
+  }();
+  return all;
+}
+
+/// Which entries an index picks is not known before the run, so the formulas assume that it picks
+/// as many different ones as it can. These indices do: 0, 1, 2, ... along the axis, and again.
+Array spread(const Spec& spec, Index axis_size, Index inner) {
+  const Array result(spec.shape, DType::i32);
+  for (Index i = 0; i < result.elements(); ++i)
+    result.set(i, static_cast<double>(i / inner % axis_size));
+  return result;
+}
+
+/// The inputs of an op with its indices, if it has any, spread.
+std::vector<Array> with_spread_indices(const Op& op, std::vector<Array> x, const Shape& y) {
+  const Spec indices{x.back().shape(), x.back().dtype()};
+  const Shape& from = x[0].shape();
+  if (op.name() == "gather") x[1] = spread(indices, from[0], 1);
+  if (op.name() == "scatter_add") x[1] = spread(indices, y[0], 1);
+  if (op.name() == "gather_along") x[1] = spread(indices, from.back(), 1);
+  if (op.name() == "scatter_along") x[1] = spread(indices, y.back(), 1);
+  if (op.name() == "pool_gather") x[1] = spread(indices, from[1] * from[2], from[3]);
+  if (op.name() == "pool_scatter") x[1] = spread(indices, y[1] * y[2], y[3]);
+  return x;
+}
+
+/// Runs the op and its reference on x. With `adds`, the op is `adding()` of the one whose reference
+/// is taken, and its last input grows y.
+void compare(const Op& op, const std::vector<Array>& x, const std::string& what,
+             bool adds = false) {
+  BOOST_TEST_CONTEXT(what << ": " << op.name() << " " << op.attributes()) {
+    const auto reference = references().find(std::string(op.name()));
+    BOOST_REQUIRE_MESSAGE(reference != references().end(), "no reference for " << op.name());
+    std::vector<Spec> specs;
+    Execution execution{std::string(op.name()), op.attributes(), {}, Touched(Spec{})};
+    for (const Array& array : x) {
+      specs.push_back({array.shape(), array.dtype()});
+      execution.x.emplace_back(array);
+    }
+    const Spec spec = op.infer(specs);
+    execution.y = Touched(spec);
+    Counted::flops() = 0;
+    reference->second(execution);
+    if (adds)
+      for (Index i = 0; i < execution.y.elements(); ++i)
+        execution.y.add(i, execution.x.back().read(i));
+    double bytes = execution.y.bytes_touched();
+    for (const Touched& input : execution.x) bytes += input.bytes_touched();
+
+    const Cost stated = op.cost(specs, spec);
+    BOOST_TEST(stated.flops == Counted::flops());
+    BOOST_TEST(stated.bytes == bytes);
+
+    // A reference that computes something else would count something else.
+    const Array y(spec.shape, spec.dtype);
+    std::vector<const Array*> inputs;
+    for (const Array& array : x) inputs.push_back(&array);
+    const auto scratch = aligned_storage(op.workspace(specs, spec));
+    op.run(Inputs(inputs), y, scratch.get());
+    const double tolerance = spec.dtype == DType::f32 ? 1e-4 : 1e-12;
+    for (Index i = 0; i < y.elements(); ++i) {
+      const double expected = execution.y.value(i);
+      BOOST_TEST(std::abs(y.at(i) - expected) <= tolerance * std::max(1.0, std::abs(expected)),
+                 "entry " << i << ": " << y.at(i) << ", reference " << expected);
+    }
+  }
+}
+
+/// Beside the table: windows that skip pixels, and images whose size does not divide.
+std::vector<OpCase> skipping_cases() {
+  using X = const Tensors&;
+  const PoolGeometry apart{2, 3, 0}, padded{2, 3, 1};
+  const ConvGeometry conv{3, 1, 2, 1};
+  const RandomArray images = distinct({2, 8, 7, 2});
+  return {
+      {"average_pool2d", "skips", {images}, [=](X x) { return average_pool2d(x[0], apart); }},
+      {"average_pool2d", "padded", {images}, [=](X x) { return average_pool2d(x[0], padded); }},
+      {"max_pool2d_indices", "skips", {images}, [=](X x) { return max_pool2d(x[0], apart); }},
+      {"conv2d",
+       "skips",
+       {images, normal({2, 1, 2, 3})},
+       [=](X x) { return conv2d(x[0], x[1], conv); }},
+  };
+}
+
+/// The nodes of a row, its function and the gradient of it, and their numbers.
+void compare_all(const OpCase& row, DType dtype, std::set<std::string>& seen) {
+  Tape tape;
+  Tensors x, floats;
+  std::vector<Binding> bindings;
+  for (const Array& array : row.draw()) {
+    const bool real = is_float(array.dtype());
+    x.push_back(tape.input(array.shape(), real ? dtype : array.dtype()));
+    bindings.push_back({x.back(), real ? array.cast(dtype) : array});
+    if (real) floats.push_back(x.back());
+  }
+  grad(sum(row.function(x)[0]), floats);
+  Tensors all;
+  for (int i = 0; i < tape.size(); ++i) all.push_back(tape.handle(i));
+  Plan plan({all}, no_passes());
+  plan.run(bindings);
+
+  for (int i = 0; i < tape.size(); ++i) {
+    const Node& node = tape.node(i);
+    if (!node.op) continue;
+    seen.insert(std::string(node.op->name()));
+    std::vector<Array> inputs;
+    for (int input : tape.inputs_of(node)) inputs.push_back(plan.value(tape.handle(input)));
+    inputs = with_spread_indices(*node.op, inputs, node.spec.shape);
+    const std::string what = row.op + ", " + row.label + ", " + std::string(str(dtype));
+    compare(*node.op, inputs, what);
+    if (const auto adding = node.op->adding()) {
+      inputs.push_back(random_array(node.spec.shape, DType::f64, 9).cast(node.spec.dtype));
+      compare(*adding, inputs, what + ", adding", true);
+    }
+  }
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(op_costs)
+
+BOOST_AUTO_TEST_CASE(every_formula_is_what_an_instrumented_kernel_counts) {
+  const Threads one(1);
+  std::set<std::string> seen;
+  for (const OpCase& row : op_table())
+    for (DType dtype : {DType::f64, DType::f32}) compare_all(row, dtype, seen);
+  for (const OpCase& row : skipping_cases()) compare_all(row, DType::f64, seen);
+  for (const OpCase& row : op_table()) BOOST_TEST(seen.contains(row.op), row.op);
+  // A reference that nothing is held against says nothing.
+  for (const auto& [op, reference] : references()) BOOST_TEST(seen.contains(op), op);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
