@@ -14,16 +14,16 @@ namespace {
 /// Numbers for ops, equal for ops that compute the same of the same inputs.
 class OpNumbers {
  public:
-  std::size_t operator()(const std::shared_ptr<const Op>& op) {
+  std::size_t operator()(const Op& op) {
     // Ops without attributes are one object for all their nodes: found without making any text.
-    const auto known = by_address_.find(op.get());
+    const auto known = by_address_.find(&op);
     if (known != by_address_.end()) return known->second;
-    const std::string attributes = op->attributes();
+    const std::string attributes = op.attributes();
     const std::string text =
-        attributes.empty() ? fmt::format("{}", static_cast<const void*>(op.get()))
-                           : fmt::format("{} {} {}", typeid(*op).name(), op->name(), attributes);
+        attributes.empty() ? fmt::format("{}", static_cast<const void*>(&op))
+                           : fmt::format("{} {} {}", typeid(op).name(), op.name(), attributes);
     const std::size_t number = by_text_.try_emplace(text, by_text_.size()).first->second;
-    by_address_.emplace(op.get(), number);
+    by_address_.emplace(&op, number);
     return number;
   }
 
@@ -54,7 +54,7 @@ Graph common_subexpressions(Graph graph) {
   for (GraphNode& node : graph.nodes) {
     for (int& input : node.inputs) input = moved[static_cast<std::size_t>(input)];
     const std::string_view constant = small_constant(node);
-    const std::size_t number = node.op ? number_of(node.op) : 0;
+    const std::size_t number = node.op ? number_of(*node.op) : 0;
     std::size_t hash = mixed(number, std::hash<std::string_view>{}(constant));
     for (int input : node.inputs) hash = mixed(hash, static_cast<std::size_t>(input));
 

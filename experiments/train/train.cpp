@@ -90,6 +90,8 @@ int run_to_end(Trainer& trainer, RunHistory& history, const fs::path& folder, in
                     static_cast<double>(trainer.total_steps() - trainer.steps()));
   print_heading();
   for (const EpochRecord& epoch : history.curve) print_epoch(epoch);
+  // A run that was killed between its last checkpoint and the record of it.
+  if (trainer.finished()) write_json(folder / "train.json", record_of(trainer, history));
   while (!trainer.finished()) {
     const std::string note = fmt::format("epoch {}", history.curve.size() + 1);
     const std::optional<EpochRecord> epoch = run_epoch(trainer, [&] {

@@ -1,0 +1,103 @@
+// fork and exec of this program. posix_spawn would be shorter, but only the child itself can ask to
+// be killed with its parent.
+#include "experiments/sweep/worker.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <sstream>
+
+#include "autodiff/array/error.h"
+
+extern char** environ;
+
+namespace twice {
+
+namespace {
+
+/// Our variables without those that tie threads to cores: all workers would be tied to the same
+/// ones.
+std::vector<char*> unbound_environment() {
+  std::vector<char*> result;
+  for (char** entry = environ; *entry; ++entry) {
+    const std::string_view variable = *entry;
+    if (!variable.starts_with("OMP_PROC_BIND=") && !variable.starts_with("OMP_PLACES=") &&
+        !variable.starts_with("GOMP_CPU_AFFINITY="))
+      result.push_back(*entry);
+  }
+  result.push_back(nullptr);
+  return result;
+}
+
+}  // namespace
+
+Worker::Worker(std::vector<std::string> arguments, int inherited) {
+  std::vector<char*> words;
+  std::string program = "twice";
+  words.push_back(program.data());
+  for (std::string& argument : arguments) words.push_back(argument.data());
+  words.push_back(nullptr);
+  const std::vector<char*> environment = unbound_environment();
+  errors_ = ::memfd_create("stderr", MFD_CLOEXEC);
+  const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  const pid_t parent = ::getpid();
+  child_ = ::fork();
+  if (child_ < 0) {
+    const int error = errno;
+    ::close(errors_);
+    ::close(null);
+    fail("start", "cannot start a run: {}", std::strerror(error));
+  }
+  if (child_ == 0) {
+    // Between fork and exec of a program with threads only system calls are safe.
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::getppid() != parent) ::_exit(1);  // it died before we asked
+    ::setpgid(0, 0);
+    ::dup2(null, STDIN_FILENO);
+    ::dup2(null, STDOUT_FILENO);
+    ::dup2(errors_, STDERR_FILENO);
+    ::fcntl(inherited, F_SETFD, 0);
+    ::execve("/proc/self/exe", words.data(), environment.data());
+    ::_exit(127);
+  }
+  ::close(null);
+}
+
+Worker::~Worker() {
+  if (!status_) {
+    ::kill(child_, SIGKILL);
+    while (::waitpid(child_, nullptr, 0) < 0 && errno == EINTR) {
+    }
+  }
+  ::close(errors_);
+}
+
+std::optional<int> Worker::poll() {
+  int status = 0;
+  if (!status_ && ::waitpid(child_, &status, WNOHANG) == child_)
+    status_ = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+  return status_;
+}
+
+void Worker::stop() {
+  if (!status_) ::kill(child_, SIGTERM);
+}
+
+std::string Worker::last_error() const {
+  const off_t size = ::lseek(errors_, 0, SEEK_END);
+  std::string text(size > 0 ? static_cast<std::size_t>(size) : 0, '\0');
+  if (::pread(errors_, text.data(), text.size(), 0) < 0) return "";
+  std::istringstream lines(text);
+  std::string last;
+  for (std::string line; std::getline(lines, line);)
+    if (line.find_first_not_of(" \t\r") != std::string::npos) last = line;
+  return last;
+}
+
+}  // namespace twice

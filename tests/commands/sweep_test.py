@@ -1,0 +1,394 @@
+"""`twice sweep`: grids and names; killed, stopped and failing sweeps; two at once; bad input.
+
+An interrupted sweep that is started again must end with the bits of one that never was interrupted.
+The moments are random; a failure names the seed that brings them back (SEED=...).
+"""
+
+import math
+import os
+import pathlib
+import random
+import re
+import signal
+import statistics
+import time
+
+from program import SANITIZED, CommandTest, main, read_safetensors
+
+SEED = int(os.environ.get("SEED", random.randrange(10**6)))
+
+TINY = ["--data", "synthetic", "--width", 8, "--epochs", 2, "--jobs", 2]
+GRID = [*TINY, "--method", "f-gr,exact", "--gamma", "0.01,0.1", "--epsilon", "0.05,0.1"]
+NAMES = [f"{setting}-seed{seed}"
+         for setting in [f"f-gr-gamma{gamma}-epsilon{epsilon}" for gamma in ["0.01", "0.1"]
+                         for epsilon in ["0.05", "0.1"]] + ["exact-gamma0.01", "exact-gamma0.1"]
+         for seed in [1, 2]]
+RESULTS = ["train_loss", "loss", "test_accuracy", "gradient_norm"]
+
+
+def documented_fields():
+    """Of the record, its runs and its rows: the three tables of docs/records.md on sweep."""
+    text = (pathlib.Path(__file__).parents[2] / "docs/records.md").read_text()
+    part = text.split("\n## sweep\n")[1].split("\n## ")[0]
+    tables = part.split("\nEach of `")
+    assert len(tables) == 3
+
+    def names(table):
+        cells = re.findall(r"(?m)^\| (`[^|]*) \|", table)
+        return {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
+
+    return [names(table) for table in tables]
+
+
+def children(process):
+    """The process ids of a process's children that still run."""
+    found = []
+    for entry in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(fields[1]) == process and fields[0] != "Z":
+            found.append(int(entry.name))
+    return found
+
+
+def alive(process):
+    try:
+        return pathlib.Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+class Sweep(CommandTest):
+    def setUp(self):
+        super().setUp()
+        self.random = random.Random(SEED)
+
+    def listed(self, *arguments):
+        """The runs that a dry run lists."""
+        lines = self.succeed("sweep", "--dry-run", *arguments).splitlines()
+        self.assertEqual(lines[-1].split()[0], str(len(lines) - 3))
+        return [line.split()[0] for line in lines[1:-2]]
+
+    def record(self, folder):
+        return self.json(f"{folder}/sweep.json")
+
+    def states(self, folder):
+        return {run["name"]: run["state"] for run in self.record(folder)["runs"]}
+
+    def assert_same_result(self, folder, reference):
+        """The same runs with the same bits: of every array, and of every number but the times."""
+        found, expected = self.record(folder), self.record(reference)
+
+        def timeless(value):
+            if isinstance(value, dict):
+                return {k: timeless(v) for k, v in value.items()
+                        if k not in ["seconds", "seconds_std", "machine", "layout"]}
+            return [timeless(v) for v in value] if isinstance(value, list) else value
+
+        self.assertEqual(timeless(found), timeless(expected), f"SEED={SEED}")
+        for run in expected["runs"]:
+            name = run["name"]
+            files = [sorted(p.name for p in (self.folder / f / name).iterdir())
+                     for f in [folder, reference]]
+            self.assertEqual(*files, f"SEED={SEED}")
+            a, b = (read_safetensors(self.folder / f / name / "checkpoint.safetensors")
+                    for f in [folder, reference])
+            self.assertEqual(a[0].keys(), b[0].keys())
+            different = [key for key in a[0] if a[0][key] != b[0][key]]
+            self.assertEqual((name, different, a[1]["step"]), (name, [], b[1]["step"]), f"SEED={SEED}")
+            a, b = (self.json(f"{f}/{name}/train.json") for f in [folder, reference])
+            self.assertEqual(timeless(a["rows"][0]["curve"]), timeless(b["rows"][0]["curve"]))
+
+
+class Grids(Sweep):
+    def test_names_and_options_that_do_not_multiply(self):
+        self.assertEqual(self.listed(*GRID, "--seeds", 2), NAMES)
+        self.assertEqual(self.listed("--method", "sgd,flooding", "--gamma", "0,1", "--epsilon", "1,2"),
+                         ["sgd-seed1", "flooding-seed1"])
+        self.assertEqual(self.listed("--method", "exact", "--epsilon", "0.1,0.2"), ["exact-seed1"])
+        self.assertEqual(self.listed("--method", "asam", "--rho", ".1,1", "--asam-eta", "0,0.01"),
+                         [f"asam-rho{rho}-asam-eta{eta}-seed1" for rho in ["0.1", "1"]
+                          for eta in ["0", "0.01"]])
+        # The same value written twice is one run; a switch and a word may vary, too.
+        self.assertEqual(self.listed("--method", "exact", "--lr", "0.1,0.10,1e-1", "--seed", "7,3"),
+                         ["exact-lr0.1-seed7", "exact-lr0.1-seed3"])
+        self.assertEqual(self.listed("--optimizer", "sgd,adam", "--nesterov", "true,false"),
+                         ["exact-sgd-nesterov-seed1", "exact-sgd-no-nesterov-seed1",
+                          "exact-adam-seed1"])
+        self.assertEqual(self.listed("--model", "mlp,cnn", "--width", "4,8", "--channels", "2"),
+                         ["exact-mlp-width4-seed1", "exact-mlp-width8-seed1", "exact-cnn-seed1"])
+        self.assertEqual(self.listed("--without", "fuse,in-place"), ["exact-seed1"])
+        self.assertEqual(self.files(), {})
+
+    def test_a_file_is_the_same_as_flags(self):
+        (self.folder / "grid.toml").write_text(
+            'data = "synthetic"\nwidth = 8\nepochs = 2\njobs = 2\nmethod = ["f-gr", "exact"]\n'
+            'gamma = [0.01, 0.1]\nepsilon = [0.05, 0.1]\nseeds = 2\nnesterov = [true, false]\n')
+        flags = self.listed(*GRID, "--seeds", 2, "--nesterov", "true,false")
+        self.assertEqual(self.listed("--config", "grid.toml"), flags)
+        # The command line goes before the file.
+        self.assertEqual(self.listed("--config", "grid.toml", "--method", "sgd", "--nesterov"),
+                         ["sgd-seed1", "sgd-seed2"])
+        self.succeed("sweep", "--config", "grid.toml", "--out", "a", "--gamma", 0.1, "--epsilon", 0.1)
+        self.succeed("sweep", *TINY, "--out", "b", "--method", "f-gr,exact", "--gamma", 0.1,
+                     "--epsilon", 0.1, "--seeds", 2, "--nesterov", "true,false")
+        self.assert_same_result("a", "b")
+
+    def test_record_and_table(self):
+        output = self.succeed("sweep", *GRID, "--seeds", 2, "--out", "runs", "--json", "copy.json")
+        record = self.record("runs")
+        self.assertEqual(self.json("copy.json"), record)
+        of_record, of_run, of_row = documented_fields()
+        self.assertEqual(set(record), of_record | {"command", "version", "machine", "config", "rows"})
+        self.assertEqual(set().union(*record["runs"]) | {"error"}, of_run)
+        self.assertEqual(set().union(*record["rows"]), of_row)
+        self.assertEqual(set(self.states("runs").items()), {(name, "done") for name in NAMES})
+        self.assertEqual([axis["option"] for axis in record["axes"]],
+                         ["method", "gamma", "epsilon", "seed"])
+
+        for row in record["rows"]:
+            runs = [run for run in record["runs"] if run["name"].startswith(row["setting"] + "-seed")]
+            self.assertEqual((row["n"], row["failed"], row["to_do"]), (2, 0, 0))
+            for field in [*RESULTS, "seconds"]:
+                values = [run[field] for run in runs]
+                self.assertTrue(math.isclose(row[field], statistics.mean(values)))
+                self.assertTrue(math.isclose(row[field + "_std"], statistics.stdev(values),
+                                             rel_tol=1e-6, abs_tol=1e-12))
+        ranks = [(["exact", "f-gr"].index(row["method"]), -row["test_accuracy"], row["loss"])
+                 for row in record["rows"]]
+        self.assertEqual(ranks, sorted(ranks))
+        for run in record["runs"]:
+            train = self.json(f"runs/{run['name']}/train.json")
+            self.assertEqual({field: train["rows"][0][field] for field in RESULTS},
+                             {field: run[field] for field in RESULTS})
+            whole = {**record["config"], **run["config"], "threads": train["config"]["threads"]}
+            self.assertEqual(train["config"], whole)
+        # One line for a run, no more, then a row for a setting.
+        for name in NAMES:
+            self.assertEqual(output.count(name), 1)
+        self.assertEqual(len(re.findall(r"(?m)^(f-gr|exact) ", output)), 6)
+        # A run is what train would have made of its options, and the folder is one to report on.
+        self.succeed("train", "--data", "synthetic", "--width", 8, "--epochs", 2, "--method", "f-gr",
+                     "--gamma", 0.1, "--epsilon", 0.05, "--seed", 2, "--out", "alone")
+        a, b = (read_safetensors(self.folder / f / "checkpoint.safetensors")[0]
+                for f in ["alone", "runs/f-gr-gamma0.1-epsilon0.05-seed2"])
+        self.assertEqual(a, b)
+        self.succeed("report", "runs")
+
+    def test_layouts(self):
+        """The same result however the cores are used; the choice is said."""
+        grid = ["--data", "synthetic", "--width", 8, "--epochs", 1, "--seeds", 3]
+        for name, options in {"measured": [], "each": ["--jobs", 3], "one": ["--jobs", 1],
+                              "single": ["--threads", 1]}.items():
+            output = self.succeed("sweep", *grid, *options, "--out", name)
+            layout = self.record(name)["layout"]
+            self.assertIn(f"{layout['jobs']} at a time, {layout['threads']} thread", output)
+            self.assertIn(layout["reason"], output)
+            self.assert_same_result(name, "measured")
+        self.assertEqual(self.record("each")["layout"]["jobs"], 3)
+        self.assertEqual(self.record("single")["layout"]["threads"], 1)
+        if os.cpu_count() > 1:
+            self.assertIn("ms a step", self.record("measured")["layout"]["reason"])
+
+    def test_more_of_the_same(self):
+        self.succeed("sweep", *TINY, "--gamma", "0.01,0.1", "--out", "runs")
+        before = self.files()
+        # Nothing is done twice.
+        self.assertIn("2 runs, 2 done", self.succeed("sweep", *TINY, "--gamma", "0.01,0.1", "--out",
+                                                      "runs"))
+        times = {name: (self.folder / name).stat().st_mtime_ns for name in before
+                 if name.endswith(("train.json", ".safetensors"))}
+        # Other values, seeds and methods join; what is there stays.
+        self.succeed("sweep", *TINY, "--gamma", 0.5, "--out", "runs", "--method", "exact,sgd",
+                     "--seeds", 2)
+        self.assertEqual(list(self.states("runs").items()),
+                         [(name, "done") for name in
+                          ["exact-gamma0.01-seed1", "exact-gamma0.1-seed1", "exact-gamma0.5-seed1",
+                           "exact-gamma0.5-seed2", "sgd-seed1", "sgd-seed2"]])
+        for name, stamp in times.items():
+            self.assertEqual((self.folder / name).stat().st_mtime_ns, stamp, name)
+        # Another shared option does not, nor an axis that was none.
+        before = self.files()
+        for option, value, fragments in [("--lr", 0.3, ["--lr 0.05, not 0.3"]),
+                                         ("--lr", "0.05,0.3", ["--lr 0.05, not 0.3"]),
+                                         ("--epochs", 3, ["--epochs 2, not 3"]),
+                                         ("--width", 9, ["--width 8, not 9"]),
+                                         ("--depth", 3, ["--depth null, not 3"]),
+                                         ("--nesterov", "true", ["--nesterov false, not true"])]:
+            shared = dict(zip(TINY[::2], TINY[1::2])) | {option: value}
+            words = [word for pair in shared.items() for word in pair]
+            self.refuse(2, ["runs", *fragments], "sweep", "--out", "runs", "--gamma", "0.1,1", *words)
+            self.assertEqual(self.files(), before)
+
+
+class Interruptions(Sweep):
+    GRID = [*TINY, "--method", "f-gr,sgd", "--gamma", "0.01,0.1", "--seeds", 2, "--checkpoint-every", 3]
+
+    def sweep(self, out):
+        return self.succeed("sweep", *self.GRID, "--out", out)
+
+    def start_for(self, seconds):
+        process = self.start("sweep", *self.GRID, "--out", "killed")
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and process.poll() is None:
+            time.sleep(0.002)
+        return process
+
+    def whole(self):
+        start = time.monotonic()
+        self.sweep("whole")
+        self.seconds = time.monotonic() - start
+
+    def test_killed_at_any_moment(self):
+        self.whole()
+        killed = 0
+        for _ in range(3 if SANITIZED else 10):
+            process = self.start_for(self.random.uniform(0, 0.5) * self.seconds)
+            workers = children(process.pid)
+            process.kill()
+            process.communicate()
+            killed += process.returncode == -signal.SIGKILL
+            # The workers die with it: at once, as far as anybody can tell.
+            end = time.monotonic() + 5
+            while any(map(alive, workers)) and time.monotonic() < end:
+                time.sleep(0.001)
+            self.assertFalse(any(map(alive, workers)), f"SEED={SEED}")
+            if (self.folder / "killed/sweep.json").exists():
+                self.record("killed")  # whole, at any time
+        self.assertGreaterEqual(killed, 2, f"SEED={SEED}")
+        self.sweep("killed")
+        self.assert_same_result("killed", "whole")
+
+    def test_killed_workers(self):
+        """One that is killed is a failed run; the others go on; the next start resumes it."""
+        self.whole()
+        process = self.start("sweep", *self.GRID, "--out", "killed")
+        victims = []
+        while not victims and process.poll() is None:
+            victims = children(process.pid)
+        os.kill(victims[0], signal.SIGKILL)
+        output, errors = process.communicate()
+        self.assertEqual(process.returncode, 1)
+        self.assertRegex(errors, r"^twice sweep: 1 of 6 runs failed[^\n]*ended by signal 9[^\n]*\n$")
+        self.assertEqual(sorted(self.states("killed").values()), ["done"] * 5 + ["failed"])
+        self.assertIn("failed: ended by signal 9", output)
+        self.sweep("killed")
+        self.assert_same_result("killed", "whole")
+
+    def test_stopped_by_ctrl_c(self):
+        self.whole()
+        stopped = 0
+        for _ in range(8):
+            process = self.start_for(self.random.uniform(0.05, 0.6) * self.seconds)
+            workers = children(process.pid)
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate()
+            self.assertFalse(any(map(alive, workers)))
+            if process.returncode == 130:
+                stopped += 1
+                self.assertRegex(errors, r"^stopped with \d of 6 runs done; [^\n]* goes on\n$")
+                self.assertNotIn("failed", self.states("killed").values())
+            else:
+                # Before it watches for signals, or after all is done.
+                self.assertIn((process.returncode, errors), [(-signal.SIGINT, ""), (0, "")])
+        self.assertGreaterEqual(stopped, 1, f"SEED={SEED}")
+        self.sweep("killed")
+        self.assert_same_result("killed", "whole")
+
+    def test_killed_between_checkpoint_and_record(self):
+        """The last checkpoint is there and the record of it is not: the moment is short, so it is
+        made."""
+        self.whole()
+        self.sweep("killed")
+        for run in ["sgd-seed1", "sgd-seed2"]:
+            (self.folder / "killed" / run / "train.json").unlink()
+            (self.folder / "killed" / run / "report.html").unlink()
+        (self.folder / "killed/sgd-seed2/train.json").write_text('{"command": "tr')
+        (self.folder / "killed/sweep.json").unlink()
+        self.sweep("killed")
+        self.assert_same_result("killed", "whole")
+
+    def test_two_at_once(self):
+        slow = ["sweep", "--data", "synthetic", "--width", 64, "--epochs", 3000, "--out", "runs",
+                "--seeds", 2, "--jobs", 2]
+        first = self.start(*slow)
+        while not (self.folder / "runs/sweep.json").exists():
+            time.sleep(0.01)
+        self.refuse(2, ["runs", "in use", str(first.pid)], *slow)
+        self.assertIsNone(first.poll())
+        # Nor may anybody start while a worker of a killed sweep is left; that ends by itself.
+        first.kill()
+        first.communicate()
+        second = self.start(*slow)
+        time.sleep(0.3)
+        self.assertIsNone(second.poll())
+        second.send_signal(signal.SIGINT)
+        _, errors = second.communicate()
+        self.assertEqual((second.returncode, errors.count("\n")), (130, 1))
+
+    def test_a_run_that_fails(self):
+        """A learning rate that diverges, and a checkpoint that is damaged: the others do not mind."""
+        grid = ["sweep", *TINY, "--lr", "1e30,0.05", "--method", "sgd", "--out", "runs", "--seeds", 2]
+        line = self.refuse(1, ["2 of 4 runs failed", "sgd-lr1e+30-seed1", "step", "NaN or infinite"],
+                           *grid)
+        record = self.record("runs")
+        self.assertEqual([run["state"] for run in record["runs"]], ["failed"] * 2 + ["done"] * 2)
+        for run in record["runs"][:2]:
+            self.assertRegex(run["error"], r"\[sgd\] step \d+ .*NaN or infinite")
+        good, bad = record["rows"]
+        self.assertEqual((good["n"], good["failed"], bad["n"], bad["failed"]), (2, 0, 0, 2))
+        self.assertIsNone(bad["test_accuracy"])
+        self.assertEqual(self.refuse(1, [], *grid), line)
+        cut = self.folder / "runs/sgd-lr0.05-seed1/checkpoint.safetensors"
+        cut.write_bytes(cut.read_bytes()[:-1])
+        (cut.parent / "train.json").unlink()
+        self.refuse(1, ["3 of 4 runs failed"], *grid)
+        self.assertIn("checkpoint.safetensors", self.record("runs")["runs"][2]["error"])
+
+
+class BadInput(Sweep):
+    def test_mistakes(self):
+        for fragments, arguments in [
+                (["--nope"], "--nope 1"), (["--epsilon", "> 0", "'-1'"], "--epsilon 0.1,-1"),
+                (["--epsilon", "'0'"], "--method sgd --epsilon 0"), (["'x'"], "--lr 0.1,x"),
+                (["--method", "'nope'"], "--method exact,nope"), (["--gamma"], "--gamma"),
+                (["--seed", "--seeds"], "--seeds 3 --seed 1"), (["--seeds", "0"], "--seeds 0"),
+                (["--jobs"], "--jobs -1"), (["--batch 5000", "1437"], "--batch 64,5000"),
+                (["cnn", "no width"], "--model cnn --width 8"), (["--model dln"], "--model mlp,dln"),
+                (["--nesterov", "--momentum"], "--nesterov --momentum 0"),
+                (["--without", "nope"], "--without nope"), (["--nesterov"], "--nesterov maybe"),
+                (["at most 100000"], "--seeds 1000 --lr " + ",".join(str(i + 1) for i in range(101))),
+                (["activation"], "--activation relu:2,tanh"), (["depth", "9"], "--model resnet --depth 9")]:
+            for dry in [[], ["--dry-run"]]:
+                with self.subTest(arguments):
+                    self.refuse(2, fragments, "sweep", *arguments.split(), *dry)
+                    self.assertEqual(self.files(), {}, arguments)
+
+    def test_files_and_places(self):
+        for text, fragments in [("nope = 3\n", ["grid.toml", "'nope'"]), ("lr = [0.1, -1]\n", ["--lr"]),
+                                ("nesterov = [true, 3, 'x']\n", ["--nesterov"])]:
+            (self.folder / "grid.toml").write_text(text)
+            self.refuse(2, fragments, "sweep", "--config", "grid.toml")
+            self.assertEqual(set(self.files()), {"grid.toml"})
+        (self.folder / "grid.toml").unlink()
+        (self.folder / "file").write_text("in the way")
+        self.refuse(1, ["cannot write to file"], "sweep", "--out", "file")
+        self.refuse(1, ["cannot write to file"], "sweep", "--json", "file/x.json")
+        self.assertEqual(set(self.files()), {"file"})
+        # Folders of something else.
+        self.succeed("train", "--data", "synthetic", "--width", 8, "--epochs", 1, "--out", "train")
+        self.succeed("train", "--data", "synthetic", "--width", 8, "--epochs", 2, "--lr", 0.3,
+                     "--out", "other/exact-seed1")
+        (self.folder / "damaged").mkdir()
+        (self.folder / "damaged/sweep.json").write_text('{"command": "swe')
+        before = self.files()
+        self.refuse(2, ["train holds a run"], "sweep", *TINY, "--out", "train")
+        self.refuse(1, ["damaged/sweep.json"], "sweep", *TINY, "--out", "damaged")
+        self.assertEqual(self.files(), before)
+        self.refuse(2, ["other/exact-seed1", "--lr 0.3, not 0.05"], "sweep", *TINY, "--out", "other")
+
+
+if __name__ == "__main__":
+    main()
