@@ -16,6 +16,8 @@
 #include "experiments/report/report_command.h"
 #include "experiments/run/machine.h"
 #include "experiments/run/stop.h"
+#include "experiments/study/command.h"
+#include "experiments/sweep/sweep.h"
 #include "experiments/train/train.h"
 
 namespace twice {
@@ -45,6 +47,14 @@ int run_train(CLI::App& app, const Parse& parse) {
   parse(app);
   watch_for_stop();
   return train(options);
+}
+
+int run_sweep(CLI::App& app, const Parse& parse) {
+  SweepOptions options;
+  add_sweep_options(app, options);
+  parse(app);
+  watch_for_stop();
+  return sweep(options);
 }
 
 int run_check(CLI::App& app, const Parse& parse) {
@@ -103,9 +113,19 @@ int run_report(CLI::App& app, const Parse& parse) {
   return 0;
 }
 
+int run_study(CLI::App& app, const Parse& parse) {
+  StudyOptions options;
+  add_study_options(app, options);
+  parse(app);
+  watch_for_stop();
+  return study(options);
+}
+
 constexpr Command commands[] = {
     {"compare", "train one model with each GR method: cost, gradient error, result", run_compare},
     {"train", "one run: checkpoints, resume", run_train},
+    {"study", "take one claim to a verdict; --list names the studies", run_study},
+    {"sweep", "a grid of runs over the cores; goes on where it stopped", run_sweep},
     {"bench", "time steps of models and methods, alone or beside PyTorch", run_bench},
     {"check", "check derivatives of every op, or of a model and method", run_check},
     {"explain", "show the plan of a model and method, pass by pass", run_explain},

@@ -13,7 +13,7 @@ import unittest
 
 from program import PROGRAM, SANITIZED, CommandTest, main
 
-COMMANDS = ["compare", "train", "sweep", "bench", "check", "explain", "export", "data", "report"]
+COMMANDS = ["compare", "train", "sweep", "study", "bench", "check", "explain", "export", "data", "report"]
 FASHION = pathlib.Path("/usr/share/datasets/fashion-mnist")
 # For prctl(2): gives up root's right to write what is read-only; nobody else has it to give up.
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1

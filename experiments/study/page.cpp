@@ -1,0 +1,224 @@
+// Markdown and SVG from a record.
+#include "experiments/study/page.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "experiments/report/html.h"
+#include "experiments/report/plots.h"
+
+namespace twice {
+
+namespace {
+
+/// A cell of a Markdown table.
+std::string cell(std::string text) {
+  text = replace_all(one_line(text), "|", "\\|");
+  return text.empty() ? " " : text;
+}
+
+std::string markdown_row(const std::vector<std::string>& cells) {
+  std::string row = "|";
+  for (const std::string& text : cells) row += " " + cell(text) + " |";
+  return row + "\n";
+}
+
+std::string markdown_table(const std::vector<std::string>& headings,
+                           const std::vector<std::vector<std::string>>& rows) {
+  std::string table = markdown_row(headings) + "|";
+  for (std::size_t i = 0; i < headings.size(); ++i) table += "---|";
+  table += "\n";
+  for (const std::vector<std::string>& row : rows) table += markdown_row(row);
+  return table + "\n";
+}
+
+std::string bullet_list(const Json& lines) {
+  std::string list;
+  for (const Json& line : lines) list += "- " + show(line) + "\n";
+  return list + "\n";
+}
+
+/// The command that makes the record again.
+std::string command_of(const Json& record) {
+  std::string command = "./twice study " + text(record, "study");
+  if (text(record, "form") == "quick") command += " --quick";
+  const Json& config = member(record, "config");
+  for (const Json& name : member(record, "changed"))
+    command += fmt::format(" --{} {}", show(name), text(config, show(name)));
+  if (text(config, "seed") != "1") command += " --seed " + text(config, "seed");
+  return command + " --out docs/studies";
+}
+
+std::string claims_table(const Json& record) {
+  std::vector<std::vector<std::string>> rows;
+  for (const Json& claim : objects(member(record, "claims")))
+    rows.push_back({text(claim, "claim"), show_number(member(claim, "value")),
+                    show_interval(member(claim, "interval")), text(claim, "uncertainty"),
+                    show_range(member(claim, "expected")), text(claim, "weight"),
+                    member(claim, "holds") == true ? "yes" : "**no**"});
+  return markdown_table(
+      {"claim", "value", "interval", "the interval is", "expected", "weight", "holds"}, rows);
+}
+
+std::string tables(const Json& record) {
+  std::string all;
+  for (const Json& table : objects(member(record, "tables")))
+    all += "### " + text(table, "title") + "\n\n" +
+           markdown_table(table.at("headings").get<std::vector<std::string>>(),
+                          table.at("rows").get<std::vector<std::vector<std::string>>>());
+  return all;
+}
+
+std::string plot_name(const Json& record, const Json& plot) {
+  return text(record, "study") + "-" + text(plot, "name") + ".svg";
+}
+
+std::string page(const Json& record) {
+  const std::string name = text(record, "study"), form = text(record, "form");
+  const Json& machine = member(record, "machine");
+  std::string page = "# " + name + ": " + text(record, "verdict") + "\n\n";
+  page += fmt::format(
+      "This is the **{} form** of the study; made by\n\n    {}\n\nfrom the record "
+      "[{}.json]({}.json), which holds every number of this page "
+      "([its fields](../records.md#study)).\n\n",
+      form, command_of(record), name, name);
+  page += "## The claim\n\n" + text(record, "claimed") + "\n\nWhose it is: " + text(record, "by") +
+          "\n\n## Set-up\n\n" + bullet_list(member(record, "setup"));
+  page += "## Result\n\nVerdict: **" + text(record, "verdict") +
+          "**. It follows from the claims alone: a claim holds when its whole interval is where it "
+          "is expected; when one of weight *core* fails, the study is not reproduced, when one of "
+          "weight *limit* fails, it is reproduced within limits.\n\n" +
+          claims_table(record);
+  if (!member(record, "remarks").empty()) page += bullet_list(member(record, "remarks"));
+  for (const Json& plot : objects(member(record, "plots")))
+    page += fmt::format("![{}]({})\n\n", text(plot, "title"), plot_name(record, plot));
+  page += tables(record);
+  page += fmt::format(
+      "## Where and how long\n\ntwice {}, {} threads, {:.0f} s, {}, {}.\n\nA larger "
+      "machine would add: {}\n",
+      text(record, "version"), text(member(record, "config"), "threads"), number(record, "seconds"),
+      text(machine, "cpu"), text(machine, "compiler"), text(record, "larger"));
+  return page;
+}
+
+std::vector<double> numbers(const Json& values) {
+  std::vector<double> result;
+  for (const Json& value : values)
+    result.push_back(value.is_number() ? value.get<double>() : std::nan(""));
+  return result;
+}
+
+Ink ink_named(const std::string& name) {
+  constexpr std::string_view ramp = "ramp-";
+  return name.starts_with(ramp) ? ramp_ink(static_cast<std::size_t>(name.back() - '1'))
+                                : method_ink(name);
+}
+
+/// Numbers for a record: five digits tell all that a plot shows.
+Json short_numbers(const std::vector<double>& values) {
+  Json result = Json::array();
+  for (const double value : values)
+    result.push_back(std::isfinite(value) ? Json(std::stod(fmt::format("{:.5g}", value))) : Json());
+  return result;
+}
+
+std::string number_text(double value) {
+  const double size = std::abs(value);
+  return value == 0 || (size >= 1e-3 && size < 1e5) ? fmt::format("{:.4g}", value)
+                                                    : fmt::format("{:.2e}", value);
+}
+
+}  // namespace
+
+Json to_json(const StudyPlot& plot) {
+  Json curves = Json::array();
+  for (const StudyCurve& curve : plot.curves) {
+    Json entry = {{"name", curve.name},
+                  {"ink", curve.ink},
+                  {"dashed", curve.dashed},
+                  {"x", short_numbers(curve.x)},
+                  {"y", short_numbers(curve.y)}};
+    if (!curve.low.empty()) entry["low"] = short_numbers(curve.low);
+    if (!curve.high.empty()) entry["high"] = short_numbers(curve.high);
+    curves.push_back(entry);
+  }
+  return {{"name", plot.name},       {"title", plot.title}, {"y_title", plot.y_title},
+          {"x_title", plot.x_title}, {"log_x", plot.log_x}, {"log_y", plot.log_y},
+          {"curves", curves}};
+}
+
+std::string plot_file(const Json& record) {
+  CurvePlot plot{text(record, "title"), text(record, "x_title"), true};
+  plot.log_x = member(record, "log_x") == true;
+  plot.log_y = member(record, "log_y") == true;
+  std::vector<std::pair<std::string, Ink>> entries;
+  for (const Json& curve : objects(member(record, "curves"))) {
+    Curve line{text(curve, "name"), numbers(member(curve, "x")), numbers(member(curve, "y")),
+               ink_named(text(curve, "ink"))};
+    line.ink.dashed = line.ink.dashed || member(curve, "dashed") == true;
+    line.points = line.x.size() <= 20;
+    entries.emplace_back(line.name, line.ink);
+    for (const char* bound : {"low", "high"})
+      if (curve.contains(bound)) {
+        Curve edge{line.name, line.x, numbers(member(curve, bound)), line.ink};
+        edge.faint = true;
+        plot.curves.push_back(edge);
+      }
+    plot.curves.push_back(line);
+  }
+  const std::string drawn = curve_plot(plot);
+  constexpr int width = 560, line_height = 18, plot_height = 370, letter = 7;
+  // The legend: as many entries a line as fit.
+  std::string legend;
+  int x = 16, y = 62;
+  for (const auto& [name, ink] : entries) {
+    const int needed = 42 + letter * static_cast<int>(name.size());
+    if (x > 16 && x + needed > width) x = 16, y += line_height;
+    legend += fmt::format(
+        "<path d=\"M{0} {1}h20\" stroke=\"var(--{2})\" stroke-width=\"2.5\"{3}/>"
+        "<text x=\"{4}\" y=\"{5}\" font-size=\"12\">{6}</text>\n",
+        x, y - 4, ink.name, ink.dashed ? " stroke-dasharray=\"5 4\"" : "", x + 25, y, escape(name));
+    x += needed;
+  }
+  const int top = y + 8, height = top + plot_height;
+  return fmt::format(
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}\" height=\"{1}\" viewBox=\"0 0 {0} "
+      "{1}\" font-family=\"Helvetica, Arial, sans-serif\" role=\"img\" aria-label=\"{2}\">\n"
+      "<style>svg {{ {3} --page: #ffffff; color: #1f2328; }}\n"
+      "@media (prefers-color-scheme: dark) {{ svg {{ {4} --page: #0d1117; color: #e6edf3; }} }}\n"
+      "text {{ fill: currentColor; }} .gridline {{ stroke-opacity: 0.25; }}</style>\n"
+      "<rect width=\"{0}\" height=\"{1}\" fill=\"var(--page)\"/>\n"
+      "<text x=\"16\" y=\"22\" font-size=\"15\" font-weight=\"bold\">{2}</text>\n"
+      "<text x=\"16\" y=\"41\" font-size=\"12\">{5}</text>\n{6}"
+      "<svg x=\"0\" y=\"{7}\" width=\"{0}\" height=\"{8}\"{9}</svg>\n",
+      width, height, escape(text(record, "title")), ink_definitions(false), ink_definitions(true),
+      escape(text(record, "y_title")), legend, top, plot_height,
+      drawn.empty() ? std::string("/>") : drawn.substr(std::string("<svg").size()));
+}
+
+std::vector<std::pair<std::string, std::string>> study_files(const Json& record) {
+  std::vector<std::pair<std::string, std::string>> files;
+  for (const Json& plot : objects(member(record, "plots")))
+    files.emplace_back(plot_name(record, plot), plot_file(plot));
+  files.emplace_back(text(record, "study") + ".md", page(record));
+  return files;
+}
+
+std::string show_number(const Json& value) {
+  return value.is_number() ? number_text(value.get<double>()) : "-";
+}
+
+std::string show_interval(const Json& interval) {
+  if (!interval.is_array() || interval.size() != 2) return "-";
+  return show_number(interval[0]) + " to " + show_number(interval[1]);
+}
+
+std::string show_range(const Json& range) {
+  if (!range.is_array() || range.size() != 2) return "-";
+  if (range[0].is_null()) return "at most " + show_number(range[1]);
+  if (range[1].is_null()) return "at least " + show_number(range[0]);
+  return show_interval(range);
+}
+
+}  // namespace twice

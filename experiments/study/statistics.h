@@ -1,0 +1,28 @@
+// The little statistics that a verdict needs: means over seeds with their intervals, and slopes in
+// log-log plots.
+#pragma once
+
+#include <vector>
+
+namespace twice {
+
+struct Interval {
+  double low, high;
+};
+
+double mean(const std::vector<double>& values);
+/// The middle one, or the mean of the two middle ones; NaN of none.
+double median(std::vector<double> values);
+
+/// Student's 95 % interval of the mean of independent values: mean +- t s / sqrt(n), with the
+/// 97.5 % quantile t of n - 1 degrees of freedom. Unbounded for fewer than two values.
+Interval mean_interval(const std::vector<double>& values);
+
+/// The slope of the straight line through (ln x, ln y), by least squares; NaN for fewer than two
+/// points or when a number is not positive.
+double log_slope(const std::vector<double>& x, const std::vector<double>& y);
+
+/// a_i - b_i: what a paired comparison looks at.
+std::vector<double> differences(const std::vector<double>& a, const std::vector<double>& b);
+
+}  // namespace twice

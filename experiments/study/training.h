@@ -1,0 +1,24 @@
+// Whole training runs on the handwritten digits, for the studies that need trained networks.
+#pragma once
+
+#include "experiments/run/trainer.h"
+#include "experiments/study/study.h"
+
+namespace twice {
+
+/// A tanh, relu, ... mlp on the digits: batch 64, momentum 0.9, cosine schedule from 0.05, float32.
+RunOptions digits_run(const std::string& activation, Index width, int epochs, std::uint64_t seed);
+
+/// The steps of such a run, which `train_run` adds to the progress.
+double steps_of(const Problem& problem);
+
+struct TrainedRun {
+  /// NaN when the run diverged.
+  double test_accuracy, test_loss, train_loss, gradient_norm;
+  ModelState state;
+  /// After each epoch; missing ones are NaN.
+  std::vector<double> test_accuracies;
+};
+TrainedRun train_run(StudyContext& context, const Problem& problem, const Method& method);
+
+}  // namespace twice

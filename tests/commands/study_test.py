@@ -1,0 +1,199 @@
+"""`twice study`: each study in a small quick form: its record's fields, its verdict as what follows from
+its claims, the identities that must be exact; a set-up that departs from what is claimed is not
+reproduced; page and plots are made from the record alone."""
+
+import json
+import math
+import pathlib
+import re
+import signal
+import time
+import unittest
+import xml.dom.minidom
+
+from program import SANITIZED, CommandTest, main
+
+DOCS = pathlib.Path(__file__).parents[2] / "docs"
+
+# Sizes that keep each study to a few seconds.
+SMALL = {
+    "flooding": "--steps 300 --identity-steps 1500 --crossings 3 --seeds 2 --samples 64",
+    "sam": "--identity-steps 5 --seeds 2 --width 16 --epochs 1",
+    "implicit": "--seeds 3 --samples 32 --flow-steps 64",
+    "gradient-error": "--seeds 2 --width 32 --epochs 1 --batch 64",
+    "diagonal-linear-network": "--full-steps 4000 --seeds 2 --single-steps 3000 --single-seeds 2",
+    "curvature-term": "--seeds 2 --width 16 --epochs 1 --batch 64",
+}
+
+# A number of the set-up that is not what the claim names, and a claim that must then fail.
+MUTATED = {
+    "flooding": ("--momentum 0.5", "up, then down"),
+    "sam": ("--gamma-ratio 1.001", "SAM is F-GR"),
+    "implicit": ("--factor 0.25", "eta: slope"),
+    "gradient-error": ("--order 2", "slope of f-gr"),
+    "diagonal-linear-network": ("--correction 0.5", "= alpha_GR"),
+    "curvature-term": ("--drop 0", "over that of exact without phi''"),
+}
+
+# Claims that hold at any size: (study, part of the claim's text, largest value).
+EXACT = [
+    ("flooding", "up, then down: two steps", 1e-10),
+    ("flooding", "down, then up: the same", 1e-10),
+    ("sam", "unnormalised SAM (relative error of G at each step, float64)", 1e-12),
+    ("sam", "PGN is F-GR", 1e-5),
+    ("curvature-term", "relu: exact H g has no term of phi''", 1e-12),
+]
+
+
+def documented_fields(heading):
+    """The fields in the first table under a heading of docs/records.md's part on studies."""
+    part = (DOCS / "records.md").read_text().split("\n## study\n")[1].split("\n## ")[0]
+    table = part.split(heading)[1].split("\n\n", 2)[1]
+    return {name for cell in re.findall(r"(?m)^\| (`[^|]*) \|", table)
+            for name in re.findall(r"`(\w+)`", cell)}
+
+
+def verdict_of(claims):
+    """What docs/records.md says of the verdict, written again."""
+    core = [claim for claim in claims if claim["weight"] == "core"]
+    if not core or not all(claim["holds"] for claim in core):
+        return "not reproduced"
+    return "reproduced" if all(claim["holds"] for claim in claims) else "reproduced within limits"
+
+
+def holds(claim):
+    """Whether the whole interval, value included, is where it is expected."""
+    low, high = (math.nan if end is None else end for end in claim["interval"])
+    least, most = claim["expected"]
+    return (claim["value"] is not None and low <= claim["value"] <= high
+            and (least is None or low >= least) and (most is None or high <= most))
+
+
+class Study(CommandTest):
+    def study(self, name, *more):
+        """Runs it small; returns its record."""
+        arguments = SMALL[name].split() + [word for text in more for word in text.split()]
+        self.output = self.succeed("study", name, "--quick", "--out", "out", "--json", "copy.json",
+                                   *arguments)
+        self.assertEqual(self.json("copy.json"), self.json(f"out/{name}.json"))
+        return self.json("copy.json")
+
+
+class Records(Study):
+    def test_every_study_is_tested(self):
+        listed = [line.split()[0] for line in self.succeed("study", "--list").split("\n\n")[0].split("\n")[1:]
+                  if line and not line.startswith(" ")]
+        self.assertEqual(listed, list(SMALL))
+        self.assertEqual(list(MUTATED), list(SMALL))
+
+    def test_records(self):
+        for name in SMALL:
+            with self.subTest(name):
+                record = self.study(name)
+                self.check_record(record)
+                self.assertIn("verdict: " + record["verdict"], self.output)
+                self.check_pages(record)
+                for study, text, largest in EXACT:
+                    if study == name:
+                        found = [claim for claim in record["claims"] if text in claim["claim"]]
+                        self.assertTrue(found, text)
+                        for claim in found:
+                            self.assertTrue(claim["holds"], claim)
+                            self.assertLessEqual(claim["interval"][1], largest, claim)
+
+    def check_record(self, record):
+        self.assertEqual(set(record), documented_fields("At the top level") |
+                         {"command", "version", "machine", "config"})
+        self.assertEqual((record["command"], record["form"]), ("study", "quick"))
+        self.assertEqual(record["config"]["seed"], 1)
+        for claim in record["claims"]:
+            self.assertEqual(set(claim), documented_fields("A claim"))
+            self.assertEqual(claim["holds"], holds(claim), claim)
+        self.assertEqual(record["verdict"], verdict_of(record["claims"]))
+        for plot in record["plots"]:
+            self.assertEqual(set(plot), documented_fields("A plot"))
+            for curve in plot["curves"]:
+                self.assertEqual(len(curve["x"]), len(curve["y"]))
+        for table in record["tables"]:
+            for row in table["rows"]:
+                self.assertEqual(len(row), len(table["headings"]))
+
+    def check_pages(self, record):
+        name = record["study"]
+        files = {path.split("/")[1]: data for path, data in self.files().items()
+                 if path.startswith(f"out/{name}") and not path.endswith(".json")}
+        plots = [f"{name}-{plot['name']}.svg" for plot in record["plots"]]
+        page = files.pop(f"{name}.md").decode()
+        self.assertEqual(sorted(files), sorted(plots))
+        self.assertTrue(page.startswith(f"# {name}: {record['verdict']}\n"))
+        self.assertIn("quick form", page)
+        for plot in plots:
+            self.assertIn(f"({plot})", page)
+            xml.dom.minidom.parseString(files[plot])
+            self.assertNotIn(b"http", files[plot].replace(b"http://www.w3.org/2000/svg", b""))
+        # From the record alone, the same files again.
+        self.succeed("study", "--document", f"out/{name}.json", "--out", "again")
+        again = self.files()
+        for file in [f"{name}.md", *plots]:
+            self.assertEqual(again[f"again/{file}"], again[f"out/{file}"], file)
+
+    def test_same_numbers_at_any_thread_count_and_other_ones_for_another_seed(self):
+        one, two = (self.study("flooding", f"--threads {n}") for n in (1, 2))
+        self.assertEqual(one["claims"], two["claims"])
+        self.assertEqual(one["plots"], two["plots"])
+        self.assertNotEqual(one["plots"], self.study("flooding", "--seed 7")["plots"])
+
+
+class Verdicts(Study):
+    def test_a_set_up_that_is_not_the_claimed_one_is_not_reproduced(self):
+        for name, (change, text) in MUTATED.items():
+            with self.subTest(name):
+                def found(record):
+                    return [claim for claim in record["claims"] if text in claim["claim"]]
+
+                claimed = found(self.study(name))
+                self.assertTrue(claimed and all(claim["holds"] for claim in claimed), claimed)
+                record = self.study(name, change)
+                self.assertEqual(record["verdict"], "not reproduced")
+                self.assertTrue(found(record), text)
+                self.assertFalse(all(claim["holds"] for claim in found(record)), found(record))
+                self.assertIn(change.split()[0], (self.folder / f"out/{name}.md").read_text())
+
+    @unittest.skipIf(SANITIZED, "programs with sanitizers are slow")
+    def test_claims_of_theory_hold_at_small_sizes(self):
+        self.assertEqual(self.study("implicit")["verdict"], "reproduced")
+        self.assertNotEqual(self.study("sam")["verdict"], "not reproduced")
+
+
+class Command(Study):
+    def test_mistakes(self):
+        names = list(SMALL)
+        for fragments, arguments in [
+                (["'nope'", *names], "nope"), (names, ""), (["sam has no --crossings"], "sam --crossings 3"),
+                (["--seeds", "from 2", "was 1"], "sam --seeds 1"),
+                (["--seeds", "whole", "2.5"], "sam --seeds 2.5"), (["--seeds"], "sam --seeds many"),
+                (["--momentum", "0.999"], "flooding --momentum 1"), (["--seeds"], "sam --seeds nan"),
+                (["--seed"], "sam --seed -1"), (["extra"], "sam extra"), (["--nope"], "sam --nope")]:
+            with self.subTest(arguments):
+                self.refuse(2, fragments, "study", *arguments.split())
+        self.assertEqual(self.files(), {})
+
+    def test_a_record_of_something_else_is_refused(self):
+        (self.folder / "other.json").write_text(json.dumps({"command": "train"}))
+        (self.folder / "broken.json").write_text("{")
+        for file in ["other.json", "broken.json"]:
+            self.refuse(1, [file, "no record of a study"], "study", "--document", file)
+        self.refuse(1, ["missing.json"], "study", "--document", "missing.json")
+
+    def test_stops_cleanly(self):
+        process = self.start("study", "flooding", "--out", "out", "--steps", 1000000)
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 130)
+        self.assertEqual(errors, "stopped; a study that is not finished leaves no record\n")
+        self.assertEqual(self.files(), {})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+// Verdicts and the statistics under them: they must be able to say no.
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+#include <limits>
+
+#include "experiments/study/page.h"
+#include "experiments/study/planned.h"
+#include "experiments/study/verdict.h"
+
+namespace twice {
+
+namespace {
+
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+
+Claim claim(double low, double value, double high, Range expected, Weight weight = Weight::core) {
+  return {"", value, {low, high}, "", expected, weight};
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(study_verdicts)
+
+BOOST_AUTO_TEST_CASE(a_claim_holds_when_its_whole_interval_does) {
+  BOOST_TEST(claim(0.9, 1, 1.1, {0.8, 1.2}).holds());
+  BOOST_TEST(!claim(0.7, 1, 1.1, {0.8, 1.2}).holds());
+  BOOST_TEST(!claim(0.9, 1, 1.3, {0.8, 1.2}).holds());
+  BOOST_TEST(!claim(nan, 1, 1, {0.8, 1.2}).holds());
+  BOOST_TEST(!claim(1, nan, 1, at_most(2)).holds());
+  BOOST_TEST(!on_mean("", {1, 1, nan}, at_most(2)).holds());
+  BOOST_TEST(!on_all("", {1, nan, 1}, at_most(2)).holds());
+  BOOST_TEST(!on_all("", {nan, 1, 1}, at_least(0)).holds());
+  BOOST_TEST(!on_all("", {}, at_most(2)).holds());
+  // One seed says nothing of the mean of seeds.
+  BOOST_TEST(!on_mean("", {1}, at_most(2)).holds());
+  BOOST_TEST(on_all("", {1e-12, 3e-11}, at_most(1e-10)).holds());
+  BOOST_TEST(!on_all("", {1e-12, 3e-10}, at_most(1e-10)).holds());
+}
+
+BOOST_AUTO_TEST_CASE(the_verdict_follows_from_the_claims) {
+  const Claim yes = claim(1, 1, 1, at_most(2)), no = claim(3, 3, 3, at_most(2));
+  Claim limit_no = no, limit_yes = yes;
+  limit_no.weight = limit_yes.weight = Weight::limit;
+  BOOST_TEST(verdict({yes, limit_yes}) == "reproduced");
+  BOOST_TEST(verdict({yes, limit_no}) == "reproduced within limits");
+  BOOST_TEST(verdict({yes, no, limit_yes}) == "not reproduced");
+  BOOST_TEST(verdict({limit_yes}) == "not reproduced");
+  BOOST_TEST(verdict({}) == "not reproduced");
+}
+
+BOOST_AUTO_TEST_CASE(intervals_and_slopes) {
+  // 1, 2, 3, 4: mean 2.5, s = 1.29099, t(3) = 3.182, so +- 2.05397.
+  const Interval i = mean_interval({1, 2, 3, 4});
+  BOOST_TEST(i.low == 2.5 - 2.05397, boost::test_tools::tolerance(1e-4));
+  BOOST_TEST(i.high == 2.5 + 2.05397, boost::test_tools::tolerance(1e-4));
+  BOOST_TEST(std::isinf(mean_interval({1}).high));
+  BOOST_TEST(median({5, 1, 3}) == 3);
+  BOOST_TEST(median({4, 1, 3, 2}) == 2.5);
+  BOOST_TEST(log_slope({1, 2, 4}, {3, 12, 48}) == 2, boost::test_tools::tolerance(1e-12));
+  BOOST_TEST(std::isnan(log_slope({1, 2}, {1, 0})));
+  BOOST_CHECK_THROW(differences({1, 2}, {1}), Error);
+}
+
+BOOST_AUTO_TEST_CASE(teachers_are_functions_of_their_seed) {
+  const SmallData a = teacher_data(50, 4, 3, 0.2, 1, DType::f64),
+                  b = teacher_data(50, 4, 3, 0.2, 1, DType::f32),
+                  c = teacher_data(50, 4, 3, 0.2, 2, DType::f64),
+                  clean = teacher_data(50, 4, 3, 0, 1, DType::f64);
+  BOOST_TEST(a.y.to_vector() == b.y.to_vector());
+  BOOST_TEST(a.y.to_vector() != c.y.to_vector());
+  int replaced = 0;
+  for (Index i = 0; i < 50; ++i) replaced += a.y.at(i) != clean.y.at(i) ? 1 : 0;
+  BOOST_TEST(replaced > 0);
+  BOOST_TEST(replaced <= 20);
+}
+
+BOOST_AUTO_TEST_CASE(what_a_page_shows_is_escaped) {
+  StudyPlot plot{"p", "a < b & c", "y", "x", false, false, {{"<s>", "f-gr", {1, 2}, {1, 2}}}};
+  const std::string svg = plot_file(to_json(plot));
+  BOOST_TEST(svg.find("a &lt; b &amp; c") != std::string::npos);
+  BOOST_TEST(svg.find("<s>") == std::string::npos);
+  const std::vector<std::pair<std::string, std::string>> files = study_files(
+      {{"command", "study"},
+       {"study", "s"},
+       {"tables", {{{"title", "t"}, {"headings", {"|g|^2"}}, {"rows", {{"a\nb"}, {"1 | 2"}}}}}}});
+  BOOST_TEST(files.back().first == "s.md");
+  BOOST_TEST(files.back().second.find("| \\|g\\|^2 |") != std::string::npos);
+  BOOST_TEST(files.back().second.find("| 1 \\| 2 |") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace twice
