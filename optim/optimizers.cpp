@@ -53,15 +53,21 @@ struct Sgd {
         keep(static_cast<T>(o.decoupled ? 1 - rate * o.weight_decay : 1)),
         nesterov(o.nesterov) {}
 
+  // The loops read a copy of the constants: as far as the compiler knows, w might be where *this
+  // is, and then it could neither keep them in registers nor use vectors.
   void plain(T* w, const T* g, Index first, Index last) const {
-    for (Index i = first; i < last; ++i) w[i] = keep * w[i] - lr * (g[i] + coupled_decay * w[i]);
+    const Sgd c = *this;
+    for (Index i = first; i < last; ++i)
+      w[i] = c.keep * w[i] - c.lr * (g[i] + c.coupled_decay * w[i]);
   }
   void with_momentum(T* w, const T* g, T* v, Index first, Index last) const {
+    const Sgd c = *this;
     for (Index i = first; i < last; ++i) {
-      const T d = g[i] + coupled_decay * w[i];
-      v[i] = momentum * v[i] + d;
-      const T u = nesterov ? d + momentum * v[i] : v[i];
-      w[i] = keep * w[i] - lr * u;
+      const T d = g[i] + c.coupled_decay * w[i];
+      const T moved = c.momentum * v[i] + d;
+      const T u = c.nesterov ? d + c.momentum * moved : moved;
+      v[i] = moved;
+      w[i] = c.keep * w[i] - c.lr * u;
     }
   }
 };
@@ -85,11 +91,15 @@ struct Adam {
         correction2(static_cast<T>(1 / (1 - std::pow(o.beta2, static_cast<double>(t))))) {}
 
   void step(T* w, const T* g, T* m, T* s, Index first, Index last) const {
+    const Adam c = *this;
     for (Index i = first; i < last; ++i) {
-      const T d = g[i] + coupled_decay * w[i];
-      m[i] = beta1 * m[i] + rest1 * d;
-      s[i] = beta2 * s[i] + rest2 * d * d;
-      w[i] = keep * w[i] - lr * (m[i] * correction1) / (std::sqrt(s[i] * correction2) + epsilon);
+      const T d = g[i] + c.coupled_decay * w[i];
+      const T first_moment = c.beta1 * m[i] + c.rest1 * d;
+      const T second_moment = c.beta2 * s[i] + c.rest2 * d * d;
+      m[i] = first_moment;
+      s[i] = second_moment;
+      w[i] = c.keep * w[i] - c.lr * (first_moment * c.correction1) /
+                                 (std::sqrt(second_moment * c.correction2) + c.epsilon);
     }
   }
 };

@@ -200,7 +200,7 @@ StudyResult run(StudyContext& context) {
       "against a plain gradient at parameters that were really moved.",
       fmt::format("Side by side: relu mlp of width {}, 3 layers, on the handwritten digits, {} "
                   "epochs, batch 64, momentum 0.9, cosine schedule from 0.05, float32; the same "
-                  "start and the same batches for every method of a seed. No number was tuned.",
+                  "start and the same batches for every method of a seed.",
                   context.count("width"), context.count("epochs"))};
   check_equalities(context, result);
   train_side_by_side(context, result);
