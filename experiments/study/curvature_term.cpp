@@ -259,8 +259,7 @@ StudyResult run(StudyContext& context) {
                   "start and after training by SGD.",
                   context.count("batch")),
       fmt::format("Training: gamma = {}, {} epochs, batch 64, momentum 0.9, cosine schedule from "
-                  "0.05, float32; the same start and batches for each method of a seed. No number "
-                  "was tuned.",
+                  "0.05, float32; the same start and batches for each method of a seed.",
                   context.number("gamma"), context.count("epochs"))};
   describe(all, result);
   judge(all, result);
