@@ -105,8 +105,8 @@ void print(const Problem& problem, const nlohmann::json& record) {
              o.lr, o.seed, threads());
   run_table(record).print();
   fmt::print(
-      "\nms/step: median, methods timed in turn. products: matrix products and convolutions in a "
-      "step; "
+      "\nms/step: median, methods timed in turn. products: full-size matrix products and "
+      "convolutions in a step; "
       "L = {}.\nerror: of the method's gradient, against the exact one of L + gamma/2 |grad L|^2 "
       "in "
       "float64.\n",
