@@ -48,7 +48,7 @@ void correlate(const Correlation& c, const T* in, const T* packed, T* out, T* sc
 
 }  // namespace twice
 
-#include "autodiff/array/conv_vector.h"
+#include "autodiff/array/vector.h"
 
 namespace twice {
 

@@ -7,7 +7,7 @@
 
 #include "autodiff/array/conv.h"
 #include "autodiff/array/conv_common.h"
-#include "autodiff/array/conv_vector.h"
+#include "autodiff/array/vector.h"
 #include "autodiff/array/parallel.h"
 
 namespace twice {

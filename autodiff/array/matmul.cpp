@@ -1,18 +1,17 @@
-// Matrix products: how C is cut into tiles, and one BLAS call for each.
+// Matrix products: how C is cut into tiles, each the work of one thread.
 #include "autodiff/array/matmul.h"
 
-#include <cblas.h>
-
+#include "autodiff/array/gemm.h"
 #include "autodiff/array/parallel.h"
 
 namespace twice {
 
 namespace {
 
-// The largest tile of C: wide enough that OpenBLAS's packing is a small part of the work.
+// The largest tile of C: wide enough that the kernel's packing is a small part of the work.
 constexpr Index largest_side = 512;
 // Products with few such tiles are cut further, while a tile keeps this much work for its thread.
-constexpr Index wanted_tiles = 8, smallest_side = 64, least_flops = 1 << 22;
+constexpr Index wanted_tiles = 8, smallest_side = 64, least_flops = 1 << 20;
 
 struct TileSize {
   Index rows, columns;
@@ -35,35 +34,6 @@ TileSize tile_size(Index m, Index n, Index k) {
   return {tile_side(m, down), tile_side(n, across)};
 }
 
-/// Outside a parallel region OpenBLAS would use threads of its own, and then its sums depend on
-/// how many there are: while this lives, it has one.
-class SingleThreadedBlas {
- public:
-  explicit SingleThreadedBlas(bool needed) : before_(needed && !omp_in_parallel() ? threads() : 0) {
-    if (before_ > 0) set_threads(1);
-  }
-  ~SingleThreadedBlas() {
-    if (before_ > 0) set_threads(before_);
-  }
-  SingleThreadedBlas(const SingleThreadedBlas&) = delete;
-  SingleThreadedBlas& operator=(const SingleThreadedBlas&) = delete;
-
- private:
-  int before_;
-};
-
-CBLAS_TRANSPOSE flag(bool transpose) { return transpose ? CblasTrans : CblasNoTrans; }
-
-void gemm(bool ta, bool tb, int m, int n, int k, float alpha, const float* a, int lda,
-          const float* b, int ldb, float beta, float* c, int ldc) {
-  cblas_sgemm(CblasRowMajor, flag(ta), flag(tb), m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
-}
-
-void gemm(bool ta, bool tb, int m, int n, int k, double alpha, const double* a, int lda,
-          const double* b, int ldb, double beta, double* c, int ldc) {
-  cblas_dgemm(CblasRowMajor, flag(ta), flag(tb), m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
-}
-
 /// Rows `row` to `row + rows` and as many columns of C.
 struct Tile {
   Index row, column, rows, columns;
@@ -74,14 +44,11 @@ Index inner_size(const Product& p) { return p.a->shape()[p.transpose_a ? 0 : 1];
 /// One tile of C = beta C + scale op(A) op(B).
 template <class T>
 void product_tile(const Product& p, double beta, const Array& c, const Tile& tile) {
-  // BLAS refuses a row length of 0, which an empty sum (k = 0) has.
-  const Index lda = std::max<Index>(1, p.a->shape()[1]), ldb = std::max<Index>(1, p.b->shape()[1]),
-              ldc = c.shape()[1];
-  gemm(p.transpose_a, p.transpose_b, static_cast<int>(tile.rows), static_cast<int>(tile.columns),
-       static_cast<int>(inner_size(p)), static_cast<T>(p.scale),
-       p.a->data<T>() + (p.transpose_a ? tile.row : tile.row * lda), static_cast<int>(lda),
-       p.b->data<T>() + (p.transpose_b ? tile.column * ldb : tile.column), static_cast<int>(ldb),
-       static_cast<T>(beta), c.data<T>() + tile.row * ldc + tile.column, static_cast<int>(ldc));
+  const Index lda = p.a->shape()[1], ldb = p.b->shape()[1], ldc = c.shape()[1];
+  gemm<T>(p.transpose_a, p.transpose_b, tile.rows, tile.columns, inner_size(p),
+          static_cast<T>(p.scale), p.a->data<T>() + (p.transpose_a ? tile.row : tile.row * lda),
+          lda, p.b->data<T>() + (p.transpose_b ? tile.column * ldb : tile.column), ldb,
+          static_cast<T>(beta), c.data<T>() + tile.row * ldc + tile.column, ldc);
 }
 
 /// Copies what lies below the diagonal of C to above it: C is symmetric to the last bit.
@@ -103,7 +70,6 @@ void sum_of_products(std::span<const Product> products, double beta, const Array
   for (const Product& p : products) k += inner_size(p);
   const TileSize size = tile_size(m, n, k);
   const Index columns = ceil_div(n, size.columns), tiles = ceil_div(m, size.rows) * columns;
-  const SingleThreadedBlas single(tiles == 1);
   visit_float(c.dtype(), [&]<class T>(T) {
     parallel_for(tiles, [&](Index index) {
       const Index row = index / columns * size.rows, column = index % columns * size.columns;
@@ -133,7 +99,6 @@ void gram(const Array& a, bool transpose, double scale, const Array& c) {
                      : m <= 256                                    ? 64
                                                                    : 128;
   const Index rows = ceil_div(m, side), tiles = rows * (rows + 1) / 2;
-  const SingleThreadedBlas single(tiles == 1);
   visit_float(c.dtype(), [&]<class T>(T) {
     parallel_for(tiles, [&](Index index) {
       Index i = 0;

@@ -1,4 +1,4 @@
-// SIMD vectors for the convolution kernels, by the compiler's vector extension: the same
+// SIMD vectors for the kernels, by the compiler's vector extension: the same
 // source becomes AVX-512, AVX2, SSE or NEON code. Loads and stores need no alignment.
 #pragma once
 

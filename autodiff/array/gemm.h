@@ -1,0 +1,20 @@
+// The product kernel of one thread: a tile of C = alpha op(A) op(B) + beta C. Our own where vectors
+// have 512 bits, OpenBLAS's elsewhere; docs/decisions.md says why.
+#pragma once
+
+#include "autodiff/array/shape.h"
+
+namespace twice {
+
+/// C (m, n) = alpha op(A) op(B) + beta C, all row-major, f32 or f64; op(A) is (m, k), op(B) (k, n),
+/// and a leading dimension is the distance between rows as stored. With beta = 0 what C holds is
+/// not read. Each number of C is one sum over k in an order that m, n and the position in C do not
+/// change. Allocates nothing.
+template <class T>
+void gemm(bool transpose_a, bool transpose_b, Index m, Index n, Index k, T alpha, const T* a,
+          Index lda, const T* b, Index ldb, T beta, T* c, Index ldc);
+
+/// Whose kernel it is: "twice (512-bit vectors)" or "OpenBLAS".
+const char* gemm_kernel();
+
+}  // namespace twice
