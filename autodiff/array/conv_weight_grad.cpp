@@ -7,8 +7,8 @@
 
 #include "autodiff/array/conv.h"
 #include "autodiff/array/conv_common.h"
-#include "autodiff/array/vector.h"
 #include "autodiff/array/parallel.h"
+#include "autodiff/array/vector.h"
 
 namespace twice {
 namespace {

@@ -1,4 +1,4 @@
-// The product kernel: OpenBLAS, tiled so that the bits do not depend on the threads.
+// Products of arrays: the kernel of one thread (gemm.h) on tiles that do not depend on the threads.
 #pragma once
 
 #include <span>
@@ -15,12 +15,12 @@ struct Product {
   double scale = 1;
 };
 
-/// C = op(A) op(B), contiguous, f32 or f64. The tiles of C depend on the shape alone and
-/// each is one single-threaded BLAS call.
+/// C = op(A) op(B), contiguous, f32 or f64. The tiles of C depend on the shape alone, and each is
+/// the work of one thread.
 void matmul(const Array& a, const Array& b, bool transpose_a, bool transpose_b, const Array& c);
 
-/// C = beta C + sum_i scale_i op(A_i) op(B_i), tile by tile, each tile by one BLAS call for
-/// each product. With beta = 0 what C holds is not read.
+/// C = beta C + sum_i scale_i op(A_i) op(B_i), tile by tile, each tile by one call of the kernel
+/// for each product. With beta = 0 what C holds is not read.
 void sum_of_products(std::span<const Product> products, double beta, const Array& c);
 
 /// C = scale op(A) op(A)', which is symmetric: the tiles below the diagonal are computed, those

@@ -3,7 +3,7 @@
 //   y = sum_i scale_i op(A_i) op(B_i) + addend_scale T
 //
 // The passes rewrite sums of matrix products into it (plan/accumulate.cpp), so that they add
-// up inside the BLAS calls and no single product is ever stored.
+// up inside the product kernel and no single product is ever stored.
 #pragma once
 
 #include <memory>
