@@ -13,6 +13,7 @@
 #include "experiments/data/data_command.h"
 #include "experiments/explain/explain.h"
 #include "experiments/export/export.h"
+#include "experiments/profile/profile.h"
 #include "experiments/report/report_command.h"
 #include "experiments/run/machine.h"
 #include "experiments/run/stop.h"
@@ -72,6 +73,14 @@ int run_bench(CLI::App& app, const Parse& parse) {
   return bench(options);
 }
 
+int run_profile(CLI::App& app, const Parse& parse) {
+  ProfileOptions options;
+  add_profile_options(app, options);
+  parse(app);
+  watch_for_stop();
+  return profile(options);
+}
+
 int run_explain(CLI::App& app, const Parse& parse) {
   ExplainOptions options;
   add_explain_options(app, options);
@@ -128,6 +137,7 @@ constexpr Command commands[] = {
     {"sweep", "a grid of runs over the cores; goes on where it stopped", run_sweep},
     {"bench", "time steps of models and methods, alone or beside PyTorch", run_bench},
     {"check", "check derivatives of every op, or of a model and method", run_check},
+    {"profile", "what each derivative costs and where the time and memory go", run_profile},
     {"explain", "show the plan of a model and method, pass by pass", run_explain},
     {"export", "write parameters, batch, gradients and H g as safetensors", run_export},
     {"data", "list, fetch and verify data sets", run_data},

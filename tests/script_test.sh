@@ -129,9 +129,29 @@ check 'another CPU' '[[ $calls == *--fresh*--clean-first* ]]'
 
 twice train --data fashion-mnist
 check 'data of a package' '((status == 1)) && one_line && [[ $err == *dataset-fashion-mnist ]]'
+for list in 'digits,fashion-mnist' 'fashion-mnist,digits' 'digits fashion-mnist'; do
+  # shellcheck disable=SC2086
+  twice sweep --data $list --seeds 2
+  check "data in the list $list" '((status == 1)) && one_line && [[ $err == *dataset-fashion-mnist ]]'
+done
+twice sweep --gamma=0.1 --data=digits,fashion-mnist
+check 'data in a list after =' '((status == 1)) && one_line && [[ $err == *dataset-fashion-mnist ]]'
+printf 'seeds = 2\ndata = [\n  "digits", "fashion-mnist",\n]\n' >"$work/elsewhere/grid.toml"
+for words in '--config grid.toml' '--config=grid.toml'; do
+  # shellcheck disable=SC2086
+  twice sweep $words
+  check "data in a file: $words" '((status == 1)) && one_line && [[ $err == *dataset-fashion-mnist ]]'
+done
+printf '# not fashion-mnist\ndata = "digits"\n' >"$work/elsewhere/grid.toml"
+twice sweep --config grid.toml --data digits --out fashion-mnist
+check 'no such data' '((status == 7)) && [[ -z $err && -z $calls ]]'
+twice sweep --config missing.toml
+check 'a file that is not there is the program'"'"'s to name' '((status == 7)) && [[ -z $err ]]'
 mkdir "$work/elsewhere/fashion-mnist"
 TWICE_DATA=$work/elsewhere twice train --data fashion-mnist
 check 'data of the user' '((status == 7)) && [[ -z $err ]]'
+TWICE_DATA=$work/elsewhere twice bench --peer pytorch --data fashion-mnist
+check 'data of the user, and a peer' '((status == 1)) && [[ $err == *torch* && $err != *fashion* ]]'
 NETWORK=yes SUDO=yes twice bench --peer=pytorch
 check 'the peer' '((status == 7)) && [[ $err == *"python3-torch python3-numpy"* ]]'
 twice data fetch mnist

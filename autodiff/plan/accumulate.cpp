@@ -185,6 +185,25 @@ class Accumulation {
                        [&](int reader) { return reader <= root; });
   }
 
+  /// `like` as the place of the products that it takes in: a sum that becomes products counts for
+  /// the phase and the forward op of the latest of them, since these are what it costs.
+  GraphNode place_of_products(GraphNode like, const Combination& c) const {
+    if (as_product_sum(like)) return like;
+    const GraphNode* latest = nullptr;
+    for (int inner : c.inner)
+      if (const GraphNode& node = graph_.at(inner);
+          as_product_sum(node) && (!latest || node.phase > latest->phase))
+        latest = &node;
+    if (latest) set_place(like, *latest);
+    return like;
+  }
+
+  static void set_place(GraphNode& node, const GraphNode& like) {
+    node.phase = like.phase;
+    node.forward_origin = like.forward_origin;
+    node.forward_op = like.forward_op;
+  }
+
   void rewrite(int root) {
     root_ = root;
     Combination c = combination(root);
@@ -222,12 +241,14 @@ class Accumulation {
       }
     // One product beside other values is what was recorded.
     if (!factored && !sum.addend && sum.products.size() == 1 && !c.others.empty()) return;
+    const GraphNode products = place_of_products(like, c);
     if (c.others.empty()) {
       changed_ = true;
+      set_place(graph_.at(root), products);
       set_product_sum(graph_.at(root), sum);
       return;
     }
-    c.others.insert(c.others.begin(), {append_sum(sum, like), 1});
+    c.others.insert(c.others.begin(), {append_sum(sum, products), 1});
     become_sum(root, c.others, like);
   }
 
@@ -246,7 +267,9 @@ class Accumulation {
       if (!adding || t == c.others.end()) continue;
       std::vector<int> inputs = graph_.at(f.node).inputs;
       inputs.push_back(t->node);
-      std::vector<AddendTerm> terms = {{append(graph_, adding, inputs, like), 1}};
+      GraphNode product = like;
+      set_place(product, graph_.at(f.node));
+      std::vector<AddendTerm> terms = {{append(graph_, adding, inputs, product), 1}};
       for (const AddendTerm& other : c.others)
         if (other.node != f.node && other.node != t->node) terms.push_back(other);
       return become_sum(root, terms, like);
@@ -262,6 +285,7 @@ class Accumulation {
     // The last sum is the root itself.
     graph_.at(root).op = graph_.at(total).op;
     graph_.at(root).inputs = graph_.at(total).inputs;
+    set_place(graph_.at(root), graph_.at(total));
   }
 
   int append_sum(const ProductSum& sum, const GraphNode& like) {

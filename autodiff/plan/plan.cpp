@@ -84,8 +84,19 @@ void Plan::run(std::span<const Binding> inputs) {
   for (const Binding& binding : inputs) bind(binding);
   check_bound();
   if (!inputs.empty()) refresh_views();
-  for (std::size_t s = 0; s < bound_.size(); ++s)
-    program_.steps[s].op->run(Inputs(bound_[s].inputs), *bound_[s].output, bound_[s].workspace);
+  for (std::size_t s = 0; s < bound_.size(); ++s) run_step(s);
+}
+
+void Plan::run_timed(std::span<std::chrono::steady_clock::time_point> readings) {
+  if (readings.size() != bound_.size() + 1)
+    fail("run", "{} clock readings were asked for; a program of {} steps has {}", readings.size(),
+         bound_.size(), bound_.size() + 1);
+  check_bound();
+  readings[0] = std::chrono::steady_clock::now();
+  for (std::size_t s = 0; s < bound_.size(); ++s) {
+    run_step(s);
+    readings[s + 1] = std::chrono::steady_clock::now();
+  }
 }
 
 std::optional<NonFinite> Plan::first_non_finite() {

@@ -6,6 +6,7 @@
 //   step.value(loss).item();
 #pragma once
 
+#include <chrono>
 #include <initializer_list>
 #include <optional>
 #include <span>
@@ -48,6 +49,10 @@ class Plan {
   }
   void run(std::span<const Binding> inputs);
 
+  /// Runs again on the same inputs and reads the clock before the first step and after each:
+  /// `readings` has room for one more than there are steps. For the profiler (profile/clock.h).
+  void run_timed(std::span<std::chrono::steady_clock::time_point> readings);
+
   /// The numbers of an output: a view of the arena, valid until the next run.
   const Array& value(Tensor output) const;
   std::vector<Array> values(const Tensors& outputs) const;
@@ -68,6 +73,10 @@ class Plan {
   void bind(const Binding& binding);
   void refresh_views();
   void check_bound() const;
+  void run_step(std::size_t s) const {
+    const Bound& b = bound_[s];
+    program_.steps[s].op->run(Inputs(b.inputs), *b.output, b.workspace);
+  }
 
   Program program_;
   std::shared_ptr<std::byte> arena_;

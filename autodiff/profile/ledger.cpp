@@ -3,20 +3,17 @@
 
 namespace twice {
 
-namespace {
-
-void add(Cost& sum, const Cost& cost) {
+Cost& operator+=(Cost& sum, const Cost& cost) {
   sum.flops += cost.flops;
   sum.bytes += cost.bytes;
   sum.products += cost.products;
   sum.small_products += cost.small_products;
+  return sum;
 }
-
-}  // namespace
 
 Cost Ledger::total() const {
   Cost sum;
-  for (const Cost& cost : phases) add(sum, cost);
+  for (const Cost& cost : phases) sum += cost;
   return sum;
 }
 
@@ -24,7 +21,7 @@ Ledger ledger(const Program& program) {
   Ledger result;
   for (const Step& step : program.steps) {
     const auto phase = static_cast<std::size_t>(step.phase);
-    add(result.phases[phase], step.cost);
+    result.phases[phase] += step.cost;
     ++result.steps[phase];
   }
   return result;

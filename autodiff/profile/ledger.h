@@ -8,6 +8,8 @@
 
 namespace twice {
 
+Cost& operator+=(Cost& sum, const Cost& cost);
+
 struct Ledger {
   /// Indexed by Phase.
   std::array<Cost, phase_count> phases;

@@ -14,15 +14,44 @@ namespace twice {
 
 namespace {
 
-/// A line such as `VmRSS:   123456 kB`, in MiB.
-double status_mib(const std::string& name) {
-  std::ifstream file("/proc/self/status");
+/// A line such as `VmRSS:   123456 kB` of a file, in MiB.
+double mib_in(const char* path, const std::string& name) {
+  std::ifstream file(path);
   for (std::string line; std::getline(file, line);)
     if (line.starts_with(name + ":")) return std::stod(line.substr(name.size() + 1)) / 1024;
-  fail("memory", "/proc/self/status has no {}", name);
+  fail("memory", "{} has no {}", path, name);
 }
 
+double status_mib(const std::string& name) { return mib_in("/proc/self/status", name); }
+
 }  // namespace
+
+double memory_rise(const std::function<void()>& work) {
+  std::ofstream("/proc/self/clear_refs") << "5";  // the high-water mark starts anew
+  const double before = status_mib("VmRSS"), files_before = status_mib("RssFile");
+  work();
+  const double most = status_mib("VmHWM"), files = status_mib("RssFile");
+  return most - before - (files - files_before);
+}
+
+double anonymous_mib() { return mib_in("/proc/self/smaps_rollup", "Anonymous"); }
+
+std::vector<double> numbers_of_fresh_process(const std::vector<std::string>& arguments,
+                                             const std::string& what) {
+  std::vector<std::string> words = {"/proc/self/exe"};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  Subprocess process(words);
+  const std::optional<std::string> line = process.read_line();
+  std::vector<double> numbers;
+  if (stop_requested()) return numbers;
+  std::istringstream stream(line.value_or(""));
+  for (double number = 0; stream >> number;) numbers.push_back(number);
+  if (numbers.empty()) {
+    process.wait();
+    fail("memory", "measuring the memory of {} failed: {}", what, process.last_error());
+  }
+  return numbers;
+}
 
 double step_memory_here(const std::string& request) {
   const nlohmann::json asked = nlohmann::json::parse(request);
@@ -34,13 +63,12 @@ double step_memory_here(const std::string& request) {
   const Array small = Array::filled({4, 4}, dtype, 1), product({4, 4}, dtype);
   matmul(small, small, false, false, product);
 
-  std::ofstream("/proc/self/clear_refs") << "5";  // the high-water mark starts anew
-  const double before = status_mib("VmRSS"), files_before = status_mib("RssFile");
-  OurStep step(problem, method(options.methods.at(0)));
-  step.run();
-  step.run();
-  const double most = status_mib("VmHWM"), files = status_mib("RssFile");
-  return most - before - (files - files_before);
+  std::optional<OurStep> step;
+  return memory_rise([&] {
+    step.emplace(problem, method(options.methods.at(0)));
+    step->run();
+    step->run();
+  });
 }
 
 double step_memory(const RunOptions& options, std::string_view method, const Examples& examples) {
@@ -50,15 +78,9 @@ double step_memory(const RunOptions& options, std::string_view method, const Exa
       {"options", to_json(one)},
       {"image", std::vector<Index>(examples.image.begin(), examples.image.end())},
       {"classes", examples.classes}};
-  Subprocess process({"/proc/self/exe", "bench", "--measure-memory", request.dump()});
-  const std::optional<std::string> line = process.read_line();
-  if (stop_requested()) return 0;
-  double mib = 0;
-  if (!line || !(std::istringstream(*line) >> mib)) {
-    process.wait();
-    fail("memory", "measuring the memory of {} failed: {}", method, process.last_error());
-  }
-  return mib;
+  const std::vector<double> mib =
+      numbers_of_fresh_process({"bench", "--measure-memory", request.dump()}, std::string(method));
+  return mib.empty() ? 0 : mib[0];
 }
 
 }  // namespace twice

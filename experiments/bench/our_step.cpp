@@ -43,6 +43,12 @@ void OurStep::run() {
   optimizer_.update(state_.parameters, gradient_);
 }
 
+void OurStep::run_timed(std::span<ClockReading> readings) {
+  plan_.run_timed(readings.first(readings.size() - 1));
+  optimizer_.update(state_.parameters, gradient_);
+  readings.back() = std::chrono::steady_clock::now();
+}
+
 std::vector<Array> OurStep::gradient() {
   plan_.run();
   std::vector<Array> result;

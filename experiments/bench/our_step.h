@@ -2,6 +2,7 @@
 // recorded and planned as `train` records and plans it.
 #pragma once
 
+#include "autodiff/profile/clock.h"
 #include "autodiff/profile/ledger.h"
 #include "experiments/run/recording.h"
 #include "optim/optimizers.h"
@@ -30,11 +31,16 @@ class OurStep {
 
   /// One step: G, then the optimiser's update.
   void run();
+  /// The same, with clock readings between the program's steps and after the update: two more than
+  /// the program has steps.
+  void run_timed(std::span<ClockReading> readings);
   /// G at the parameters as they are, in memory of its own; nothing moves.
   std::vector<Array> gradient();
 
   const Method& method() const { return method_; }
   const Plan& plan() const { return plan_; }
+  const RecordedStep& recorded() const { return recorded_; }
+  const Optimizer& optimizer() const { return optimizer_; }
   const ModelState& state() const { return state_; }
 
  private:

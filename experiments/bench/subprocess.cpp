@@ -6,7 +6,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -52,13 +51,12 @@ Subprocess::Subprocess(std::vector<std::string> words,
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
     fail("start", "cannot start {}: {}", words[0], std::strerror(errno));
   socket_ = ends[0];
-  errors_ = ::memfd_create("stderr", MFD_CLOEXEC);
 
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, ends[1], STDIN_FILENO);
   posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, errors_, STDERR_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, errors_.descriptor(), STDERR_FILENO);
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
@@ -71,7 +69,6 @@ Subprocess::Subprocess(std::vector<std::string> words,
   ::close(ends[1]);
   if (error != 0) {
     ::close(socket_);
-    ::close(errors_);
     fail("start", "cannot start {}: {}", words[0], std::strerror(error));
   }
 }
@@ -82,7 +79,6 @@ Subprocess::~Subprocess() {
     wait();
   }
   ::close(socket_);
-  ::close(errors_);
 }
 
 void Subprocess::write_line(std::string_view line) {
@@ -124,17 +120,6 @@ int Subprocess::wait() {
   }
   child_ = -1;
   return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-}
-
-std::string Subprocess::last_error() const {
-  const off_t size = ::lseek(errors_, 0, SEEK_END);
-  std::string text(size > 0 ? static_cast<std::size_t>(size) : 0, '\0');
-  if (::pread(errors_, text.data(), text.size(), 0) < 0) return "";
-  std::istringstream lines(text);
-  std::string last;
-  for (std::string line; std::getline(lines, line);)
-    if (line.find_first_not_of(" \t\r") != std::string::npos) last = line;
-  return last;
 }
 
 double Subprocess::cpu_seconds() const {

@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "experiments/run/error_file.h"
+
 namespace twice {
 
 /// A program that runs until it ends or this handle does. Its stdin and stdout are connected to us;
@@ -35,14 +37,14 @@ class Subprocess {
   /// the signal that ended it.
   int wait();
   /// The last line on its stderr that is not blank.
-  std::string last_error() const;
+  std::string last_error() const { return errors_.last_line(); }
   /// Processor time that it has used, in seconds.
   double cpu_seconds() const;
 
  private:
   pid_t child_ = -1;
-  /// Our end of the socket, and the file in memory that holds its stderr.
-  int socket_ = -1, errors_ = -1;
+  int socket_ = -1;  ///< our end
+  ErrorFile errors_;
   std::string received_;
 };
 

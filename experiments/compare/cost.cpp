@@ -15,30 +15,37 @@ double quantile(const std::vector<double>& sorted, double q) {
   return sorted[low] + (at - static_cast<double>(low)) * (sorted[high] - sorted[low]);
 }
 
-std::vector<StepCost> step_costs(const Problem& problem, const std::vector<const Method*>& methods,
-                                 double seconds, const std::function<void(double)>& progress) {
+std::vector<std::vector<double>> timed_in_turns(const std::vector<std::function<void()>>& work,
+                                                double seconds, const TimingProgress& progress) {
   using Clock = std::chrono::steady_clock;
-  std::vector<std::unique_ptr<Trainer>> trainers;
-  std::vector<std::vector<double>> samples(methods.size());
-  for (const Method* m : methods) {
-    trainers.push_back(std::make_unique<Trainer>(problem, *m));
-    trainers.back()->step();
-  }
+  std::vector<std::vector<double>> samples(work.size());
   const auto start = Clock::now();
   const auto elapsed = [&] { return std::chrono::duration<double>(Clock::now() - start).count(); };
   double reported = 0;
-  constexpr int least_rounds = 5, most_rounds = 400;
   for (int round = 0; round < most_rounds && !stop_requested(); ++round) {
     if (round >= least_rounds && elapsed() > seconds) break;
-    for (std::size_t i = 0; i < trainers.size(); ++i) {
+    for (std::size_t i = 0; i < work.size(); ++i) {
       const auto before = Clock::now();
-      trainers[i]->run_and_update();
+      work[i]();
       samples[i].push_back(
           std::chrono::duration<double, std::milli>(Clock::now() - before).count());
     }
     progress(elapsed() - reported);
     reported = elapsed();
   }
+  return samples;
+}
+
+std::vector<StepCost> step_costs(const Problem& problem, const std::vector<const Method*>& methods,
+                                 double seconds, const TimingProgress& progress) {
+  std::vector<std::unique_ptr<Trainer>> trainers;
+  std::vector<std::function<void()>> steps;
+  for (const Method* m : methods) {
+    Trainer& trainer = *trainers.emplace_back(std::make_unique<Trainer>(problem, *m));
+    trainer.step();
+    steps.push_back([&trainer] { trainer.run_and_update(); });
+  }
+  std::vector<std::vector<double>> samples = timed_in_turns(steps, seconds, progress);
 
   std::vector<StepCost> costs;
   for (std::size_t i = 0; i < methods.size(); ++i) {

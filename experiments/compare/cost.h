@@ -19,9 +19,17 @@ struct StepCost {
   double peak_mib = 0;
 };
 
-/// Times steps of all methods in turn: `seconds` in all, at least 5 rounds. `progress` hears the
-/// seconds since its last call.
+/// Hears the seconds since its last call.
+using TimingProgress = std::function<void(double)>;
+
+/// Milliseconds of each call of each of `work`, which take turns until `seconds` are over: at least
+/// `least_rounds` of them, at most `most_rounds`, and fewer only when a stop is requested.
+inline constexpr int least_rounds = 5, most_rounds = 400;
+std::vector<std::vector<double>> timed_in_turns(const std::vector<std::function<void()>>& work,
+                                                double seconds, const TimingProgress& progress);
+
+/// Times steps of all methods in turn.
 std::vector<StepCost> step_costs(const Problem& problem, const std::vector<const Method*>& methods,
-                                 double seconds, const std::function<void(double)>& progress);
+                                 double seconds, const TimingProgress& progress);
 
 }  // namespace twice

@@ -39,16 +39,11 @@ double relative_error(const std::vector<double>& a, const std::vector<double>& b
   return norm > 0 ? std::sqrt(difference / norm) : std::sqrt(difference);
 }
 
-namespace {
-
-/// (G - g) / gamma: the method's estimate of H g.
-std::vector<double> hvp_of(const GradientVectors& v, double gamma) {
+std::vector<double> estimated_hvp(const GradientVectors& v, double gamma) {
   std::vector<double> result(v.gradient.size());
   for (std::size_t i = 0; i < result.size(); ++i) result[i] = (v.gradient[i] - v.plain[i]) / gamma;
   return result;
 }
-
-}  // namespace
 
 std::vector<EpsilonPoint> epsilon_sweep(const Problem& problem, const ModelState& state,
                                         const FixedBatch& batch) {
@@ -59,7 +54,7 @@ std::vector<EpsilonPoint> epsilon_sweep(const Problem& problem, const ModelState
   if (gamma == 0) gamma = 1;
   const ModelState f64 = cast(state, DType::f64), f32 = cast(state, DType::f32);
   const GradientVectors exact = gradient_vectors(varied, method("exact"), f64, batch);
-  const std::vector<double> exact_hvp = hvp_of(exact, gamma);
+  const std::vector<double> exact_hvp = estimated_hvp(exact, gamma);
   for (const char* name : {"f-gr", "b-gr", "c-gr"})
     for (DType dtype : {DType::f32, DType::f64})
       for (int half = -16; half <= 0 && !stop_requested(); ++half) {
@@ -69,7 +64,7 @@ std::vector<EpsilonPoint> epsilon_sweep(const Problem& problem, const ModelState
             gradient_vectors(varied, method(name), dtype == DType::f32 ? f32 : f64, batch);
         points.push_back({name, std::string(str(dtype)), epsilon,
                           relative_error(found.gradient, exact.gradient),
-                          relative_error(hvp_of(found, gamma), exact_hvp)});
+                          relative_error(estimated_hvp(found, gamma), exact_hvp)});
       }
   return points;
 }

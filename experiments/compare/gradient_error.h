@@ -20,6 +20,9 @@ struct GradientVectors {
 GradientVectors gradient_vectors(const Problem& problem, const Method& method,
                                  const ModelState& state, const FixedBatch& batch);
 
+/// (G - g) / gamma: what a method takes for H g.
+std::vector<double> estimated_hvp(const GradientVectors& v, double gamma);
+
 /// |a - b| / |b|, Euclidean; |a - b| when b is 0.
 double relative_error(const std::vector<double>& a, const std::vector<double>& b);
 

@@ -217,9 +217,10 @@ std::string measurement_section() {
 }  // namespace
 
 std::string record_name(const Json& record) {
-  std::string name;
-  for (const std::string& model : models_of(objects(member(record, "rows"))))
-    name += (name.empty() ? "" : ", ") + model;
+  const std::vector<std::string> models = models_of(objects(member(record, "rows")));
+  constexpr std::size_t few = 3;
+  std::string name = models.size() > few ? fmt::format("{} models", models.size())
+                                         : fmt::format("{}", fmt::join(models, ", "));
   const std::string data = text(member(record, "config"), "data");
   if (name.empty() || name == "-") name = text(member(record, "config"), "model");
   return data == "-" ? name : name + " on " + data;

@@ -1,11 +1,13 @@
 // Running gnuplot, and adapting its SVG to a page.
 #include "experiments/report/gnuplot.h"
 
+#include <fmt/core.h>
 #include <spawn.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -100,6 +102,27 @@ std::string run_gnuplot(const std::string& script) {
 
 std::string gnuplot_quote(std::string_view text) {
   return "'" + replace_all(one_line(text), "'", "’") + "'";
+}
+
+std::string plot_header(int width, int height) {
+  return fmt::format(
+      "set terminal svg size {},{} dynamic noenhanced rounded font 'sans-serif,{}'\n"
+      "set encoding utf8\nunset key\nset border 0\nset tics scale 0 nomirror\n",
+      width, height, plot_font);
+}
+
+std::string name_element(std::string svg, std::size_t k, const std::string& name) {
+  const std::string group = fmt::format("<g id=\"gnuplot_plot_{}\" ><title>", k);
+  const std::size_t begin = svg.find(group);
+  if (begin == std::string::npos) fail("plot", "gnuplot's output has no element {}", k);
+  const std::size_t end = svg.find("</title>", begin);
+  return svg.replace(begin, end - begin,
+                     "<g data-series=\"" + escape(name) + "\"><title>" + escape(name));
+}
+
+std::size_t code_points(const std::string& text) {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(text, [](char c) { return (c & 0xC0) != 0x80; }));
 }
 
 std::string adapt_svg(std::string svg, std::string_view label) {

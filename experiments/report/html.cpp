@@ -147,12 +147,27 @@ std::string tiles(const std::vector<TextPair>& pairs) {
   return html.empty() ? "" : "<div class=\"tiles\">\n" + html + "</div>\n";
 }
 
+std::string choice(std::string_view label, const std::vector<TextPair>& html_parts) {
+  std::string options, html;
+  for (const auto& [name, part] : html_parts) {
+    options += fmt::format("<option>{}</option>", escape(name));
+    html += fmt::format("<div>\n<h4>{}</h4>\n{}</div>\n", escape(name), part);
+  }
+  const std::string list =
+      html_parts.size() < 2
+          ? ""
+          : fmt::format("<label>{} <select>{}</select></label>\n", escape(label), options);
+  return html_parts.empty() ? "" : "<div class=\"choice\">\n" + list + html + "</div>\n";
+}
+
 std::string sortable_table(const std::vector<Heading>& headings,
                            const std::vector<std::vector<Cell>>& rows) {
   const auto attribute = [](const char* name, const std::string& value) {
     return value.empty() ? "" : fmt::format(" {}=\"{}\"", name, escape(value));
   };
-  std::string html = "<div class=\"wide\">\n<table>\n<thead>\n<tr>\n";
+  constexpr std::size_t many = 24;
+  std::string html = fmt::format("<div class=\"wide{}\">\n", rows.size() > many ? " tall" : "") +
+                     "<table>\n<thead>\n<tr>\n";
   for (std::size_t c = 0; c < headings.size(); ++c) {
     const bool numbers = !rows.empty() && c < rows[0].size() && rows[0][c].is_number;
     html += fmt::format("<th scope=\"col\"{}{}><button type=\"button\">{}</button></th>\n",
@@ -173,8 +188,9 @@ std::string sortable_table(const std::vector<Heading>& headings,
       if (cell.is_number)
         order = std::isfinite(cell.order) ? fmt::format(" data-order=\"{:.9g}\"", cell.order)
                                           : " data-order=\"\"";
-      html += fmt::format("<{}{}{}>{}</{}>", tag, order, attribute("title", cell.tooltip), text,
-                          std::string_view(tag).substr(0, 2));
+      html +=
+          fmt::format("<{}{}{}{}>{}</{}>", tag, order, attribute("class", cell.css_class),
+                      attribute("title", cell.tooltip), text, std::string_view(tag).substr(0, 2));
     }
     html += "</tr>\n";
   }

@@ -62,12 +62,16 @@ struct Cell {
   std::string text;
   std::string tooltip = {};
   bool is_number = false;
-  double order = 0;       ///< what a sort compares in a column of numbers
-  std::string ink = {};   ///< name of a colour for a swatch before the text
-  std::string link = {};  ///< the id on this page that the text leads to
+  double order = 0;            ///< what a sort compares in a column of numbers
+  std::string ink = {};        ///< name of a colour for a swatch before the text
+  std::string link = {};       ///< the id on this page that the text leads to
+  std::string css_class = {};  ///< "bad" for what went wrong
 };
 
-/// A table that a click on a heading sorts by that column.
+/// Parts by their names, of which a list shows one at a time; without the script, all.
+std::string choice(std::string_view label, const std::vector<TextPair>& html_parts);
+
+/// A table that a click on a heading sorts by that column. One of many rows scrolls within itself.
 std::string sortable_table(const std::vector<Heading>& headings,
                            const std::vector<std::vector<Cell>>& rows);
 

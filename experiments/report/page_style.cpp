@@ -54,6 +54,16 @@ thead button:focus-visible { outline: 2px solid var(--accent); outline-offset: -
 [aria-sort=ascending] button::after { content: " ↑"; }
 [aria-sort=descending] button::after { content: " ↓"; }
 
+.tall { max-height: 76vh; overflow-y: auto; }
+.tall thead th { position: sticky; top: 0; z-index: 1; box-shadow: 0 1px 0 var(--line); }
+.tall thead th:first-child { z-index: 2; }
+.words { white-space: normal; min-width: 24ch; }
+.bad { color: var(--bad); font-weight: 600; }
+.choice label { font-size: 14.5px; color: var(--soft); }
+.choice select { font: inherit; color: var(--text); background: var(--card); margin-left: 6px;
+  border: 1px solid var(--line); border-radius: 8px; padding: 5px 8px; max-width: 100%; }
+.choice.live h4 { display: none; }
+
 .swatch { display: inline-block; width: 20px; height: 0; border-top: 4px solid var(--ink);
   border-radius: 2px; vertical-align: middle; margin-right: 8px; }
 .swatch.dashed { border: 0; height: 4px; border-radius: 0;
@@ -68,7 +78,8 @@ table .swatch { width: 10px; height: 10px; border: 0; border-radius: 3px; backgr
 .figures { display: grid; gap: 16px; margin: 14px 0;
   grid-template-columns: repeat(auto-fit, minmax(min(100%, 360px), 1fr)); }
 figure { margin: 0; background: var(--card); border: 1px solid var(--line); border-radius: 12px;
-  padding: 14px 14px 8px; min-width: 0; }
+  padding: 14px 14px 8px; min-width: 0; overflow-x: auto; }
+figure:has(svg[style]) { grid-column: 1 / -1; }
 figure svg { display: block; width: 100%; max-width: 540px; margin: 0 auto; height: auto; }
 figcaption { font-weight: 600; font-size: 15px; margin: 0 2px 6px; }
 .gridline { stroke: currentColor; opacity: 0.13; }
@@ -116,6 +127,17 @@ document.querySelectorAll('table').forEach(table => {
     });
   });
 });
+document.querySelectorAll('.choice').forEach(choice => {
+  const select = choice.querySelector(':scope > label select');
+  if (!select) return;
+  choice.classList.add('live');
+  const parts = choice.querySelectorAll(':scope > div');
+  const show = () => parts.forEach((part, i) => {
+    part.classList.toggle('hidden', i !== select.selectedIndex);
+  });
+  select.addEventListener('change', show);
+  show();
+});
 document.querySelectorAll('[data-toggle]').forEach(button => {
   button.addEventListener('click', () => {
     const show = button.getAttribute('aria-pressed') === 'false';
@@ -131,11 +153,11 @@ document.querySelectorAll('[data-toggle]').forEach(button => {
 
 std::string page_style() {
   return ":root { color-scheme: light dark; --page: #f5f6f8; --card: #ffffff; --text: #1b2430; "
-         "--soft: #5a6675; --line: #e0e4ea; --hover: #f0f4f8; --accent: #0068a3; " +
+         "--soft: #5a6675; --line: #e0e4ea; --hover: #f0f4f8; --accent: #0068a3; --bad: #b3261e; " +
          ink_definitions(false) +
          "}\n@media (prefers-color-scheme: dark) { :root { --page: #0e1217; --card: #161b22; "
          "--text: #e6ebf1; --soft: #9ba7b5; --line: #2a323c; --hover: #1d242d; --accent: "
-         "#5cb3f0; " +
+         "#5cb3f0; --bad: #ff8a80; " +
          ink_definitions(true) + "} }" + style;
 }
 

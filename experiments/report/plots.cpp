@@ -20,15 +20,6 @@ struct Size {
   int width, height;
 };
 constexpr Size normal{420, 270}, large{500, 330};
-constexpr int font = 14;
-
-std::string header(Size size) {
-  return fmt::format(
-      "set terminal svg size {},{} dynamic noenhanced rounded font 'sans-serif,{}'\n"
-      "set encoding utf8\nunset key\nset border 0\nset tics scale 0 nomirror\n",
-      size.width, size.height, font);
-}
-
 struct Range {
   double low = std::numeric_limits<double>::infinity();
   double high = -std::numeric_limits<double>::infinity();
@@ -45,7 +36,9 @@ Range widened(Range range, bool log, double share) {
     return {range.low / room, range.high * room};
   }
   const double room = share * (range.high - range.low);
-  if (room > 0) return {range.low - room, range.high + room};
+  // What differs by rounding alone is a single value, too.
+  if (room > 1e-9 * std::max(std::abs(range.low), std::abs(range.high)))
+    return {range.low - room, range.high + room};
   const double around = range.low == 0 ? 1 : 0.1 * std::abs(range.low);
   return {range.low - around, range.high + around};
 }
@@ -74,20 +67,10 @@ std::string data_block(std::size_t i, const Curve& curve, const CurvePlot& plot)
   return block + "END_OF_DATA\n";
 }
 
-std::size_t code_points(const std::string& text) {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(text, [](char c) { return (c & 0xC0) != 0x80; }));
-}
-
-/// gnuplot titles the groups of a plot's elements with their text in the script; a page wants the
-/// name of what element k shows, as tooltip and as a handle for its script.
-std::string name_element(std::string svg, std::size_t k, const std::string& name) {
-  const std::string group = fmt::format("<g id=\"gnuplot_plot_{}\" ><title>", k);
-  const std::size_t begin = svg.find(group);
-  if (begin == std::string::npos) fail("plot", "gnuplot's output has no element {}", k);
-  const std::size_t end = svg.find("</title>", begin);
-  return svg.replace(begin, end - begin,
-                     "<g data-series=\"" + escape(name) + "\"><title>" + escape(name));
+bool whole_numbers(const CurvePlot& plot) {
+  return std::ranges::all_of(plot.curves, [](const Curve& curve) {
+    return std::ranges::all_of(curve.x, [](double x) { return x == std::round(x); });
+  });
 }
 
 /// The slope, written beside the guide at two thirds of the part of it that is in the plot.
@@ -145,10 +128,13 @@ std::string curve_plot(const CurvePlot& plot) {
   if (plot.percent) y.high = std::min(y.high, 100.);
   y.low = std::max(y.low, std::min(plot.y_from * (plot.percent ? 100 : 1), y.high));
 
-  std::string script = header(plot.large ? large : normal) +
-                       "set grid ytics back lt 1 lw 1 lc rgb 'black'\n" + "set xlabel " +
-                       gnuplot_quote(plot.x_title) + " offset 0,0.4\nset rmargin 2.5\n" +
-                       axis("x", x, plot.log_x) + axis("y", y, plot.log_y);
+  std::string script =
+      plot_header((plot.large ? large : normal).width, (plot.large ? large : normal).height) +
+      "set grid ytics back lt 1 lw 1 lc rgb 'black'\n" + "set xlabel " +
+      gnuplot_quote(plot.x_title) + " offset 0,0.4\nset rmargin 2.5\n" + axis("x", x, plot.log_x) +
+      axis("y", y, plot.log_y);
+  // Epochs are whole.
+  if (!plot.log_x && x.high - x.low <= 8 && whole_numbers(plot)) script += "set xtics 1\n";
   if (plot.percent) script += "set ytics format '%g %%'\n";
   std::string elements;
   if (plot.mark > x.low && plot.mark < x.high)
@@ -168,7 +154,10 @@ std::string curve_plot(const CurvePlot& plot) {
     const bool points = curve.points || curve.x.size() == 1;
     elements +=
         fmt::format("{}$c{} using 1:2 with {} lw {} {} lc rgb '{}'", elements.empty() ? "" : ", ",
-                    i, points ? "linespoints pt 7 ps 0.6" : "lines", curve.faint ? 1.4 : 2.2,
+                    i, points ? "linespoints pt 7 ps 0.6" : "lines",
+                    curve.thin    ? 0.7
+                    : curve.faint ? 1.4
+                                  : 2.2,
                     curve.faint        ? "dt (2,5)"
                     : curve.ink.dashed ? "dt (9,8)"
                                        : "dt 1",
@@ -196,11 +185,11 @@ std::string bar_plot(const BarPlot& plot) {
 
   const std::size_t count = plot.bars.size();
   // Few sans-serif texts are wider than 0.62 of the font's size per letter.
-  const double letter = 0.62 * font / normal.width;
+  const double letter = 0.62 * plot_font / normal.width;
   const double left = std::min(0.5, letter * static_cast<double>(name_length) + 0.02);
   const double right = std::max(0.4, 0.98 - letter * static_cast<double>(value_length));
   std::string script =
-      header({normal.width, static_cast<int>(32 * count) + 10}) +
+      plot_header(normal.width, static_cast<int>(32 * count) + 10) +
       fmt::format(
           "unset xtics\nunset ytics\nset xrange [0:{:.9g}]\nset yrange [{:.1f}:-0.5]\n"
           "set lmargin at screen {:.4f}\nset rmargin at screen {:.4f}\n"

@@ -18,6 +18,7 @@ struct Curve {
   Ink ink = {};
   bool points = false;  ///< dots at the data
   bool faint = false;   ///< thin and dotted
+  bool thin = false;    ///< one of several behind a bold one
 };
 
 /// y = y0 (x / x0)^slope, a straight line in a log-log plot, drawn thin behind the data with its

@@ -41,6 +41,25 @@ std::string show(const Json& value) {
 
 std::string text(const Json& object, const std::string& key) { return show(member(object, key)); }
 
+std::string record_number(const Json& value) {
+  if (!value.is_number()) return "-";
+  const double x = value.get<double>(), size = std::abs(x);
+  return x == 0 || (size >= 1e-3 && size < 1e5) ? fmt::format("{:.4g}", x)
+                                                : fmt::format("{:.2e}", x);
+}
+
+std::string record_interval(const Json& interval) {
+  if (!interval.is_array() || interval.size() != 2) return "-";
+  return record_number(interval[0]) + " to " + record_number(interval[1]);
+}
+
+std::string record_range(const Json& range) {
+  if (!range.is_array() || range.size() != 2) return "-";
+  if (range[0].is_null()) return "at most " + record_number(range[1]);
+  if (range[1].is_null()) return "at least " + record_number(range[0]);
+  return record_interval(range);
+}
+
 std::vector<Json> objects(const Json& array) {
   std::vector<Json> result;
   if (array.is_array())

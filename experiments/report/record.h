@@ -23,6 +23,11 @@ std::string show(const Json& value);
 /// `show` of a member, "-" when it is missing.
 std::string text(const Json& object, const std::string& key);
 
+// Numbers of a study's record as text; null is a missing number or, in a range, an open end.
+std::string record_number(const Json& value);
+std::string record_interval(const Json& interval);  ///< `1.2 to 3.4`
+std::string record_range(const Json& range);        ///< `at most 1e-10`
+
 /// The elements of an array that are objects; none when it is no array.
 std::vector<Json> objects(const Json& array);
 

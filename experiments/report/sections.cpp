@@ -7,7 +7,6 @@
 #include <cmath>
 #include <set>
 
-#include "experiments/report/columns.h"
 #include "experiments/report/html.h"
 #include "experiments/report/plots.h"
 
@@ -66,10 +65,10 @@ std::string row_label(const Json& row, const std::vector<Json>& rows) {
   return method + ", " + text(row, "threads") + " threads";
 }
 
-std::string rows_table(const std::vector<Json>& rows) {
+std::string rows_table(const std::vector<Json>& rows, const std::vector<Column>& columns) {
   std::vector<Heading> headings;
   std::vector<std::vector<Cell>> cells(rows.size());
-  for (const Column& column : run_columns()) {
+  for (const Column& column : columns) {
     if (!is_used(column, rows)) continue;
     headings.push_back({column.heading, column.meaning});
     for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -87,9 +86,9 @@ std::string rows_table(const std::vector<Json>& rows) {
   return sortable_table(headings, cells);
 }
 
-std::string columns_legend(const std::vector<Json>& rows) {
+std::string columns_legend(const std::vector<Json>& rows, const std::vector<Column>& columns) {
   std::vector<TextPair> pairs;
-  for (const Column& column : run_columns())
+  for (const Column& column : columns)
     if (is_used(column, rows)) pairs.emplace_back(column.heading, column.meaning);
   return details("What each column means", definitions(pairs, "meanings"));
 }
@@ -134,6 +133,19 @@ std::string setup_section(const Json& record) {
       "facts");
   return (machine.empty() ? "" : section("Machine", machine, 3)) +
          (options.empty() ? "" : section("Options", options, 3));
+}
+
+std::string train_section(const Json& record, std::string_view title, std::string_view id) {
+  const std::vector<Json> rows = objects(member(record, "rows"));
+  if (rows.empty())
+    return section(title, paragraph("This record has no rows: nothing was trained.", "warning"), 2,
+                   id);
+  const std::string curves = learning_curves(rows);
+  return section(title,
+                 section("Result", rows_table(rows) + columns_legend(rows), 3) +
+                     (curves.empty() ? "" : section("Training", rows_legend(rows) + curves, 3)) +
+                     methods_section(rows) + setup_section(record),
+                 2, id);
 }
 
 }  // namespace twice

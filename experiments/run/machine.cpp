@@ -5,10 +5,13 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <bit>
+#include <cctype>
 #include <cmath>
 #include <fstream>
 
 #include "autodiff/array/blas.h"
+#include "autodiff/array/gemm.h"
 #include "autodiff/array/parallel.h"
 
 namespace twice {
@@ -49,7 +52,32 @@ nlohmann::json machine_record() {
           {"os", field("/etc/os-release", "PRETTY_NAME")},
           {"compiler", compiler},
           {"flags", TWICE_FLAGS},
+          {"products", gemm_kernel()},
           {"blas", blas_description()}};
+}
+
+nlohmann::json caches_record() {
+  nlohmann::json caches = nlohmann::json::array();
+  for (int index = 0;; ++index) {
+    const std::string folder = fmt::format("/sys/devices/system/cpu/cpu0/cache/index{}/", index);
+    const auto read = [&](const char* name) {
+      std::string line;
+      std::getline(std::ifstream(folder + name) >> std::ws, line);
+      return line;
+    };
+    const std::string level = read("level"), size = read("size"), map = read("shared_cpu_map");
+    if (level.empty() || size.empty()) return caches;
+    int sharing = 0;  // the bits of a hexadecimal mask
+    for (char digit : map)
+      if (std::isxdigit(static_cast<unsigned char>(digit)))
+        sharing +=
+            std::popcount(static_cast<unsigned>(std::stoi(std::string(1, digit), nullptr, 16)));
+    const long unit = size.back() == 'K' ? 1 << 10 : size.back() == 'M' ? 1 << 20 : 1;
+    caches.push_back({{"level", std::stoi(level)},
+                      {"type", read("type")},
+                      {"bytes", std::stol(size) * unit},
+                      {"shared_by", sharing}});
+  }
 }
 
 nlohmann::json record_header(const std::string& command) {

@@ -1,7 +1,6 @@
 // Options, the run, what is printed and written.
 #include "experiments/study/command.h"
 
-#include <chrono>
 #include <cmath>
 
 #include "autodiff/array/parallel.h"
@@ -59,6 +58,20 @@ std::map<std::string, double> settings_of(const Study& study, const StudyOptions
   return result;
 }
 
+/// Everything on which the bits of a study's numbers depend.
+Json identity(const Study& study, const StudyOptions& options,
+              const std::map<std::string, double>& settings) {
+  const Json header = record_header("study"), machine = header.at("machine");
+  Json result = {{"study", study.name},
+                 {"form", options.quick ? "quick" : "full"},
+                 {"settings", settings},
+                 {"seed", options.run.seed},
+                 {"version", header.at("version")}};
+  for (const char* part : {"cpu", "architecture", "compiler", "flags", "blas"})
+    result[part] = machine.at(part);
+  return result;
+}
+
 nlohmann::json record_of(const Study& study, const StudyResult& result, const StudyOptions& options,
                          const std::map<std::string, double>& settings, double seconds) {
   nlohmann::json record = record_header("study");
@@ -81,6 +94,7 @@ nlohmann::json record_of(const Study& study, const StudyResult& result, const St
   record["larger"] = study.larger;
   record["plots"] = nlohmann::json::array();
   for (const StudyPlot& plot : result.plots) record["plots"].push_back(to_json(plot));
+  for (const StudyHeatMap& map : result.heat_maps) record["plots"].push_back(to_json(map));
   record["tables"] = nlohmann::json::array();
   for (const StudyTable& table : result.tables)
     record["tables"].push_back(
@@ -160,25 +174,25 @@ int study(StudyOptions options) {
   const std::filesystem::path folder = prepare_folder(options.run.out);
   prepare_file(options.run.json);
 
-  StudyContext context(settings, options.run.seed);
-  const auto start = std::chrono::steady_clock::now();
+  Journal journal(folder, chosen.name, identity(chosen, options, settings));
+  if (journal.size() > 0)
+    fmt::print("going on after the {} jobs that {} has\n", journal.size(), journal.file().string());
+  StudyContext context(settings, options.run.seed, journal);
   StudyResult result;
   try {
     result = chosen.run(context);
   } catch (const Stopped&) {
-    context.end();
-    fmt::print(stderr, "stopped; a study that is not finished leaves no record\n");
+    fmt::print(stderr, "stopped with {} jobs done{}\n", journal.size(),
+               journal.size() > 0 ? "; the same command goes on from there" : "");
     return stopped_status;
   }
-  context.end();
-  const double seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  const nlohmann::json record = record_of(chosen, result, options, settings, seconds);
+  const nlohmann::json record = record_of(chosen, result, options, settings, journal.seconds());
   print(record);
   fmt::print("\n{}\n", (folder / (chosen.name + ".json")).string());
   write_json(folder / (chosen.name + ".json"), record);
   write_pages(folder, record);
   if (!options.run.json.empty()) write_json(options.run.json, record);
+  journal.remove();
   return 0;
 }
 

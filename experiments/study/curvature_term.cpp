@@ -73,6 +73,7 @@ Problem problem_of(const StudyContext& context, const std::string& activation,
 struct Distances {
   Vector variants, sweep;
 };
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Distances, variants, sweep)
 
 const Vector& sweep_epsilons() {
   static const Vector epsilons = {1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1};
@@ -90,9 +91,7 @@ Distances distances(const StudyContext& context, const std::string& activation, 
     return differences(v.gradient, v.plain);
   };
   const Vector exact = hvp(variants()[1]);
-  const auto distance = [&](const Variant& variant) {
-    return norm(differences(hvp(variant), exact)) / norm(exact);
-  };
+  const auto distance = [&](const Variant& v) { return relative_distance(hvp(v), exact); };
   Distances result;
   for (const Variant& variant : variants()) result.variants.push_back(distance(variant));
   for (const double eps : sweep_epsilons())
@@ -103,8 +102,9 @@ Distances distances(const StudyContext& context, const std::string& activation, 
 /// Of one activation and seed.
 struct Found {
   Distances start, trained;
-  std::vector<TrainedRun> runs;  // one for each variant
+  std::vector<TrainedRun> runs;  // of each variant
 };
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Found, start, trained, runs)
 
 Found measure(StudyContext& context, const std::string& activation, std::uint64_t seed) {
   Found found;
@@ -238,15 +238,15 @@ void judge(const All& all, StudyResult& result) {
 
 StudyResult run(StudyContext& context) {
   const std::vector<std::uint64_t> seeds = context.seeds();
-  All all(activations().size(), std::vector<Found>(seeds.size()));
   const double steps = steps_of(problem_of(context, "relu", variants()[0], seeds[0]));
-  context.begin("training",
-                static_cast<double>(all.size() * seeds.size() * variants().size()) * steps);
-  context.jobs(all.size() * seeds.size(), [&](std::size_t i) {
-    const std::size_t a = i / seeds.size(), s = i % seeds.size();
-    all[a][s] = measure(context, activations()[a], seeds[s]);
-  });
-  context.end();
+  const std::size_t count = activations().size() * seeds.size();
+  const std::vector<Found> found = context.jobs(
+      "training", count, static_cast<double>(count * variants().size()) * steps,
+      [&](std::size_t i) {
+        return measure(context, activations()[i / seeds.size()], seeds[i % seeds.size()]);
+      });
+  All all(activations().size());
+  for (std::size_t i = 0; i < count; ++i) all[i / seeds.size()].push_back(found[i]);
 
   StudyResult result;
   result.setup = {

@@ -18,19 +18,18 @@ using Outcomes = std::vector<std::vector<DiagonalOutcome>>;
 
 Outcomes train_all(StudyContext& context, const char* task, const std::vector<DiagonalRun>& runs,
                    Index samples, Index inputs, Index sparsity, int count) {
-  Outcomes outcomes(runs.size(), std::vector<DiagonalOutcome>(static_cast<std::size_t>(count)));
   double steps = 0;
   for (const DiagonalRun& run : runs) steps += run.most_steps;
-  context.begin(task, steps * count);
   const std::uint64_t first = context.seeds()[0];
   const auto seeds = static_cast<std::size_t>(count);
-  context.jobs(runs.size() * seeds, [&](std::size_t i) {
-    const std::uint64_t seed = first + i % seeds;
-    const Regression problem = regression(samples, inputs, sparsity, seed);
-    outcomes[i / seeds][i % seeds] =
-        train(context, problem, runs[i / seeds], seed, context.number("correction"));
-  });
-  context.end();
+  const std::vector<DiagonalOutcome> all =
+      context.jobs(task, runs.size() * seeds, steps * count, [&](std::size_t i) {
+        const std::uint64_t seed = first + i % seeds;
+        const Regression problem = regression(samples, inputs, sparsity, seed);
+        return train(context, problem, runs[i / seeds], seed, context.number("correction"));
+      });
+  Outcomes outcomes(runs.size());
+  for (std::size_t i = 0; i < all.size(); ++i) outcomes[i / seeds].push_back(all[i]);
   return outcomes;
 }
 

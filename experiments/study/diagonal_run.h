@@ -34,6 +34,8 @@ struct DiagonalOutcome {
   /// -mean ln(alpha_GR / alpha).
   double shrinkage = 0;
 };
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DiagonalOutcome, test_error, loss, invariant_error, kkt,
+                                   kkt_start, shrinkage)
 
 /// Trains and measures. `correction` is a factor on the exponent of alpha_GR: 1, but for those who
 /// want to see the check fail.

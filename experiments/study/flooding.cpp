@@ -28,14 +28,13 @@ void check_identity(StudyContext& context, const std::vector<double>& etas, Stud
   setups.push_back({0.1, {0.9, false}, "momentum 0.9"});
   setups.push_back({0.1, {0, true}, "batches that change"});
   const std::vector<std::uint64_t> seeds = context.seeds();
-  std::vector<IdentityErrors> errors(setups.size() * seeds.size());
-  context.begin("two steps against one",
-                static_cast<double>(errors.size()) * context.number("identity-steps"));
-  context.jobs(errors.size(), [&](std::size_t i) {
-    const Setup& s = setups[i / seeds.size()];
-    errors[i] = identity_errors(context, seeds[i % seeds.size()], s.eta, s.departure);
-  });
-  context.end();
+  const std::size_t count = setups.size() * seeds.size();
+  const std::vector<IdentityErrors> errors = context.jobs(
+      "two steps against one", count, static_cast<double>(count) * context.number("identity-steps"),
+      [&](std::size_t i) {
+        const Setup& s = setups[i / seeds.size()];
+        return identity_errors(context, seeds[i % seeds.size()], s.eta, s.departure);
+      });
 
   StudyTable table{"Error of the identity: |two steps - predicted| / |two steps|",
                    {"steps", "eta", "direction", "crossings", "median", "largest"},
@@ -84,13 +83,13 @@ void follow_norm(StudyContext& context, const std::vector<double>& etas, StudyRe
   setups.push_back({0.1, {0.9, false}, "eta 0.1, momentum 0.9"});
   setups.push_back({0.5, {0, true}, "eta 0.5, batches that change"});
   const std::vector<std::uint64_t> seeds = context.seeds();
-  std::vector<HeldRun> runs(setups.size() * seeds.size());
-  context.begin("holding the loss", static_cast<double>(runs.size()) * context.number("steps"));
-  context.jobs(runs.size(), [&](std::size_t i) {
-    const Setup& s = setups[i / seeds.size()];
-    runs[i] = held_run(context, seeds[i % seeds.size()], s.eta, s.departure);
-  });
-  context.end();
+  const std::size_t count = setups.size() * seeds.size();
+  const std::vector<HeldRun> runs =
+      context.jobs("holding the loss", count, static_cast<double>(count) * context.number("steps"),
+                   [&](std::size_t i) {
+                     const Setup& s = setups[i / seeds.size()];
+                     return held_run(context, seeds[i % seeds.size()], s.eta, s.departure);
+                   });
 
   const double steps = context.number("steps"), length = std::floor(steps / flood_windows);
   StudyPlot norms{"gradient-norm",

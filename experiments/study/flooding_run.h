@@ -20,6 +20,7 @@ struct Departure {
 struct IdentityErrors {
   Vector forward, backward;
 };
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(IdentityErrors, forward, backward)
 
 /// Two steps of flooding that begin below the level and go on above it, or the reverse, against one
 /// step of size eta^2 against F-GR's estimate of H g, or B-GR's, with eps = eta.
@@ -30,6 +31,7 @@ IdentityErrors identity_errors(StudyContext& context, std::uint64_t seed, double
 struct HeldRun {
   Vector squared_norm, loss;
 };
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(HeldRun, squared_norm, loss)
 
 HeldRun held_run(StudyContext& context, std::uint64_t seed, double eta, const Departure& departure);
 

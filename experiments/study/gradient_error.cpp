@@ -1,5 +1,6 @@
 // The error of finite-difference GR's H g over eps: slopes, the floor of rounding, the best eps,
 // and what kinks do.
+#include <array>
 #include <cmath>
 
 #include "experiments/compare/gradient_error.h"
@@ -9,6 +10,8 @@
 #include "experiments/study/training.h"
 
 namespace twice {
+
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(EpsilonPoint, method, dtype, epsilon, error, hvp_error)
 
 namespace {
 
@@ -36,35 +39,41 @@ struct Sweep {
     return result;
   }
 };
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Sweep, points)
 
 /// sweeps[activation][stage][seed]
 using Sweeps = std::vector<std::vector<std::vector<Sweep>>>;
 
 Sweeps measure(StudyContext& context) {
   const std::vector<std::uint64_t> seeds = context.seeds();
-  Sweeps sweeps(activations().size(), std::vector(2, std::vector<Sweep>(seeds.size())));
   const auto problem_of = [&](std::size_t a, std::uint64_t seed) {
     return make_problem(
         digits_run(activations()[a], context.count("width"), context.count("epochs"), seed));
   };
   const double training = steps_of(problem_of(0, seeds[0])), sweep_units = 300;
   const std::size_t count = activations().size() * seeds.size();
-  context.begin("training and sweeping eps",
-                static_cast<double>(count) * (training + 2 * sweep_units));
-  context.jobs(count, [&](std::size_t i) {
-    const std::size_t a = i / seeds.size(), s = i % seeds.size();
-    const Problem problem = problem_of(a, seeds[s]);
-    Problem measured = problem;
-    measured.options.batch = context.count("batch");
-    const FixedBatch batch = fixed_batch(measured);
-    const ModelState start = initial_state(problem.model, seeds[s], DType::f32);
-    sweeps[a][0][s].points = epsilon_sweep(measured, start, batch);
-    context.advance(sweep_units);
-    const ModelState trained = train_run(context, problem, method("sgd")).state;
-    sweeps[a][1][s].points = epsilon_sweep(measured, trained, batch);
-    context.advance(sweep_units);
-  });
-  context.end();
+  using Stages = std::array<Sweep, 2>;
+  const double units = static_cast<double>(count) * (training + 2 * sweep_units);
+  const std::vector<Stages> found =
+      context.jobs("training and sweeping eps", count, units, [&](std::size_t i) {
+        const std::size_t a = i / seeds.size(), s = i % seeds.size();
+        const Problem problem = problem_of(a, seeds[s]);
+        Problem measured = problem;
+        measured.options.batch = context.count("batch");
+        const FixedBatch batch = fixed_batch(measured);
+        const ModelState start = initial_state(problem.model, seeds[s], DType::f32);
+        Stages stage;
+        stage[0].points = epsilon_sweep(measured, start, batch);
+        context.advance(sweep_units);
+        const ModelState trained = train_run(context, problem, method("sgd")).state;
+        stage[1].points = epsilon_sweep(measured, trained, batch);
+        context.advance(sweep_units);
+        return stage;
+      });
+  Sweeps sweeps(activations().size(), std::vector<std::vector<Sweep>>(2));
+  for (std::size_t i = 0; i < count; ++i)
+    for (std::size_t stage = 0; stage < 2; ++stage)
+      sweeps[i / seeds.size()][stage].push_back(found[i][stage]);
   return sweeps;
 }
 

@@ -85,6 +85,7 @@ struct SeedResult {
   /// The distance between the plain flow and the same by half as many steps.
   double integration;
 };
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(SeedResult, plain, modified, best_factor, integration)
 
 SeedResult follow(StudyContext& context, std::uint64_t seed) {
   Landscape land(seed, context.count("samples"));
@@ -118,10 +119,9 @@ SeedResult follow(StudyContext& context, std::uint64_t seed) {
 StudyResult run(StudyContext& context) {
   const std::vector<std::uint64_t> seeds = context.seeds();
   const double time = context.number("time"), factor = context.number("factor");
-  std::vector<SeedResult> found(seeds.size());
-  context.begin("flows", static_cast<double>(seeds.size()) * (step_sizes + 1));
-  context.jobs(seeds.size(), [&](std::size_t i) { found[i] = follow(context, seeds[i]); });
-  context.end();
+  const std::vector<SeedResult> found =
+      context.jobs("flows", seeds.size(), static_cast<double>(seeds.size()) * (step_sizes + 1),
+                   [&](std::size_t i) { return follow(context, seeds[i]); });
 
   Vector etas;
   for (int k = 0; k < step_sizes; ++k) etas.push_back(time / (fewest_steps << k));

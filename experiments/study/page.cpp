@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "experiments/report/html.h"
-#include "experiments/report/plots.h"
+#include "experiments/report/plot_record.h"
 
 namespace twice {
 
@@ -102,19 +102,6 @@ std::string page(const Json& record) {
   return page;
 }
 
-std::vector<double> numbers(const Json& values) {
-  std::vector<double> result;
-  for (const Json& value : values)
-    result.push_back(value.is_number() ? value.get<double>() : std::nan(""));
-  return result;
-}
-
-Ink ink_named(const std::string& name) {
-  constexpr std::string_view ramp = "ramp-";
-  return name.starts_with(ramp) ? ramp_ink(static_cast<std::size_t>(name.back() - '1'))
-                                : method_ink(name);
-}
-
 /// Numbers for a record: five digits tell all that a plot shows.
 Json short_numbers(const std::vector<double>& values) {
   Json result = Json::array();
@@ -148,59 +135,16 @@ Json to_json(const StudyPlot& plot) {
           {"curves", curves}};
 }
 
-std::string plot_file(const Json& record) {
-  CurvePlot plot{text(record, "title"), text(record, "x_title"), true};
-  plot.log_x = member(record, "log_x") == true;
-  plot.log_y = member(record, "log_y") == true;
-  std::vector<std::pair<std::string, Ink>> entries;
-  for (const Json& curve : objects(member(record, "curves"))) {
-    Curve line{text(curve, "name"), numbers(member(curve, "x")), numbers(member(curve, "y")),
-               ink_named(text(curve, "ink"))};
-    line.ink.dashed = line.ink.dashed || member(curve, "dashed") == true;
-    line.points = line.x.size() <= 20;
-    entries.emplace_back(line.name, line.ink);
-    for (const char* bound : {"low", "high"})
-      if (curve.contains(bound)) {
-        Curve edge{line.name, line.x, numbers(member(curve, bound)), line.ink};
-        edge.faint = true;
-        plot.curves.push_back(edge);
-      }
-    plot.curves.push_back(line);
-  }
-  const std::string drawn = curve_plot(plot);
-  constexpr int width = 560, line_height = 18, plot_height = 370, letter = 7;
-  // The legend: as many entries a line as fit.
-  std::string legend;
-  int x = 16, y = 62;
-  for (const auto& [name, ink] : entries) {
-    const int needed = 42 + letter * static_cast<int>(name.size());
-    if (x > 16 && x + needed > width) x = 16, y += line_height;
-    legend += fmt::format(
-        "<path d=\"M{0} {1}h20\" stroke=\"var(--{2})\" stroke-width=\"2.5\"{3}/>"
-        "<text x=\"{4}\" y=\"{5}\" font-size=\"12\">{6}</text>\n",
-        x, y - 4, ink.name, ink.dashed ? " stroke-dasharray=\"5 4\"" : "", x + 25, y, escape(name));
-    x += needed;
-  }
-  const int top = y + 8, height = top + plot_height;
-  return fmt::format(
-      "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}\" height=\"{1}\" viewBox=\"0 0 {0} "
-      "{1}\" font-family=\"Helvetica, Arial, sans-serif\" role=\"img\" aria-label=\"{2}\">\n"
-      "<style>svg {{ {3} --page: #ffffff; color: #1f2328; }}\n"
-      "@media (prefers-color-scheme: dark) {{ svg {{ {4} --page: #0d1117; color: #e6edf3; }} }}\n"
-      "text {{ fill: currentColor; }} .gridline {{ stroke-opacity: 0.25; }}</style>\n"
-      "<rect width=\"{0}\" height=\"{1}\" fill=\"var(--page)\"/>\n"
-      "<text x=\"16\" y=\"22\" font-size=\"15\" font-weight=\"bold\">{2}</text>\n"
-      "<text x=\"16\" y=\"41\" font-size=\"12\">{5}</text>\n{6}"
-      "<svg x=\"0\" y=\"{7}\" width=\"{0}\" height=\"{8}\"{9}</svg>\n",
-      width, height, escape(text(record, "title")), ink_definitions(false), ink_definitions(true),
-      escape(text(record, "y_title")), legend, top, plot_height,
-      drawn.empty() ? std::string("/>") : drawn.substr(std::string("<svg").size()));
+Json to_json(const StudyHeatMap& map) {
+  Json record = to_json(map.map);
+  record.update({{"name", map.name}, {"title", map.title}, {"value_title", map.value_title}});
+  return record;
 }
 
 std::vector<std::pair<std::string, std::string>> study_files(const Json& record) {
   std::vector<std::pair<std::string, std::string>> files;
   for (const Json& plot : objects(member(record, "plots")))
-    files.emplace_back(plot_name(record, plot), plot_file(plot));
+    files.emplace_back(plot_name(record, plot), recorded_plot_file(plot));
   files.emplace_back(text(record, "study") + ".md", page(record));
   return files;
 }

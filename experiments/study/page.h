@@ -12,13 +12,10 @@
 namespace twice {
 
 Json to_json(const StudyPlot& plot);
+Json to_json(const StudyHeatMap& map);
 
 /// STUDY.md and an SVG file for each plot: names and contents.
 std::vector<std::pair<std::string, std::string>> study_files(const Json& record);
-
-/// A plot of a record as an SVG file that stands alone, with title and legend, light or dark as the
-/// reader prefers.
-std::string plot_file(const Json& plot);
 
 // Numbers of records as text; null is a missing number or, in a range, an open end.
 std::string show_number(const Json& value);

@@ -16,6 +16,7 @@ constexpr double step_size = 0.1, rho = 0.05, lambda = 0.02, epsilon = 0.05;
 struct Equalities {
   Vector unnormalised, sam, sam_moved, pgn;
 };
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Equalities, unnormalised, sam, sam_moved, pgn)
 
 /// a + scale b
 Vector moved(Vector a, double scale, const Vector& b) {
@@ -74,13 +75,12 @@ void append(Vector& all, const Vector& more) { all.insert(all.end(), more.begin(
 void check_equalities(StudyContext& context, StudyResult& result) {
   const std::vector<std::uint64_t> seeds = context.seeds();
   const DType dtypes[] = {DType::f64, DType::f32};
-  std::vector<Equalities> found(2 * seeds.size());
-  context.begin("step by step",
-                static_cast<double>(found.size()) * context.number("identity-steps"));
-  context.jobs(found.size(), [&](std::size_t i) {
-    found[i] = equalities(context, seeds[i % seeds.size()], dtypes[i / seeds.size()]);
-  });
-  context.end();
+  const std::size_t count = 2 * seeds.size();
+  const std::vector<Equalities> found = context.jobs(
+      "step by step", count, static_cast<double>(count) * context.number("identity-steps"),
+      [&](std::size_t i) {
+        return equalities(context, seeds[i % seeds.size()], dtypes[i / seeds.size()]);
+      });
   for (std::size_t d = 0; d < 2; ++d) {
     Equalities all;
     for (std::size_t s = 0; s < seeds.size(); ++s) {
@@ -131,15 +131,14 @@ void train_side_by_side(StudyContext& context, StudyResult& result) {
     options.regularization = entry.options;
     return make_problem(options);
   };
-  std::vector<TrainedRun> runs(entries().size() * seeds.size());
-  context.begin("training",
-                static_cast<double>(runs.size()) * steps_of(problem_of(entries()[0], seeds[0])));
-  context.jobs(runs.size(), [&](std::size_t i) {
-    const Entry& entry = entries()[i / seeds.size()];
-    const Problem problem = problem_of(entry, seeds[i % seeds.size()]);
-    runs[i] = train_run(context, problem, method(entry.method));
-  });
-  context.end();
+  const std::size_t count = entries().size() * seeds.size();
+  const std::vector<TrainedRun> runs = context.jobs(
+      "training", count, static_cast<double>(count) * steps_of(problem_of(entries()[0], seeds[0])),
+      [&](std::size_t i) {
+        const Entry& entry = entries()[i / seeds.size()];
+        const Problem problem = problem_of(entry, seeds[i % seeds.size()]);
+        return train_run(context, problem, method(entry.method));
+      });
 
   StudyTable table{"Training side by side on the digits (mean, and 95 % of the mean over seeds)",
                    {"method", "test accuracy", "minus SGD, paired", "test loss", "|grad L|"},

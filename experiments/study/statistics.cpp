@@ -2,9 +2,9 @@
 #include "experiments/study/statistics.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
+#include <numbers>
 
 #include "autodiff/array/error.h"
 
@@ -13,16 +13,6 @@ namespace twice {
 namespace {
 
 constexpr double none = std::numeric_limits<double>::quiet_NaN();
-
-/// The 97.5 % quantile of Student's t.
-double t_quantile(std::size_t degrees) {
-  static constexpr std::array table = {12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306,
-                                       2.262,  2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120,
-                                       2.110,  2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064,
-                                       2.060,  2.056, 2.052, 2.048, 2.045, 2.042};
-  // Beyond the table the next smaller entry errs on the wide side.
-  return table[std::min(degrees, table.size()) - 1];
-}
 
 }  // namespace
 
@@ -39,13 +29,43 @@ double median(std::vector<double> values) {
   return (values[(n - 1) / 2] + values[n / 2]) / 2;
 }
 
-Interval mean_interval(const std::vector<double>& values) {
-  constexpr double infinity = std::numeric_limits<double>::infinity();
-  if (values.size() < 2) return {-infinity, infinity};
-  const double n = static_cast<double>(values.size()), center = mean(values);
+double standard_deviation(const std::vector<double>& values) {
+  if (values.size() < 2) return none;
+  const double center = mean(values);
   double squares = 0;
   for (const double value : values) squares += (value - center) * (value - center);
-  const double half = t_quantile(values.size() - 1) * std::sqrt(squares / (n - 1) / n);
+  return std::sqrt(squares / static_cast<double>(values.size() - 1));
+}
+
+double t_quantile(double probability, double degrees) {
+  // With t = sqrt(degrees) tan(a) the density is proportional to cos(a)^(degrees - 1), which is
+  // smooth on a finite interval: Simpson's rule, then bisection for a.
+  const auto mass = [&](double angle) {
+    constexpr int pieces = 400;
+    const double h = angle / pieces;
+    double sum = 0;
+    for (int i = 0; i <= pieces; ++i)
+      sum += (i == 0 || i == pieces ? 1
+              : i % 2 == 1          ? 4
+                                    : 2) *
+             std::pow(std::max(std::cos(i * h), 0.0), degrees - 1);
+    return sum * h / 3;
+  };
+  double low = 0, high = std::numbers::pi / 2;
+  const double wanted = (2 * probability - 1) * mass(high);
+  for (int i = 0; i < 60; ++i) {
+    const double middle = (low + high) / 2;
+    (mass(middle) < wanted ? low : high) = middle;
+  }
+  return std::sqrt(degrees) * std::tan(low);
+}
+
+Interval mean_interval(const std::vector<double>& values, int comparisons) {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  if (values.size() < 2) return {-infinity, infinity};
+  const double n = static_cast<double>(values.size()), center = mean(values),
+               half = t_quantile(1 - 0.025 / comparisons, n - 1) * standard_deviation(values) /
+                      std::sqrt(n);
   return {center - half, center + half};
 }
 

@@ -1,8 +1,7 @@
 // The table of studies; seeds, progress and jobs.
 #include "experiments/study/study.h"
 
-#include <omp.h>
-
+#include <algorithm>
 #include <exception>
 
 #include "experiments/run/stop.h"
@@ -10,12 +9,10 @@
 namespace twice {
 
 const std::vector<Study>& studies() {
-  static const std::vector<Study> table = {flooding_study(),
-                                           sam_study(),
-                                           implicit_study(),
-                                           gradient_error_study(),
-                                           diagonal_linear_network_study(),
-                                           curvature_term_study()};
+  static const std::vector<Study> table = {
+      cost_study(),           flooding_study(),       sam_study(),
+      implicit_study(),       gradient_error_study(), diagonal_linear_network_study(),
+      curvature_term_study(), generalization_study()};
   return table;
 }
 
@@ -25,29 +22,42 @@ std::vector<std::uint64_t> StudyContext::seeds() const {
   return result;
 }
 
-void StudyContext::begin(const std::string& task, double total) {
-  progress_.reset();
-  progress_.emplace(task, total);
-}
-
 void StudyContext::advance(double units) {
   if (stop_requested()) throw Stopped("stopped");
   const std::lock_guard lock(mutex_);
   if (progress_) progress_->advance(units);
 }
 
-void StudyContext::jobs(std::size_t count, const std::function<void(std::size_t)>& body) {
+std::vector<Json> StudyContext::run_jobs(const std::string& task, std::size_t count, double units,
+                                         const std::function<Json(std::size_t)>& body,
+                                         bool together) {
+  std::vector<std::size_t> open;
+  for (std::size_t i = 0; i < count; ++i)
+    if (!journal_.find(task, i)) open.push_back(i);
+  // The time left is that of the jobs which are left.
+  const double share = static_cast<double>(open.size()) / static_cast<double>(count);
+  progress_.emplace(task, std::max(units * share, 1.0));
   std::exception_ptr failure;
-#pragma omp parallel for schedule(dynamic)
-  for (std::size_t i = 0; i < count; ++i) {
+#pragma omp parallel for schedule(dynamic) if (together)
+  for (std::size_t k = 0; k < open.size(); ++k) {
     try {
-      body(i);
+      {
+        const std::lock_guard lock(mutex_);
+        if (failure) continue;
+      }
+      const Json result = body(open[k]);
+      const std::lock_guard lock(mutex_);
+      journal_.add(task, open[k], result);
     } catch (...) {
       const std::lock_guard lock(mutex_);
       if (!failure) failure = std::current_exception();
     }
   }
+  progress_.reset();
   if (failure) std::rethrow_exception(failure);
+  std::vector<Json> results;
+  for (std::size_t i = 0; i < count; ++i) results.push_back(*journal_.find(task, i));
+  return results;
 }
 
 }  // namespace twice

@@ -8,10 +8,13 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <vector>
 
+#include "experiments/report/heat_map.h"
 #include "experiments/report/progress.h"
 #include "experiments/run/options.h"
+#include "experiments/study/journal.h"
 #include "experiments/study/verdict.h"
 
 namespace twice {
@@ -41,6 +44,12 @@ struct StudyPlot {
   std::vector<StudyCurve> curves = {};
 };
 
+struct StudyHeatMap {
+  std::string name, title;  ///< as a plot's
+  std::string value_title;  ///< what the numbers in the cells are
+  HeatMap map;
+};
+
 struct StudyTable {
   std::string title;
   std::vector<std::string> headings;
@@ -52,6 +61,7 @@ struct StudyResult {
   std::vector<std::string> setup = {};
   std::vector<Claim> claims = {};
   std::vector<StudyPlot> plots = {};
+  std::vector<StudyHeatMap> heat_maps = {};
   std::vector<StudyTable> tables = {};
   /// What the numbers say beside the claims, and what they do not.
   std::vector<std::string> remarks = {};
@@ -62,31 +72,51 @@ struct Stopped : Error {
   using Error::Error;
 };
 
-/// What a study is given: its settings, the seed, and somebody to tell how far it is.
+/// What a study is given: its settings, the seed, and somebody to do its jobs.
 class StudyContext {
  public:
-  StudyContext(std::map<std::string, double> settings, std::uint64_t seed)
-      : settings_(std::move(settings)), seed_(seed) {}
+  StudyContext(std::map<std::string, double> settings, std::uint64_t seed, Journal& journal)
+      : settings_(std::move(settings)), seed_(seed), journal_(journal) {}
 
   double number(const std::string& setting) const { return settings_.at(setting); }
   int count(const std::string& setting) const { return static_cast<int>(number(setting)); }
+  bool flag(const std::string& setting) const { return number(setting) != 0; }
   /// The seeds of the repetitions: `--seed` and those after it, `seeds` of them.
   std::vector<std::uint64_t> seeds() const;
 
-  /// Starts the progress bar over `total` units of work.
-  void begin(const std::string& task, double total);
+  /// {body(0), ..., body(count - 1)}, several at once, each on one thread. A job must depend on its
+  /// number alone and what it hands back must be JSON (NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE): what
+  /// the journal has under this `task` is not computed again. `units` of work in all are for the
+  /// progress bar, to which a job reports by `advance`. When a job throws, no other is begun, and
+  /// the exception is thrown on.
+  template <class Body>
+  auto jobs(const std::string& task, std::size_t count, double units, const Body& body) {
+    return run<Body>(task, count, units, body, true);
+  }
+  /// One after the other, each on all threads: for jobs that take times.
+  template <class Body>
+  auto jobs_in_turn(const std::string& task, std::size_t count, double units, const Body& body) {
+    return run<Body>(task, count, units, body, false);
+  }
   /// Work that is done. Throws Stopped when a stop was requested. May be called by several threads.
   void advance(double units = 1);
-  void end() { progress_.reset(); }
-
-  /// Calls body(0), ..., body(count - 1), several at once, each on one thread; the first exception
-  /// that one throws is thrown on when all have ended. A job must depend on its number alone, so
-  /// that the results do not depend on the number of threads.
-  void jobs(std::size_t count, const std::function<void(std::size_t)>& body);
 
  private:
+  template <class Body>
+  auto run(const std::string& task, std::size_t count, double units, const Body& body,
+           bool together) {
+    std::vector<std::invoke_result_t<Body, std::size_t>> results;
+    for (const Json& json : run_jobs(
+             task, count, units, [&](std::size_t i) -> Json { return body(i); }, together))
+      results.push_back(json.get<std::invoke_result_t<Body, std::size_t>>());
+    return results;
+  }
+  std::vector<Json> run_jobs(const std::string& task, std::size_t count, double units,
+                             const std::function<Json(std::size_t)>& body, bool together);
+
   std::map<std::string, double> settings_;
   std::uint64_t seed_;
+  Journal& journal_;
   std::optional<Progress> progress_;
   std::mutex mutex_;
 };
@@ -115,5 +145,7 @@ Study implicit_study();
 Study gradient_error_study();
 Study diagonal_linear_network_study();
 Study curvature_term_study();
+Study generalization_study();
+Study cost_study();
 
 }  // namespace twice

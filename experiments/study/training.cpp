@@ -35,10 +35,10 @@ TrainedRun train_run(StudyContext& context, const Problem& problem, const Method
     }
   } catch (const RunFailure&) {
     context.advance(static_cast<double>(trainer.total_steps() - trainer.steps()));
-    return {none, none, none, none, trainer.state(), accuracies};
+    return {none, none, none, none, accuracies, trainer.state()};
   }
-  return {last.test_accuracy, last.test_loss,  last.train_loss,
-          last.gradient_norm, trainer.state(), accuracies};
+  return {last.test_accuracy, last.test_loss, last.train_loss,
+          last.gradient_norm, accuracies,     trainer.state()};
 }
 
 }  // namespace twice

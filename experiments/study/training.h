@@ -15,10 +15,13 @@ double steps_of(const Problem& problem);
 struct TrainedRun {
   /// NaN when the run diverged.
   double test_accuracy, test_loss, train_loss, gradient_norm;
-  ModelState state;
   /// After each epoch; missing ones are NaN.
   std::vector<double> test_accuracies;
+  /// Where the run ended; not kept in journals.
+  ModelState state;
 };
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(TrainedRun, test_accuracy, test_loss, train_loss, gradient_norm,
+                                   test_accuracies)
 TrainedRun train_run(StudyContext& context, const Problem& problem, const Method& method);
 
 }  // namespace twice

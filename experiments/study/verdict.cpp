@@ -24,13 +24,12 @@ bool Claim::holds() const {
          interval.high <= expected.high;
 }
 
-Claim on_mean(std::string claim, const std::vector<double>& values, Range expected, Weight weight) {
-  return {std::move(claim),
-          mean(values),
-          mean_interval(values),
-          fmt::format("95 % for the mean of {} seeds", values.size()),
-          expected,
-          weight};
+Claim on_mean(std::string claim, const std::vector<double>& values, Range expected, Weight weight,
+              int comparisons) {
+  std::string uncertainty = fmt::format("95 % for the mean of {} seeds", values.size());
+  if (comparisons > 1) uncertainty += fmt::format(", {} such together", comparisons);
+  return {std::move(claim),       mean(values), mean_interval(values, comparisons),
+          std::move(uncertainty), expected,     weight};
 }
 
 Claim on_all(std::string claim, const std::vector<double>& values, Range expected, Weight weight) {

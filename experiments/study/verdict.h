@@ -37,9 +37,10 @@ struct Claim {
   bool holds() const;
 };
 
-/// A claim on the mean over seeds, with its 95 % interval.
+/// A claim on the mean over seeds, with its 95 % interval, which is widened when it is one of
+/// several `comparisons` on which something hangs together.
 Claim on_mean(std::string claim, const std::vector<double>& values, Range expected,
-              Weight weight = Weight::core);
+              Weight weight = Weight::core, int comparisons = 1);
 /// A claim on every one of the values, such as an identity's errors: the value is their median, the
 /// interval runs from the smallest to the largest.
 Claim on_all(std::string claim, const std::vector<double>& values, Range expected,

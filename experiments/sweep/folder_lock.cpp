@@ -16,8 +16,8 @@
 
 namespace twice {
 
-FolderLock::FolderLock(const std::filesystem::path& folder) {
-  const std::filesystem::path path = folder / "sweep.lock";
+FolderLock::FolderLock(const std::filesystem::path& folder, const std::string& holder) {
+  const std::filesystem::path path = folder / (holder + ".lock");
   file_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (file_ < 0) fail("lock", "cannot open {}: {}", path.string(), std::strerror(errno));
   constexpr int tries = 20;
@@ -31,12 +31,12 @@ FolderLock::FolderLock(const std::filesystem::path& folder) {
     ::close(file_);
     if (error != EWOULDBLOCK && error != EINTR)
       fail("lock", "cannot lock {}: {}", path.string(), std::strerror(error));
-    std::string holder = read_file(path);
-    holder.erase(holder.find_last_not_of('\n') + 1);
+    std::string process = read_file(path);
+    process.erase(process.find_last_not_of('\n') + 1);
     throw UsageError(
-        fmt::format("{} is in use by another sweep (process {}): two cannot write into "
+        fmt::format("{} is in use by another {} (process {}): two cannot write into "
                     "one folder; wait for it or use another --out",
-                    folder.string(), holder));
+                    folder.string(), holder, process));
   }
   const std::string id = fmt::format("{}\n", ::getpid());
   if (::ftruncate(file_, 0) != 0 || ::pwrite(file_, id.data(), id.size(), 0) < 0) {

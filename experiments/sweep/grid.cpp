@@ -6,6 +6,8 @@
 #include <map>
 #include <set>
 
+#include "experiments/report/runs.h"
+
 namespace twice {
 
 namespace {
@@ -23,12 +25,6 @@ bool contains(const Strings& words, const std::string& word) {
 const Strings& method_option_names() {
   static const Strings names = {"gamma", "epsilon", "rho", "asam-eta", "flood-level"};
   return names;
-}
-
-bool method_reads(const Method& method, std::string option) {
-  std::ranges::replace(option, '-', '_');
-  const std::string list = fmt::format(", {},", method.options);
-  return list.find(fmt::format(", {},", option)) != std::string::npos;
 }
 
 bool model_has(const std::string& model, const std::string& size) {
@@ -143,10 +139,10 @@ void name_runs(Grid& grid) {
   }
 }
 
-Grid expand(const std::vector<Axis>& given) {
+Grid expand(const std::vector<GridAxis>& given) {
   Strings varying, models = {"mlp"};
   std::map<std::string, Strings> values = {{"method", {"exact"}}, {"seed", {"1"}}};
-  for (const Axis& axis : given) {
+  for (const GridAxis& axis : given) {
     if (!contains(grid_options(), axis.option))
       throw UsageError(fmt::format("--{} is no option that can vary", axis.option));
     if (axis.values.empty()) throw UsageError(fmt::format("--{} has no value", axis.option));

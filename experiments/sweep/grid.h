@@ -14,7 +14,7 @@ namespace twice {
 
 /// An option by its command-line name without dashes, and the values that it shall take, as one
 /// would write them there. `without`, a list by nature, has one value: "fuse,in-place".
-struct Axis {
+struct GridAxis {
   std::string option;
   std::vector<std::string> values;
 };
@@ -34,7 +34,7 @@ struct Grid {
 
 /// The grid's runs, equal ones once: methods first, seeds last. What is not given has train's
 /// default. Throws UsageError with train's own words for a value that train would refuse.
-Grid expand(const std::vector<Axis>& given);
+Grid expand(const std::vector<GridAxis>& given);
 
 /// Train's options that may be axes, in the order of its help.
 const std::vector<std::string>& grid_options();

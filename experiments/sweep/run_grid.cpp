@@ -2,6 +2,7 @@
 #include "experiments/sweep/run_grid.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -18,6 +19,7 @@
 #include "experiments/run/output.h"
 #include "experiments/run/stop.h"
 #include "experiments/sweep/folder_lock.h"
+#include "experiments/sweep/run_cost.h"
 #include "experiments/sweep/worker.h"
 
 namespace twice {
@@ -26,21 +28,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
-
-/// Makes each different model once, on its data, for the errors that train would find.
-void check_models(const Grid& grid) {
-  std::map<std::string, std::map<std::string, const GridRun*>> by_data;
-  for (const GridRun& run : grid.runs) {
-    std::string key;
-    for (const char* option : {"model", "width", "depth", "channels", "activation", "batch"})
-      key += run.config.value(option, Json()).dump() + " ";
-    by_data[run.config.at("data")].emplace(key, &run);
-  }
-  for (const auto& [name, models] : by_data) {
-    const DataSplit data = load_data(name);
-    for (const auto& [key, run] : models) make_problem(grid_run_options(run->config, 1), data);
-  }
-}
 
 /// The folder's runs before ours, and ours with names in which the axes of both appear.
 struct Merged {
@@ -102,13 +89,14 @@ std::vector<RunResult> look_up_all(const Grid& grid, const fs::path& out) {
 class Scheduler {
  public:
   Scheduler(std::vector<RunResult>& ours, const Merged& merged, const Layout& layout,
-            const GridOptions& options, int lock)
+            const GridOptions& options, const EpochCosts& costs, int lock)
       : ours_(ours),
         merged_(merged),
         layout_(layout),
         options_(options),
+        costs_(costs),
         lock_(lock),
-        progress_(options.task, epochs_left()) {
+        progress_(options.task, work_left()) {
     for (std::size_t i = 0; i < ours.size(); ++i)
       (ours[i].state == RunState::done ? done_ : to_do_) += 1;
     write();
@@ -136,10 +124,16 @@ class Scheduler {
   }
 
  private:
-  double epochs_left() const {
+  /// Of one of its epochs; epochs are alike where costs were not counted.
+  double epoch_cost(const RunResult& result) const {
+    const auto cost = costs_.find(cost_key(result.run.config, true));
+    return cost == costs_.end() ? 1 : cost->second;
+  }
+
+  double work_left() const {
     double left = 0;
     for (const RunResult& result : ours_)
-      left += result.epochs() - static_cast<double>(result.curve.size());
+      left += epoch_cost(result) * (result.epochs() - static_cast<double>(result.curve.size()));
     return left;
   }
 
@@ -225,7 +219,7 @@ class Scheduler {
     const std::size_t now = result.state == RunState::failed
                                 ? static_cast<std::size_t>(result.epochs())
                                 : std::max(before, result.curve.size());
-    progress_.advance(static_cast<double>(now - before), counts());
+    progress_.advance(epoch_cost(result) * static_cast<double>(now - before), counts());
   }
 
   std::string counts() const {
@@ -250,6 +244,7 @@ class Scheduler {
   const Merged& merged_;
   const Layout& layout_;
   const GridOptions& options_;
+  const EpochCosts& costs_;
   int lock_;
   Progress progress_;
   std::vector<std::pair<RunResult*, std::unique_ptr<Worker>>> running_;
@@ -265,7 +260,8 @@ std::vector<RunResult> look_up_grid(Grid grid, const fs::path& out) {
 }
 
 std::vector<RunResult> run_grid(Grid grid, const GridOptions& options) {
-  check_models(grid);
+  // Nobody sees the time left but on a terminal.
+  const EpochCosts costs = check_models(grid, isatty(STDERR_FILENO) == 1);
   merge(grid, options.out);  // for its errors, before anything is created
   prepare_folder(options.out);
   const FolderLock lock(options.out);
@@ -290,7 +286,7 @@ std::vector<RunResult> run_grid(Grid grid, const GridOptions& options) {
     fmt::print("\n");
     std::fflush(stdout);
   }
-  Scheduler(results, merged, layout, options, lock.descriptor()).run();
+  Scheduler(results, merged, layout, options, costs, lock.descriptor()).run();
   return results;
 }
 

@@ -23,8 +23,8 @@ struct ListConfig : CLI::ConfigTOML {
   }
 };
 
-std::vector<Axis> axes_of(const SweepOptions& options) {
-  std::vector<Axis> axes;
+std::vector<GridAxis> axes_of(const SweepOptions& options) {
+  std::vector<GridAxis> axes;
   const Json defaults = to_json(RunOptions());
   for (auto [option, words] : options.values) {
     if (words.empty()) continue;
@@ -36,7 +36,7 @@ std::vector<Axis> axes_of(const SweepOptions& options) {
       axes.push_back({option, words});
   }
   if (options.seeds > 0) {
-    Axis seeds{"seed", {}};
+    GridAxis seeds{"seed", {}};
     for (int seed = 1; seed <= options.seeds; ++seed) seeds.values.push_back(std::to_string(seed));
     axes.push_back(seeds);
   }

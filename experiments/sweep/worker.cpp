@@ -4,14 +4,12 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
-#include <sstream>
 
 #include "autodiff/array/error.h"
 
@@ -44,13 +42,11 @@ Worker::Worker(std::vector<std::string> arguments, int inherited) {
   for (std::string& argument : arguments) words.push_back(argument.data());
   words.push_back(nullptr);
   const std::vector<char*> environment = unbound_environment();
-  errors_ = ::memfd_create("stderr", MFD_CLOEXEC);
   const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
   const pid_t parent = ::getpid();
   child_ = ::fork();
   if (child_ < 0) {
     const int error = errno;
-    ::close(errors_);
     ::close(null);
     fail("start", "cannot start a run: {}", std::strerror(error));
   }
@@ -61,7 +57,7 @@ Worker::Worker(std::vector<std::string> arguments, int inherited) {
     ::setpgid(0, 0);
     ::dup2(null, STDIN_FILENO);
     ::dup2(null, STDOUT_FILENO);
-    ::dup2(errors_, STDERR_FILENO);
+    ::dup2(errors_.descriptor(), STDERR_FILENO);
     ::fcntl(inherited, F_SETFD, 0);
     ::execve("/proc/self/exe", words.data(), environment.data());
     ::_exit(127);
@@ -75,7 +71,6 @@ Worker::~Worker() {
     while (::waitpid(child_, nullptr, 0) < 0 && errno == EINTR) {
     }
   }
-  ::close(errors_);
 }
 
 std::optional<int> Worker::poll() {
@@ -87,17 +82,6 @@ std::optional<int> Worker::poll() {
 
 void Worker::stop() {
   if (!status_) ::kill(child_, SIGTERM);
-}
-
-std::string Worker::last_error() const {
-  const off_t size = ::lseek(errors_, 0, SEEK_END);
-  std::string text(size > 0 ? static_cast<std::size_t>(size) : 0, '\0');
-  if (::pread(errors_, text.data(), text.size(), 0) < 0) return "";
-  std::istringstream lines(text);
-  std::string last;
-  for (std::string line; std::getline(lines, line);)
-    if (line.find_first_not_of(" \t\r") != std::string::npos) last = line;
-  return last;
 }
 
 }  // namespace twice

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "experiments/run/error_file.h"
+
 namespace twice {
 
 /// This program once more. It is not in the terminal's process group, so that Ctrl-C reaches only
@@ -27,12 +29,12 @@ class Worker {
   /// Asks it to stop at the next step and leave a checkpoint.
   void stop();
   /// The last line on its stderr that is not blank.
-  std::string last_error() const;
+  std::string last_error() const { return errors_.last_line(); }
 
  private:
   pid_t child_ = -1;
   std::optional<int> status_;
-  int errors_ = -1;
+  ErrorFile errors_;
 };
 
 }  // namespace twice

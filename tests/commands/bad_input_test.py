@@ -13,7 +13,7 @@ import unittest
 
 from program import PROGRAM, SANITIZED, CommandTest, main
 
-COMMANDS = ["compare", "train", "sweep", "study", "bench", "check", "explain", "export", "data", "report"]
+COMMANDS = ["compare", "train", "sweep", "study", "bench", "profile", "check", "explain", "export", "data", "report"]
 FASHION = pathlib.Path("/usr/share/datasets/fashion-mnist")
 # For prctl(2): gives up root's right to write what is read-only; nobody else has it to give up.
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1
@@ -239,7 +239,8 @@ class BadInput(CommandTest):
         # Beside a good record a bad one is named, and the page is made of the good one.
         self.succeed("train", "--out", "runs", *TINY)
         (self.folder / "runs/bad.json").write_text("[1, 2")
-        self.refuse(1, ["runs/bad.json", "runs/report.html"], "report", "runs")
+        self.refuse(0, ["runs/bad.json", "no valid JSON"], "report", "runs")
+        self.assertIn("runs/bad.json is no valid JSON", (self.folder / "runs/report.html").read_text())
 
     def test_no_gnuplot(self):
         """All but the page is there when the page cannot be made."""

@@ -17,26 +17,32 @@ DOCS = pathlib.Path(__file__).parents[2] / "docs"
 
 # Sizes that keep each study to a few seconds.
 SMALL = {
+    "cost": "--width 32 --channels 2 --max-depth 3 --rounds 2 --seconds 0.01 --threads 1",
     "flooding": "--steps 300 --identity-steps 1500 --crossings 3 --seeds 2 --samples 64",
     "sam": "--identity-steps 5 --seeds 2 --width 16 --epochs 1",
     "implicit": "--seeds 3 --samples 32 --flow-steps 64",
     "gradient-error": "--seeds 2 --width 32 --epochs 1 --batch 64",
     "diagonal-linear-network": "--full-steps 4000 --seeds 2 --single-steps 3000 --single-seeds 2",
     "curvature-term": "--seeds 2 --width 16 --epochs 1 --batch 64",
+    "generalization": "--resnet 0 --epochs 1 --width 8 --seeds 2 --train-images 128 --validation-images 64",
 }
 
 # A number of the set-up that is not what the claim names, and a claim that must then fail.
 MUTATED = {
+    "cost": ("--rewrite 0", "full-size products of exact minus 6L - 4"),
     "flooding": ("--momentum 0.5", "up, then down"),
     "sam": ("--gamma-ratio 1.001", "SAM is F-GR"),
     "implicit": ("--factor 0.25", "eta: slope"),
     "gradient-error": ("--order 2", "slope of f-gr"),
     "diagonal-linear-network": ("--correction 0.5", "= alpha_GR"),
     "curvature-term": ("--drop 0", "over that of exact without phi''"),
+    "generalization": ("--zero-gamma 50", "with gamma = 0"),
 }
 
 # Claims that hold at any size: (study, part of the claim's text, largest value).
 EXACT = [
+    *[("cost", text, 0) for text in ["products of sgd", "products of f-gr", "products of b-gr",
+                                     "products of exact-naive", "products of exact minus 6L"]],
     ("flooding", "up, then down: two steps", 1e-10),
     ("flooding", "down, then up: the same", 1e-10),
     ("sam", "unnormalised SAM (relative error of G at each step, float64)", 1e-12),
@@ -111,6 +117,11 @@ class Records(Study):
             self.assertEqual(claim["holds"], holds(claim), claim)
         self.assertEqual(record["verdict"], verdict_of(record["claims"]))
         for plot in record["plots"]:
+            if "cells" in plot:
+                self.assertEqual(set(plot), documented_fields("A plot may be a heat map") |
+                                 {"name", "title", "x_title", "y_title"})
+                self.assertEqual(len(plot["cells"]), len(plot["x"]) * len(plot["y"]))
+                continue
             self.assertEqual(set(plot), documented_fields("A plot"))
             for curve in plot["curves"]:
                 self.assertEqual(len(curve["x"]), len(curve["y"]))
@@ -186,13 +197,62 @@ class Command(Study):
         self.refuse(1, ["missing.json"], "study", "--document", "missing.json")
 
     def test_stops_cleanly(self):
-        process = self.start("study", "flooding", "--out", "out", "--steps", 1000000)
+        process = self.start("study", "flooding", "--out", "out", "--steps", 1000000, "--identity-steps", 100000)
         time.sleep(1)
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
         self.assertEqual(process.returncode, 130)
-        self.assertEqual(errors, "stopped; a study that is not finished leaves no record\n")
-        self.assertEqual(self.files(), {})
+        self.assertTrue(errors.startswith("stopped with ") and errors.count("\n") == 1, errors)
+        if errors.startswith("stopped with 0 jobs"):
+            self.assertEqual(self.files(), {})
+
+    def test_data_that_is_missing_is_named_with_the_way_to_get_it(self):
+        self.refuse(1, ["cifar10", "./twice data fetch cifar10", "--cifar10 0"], "study", "generalization",
+                    "--fashion-mnist", 0, "--resnet", 0, "--seeds", 2)
+        self.refuse(2, ["--mlp or --resnet"], "study", "generalization", "--mlp", 0, "--resnet", 0)
+
+
+class Resuming(Study):
+    SIZE = "--quick --seeds 6 --samples 64 --flow-steps 64 --threads 2".split()
+
+    def journals(self):
+        return list((self.folder / "out").glob(".study-implicit-*/jobs.jsonl"))
+
+    def jobs_done(self):
+        return sum(len(path.read_text().splitlines()) - 1 for path in self.journals())
+
+    def test_killed_at_any_moment_it_goes_on_to_the_same_bits(self):
+        self.succeed("study", "implicit", "--out", "whole", *self.SIZE)
+        whole = self.json("whole/implicit.json")
+        self.assertFalse(list((self.folder / "whole").glob(".*")))
+        for wanted in (1, 3):
+            process = self.start("study", "implicit", "--out", "out", *self.SIZE)
+            while process.poll() is None and self.jobs_done() < wanted:
+                time.sleep(0.002)
+            process.kill()
+            process.communicate()
+            self.assertGreaterEqual(self.jobs_done(), wanted)
+        # Another seed begins at the beginning, and leaves this journal alone.
+        self.assertNotIn("going on", self.succeed("study", "implicit", "--out", "out", *self.SIZE, "--seed", 9))
+        self.assertEqual(len(self.journals()), 1)
+        self.assertIn("going on after the ", self.succeed("study", "implicit", "--out", "out", *self.SIZE))
+        record = self.json("out/implicit.json")
+        for each in (whole, record):
+            del each["seconds"]
+        self.assertEqual(record, whole)
+        self.assertEqual(self.journals(), [])
+
+    def test_two_at_once_do_not_share_a_journal(self):
+        process = self.start("study", "flooding", "--out", "out", "--steps", 1000000, "--identity-steps", 100000)
+        try:
+            deadline = time.monotonic() + 30
+            while not list(self.folder.glob("out/.study-*/study.lock")) and time.monotonic() < deadline:
+                time.sleep(0.02)
+            self.refuse(2, ["in use by another study", str(process.pid)], "study", "flooding", "--out", "out",
+                        "--steps", 1000000, "--identity-steps", 100000)
+        finally:
+            process.kill()
+            process.communicate()
 
 
 if __name__ == "__main__":

@@ -3,9 +3,13 @@
 #include <cmath>
 #include <limits>
 
+#include "experiments/files/atomic_file.h"
+#include "experiments/report/plot_record.h"
+#include "experiments/study/cost_run.h"
 #include "experiments/study/page.h"
 #include "experiments/study/planned.h"
 #include "experiments/study/verdict.h"
+#include "tests/experiments/scratch_folder.h"
 
 namespace twice {
 
@@ -49,16 +53,66 @@ BOOST_AUTO_TEST_CASE(the_verdict_follows_from_the_claims) {
 }
 
 BOOST_AUTO_TEST_CASE(intervals_and_slopes) {
-  // 1, 2, 3, 4: mean 2.5, s = 1.29099, t(3) = 3.182, so +- 2.05397.
+  // 1, 2, 3, 4: mean 2.5, s = 1.29099, t(3) = 3.18245, so +- 2.05426.
   const Interval i = mean_interval({1, 2, 3, 4});
-  BOOST_TEST(i.low == 2.5 - 2.05397, boost::test_tools::tolerance(1e-4));
-  BOOST_TEST(i.high == 2.5 + 2.05397, boost::test_tools::tolerance(1e-4));
+  BOOST_TEST(i.low == 2.5 - 2.05426, boost::test_tools::tolerance(1e-4));
+  BOOST_TEST(i.high == 2.5 + 2.05426, boost::test_tools::tolerance(1e-4));
   BOOST_TEST(std::isinf(mean_interval({1}).high));
   BOOST_TEST(median({5, 1, 3}) == 3);
   BOOST_TEST(median({4, 1, 3, 2}) == 2.5);
   BOOST_TEST(log_slope({1, 2, 4}, {3, 12, 48}) == 2, boost::test_tools::tolerance(1e-12));
   BOOST_TEST(std::isnan(log_slope({1, 2}, {1, 0})));
   BOOST_CHECK_THROW(differences({1, 2}, {1}), Error);
+  BOOST_TEST(standard_deviation({1, 2, 3, 4}) == 1.290994, boost::test_tools::tolerance(1e-6));
+  BOOST_TEST(std::isnan(standard_deviation({1})));
+}
+
+BOOST_AUTO_TEST_CASE(quantiles_of_students_t_are_those_of_the_tables) {
+  const auto close = boost::test_tools::tolerance(1e-4);
+  BOOST_TEST(t_quantile(0.975, 1) == 12.7062, close);
+  BOOST_TEST(t_quantile(0.975, 4) == 2.77645, close);
+  BOOST_TEST(t_quantile(0.995, 4) == 4.60409, close);
+  BOOST_TEST(t_quantile(0.9995, 10) == 4.58689, close);
+  BOOST_TEST(t_quantile(0.975, 1000) == 1.96234, close);
+  // Five comparisons together: the 99.5 % quantile in the place of the 97.5 %.
+  const Interval one = mean_interval({1, 2, 3, 4, 5}), five = mean_interval({1, 2, 3, 4, 5}, 5);
+  BOOST_TEST((five.high - 3) / (one.high - 3) == 4.60409 / 2.77645, close);
+}
+
+BOOST_AUTO_TEST_CASE(a_ratio_crosses_1_between_its_neighbours) {
+  BOOST_TEST(crossing({1, 4}, {0.5, 1.5}) == 2, boost::test_tools::tolerance(1e-12));
+  BOOST_TEST(crossing({1, 4, 8}, {0.5, 0.6, 0.7}) == 8);
+  BOOST_TEST(crossing({1, 4, 8}, {1.1, 1.2, 1.3}) == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_journal_gives_back_the_bits_that_it_was_given) {
+  const ScratchFolder folder;
+  const Json identity = {{"study", "s"}, {"seed", 1}},
+             numbers = {{"v", {0.1, 1e-300, -0.0, 1 / 3.0}}, {"n", nan}};
+  {
+    Journal journal(folder.path, "s", identity);
+    journal.add("a", 3, numbers);
+    journal.add("b", 3, {1});
+    // Held by this process, through another descriptor.
+    BOOST_CHECK_THROW(Journal(folder.path, "s", identity), Error);
+  }
+  {
+    Journal journal(folder.path, "s", identity);
+    BOOST_TEST(journal.size() == 2U);
+    BOOST_TEST(journal.find("a", 3)->at("v").dump() == numbers.at("v").dump());
+    BOOST_TEST(std::isnan(journal.find("a", 3)->at("n").get<double>()));
+    BOOST_TEST(!journal.find("a", 2));
+    // Other settings have a journal of their own.
+    BOOST_TEST(Journal(folder.path, "s", {{"study", "s"}, {"seed", 2}}).size() == 0U);
+    // A line that is cut, by whatever it was, is not believed.
+    std::string text = read_file(journal.file());
+    text.resize(text.size() - 4);
+    write_atomically(journal.file(), text);
+  }
+  Journal journal(folder.path, "s", identity);
+  BOOST_TEST(journal.size() == 1U);
+  journal.remove();
+  BOOST_TEST(std::filesystem::is_empty(folder.path));
 }
 
 BOOST_AUTO_TEST_CASE(teachers_are_functions_of_their_seed) {
@@ -76,7 +130,7 @@ BOOST_AUTO_TEST_CASE(teachers_are_functions_of_their_seed) {
 
 BOOST_AUTO_TEST_CASE(what_a_page_shows_is_escaped) {
   StudyPlot plot{"p", "a < b & c", "y", "x", false, false, {{"<s>", "f-gr", {1, 2}, {1, 2}}}};
-  const std::string svg = plot_file(to_json(plot));
+  const std::string svg = recorded_plot_file(to_json(plot));
   BOOST_TEST(svg.find("a &lt; b &amp; c") != std::string::npos);
   BOOST_TEST(svg.find("<s>") == std::string::npos);
   const std::vector<std::pair<std::string, std::string>> files = study_files(

@@ -1,7 +1,6 @@
 // The passes that calculate with products: simplify, accumulate, gram, reassociate. What each does
-// to a small graph, the counts that they promise, and that values survive them on random graphs.
+// to a small graph.
 #include <boost/test/unit_test.hpp>
-#include <random>
 
 #include "autodiff/derive/grad.h"
 #include "autodiff/ops/activations.h"
@@ -14,67 +13,10 @@
 #include "autodiff/ops/tensors.h"
 #include "autodiff/plan/plan.h"
 #include "tests/ops/helpers.h"
+#include "tests/plan/algebra_cases.h"
 
 using namespace twice;
 using namespace twice::testing;
-
-namespace {
-
-struct Counts {
-  std::size_t steps = 0;
-  int products = 0, small = 0;
-  double flops = 0;
-};
-
-Counts counts(const Plan& plan) {
-  Counts result{plan.program().steps.size()};
-  for (const Step& step : plan.program().steps) {
-    result.products += step.cost.products;
-    result.small += step.cost.small_products;
-    result.flops += step.cost.flops;
-  }
-  return result;
-}
-
-/// The plan with all passes; its values are compared with those of the plan without any.
-Plan checked_plan(const Tensors& outputs, double tolerance = 1e-13) {
-  Plan planned({outputs}), plain({outputs}, no_passes());
-  planned.run();
-  plain.run();
-  for (Tensor t : outputs) {
-    double scale = 1;
-    for (double x : plain.value(t).to_vector()) scale = std::max(scale, std::abs(x));
-    BOOST_TEST(distance(planned.value(t), plain.value(t)) <= tolerance * scale);
-  }
-  return planned;
-}
-
-Tensor leaf(Tape& tape, const Shape& shape, std::uint64_t seed) {
-  return tape.parameter(random_array(shape, DType::f64, seed));
-}
-
-/// g + 0.1 H g of a tanh MLP without biases; sizes = {inputs, widths..., outputs}.
-struct Mlp {
-  Tape tape;
-  Tensors w;
-  Tensor loss;
-  Tensors g;
-  Mlp(const std::vector<Index>& sizes, Index batch) {
-    Tensor h = leaf(tape, {batch, sizes[0]}, 1);
-    for (std::size_t i = 0; i + 1 < sizes.size(); ++i) {
-      w.push_back(leaf(tape, {sizes[i], sizes[i + 1]}, 10 + i));
-      h = matmul(i == 0 ? h : tanh(h), w.back());
-    }
-    // Not the squared error: its cotangent is the last product itself, and chains over that are
-    // one more thing that the planner shortens.
-    loss = sum(softplus(h));
-    g = grad(loss, w);
-  }
-  Tensors exact() const { return g + 0.1 * grad(g, w, stop_gradient(g)); }
-  Tensors penalty() const { return grad(loss + 0.05 * squared_norm(g), w); }
-};
-
-}  // namespace
 
 BOOST_AUTO_TEST_SUITE(planner_algebra)
 
@@ -212,99 +154,6 @@ BOOST_AUTO_TEST_CASE(norms_of_products_need_no_product) {
   }
   // Not a full sum.
   checked_plan(Tensors{sum(square(matmul(a, b)), {0})});
-}
-
-BOOST_AUTO_TEST_CASE(exact_takes_6L_minus_4_products) {
-  for (Index depth = 1; depth <= 7; ++depth)
-    for (const Index batch : {2, 7, 15}) {
-      std::vector<Index> sizes(static_cast<std::size_t>(depth), 32);
-      sizes[0] = 40;
-      sizes.push_back(10);
-      Mlp mlp(sizes, batch);
-      BOOST_TEST(counts(checked_plan(mlp.exact(), 1e-12)).products == 6 * depth - 4,
-                 "depth " << depth << ", batch " << batch);
-      // The penalty as it is written comes to the same.
-      BOOST_TEST(counts(checked_plan(mlp.penalty(), 1e-12)).products == 6 * depth - 4,
-                 "penalty, depth " << depth << ", batch " << batch);
-      // The norm of the gradient on top costs no product.
-      Tensors with_norm = mlp.exact();
-      with_norm.push_back(squared_norm(mlp.g));
-      BOOST_TEST(counts(checked_plan(with_norm, 1e-12)).products == 6 * depth - 4);
-    }
-}
-
-BOOST_AUTO_TEST_CASE(large_batches_keep_what_was_recorded) {
-  for (Index depth = 2; depth <= 5; ++depth) {
-    std::vector<Index> sizes(static_cast<std::size_t>(depth) + 1, 16);
-    Mlp mlp(sizes, 64);
-    const Counts planned = counts(checked_plan(mlp.exact(), 1e-12));
-    BOOST_TEST(planned.products == 9 * depth - 5);
-    BOOST_TEST(planned.small == 0);
-  }
-}
-
-BOOST_AUTO_TEST_CASE(a_gradient_that_is_read_is_formed_once) {
-  Mlp mlp({40, 32, 32, 10}, 4);
-  Tensors both = mlp.g;
-  for (Tensor t : mlp.exact()) both.push_back(t);
-  // The three gradients are formed for the output; the chains over them still go the cheap way.
-  BOOST_TEST(counts(checked_plan(both, 1e-12)).products <= 6 * 3 - 4 + 3);
-}
-
-BOOST_AUTO_TEST_CASE(random_graphs_of_matrices_keep_their_values) {
-  for (unsigned seed = 0; seed < 200; ++seed) {
-    std::mt19937 random(seed);
-    const auto below = [&](std::size_t n) {
-      return std::uniform_int_distribution<std::size_t>(0, n - 1)(random);
-    };
-    Tape tape;
-    constexpr Index sides[] = {2, 5, 9};
-    Tensors w, values;
-    for (int i = 0; i < 4; ++i)
-      w.push_back(leaf(tape, {sides[below(3)], sides[below(3)]}, 100 * seed + i));
-    values = w;
-    // A partner of the shape that an op needs, or none.
-    const auto fitting = [&](const auto& fits) -> Tensor {
-      Tensors found;
-      for (Tensor t : values)
-        if (fits(t)) found.push_back(t);
-      return found.empty() ? Tensor{} : found[below(found.size())];
-    };
-    for (int step = 0; step < 14; ++step) {
-      const Tensor x = values[values.size() - 1 - below(std::min<std::size_t>(values.size(), 5))];
-      const bool ta = below(2) != 0, tb = below(2) != 0;
-      Tensor y;
-      switch (below(8)) {
-        case 0:
-        case 1:
-        case 2:
-        case 3:
-          if (const Tensor b =
-                  fitting([&](Tensor t) { return t.size(tb ? 1 : 0) == x.size(ta ? 0 : 1); }))
-            y = 0.3 * matmul(x, b, ta, tb);
-          break;
-        case 4:
-          if (const Tensor b = fitting([&](Tensor t) { return t.shape() == x.shape(); }))
-            y = ta ? x + b : x - 0.5 * b;
-          break;
-        case 5:
-          y = transpose(x);
-          break;
-        case 6:
-          y = ta ? tanh(x) : -2 * x + 0.0;
-          break;
-        default:
-          if (const Tensor b = fitting([&](Tensor t) { return t.shape() == x.shape(); })) y = x * b;
-      }
-      if (y) values.push_back(y);
-    }
-    const Tensor loss = 0.01 * (sum(square(values.back())) + sum(values[values.size() / 2]));
-    const Tensors g = grad(loss, w), h = grad(g, w, stop_gradient(g));
-    Tensors outputs = g + 0.1 * h;
-    outputs.push_back(squared_norm(g));
-    if (seed % 3 == 0) outputs.push_back(values[values.size() - 2]);
-    BOOST_TEST_CONTEXT("seed " << seed) { checked_plan(outputs, 1e-10); }
-  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

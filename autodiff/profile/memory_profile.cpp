@@ -1,0 +1,70 @@
+// Lifetimes, read off the program, and their sums.
+#include "autodiff/profile/memory_profile.h"
+
+#include <algorithm>
+
+namespace twice {
+
+namespace {
+
+/// The value that holds a value's numbers: the root of its chain of views.
+int root(const Program& program, int value) {
+  const Value& v = program.values[static_cast<std::size_t>(value)];
+  return v.place == Value::Place::view ? root(program, v.of) : value;
+}
+
+/// The last step that reads each value or a view of it; the number of steps for outputs.
+std::vector<int> last_uses(const Program& program) {
+  std::vector<int> last(program.values.size(), -1);
+  const int end = static_cast<int>(program.steps.size());
+  for (int s = 0; s < end; ++s) {
+    const Step& step = program.steps[static_cast<std::size_t>(s)];
+    last[static_cast<std::size_t>(step.output)] = s;
+    for (int input : step.inputs) last[static_cast<std::size_t>(root(program, input))] = s;
+  }
+  for (int output : program.outputs) last[static_cast<std::size_t>(root(program, output))] = end;
+  return last;
+}
+
+}  // namespace
+
+bool MemoryProfile::in_place(int step) const {
+  return std::any_of(values.begin(), values.end(),
+                     [&](const ArenaValue& v) { return v.overwritten && v.last == step; });
+}
+
+MemoryProfile memory_profile(const Program& program) {
+  MemoryProfile profile;
+  const std::vector<int> last = last_uses(program);
+  for (int s = 0; s < std::ssize(program.steps); ++s) {
+    const Step& step = program.steps[static_cast<std::size_t>(s)];
+    const auto output = static_cast<std::size_t>(step.output);
+    const Value& value = program.values[output];
+    const ArenaValue made[] = {
+        {step.output, s, last[output], value.offset, value.spec.bytes(), false},
+        {-1, s, s, step.workspace_offset, step.workspace_bytes, false}};
+    for (const ArenaValue& v : made)
+      if (v.bytes > 0) profile.values.push_back(v);
+  }
+
+  // Two values that live at once share bytes only where a step writes its output over an input.
+  for (ArenaValue& v : profile.values)
+    if (v.value >= 0)
+      v.overwritten = std::any_of(profile.values.begin(), profile.values.end(), [&](const auto& w) {
+        return w.value >= 0 && w.first == v.last && w.first > v.first && w.offset == v.offset;
+      });
+
+  profile.live_bytes.resize(program.steps.size());
+  for (const ArenaValue& v : profile.values) {
+    profile.without_reuse += v.padded();
+    const int end =
+        std::min(v.last + (v.overwritten ? 0 : 1), static_cast<int>(program.steps.size()));
+    for (int s = v.first; s < end; ++s)
+      profile.live_bytes[static_cast<std::size_t>(s)] += v.padded();
+  }
+  const auto peak = std::max_element(profile.live_bytes.begin(), profile.live_bytes.end());
+  profile.peak_step = static_cast<int>(peak - profile.live_bytes.begin());
+  return profile;
+}
+
+}  // namespace twice

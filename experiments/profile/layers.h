@@ -1,0 +1,30 @@
+// Which layer of the model a node of the tape belongs to, found from the names of the parameters:
+// the tape knows ops, and only the leaves carry names.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "autodiff/tape/tape.h"
+
+namespace twice {
+
+// What is no layer of the model.
+inline constexpr const char *input_layer = "(input)", *loss_layer = "(loss)",
+                            *whole_model_layer = "(whole model)", *optimizer_layer = "(optimizer)";
+
+/// The rules, in words, for records and reports.
+std::string layer_rule();
+
+/// A layer's name for each node of a tape that holds a training step:
+/// 1. A parameter or buffer belongs to the layer that its name starts with: `linear1.bias` to
+///    `linear1`, `stage1.block1.conv1.weight` to `stage1.block1.conv1`.
+/// 2. An op of the forward pass that reads a parameter, as it is or moved (w + epsilon g), belongs
+///    to that parameter's layer; one that reads none, to the layer of its input that was recorded
+///    last: the layer before it. What comes after the labels is the loss.
+/// 3. A derivative belongs to the layer of the forward op that it was derived from.
+/// 4. Arithmetic on gradients and parameters belongs to their layer, and to the whole model where
+///    they are of several, as in the gradient's norm.
+std::vector<std::string> layers_of(const Tape& tape);
+
+}  // namespace twice

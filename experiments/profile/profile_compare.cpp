@@ -1,0 +1,250 @@
+// Two reports read, their rows matched by name, and a verdict for each.
+#include "experiments/profile/profile_compare.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "experiments/files/atomic_file.h"
+#include "experiments/profile/rank_test.h"
+#include "experiments/report/columns.h"
+#include "experiments/report/html.h"
+#include "experiments/run/machine.h"
+#include "experiments/run/options.h"
+#include "experiments/run/output.h"
+
+namespace twice {
+
+namespace {
+
+/// All times of one row of a report.
+struct Family {
+  std::string name;
+  std::vector<double> ms;
+};
+
+/// More repetitions than any report has; the ratios of all pairs must fit into memory.
+constexpr std::size_t most_repetitions = 4000;
+
+double milliseconds(const std::string& unit, const std::string& file) {
+  for (const auto& [name, factor] : {std::pair{"ns", 1e-6}, {"us", 1e-3}, {"ms", 1.}, {"s", 1e3}})
+    if (unit == name) return factor;
+  throw UsageError(fmt::format("{}: the time_unit is '{}'; expected ns, us, ms or s", file, unit));
+}
+
+/// The repetitions of a report by row, in its order. Aggregates, which hold no single times, and
+/// repetitions that failed are left out.
+std::vector<Family> families(const Json& report, const std::string& file) {
+  std::vector<Family> list;
+  for (const Json& entry : objects(member(report, "benchmarks"))) {
+    const double time = number(entry, "real_time");
+    if (text(entry, "run_type") == "aggregate" || member(entry, "error_occurred") == true ||
+        !(time > 0))
+      continue;
+    const std::string name = text(entry, entry.contains("run_name") ? "run_name" : "name");
+    auto found = std::ranges::find(list, name, &Family::name);
+    if (found == list.end()) found = list.insert(list.end(), {name, {}});
+    found->ms.push_back(time * milliseconds(text(entry, "time_unit"), file));
+    if (found->ms.size() > most_repetitions)
+      throw UsageError(
+          fmt::format("{}: more than {} repetitions of {}", file, most_repetitions, name));
+  }
+  if (list.empty())
+    throw UsageError(
+        fmt::format("{}: no times in it; expected the report.json of twice profile, "
+                    "or repetitions in google/benchmark's JSON",
+                    file));
+  return list;
+}
+
+/// The self times of each op in each timed run, where the report is our own.
+std::vector<Family> op_families(const Json& report) {
+  std::vector<Family> list;
+  for (const Json& op : objects(member(member(report, "twice"), "ops"))) {
+    Family family{text(op, "name"), {}};
+    for (const Json& sample : member(op, "samples_ms"))
+      if (sample.is_number() && sample.get<double>() > 0) family.ms.push_back(sample.get<double>());
+    if (!family.ms.empty() && family.ms.size() <= most_repetitions)
+      list.push_back(std::move(family));
+  }
+  return list;
+}
+
+/// What a reader must know of two reports before comparing them: where they differ.
+Json differences(const Json& a, const Json& b) {
+  Json list = Json::array();
+  const auto compare = [&](const std::string& what, const Json& x, const Json& y) {
+    if (x != y) list.push_back({{"what", what}, {"a", show(x)}, {"b", show(y)}});
+  };
+  const Json &own_a = member(a, "twice"), &own_b = member(b, "twice");
+  if (own_a.is_null() && own_b.is_null()) {
+    for (const char* key : {"host_name", "num_cpus", "mhz_per_cpu", "library_version"})
+      compare(key, member(member(a, "context"), key), member(member(b, "context"), key));
+    return list;
+  }
+  compare("version", member(own_a, "version"), member(own_b, "version"));
+  for (const char* part : {"machine", "config"}) {
+    const Json &x = member(own_a, part), &y = member(own_b, part);
+    for (const Json* side : {&x, &y})
+      if (side->is_object())
+        for (const auto& [key, value] : side->items())
+          if ((side == &x || !x.contains(key)) && !key.starts_with("no-"))
+            compare(key, member(x, key), member(y, key));
+  }
+  // The number of threads stands in both parts.
+  for (std::size_t i = list.size(); i-- > 0;)
+    for (std::size_t k = 0; k < i; ++k)
+      if (list[k] == list[i]) {
+        list.erase(i);
+        break;
+      }
+  return list;
+}
+
+void check_alike(const Json& a, const Json& b, const std::string& a_name,
+                 const std::string& b_name) {
+  for (const char* key : {"model", "method"}) {
+    const std::string x = text(member(a, "twice"), key), y = text(member(b, "twice"), key);
+    if (x != y)
+      throw UsageError(fmt::format("{} is of the {} {}, {} of {}; expected two reports of one {}",
+                                   a_name, key, x, b_name, y, key));
+  }
+}
+
+Json side_of(const Family& family) {
+  return {{"ms", median(family.ms)}, {"samples", family.ms.size()}};
+}
+
+Json row_of(const Family& a, const Family& b) {
+  const RankTest test = rank_test(a.ms, b.ms);
+  const RatioInterval ratio = ratio_interval(a.ms, b.ms, compare_level);
+  const bool bounded = std::isfinite(ratio.interval.high);
+  return {{"name", a.name},
+          {"a", side_of(a)},
+          {"b", side_of(b)},
+          {"ratio", ratio.ratio},
+          {"interval", bounded ? Json{ratio.interval.low, ratio.interval.high} : Json()},
+          {"u", test.u},
+          {"exact", test.exact},
+          {"p", test.p}};
+}
+
+std::string verdict_of(const Json& row, double margin) {
+  const Json& interval = member(row, "interval");
+  if (interval.is_null()) return "too few samples";
+  if (number(row, "p_corrected") >= compare_level) return "no difference";
+  if (interval[1].get<double>() < 1 / (1 + margin)) return "faster";
+  if (interval[0].get<double>() > 1 + margin) return "slower";
+  return "no difference";
+}
+
+std::string format_p(double p) {
+  return p < 1e-4 ? fmt::format("{:.0e}", p) : fmt::format("{:.4f}", p);
+}
+
+/// The rows of both, with verdicts; p-values are corrected for their number.
+Json matched_rows(const std::vector<Family>& of_a, const std::vector<Family>& of_b, double margin) {
+  Json rows = Json::array();
+  std::vector<double> p;
+  for (const Family& family : of_a)
+    if (const auto other = std::ranges::find(of_b, family.name, &Family::name);
+        other != of_b.end()) {
+      rows.push_back(row_of(family, *other));
+      p.push_back(number(rows.back(), "p"));
+    }
+  const std::vector<double> corrected = holm(p);
+  for (std::size_t i = 0; i < p.size(); ++i) {
+    rows[i]["p_corrected"] = corrected[i];
+    rows[i]["verdict"] = verdict_of(rows[i], margin);
+  }
+  return rows;
+}
+
+/// Names in `list` that `other` does not have.
+Json names_without(const std::vector<Family>& list, const std::vector<Family>& other) {
+  Json names = Json::array();
+  for (const Family& family : list)
+    if (std::ranges::find(other, family.name, &Family::name) == other.end())
+      names.push_back(family.name);
+  return names;
+}
+
+void print_rows(const char* what, const Json& rows) {
+  Table table(
+      {what, "A ms", "B ms", "B / A", "95 % interval", "samples", "p", "corrected", "B is"});
+  for (const Json& row : objects(rows)) {
+    const Json& interval = row["interval"];
+    table.add({text(row, "name"), format_number(number(row["a"], "ms")),
+               format_number(number(row["b"], "ms")), fmt::format("{:.3f}", number(row, "ratio")),
+               interval.is_null() ? "-"
+                                  : fmt::format("{:.3f} to {:.3f}", interval[0].get<double>(),
+                                                interval[1].get<double>()),
+               text(row["a"], "samples") + ", " + text(row["b"], "samples"),
+               format_p(number(row, "p")), format_p(number(row, "p_corrected")),
+               text(row, "verdict")});
+  }
+  fmt::print("\n");
+  table.print();
+}
+
+void print(const Json& record) {
+  fmt::print("A: {}\nB: {}\n", text(record["config"], "a"), text(record["config"], "b"));
+  for (const Json& difference : objects(record["differences"]))
+    fmt::print("{} differs: A {}, B {}\n", text(difference, "what"), text(difference, "a"),
+               text(difference, "b"));
+  print_rows("row", record["rows"]);
+  if (!record["ops"].empty()) print_rows("op, self time", record["ops"]);
+  for (const char* side : {"only_in_a", "only_in_b"})
+    if (!record[side].empty())
+      fmt::print("{}: {}\n", replace_all(side, "_", " "), show(record[side]));
+}
+
+Json read_report(const std::filesystem::path& file) {
+  Json report;
+  try {
+    report = Json::parse(read_file(file), nullptr, false);
+  } catch (const Error& error) {
+    throw UsageError(error.what());
+  }
+  if (report.is_discarded())
+    throw UsageError(fmt::format("{}: no valid JSON (cut or corrupt)", file.string()));
+  return report;
+}
+
+}  // namespace
+
+Json compare_reports(const Json& a, const Json& b, const std::string& a_name,
+                     const std::string& b_name, double margin) {
+  const std::vector<Family> of_a = families(a, a_name), of_b = families(b, b_name);
+  check_alike(a, b, a_name, b_name);
+  Json record = record_header("profile");
+  record["config"] = {{"a", a_name}, {"b", b_name}, {"margin", margin}, {"level", compare_level}};
+  record["differences"] = differences(a, b);
+  record["rows"] = matched_rows(of_a, of_b, margin);
+  record["ops"] = matched_rows(op_families(a), op_families(b), margin);
+  record["only_in_a"] = names_without(of_a, of_b);
+  record["only_in_b"] = names_without(of_b, of_a);
+  if (record["rows"].empty())
+    throw UsageError(fmt::format("{} and {} have no row in common: the one has {}, the other {}",
+                                 a_name, b_name, of_a[0].name, of_b[0].name));
+  return record;
+}
+
+int compare_profiles(const std::filesystem::path& a, const std::filesystem::path& b,
+                     const std::filesystem::path& json, double margin) {
+  const Json record =
+      compare_reports(read_report(a), read_report(b), a.string(), b.string(), margin);
+  print(record);
+  fmt::print(
+      "\nms: medians. B / A: median of the ratios of all pairs of samples. p: Mann-Whitney U test, "
+      "corrected for the rows of its table (Holm).\nfaster, slower: corrected p below {:g} and the "
+      "whole "
+      "interval more than {:.3g} % from 1. The test sees that\ntimes differ, not why: a machine "
+      "whose speed drifts differs from itself, too.\n",
+      compare_level, 100 * margin);
+  if (!json.empty()) write_json(json, record);
+  return 0;
+}
+
+}  // namespace twice

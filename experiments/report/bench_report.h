@@ -1,0 +1,13 @@
+// The section of a record of `bench`: times of steps, beside the peer's where there is one.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "experiments/report/record.h"
+
+namespace twice {
+
+std::string bench_section(const Json& record, std::string_view title, std::string_view id);
+
+}  // namespace twice

@@ -1,0 +1,98 @@
+// Training runs as a report looks at them: all of a sweep, or those that lie around in a folder,
+// and the settings that they make, each with its seeds.
+#pragma once
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "experiments/report/record.h"
+#include "optim/gradient_regularization.h"
+
+namespace twice {
+
+struct Run {
+  std::string name;
+  std::string state;  ///< "done", "failed" or "unfinished"
+  std::string error;  ///< of a failed run
+  std::string file;   ///< its record, relative to the reported folder; "" without one
+  std::string method, model, seed;
+  /// The values of the axes that it uses, without method and seed.
+  Json options = Json::object();
+  /// `train`'s row, with the curve as far as it goes; null before the first epoch's end.
+  Json row;
+  double epochs = 0;
+  /// Only of a run that is done: the fields of `run_fields`.
+  std::map<std::string, double> results;
+};
+
+/// What is compared between runs.
+struct RunField {
+  std::string key, heading, meaning;
+  std::string (*format)(double);
+  bool is_cost = false, lower_is_better = true;
+};
+const std::vector<RunField>& run_fields();
+
+struct RunSet {
+  /// The options that vary, without method and seed, in the order of the runs' names.
+  std::vector<std::string> axes;
+  std::vector<Run> runs;
+};
+
+/// A record with the file that it was read from.
+struct FoundRecord {
+  std::string file;
+  Json content;
+};
+
+/// The runs that a sweep's record lists. `trains` are the records of those that have one, by the
+/// run's name.
+RunSet sweep_runs(const Json& sweep, const std::map<std::string, FoundRecord>& trains);
+
+/// Whether the method reads the option, given by its command-line name without dashes.
+bool method_reads(const Method& method, std::string option);
+
+/// Single runs, methods in their usual order; what differs between them is an axis.
+RunSet train_runs(const std::vector<FoundRecord>& trains);
+
+struct Moments {
+  double mean, deviation;  ///< of the sample, with n - 1; NaN of fewer than two
+  std::size_t n;
+};
+
+/// Runs that differ in their seed alone.
+struct RunSetting {
+  std::string method, model;
+  Json options;
+  std::vector<std::string> axes;  ///< of the set: the options' order
+  std::vector<const Run*> runs = {};
+  std::size_t failed = 0, unfinished = 0;
+
+  /// Over the runs that are done.
+  Moments moments(const std::string& field) const;
+  std::size_t done() const { return runs.size() - failed - unfinished; }
+  /// "gamma 0.1, epsilon 0.05"; "" where nothing varies.
+  std::string values() const;
+};
+
+/// In order of their first runs.
+std::vector<RunSetting> settings_of(const RunSet& set);
+
+/// The values that an axis takes: numbers from small to large, words in order of appearance.
+std::vector<Json> axis_values(const std::vector<RunSetting>& settings, const std::string& axis);
+
+/// The methods in order of appearance.
+std::vector<std::string> methods_of(const std::vector<RunSetting>& settings);
+
+/// "95.1 % ± 0.2 %"; without a deviation that is not known.
+std::string plus_minus(const Moments& moments, const RunField& field);
+
+/// Whether the settings' models differ.
+bool several_models(const std::vector<RunSetting>& settings);
+
+/// A method's setting of the highest mean test accuracy; null when it has no finished run.
+const RunSetting* best_setting(const std::vector<RunSetting>& settings, const std::string& method);
+
+}  // namespace twice

@@ -1,0 +1,29 @@
+// What the tests of report pages share: a record to show, and what every page must be: well-formed,
+// with nothing loaded from outside.
+#pragma once
+
+#include <limits>
+#include <string>
+
+#include "experiments/report/record.h"
+
+namespace twice {
+
+const double nan_value = std::numeric_limits<double>::quiet_NaN();
+const double infinity = std::numeric_limits<double>::infinity();
+
+/// A record as `compare` writes it, with results that follow simple rules.
+Json sample_record();
+
+std::size_t count(const std::string& text, const std::string& part);
+
+/// "" when every element is closed in order, every attribute quoted, and no stray < or & is in
+/// the text; else what is wrong.
+std::string markup_error(const std::string& html);
+
+/// What would make a browser load or run something from outside.
+std::string outside_reference(const std::string& html);
+
+void check_page(const std::string& html);
+
+}  // namespace twice

@@ -1,0 +1,247 @@
+// Plots: bars, curves, ticks, and what gnuplot makes of any text.
+
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+
+#include "experiments/report/gnuplot.h"
+#include "experiments/report/heat_map.h"
+#include "experiments/report/plot_record.h"
+#include "experiments/report/plots.h"
+#include "tests/experiments/pages.h"
+#include "tests/experiments/scratch_folder.h"
+
+namespace twice {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// x coordinates of the right and left ends of the bars in an SVG.
+std::vector<std::pair<double, double>> bar_ends(const std::string& svg) {
+  std::vector<std::pair<double, double>> ends;
+  for (std::size_t at = 0; (at = svg.find("points = '", at)) != std::string::npos; ++at) {
+    double left = 0, right = 0, y = 0;
+    BOOST_REQUIRE(std::sscanf(svg.c_str() + at, "points = '%lf,%lf %lf", &left, &y, &right) == 3);
+    ends.emplace_back(left, right);
+  }
+  return ends;
+}
+
+/// The colour of the cell whose title holds `part`.
+std::string cell_colour(const std::string& svg, const std::string& part) {
+  const std::size_t begin = svg.find("fill = '", svg.find(part));
+  BOOST_REQUIRE(begin != std::string::npos);
+  return svg.substr(begin + 8, svg.find('\'', begin + 8) - begin - 8);
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(report)
+
+BOOST_AUTO_TEST_CASE(bars_are_as_long_as_their_values) {
+  BarPlot plot{.label = "times"};
+  plot.bars.push_back({"a", "1", {1}, {method_ink("sgd")}});
+  plot.bars.push_back({"b", "1 + 2", {1, 2}, {ramp_ink(0), ramp_ink(1)}});
+  plot.bars.push_back({"c", "missing", {nan_value}, {method_ink("sgd")}});
+  const std::string svg = bar_plot(plot);
+  const auto ends = bar_ends(svg);
+  BOOST_REQUIRE(ends.size() == 3u);
+  const double unit = ends[0].second - ends[0].first;
+  BOOST_TEST(unit > 30);
+  BOOST_TEST(std::abs(ends[1].second - ends[1].first - unit) < 0.1);
+  BOOST_TEST(std::abs(ends[2].second - ends[2].first - 2 * unit) < 0.1);
+  BOOST_TEST(std::abs(ends[2].first - ends[1].second) < 0.1);  // stacked
+  BOOST_TEST(contains(svg, "var(--sgd)"));
+  BOOST_TEST(contains(svg, "var(--ramp-2)"));
+  BOOST_TEST(contains(svg, "missing"));
+  BOOST_TEST(markup_error(svg) == "");
+}
+
+BOOST_AUTO_TEST_CASE(curves_have_gaps_where_numbers_are_missing) {
+  CurvePlot plot{.label = "loss", .x_title = "epoch"};
+  plot.curves.push_back({"exact", {1, 2, 3, 4, 5}, {5, 4, nan_value, 2, 1}, method_ink("exact")});
+  const std::string svg = curve_plot(plot);
+  const std::size_t line = svg.find("d='", svg.find("data-series=\"exact\""));
+  BOOST_REQUIRE(line != std::string::npos);
+  const std::string path = svg.substr(line, svg.find('\'', line + 3) - line);
+  BOOST_TEST(count(path, "M") == 2u);
+  BOOST_TEST(count(path, "L") == 2u);
+  BOOST_TEST(contains(svg, "currentColor"));
+  for (const char* own : {"rgb(", "black", " id=", "font-family", "gnuplot_plot"})
+    BOOST_TEST(!contains(svg, own));
+  // Nothing to draw: no plot rather than an error.
+  plot.curves[0].y.assign(5, nan_value);
+  BOOST_TEST(curve_plot(plot) == "");
+  plot.curves[0].y.assign(5, -1);
+  plot.log_y = true;
+  BOOST_TEST(curve_plot(plot) == "");
+  BOOST_TEST(bar_plot({}) == "");
+  // One point, and values that are all the same.
+  plot.curves[0] = {"exact", {1}, {0.5}, method_ink("exact")};
+  BOOST_TEST(contains(curve_plot(plot), "<circle"));
+  plot.curves[0] = {"exact", {1, 2}, {0, 0}, method_ink("exact")};
+  plot.log_y = false;
+  BOOST_TEST(contains(curve_plot(plot), "data-series"));
+}
+
+BOOST_AUTO_TEST_CASE(logarithmic_ticks_are_round) {
+  const std::vector<double> few = log_ticks(0.015, 0.6);
+  const std::vector<double> expected = {0.02, 0.05, 0.1, 0.2, 0.5};
+  BOOST_REQUIRE(few.size() == expected.size());
+  for (std::size_t i = 0; i < few.size(); ++i)
+    BOOST_TEST(std::abs(few[i] / expected[i] - 1) < 1e-9);
+  BOOST_TEST(log_ticks(1e-16, 10).size() <= 9u);
+  BOOST_TEST(tick_text(0.05) == "0.05");
+  BOOST_TEST(tick_text(1e-12) == "10⁻¹²");
+  BOOST_TEST(tick_text(0.01, true) == "10⁻²");
+  BOOST_TEST(tick_text(1, true) == "1");
+}
+
+BOOST_AUTO_TEST_CASE(gnuplot_failures_are_one_clear_line) {
+  const std::string failed = error_of([] { run_gnuplot("set terminal svg\nset nonsense\n"); });
+  BOOST_TEST(failed.starts_with("[plot] gnuplot (Debian package gnuplot-nox) failed: line 0: "));
+  BOOST_TEST(!contains(failed, "\n"));
+
+  const std::string path = std::getenv("PATH");
+  ::setenv("PATH", "/nonexistent", 1);
+  const std::string missing = error_of([] { run_gnuplot("set terminal svg\nplot x\n"); });
+  ::setenv("PATH", path.c_str(), 1);
+  BOOST_TEST(missing ==
+             "[plot] cannot start gnuplot: No such file or directory; expected the Debian package "
+             "gnuplot-nox");
+}
+
+BOOST_AUTO_TEST_CASE(plots_take_any_text_as_text) {
+  const ScratchFolder folder;
+  const std::string file = (folder.path / "made").string();
+  const std::string hostile = "'; system('touch " + file + "')\n`touch " + file +
+                              "` %d %s \"$(touch " + file + ")\" <b> & \\";
+  BarPlot bars{.label = hostile};
+  bars.bars.push_back({hostile, hostile, {1}, {method_ink(hostile)}});
+  CurvePlot curves{.label = hostile, .x_title = hostile};
+  curves.curves.push_back({hostile, {1, 2}, {1, 2}, method_ink(hostile)});
+  for (const std::string& svg : {bar_plot(bars), curve_plot(curves)}) {
+    BOOST_TEST(markup_error(svg) == "");
+    BOOST_TEST(contains(svg, "%d %s"));
+  }
+  BOOST_TEST(!fs::exists(file));
+}
+
+BOOST_AUTO_TEST_CASE(heat_maps_show_every_cell) {
+  HeatMap map{.label = "accuracy of <f-gr>",
+              .x_title = "epsilon",
+              .y_title = "gamma",
+              .x = {"0.01", "0.1"},
+              .y = {"0.5", "1"},
+              .percent = true};
+  map.cells = {{.value = 0.91, .spread = 0.004},
+               {.value = 0.95},
+               {.missing = "failed"},
+               {.value = 0.93, .note = "2 of 3 runs done"}};
+  const std::string svg = heat_map(map);
+  BOOST_TEST(markup_error(svg) == "");
+  for (const char* part :
+       {"aria-label=\"accuracy of &lt;f-gr&gt;\"", "epsilon 0.01, gamma 0.5: 91.00 % ± 0.40 %<",
+        "epsilon 0.1, gamma 0.5: 95.00 %<", "epsilon 0.1, gamma 0.5: 95.00 %, the best<",
+        "epsilon 0.01, gamma 1: failed<", "epsilon 0.1, gamma 1: 93.00 % (2 of 3 runs done)<",
+        ">91.00<", ">± 0.40<", ">95.00<", ">93.00*<", ">failed<"})
+    BOOST_TEST(contains(svg, part), part);
+  BOOST_TEST(count(svg, ", the best</title>") == 1u);
+  // Brighter is better, and the words contrast with their cell.
+  const std::string worst = cell_colour(svg, "91.00 % ± 0.40 %"),
+                    middle = cell_colour(svg, "93.00 % (2"), best = cell_colour(svg, ": 95.00 %");
+  BOOST_TEST(worst == "rgb( 68,   1,  84)");
+  BOOST_TEST(middle == "rgb( 33, 145, 140)");
+  BOOST_TEST(best == "rgb(253, 231,  37)");
+  BOOST_TEST(count(svg, "rgb(255,255,255)") > 0u);  // letters on the dark cell
+
+  map.lower_is_better = true;
+  const std::string reversed = heat_map(map);
+  BOOST_TEST(cell_colour(reversed, "91.00 % ± 0.40 %") == best);
+  BOOST_TEST(cell_colour(reversed, ": 95.00 %") == worst);
+  BOOST_TEST(contains(reversed, "91.00 % ± 0.40 %, the best"));
+}
+
+BOOST_AUTO_TEST_CASE(heat_maps_of_wide_ranges) {
+  HeatMap map{.label = "loss", .x_title = "width", .y_title = "", .x = {"a", "b", "c"}, .y = {""}};
+  map.lower_is_better = true;
+  // Over a factor of a hundred, the geometric mean is the middle.
+  map.cells = {{.value = 1}, {.value = 10}, {.value = 100}};
+  std::string svg = heat_map(map);
+  BOOST_TEST(cell_colour(svg, "width b: ") == "rgb( 33, 145, 140)");
+  BOOST_TEST(!contains(svg, "≥"));
+  // A setting that diverged leaves the others their colours.
+  map.x = {"a", "b", "c", "d"};
+  map.cells = {{.value = 1}, {.value = 1.1}, {.value = 1.2}, {.value = 1e30}};
+  svg = heat_map(map);
+  BOOST_TEST(contains(svg, ">≥ "));
+  BOOST_TEST(cell_colour(svg, "width d: ") == "rgb( 68,   1,  84)");
+  BOOST_TEST(cell_colour(svg, "width b: ") != cell_colour(svg, "width a: "));
+  BOOST_TEST(cell_colour(svg, "width b: ") != cell_colour(svg, "width c: "));
+  // Maps that share a scale: the same value has the same colour.
+  HeatMap other = map;
+  map.beside = other.beside = {1, 2, 3, 4};
+  map.cells = {{.value = 1}, {.value = 2}, {}, {}};
+  other.cells = {{.value = 2}, {.value = 3}, {}, {.value = 4}};
+  BOOST_TEST(cell_colour(heat_map(map), "width b: ") == cell_colour(heat_map(other), "width a: "));
+}
+
+BOOST_AUTO_TEST_CASE(heat_maps_without_values) {
+  HeatMap map{.label = "", .x_title = "x", .y_title = "y", .x = {"1"}, .y = {"1"}, .cells = {{}}};
+  BOOST_TEST(heat_map(map) == "");
+  map.cells.clear();
+  BOOST_TEST(contains(error_of([&] { heat_map(map); }), "0 cells for 1 columns and 1 rows"));
+  // One value is the best, and has no scale.
+  map.cells = {{.value = 3}};
+  BOOST_TEST(cell_colour(heat_map(map), ": 3") == "rgb(253, 231,  37)");
+  // Any text is text.
+  map.x = {"'; system \"x\" & <b>"};
+  BOOST_TEST(markup_error(heat_map(map)) == "");
+}
+
+BOOST_AUTO_TEST_CASE(a_recorded_heat_map_is_the_same) {
+  HeatMap map{.label = "Accuracy",
+              .x_title = "epsilon",
+              .y_title = "gamma",
+              .x = {"0.01", "0.1"},
+              .y = {"1"},
+              .percent = true};
+  map.cells = {{.value = 0.5, .spread = 0.25}, {.missing = "failed"}};
+  Json record = to_json(map);
+  record["title"] = map.label;
+  record["value_title"] = "mean over <seeds>";
+  BOOST_TEST(recorded_plot(Json::parse(record.dump())) == heat_map(map));
+  const std::string file = recorded_plot_file(record);
+  BOOST_TEST(markup_error(file) == "");
+  BOOST_TEST(outside_reference(file) == "");
+  for (const char* part : {"mean over &lt;seeds&gt;", "Accuracy", ">failed<", "color-scheme: dark"})
+    BOOST_TEST(contains(file, part), part);
+}
+
+BOOST_AUTO_TEST_CASE(a_recorded_plot_of_curves) {
+  const Json record = {{"title", "Errors"},
+                       {"y_title", "error"},
+                       {"x_title", "eps"},
+                       {"log_x", true},
+                       {"log_y", true},
+                       {"curves",
+                        {{{"name", "f-gr"},
+                          {"ink", "f-gr"},
+                          {"dashed", true},
+                          {"x", {0.1, 1, 10}},
+                          {"y", {1, nullptr, 3}},
+                          {"low", {0.5, nullptr, 2}},
+                          {"high", {2, nullptr, 4}}}}}};
+  const std::string file = recorded_plot_file(record);
+  BOOST_TEST(markup_error(file) == "");
+  BOOST_TEST(contains(file, ">error<"));
+  BOOST_TEST(count(file, "<title>f-gr</title>") == 3u);
+  BOOST_TEST(contains(file, "stroke=\"var(--f-gr)\" stroke-width=\"2.5\" stroke-dasharray"));
+  // Nothing to draw is a file all the same.
+  BOOST_TEST(markup_error(recorded_plot_file({{"title", "Empty"}})) == "");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace twice

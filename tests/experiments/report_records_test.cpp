@@ -1,0 +1,133 @@
+// Pages of studies and races; records that lack nearly everything, and records that are there
+// twice.
+#include <boost/test/unit_test.hpp>
+
+#include "experiments/files/atomic_file.h"
+#include "experiments/report/report_command.h"
+#include "tests/experiments/pages.h"
+#include "tests/experiments/scratch_folder.h"
+
+namespace twice {
+namespace {
+
+std::string report_of(const std::filesystem::path& folder) {
+  write_report(folder);
+  return read_file(folder / "report.html");
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(report)
+
+BOOST_AUTO_TEST_CASE(studies_show_verdict_and_claims) {
+  const ScratchFolder folder;
+  const Json study = {
+      {"command", "study"},
+      {"version", "0.1.0"},
+      {"study", "sam"},
+      {"form", "quick"},
+      {"verdict", "reproduced within limits"},
+      {"claimed", "This is <SAM>"},
+      {"by", "somebody"},
+      {"seconds", 3},
+      {"claims",
+       {{{"claim", "they are equal"},
+         {"value", 1e-12},
+         {"interval", {1e-13, 1e-11}},
+         {"expected", {nullptr, 1e-10}},
+         {"weight", "core"},
+         {"holds", true}},
+        {{"claim", "they stay equal"},
+         {"value", nullptr},
+         {"interval", 3},
+         {"expected", {0.5, nullptr}},
+         {"weight", "limit"},
+         {"holds", false}}}},
+      {"plots",
+       {{{"name", "a"},
+         {"title", "Distance"},
+         {"y_title", "|a - b|"},
+         {"x_title", "step"},
+         {"curves", {{{"name", "f-gr"}, {"ink", "f-gr"}, {"x", {1, 2}}, {"y", {1, 2}}}}}},
+        {{"name", "b"},
+         {"title", "Map"},
+         {"value_title", "accuracy"},
+         {"x_title", "epsilon"},
+         {"y_title", "gamma"},
+         {"x", {"1"}},
+         {"y", {"2"}},
+         {"cells", {0.5}}}}},
+      {"tables", {{{"title", "Numbers"}, {"headings", {"a"}}, {"rows", {{"7"}}}}}},
+      {"remarks", {"a remark"}},
+      {"setup", {"a setting"}}};
+  write_atomically(folder.path / "sam.json", study.dump());
+  const std::string html = report_of(folder.path);
+  check_page(html);
+  for (const char* part :
+       {"study: sam", "reproduced within limits", "1 of 2", "This is &lt;SAM&gt;", "they are equal",
+        "1.00e-13 to 1.00e-11", "at most 1.00e-10", "at least 0.5", "<td class=\"bad\">no</td>",
+        "Distance: |a - b|", "<title>f-gr</title>", "epsilon 1, gamma 2: 0.500", "a remark",
+        "a setting", "Numbers"})
+    BOOST_TEST(contains(html, part), part);
+}
+
+BOOST_AUTO_TEST_CASE(races_show_the_peer) {
+  const ScratchFolder folder;
+  const auto row = [](const char* method, double ms, double peer) {
+    return Json{{"model", "mlp-8x2"},
+                {"method", method},
+                {"ms", ms},
+                {"peer_ms", peer},
+                {"ratio", peer / ms}};
+  };
+  const Json bench = {{"command", "bench"},
+                      {"version", "0.1.0"},
+                      {"peer", {{"name", "pytorch 1.13"}, {"threads", 2}}},
+                      {"means", {{{"method", "sgd"}, {"ratio", 1.5}}}},
+                      {"rows", {row("sgd", 1, 1.5), row("exact", 4, 10)}}};
+  write_atomically(folder.path / "bench.json", bench.dump());
+  std::string html = report_of(folder.path);
+  check_page(html);
+  for (const char* part : {"bench: mlp-8x2", "1.50×", "sgd: time of pytorch 1.13 over ours",
+                           "10.0 ms · 2.50×", "peer / ours", "<h3>Peer</h3>"})
+    BOOST_TEST(contains(html, part), part);
+  // Without a peer there is none.
+  Json alone = bench;
+  alone.erase("peer"), alone.erase("means");
+  for (Json& entry : alone["rows"]) entry.erase("peer_ms"), entry.erase("ratio");
+  write_atomically(folder.path / "bench.json", alone.dump());
+  html = report_of(folder.path);
+  check_page(html);
+  BOOST_TEST((!contains(html, "peer") && contains(html, "4.00 ms")));
+}
+
+BOOST_AUTO_TEST_CASE(records_that_are_none_are_no_crash) {
+  for (
+      const char* record :
+      {R"({"command": "sweep"})", R"({"command": "study"})", R"({"command": "bench"})",
+       R"({"command": "sweep", "runs": [{}], "axes": [{}], "rows": [{}]})",
+       R"({"command": "sweep", "runs": [{"name": 3, "config": 3, "state": []}], "axes": 3})",
+       R"({"command": "study", "claims": [{}, 3], "plots": [{}, {"cells": [1]}, {"curves": [{}]}]})",
+       R"({"command": "study", "tables": [{"headings": 3, "rows": [[1, 2], 3]}], "remarks": {}})",
+       R"({"command": "bench", "rows": [{}], "means": [{}], "peer": 3})"}) {
+    const ScratchFolder folder;
+    write_atomically(folder.path / "record.json", record);
+    write_atomically(folder.path / "compare.json", sample_record().dump());
+    check_page(report_of(folder.path));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_same_record_twice_is_one) {
+  const ScratchFolder folder;
+  for (const char* name : {"compare.json", "copy.json"})
+    write_atomically(folder.path / name, sample_record().dump());
+  write_atomically(folder.path / "check.json", R"({"command": "check", "version": "0.1.0"})");
+  const std::string html = report_of(folder.path);
+  BOOST_TEST(contains(html, "1 record of twice"));
+  BOOST_TEST(contains(html, "compare.json, copy.json"));
+  BOOST_TEST(contains(html, "Not shown: 1 record of twice check."));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace twice

@@ -1,0 +1,217 @@
+// Pages of sweeps and single runs: what is aggregated, and what is said of runs that failed or are
+// not done.
+#include <fmt/format.h>
+
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+
+#include "experiments/files/atomic_file.h"
+#include "experiments/report/report_command.h"
+#include "experiments/report/run_curves.h"
+#include "experiments/report/run_maps.h"
+#include "experiments/report/runs.h"
+#include "tests/experiments/pages.h"
+#include "tests/experiments/scratch_folder.h"
+
+namespace twice {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A record as `train` writes it, with that accuracy after `epochs` of 3 epochs.
+Json train_record(const std::string& method, double gamma, double epsilon, int seed,
+                  double accuracy, int epochs = 3) {
+  Json curve = Json::array();
+  for (int epoch = 1; epoch <= epochs; ++epoch)
+    curve.push_back({{"epoch", epoch},
+                     {"train_loss", 1.0 / epoch},
+                     {"loss", 1.5 / epoch},
+                     {"test_accuracy", accuracy * epoch / 3},
+                     {"gradient_norm", 0.1},
+                     {"seconds", 0.5}});
+  return {{"command", "train"},
+          {"version", "0.1.0"},
+          {"config",
+           {{"method", {method}},
+            {"gamma", gamma},
+            {"epsilon", epsilon},
+            {"seed", seed},
+            {"epochs", 3},
+            {"data", "digits"}}},
+          {"rows",
+           {{{"model", "mlp-8x2-b16-relu-f32"},
+             {"method", method},
+             {"equation", "G = g"},
+             {"ms", 2.0},
+             {"loss", 0.5},
+             {"train_loss", 0.4},
+             {"test_accuracy", accuracy},
+             {"gradient_norm", 0.1},
+             {"curve", curve}}}}};
+}
+
+/// A sweep of f-gr over gamma and epsilon and of exact over gamma, three seeds each: one run
+/// failed, one is half done.
+Json write_sweep(const fs::path& folder) {
+  Json sweep = {{"command", "sweep"},
+                {"version", "0.1.0"},
+                {"config", {{"epochs", 3}, {"data", "digits"}}},
+                {"axes",
+                 {{{"option", "method"}, {"values", {"exact", "f-gr"}}},
+                  {{"option", "gamma"}, {"values", {0.01, 0.1}}},
+                  {{"option", "epsilon"}, {"values", {0.05, 0.5}}},
+                  {{"option", "seed"}, {"values", {1, 2, 3}}}}}};
+  const auto add = [&](const std::string& method, double gamma, double epsilon) {
+    const bool uses_epsilon = method == "f-gr";
+    const std::string setting = fmt::format("{}-gamma{}{}", method, gamma,
+                                            uses_epsilon ? fmt::format("-epsilon{}", epsilon) : "");
+    Json options = {{"gamma", gamma}};
+    if (uses_epsilon) options["epsilon"] = epsilon;
+    sweep["rows"].push_back({{"setting", setting}, {"method", method}, {"options", options}});
+    for (int seed = 1; seed <= 3; ++seed) {
+      const std::string name = fmt::format("{}-seed{}", setting, seed);
+      const bool failed = gamma == 0.1 && epsilon == 0.5 && seed == 2;
+      const bool half = gamma == 0.1 && epsilon == 0.5 && seed == 3;
+      const double accuracy = 0.9 + 0.01 * seed + (gamma == 0.1 ? 0.02 : 0);
+      Json run = {{"name", name},
+                  {"state", failed ? "failed"
+                            : half ? "pending"
+                                   : "done"},
+                  {"epochs", half     ? 1
+                             : failed ? 0
+                                      : 3},
+                  {"seconds", 1.5},
+                  {"config",
+                   {{"method", {method}}, {"gamma", gamma}, {"epsilon", epsilon}, {"seed", seed}}}};
+      if (failed) run["error"] = "twice train: <NaN> & worse";
+      if (!failed && !half) run["test_accuracy"] = accuracy, run["loss"] = 0.5;
+      sweep["runs"].push_back(run);
+      if (failed) continue;
+      fs::create_directories(folder / name);
+      write_atomically(folder / name / "train.json",
+                       train_record(method, gamma, epsilon, seed, accuracy, half ? 1 : 3).dump());
+    }
+  };
+  add("exact", 0.01, 0.05);
+  add("exact", 0.1, 0.05);
+  for (const double gamma : {0.01, 0.1})
+    for (const double epsilon : {0.05, 0.5}) add("f-gr", gamma, epsilon);
+  write_atomically(folder / "sweep.json", sweep.dump());
+  return sweep;
+}
+
+std::string report_of(const fs::path& folder) {
+  write_report(folder);
+  return read_file(folder / "report.html");
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(report)
+
+BOOST_AUTO_TEST_CASE(settings_aggregate_their_seeds) {
+  const ScratchFolder folder;
+  const RunSet set = sweep_runs(write_sweep(folder.path), {});
+  BOOST_TEST(set.runs.size() == 18u);
+  BOOST_TEST((set.axes == std::vector<std::string>{"gamma", "epsilon"}));
+  const std::vector<RunSetting> settings = settings_of(set);
+  BOOST_TEST(settings.size() == 6u);
+  BOOST_TEST(settings[0].values() == "gamma 0.01");  // exact has no epsilon
+  BOOST_TEST(settings[3].values() == "gamma 0.01, epsilon 0.5");
+  const Moments accuracy = settings[0].moments("test_accuracy");
+  BOOST_TEST(accuracy.n == 3u);
+  BOOST_TEST(std::abs(accuracy.mean - 0.92) < 1e-12);
+  BOOST_TEST(std::abs(accuracy.deviation - 0.01) < 1e-12);
+  const RunSetting& broken = settings[5];
+  BOOST_TEST((broken.done() == 1 && broken.failed == 1 && broken.unfinished == 1));
+  BOOST_TEST(broken.moments("test_accuracy").n == 1u);
+  BOOST_TEST(std::isnan(broken.moments("test_accuracy").deviation));
+  BOOST_TEST(std::isnan(broken.moments("ms").mean));
+  BOOST_TEST(best_setting(settings, "exact") == &settings[1]);
+  BOOST_TEST(best_setting(settings, "sgd") == nullptr);
+}
+
+BOOST_AUTO_TEST_CASE(maps_take_a_cell_from_each_setting) {
+  const ScratchFolder folder;
+  const RunSet set = sweep_runs(write_sweep(folder.path), {});
+  const std::string maps = run_maps(set, settings_of(set));
+  BOOST_TEST(markup_error(maps) == "");
+  for (const char* part : {"<option>test accuracy</option>", "<option>test loss</option>",
+                           "epsilon 0.5, gamma 0.01: 92.00 % ± 1.00 %<",
+                           "epsilon 0.5, gamma 0.1: 93.00 % (1 of 3 runs done)<",
+                           "gamma 0.1: 94.00 % ± 1.00 %<", "With an asterisk"})
+    BOOST_TEST(contains(maps, part), part);
+  // One axis makes no map.
+  RunSet line = set;
+  line.axes = {"gamma"};
+  BOOST_TEST(run_maps(line, settings_of(line)) == "");
+}
+
+BOOST_AUTO_TEST_CASE(a_sweep_is_one_section) {
+  const ScratchFolder folder;
+  write_sweep(folder.path / "grid");
+  const std::string html = report_of(folder.path);
+  check_page(html);
+  BOOST_TEST(count(html, "<h2>") == 1u);
+  for (const char* part :
+       {"<h2>sweep: ", "18 runs of 6 settings: 16 done, 1 failed, 1 unfinished; 3 seeds.",
+        "exact: 94.00 % ± 1.00 % at gamma 0.1 (n = 3)", "18 runs, 1 failed, 1 unfinished",
+        "&lt;NaN&gt; &amp; worse", ">failed</td>", ">unfinished</td>", "grid/sweep.json",
+        "<option>the best setting of each method</option>", "Time of one step", "<select>",
+        "f-gr-gamma0.1-epsilon0.5-seed2"})
+    BOOST_TEST(contains(html, part), part);
+  // A row for each setting and each run, under headings that sort.
+  BOOST_TEST(count(html, "<tr><th scope=\"row\"") == 6u + 18u + 1u);
+  // What is missing sorts last: an empty order.
+  BOOST_TEST(contains(html, "data-order=\"\""));
+}
+
+BOOST_AUTO_TEST_CASE(curves_have_a_line_for_each_seed_and_a_mean) {
+  const ScratchFolder folder;
+  const Json sweep = write_sweep(folder.path);
+  std::map<std::string, FoundRecord> trains;
+  for (const Json& run : sweep["runs"]) {
+    const std::string name = run["name"];
+    const fs::path file = folder.path / name / "train.json";
+    if (fs::exists(file)) trains[name] = {file.string(), Json::parse(read_file(file))};
+  }
+  const RunSet set = sweep_runs(sweep, trains);
+  const std::vector<RunSetting> settings = settings_of(set);
+  const std::string html = run_curves(settings);
+  // The best of both methods, three seeds and a mean, in three plots; then exact's two settings.
+  BOOST_TEST(count(html, "<title>exact, gamma 0.1</title>") == 3u * 4u);
+  BOOST_TEST(count(html, "<title>gamma 0.01</title>") == 3u * 4u);
+  // Of the setting with a failed run: the finished one, the half one, and the mean.
+  BOOST_TEST(count(html, "<title>gamma 0.1, epsilon 0.5</title>") == 3u * 3u);
+  BOOST_TEST(run_curves({}) == "");
+}
+
+BOOST_AUTO_TEST_CASE(single_runs_are_compared) {
+  const ScratchFolder folder;
+  int number = 0;
+  const auto add = [&](const std::string& method, double gamma, int seed, int epochs) {
+    const fs::path run = folder.path / fmt::format("run{}", ++number);
+    fs::create_directories(run);
+    write_atomically(run / "train.json",
+                     train_record(method, gamma, 0.05, seed, 0.9 + 0.01 * seed, epochs).dump());
+  };
+  add("f-gr", 0.01, 1, 3);
+  add("f-gr", 0.01, 2, 3);
+  add("f-gr", 0.1, 1, 2);
+  std::string html = report_of(folder.path);
+  check_page(html);
+  BOOST_TEST(count(html, "<h2>") == 4u);  // all together, and each
+  for (const char* part :
+       {"train: all single runs", "3 runs of 2 settings: 2 done, 0 failed, 1 unfin",
+        ": 91.50 % ± 0.71 % at gamma 0.01 (n = 2)"})
+    BOOST_TEST(contains(html, part), part);
+  add("exact", 0.1, 1, 3);
+  add("exact", 0.1, 2, 3);
+  html = report_of(folder.path);
+  BOOST_TEST(count(html, "<h2>") == 1u);  // too many to show each
+  BOOST_TEST(contains(html, "run5/train.json"));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace twice

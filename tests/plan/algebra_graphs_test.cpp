@@ -1,0 +1,141 @@
+// The passes that calculate with products, all together: the counts that they promise for the
+// gradient of a penalised MLP, and that values survive them on random graphs.
+#include <boost/test/unit_test.hpp>
+#include <random>
+
+#include "autodiff/derive/grad.h"
+#include "autodiff/ops/activations.h"
+#include "autodiff/ops/arithmetic.h"
+#include "autodiff/ops/broadcast.h"
+#include "autodiff/ops/matmul.h"
+#include "autodiff/ops/power.h"
+#include "autodiff/ops/shape_ops.h"
+#include "autodiff/ops/tensors.h"
+#include "autodiff/plan/plan.h"
+#include "tests/ops/helpers.h"
+#include "tests/plan/algebra_cases.h"
+
+using namespace twice;
+using namespace twice::testing;
+
+namespace {
+
+/// g + 0.1 H g of a tanh MLP without biases; sizes = {inputs, widths..., outputs}.
+struct Mlp {
+  Tape tape;
+  Tensors w;
+  Tensor loss;
+  Tensors g;
+  Mlp(const std::vector<Index>& sizes, Index batch) {
+    Tensor h = leaf(tape, {batch, sizes[0]}, 1);
+    for (std::size_t i = 0; i + 1 < sizes.size(); ++i) {
+      w.push_back(leaf(tape, {sizes[i], sizes[i + 1]}, 10 + i));
+      h = matmul(i == 0 ? h : tanh(h), w.back());
+    }
+    // Not the squared error: its cotangent is the last product itself, and chains over that are
+    // one more thing that the planner shortens.
+    loss = sum(softplus(h));
+    g = grad(loss, w);
+  }
+  Tensors exact() const { return g + 0.1 * grad(g, w, stop_gradient(g)); }
+  Tensors penalty() const { return grad(loss + 0.05 * squared_norm(g), w); }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(planner_algebra)
+
+BOOST_AUTO_TEST_CASE(exact_takes_6L_minus_4_products) {
+  for (Index depth = 1; depth <= 7; ++depth)
+    for (const Index batch : {2, 7, 15}) {
+      std::vector<Index> sizes(static_cast<std::size_t>(depth), 32);
+      sizes[0] = 40;
+      sizes.push_back(10);
+      Mlp mlp(sizes, batch);
+      BOOST_TEST(counts(checked_plan(mlp.exact(), 1e-12)).products == 6 * depth - 4,
+                 "depth " << depth << ", batch " << batch);
+      // The penalty as it is written comes to the same.
+      BOOST_TEST(counts(checked_plan(mlp.penalty(), 1e-12)).products == 6 * depth - 4,
+                 "penalty, depth " << depth << ", batch " << batch);
+      // The norm of the gradient on top costs no product.
+      Tensors with_norm = mlp.exact();
+      with_norm.push_back(squared_norm(mlp.g));
+      BOOST_TEST(counts(checked_plan(with_norm, 1e-12)).products == 6 * depth - 4);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(large_batches_keep_what_was_recorded) {
+  for (Index depth = 2; depth <= 5; ++depth) {
+    std::vector<Index> sizes(static_cast<std::size_t>(depth) + 1, 16);
+    Mlp mlp(sizes, 64);
+    const Counts planned = counts(checked_plan(mlp.exact(), 1e-12));
+    BOOST_TEST(planned.products == 9 * depth - 5);
+    BOOST_TEST(planned.small == 0);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_gradient_that_is_read_is_formed_once) {
+  Mlp mlp({40, 32, 32, 10}, 4);
+  Tensors both = mlp.g;
+  for (Tensor t : mlp.exact()) both.push_back(t);
+  // The three gradients are formed for the output; the chains over them still go the cheap way.
+  BOOST_TEST(counts(checked_plan(both, 1e-12)).products <= 6 * 3 - 4 + 3);
+}
+
+BOOST_AUTO_TEST_CASE(random_graphs_of_matrices_keep_their_values) {
+  for (unsigned seed = 0; seed < 200; ++seed) {
+    std::mt19937 random(seed);
+    const auto below = [&](std::size_t n) {
+      return std::uniform_int_distribution<std::size_t>(0, n - 1)(random);
+    };
+    Tape tape;
+    constexpr Index sides[] = {2, 5, 9};
+    Tensors w, values;
+    for (int i = 0; i < 4; ++i)
+      w.push_back(leaf(tape, {sides[below(3)], sides[below(3)]}, 100 * seed + i));
+    values = w;
+    // A partner of the shape that an op needs, or none.
+    const auto fitting = [&](const auto& fits) -> Tensor {
+      Tensors found;
+      for (Tensor t : values)
+        if (fits(t)) found.push_back(t);
+      return found.empty() ? Tensor{} : found[below(found.size())];
+    };
+    for (int step = 0; step < 14; ++step) {
+      const Tensor x = values[values.size() - 1 - below(std::min<std::size_t>(values.size(), 5))];
+      const bool ta = below(2) != 0, tb = below(2) != 0;
+      Tensor y;
+      switch (below(8)) {
+        case 0:
+        case 1:
+        case 2:
+        case 3:
+          if (const Tensor b =
+                  fitting([&](Tensor t) { return t.size(tb ? 1 : 0) == x.size(ta ? 0 : 1); }))
+            y = 0.3 * matmul(x, b, ta, tb);
+          break;
+        case 4:
+          if (const Tensor b = fitting([&](Tensor t) { return t.shape() == x.shape(); }))
+            y = ta ? x + b : x - 0.5 * b;
+          break;
+        case 5:
+          y = transpose(x);
+          break;
+        case 6:
+          y = ta ? tanh(x) : -2 * x + 0.0;
+          break;
+        default:
+          if (const Tensor b = fitting([&](Tensor t) { return t.shape() == x.shape(); })) y = x * b;
+      }
+      if (y) values.push_back(y);
+    }
+    const Tensor loss = 0.01 * (sum(square(values.back())) + sum(values[values.size() / 2]));
+    const Tensors g = grad(loss, w), h = grad(g, w, stop_gradient(g));
+    Tensors outputs = g + 0.1 * h;
+    outputs.push_back(squared_norm(g));
+    if (seed % 3 == 0) outputs.push_back(values[values.size() - 2]);
+    BOOST_TEST_CONTEXT("seed " << seed) { checked_plan(outputs, 1e-10); }
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,97 @@
+// Which layer a node belongs to, on every model and method.
+#include "experiments/profile/layers.h"
+
+#include <boost/test/unit_test.hpp>
+
+#include <algorithm>
+#include <set>
+
+#include "tests/profile/steps.h"
+
+using namespace twice;
+using namespace twice::testing;
+
+namespace {
+
+/// The layers of the model's parameters.
+std::set<std::string> model_layers(const Problem& problem) {
+  std::set<std::string> layers;
+  for (const ParameterInfo& p : problem.model.parameter_info())
+    layers.insert(p.name.substr(0, p.name.rfind('.')));
+  return layers;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(profile_layers)
+
+BOOST_AUTO_TEST_CASE(each_product_belongs_to_the_layer_of_its_weight) {
+  for (const char* model : {"mlp", "cnn", "resnet"})
+    for (const Method& m : methods()) {
+      const Problem problem = small_problem(small(model));
+      const RecordedStep step =
+          record_step(problem, m, initial_state(problem.model, 1, DType::f32));
+      const std::vector<std::string> layers = layers_of(*step.tape);
+      BOOST_TEST(std::ssize(layers) == step.tape->size());
+      // Each pass over the model has its L products in the layers' order, one for each weight.
+      std::vector<std::string> expected, found;
+      for (const ParameterInfo& p : problem.model.parameter_info())
+        if (p.shape.rank() > 1) expected.push_back(p.name.substr(0, p.name.rfind('.')));
+      for (int i = 0; i < step.tape->size(); ++i) {
+        const Node& node = step.tape->node(i);
+        if (node.phase == Phase::forward && node.op &&
+            (node.op->name() == "matmul" || node.op->name() == "conv2d"))
+          found.push_back(layers[static_cast<std::size_t>(i)]);
+      }
+      BOOST_REQUIRE(found.size() % expected.size() == 0);
+      for (std::size_t pass = 0; pass < found.size(); pass += expected.size())
+        BOOST_TEST(std::vector(found.begin() + static_cast<std::ptrdiff_t>(pass),
+                               found.begin() +
+                                   static_cast<std::ptrdiff_t>(pass + expected.size())) == expected,
+                   model << ' ' << m.name);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(every_node_has_a_layer_of_the_model_or_a_name_of_its_own) {
+  for_each_step([](const OurStep& step) {
+    const Tape& tape = *step.recorded().tape;
+    const std::vector<std::string> layers = layers_of(tape);
+    std::set<std::string> known = {input_layer, loss_layer, whole_model_layer};
+    for (int i = 0; i < tape.size(); ++i)
+      if (tape.node(i).kind == NodeKind::parameter)
+        known.insert(layers[static_cast<std::size_t>(i)]);
+    for (const std::string& layer : layers) BOOST_TEST(known.contains(layer), layer);
+    // Derivatives are where their forward op is.
+    for (int i = 0; i < tape.size(); ++i)
+      BOOST_TEST(layers[static_cast<std::size_t>(i)] ==
+                 layers[static_cast<std::size_t>(tape.forward_origin(i))]);
+  });
+}
+
+BOOST_AUTO_TEST_CASE(a_methods_arithmetic_belongs_to_the_layer_of_its_parameters) {
+  const Problem problem = small_problem(small("mlp"));
+  const std::set<std::string> expected = model_layers(problem);
+  for (const char* name : {"exact", "f-gr", "sam"}) {
+    const RecordedStep step =
+        record_step(problem, method(name), initial_state(problem.model, 1, DType::f32));
+    const std::vector<std::string> layers = layers_of(*step.tape);
+    for (std::size_t i = 0; i < step.estimate.gradient.size(); ++i) {
+      const std::string& parameter = problem.model.parameter_info()[i].name;
+      BOOST_TEST(layers[static_cast<std::size_t>(step.estimate.gradient[i].index())] ==
+                     parameter.substr(0, parameter.rfind('.')),
+                 name << ' ' << parameter);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_loss_and_what_all_layers_share_are_no_layers) {
+  const Problem problem = small_problem(small("mlp"));
+  const RecordedStep step =
+      record_step(problem, method("sam"), initial_state(problem.model, 1, DType::f32));
+  const std::vector<std::string> layers = layers_of(*step.tape);
+  BOOST_TEST(layers[static_cast<std::size_t>(step.estimate.loss.index())] == loss_layer);
+  // sam divides by the norm of all layers' gradients.
+  BOOST_TEST(std::count(layers.begin(), layers.end(), whole_model_layer) > 0);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

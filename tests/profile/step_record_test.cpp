@@ -1,0 +1,148 @@
+// The record of a profiled step: its tables are sums of its steps, its counts are the ledger's.
+#include "experiments/profile/step_record.h"
+
+#include <boost/test/unit_test.hpp>
+
+#include <cmath>
+#include <set>
+
+#include "autodiff/profile/ledger.h"
+#include "tests/profile/steps.h"
+
+using namespace twice;
+using namespace twice::testing;
+
+namespace {
+
+struct Profiled {
+  Problem problem;
+  OurStep step;
+  StepMeasurement measured;
+  Json record;
+
+  Profiled(const RunOptions& options, const char* name)
+      : problem(small_problem(options)),
+        step(problem, method(name)),
+        measured(measure_steps(step, 0.01, [](double) {})),
+        record(step_record({step, measured, Peak{1, 50, 10}})) {}
+};
+
+double sum(const Json& rows, const std::string& key) {
+  double result = 0;
+  for (const Json& row : rows) result += number(row, key);
+  return result;
+}
+
+constexpr const char* phase_columns[] = {"forward_ms", "backward_ms", "double_backward_ms",
+                                         "update_ms"};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(profile_step_record)
+
+BOOST_AUTO_TEST_CASE(every_table_sums_to_the_steps) {
+  for (const char* model : {"mlp", "cnn", "resnet"})
+    for (const char* name : {"exact", "f-gr", "sam"}) {
+      const Profiled p(small(model, "tanh"), name);
+      const Json& steps = p.record["steps"];
+      const auto close = boost::test_tools::tolerance(1e-9);
+      for (const char* table : {"ops", "phases", "layers", "origins"}) {
+        const std::string ms = table == std::string("ops") ? "self_ms" : "ms";
+        const std::string share = table == std::string("ops") ? "self_share" : "share";
+        BOOST_TEST(sum(p.record[table], ms) == sum(steps, "ms"), close);
+        BOOST_TEST(sum(p.record[table], share) == 1.0, close);
+        for (const char* key : {"flop", "bytes", "products", "small_products"})
+          BOOST_TEST(sum(p.record[table], key) == sum(steps, key), close);
+      }
+      for (const char* table : {"layers", "origins"})
+        for (const Json& row : p.record[table]) {
+          double ms = 0;
+          for (const char* phase : phase_columns) ms += number(row, phase);
+          BOOST_TEST(ms == number(row, "ms"), close);
+        }
+      // Totals hold the op itself and what comes from it.
+      for (const Json& op : p.record["ops"])
+        BOOST_TEST(number(op, "total_ms") >= number(op, "self_ms"));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(counts_are_the_ledgers) {
+  const Profiled p(small("cnn"), "exact");
+  const Cost total = ledger(p.step.plan().program()).total();
+  const Json& steps = p.record["steps"];
+  BOOST_TEST(sum(steps, "flop") == total.flops, boost::test_tools::tolerance(1e-12));
+  BOOST_TEST(sum(steps, "products") == total.products);
+  BOOST_TEST(sum(steps, "small_products") == total.small_products);
+  // The update's bytes are in the steps and not in the ledger: w, G and w again, here without
+  // momentum's memory in the small options' way.
+  const Json& update = steps.back();
+  BOOST_TEST(update["op"] == "optimizer");
+  BOOST_TEST(number(update, "flop") == 0);
+  BOOST_TEST(sum(steps, "bytes") - number(update, "bytes") == total.bytes,
+             boost::test_tools::tolerance(1e-12));
+  double parameters = 0;
+  for (const Array& w : p.step.state().parameters) parameters += static_cast<double>(w.bytes());
+  BOOST_TEST(number(update, "bytes") == 5 * parameters);  // sgd with momentum
+}
+
+BOOST_AUTO_TEST_CASE(times_lie_one_after_another_and_are_attributed) {
+  const Profiled p(small("mlp"), "exact");
+  double start = 0;
+  for (const Json& step : p.record["steps"]) {
+    BOOST_TEST(number(step, "start_ms") == start, boost::test_tools::tolerance(1e-9));
+    start += number(step, "ms");
+    BOOST_TEST(number(step, "ms_min") <= number(step, "ms_q1"));
+    BOOST_TEST(number(step, "ms_q1") <= number(step, "ms"));
+    BOOST_TEST(number(step, "ms") <= number(step, "ms_q3"));
+  }
+  const Json& a = p.record["attribution"];
+  BOOST_TEST(number(a, "attributed_share") > 0.5);
+  BOOST_TEST(number(a, "attributed_share") <= 1);
+  BOOST_TEST(a["timed_runs"].get<std::size_t>() == p.measured.times.runs());
+  BOOST_TEST(number(a, "sum_of_medians_ms") == start, boost::test_tools::tolerance(1e-9));
+}
+
+BOOST_AUTO_TEST_CASE(memory_is_the_programs) {
+  const Profiled p(small("resnet"), "exact");
+  const Program& program = p.step.plan().program();
+  const Json& m = p.record["memory"];
+  BOOST_TEST(m["arena_bytes"] == program.arena_bytes);
+  BOOST_TEST(m["leaf_bytes"] == m["parameter_bytes"].get<std::size_t>() +
+                                    m["input_bytes"].get<std::size_t>() +
+                                    m["constant_bytes"].get<std::size_t>());
+  BOOST_TEST(m["live_bytes"].size() == p.record["steps"].size());
+  const int peak = m["peak_step"];
+  std::size_t alive = 0;
+  for (const Json& v : m["at_peak"]) {
+    BOOST_TEST(v["from_step"].get<int>() <= peak);
+    BOOST_TEST((v["to_step"].is_null() || v["to_step"].get<int>() >= peak));
+    if (v["overwritten"] == false) alive += (v["bytes"].get<std::size_t>() + 63) / 64 * 64;
+  }
+  BOOST_TEST(alive == program.most_alive_bytes);
+  for (std::size_t s = 0; s < p.record["steps"].size(); ++s)
+    BOOST_TEST(p.record["steps"][s]["live_bytes"] == m["live_bytes"][s]);
+}
+
+BOOST_AUTO_TEST_CASE(steps_name_the_forward_op_that_they_come_from) {
+  const Profiled p(small("mlp"), "exact");
+  const Json& steps = p.record["steps"];
+  std::set<std::string> layers;
+  for (const Json& step : steps) {
+    layers.insert(text(step, "layer"));
+    if (step["op"] == "optimizer") {
+      BOOST_TEST(step["forward"].is_null());
+      continue;
+    }
+    const Json& forward = step["forward"];
+    BOOST_TEST(forward["node"].is_number());
+    // The step named there is one of the forward pass, or the method's own arithmetic.
+    if (forward["step"].is_number()) {
+      const std::string phase = text(steps[forward["step"].get<std::size_t>()], "phase");
+      BOOST_TEST((phase == "forward" || phase == "update"), phase);
+    }
+  }
+  for (const char* layer : {"linear1", "linear2", "linear3", "(loss)", "(optimizer)"})
+    BOOST_TEST(layers.contains(layer), layer);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,34 @@
+// The training steps that the profiler's tests look at: every method on small models of each kind.
+#pragma once
+
+#include <functional>
+
+#include "experiments/bench/our_step.h"
+
+namespace twice::testing {
+
+/// Options of a small model.
+inline RunOptions small(const std::string& model, const std::string& activation = "relu") {
+  RunOptions o;
+  o.model = model;
+  o.activation = activation;
+  o.batch = 4;
+  o.threads = 1;
+  if (model == "mlp") o.width = 24, o.depth = 3;
+  if (model != "mlp") o.channels = 3;
+  return o;
+}
+
+inline Problem small_problem(const RunOptions& options) {
+  return random_problem(options, {options.model == "mlp" ? Shape{6, 6, 1} : Shape{8, 8, 2}, 10});
+}
+
+/// Calls `body` for a step of every method on an mlp, a cnn and a resnet.
+inline void for_each_step(const std::function<void(const OurStep&)>& body) {
+  for (const char* model : {"mlp", "cnn", "resnet"}) {
+    const Problem problem = small_problem(small(model));
+    for (const Method& m : methods()) body(OurStep(problem, m));
+  }
+}
+
+}  // namespace twice::testing
