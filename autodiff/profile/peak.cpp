@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "autodiff/array/blas.h"
 #include "autodiff/array/matmul.h"
 #include "autodiff/array/parallel.h"
 
@@ -26,6 +27,14 @@ double best_seconds(int repeats, const Work& work) {
   return best;
 }
 
+template <class Product>
+double product_gflops(DType dtype, const Product& product) {
+  constexpr Index n = 1024;
+  const Array a = Array::filled({n, n}, dtype, 0.5), b = Array::filled({n, n}, dtype, 0.25);
+  const Array c({n, n}, dtype);
+  return 2.0 * n * n * n / best_seconds(8, [&] { product(a, b, c); }) / 1e9;
+}
+
 std::vector<int> thread_counts(int most) {
   std::vector<int> counts;
   for (int count = 1; count < most; count = most <= 8 ? count + 1 : 2 * count)
@@ -37,11 +46,11 @@ std::vector<int> thread_counts(int most) {
 }  // namespace
 
 double measured_peak_gflops(DType dtype) {
-  constexpr Index n = 1024;
-  const Array a = Array::filled({n, n}, dtype, 0.5), b = Array::filled({n, n}, dtype, 0.25);
-  const Array c({n, n}, dtype);
-  return 2.0 * n * n * n / best_seconds(8, [&] { matmul(a, b, false, false, c); }) / 1e9;
+  return product_gflops(
+      dtype, [](const Array& a, const Array& b, const Array& c) { matmul(a, b, false, false, c); });
 }
+
+double measured_blas_gflops(DType dtype) { return product_gflops(dtype, blas_matmul); }
 
 std::size_t stream_bytes() {
   long cache = 0;

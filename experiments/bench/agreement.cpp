@@ -43,7 +43,7 @@ GradientDifference gradient_difference(const std::vector<std::string>& names,
 }
 
 double agreement_tolerance(DType dtype, bool kinked, double gamma_over_epsilon) {
-  const double rounding = dtype == DType::f64 ? 1e-9 : kinked ? 3e-3 : 1e-4;
+  const double rounding = dtype == DType::f64 ? 1e-9 : kinked ? 3e-2 : 1e-4;
   return rounding * std::max(1.0, gamma_over_epsilon);
 }
 

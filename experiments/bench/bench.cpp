@@ -122,12 +122,14 @@ int bench(BenchOptions options) {
     record["rows"] = nlohmann::json::array();
     print_start(record);
 
+    const DType dtype = options.run.number_type();
+    double blas_gflops = 0;
     Progress progress("timing", options.seconds * static_cast<double>(models.size()));
     IdleUse idle;
     for (const RunOptions& model : models) {
-      // The best of the peaks so far: what else the machine does can only lower it.
-      race_options.peak_gflops =
-          std::max(race_options.peak_gflops, measured_peak_gflops(options.run.number_type()));
+      // The best of the peaks so far: what else the machine does can only lower them.
+      race_options.peak_gflops = std::max(race_options.peak_gflops, measured_peak_gflops(dtype));
+      blas_gflops = std::max(blas_gflops, measured_blas_gflops(dtype));
       const nlohmann::json rows = race(model, peer ? &*peer : nullptr, race_options, idle,
                                        [&](double seconds) { progress.advance(seconds); });
       progress.clear();
@@ -135,12 +137,14 @@ int bench(BenchOptions options) {
       for (const nlohmann::json& row : rows) record["rows"].push_back(row);
     }
     record["machine"]["peak_gflops"] = race_options.peak_gflops;
+    record["machine"]["blas_gflops"] = blas_gflops;
     record["means"] = means_of(record["rows"]);
     if (peer) {
       record["peer"]["idle_cpu"] = idle.peers / idle.peers_while;
       record["peer"]["our_idle_cpu"] = idle.ours / idle.ours_while;
     }
     if (models.size() > 1) print_summary(record);
+    print_peaks(record);
     if (!options.run.json.empty()) write_json(options.run.json, record);
   } catch (const Stopped&) {
     fmt::print(stderr, "stopped; a bench that is not finished leaves no record\n");

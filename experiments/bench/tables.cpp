@@ -86,6 +86,15 @@ void print_start(const Json& record) {
   std::fflush(stdout);
 }
 
+void print_peaks(const Json& record) {
+  const Json& machine = record["machine"];
+  fmt::print(
+      "\nbest product of two 1024 x 1024 matrices: {} GFLOP/s by the kernel of plans ({}), {} by "
+      "OpenBLAS\n",
+      format_number(machine["peak_gflops"]), machine["products"].get<std::string>(),
+      format_number(machine["blas_gflops"]));
+}
+
 void print_model(const Json& rows) {
   fmt::print("\n{}\n", text(rows[0], "model"));
   screen_table(columns(), objects(rows)).print();

@@ -5,7 +5,7 @@
 
 namespace twice {
 
-/// Threads, peak and BLAS; the peer.
+/// Threads and BLAS; the peer.
 void print_start(const nlohmann::json& record);
 
 /// The rows of one model.
@@ -17,5 +17,8 @@ nlohmann::json means_of(const nlohmann::json& rows);
 
 /// Ratios only: a line for each model, and the means.
 void print_summary(const nlohmann::json& record);
+
+/// The best product that was seen in the run, ours and OpenBLAS's.
+void print_peaks(const nlohmann::json& record);
 
 }  // namespace twice
