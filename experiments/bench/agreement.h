@@ -27,7 +27,7 @@ GradientDifference gradient_difference(const std::vector<std::string>& names,
 /// two are so close to the kink that rounding puts them on its other side, and each of them changes
 /// the gradient of the first layer of a cnn by about 5e-4, that of a deep mlp by up to 1e-2 (suite
 /// row mlp-2048x8-b64 with --seed 1; with seeds 2 and 3 no unit changes sides, and the two engines
-/// agree to 1e-6).
+/// agree to 1e-6). So `bench` asks in f64 too where there are kinks.
 double agreement_tolerance(DType dtype, bool kinked, double gamma_over_epsilon);
 
 }  // namespace twice

@@ -186,9 +186,9 @@ class PyTorch(Bench):
 
     def test_what_does_not_agree_is_an_error(self):
         mlp = ["--width", 16, "--batch", 8, "--depth", 2]
-        self.refuse_race(["mlp-16x2-b8-relu-f32, exact", "differ by"],
+        self.refuse_race(["mlp-16x2-b8-relu-f64, exact", "differ by"],
                          self.changed("pytorch_methods.py", "alpha=s.gamma)", "alpha=1.5 * s.gamma)"), *mlp)
-        self.refuse_race(["cnn-2-b3-relu-f32, sgd", "channels first", "differ by"],
+        self.refuse_race(["cnn-2-b3-relu-f64, sgd", "channels first", "differ by"],
                          self.changed("pytorch_methods.py", "(2, 0, 1, 3)", "(2, 1, 0, 3)"),
                          "--model", "cnn", "--channels", 2, "--batch", 3)
 

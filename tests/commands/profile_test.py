@@ -194,7 +194,9 @@ class Refusals(Profile):
         self.refuse(1, ["[out] cannot write to file"], "profile", *TINY, "--out", "file")
 
     def test_ctrl_c_leaves_nothing(self):
-        process = self.start("profile", *TINY[:-2], 60, "--out", "out", "--json", "record.json")
+        # Large enough that 400 rounds, after which measuring ends anyhow, take far longer.
+        process = self.start("profile", "--width", 512, "--batch", 128, "--seconds", 60, "--no-memory",
+                             "--no-scaling", "--out", "out", "--json", "record.json")
         time.sleep(2)
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
