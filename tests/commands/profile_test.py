@@ -6,8 +6,9 @@ import pathlib
 import re
 import signal
 import time
+import unittest
 
-from program import CommandTest, main
+from program import SANITIZED, CommandTest, main
 
 TINY = ["--width", 16, "--depth", 3, "--batch", 8, "--threads", 1, "--seconds", 0.1, "--no-scaling"]
 FILES = {"report.html", "report.json", "ops.csv", "trace.json", "stacks.txt", "roofline.svg"}
@@ -166,6 +167,7 @@ class Record(Profile):
 
 
 class Memory(Profile):
+    @unittest.skipIf(SANITIZED, "sanitizers take memory of their own")
     def test_the_arena_is_as_large_as_planned(self):
         """Large enough that single pages, of 4 KiB, do not count."""
         record = self.profile("--width", 512, "--depth", 3, "--batch", 64, "--threads", 1,
