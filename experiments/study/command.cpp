@@ -107,8 +107,8 @@ void print(const nlohmann::json& record) {
              format_seconds(number(record, "seconds")), text(record, "claimed"));
   Table table({"claim", "value", "interval", "expected", "holds"});
   for (const Json& claim : objects(member(record, "claims")))
-    table.add({text(claim, "claim"), show_number(member(claim, "value")),
-               show_interval(member(claim, "interval")), show_range(member(claim, "expected")),
+    table.add({text(claim, "claim"), record_number(member(claim, "value")),
+               record_interval(member(claim, "interval")), record_range(member(claim, "expected")),
                text(claim, "holds")});
   table.print();
   fmt::print("\nverdict: {}\n", text(record, "verdict"));

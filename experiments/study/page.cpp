@@ -53,9 +53,9 @@ std::string command_of(const Json& record) {
 std::string claims_table(const Json& record) {
   std::vector<std::vector<std::string>> rows;
   for (const Json& claim : objects(member(record, "claims")))
-    rows.push_back({text(claim, "claim"), show_number(member(claim, "value")),
-                    show_interval(member(claim, "interval")), text(claim, "uncertainty"),
-                    show_range(member(claim, "expected")), text(claim, "weight"),
+    rows.push_back({text(claim, "claim"), record_number(member(claim, "value")),
+                    record_interval(member(claim, "interval")), text(claim, "uncertainty"),
+                    record_range(member(claim, "expected")), text(claim, "weight"),
                     member(claim, "holds") == true ? "yes" : "**no**"});
   return markdown_table(
       {"claim", "value", "interval", "the interval is", "expected", "weight", "holds"}, rows);
@@ -110,12 +110,6 @@ Json short_numbers(const std::vector<double>& values) {
   return result;
 }
 
-std::string number_text(double value) {
-  const double size = std::abs(value);
-  return value == 0 || (size >= 1e-3 && size < 1e5) ? fmt::format("{:.4g}", value)
-                                                    : fmt::format("{:.2e}", value);
-}
-
 }  // namespace
 
 Json to_json(const StudyPlot& plot) {
@@ -147,22 +141,6 @@ std::vector<std::pair<std::string, std::string>> study_files(const Json& record)
     files.emplace_back(plot_name(record, plot), recorded_plot_file(plot));
   files.emplace_back(text(record, "study") + ".md", page(record));
   return files;
-}
-
-std::string show_number(const Json& value) {
-  return value.is_number() ? number_text(value.get<double>()) : "-";
-}
-
-std::string show_interval(const Json& interval) {
-  if (!interval.is_array() || interval.size() != 2) return "-";
-  return show_number(interval[0]) + " to " + show_number(interval[1]);
-}
-
-std::string show_range(const Json& range) {
-  if (!range.is_array() || range.size() != 2) return "-";
-  if (range[0].is_null()) return "at most " + show_number(range[1]);
-  if (range[1].is_null()) return "at least " + show_number(range[0]);
-  return show_interval(range);
 }
 
 }  // namespace twice
