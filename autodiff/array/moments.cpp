@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "autodiff/array/parallel.h"
+#include "autodiff/array/strip.h"
 
 namespace twice {
 
@@ -22,22 +23,32 @@ struct Tiling {
         tiles(std::max<Index>(1, ceil_div(e.count, rows))) {}
 };
 
+/// sums[j] = sum of term over column begin + j of a (rows, inner) tile; see strip.h.
+template <class T, class Term>
+void tile_sums(const T* x, Index rows, Index inner, Index begin, Strip<T>& sums, const Term& term) {
+  const Index beside = rows_beside(inner), wide = beside * inner;
+  add_rows(x + begin, rows / beside, wide, std::min(strip, wide - begin), sums, term);
+  const T* rest = x + rows / beside * wide;
+  for (Index j = 0; j < rows % beside * inner; ++j)
+    sums[static_cast<std::size_t>(j)] += term(rest[j], j);
+  fold(sums, beside, inner);
+}
+
 /// Moments of the columns of a (rows, inner) tile, a strip of columns at a time.
 template <class T>
 void tile_moments(const T* x, Index rows, Index inner, Moments* result) {
-  constexpr Index strip = 64;
   for (Index begin = 0; begin < inner; begin += strip) {
     const Index width = std::min(strip, inner - begin);
-    std::array<T, strip> mean{}, deviation{};
-    for (Index k = 0; k < rows; ++k)
-      for (Index j = 0; j < width; ++j)
-        mean[static_cast<std::size_t>(j)] += x[k * inner + begin + j];
+    Strip<T> mean, means, deviation;
+    tile_sums(x, rows, inner, begin, mean, [](auto numbers, Index) { return numbers; });
     for (Index j = 0; j < width; ++j) mean[static_cast<std::size_t>(j)] /= static_cast<T>(rows);
-    for (Index k = 0; k < rows; ++k)
-      for (Index j = 0; j < width; ++j) {
-        const T d = x[k * inner + begin + j] - mean[static_cast<std::size_t>(j)];
-        deviation[static_cast<std::size_t>(j)] += d * d;
-      }
+    spread(mean.data(), rows_beside(inner), width, means);
+    tile_sums(x, rows, inner, begin, deviation, [&](auto numbers, Index j) {
+      decltype(numbers) mean_of_them;
+      std::memcpy(&mean_of_them, means.data() + j, sizeof mean_of_them);
+      const auto d = numbers - mean_of_them;
+      return d * d;
+    });
     for (Index j = 0; j < width; ++j)
       result[begin + j] = {mean[static_cast<std::size_t>(j)],
                            deviation[static_cast<std::size_t>(j)]};
@@ -148,10 +159,19 @@ void standardize(const Array& x, const MomentExtents& e, double epsilon, const A
       T* to = out + position;
       if (e.inner == 1) {
         for (Index k = 0; k < rows; ++k) to[k] = (from[k] - *m) * *f;
-      } else {
-        for (Index k = 0; k < rows; ++k, from += e.inner, to += e.inner)
-          for (Index i = 0; i < e.inner; ++i) to[i] = (from[i] - m[i]) * f[i];
+        return;
       }
+      const Index beside = rows_beside(e.inner), wide = beside * e.inner;
+      Strip<T> means, factors;
+      if (beside > 1) {
+        spread(m, beside, e.inner, means);
+        spread(f, beside, e.inner, factors);
+        m = means.data(), f = factors.data();
+      }
+      const Index numbers = rows * e.inner;
+      for (Index k = 0; k < numbers; k += wide)
+        for (Index i = 0; i < std::min(wide, numbers - k); ++i)
+          to[k + i] = (from[k + i] - m[i]) * f[i];
     });
   });
 }

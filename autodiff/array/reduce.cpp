@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "autodiff/array/parallel.h"
+#include "autodiff/array/strip.h"
 
 namespace twice {
 
@@ -53,32 +54,38 @@ T parallel_sum(const T* x, Index count) {
   return tree_sum(partial.data(), parts);
 }
 
-/// y[j] = sum_i x[i, j] over a (rows, columns) matrix: strips of columns, blocks of rows.
+/// y[j] = sum_i x[i, j] over a (rows, columns) matrix: strips of columns, blocks of rows. Several
+/// rows of a narrow matrix are taken as one of a strip's width.
 template <class T>
 void column_sums(const T* x, Index rows, Index columns, T* y) {
-  constexpr Index strip = 64, row_block = 32;
-  const Index parts = parts_of(rows * std::min(strip, columns)), size = ceil_div(rows, parts);
-  parallel_for(columns <= strip ? 1 : ceil_div(columns, strip), [&](Index s) {
-    const Index begin = s * strip, width = std::min(strip, columns - begin);
-    std::array<std::array<T, strip>, most_parts> partial;
+  constexpr Index row_block = 32;
+  const Index beside = rows_beside(columns), wide = beside * columns;
+  const Index parts = parts_of(rows * std::min(strip, columns));
+  const Index size = ceil_div(ceil_div(rows, parts), beside) * beside;
+  parallel_for(ceil_div(wide, strip), [&](Index s) {
+    const Index begin = s * strip, width = std::min(strip, wide - begin);
+    std::array<Strip<T>, most_parts> partial;
     parallel_for(parts, [&](Index part) {
-      std::array<T, strip>& sums = partial[static_cast<std::size_t>(part)];
+      Strip<T>& sums = partial[static_cast<std::size_t>(part)];
       sums.fill(T(0));
       const Index last = std::min(rows, (part + 1) * size);
-      for (Index row = part * size; row < last; row += row_block) {
-        std::array<T, strip> few{};
-        for (Index i = row; i < std::min(last, row + row_block); ++i)
-          for (Index j = 0; j < width; ++j)
-            few[static_cast<std::size_t>(j)] += x[i * columns + begin + j];
+      for (Index row = std::min(rows, part * size); row < last; row += row_block * beside) {
+        const Index count = std::min(last - row, row_block * beside);
+        Strip<T> few;
+        add_rows(x + row * columns + begin, count / beside, wide, width, few,
+                 [](auto numbers, Index) { return numbers; });
         for (std::size_t j = 0; j < strip; ++j) sums[j] += few[j];
+        const T* rest = x + (row + count / beside * beside) * columns;
+        for (Index j = 0; j < count % beside * columns; ++j)
+          sums[static_cast<std::size_t>(j)] += rest[j];
       }
     });
-    for (Index j = 0; j < width; ++j) {
-      T total = 0;
-      for (Index part = 0; part < parts; ++part)
-        total += partial[static_cast<std::size_t>(part)][static_cast<std::size_t>(j)];
-      y[begin + j] = total;
-    }
+    Strip<T> total{};
+    for (Index part = 0; part < parts; ++part)
+      for (std::size_t j = 0; j < strip; ++j)
+        total[j] += partial[static_cast<std::size_t>(part)][j];
+    fold(total, beside, columns);
+    std::copy_n(total.begin(), std::min(width, columns - begin), y + begin);
   });
 }
 

@@ -2,6 +2,7 @@
 #include "experiments/study/generalization_run.h"
 
 #include <cmath>
+#include <ctime>
 #include <numeric>
 
 #include "experiments/run/trainer.h"
@@ -56,6 +57,13 @@ class Evaluator {
   RecordedEvaluation recorded_;
   Plan plan_;
 };
+
+/// CPU time of this thread, which is that of a run: it does not grow while others have the core.
+double thread_seconds() {
+  std::timespec now;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
 
 void measure_curvature(const Problem& problem, const ModelState& state, GeneralizationRun& run) {
   Problem large = problem;
@@ -136,12 +144,15 @@ GeneralizationRun generalization_run(StudyContext& context, const ImagePool& poo
   Evaluator evaluate(problem, trainer.state());
   GeneralizationRun run{{}, {}, none, none, none, none, none, none, none};
   try {
+    double seconds = 0;
     while (!trainer.finished()) {
+      const double start = thread_seconds();
       trainer.step();
+      seconds += thread_seconds() - start;
       context.advance();
       if (trainer.steps() % trainer.steps_per_epoch() != 0) continue;
       run.validation.push_back(evaluate(problem.data.test).accuracy);
-      run.seconds.push_back(trainer.epoch_progress().seconds);
+      run.seconds.push_back(seconds);
     }
   } catch (const RunFailure&) {
     context.advance(static_cast<double>(trainer.total_steps() - trainer.steps()));

@@ -35,7 +35,7 @@ class ImagePool {
 };
 
 struct GeneralizationRun {
-  /// After each epoch: accuracy on the validation images, and wall time of the steps so far.
+  /// After each epoch: accuracy on the validation images, and CPU time of the steps so far.
   std::vector<double> validation, seconds;
   /// On the test set, at the end; NaN when the run diverged, as everything below.
   double test_accuracy, test_loss, gradient_norm;

@@ -36,16 +36,16 @@ std::size_t setting(const Explored& e, const std::string& method, double gamma, 
 StudyTable accuracy_table(const Explored& e) {
   StudyTable table{
       e.arena.name() +
-          ": chosen on validation, reported on test (percent, mean ± standard "
+          ": chosen on validation, reported on test with other seeds (percent, mean ± standard "
           "deviation over seeds; differences paired, 95 % of this one alone)",
       {"method", "gamma", "eps", "validation", "test", "minus SGD", "minus exact", "test loss"},
       {}};
   for (std::size_t m = 0; m < e.chosen.size(); ++m) {
     const std::size_t k = e.chosen[m];
-    const Vector own = accuracies(e, k);
+    const Vector own = accuracies(e.ends[m]);
     const auto minus = [&](std::size_t other) {
       return m == other ? std::string()
-                        : with_interval(differences(own, accuracies(e, e.chosen[other])),
+                        : with_interval(differences(own, accuracies(e.ends[other])),
                                         "{:+.2f} ({:+.2f} to {:+.2f})");
     };
     table.rows.push_back(
@@ -54,7 +54,7 @@ StudyTable accuracy_table(const Explored& e) {
          with_deviation(of_seeds(
              e.runs[k], [](const GeneralizationRun& r) { return 100 * r.validation.back(); })),
          with_deviation(own), minus(0), minus(1),
-         fmt::format("{:.3f}", mean(of_seeds(e.runs[k], [](const GeneralizationRun& r) {
+         fmt::format("{:.3f}", mean(of_seeds(e.ends[m], [](const GeneralizationRun& r) {
                        return r.test_loss;
                      })))});
   }
@@ -74,7 +74,7 @@ StudyTable end_table(const Explored& e) {
       mean(of_seeds(e.ends[0], [](const GeneralizationRun& r) { return r.validation.back(); }));
   StudyTable table{
       fmt::format("{}: where the chosen runs end, and how long they took to {:.1f} % on validation "
-                  "(95 % of SGD's last; seconds of one thread while others ran)",
+                  "(95 % of SGD's last; seconds of CPU time, one thread)",
                   e.arena.name(), 100 * target),
       {"method", "|grad L|", "top eigenvalue", "its residual", "trace", "epochs to accuracy",
        "seconds to accuracy"},
@@ -113,10 +113,10 @@ StudyTable exact_table(const Explored& e) {
                        "deviation)",
                    {"gamma", "test"},
                    {}};
-  table.rows.push_back({"0 (SGD)", with_deviation(accuracies(e, 0))});
+  table.rows.push_back({"0 (SGD)", with_deviation(accuracies(e.runs[0]))});
   for (const double gamma : e.axes.gammas)
-    table.rows.push_back(
-        {fmt::format("{:g}", gamma), with_deviation(accuracies(e, setting(e, "exact", gamma, 0)))});
+    table.rows.push_back({fmt::format("{:g}", gamma),
+                          with_deviation(accuracies(e.runs[setting(e, "exact", gamma, 0)]))});
   return table;
 }
 
@@ -130,7 +130,7 @@ StudyPlot epsilon_plot(const Explored& e, const std::string& name) {
                  {}};
   const Vector& x = e.axes.epsilons;
   const auto add = [&](StudyCurve& curve, std::size_t k, bool band) {
-    const Vector values = accuracies(e, k);
+    const Vector values = accuracies(e.runs[k]);
     const Interval i = mean_interval(values);
     curve.y.push_back(mean(values));
     if (!band) return;
@@ -170,7 +170,7 @@ StudyHeatMap accuracy_map(const Explored& e, const std::string& name, const std:
   for (const double epsilon : e.axes.epsilons) map.map.x.push_back(fmt::format("{:g}", epsilon));
   map.map.y = {"0 (SGD)"};
   const auto cell = [&](std::size_t k) {
-    const Vector percent = accuracies(e, k);
+    const Vector percent = accuracies(e.runs[k]);
     map.map.cells.push_back(
         {mean(percent) / 100, standard_deviation(percent) / 100, "diverged", ""});
   };
@@ -184,9 +184,8 @@ StudyHeatMap accuracy_map(const Explored& e, const std::string& name, const std:
 
 }  // namespace
 
-Vector accuracies(const Explored& e, std::size_t setting) {
-  return of_seeds(e.runs[setting],
-                  [](const GeneralizationRun& run) { return 100 * run.test_accuracy; });
+Vector accuracies(const std::vector<GeneralizationRun>& seeds) {
+  return of_seeds(seeds, [](const GeneralizationRun& run) { return 100 * run.test_accuracy; });
 }
 
 void describe(const Explored& e, StudyResult& result) {
@@ -198,15 +197,17 @@ void describe(const Explored& e, StudyResult& result) {
   result.tables.push_back(end_table(e));
   result.tables.push_back(exact_table(e));
   std::size_t diverged = 0, runs = 0;
-  for (const std::vector<GeneralizationRun>& seeds : e.runs)
-    for (const GeneralizationRun& run : seeds) {
-      ++runs;
-      diverged += std::isnan(run.test_accuracy) ? 1 : 0;
-    }
+  for (const auto* trained : {&e.runs, &e.ends})
+    for (const std::vector<GeneralizationRun>& seeds : *trained)
+      for (const GeneralizationRun& run : seeds) {
+        ++runs;
+        diverged += std::isnan(run.test_accuracy) ? 1 : 0;
+      }
   if (diverged > 0)
-    result.remarks.push_back(fmt::format(
-        "{}: {} of {} runs diverged; a setting of which a seed diverges is never chosen.",
-        e.arena.name(), diverged, runs));
+    result.remarks.push_back(
+        fmt::format("{}: {} of {} runs diverged; a setting of which a seed of the grid diverges is "
+                    "never chosen.",
+                    e.arena.name(), diverged, runs));
 }
 
 }  // namespace twice

@@ -18,14 +18,14 @@ struct Explored {
   std::vector<std::vector<GeneralizationRun>> runs;
   /// The setting chosen on validation: of SGD, exact, F-GR, B-GR.
   std::vector<std::size_t> chosen;
-  /// ends[method][seed]: the chosen runs, with curvature.
+  /// ends[method][seed]: runs of the chosen settings with other seeds, with curvature.
   std::vector<std::vector<GeneralizationRun>> ends;
   /// Of the runs with gamma = 0: |test loss / SGD's - 1|.
   Vector zero_errors;
 };
 
 /// Test accuracy of each seed, in percent.
-Vector accuracies(const Explored& e, std::size_t setting);
+Vector accuracies(const std::vector<GeneralizationRun>& seeds);
 
 void describe(const Explored& e, StudyResult& result);
 

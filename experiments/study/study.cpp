@@ -16,9 +16,9 @@ const std::vector<Study>& studies() {
   return table;
 }
 
-std::vector<std::uint64_t> StudyContext::seeds() const {
+std::vector<std::uint64_t> StudyContext::seeds(int after, int count) const {
   std::vector<std::uint64_t> result;
-  for (int i = 0; i < count("seeds"); ++i) result.push_back(seed_ + static_cast<std::uint64_t>(i));
+  for (int i = 0; i < count; ++i) result.push_back(seed_ + static_cast<std::uint64_t>(after + i));
   return result;
 }
 

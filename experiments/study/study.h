@@ -82,7 +82,9 @@ class StudyContext {
   int count(const std::string& setting) const { return static_cast<int>(number(setting)); }
   bool flag(const std::string& setting) const { return number(setting) != 0; }
   /// The seeds of the repetitions: `--seed` and those after it, `seeds` of them.
-  std::vector<std::uint64_t> seeds() const;
+  std::vector<std::uint64_t> seeds() const { return seeds(0, count("seeds")); }
+  /// `count` seeds, of which the first comes `after` many after `--seed`.
+  std::vector<std::uint64_t> seeds(int after, int count) const;
 
   /// {body(0), ..., body(count - 1)}, several at once, each on one thread. A job must depend on its
   /// number alone and what it hands back must be JSON (NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE): what
