@@ -55,6 +55,7 @@ class Window {
     if (!padded_) return prefetch(first_ + c_.stride_y + window_rows(c_) - 1);
     const Index last = std::min(first_ + window_rows(c_), c_.in_height);
     for (next_ = std::max(next_, std::max<Index>(first_, 0)); next_ < last; ++next_) pad(next_);
+    prefetch(next_);
     // `first_` may lie above the image, but not further than the ring is long.
     slot_ = (first_ + window_rows(c_)) % window_rows(c_);
   }
@@ -181,6 +182,12 @@ void correlate_rows(const Correlation& c, Index first, Index last, const T* in, 
   for (Index row = first; row < last; ++row) {
     const Index image = row / c.out_height, oy = row % c.out_height;
     window.move(image, oy);
+    if (c.add) {
+      const T* next = out + image * c.out_image_step + (oy + 1) * c.out_row_step;
+      if (row + 1 < last && oy + 1 < c.out_height)
+        for (Index i = 0; i < c.out_width * c.out_step; i += 64 / sizeof(T))
+          __builtin_prefetch(next + i, 1);
+    }
     for (Index group = 0; group < c.groups; ++group) {
       T* to = out + image * c.out_image_step + oy * c.out_row_step + group * c.group_out();
       for (Index ox = 0, block = 0; block < blocks; ++block) {
