@@ -1,5 +1,5 @@
 // How the kernel works, after Goto and van de Geijn, "Anatomy of High-Performance Matrix
-// Multiplication" (2008). A block of op(B), up to `block_depth` rows and `block_columns` columns,
+// Multiplication" (2008). A block of op(B), up to `block_columns` columns and as many rows as fit,
 // is copied to panels, one behind the other in the order in which they are read: it stays in the L2
 // cache. alpha is multiplied in here: at the end there would be two ways to round alpha x + beta c,
 // and the compiler would choose. Then a register tile of C, `tile_rows` x `tile_vectors` vectors,
@@ -25,14 +25,13 @@ namespace {
 // 24 sums, 4 vectors of B and a number of A fit into 32 registers, and need only 10 loads for 24
 // multiplications.
 constexpr int tile_rows = 6, tile_vectors = 4;
-constexpr Index block_columns = 512, band_rows = 16 * tile_rows;
-template <class T>
-constexpr Index block_depth = 1536 / sizeof(T);
+constexpr Index block_columns = 512, band_rows = 8 * tile_rows;
+constexpr Index block_bytes = 768 << 10, depth_bytes = 2048;
 template <class T>
 constexpr Index panel_columns = tile_vectors* full_lanes<T>;
 
 /// Room for a block of B and a band of A: of each thread its own, so that a run need not allocate.
-constexpr Index scratch_bytes = 1536 * (block_columns + band_rows);
+constexpr Index scratch_bytes = block_bytes + band_rows * depth_bytes;
 alignas(64) thread_local std::byte scratch[scratch_bytes];
 
 /// A register tile: what it reads, and the part of C that it is.
@@ -168,6 +167,9 @@ void pack_columns(const T* b, Index ldb, T alpha, Index depth, Index columns, T*
 template <class T>
 void pack_band(const T* a, Index lda, Index depth, Index rows, T* to) {
   for (Index p = 0; p < depth; ++p, a += lda, to += tile_rows) {
+    // Hardware does not foresee reads that are a row of A apart.
+    for (Index ahead = 0; ahead < rows; ahead += 64 / sizeof(T))
+      __builtin_prefetch(a + 12 * lda + ahead);
     Index r = 0;
     for (; r + tile_rows <= rows; r += tile_rows)
       std::memcpy(to + r * depth, a + r, tile_rows * sizeof(T));
@@ -206,9 +208,14 @@ void multiply_block(Index rows, Index columns, bool transpose_a, Index lda, Regi
 template <class T>
 void gemm(bool transpose_a, bool transpose_b, Index m, Index n, Index k, T alpha, const T* a,
           Index lda, const T* b, Index ldb, T beta, T* c, Index ldc) {
-  T *panels = reinterpret_cast<T*>(scratch), *band = panels + block_depth<T> * block_columns;
+  constexpr auto size = static_cast<Index>(sizeof(T));
+  T *panels = reinterpret_cast<T*>(scratch), *band = panels + block_bytes / size;
+  const Index widest =
+      ceil_div(std::clamp<Index>(n, 1, block_columns), full_lanes<T>) * full_lanes<T>;
   // Equal blocks of k; one even when k = 0, so that C becomes beta C.
-  const Index blocks = std::max<Index>(1, ceil_div(k, block_depth<T>)), depth = ceil_div(k, blocks);
+  const Index blocks =
+      std::max<Index>(1, ceil_div(k, std::min(depth_bytes, block_bytes / widest) / size));
+  const Index depth = ceil_div(k, blocks);
   for (Index j = 0; j < n; j += block_columns)
     for (Index block = 0; block < blocks; ++block) {
       const Index p = block * depth, columns = std::min(block_columns, n - j);
