@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "experiments/run/stop.h"
-#include "experiments/study/statistics.h"
+#include "experiments/statistics/statistics.h"
 
 namespace twice {
 

@@ -7,12 +7,12 @@
 #include <cmath>
 
 #include "experiments/files/atomic_file.h"
-#include "experiments/profile/rank_test.h"
 #include "experiments/report/columns.h"
 #include "experiments/report/html.h"
 #include "experiments/run/machine.h"
 #include "experiments/run/options.h"
 #include "experiments/run/output.h"
+#include "experiments/statistics/rank_test.h"
 
 namespace twice {
 

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <ctime>
 
-#include "experiments/study/statistics.h"
+#include "experiments/statistics/statistics.h"
 
 namespace twice {
 

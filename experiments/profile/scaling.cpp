@@ -8,10 +8,10 @@
 #include "autodiff/array/parallel.h"
 #include "experiments/bench/our_step.h"
 #include "experiments/compare/cost.h"
-#include "experiments/profile/fit.h"
 #include "experiments/profile/scaling_axes.h"
 #include "experiments/run/stop.h"
-#include "experiments/study/statistics.h"
+#include "experiments/statistics/fit.h"
+#include "experiments/statistics/statistics.h"
 
 namespace twice {
 

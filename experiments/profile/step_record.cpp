@@ -5,7 +5,7 @@
 
 #include "autodiff/profile/attribution.h"
 #include "experiments/profile/layers.h"
-#include "experiments/study/statistics.h"
+#include "experiments/statistics/statistics.h"
 
 namespace twice {
 

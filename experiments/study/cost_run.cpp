@@ -3,6 +3,8 @@
 
 #include <cmath>
 
+#include "experiments/statistics/fit.h"
+
 namespace twice {
 
 namespace {
@@ -92,12 +94,8 @@ Vector batch_shares(int parts) {
 
 double crossing(const Vector& x, const Vector& ratios) {
   if (ratios.front() >= 1) return x.front();
-  for (std::size_t i = 1; i < x.size(); ++i)
-    if (ratios[i] >= 1) {
-      const double share = (1 - ratios[i - 1]) / (ratios[i] - ratios[i - 1]);
-      return std::exp(std::log(x[i - 1]) + share * std::log(x[i] / x[i - 1]));
-    }
-  return x.back();
+  const double found = first_crossing(x, ratios);
+  return std::isnan(found) ? x.back() : found;
 }
 
 }  // namespace twice

@@ -43,8 +43,8 @@ std::vector<MethodCost> time_costs(StudyContext& context, const CostCase& c,
 /// Batches over the width, from 1/32 to 2 in steps of a factor 2^(1/parts).
 Vector batch_shares(int parts);
 
-/// Where a ratio that grows with x passes 1, by interpolation in ln x; the end of the range where
-/// it does not.
+/// Where a ratio that grows with x passes 1 (`first_crossing`); the end of the range where it does
+/// not.
 double crossing(const Vector& x, const Vector& ratios);
 
 }  // namespace twice

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "experiments/study/statistics.h"
+#include "experiments/statistics/statistics.h"
 
 namespace twice {
 

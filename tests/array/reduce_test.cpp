@@ -76,6 +76,15 @@ BOOST_AUTO_TEST_CASE(every_pattern_of_axes) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(narrow_columns) {
+  // Several rows are read at once: widths that do and do not divide a strip, rows that are left.
+  for (Index columns : {1, 2, 3, 4, 8, 10, 16, 21, 31, 32, 33, 63, 64, 65, 100, 128, 129})
+    for (Index rows : {1, 2, 15, 16, 17, 100, 1023, 5000})
+      for (DType dtype : {DType::f32, DType::f64})
+        BOOST_TEST(error_of_sums(random_array({rows, columns}, dtype), {columns}) < 30,
+                   str(dtype) << " " << rows << " x " << columns);
+}
+
 BOOST_AUTO_TEST_CASE(long_sums_keep_their_accuracy) {
   // A naive f32 sum of a million numbers of one sign is off by thousands of units.
   const Array ones = Array::filled({1000003}, DType::f32, 0.1);

@@ -1,6 +1,6 @@
 // The rank test, its interval and the correction, against values computed by hand, by counting all
 // permutations, and by SciPy 1.10.
-#include "experiments/profile/rank_test.h"
+#include "experiments/statistics/rank_test.h"
 
 #include <algorithm>
 #include <boost/test/unit_test.hpp>

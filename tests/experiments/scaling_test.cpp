@@ -6,8 +6,8 @@
 
 #include "autodiff/array/parallel.h"
 #include "experiments/bench/our_step.h"
-#include "experiments/profile/fit.h"
 #include "experiments/profile/scaling_axes.h"
+#include "experiments/statistics/fit.h"
 #include "tests/experiments/scratch_folder.h"
 
 namespace twice {

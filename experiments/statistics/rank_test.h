@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "experiments/study/statistics.h"
+#include "experiments/statistics/statistics.h"
 
 namespace twice {
 

@@ -1,12 +1,12 @@
 // Least squares, and roots between points.
-#include "experiments/profile/fit.h"
+#include "experiments/statistics/fit.h"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "autodiff/array/error.h"
-#include "experiments/study/statistics.h"
+#include "experiments/statistics/statistics.h"
 
 namespace twice {
 

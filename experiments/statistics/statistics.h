@@ -1,5 +1,4 @@
-// The little statistics that a verdict needs: means over seeds with their intervals, and slopes in
-// log-log plots.
+// Means over repetitions with their intervals, medians, and slopes in log-log plots.
 #pragma once
 
 #include <vector>

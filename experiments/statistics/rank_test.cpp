@@ -1,5 +1,5 @@
 // Ranks, their distribution, and what follows from it.
-#include "experiments/profile/rank_test.h"
+#include "experiments/statistics/rank_test.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,5 +1,5 @@
 // Means, intervals, slopes.
-#include "experiments/study/statistics.h"
+#include "experiments/statistics/statistics.h"
 
 #include <algorithm>
 #include <cmath>
