@@ -1,5 +1,5 @@
 // How the kernel works, after Goto and van de Geijn, "Anatomy of High-Performance Matrix
-// Multiplication" (2008). A block of op(B), up to `block_columns` columns and as many rows as fit,
+// Multiplication" (2008). A block of op(B), up to `block_bytes` of columns of up to `depth_bytes`,
 // is copied to panels, one behind the other in the order in which they are read: it stays in the L2
 // cache. alpha is multiplied in here: at the end there would be two ways to round alpha x + beta c,
 // and the compiler would choose. Then a register tile of C, `tile_rows` x `tile_vectors` vectors,
@@ -25,8 +25,7 @@ namespace {
 // 24 sums, 4 vectors of B and a number of A fit into 32 registers, and need only 10 loads for 24
 // multiplications.
 constexpr int tile_rows = 6, tile_vectors = 4;
-constexpr Index block_columns = 512, band_rows = 8 * tile_rows;
-constexpr Index block_bytes = 768 << 10, depth_bytes = 2048;
+constexpr Index block_bytes = 768 << 10, depth_bytes = 2048, band_rows = 8 * tile_rows;
 template <class T>
 constexpr Index panel_columns = tile_vectors* full_lanes<T>;
 
@@ -208,17 +207,18 @@ void multiply_block(Index rows, Index columns, bool transpose_a, Index lda, Regi
 template <class T>
 void gemm(bool transpose_a, bool transpose_b, Index m, Index n, Index k, T alpha, const T* a,
           Index lda, const T* b, Index ldb, T beta, T* c, Index ldc) {
-  constexpr auto size = static_cast<Index>(sizeof(T));
+  constexpr Index size = sizeof(T), width = panel_columns<T>;
   T *panels = reinterpret_cast<T*>(scratch), *band = panels + block_bytes / size;
-  const Index widest =
-      ceil_div(std::clamp<Index>(n, 1, block_columns), full_lanes<T>) * full_lanes<T>;
-  // Equal blocks of k; one even when k = 0, so that C becomes beta C.
-  const Index blocks =
-      std::max<Index>(1, ceil_div(k, std::min(depth_bytes, block_bytes / widest) / size));
+  // Equal blocks. Those of k depend on k alone, and with them the order of a sum; there is one even
+  // when k = 0, so that C becomes beta C.
+  const Index blocks = std::max<Index>(1, ceil_div(k * size, depth_bytes));
   const Index depth = ceil_div(k, blocks);
-  for (Index j = 0; j < n; j += block_columns)
+  const Index widest = block_bytes / (size * width * std::max<Index>(1, depth)) * width;
+  const Index across = std::max<Index>(1, ceil_div(n, widest));
+  const Index step = ceil_div(ceil_div(n, across), width) * width;
+  for (Index j = 0; j < n; j += step)
     for (Index block = 0; block < blocks; ++block) {
-      const Index p = block * depth, columns = std::min(block_columns, n - j);
+      const Index p = block * depth, columns = std::min(step, n - j);
       RegisterTile<T> tile{};
       tile.depth = std::min(depth, k - p);
       tile.a = a + (transpose_a ? p * lda : p);
