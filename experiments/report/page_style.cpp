@@ -119,7 +119,10 @@ document.querySelectorAll('table').forEach(table => {
       heading.setAttribute('aria-sort', sign === 1 ? 'ascending' : 'descending');
       const compare = (a, b) => {
         const x = cell(a).dataset.order, y = cell(b).dataset.order;
-        if (x === undefined) return sign * cell(a).textContent.localeCompare(cell(b).textContent);
+        if (x === undefined) {
+          const text = [cell(a).textContent, cell(b).textContent];
+          return sign * text[0].localeCompare(text[1], undefined, {numeric: true});
+        }
         if (x === '' || y === '') return (x === '') - (y === '');
         return sign * (x - y);
       };

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <cstdlib>
 
 #include "experiments/report/html.h"
 #include "experiments/report/plot_record.h"
@@ -53,6 +54,27 @@ std::string plots(const Json& record) {
   return figures(html);
 }
 
+/// Makes cells of numbers where a column has them: its words ("never") have no digit.
+void find_numbers(std::vector<std::vector<Cell>>& rows, std::size_t column) {
+  const auto starts = [](const Cell& cell) {
+    const std::size_t first = cell.text.find_first_of("0123456789");
+    return first == 0 || (first == 1 && (cell.text[0] == '-' || cell.text[0] == '+'));
+  };
+  bool any = false;
+  for (const auto& row : rows) {
+    if (column >= row.size()) return;
+    const Cell& cell = row[column];
+    any = any || starts(cell);
+    if (!starts(cell) && cell.text.find_first_of("0123456789") != std::string::npos) return;
+  }
+  if (!any) return;
+  for (auto& row : rows) {
+    Cell& cell = row[column];
+    cell.is_number = true;
+    cell.order = starts(cell) ? std::atof(cell.text.c_str()) : std::nan("");
+  }
+}
+
 std::string tables(const Json& record) {
   std::string html;
   for (const Json& table : objects(member(record, "tables"))) {
@@ -64,6 +86,7 @@ std::string tables(const Json& record) {
       for (const Json& cell : row) cells.push_back({.text = show(cell)});
       rows.push_back(std::move(cells));
     }
+    for (std::size_t c = 0; c < headings.size(); ++c) find_numbers(rows, c);
     html += section(text(table, "title"), sortable_table(headings, rows), 4);
   }
   return html;

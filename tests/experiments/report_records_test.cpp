@@ -71,6 +71,21 @@ BOOST_AUTO_TEST_CASE(studies_show_verdict_and_claims) {
     BOOST_TEST(contains(html, part), part);
 }
 
+BOOST_AUTO_TEST_CASE(a_study_s_columns_of_numbers_sort_as_numbers) {
+  const ScratchFolder folder;
+  const Json rows = {{"mlp 2", "10", "9 (3)", "never", "-"}, {"cnn", "-2.5", "", "1e-3", "-"}};
+  const Json study = {
+      {"command", "study"},
+      {"study", "sam"},
+      {"tables", {{{"title", "t"}, {"headings", {"model", "a", "b", "c", "d"}}, {"rows", rows}}}}};
+  write_atomically(folder.path / "sam.json", study.dump());
+  const std::string html = report_of(folder.path);
+  for (const char* part : {">mlp 2</th>", "data-order=\"10\">10<", "data-order=\"-2.5\">-2.5<",
+                           "data-order=\"9\">9 (3)<", "data-order=\"\"><", "data-order=\"\">never<",
+                           "data-order=\"0.001\">1e-3<", "<td>-</td>"})
+    BOOST_TEST(contains(html, part), part);
+}
+
 BOOST_AUTO_TEST_CASE(races_show_the_peer) {
   const ScratchFolder folder;
   const auto row = [](const char* method, double ms, double peer) {
