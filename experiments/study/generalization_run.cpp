@@ -117,10 +117,13 @@ RunOptions generalization_options(const StudyContext& context, const Arena& aren
   } else {
     options.channels = context.count("channels");
   }
-  if (arena.data == "cifar10") options.augment = "crop-flip";
+  if (!context.flag("augment"))
+    options.augment = "none";
+  else if (arena.data == "cifar10")
+    options.augment = "crop-flip";
   options.batch = context.count("batch");
   options.epochs = context.count("epochs");
-  options.lr = context.number("lr");
+  options.lr = context.number(arena.model + "-lr");
   options.weight_decay = 1e-4;
   options.seed = seed;
   complete(options, {"sgd"});
@@ -142,7 +145,7 @@ GeneralizationRun generalization_run(StudyContext& context, const ImagePool& poo
       options, pool.draw(seed, context.count("train-images"), context.count("validation-images")));
   Trainer trainer(problem, method(setting.method));
   Evaluator evaluate(problem, trainer.state());
-  GeneralizationRun run{{}, {}, none, none, none, none, none, none, none};
+  GeneralizationRun run{{}, {}, none, none, none, none, none, none, none, none};
   try {
     double seconds = 0;
     while (!trainer.finished()) {
@@ -163,6 +166,7 @@ GeneralizationRun generalization_run(StudyContext& context, const ImagePool& poo
   const Evaluator::Result test = evaluate(pool.test());
   run.test_accuracy = test.accuracy;
   run.test_loss = test.loss;
+  run.train_accuracy = evaluate(problem.data.train).accuracy;
   run.gradient_norm = trainer.finish_epoch().gradient_norm;
   if (curvature) measure_curvature(problem, trainer.state(), run);
   return run;

@@ -38,14 +38,15 @@ struct GeneralizationRun {
   /// After each epoch: accuracy on the validation images, and CPU time of the steps so far.
   std::vector<double> validation, seconds;
   /// On the test set, at the end; NaN when the run diverged, as everything below.
-  double test_accuracy, test_loss, gradient_norm;
+  double test_accuracy, test_loss, train_accuracy, gradient_norm;
   /// Of the Hessian of the loss on 256 training images (batch normalisation by this batch): the
   /// largest eigenvalue, how far from it a true one may be, the trace, its standard error.
   /// NaN unless asked for.
   double top, top_residual, trace, trace_error;
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(GeneralizationRun, validation, seconds, test_accuracy, test_loss,
-                                   gradient_norm, top, top_residual, trace, trace_error)
+                                   train_accuracy, gradient_norm, top, top_residual, trace,
+                                   trace_error)
 
 /// The options of a run in this arena, from the study's settings.
 RunOptions generalization_options(const StudyContext& context, const Arena& arena,

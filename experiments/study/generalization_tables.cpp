@@ -38,7 +38,8 @@ StudyTable accuracy_table(const Explored& e) {
       e.arena.name() +
           ": chosen on validation, reported on test with other seeds (percent, mean ± standard "
           "deviation over seeds; differences paired, 95 % of this one alone)",
-      {"method", "gamma", "eps", "validation", "test", "minus SGD", "minus exact", "test loss"},
+      {"method", "gamma", "eps", "validation", "train", "test", "minus SGD", "minus exact",
+       "test loss"},
       {}};
   for (std::size_t m = 0; m < e.chosen.size(); ++m) {
     const std::size_t k = e.chosen[m];
@@ -53,6 +54,8 @@ StudyTable accuracy_table(const Explored& e) {
          m < 2 ? "" : fmt::format("{:g}", e.grid[k].epsilon),
          with_deviation(of_seeds(
              e.runs[k], [](const GeneralizationRun& r) { return 100 * r.validation.back(); })),
+         with_deviation(of_seeds(
+             e.ends[m], [](const GeneralizationRun& r) { return 100 * r.train_accuracy; })),
          with_deviation(own), minus(0), minus(1),
          fmt::format("{:.3f}", mean(of_seeds(e.ends[m], [](const GeneralizationRun& r) {
                        return r.test_loss;
