@@ -8,38 +8,12 @@
 
 #include "autodiff/ops/algebra.h"
 #include "autodiff/ops/elementwise.h"
-#include "autodiff/plan/product_sum.h"
+#include "autodiff/plan/combination.h"
 #include "autodiff/plan/rewrite.h"
 
 namespace twice {
 
 namespace {
-
-/// A linear combination of products and of other nodes.
-struct Combination {
-  struct Term {
-    ProductTerm product;
-    /// The node that others read too and that holds this product, and its factor in the
-    /// combination; -1 when nobody else reads it.
-    int kept_as = -1;
-    double scale = 1;
-  };
-  std::vector<Term> products;
-  std::vector<AddendTerm> others;
-  /// The nodes that the combination makes superfluous.
-  std::vector<int> inner;
-};
-
-/// The inputs of a sum or a scaling with their factors; nothing for any other op.
-std::vector<AddendTerm> linear_inputs(const GraphNode& node) {
-  if (!node.op) return {};
-  const Arithmetic kind = arithmetic_of(*node.op);
-  if (kind == Arithmetic::add || kind == Arithmetic::sub)
-    return {{node.inputs[0], 1}, {node.inputs[1], kind == Arithmetic::add ? 1.0 : -1.0}};
-  const auto constants = as_affine(*node.op);
-  if (constants && constants->shift == 0) return {{node.inputs[0], constants->scale}};
-  return {};
-}
 
 /// Sums of more other values than this are left as they are.
 constexpr std::size_t most_others = 64;
@@ -63,75 +37,6 @@ class Accumulation {
   bool read_once(int node) const {
     const auto at = static_cast<std::size_t>(node);
     return readers_[at].size() == 1 && !output_[at];
-  }
-
-  /// scale A with a scaling that is recorded as a node of its own.
-  int without_scaling(int factor, double& scale) const {
-    while (graph_.at(factor).op) {
-      const auto constants = as_affine(*graph_.at(factor).op);
-      if (!constants || constants->shift != 0) break;
-      scale *= constants->scale;
-      factor = graph_.at(factor).inputs[0];
-    }
-    return factor;
-  }
-
-  void add_products(Combination& result, const ProductSum& sum, double scale, int kept_as) const {
-    for (ProductTerm product : sum.products) {
-      product.scale *= scale;
-      product.a = without_scaling(product.a, product.scale);
-      product.b = without_scaling(product.b, product.scale);
-      result.products.push_back({product, kept_as, scale});
-    }
-    if (sum.addend) result.others.push_back({sum.addend->node, sum.addend->scale * scale});
-  }
-
-  /// Follows sums and scalings down from `root` to the products and other values below. A loop,
-  /// not a recursion: sums of a million terms exist.
-  Combination combination(int root) {
-    Combination result;
-    std::vector<AddendTerm> open = {{root, 1}};
-    while (!open.empty()) {
-      const AddendTerm term = open.back();
-      open.pop_back();
-      const GraphNode& node = graph_.at(term.node);
-      const bool own = term.node == root || read_once(term.node);
-      const std::optional<ProductSum> sum = as_product_sum(node);
-      const std::vector<AddendTerm> inputs = own ? linear_inputs(node) : std::vector<AddendTerm>{};
-      if (own && (sum || !inputs.empty())) {
-        visited_[static_cast<std::size_t>(term.node)] = 1;
-        result.inner.push_back(term.node);
-      }
-      if (sum && (own || (sum->products.size() == 1 && !sum->addend)))
-        add_products(result, *sum, term.scale, own ? -1 : term.node);
-      else if (!inputs.empty())
-        for (auto input = inputs.rbegin(); input != inputs.rend(); ++input)
-          open.push_back({input->node, input->scale * term.scale});
-      else
-        result.others.push_back(term);
-    }
-    return result;
-  }
-
-  /// Like terms are added up.
-  static void merge_equal(Combination& c) {
-    std::vector<AddendTerm> merged;
-    for (const AddendTerm& term : c.others) {
-      const auto same = std::find_if(merged.begin(), merged.end(),
-                                     [&](const AddendTerm& m) { return m.node == term.node; });
-      if (same == merged.end())
-        merged.push_back(term);
-      else
-        same->scale += term.scale;
-    }
-    c.others = std::move(merged);
-    for (std::size_t i = 0; i < c.products.size(); ++i)
-      for (std::size_t j = i + 1; j < c.products.size(); ++j) {
-        if (c.products[i].kept_as < 0 || c.products[i].kept_as != c.products[j].kept_as) continue;
-        c.products[i].product.scale += c.products[j].product.scale;
-        c.products[i].scale += c.products[j].scale;
-        c.products.erase(c.products.begin() + static_cast<std::ptrdiff_t>(j--));
-      }
   }
 
   void read_by_root(int value) {
@@ -206,7 +111,8 @@ class Accumulation {
 
   void rewrite(int root) {
     root_ = root;
-    Combination c = combination(root);
+    Combination c = combination_of(graph_, root, [this](int node) { return read_once(node); });
+    for (int inner : c.inner) visited_[static_cast<std::size_t>(inner)] = 1;
     if (c.products.size() + c.others.size() < 2 && c.inner.size() < 2) {
       // One product by itself: only a scaling of its factors can be taken in.
       if (c.products.empty() || c.products[0].kept_as >= 0 || c.products[0].product.scale == 1)

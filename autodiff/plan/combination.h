@@ -1,0 +1,33 @@
+// Sums, scalings and products, read as one linear combination: what the pass accumulate rewrites.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "autodiff/plan/product_sum.h"
+
+namespace twice {
+
+/// A linear combination of products and of other values.
+struct Combination {
+  struct Term {
+    ProductTerm product;
+    /// The node that others read too and that holds this product, and its factor in the
+    /// combination; -1 when nobody else reads it.
+    int kept_as = -1;
+    double scale = 1;
+  };
+  std::vector<Term> products;
+  std::vector<AddendTerm> others;
+  /// The nodes that the combination makes superfluous.
+  std::vector<int> inner;
+};
+
+/// What the value of `root` is: sums and scalings are followed down to the products and other
+/// values below, through nodes of which `read_once` says that nobody else reads them.
+Combination combination_of(const Graph& graph, int root, const std::function<bool(int)>& read_once);
+
+/// Adds up terms with the same value, and those with the same product that others read too.
+void merge_equal(Combination& c);
+
+}  // namespace twice
