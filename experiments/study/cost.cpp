@@ -282,7 +282,7 @@ Study cost_study() {
       "That double backpropagation takes 9L against 6L: Karakida et al., ICML 2023, as reported "
       "by other sources. The constants, and 6L - 4, are this project's.",
       "1 min",
-      "20 min",
+      "10 min",
       "Larger --width and --channels, more --rounds and --seconds; more cores move the "
       "crossover in time.",
       {{"width", "of the mlps that are timed", 256, 512, 32, 8192, true},

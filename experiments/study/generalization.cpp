@@ -218,7 +218,7 @@ Study generalization_study() {
       "Karakida et al., ICML 2023; the protocol (grid, schedule, seeds) as reported of their "
       "WRN-28-10 by other sources.",
       "1 min",
-      "2 h",
+      "1 h",
       "The paper's protocol: --train-images 45000 --validation-images 5000 --epochs 200 --batch "
       "128 --augment 1 --channels 16, and more seeds. Parts can be run apart: --mlp 0 or --resnet "
       "0, "
