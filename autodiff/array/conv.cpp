@@ -2,6 +2,7 @@
 // are correlations with packed weights (conv_correlate.h); here the weights are arranged.
 #include "autodiff/array/conv.h"
 
+#include <array>
 #include <numeric>
 
 #include "autodiff/array/conv_common.h"
@@ -14,9 +15,10 @@ Index modulo(Index a, Index b) { return (a % b + b) % b; }
 
 std::size_t rounded_to_line(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
 
+/// Of the packed weights of all terms.
 template <class T>
 std::size_t packed_bytes(const Correlation& c) {
-  return rounded_to_line(static_cast<std::size_t>(packed_elements<T>(c)) * sizeof(T));
+  return rounded_to_line(static_cast<std::size_t>(c.terms * packed_elements<T>(c)) * sizeof(T));
 }
 
 /// How many neighbouring output positions are computed as if they were more channels of one. With
@@ -78,18 +80,37 @@ void pack_joined_weights(const Correlation& c, Index r, T* packed, const Weight&
       }
 }
 
-/// Packs the weights into the front of the workspace and correlates.
+/// A term of a sum: images, and the kernel that they are correlated with in some arrangement.
+template <class T>
+struct Operands {
+  const T *in, *weights;
+};
+template <class T>
+using OperandList = std::array<Operands<T>, most_convolutions>;
+
+/// Packs the weights of all terms into the front of the workspace and correlates;
+/// weight(w, tap, i, o) points to an entry of the kernel w (see `pack_weights`).
 template <class T, class Weight>
-void pack_and_correlate(const Correlation& c, const T* in, const Weight& weight, Index o_step,
-                        T* out, std::byte* workspace) {
+void pack_and_correlate(const Correlation& c, const OperandList<T>& terms, const Weight& weight,
+                        Index o_step, T* out, std::byte* workspace) {
   T* packed = reinterpret_cast<T*>(workspace);
   const Index r = joined_positions<T>(c);
   const Correlation computed = joined(c, r);
-  if (r == 1)
-    pack_weights(c, packed, weight, o_step);
-  else
-    pack_joined_weights(c, r, packed, weight, o_step);
-  correlate(computed, in, packed, out, reinterpret_cast<T*>(workspace + packed_bytes<T>(computed)));
+  std::array<const T*, most_convolutions> in;
+  for (std::size_t term = 0; term < static_cast<std::size_t>(c.terms); ++term) {
+    in[term] = terms[term].in;
+    const auto of_term = [&](Index tap, Index i, Index o) {
+      return weight(terms[term].weights, tap, i, o);
+    };
+    if (r == 1)
+      pack_weights(c, packed, of_term, o_step);
+    else
+      pack_joined_weights(c, r, packed, of_term, o_step);
+    packed += packed_elements<T>(computed);
+  }
+  correlate<T>(computed, {in.data(), static_cast<std::size_t>(c.terms)},
+               reinterpret_cast<T*>(workspace), out,
+               reinterpret_cast<T*>(workspace + packed_bytes<T>(computed)));
 }
 
 Correlation forward_correlation(const Shape& x, const Shape& w, const ConvGeometry& geometry) {
@@ -201,56 +222,71 @@ Index conv2d_flops(const Shape& x, const Shape& w, const ConvGeometry& geometry)
 }
 
 std::size_t conv2d_workspace(const Shape& x, const Shape& w, const ConvGeometry& geometry,
-                             DType dtype) {
-  const Correlation c = forward_correlation(x, w, geometry);
+                             DType dtype, std::size_t terms) {
+  Correlation c = forward_correlation(x, w, geometry);
+  c.terms = static_cast<Index>(terms);
   return visit_float(dtype, [&]<class T>(T) { return workspace_bytes<T>(c); });
 }
 
 std::size_t conv2d_input_grad_workspace(const Shape& x, const Shape& w,
-                                        const ConvGeometry& geometry, DType dtype) {
+                                        const ConvGeometry& geometry, DType dtype,
+                                        std::size_t terms) {
   return visit_float(dtype, [&]<class T>(T) {
     std::size_t most = 0;  // the phases run one after the other
     for_each_phase(x, w, geometry, [&](const Phase& phase) {
-      most = std::max(most, workspace_bytes<T>(phase.correlation));
+      Correlation c = phase.correlation;
+      c.terms = static_cast<Index>(terms);
+      most = std::max(most, workspace_bytes<T>(c));
     });
     return most;
   });
 }
 
-void conv2d(const Array& x, const Array& w, const ConvGeometry& geometry, const Array& y,
+void conv2d(std::span<const ConvTerm> terms, const ConvGeometry& geometry, const Array& y,
             std::byte* workspace, bool add) {
-  check_conv2d("conv2d", x, w, geometry, y);
-  Correlation c = forward_correlation(x.shape(), w.shape(), geometry);
+  check_terms("conv2d", terms, [&](const ConvTerm& term) {
+    check_conv2d("conv2d", *term.first, *term.second, geometry, y);
+  });
+  Correlation c = forward_correlation(terms[0].first->shape(), terms[0].second->shape(), geometry);
+  c.terms = static_cast<Index>(terms.size());
   c.add = add;
-  visit_float(x.dtype(), [&]<class T>(T) {
-    const T* weights = w.data<T>();
+  visit_float(y.dtype(), [&]<class T>(T) {
+    OperandList<T> operands;
+    for (std::size_t i = 0; i < terms.size(); ++i)
+      operands[i] = {terms[i].first->data<T>(), terms[i].second->data<T>()};
     const Index inputs = c.group_in(), outputs = c.out_channels;
-    const auto weight = [=](Index tap, Index i, Index o) {
-      return weights + (tap * inputs + i) * outputs + o;
+    const auto weight = [=](const T* w, Index tap, Index i, Index o) {
+      return w + (tap * inputs + i) * outputs + o;
     };
-    pack_and_correlate(c, x.data<T>(), weight, 1, y.data<T>(), workspace);
+    pack_and_correlate(c, operands, weight, 1, y.data<T>(), workspace);
   });
 }
 
-void conv2d_input_grad(const Array& w, const Array& g, const ConvGeometry& geometry, const Array& x,
-                       std::byte* workspace, bool add) {
-  check_conv2d("conv2d_input_grad", x, w, geometry, g);
+void conv2d_input_grad(std::span<const ConvTerm> terms, const ConvGeometry& geometry,
+                       const Array& x, std::byte* workspace, bool add) {
+  check_terms("conv2d_input_grad", terms, [&](const ConvTerm& term) {
+    check_conv2d("conv2d_input_grad", x, *term.first, geometry, *term.second);
+  });
+  const Shape& w = terms[0].first->shape();
   visit_float(x.dtype(), [&]<class T>(T) {
-    const T* weights = w.data<T>();
-    const Index width = w.shape()[1], inputs = w.shape()[2], outputs = w.shape()[3];
+    OperandList<T> operands;
+    for (std::size_t i = 0; i < terms.size(); ++i)
+      operands[i] = {terms[i].second->data<T>(), terms[i].first->data<T>()};
+    const Index width = w[1], inputs = w[2], outputs = w[3];
     const Index group_outputs = outputs / geometry.groups;
-    for_each_phase(x.shape(), w.shape(), geometry, [&](const Phase& phase) {
+    for_each_phase(x.shape(), w, geometry, [&](const Phase& phase) {
       Correlation c = phase.correlation;
+      c.terms = static_cast<Index>(terms.size());
       c.add = add;
       // Here channels of g come in and channels of x go out.
-      const auto weight = [&](Index tap, Index i, Index o) {
+      const auto weight = [&](const T* weights, Index tap, Index i, Index o) {
         const Index ky = phase.y.kernel_entry(tap / c.kernel_width);
         const Index kx = phase.x.kernel_entry(tap % c.kernel_width);
         return weights + ((ky * width + kx) * inputs + o % inputs) * outputs +
                o / inputs * group_outputs + i;
       };
       T* out = x.data<T>() + (phase.y.first * x.shape()[2] + phase.x.first) * x.shape()[3];
-      pack_and_correlate(c, g.data<T>(), weight, outputs, out, workspace);
+      pack_and_correlate(c, operands, weight, outputs, out, workspace);
     });
   });
 }

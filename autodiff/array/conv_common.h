@@ -18,6 +18,22 @@ inline void check_conv2d(const char* who, const Array& x, const Array& w,
   if (!x.contiguous() || !w.contiguous() || !y.contiguous()) fail(who, "arrays must be contiguous");
 }
 
+/// Throws unless there are 1 to most_convolutions terms, each of which `check` accepts and all of
+/// which have the shapes of the first.
+template <class Check>
+void check_terms(const char* who, std::span<const ConvTerm> terms, const Check& check) {
+  if (terms.empty() || terms.size() > most_convolutions)
+    fail(who, "adds up 1 to {} convolutions, not {}", most_convolutions, terms.size());
+  for (const ConvTerm& term : terms) {
+    check(term);
+    if (term.first->shape() != terms[0].first->shape() ||
+        term.second->shape() != terms[0].second->shape())
+      fail(who, "the terms of a sum need the same shapes, not {}, {} and {}, {}",
+           str(terms[0].first->shape()), str(terms[0].second->shape()), str(term.first->shape()),
+           str(term.second->shape()));
+  }
+}
+
 /// Copies columns [-pad, extent - pad) of an image row of `width` pixels; columns outside of the
 /// row are zeros.
 template <class T>

@@ -1,13 +1,17 @@
 // The kernel under conv2d and its input gradient: a direct correlation of NHWC images with
 // packed weights. A tile of `positions x channel vectors` accumulators stays in registers
-// while the inputs under the kernel, read as contiguous runs, are broadcast against it.
+// while the inputs under the kernel, read as contiguous runs, are broadcast against it; the terms
+// of a sum follow each other there.
 #pragma once
 
+#include <span>
+
+#include "autodiff/array/conv.h"
 #include "autodiff/array/parallel.h"
 
 namespace twice {
 
-/// out[n, oy, ox, o] = sum over ky, kx, i of
+/// out[n, oy, ox, o] = sum over terms (in, w), ky, kx, i of
 ///     in[n, oy stride_y + ky dilation - pad_y, ox stride_x + kx dilation - pad_x, i] w[ky, kx, i,
 ///     o],
 /// where positions outside of the image count as zeros. `in` is contiguous; `out` has steps of
@@ -20,20 +24,21 @@ struct Correlation {
   Index pad_y = 0, pad_x = 0;  // negative where the kernel starts inside the image
   Index out_height = 0, out_width = 0, out_channels = 0;
   Index out_image_step = 0, out_row_step = 0, out_step = 0;  // elements between neighbours
+  Index terms = 1;                                           // of the sum
   bool add = false;  // to what `out` holds, instead of overwriting it
 
   Index group_in() const { return in_channels / groups; }
   Index group_out() const { return out_channels / groups; }
-  /// Products summed into one output.
+  /// Products that a term sums into one output.
   Index depth() const { return kernel_height * kernel_width * group_in(); }
 };
 
-/// Elements of the packed weights: for each group and each vector of its output channels
+/// Elements of a term's packed weights: for each group and each vector of its output channels
 /// (the last one filled up with zeros) a panel of depth() vectors.
 template <class T>
 Index packed_elements(const Correlation& c);
 
-/// Elements of scratch that `correlate` needs: a few zero-padded rows for each tile.
+/// Elements of scratch that `correlate` needs: a few zero-padded rows for each tile and term.
 template <class T>
 Index correlate_scratch(const Correlation& c);
 
@@ -43,8 +48,10 @@ Index correlate_scratch(const Correlation& c);
 template <class T, class Weight>
 void pack_weights(const Correlation& c, T* packed, const Weight& weight, Index o_step);
 
+/// `in` and, one behind the other, `packed` of each term.
 template <class T>
-void correlate(const Correlation& c, const T* in, const T* packed, T* out, T* scratch);
+void correlate(const Correlation& c, std::span<const T* const> in, const T* packed, T* out,
+               T* scratch);
 
 }  // namespace twice
 

@@ -129,35 +129,36 @@ void accumulate_run(Band<T> band, Index count) {
 template <class T, int lanes>
 class BlockRow {
  public:
-  BlockRow(const Cut& cut, Index block, Index ky, const T* x, const T* g, T* workspace)
-      : cut_(cut), ky_(ky), x_(x), g_(g) {
+  BlockRow(const Cut& cut, Index block, Index ky, T* workspace) : cut_(cut), ky_(ky) {
     sum_ = workspace + block * cut.partial() + ky * cut.partial_row();
     x_scratch_ =
         workspace + cut.blocks * cut.partial() + (block * cut.kernel_height + ky) * cut.scratch();
     g_scratch_ = x_scratch_ + (cut.pad_x ? cut.rows_per_band * cut.x_row : 0);
-    const Index first = block * cut.rows_per_block;
-    last_ = std::min(first + cut.rows_per_block, cut.images * cut.out_height);
-    row_ = first;
+    first_ = block * cut.rows_per_block;
+    last_ = std::min(first_ + cut.rows_per_block, cut.images * cut.out_height);
   }
 
-  void run() {
-    std::fill(sum_, sum_ + cut_.partial_row(), T(0));
-    while (row_ < last_) {
-      const Index image = row_ / cut_.out_height, oy = row_ % cut_.out_height;
-      const Index count = std::min({cut_.rows_per_band, last_ - row_, cut_.out_height - oy});
-      add(image, oy, oy + count);
-      row_ += count;
+  void clear() { std::fill(sum_, sum_ + cut_.partial_row(), T(0)); }
+
+  /// Adds the term (x, g).
+  void add(const T* x, const T* g) {
+    x_ = x, g_ = g;
+    for (Index row = first_; row < last_;) {
+      const Index image = row / cut_.out_height, oy = row % cut_.out_height;
+      const Index count = std::min({cut_.rows_per_band, last_ - row, cut_.out_height - oy});
+      add_rows(image, oy, oy + count);
+      row += count;
     }
   }
 
  private:
   const Cut& cut_;
-  Index ky_, row_, last_;
-  const T *x_, *g_;
+  Index ky_, first_, last_;  // rows of g
+  const T *x_ = nullptr, *g_ = nullptr;
   T *sum_, *x_scratch_, *g_scratch_;
 
   /// Adds output rows [first, last) of an image.
-  void add(Index image, Index first, Index last) {
+  void add_rows(Index image, Index first, Index last) {
     const Index shift = ky_ * cut_.dilation - cut_.padding;  // input row = oy stride + shift
     if (shift < 0) first = std::max(first, ceil_div(-shift, cut_.stride));
     if (shift >= cut_.height) return;
@@ -216,10 +217,11 @@ class BlockRow {
 };
 
 template <class T, int lanes>
-void weight_grad(const Cut& cut, const T* x, const T* g, T* w, T* workspace) {
+void weight_grad(const Cut& cut, std::span<const ConvTerm> terms, T* w, T* workspace) {
   parallel_for(cut.blocks * cut.kernel_height, [&](Index task) {
-    BlockRow<T, lanes>(cut, task / cut.kernel_height, task % cut.kernel_height, x, g, workspace)
-        .run();
+    BlockRow<T, lanes> sums(cut, task / cut.kernel_height, task % cut.kernel_height, workspace);
+    sums.clear();
+    for (const ConvTerm& term : terms) sums.add(term.first->data<T>(), term.second->data<T>());
   });
   // Entry (ky, kx, i) of w: all output channels, group by group.
   parallel_ranges(
@@ -254,16 +256,18 @@ std::size_t conv2d_weight_grad_workspace(const Shape& x, const Shape& w,
   });
 }
 
-void conv2d_weight_grad(const Array& x, const Array& g, const ConvGeometry& geometry,
+void conv2d_weight_grad(std::span<const ConvTerm> terms, const ConvGeometry& geometry,
                         const Array& w, std::byte* workspace) {
-  check_conv2d("conv2d_weight_grad", x, w, geometry, g);
-  visit_float(x.dtype(), [&]<class T>(T) {
-    const Cut cut = cut_of<T>(x.shape(), w.shape(), geometry);
+  check_terms("conv2d_weight_grad", terms, [&](const ConvTerm& term) {
+    check_conv2d("conv2d_weight_grad", *term.first, w, geometry, *term.second);
+  });
+  visit_float(w.dtype(), [&]<class T>(T) {
+    const Cut cut = cut_of<T>(terms[0].first->shape(), w.shape(), geometry);
     T* memory = reinterpret_cast<T*>(workspace);
     if (cut.lanes == full_lanes<T>)
-      weight_grad<T, full_lanes<T>>(cut, x.data<T>(), g.data<T>(), w.data<T>(), memory);
+      weight_grad<T, full_lanes<T>>(cut, terms, w.data<T>(), memory);
     else
-      weight_grad<T, full_lanes<T> / 2>(cut, x.data<T>(), g.data<T>(), w.data<T>(), memory);
+      weight_grad<T, full_lanes<T> / 2>(cut, terms, w.data<T>(), memory);
   });
 }
 

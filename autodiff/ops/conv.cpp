@@ -16,8 +16,11 @@ enum Slot { images, kernel, outputs };
 struct Conv2d final : BilinearOp {
   Slot open;
   ConvGeometry geometry;
-  Shape open_shape;   // of y; for open outputs it follows from the other two
-  bool adds = false;  // a third input, of y's shape, to the result; only the planner makes these
+  Shape open_shape;  // of y; for open outputs it follows from the other two
+  // Only the planner makes sums: of `terms` such convolutions, each with its two inputs, and, when
+  // it `adds`, of one more input T of y's shape.
+  std::size_t terms = 1;
+  bool adds = false;
   Conv2d(Slot s, const ConvGeometry& g, const Shape& shape)
       : open(s), geometry(g), open_shape(shape) {}
 
@@ -26,9 +29,10 @@ struct Conv2d final : BilinearOp {
     return names[open];
   }
   std::string attributes() const override {
-    return fmt::format("stride {} padding {} dilation {} groups {}{}{}", geometry.stride,
+    return fmt::format("stride {} padding {} dilation {} groups {}{}{}{}", geometry.stride,
                        geometry.padding, geometry.dilation, geometry.groups,
-                       open == outputs ? "" : " to " + str(open_shape), adds ? " + T" : "");
+                       open == outputs ? "" : " to " + str(open_shape),
+                       terms == 1 ? "" : fmt::format(", sum of {}", terms), adds ? " + T" : "");
   }
 
   Spec infer(Specs x) const override {
@@ -47,43 +51,56 @@ struct Conv2d final : BilinearOp {
     const Forward f = forward(x);
     switch (open) {
       case images:
-        return conv2d_input_grad_workspace(f.x, f.w, geometry, y.dtype);
+        return conv2d_input_grad_workspace(f.x, f.w, geometry, y.dtype, terms);
       case kernel:
         return conv2d_weight_grad_workspace(f.x, f.w, geometry, y.dtype);
       case outputs:
         break;
     }
-    return conv2d_workspace(f.x, f.w, geometry, y.dtype);
+    return conv2d_workspace(f.x, f.w, geometry, y.dtype, terms);
   }
   void run(const Inputs& x, const Array& y, std::byte* workspace) const override {
-    // The planner lets y take the third input's memory when it can; otherwise that is copied there.
-    if (adds && x[2].raw() != y.raw()) copy(x[2], y);
+    // The planner lets y take T's memory when it can; otherwise T is copied there.
+    if (adds && x[2 * terms].raw() != y.raw()) copy(x[2 * terms], y);
+    std::array<ConvTerm, most_convolutions> inputs;
+    for (std::size_t i = 0; i < terms; ++i) inputs[i] = {&x[2 * i], &x[2 * i + 1]};
+    const std::span<const ConvTerm> sum(inputs.data(), terms);
     switch (open) {
       case images:
-        return twice::conv2d_input_grad(x[0], x[1], geometry, y, workspace, adds);
+        return twice::conv2d_input_grad(sum, geometry, y, workspace, adds);
       case kernel:
-        return twice::conv2d_weight_grad(x[0], x[1], geometry, y, workspace);
+        return twice::conv2d_weight_grad(sum, geometry, y, workspace);
       case outputs:
-        return twice::conv2d(x[0], x[1], geometry, y, workspace, adds);
+        return twice::conv2d(sum, geometry, y, workspace, adds);
     }
   }
-  bool may_overwrite(int slot) const override { return slot == 2; }
+  bool may_overwrite(int slot) const override { return slot == static_cast<int>(2 * terms); }
   std::shared_ptr<const Op> adding() const override {
     if (open == kernel || adds) return nullptr;
     auto op = std::make_shared<Conv2d>(*this);
     op->adds = true;
     return op;
   }
+  std::shared_ptr<const Op> summed_with(const Op& other, Specs x, Specs z) const override {
+    const auto* same = dynamic_cast<const Conv2d*>(&other);
+    if (!same || same->open != open || !(same->geometry == geometry) || adds || same->adds ||
+        !(x[0] == z[0] && x[1] == z[1]) || terms + same->terms > most_convolutions)
+      return nullptr;
+    auto op = std::make_shared<Conv2d>(*this);
+    op->terms += same->terms;
+    return op;
+  }
   Cost cost(Specs x, const Spec& y) const override {
     const Forward f = forward(x);
     Cost cost = Op::cost(x, y);
-    cost.flops = static_cast<double>(conv2d_flops(f.x, f.w, geometry));
+    const auto count = static_cast<double>(terms);
+    cost.flops = count * static_cast<double>(conv2d_flops(f.x, f.w, geometry));
     if (adds) cost.flops += static_cast<double>(y.shape.elements());
     if (open != images)
-      cost.bytes -=
-          bytes_skipped(x[0], conv2d_shape(f.x, f.w, geometry),
-                        {f.w[0], f.w[1], geometry.stride, geometry.padding, geometry.dilation});
-    cost.products = 1;
+      cost.bytes -= count * bytes_skipped(x[0], conv2d_shape(f.x, f.w, geometry),
+                                          {f.w[0], f.w[1], geometry.stride, geometry.padding,
+                                           geometry.dilation});
+    cost.products = static_cast<int>(terms);
     return cost;
   }
 

@@ -4,6 +4,7 @@
 //
 // This pass writes it as (a)'(d + gamma r) + (gamma s)'d, one accumulating call with two products
 // instead of three products and two sums; the plain gradient a'd is then not formed for it at all.
+// Convolutions have no such algebra, but those of a sum become one call too.
 #include <algorithm>
 
 #include "autodiff/ops/algebra.h"
@@ -34,9 +35,10 @@ class Accumulation {
   }
 
  private:
+  /// A node that was appended is for the root alone.
   bool read_once(int node) const {
     const auto at = static_cast<std::size_t>(node);
-    return readers_[at].size() == 1 && !output_[at];
+    return at >= readers_.size() || (readers_[at].size() == 1 && !output_[at]);
   }
 
   void read_by_root(int value) {
@@ -82,6 +84,7 @@ class Accumulation {
   bool can_take_over(int root, int node) const {
     const GraphNode& t = graph_.at(node);
     const auto at = static_cast<std::size_t>(node);
+    if (at >= readers_.size()) return true;
     if (!t.op || t.op->is_view() || is_broadcast(*t.op) || output_[at] ||
         !(t.spec == graph_.at(root).spec))
       return false;
@@ -121,7 +124,7 @@ class Accumulation {
     if (c.others.size() > most_others) return;
     const GraphNode like = graph_.at(root);
     merge_equal(c);
-    if (c.products.empty()) return add_in(root, c, like);
+    if (c.products.empty()) return sum_up(root, c, like);
     bool factored = false;
     while (factor_out(c, like)) factored = true;
 
@@ -158,8 +161,44 @@ class Accumulation {
     become_sum(root, c.others, like);
   }
 
-  /// f(x) + T, where f's kernel can add to T: convolutions.
-  void add_in(int root, Combination& c, const GraphNode& like) {
+  /// Convolutions and what they are added to.
+  void sum_up(int root, Combination& c, const GraphNode& like) {
+    bool changed = false;
+    while (join(c) || add_in(root, c)) changed = true;
+    if (!changed) return;
+    std::stable_partition(c.others.begin(), c.others.end(),
+                          [](const AddendTerm& term) { return term.scale == 1; });
+    become_sum(root, c.others, like);
+  }
+
+  /// Appends f, which takes in what `of` computes, and returns it.
+  int append_call(std::shared_ptr<const Op> f, const std::vector<int>& inputs, int of) {
+    for (int input : inputs) read_by_root(input);
+    return append(graph_, std::move(f), inputs, GraphNode(graph_.at(of)));
+  }
+
+  /// s f(x) + s f(z) = s (f(x) + f(z)), where one kernel computes both.
+  bool join(Combination& c) {
+    for (auto x = c.others.begin(); x != c.others.end(); ++x) {
+      if (!graph_.at(x->node).op || !read_once(x->node)) continue;
+      for (auto z = std::next(x); z != c.others.end(); ++z) {
+        const GraphNode &f = graph_.at(x->node), &g = graph_.at(z->node);
+        if (z->scale != x->scale || !g.op || !read_once(z->node)) continue;
+        const std::shared_ptr<const Op> both =
+            f.op->summed_with(*g.op, graph_.input_specs(f), graph_.input_specs(g));
+        if (!both) continue;
+        std::vector<int> inputs = f.inputs;
+        inputs.insert(inputs.end(), g.inputs.begin(), g.inputs.end());
+        x->node = append_call(both, inputs, g.phase > f.phase ? z->node : x->node);
+        c.others.erase(z);
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /// f(x) + T, where f's kernel can add to T.
+  bool add_in(int root, Combination& c) {
     const auto unscaled = [&](const AddendTerm& term) {
       return term.scale == 1 && graph_.at(term.node).op != nullptr;
     };
@@ -173,19 +212,18 @@ class Accumulation {
       if (!adding || t == c.others.end()) continue;
       std::vector<int> inputs = graph_.at(f.node).inputs;
       inputs.push_back(t->node);
-      GraphNode product = like;
-      set_place(product, graph_.at(f.node));
-      std::vector<AddendTerm> terms = {{append(graph_, adding, inputs, product), 1}};
-      for (const AddendTerm& other : c.others)
-        if (other.node != f.node && other.node != t->node) terms.push_back(other);
-      return become_sum(root, terms, like);
+      c.others[i].node = append_call(adding, inputs, f.node);
+      c.others.erase(t);
+      return true;
     }
+    return false;
   }
 
-  /// The node becomes the sum of the terms, of which the first is unscaled.
+  /// The node becomes the sum of the terms; an unscaled one comes first, if there is any.
   void become_sum(int root, const std::vector<AddendTerm>& terms, const GraphNode& like) {
     changed_ = true;
     int total = terms[0].node;
+    if (terms[0].scale != 1) total = append(graph_, affine_op({terms[0].scale, 0}), {total}, like);
     for (std::size_t i = 1; i < terms.size(); ++i)
       total = sum_of(total, terms[i].scale, terms[i].node, like);
     // The last sum is the root itself.

@@ -64,6 +64,12 @@ class Op {
   /// The op of x and one more input T that computes f(x) + T, where there is a kernel that does so
   /// in one go; else null. T's slot may be overwritten.
   virtual std::shared_ptr<const Op> adding() const { return nullptr; }
+  /// The op of x and then z that computes f(x) + other(z), whose specs are equal, where there is a
+  /// kernel that does so in one go; else null.
+  virtual std::shared_ptr<const Op> summed_with(const Op& /*other*/, Specs /*x*/,
+                                                Specs /*z*/) const {
+    return nullptr;
+  }
 
   /// True when y is the same numbers in the same order as input 0 (reshape,
   /// stop_gradient): the planner then lets y share its memory, and `run` is not called.

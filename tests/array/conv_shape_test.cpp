@@ -56,13 +56,14 @@ BOOST_AUTO_TEST_CASE(errors_name_what_was_wrong) {
              "padded by 0 have only 3");
 
   const Array x(Shape{1, 8, 8, 3}, DType::f32), w(Shape{3, 3, 3, 4}, DType::f32);
+  const auto one = [](const Array& a, const Array& b) { return std::array{ConvTerm{&a, &b}}; };
   const Array small(Shape{1, 5, 6, 4}, DType::f32), wide(Shape{1, 6, 6, 4}, DType::f64);
-  BOOST_CHECK_THROW(conv2d(x, w, {}, small, nullptr), Error);
-  BOOST_CHECK_THROW(conv2d(x, w, {}, wide, nullptr), Error);
-  BOOST_CHECK_THROW(conv2d_input_grad(w, small, {}, x, nullptr), Error);
-  BOOST_CHECK_THROW(conv2d_weight_grad(x, small, {}, w, nullptr), Error);
+  BOOST_CHECK_THROW(conv2d(one(x, w), {}, small, nullptr), Error);
+  BOOST_CHECK_THROW(conv2d(one(x, w), {}, wide, nullptr), Error);
+  BOOST_CHECK_THROW(conv2d_input_grad(one(w, small), {}, x, nullptr), Error);
+  BOOST_CHECK_THROW(conv2d_weight_grad(one(x, small), {}, w, nullptr), Error);
   const Array y(Shape{1, 6, 6, 4}, DType::f32);
-  BOOST_CHECK_THROW(conv2d(x.permuted({0, 2, 1, 3}), w, {}, y, nullptr), Error);
+  BOOST_CHECK_THROW(conv2d(one(x.permuted({0, 2, 1, 3}), w), {}, y, nullptr), Error);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -103,10 +103,10 @@ const Kernel kernels[] = {Kernel::forward, Kernel::input_grad, Kernel::weight_gr
 /// The three members of one case's trilinear form.
 struct Operands {
   Array x, w, g;
-  Operands(const Case& c, DType dtype)
-      : x(random(c.x, dtype, 1)),
-        w(random(c.w, dtype, 2)),
-        g(random(conv2d_shape(c.x, c.w, c.geometry), dtype, 3)) {}
+  Operands(const Case& c, DType dtype, std::uint64_t seed = 1)
+      : x(random(c.x, dtype, seed)),
+        w(random(c.w, dtype, seed + 1)),
+        g(random(conv2d_shape(c.x, c.w, c.geometry), dtype, seed + 2)) {}
 };
 
 /// A copy in memory that ends where the array ends, so that sanitizers see a read behind it.
@@ -119,14 +119,21 @@ struct Exact {
   }
 };
 
-/// Runs a kernel on a workspace and an output full of NaN, and checks that it stays inside.
-Array run(Kernel kernel, const Case& c, const Operands& in) {
+std::size_t workspace_bytes(Kernel kernel, const Case& c, DType dtype, std::size_t terms) {
+  return kernel == Kernel::forward ? conv2d_workspace(c.x, c.w, c.geometry, dtype, terms)
+         : kernel == Kernel::input_grad
+             ? conv2d_input_grad_workspace(c.x, c.w, c.geometry, dtype, terms)
+             : conv2d_weight_grad_workspace(c.x, c.w, c.geometry, dtype);
+}
+
+/// Runs a kernel on a sum of terms, a workspace and an output full of NaN, and checks that it stays
+/// inside. With `before`, the output holds that and grows.
+Array run(Kernel kernel, const Case& c, std::span<const Operands> sum,
+          const Array* before = nullptr) {
+  const Operands& in = sum[0];
   const DType dtype = in.x.dtype();
-  const auto workspace_bytes = kernel == Kernel::forward      ? conv2d_workspace
-                               : kernel == Kernel::input_grad ? conv2d_input_grad_workspace
-                                                              : conv2d_weight_grad_workspace;
   const Array& like = kernel == Kernel::forward ? in.g : kernel == Kernel::input_grad ? in.x : in.w;
-  const Index space = static_cast<Index>(workspace_bytes(c.x, c.w, c.geometry, dtype)) /
+  const Index space = static_cast<Index>(workspace_bytes(kernel, c, dtype, sum.size())) /
                       static_cast<Index>(size_of(dtype));
   const Index margin = 64;
   const double nan = std::numeric_limits<double>::quiet_NaN();
@@ -136,11 +143,20 @@ Array run(Kernel kernel, const Case& c, const Operands& in) {
       static_cast<std::byte*>(around.raw()) + static_cast<std::size_t>(margin) * size_of(dtype),
       like.shape(), dtype);
   auto* workspace = static_cast<std::byte*>(memory.raw());
-  const Exact x(in.x), w(in.w), g(in.g);
-  if (kernel == Kernel::forward) conv2d(x.array, w.array, c.geometry, out, workspace);
-  if (kernel == Kernel::input_grad) conv2d_input_grad(w.array, g.array, c.geometry, out, workspace);
-  if (kernel == Kernel::weight_grad)
-    conv2d_weight_grad(x.array, g.array, c.geometry, out, workspace);
+  if (before) copy(*before, out);
+  std::vector<Exact> arrays;
+  for (const Operands& term : sum)
+    for (const Array* array : {&term.x, &term.w, &term.g}) arrays.emplace_back(*array);
+  std::vector<ConvTerm> terms;
+  for (std::size_t i = 0; i < arrays.size(); i += 3) {
+    const Array &x = arrays[i].array, &w = arrays[i + 1].array, &g = arrays[i + 2].array;
+    terms.push_back(kernel == Kernel::forward      ? ConvTerm{&x, &w}
+                    : kernel == Kernel::input_grad ? ConvTerm{&w, &g}
+                                                   : ConvTerm{&x, &g});
+  }
+  if (kernel == Kernel::forward) conv2d(terms, c.geometry, out, workspace, before);
+  if (kernel == Kernel::input_grad) conv2d_input_grad(terms, c.geometry, out, workspace, before);
+  if (kernel == Kernel::weight_grad) conv2d_weight_grad(terms, c.geometry, out, workspace);
   for (Index i = 0; i < margin; ++i) {
     BOOST_REQUIRE(std::isnan(memory.at(space + i)));
     BOOST_REQUIRE(std::isnan(around.at(i)));
@@ -148,6 +164,7 @@ Array run(Kernel kernel, const Case& c, const Operands& in) {
   }
   return out.clone();
 }
+Array run(Kernel kernel, const Case& c, const Operands& in) { return run(kernel, c, {&in, 1}); }
 
 std::vector<double> reference(Kernel kernel, const Case& c, const Operands& in) {
   const auto x = in.x.to_vector(), w = in.w.to_vector(), g = in.g.to_vector();
@@ -221,6 +238,49 @@ BOOST_AUTO_TEST_CASE(every_small_geometry_equals_seven_loops) {
   BOOST_TEST(tried > 300);
 }
 
+BOOST_AUTO_TEST_CASE(sums_equal_the_sum_of_seven_loops) {
+  for (const Case& c : cases)
+    for (DType dtype : {DType::f32, DType::f64})
+      for (Kernel kernel : kernels)
+        for (std::size_t count : {std::size_t{2}, most_convolutions}) {
+          BOOST_TEST_CONTEXT(name(c) << " " << str(dtype) << " kernel " << static_cast<int>(kernel)
+                                     << ", " << count << " terms") {
+            std::vector<Operands> sum;
+            for (std::size_t term = 0; term < count; ++term) sum.emplace_back(c, dtype, 10 * term);
+            const Operands other(c, dtype, 99);
+            const Array& before = kernel == Kernel::forward ? other.g : other.x;
+            const bool adds = kernel != Kernel::weight_grad && count == 2;
+            std::vector<double> expected =
+                adds ? before.to_vector() : std::vector<double>(reference(kernel, c, other).size());
+            for (const Operands& term : sum) {
+              const std::vector<double> one = reference(kernel, c, term);
+              for (std::size_t i = 0; i < one.size(); ++i) expected[i] += one[i];
+            }
+            const auto got = run(kernel, c, sum, adds ? &before : nullptr).to_vector();
+            const double tolerance = dtype == DType::f32 ? 1e-3 : 1e-11;
+            for (std::size_t i = 0; i < got.size(); ++i)
+              BOOST_REQUIRE_SMALL(got[i] - expected[i], tolerance);
+          }
+        }
+}
+
+BOOST_AUTO_TEST_CASE(terms_of_other_shapes_and_too_many_are_refused) {
+  const Case c{{1, 6, 6, 3}, {3, 3, 3, 4}, {.padding = 1}};
+  const Operands in(c, DType::f32);
+  const Array larger = random({2, 6, 6, 3}, DType::f32, 1);
+  Array y = in.g.clone();
+  std::vector<ConvTerm> terms(most_convolutions + 1, ConvTerm{&in.x, &in.w});
+  BOOST_CHECK_THROW(conv2d(terms, c.geometry, y, nullptr), Error);
+  BOOST_CHECK_THROW(conv2d({}, c.geometry, y, nullptr), Error);
+  terms = {{&in.x, &in.w}, {&larger, &in.w}};
+  BOOST_CHECK_THROW(conv2d(terms, c.geometry, y, nullptr), Error);
+  // Of a weight gradient the images alone may have any batch.
+  const Array more = random({2, 6, 6, 4}, DType::f32, 1);
+  terms = {{&in.x, &in.g}, {&larger, &more}};
+  Array w = in.w.clone();
+  BOOST_CHECK_THROW(conv2d_weight_grad(terms, c.geometry, w, nullptr), Error);
+}
+
 BOOST_AUTO_TEST_CASE(the_three_kernels_are_one_trilinear_form) {
   for (const Case& c : cases) BOOST_TEST_CONTEXT(name(c)) {
       const Operands in(c, DType::f64);
@@ -238,11 +298,13 @@ BOOST_AUTO_TEST_CASE(bits_do_not_depend_on_the_thread_count) {
   for (const Case& c : cases)
     for (Kernel kernel : kernels) {
       const Operands in(c, DType::f32);
+      const Operands sum[] = {in, Operands(c, DType::f32, 4)};
       set_threads(1);
-      const Array one = run(kernel, c, in);
+      const Array one = run(kernel, c, in), two = run(kernel, c, sum);
       for (int count : {2, 3}) {
         set_threads(count);
         BOOST_TEST(same_bits(one, run(kernel, c, in)), name(c) << " at " << count << " threads");
+        BOOST_TEST(same_bits(two, run(kernel, c, sum)), name(c) << " at " << count << " threads");
       }
       set_threads(before);
     }

@@ -72,28 +72,36 @@ std::vector<Array> with_spread_indices(const Op& op, std::vector<Array> x, const
   return x;
 }
 
-/// Runs the op and its reference on x. With `adds`, the op is `adding()` of the one whose reference
-/// is taken, and its last input grows y.
+/// Runs the op and its reference on x. With several terms, the op is the sum of so many of those
+/// whose reference is taken (`summed_with`), each with its share of the inputs; with `adds`, it is
+/// `adding()` of that, and its last input grows y.
 void compare(const Op& op, const std::vector<Array>& x, const std::string& what,
-             bool adds = false) {
+             std::size_t terms = 1, bool adds = false) {
   BOOST_TEST_CONTEXT(what << ": " << op.name() << " " << op.attributes()) {
     const auto reference = references().find(std::string(op.name()));
     BOOST_REQUIRE_MESSAGE(reference != references().end(), "no reference for " << op.name());
     std::vector<Spec> specs;
-    Execution execution{std::string(op.name()), op.attributes(), {}, Touched(Spec{})};
-    for (const Array& array : x) {
-      specs.push_back({array.shape(), array.dtype()});
-      execution.x.emplace_back(array);
-    }
+    for (const Array& array : x) specs.push_back({array.shape(), array.dtype()});
     const Spec spec = op.infer(specs);
-    execution.y = Touched(spec);
+    const std::size_t inputs_per_term = (x.size() - (adds ? 1 : 0)) / terms;
+    std::vector<double> sum(static_cast<std::size_t>(spec.shape.elements()));
+    double bytes = 0;
     Counted::flops() = 0;
-    reference->second(execution);
-    if (adds)
-      for (Index i = 0; i < execution.y.elements(); ++i)
-        execution.y.add(i, execution.x.back().read(i));
-    double bytes = execution.y.bytes_touched();
-    for (const Touched& input : execution.x) bytes += input.bytes_touched();
+    for (std::size_t term = 0; term < terms; ++term) {
+      Execution execution{std::string(op.name()), op.attributes(), {}, Touched(spec)};
+      for (std::size_t i = 0; i < inputs_per_term; ++i)
+        execution.x.emplace_back(x[term * inputs_per_term + i]);
+      const bool last = term + 1 == terms;
+      if (last && adds) execution.x.emplace_back(x.back());
+      reference->second(execution);
+      if (last && adds)
+        for (Index i = 0; i < execution.y.elements(); ++i)
+          execution.y.add(i, execution.x.back().read(i));
+      for (const Touched& input : execution.x) bytes += input.bytes_touched();
+      if (last) bytes += execution.y.bytes_touched();  // all terms are written in one go
+      for (std::size_t i = 0; i < sum.size(); ++i)
+        sum[i] += execution.y.value(static_cast<Index>(i));
+    }
 
     const Cost stated = op.cost(specs, spec);
     BOOST_TEST(stated.flops == Counted::flops());
@@ -107,7 +115,7 @@ void compare(const Op& op, const std::vector<Array>& x, const std::string& what,
     op.run(Inputs(inputs), y, scratch.get());
     const double tolerance = spec.dtype == DType::f32 ? 1e-4 : 1e-12;
     for (Index i = 0; i < y.elements(); ++i) {
-      const double expected = execution.y.value(i);
+      const double expected = sum[static_cast<std::size_t>(i)];
       BOOST_TEST(std::abs(y.at(i) - expected) <= tolerance * std::max(1.0, std::abs(expected)),
                  "entry " << i << ": " << y.at(i) << ", reference " << expected);
     }
@@ -157,9 +165,21 @@ void compare_all(const OpCase& row, DType dtype, std::set<std::string>& seen) {
     inputs = with_spread_indices(*node.op, inputs, node.spec.shape);
     const std::string what = row.op + ", " + row.label + ", " + std::string(str(dtype));
     compare(*node.op, inputs, what);
-    if (const auto adding = node.op->adding()) {
-      inputs.push_back(random_array(node.spec.shape, DType::f64, 9).cast(node.spec.dtype));
-      compare(*adding, inputs, what + ", adding", true);
+    const auto compare_adding = [&](const Op& op, std::size_t terms) {
+      const auto adding = op.adding();
+      if (!adding) return;
+      std::vector<Array> more = inputs;
+      more.push_back(random_array(node.spec.shape, DType::f64, 9).cast(node.spec.dtype));
+      compare(*adding, more, what + ", adding", terms, true);
+    };
+    compare_adding(*node.op, 1);
+    std::vector<Spec> specs;
+    for (const Array& input : inputs) specs.push_back({input.shape(), input.dtype()});
+    if (const auto both = node.op->summed_with(*node.op, specs, specs)) {
+      for (const Spec& spec : specs)
+        inputs.push_back(random_array(spec.shape, DType::f64, 10).cast(spec.dtype));
+      compare(*both, inputs, what + ", sum of two", 2);
+      compare_adding(*both, 2);
     }
   }
 }
