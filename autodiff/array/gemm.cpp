@@ -12,20 +12,26 @@
 #include "autodiff/array/parallel.h"
 #include "autodiff/array/vector.h"
 
-#if !defined(__AVX512F__)
+// Multiplications that add, on vectors of at least 256 bits.
+#if defined(__AVX512F__) || defined(__FMA__)
+#define TWICE_GEMM 1
+#else
+#define TWICE_GEMM 0
 #include <cblas.h>
 #endif
 
 namespace twice {
 
-#if defined(__AVX512F__)
+#if TWICE_GEMM
 
 namespace {
 
-// 24 sums, 4 vectors of B and a number of A fit into 32 registers, and need only 10 loads for 24
-// multiplications.
-constexpr int tile_rows = 6, tile_vectors = 4;
-constexpr Index block_bytes = 768 << 10, depth_bytes = 2048, band_rows = 8 * tile_rows;
+// In 32 registers there is room for 24 sums, 4 vectors of B and a number of A, which take only 10
+// loads for 24 multiplications; in 16 registers for 12 sums, which take 8.
+constexpr bool many_registers = vector_registers >= 32;
+constexpr int tile_rows = 6, tile_vectors = many_registers ? 4 : 2;
+constexpr Index block_bytes = (many_registers ? 768 : 256) << 10;
+constexpr Index depth_bytes = many_registers ? 2048 : 1024, band_rows = 8 * tile_rows;
 template <class T>
 constexpr Index panel_columns = tile_vectors* full_lanes<T>;
 
@@ -45,10 +51,26 @@ struct RegisterTile {
   Index ldc, last_lanes;  // lanes of the last vector that exist
 };
 
+/// C = sums + beta C for a whole tile, `ldc` between its rows.
+template <class T, int rows, int vectors, class Sums>
+void add_up(const Sums& sum, T beta, T* c, Index ldc) {
+  using V = Vector<T, full_lanes<T>>;
+#pragma GCC unroll 32
+  for (int r = 0; r < rows; ++r)
+    for (int v = 0; v < vectors; ++v) {
+      T* to = c + r * ldc + v * full_lanes<T>;
+      V::store(to, beta == 0 ? sum[r][v] : sum[r][v] + V::load(to) * beta);
+    }
+}
+
 template <class T, int rows, int vectors>
 void compute(const RegisterTile<T>& tile) {
-  constexpr int lanes = full_lanes<T>;
+  constexpr int lanes = full_lanes<T>, width = vectors * lanes;
   using V = Vector<T, lanes>;
+  // C is on its way while the sums are computed.
+  for (int r = 0; r < rows; ++r)
+    for (int j = 0; j < width; j += 64 / static_cast<int>(sizeof(T)))
+      __builtin_prefetch(tile.c + r * tile.ldc + j, 1);
   typename V::Type sum[rows][vectors] = {};
   const T *a = tile.a, *panel = tile.panel;
   const Index row_step = tile.a_row_step, step = tile.a_step, depth = tile.depth;
@@ -59,19 +81,19 @@ void compute(const RegisterTile<T>& tile) {
     for (int r = 0; r < rows; ++r)
       for (int v = 0; v < vectors; ++v) sum[r][v] += b[v] * a[r * row_step];
   }
-#pragma GCC unroll 32
-  for (int r = 0; r < rows; ++r) {
-    T* c = tile.c + r * tile.ldc;
-    for (int v = 0; v < vectors; ++v, c += lanes) {
-      const bool whole = v + 1 < vectors || tile.last_lanes == lanes;
-      typename V::Type x = sum[r][v];
-      if (tile.beta != 0) x += (whole ? V::load(c) : V::load(c, tile.last_lanes)) * tile.beta;
-      if (whole)
-        V::store(c, x);
-      else
-        V::store(c, x, tile.last_lanes);
-    }
+  if (tile.last_lanes == lanes) {
+    // The branches on beta are here, so that there are none in between the rows.
+    if (tile.beta == 0) return add_up<T, rows, vectors>(sum, T(0), tile.c, tile.ldc);
+    if (tile.beta == 1) return add_up<T, rows, vectors>(sum, T(1), tile.c, tile.ldc);
+    return add_up<T, rows, vectors>(sum, tile.beta, tile.c, tile.ldc);
   }
+  T edge[rows * width];
+  add_up<T, rows, vectors>(sum, T(0), edge, width);
+  for (int r = 0; r < rows; ++r)
+    for (Index j = 0; j < width - lanes + tile.last_lanes; ++j) {
+      T& c = tile.c[r * tile.ldc + j];
+      c = edge[r * width + j] + (tile.beta == 0 ? T(0) : tile.beta * c);
+    }
 }
 
 /// `compute` for 1 to tile_rows rows. By pointer, since inlined into one function g++ keeps the
@@ -83,9 +105,13 @@ constexpr auto compute_table(std::integer_sequence<int, counted...>) {
 template <class T, int vectors>
 constexpr auto compute_rows =
     compute_table<T, vectors>(std::make_integer_sequence<int, tile_rows>{});
+/// And for 1 to tile_vectors vectors.
+template <class T, int... counted>
+constexpr auto compute_tables(std::integer_sequence<int, counted...>) {
+  return std::array{compute_rows<T, counted + 1>...};
+}
 template <class T>
-constexpr std::array compute_tile = {compute_rows<T, 1>, compute_rows<T, 2>, compute_rows<T, 3>,
-                                     compute_rows<T, 4>};
+constexpr auto compute_tile = compute_tables<T>(std::make_integer_sequence<int, tile_vectors>{});
 
 /// Of two rows of a square, each of `distance`-wide blocks: the even blocks of both, or the odd
 /// ones.
@@ -116,26 +142,32 @@ void transpose_square(const T* from, Index from_step, T alpha, T* to, Index to_s
   using V = Vector<T, lanes>;
   typename V::Type row[lanes];
   for (int i = 0; i < lanes; ++i) row[i] = V::load(from + i * from_step) * alpha;
-  if constexpr (lanes == 16) exchange_blocks<8>(row);
-  exchange_blocks<4>(row);
+  if constexpr (lanes > 8) exchange_blocks<8>(row);
+  if constexpr (lanes > 4) exchange_blocks<4>(row);
   exchange_blocks<2>(row);
   exchange_blocks<1>(row);
   for (int i = 0; i < lanes; ++i) V::store(to + i * to_step, row[i]);
 }
 
 /// alpha B to panels of panel_columns columns, the last one filled up with zeros to whole vectors.
+/// A few rows at a time, across all panels, so that rows are read from their beginning to their
+/// end.
 template <class T>
 void pack_rows(const T* b, Index ldb, T alpha, Index depth, Index columns, T* to) {
-  constexpr Index lanes = full_lanes<T>;
+  constexpr Index lanes = full_lanes<T>, rows_together = 8;
   using V = Vector<T, lanes>;
-  for (Index first = 0; first < columns; first += panel_columns<T>) {
-    const Index count = std::min(panel_columns<T>, columns - first), whole = count / lanes * lanes;
-    const T* from = b + first;
-    for (Index p = 0; p < depth; ++p, from += ldb) {
-      for (Index j = 0; j < whole; j += lanes, to += lanes) V::store(to, V::load(from + j) * alpha);
-      if (whole == count) continue;
-      V::store(to, V::load(from + whole, count - whole) * alpha);
-      to += lanes;
+  for (Index row = 0; row < depth; row += rows_together) {
+    const Index last = std::min(depth, row + rows_together);
+    for (Index first = 0; first < columns; first += panel_columns<T>) {
+      const Index count = std::min(panel_columns<T>, columns - first),
+                  whole = count / lanes * lanes;
+      const Index step = ceil_div(count, lanes) * lanes;
+      const T* from = b + row * ldb + first;
+      T* panel = to + first * depth + row * step;
+      for (Index p = row; p < last; ++p, from += ldb, panel += step) {
+        for (Index j = 0; j < whole; j += lanes) V::store(panel + j, V::load(from + j) * alpha);
+        if (whole < count) V::store(panel + whole, V::load(from + whole, count - whole) * alpha);
+      }
     }
   }
 }
@@ -233,7 +265,9 @@ void gemm(bool transpose_a, bool transpose_b, Index m, Index n, Index k, T alpha
     }
 }
 
-const char* gemm_kernel() { return "twice, 512-bit vectors"; }
+const char* gemm_kernel() {
+  return vector_bytes == 64 ? "twice, 512-bit vectors" : "twice, 256-bit vectors";
+}
 
 #else
 

@@ -1,5 +1,6 @@
 // The product kernel of one thread: a tile of C = alpha op(A) op(B) + beta C. Our own where vectors
-// have 512 bits, OpenBLAS's elsewhere; docs/decisions.md says why.
+// have 256 bits or more and multiply and add at once, OpenBLAS's elsewhere; docs/decisions.md says
+// why.
 #pragma once
 
 #include "autodiff/array/shape.h"
@@ -14,7 +15,8 @@ template <class T>
 void gemm(bool transpose_a, bool transpose_b, Index m, Index n, Index k, T alpha, const T* a,
           Index lda, const T* b, Index ldb, T beta, T* c, Index ldc);
 
-/// Whose kernel it is: "twice (512-bit vectors)" or "OpenBLAS".
+/// Whose kernel it is: "twice, 512-bit vectors", "twice, 256-bit vectors" or
+/// "OpenBLAS".
 const char* gemm_kernel();
 
 }  // namespace twice

@@ -51,14 +51,17 @@ void product_tile(const Product& p, double beta, const Array& c, const Tile& til
           static_cast<T>(beta), c.data<T>() + tile.row * ldc + tile.column, ldc);
 }
 
-/// Copies what lies below the diagonal of C to above it: C is symmetric to the last bit.
+/// Copies what lies below the diagonal of C to above it: C is symmetric to the last bit. A few rows
+/// at a time, which stay in the cache while they are read column by column.
 template <class T>
 void mirror(const Array& c, const Tile& tile) {
-  const Index n = c.shape()[1];
+  constexpr Index rows_together = 16;
+  const Index n = c.shape()[1], end = tile.row + tile.rows;
   T* data = c.data<T>();
-  for (Index j = tile.column; j < tile.column + tile.columns; ++j)
-    for (Index i = std::max(tile.row, j + 1); i < tile.row + tile.rows; ++i)
-      data[j * n + i] = data[i * n + j];
+  for (Index first = tile.row; first < end; first += rows_together)
+    for (Index j = tile.column; j < tile.column + tile.columns; ++j)
+      for (Index i = std::max(first, j + 1); i < std::min(first + rows_together, end); ++i)
+        data[j * n + i] = data[i * n + j];
 }
 
 }  // namespace
@@ -93,18 +96,14 @@ void gram(const Array& a, bool transpose, double scale, const Array& c) {
   const Index m = c.shape()[0];
   if (m == 0) return;
   const Product product{&a, &a, transpose, !transpose, scale};
-  // Small tiles, so that those on the diagonal, which are computed whole, are a small part.
-  const Index side = m * m * inner_size(product) < least_flops / 2 ? m
-                     : m <= 128                                    ? 32
-                     : m <= 256                                    ? 64
-                                                                   : 128;
-  const Index rows = ceil_div(m, side), tiles = rows * (rows + 1) / 2;
+  // Narrow columns, since what a tile computes above the diagonal is thrown away.
+  const Index side = m * m * inner_size(product) < least_flops / 2 ? m : m <= 128 ? 32 : 64;
+  const Index columns = ceil_div(m, side);
   visit_float(c.dtype(), [&]<class T>(T) {
-    parallel_for(tiles, [&](Index index) {
-      Index i = 0;
-      while (index > i) index -= ++i;
-      const Index row = i * side, column = index * side;
-      const Tile tile{row, column, std::min(side, m - row), std::min(side, m - column)};
+    parallel_for(columns, [&](Index index) {
+      // The longest column beside the shortest: neighbours are often the work of one thread.
+      const Index column = (index % 2 == 0 ? index / 2 : columns - 1 - index / 2) * side;
+      const Tile tile{column, column, m - column, std::min(side, m - column)};
       product_tile<T>(product, 0, c, tile);
       mirror<T>(c, tile);
     });

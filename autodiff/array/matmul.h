@@ -23,8 +23,8 @@ void matmul(const Array& a, const Array& b, bool transpose_a, bool transpose_b, 
 /// for each product. With beta = 0 what C holds is not read.
 void sum_of_products(std::span<const Product> products, double beta, const Array& c);
 
-/// C = scale op(A) op(A)', which is symmetric: the tiles below the diagonal are computed, those
-/// above it are copies.
+/// C = scale op(A) op(A)', which is symmetric: columns of tiles from the diagonal down are
+/// computed, what is above it is copied.
 void gram(const Array& a, bool transpose, double scale, const Array& c);
 
 }  // namespace twice
