@@ -26,14 +26,14 @@ except ImportError as error:
     print(json.dumps({"no_torch": str(error)}), file=answers, flush=True)
     sys.exit(1)
 
-from pytorch_methods import ACTIVATIONS, METHODS, MODELS, Step, variant_name
+from pytorch_methods import ACTIVATIONS, METHODS, MODELS, Step, memory_formats, variant_name
 
 
 class Variants:
     """Every variant of every method that a request asks for, by method and name, ready to run."""
 
     def __init__(self, request, array):
-        formats = MODELS[request["model"]][1]
+        formats = memory_formats(request["model"], array)
         steps = {last: Step(request, array, last) for last in formats}
         self.table = {m: {variant_name(way, last, formats): (steps[last], gradient)
                           for way, gradient in METHODS[m].items() for last in formats}

@@ -166,6 +166,8 @@ class PyTorch(Bench):
         """In float64 to rounding: methods, activations, layouts, the order of flattening."""
         everything = ["--no-memory", "--dtype", "f64", "--method", "sgd,f-gr,b-gr,c-gr,exact,exact-naive"]
         for model in [["--width", 9, "--batch", 5, "--depth", 4, "--activation", "gelu_tanh"],
+                      ["--model", "resnet", "--channels", 3, "--batch", 4, "--depth", 14],
+                      ["--model", "resnet", "--channels", 8, "--batch", 3, "--activation", "tanh"],
                       ["--model", "cnn", "--channels", 2, "--batch", 3, "--activation", "softplus"]]:
             _, rows = self.race(*everything, *model)
             for row in rows.values():
