@@ -108,12 +108,22 @@ void take_turns(std::vector<Runner*>& runners, double seconds,
   }
 }
 
-void add_times(nlohmann::json& row, const std::string& prefix, std::vector<double> medians,
-               double least) {
+void add_times(nlohmann::json& row, const std::string& prefix, const Runner& runner) {
+  std::vector<double> medians = runner.medians;
   std::sort(medians.begin(), medians.end());
   row[prefix + "ms"] = quantile(medians, 0.5);
-  row[prefix + "ms_min"] = least;
+  row[prefix + "ms_min"] = runner.least;
   row[prefix + "ms_iqr"] = quantile(medians, 0.75) - quantile(medians, 0.25);
+  row[prefix + "rounds_ms"] = runner.medians;
+}
+
+/// The median over the rounds of a's step over b's in the same round: when the machine's speed
+/// drifts, both move.
+double paired_ratio(const Runner& a, const Runner& b) {
+  std::vector<double> ratios;
+  for (std::size_t round = 0; round < a.medians.size(); ++round)
+    ratios.push_back(a.medians[round] / b.medians[round]);
+  return median(std::move(ratios));
 }
 
 nlohmann::json row_of(const Problem& problem, const Entry& entry, double peak_gflops) {
@@ -131,13 +141,13 @@ nlohmann::json row_of(const Problem& problem, const Entry& entry, double peak_gf
       {"products_law_text", str(law)},
       {"gflop", total.flops / 1e9},
       {"peak_mib", static_cast<double>(entry.step->plan().peak_bytes()) / (1 << 20)}};
-  add_times(row, "", entry.ours.medians, entry.ours.least);
+  add_times(row, "", entry.ours);
   row["peak_share"] = total.flops / 1e6 / row["ms"].get<double>() / peak_gflops;
   if (entry.peers.medians.empty()) return row;
-  add_times(row, "peer_", entry.peers.medians, entry.peers.least);
+  add_times(row, "peer_", entry.peers);
   row["peer_variant"] = entry.variant;
   row["peer_error"] = entry.peer_error;
-  row["ratio"] = row["peer_ms"].get<double>() / row["ms"].get<double>();
+  row["ratio"] = paired_ratio(entry.peers, entry.ours);
   return row;
 }
 
@@ -207,11 +217,11 @@ nlohmann::json race(const RunOptions& options, Peer* peer, const RaceOptions& ra
     if (stop_requested()) throw Stopped{};
     rows.push_back(std::move(row));
   }
-  for (nlohmann::json& row : rows)
-    for (const nlohmann::json& other : rows) {
-      const double ratio = row["ms"].get<double>() / other["ms"].get<double>();
-      if (other["method"] == "sgd") row["ratio_to_gradient"] = ratio;
-      if (other["method"] == "f-gr") row["ratio_to_f_gr"] = ratio;
+  for (std::size_t i = 0; i < entries.size(); ++i)
+    for (const Entry& other : entries) {
+      const double ratio = paired_ratio(entries[i].ours, other.ours);
+      if (other.step->method().name == "sgd") rows[i]["ratio_to_gradient"] = ratio;
+      if (other.step->method().name == "f-gr") rows[i]["ratio_to_f_gr"] = ratio;
     }
   return rows;
 }
