@@ -9,8 +9,7 @@
 // another page.
 #include "autodiff/array/gemm.h"
 
-#include "autodiff/array/parallel.h"
-#include "autodiff/array/vector.h"
+#include "autodiff/array/gemm_pack.h"
 
 // Multiplications that add, on vectors of at least 256 bits.
 #if defined(__AVX512F__) || defined(__FMA__)
@@ -26,14 +25,8 @@ namespace twice {
 
 namespace {
 
-// In 32 registers there is room for 24 sums, 4 vectors of B and a number of A, which take only 10
-// loads for 24 multiplications; in 16 registers for 12 sums, which take 8.
-constexpr bool many_registers = vector_registers >= 32;
-constexpr int tile_rows = 6, tile_vectors = many_registers ? 4 : 2;
 constexpr Index block_bytes = (many_registers ? 768 : 256) << 10;
 constexpr Index depth_bytes = many_registers ? 2048 : 1024, band_rows = 8 * tile_rows;
-template <class T>
-constexpr Index panel_columns = tile_vectors* full_lanes<T>;
 
 /// Room for a block of B and a band of A: of each thread its own, so that a run need not allocate.
 constexpr Index scratch_bytes = block_bytes + band_rows * depth_bytes;
@@ -112,101 +105,6 @@ constexpr auto compute_tables(std::integer_sequence<int, counted...>) {
 }
 template <class T>
 constexpr auto compute_tile = compute_tables<T>(std::make_integer_sequence<int, tile_vectors>{});
-
-/// Of two rows of a square, each of `distance`-wide blocks: the even blocks of both, or the odd
-/// ones.
-template <int distance, bool odd, class V, int... lane>
-V blocks_of(const V& x, const V& y, std::integer_sequence<int, lane...>) {
-  constexpr int lanes = sizeof...(lane), from = odd ? distance : 0;
-  return __builtin_shufflevector(
-      x, y, (lane & distance ? lanes + (lane ^ distance) + from : lane + from)...);
-}
-
-template <int distance, class V, std::size_t lanes>
-void exchange_blocks(V (&row)[lanes]) {
-  constexpr std::make_integer_sequence<int, static_cast<int>(lanes)> each;
-#pragma GCC unroll 16
-  for (std::size_t i = 0; i < lanes; ++i) {
-    if (i & distance) continue;
-    const V x = row[i], y = row[i + distance];
-    row[i] = blocks_of<distance, false>(x, y, each);
-    row[i + distance] = blocks_of<distance, true>(x, y, each);
-  }
-}
-
-/// to[j * to_step + i] = from[i * from_step + j] for a square as wide as a vector, in registers:
-/// rows exchange ever smaller blocks.
-template <class T>
-void transpose_square(const T* from, Index from_step, T alpha, T* to, Index to_step) {
-  constexpr int lanes = full_lanes<T>;
-  using V = Vector<T, lanes>;
-  typename V::Type row[lanes];
-  for (int i = 0; i < lanes; ++i) row[i] = V::load(from + i * from_step) * alpha;
-  if constexpr (lanes > 8) exchange_blocks<8>(row);
-  if constexpr (lanes > 4) exchange_blocks<4>(row);
-  exchange_blocks<2>(row);
-  exchange_blocks<1>(row);
-  for (int i = 0; i < lanes; ++i) V::store(to + i * to_step, row[i]);
-}
-
-/// alpha B to panels of panel_columns columns, the last one filled up with zeros to whole vectors.
-/// A few rows at a time, across all panels, so that rows are read from their beginning to their
-/// end.
-template <class T>
-void pack_rows(const T* b, Index ldb, T alpha, Index depth, Index columns, T* to) {
-  constexpr Index lanes = full_lanes<T>, rows_together = 8;
-  using V = Vector<T, lanes>;
-  for (Index row = 0; row < depth; row += rows_together) {
-    const Index last = std::min(depth, row + rows_together);
-    for (Index first = 0; first < columns; first += panel_columns<T>) {
-      const Index count = std::min(panel_columns<T>, columns - first),
-                  whole = count / lanes * lanes;
-      const Index step = ceil_div(count, lanes) * lanes;
-      const T* from = b + row * ldb + first;
-      T* panel = to + first * depth + row * step;
-      for (Index p = row; p < last; ++p, from += ldb, panel += step) {
-        for (Index j = 0; j < whole; j += lanes) V::store(panel + j, V::load(from + j) * alpha);
-        if (whole < count) V::store(panel + whole, V::load(from + whole, count - whole) * alpha);
-      }
-    }
-  }
-}
-
-/// The same of alpha B', whose columns are the rows of what is stored.
-template <class T>
-void pack_columns(const T* b, Index ldb, T alpha, Index depth, Index columns, T* to) {
-  constexpr Index lanes = full_lanes<T>;
-  for (Index first = 0; first < columns; first += panel_columns<T>) {
-    const Index count = std::min(panel_columns<T>, columns - first);
-    const Index step = ceil_div(count, lanes) * lanes;
-    for (Index j = 0; j < step; j += lanes) {
-      const T* from = b + (first + j) * ldb;
-      Index p = 0;
-      if (j + lanes <= count)
-        for (; p + lanes <= depth; p += lanes)
-          transpose_square(from + p, ldb, alpha, to + p * step + j, step);
-      for (; p < depth; ++p)
-        for (Index lane = 0; lane < lanes; ++lane)
-          to[p * step + j + lane] = j + lane < count ? alpha * from[lane * ldb + p] : T(0);
-    }
-    to += depth * step;
-  }
-}
-
-/// Rows of A' as stored (one for each step of k) to tiles of tile_rows: a[p * lda + r] to
-/// to[r / tile_rows][p][r % tile_rows].
-template <class T>
-void pack_band(const T* a, Index lda, Index depth, Index rows, T* to) {
-  for (Index p = 0; p < depth; ++p, a += lda, to += tile_rows) {
-    // Hardware does not foresee reads that are a row of A apart.
-    for (Index ahead = 0; ahead < rows; ahead += 64 / sizeof(T))
-      __builtin_prefetch(a + 12 * lda + ahead);
-    Index r = 0;
-    for (; r + tile_rows <= rows; r += tile_rows)
-      std::memcpy(to + r * depth, a + r, tile_rows * sizeof(T));
-    std::copy_n(a + r, rows - r, to + r * depth);
-  }
-}
 
 /// `rows` rows of C += a block of op(A) with the packed block of op(B); `tile` says what all
 /// register tiles have in common, and where op(A) and C begin.
