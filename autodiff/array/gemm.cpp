@@ -36,7 +36,7 @@ alignas(64) thread_local std::byte scratch[scratch_bytes];
 template <class T>
 struct RegisterTile {
   const T* a;
-  Index a_row_step, a_step;  // between rows of the tile; along k
+  Index lda;  // between its rows, where they are not packed
   const T* panel;
   Index depth;
   T beta;
@@ -56,18 +56,22 @@ void add_up(const Sums& sum, T beta, T* c, Index ldc) {
     }
 }
 
-template <class T, int rows, int vectors>
+/// `packed`: the tile's rows are those of a band, else rows of A where they are.
+template <class T, bool packed, int rows, int vectors>
 void compute(const RegisterTile<T>& tile) {
   constexpr int lanes = full_lanes<T>, width = vectors * lanes;
   using V = Vector<T, lanes>;
   // C is on its way while the sums are computed.
   for (int r = 0; r < rows; ++r)
-    for (int j = 0; j < width; j += 64 / static_cast<int>(sizeof(T)))
-      __builtin_prefetch(tile.c + r * tile.ldc + j, 1);
+    for (Index j = 0; j < width; j += line<T>) __builtin_prefetch(tile.c + r * tile.ldc + j, 1);
   typename V::Type sum[rows][vectors] = {};
   const T *a = tile.a, *panel = tile.panel;
-  const Index row_step = tile.a_row_step, step = tile.a_step, depth = tile.depth;
-  for (Index p = 0; p < depth; ++p, a += step, panel += vectors * lanes) {
+  const Index row_step = packed ? 1 : tile.lda, step = packed ? tile_rows : 1;
+  const T* const end = panel + tile.depth * width;
+  // What is not a load or a multiplication costs time where a core's two hardware threads are both
+  // at work, since they share its instructions per cycle.
+#pragma GCC unroll 4
+  for (; panel != end; a += step, panel += width) {
     typename V::Type b[vectors];
     for (int v = 0; v < vectors; ++v) b[v] = V::load(panel + v * lanes);
 #pragma GCC unroll 32
@@ -91,20 +95,21 @@ void compute(const RegisterTile<T>& tile) {
 
 /// `compute` for 1 to tile_rows rows. By pointer, since inlined into one function g++ keeps the
 /// sums of some of them in memory.
-template <class T, int vectors, int... counted>
+template <class T, bool packed, int vectors, int... counted>
 constexpr auto compute_table(std::integer_sequence<int, counted...>) {
-  return std::array{&compute<T, counted + 1, vectors>...};
+  return std::array{&compute<T, packed, counted + 1, vectors>...};
 }
-template <class T, int vectors>
+template <class T, bool packed, int vectors>
 constexpr auto compute_rows =
-    compute_table<T, vectors>(std::make_integer_sequence<int, tile_rows>{});
+    compute_table<T, packed, vectors>(std::make_integer_sequence<int, tile_rows>{});
 /// And for 1 to tile_vectors vectors.
-template <class T, int... counted>
+template <class T, bool packed, int... counted>
 constexpr auto compute_tables(std::integer_sequence<int, counted...>) {
-  return std::array{compute_rows<T, counted + 1>...};
+  return std::array{compute_rows<T, packed, counted + 1>...};
 }
-template <class T>
-constexpr auto compute_tile = compute_tables<T>(std::make_integer_sequence<int, tile_vectors>{});
+template <class T, bool packed>
+constexpr auto compute_tile =
+    compute_tables<T, packed>(std::make_integer_sequence<int, tile_vectors>{});
 
 /// `rows` rows of C += a block of op(A) with the packed block of op(B); `tile` says what all
 /// register tiles have in common, and where op(A) and C begin.
@@ -112,6 +117,7 @@ template <class T>
 void multiply_block(Index rows, Index columns, bool transpose_a, Index lda, RegisterTile<T> tile,
                     const T* panels, T* band) {
   constexpr Index lanes = full_lanes<T>, width = panel_columns<T>;
+  const auto& kernels = transpose_a ? compute_tile<T, true> : compute_tile<T, false>;
   const T* a = tile.a;
   T* c = tile.c;
   for (Index i = 0; i < rows; i += tile_rows) {
@@ -127,7 +133,7 @@ void multiply_block(Index rows, Index columns, bool transpose_a, Index lda, Regi
       tile.panel = panels + j * tile.depth;
       tile.c = c + i * tile.ldc + j;
       tile.last_lanes = count - (vectors - 1) * lanes;
-      compute_tile<T>[vectors - 1][std::min<Index>(tile_rows, rows - i) - 1](tile);
+      kernels[vectors - 1][std::min<Index>(tile_rows, rows - i) - 1](tile);
     }
   }
 }
@@ -152,7 +158,7 @@ void gemm(bool transpose_a, bool transpose_b, Index m, Index n, Index k, T alpha
       RegisterTile<T> tile{};
       tile.depth = std::min(depth, k - p);
       tile.a = a + (transpose_a ? p * lda : p);
-      tile.a_row_step = transpose_a ? 1 : lda, tile.a_step = transpose_a ? tile_rows : 1;
+      tile.lda = lda;
       tile.c = c + j, tile.ldc = ldc;
       tile.beta = block == 0 ? beta : T(1);
       if (transpose_b)

@@ -17,6 +17,9 @@ inline constexpr bool many_registers = vector_registers >= 32;
 inline constexpr int tile_rows = 6, tile_vectors = many_registers ? 4 : 2;
 template <class T>
 inline constexpr Index panel_columns = tile_vectors* Index{full_lanes<T>};
+/// Numbers in a line of the cache. Hardware does not foresee reads that are a row apart.
+template <class T>
+inline constexpr Index line = 64 / Index{sizeof(T)};
 
 /// Of two rows of a square, each of `distance`-wide blocks: the even blocks of both, or the odd
 /// ones.
@@ -56,7 +59,7 @@ void transpose_square(const T* from, Index from_step, T alpha, T* to, Index to_s
 
 /// alpha B to panels of panel_columns columns, the last one filled up with zeros to whole vectors.
 /// A few rows at a time, across all panels, so that rows are read from their beginning to their
-/// end.
+/// end, while the next rows are on their way.
 template <class T>
 void pack_rows(const T* b, Index ldb, T alpha, Index depth, Index columns, T* to) {
   constexpr Index lanes = full_lanes<T>, rows_together = 8;
@@ -70,6 +73,8 @@ void pack_rows(const T* b, Index ldb, T alpha, Index depth, Index columns, T* to
       const T* from = b + row * ldb + first;
       T* panel = to + first * depth + row * step;
       for (Index p = row; p < last; ++p, from += ldb, panel += step) {
+        for (Index j = 0; j < count; j += line<T>)
+          __builtin_prefetch(from + rows_together * ldb + j);
         for (Index j = 0; j < whole; j += lanes) V::store(panel + j, V::load(from + j) * alpha);
         if (whole < count) V::store(panel + whole, V::load(from + whole, count - whole) * alpha);
       }
@@ -88,8 +93,12 @@ void pack_columns(const T* b, Index ldb, T alpha, Index depth, Index columns, T*
       const T* from = b + (first + j) * ldb;
       Index p = 0;
       if (j + lanes <= count)
-        for (; p + lanes <= depth; p += lanes)
+        for (; p + lanes <= depth; p += lanes) {
+          if (p % line<T> == 0)
+            for (Index lane = lanes; lane < 2 * lanes; ++lane)
+              __builtin_prefetch(from + lane * ldb + p);
           transpose_square(from + p, ldb, alpha, to + p * step + j, step);
+        }
       for (; p < depth; ++p)
         for (Index lane = 0; lane < lanes; ++lane)
           to[p * step + j + lane] = j + lane < count ? alpha * from[lane * ldb + p] : T(0);
@@ -103,9 +112,7 @@ void pack_columns(const T* b, Index ldb, T alpha, Index depth, Index columns, T*
 template <class T>
 void pack_band(const T* a, Index lda, Index depth, Index rows, T* to) {
   for (Index p = 0; p < depth; ++p, a += lda, to += tile_rows) {
-    // Hardware does not foresee reads that are a row of A apart.
-    for (Index ahead = 0; ahead < rows; ahead += 64 / sizeof(T))
-      __builtin_prefetch(a + 12 * lda + ahead);
+    for (Index ahead = 0; ahead < rows; ahead += line<T>) __builtin_prefetch(a + 12 * lda + ahead);
     Index r = 0;
     for (; r + tile_rows <= rows; r += tile_rows)
       std::memcpy(to + r * depth, a + r, tile_rows * sizeof(T));
