@@ -1,6 +1,10 @@
 // Arrays: storage, views, and the strided copy under all of them.
 #include "autodiff/array/array.h"
 
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
 #include <array>
 #include <cstring>
 #include <new>
@@ -8,11 +12,27 @@
 
 namespace twice {
 
+namespace {
+
+/// A page of a large block: 512 usual ones that need one entry in the processor's table of pages.
+/// Rows of a matrix lie on different usual pages, and there are more of those than entries.
+constexpr std::size_t huge_page = std::size_t{2} << 20;
+
+/// Asks the system for huge pages, as many as are whole; it may refuse.
+void use_huge_pages([[maybe_unused]] std::byte* memory, [[maybe_unused]] std::size_t bytes) {
+#ifdef __linux__
+  madvise(memory, bytes / huge_page * huge_page, MADV_HUGEPAGE);
+#endif
+}
+
+}  // namespace
+
 std::shared_ptr<std::byte> aligned_storage(std::size_t bytes) {
-  constexpr std::align_val_t alignment{64};
+  const std::align_val_t alignment{bytes < huge_page ? 64 : huge_page};
   auto* memory =
       static_cast<std::byte*>(::operator new(std::max<std::size_t>(bytes, 64), alignment));
-  return {memory, [](std::byte* p) { ::operator delete (p, std::align_val_t{64}); }};
+  if (bytes >= huge_page) use_huge_pages(memory, bytes);
+  return {memory, [alignment](std::byte* p) { ::operator delete(p, alignment); }};
 }
 
 Array::Array(const Shape& shape, DType dtype)
