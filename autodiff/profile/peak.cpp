@@ -28,11 +28,11 @@ double best_seconds(int repeats, const Work& work) {
 }
 
 template <class Product>
-double product_gflops(DType dtype, const Product& product) {
+double product_gflops(DType dtype, int repeats, const Product& product) {
   constexpr Index n = 1024;
   const Array a = Array::filled({n, n}, dtype, 0.5), b = Array::filled({n, n}, dtype, 0.25);
   const Array c({n, n}, dtype);
-  return 2.0 * n * n * n / best_seconds(8, [&] { product(a, b, c); }) / 1e9;
+  return 2.0 * n * n * n / best_seconds(repeats, [&] { product(a, b, c); }) / 1e9;
 }
 
 std::vector<int> thread_counts(int most) {
@@ -45,12 +45,15 @@ std::vector<int> thread_counts(int most) {
 
 }  // namespace
 
-double measured_peak_gflops(DType dtype) {
-  return product_gflops(
-      dtype, [](const Array& a, const Array& b, const Array& c) { matmul(a, b, false, false, c); });
+double measured_peak_gflops(DType dtype, int repeats) {
+  return product_gflops(dtype, repeats, [](const Array& a, const Array& b, const Array& c) {
+    matmul(a, b, false, false, c);
+  });
 }
 
-double measured_blas_gflops(DType dtype) { return product_gflops(dtype, blas_matmul); }
+double measured_blas_gflops(DType dtype, int repeats) {
+  return product_gflops(dtype, repeats, blas_matmul);
+}
 
 std::size_t stream_bytes() {
   long cache = 0;

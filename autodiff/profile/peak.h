@@ -10,11 +10,11 @@
 
 namespace twice {
 
-/// GFLOP/s of the best of several products of two 1024 x 1024 matrices with the threads now in
-/// effect, by the same kernel that plans use. Takes about 50 ms.
-double measured_peak_gflops(DType dtype);
+/// GFLOP/s of the best of `repeats` products of two 1024 x 1024 matrices with the threads now in
+/// effect, by the same kernel that plans use. Eight take about 50 ms.
+double measured_peak_gflops(DType dtype, int repeats = 8);
 /// The same by OpenBLAS, with as many threads of its own.
-double measured_blas_gflops(DType dtype);
+double measured_blas_gflops(DType dtype, int repeats = 8);
 
 /// Bytes of each of the three arrays of the stream: twice the last cache, but from 64 to 128 MiB.
 std::size_t stream_bytes();

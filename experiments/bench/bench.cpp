@@ -2,7 +2,6 @@
 #include "experiments/bench/bench.h"
 
 #include "autodiff/array/parallel.h"
-#include "autodiff/profile/peak.h"
 #include "experiments/bench/memory.h"
 #include "experiments/bench/race.h"
 #include "experiments/bench/suite.h"
@@ -117,27 +116,23 @@ int bench(BenchOptions options) {
     }
     nlohmann::json record = record_header("bench");
     record["config"] = config_of(options);
-    RaceOptions race_options{options.seconds, !options.no_memory, 0};
+    const RaceOptions race_options{options.seconds, !options.no_memory};
     if (peer) record["peer"] = peer->description();
     record["rows"] = nlohmann::json::array();
     print_start(record);
 
-    const DType dtype = options.run.number_type();
-    double blas_gflops = 0;
+    BestProduct best;
     Progress progress("timing", options.seconds * static_cast<double>(models.size()));
     IdleUse idle;
     for (const RunOptions& model : models) {
-      // The best of the peaks so far: what else the machine does can only lower them.
-      race_options.peak_gflops = std::max(race_options.peak_gflops, measured_peak_gflops(dtype));
-      blas_gflops = std::max(blas_gflops, measured_blas_gflops(dtype));
-      const nlohmann::json rows = race(model, peer ? &*peer : nullptr, race_options, idle,
+      const nlohmann::json rows = race(model, peer ? &*peer : nullptr, race_options, idle, best,
                                        [&](double seconds) { progress.advance(seconds); });
       progress.clear();
       print_model(rows);
       for (const nlohmann::json& row : rows) record["rows"].push_back(row);
     }
-    record["machine"]["peak_gflops"] = race_options.peak_gflops;
-    record["machine"]["blas_gflops"] = blas_gflops;
+    record["machine"]["peak_gflops"] = best.ours;
+    record["machine"]["blas_gflops"] = best.blas;
     record["means"] = means_of(record["rows"]);
     if (peer) {
       record["peer"]["idle_cpu"] = idle.peers / idle.peers_while;

@@ -5,8 +5,10 @@
 #include <chrono>
 #include <cmath>
 #include <ctime>
+#include <thread>
 
 #include "autodiff/array/parallel.h"
+#include "autodiff/profile/peak.h"
 #include "experiments/bench/agreement.h"
 #include "experiments/bench/memory.h"
 #include "experiments/compare/cost.h"
@@ -81,9 +83,19 @@ double checked_agreement(const Problem& problem, OurStep& step, Peer& peer,
   return worst;
 }
 
-/// Rounds of one block a runner until `seconds` are over, at least `least_rounds`.
-void take_turns(std::vector<Runner*>& runners, double seconds,
-                const std::function<void(double)>& progress) {
+/// GFLOP/s of a large product at this moment, by the faster of our kernel and OpenBLAS.
+double peak_now(DType dtype, BestProduct& best) {
+  constexpr int repeats = 2;
+  const double ours = measured_peak_gflops(dtype, repeats),
+               blas = measured_blas_gflops(dtype, repeats);
+  best = {std::max(best.ours, ours), std::max(best.blas, blas)};
+  return std::max(ours, blas);
+}
+
+/// Rounds of one block a runner until `seconds` are over, at least `least_rounds`. Returns each
+/// round's `peak_now`.
+std::vector<double> take_turns(std::vector<Runner*>& runners, DType dtype, BestProduct& best,
+                               double seconds, const std::function<void(double)>& progress) {
   constexpr int rounds = 12, least_rounds = 5;
   // A side that stops working spins for about a millisecond before its threads sleep.
   constexpr double settle = 0.003, lead = 0.008;
@@ -93,7 +105,10 @@ void take_turns(std::vector<Runner*>& runners, double seconds,
   const BlockTiming timing{std::max(share - settle - lead, 1e-3), settle, lead};
   const auto start = Clock::now();
   double reported = 0;
+  std::vector<double> peaks;
   for (int round = 0; round < least_rounds || seconds_since(start) < seconds; ++round) {
+    std::this_thread::sleep_for(std::chrono::duration<double>(settle));
+    peaks.push_back(peak_now(dtype, best));
     for (Runner* runner : runners) {
       BlockTiming block = timing;
       if (!runner->medians.empty() && runner->medians.back() > long_ms) block.lead = 0;
@@ -106,6 +121,7 @@ void take_turns(std::vector<Runner*>& runners, double seconds,
       reported = now;
     }
   }
+  return peaks;
 }
 
 void add_times(nlohmann::json& row, const std::string& prefix, const Runner& runner) {
@@ -126,7 +142,16 @@ double paired_ratio(const Runner& a, const Runner& b) {
   return median(std::move(ratios));
 }
 
-nlohmann::json row_of(const Problem& problem, const Entry& entry, double peak_gflops) {
+/// The median over the rounds of the steps' speed over the peak in the same round.
+double peak_share(double flops, const Runner& runner, const std::vector<double>& peaks) {
+  std::vector<double> shares;
+  for (std::size_t round = 0; round < peaks.size(); ++round)
+    shares.push_back(flops / 1e6 / runner.medians[round] / peaks[round]);
+  return median(std::move(shares));
+}
+
+nlohmann::json row_of(const Problem& problem, const Entry& entry,
+                      const std::vector<double>& peaks) {
   const Method& method = entry.step->method();
   const Cost total = ledger(entry.step->plan().program()).total();
   const ProductLaw law = expected_law(problem, method);
@@ -142,7 +167,8 @@ nlohmann::json row_of(const Problem& problem, const Entry& entry, double peak_gf
       {"gflop", total.flops / 1e9},
       {"peak_mib", static_cast<double>(entry.step->plan().peak_bytes()) / (1 << 20)}};
   add_times(row, "", entry.ours);
-  row["peak_share"] = total.flops / 1e6 / row["ms"].get<double>() / peak_gflops;
+  row["rounds_peak_gflops"] = peaks;
+  row["peak_share"] = peak_share(total.flops, entry.ours, peaks);
   if (entry.peers.medians.empty()) return row;
   add_times(row, "peer_", entry.peers);
   row["peer_variant"] = entry.variant;
@@ -154,7 +180,7 @@ nlohmann::json row_of(const Problem& problem, const Entry& entry, double peak_gf
 }  // namespace
 
 nlohmann::json race(const RunOptions& options, Peer* peer, const RaceOptions& race_options,
-                    IdleUse& idle, const std::function<void(double)>& progress) {
+                    IdleUse& idle, BestProduct& best, const std::function<void(double)>& progress) {
   const auto enter = [&](const Problem& problem) {
     std::vector<Entry> entries;
     for (const std::string& name : options.methods)
@@ -203,11 +229,12 @@ nlohmann::json race(const RunOptions& options, Peer* peer, const RaceOptions& ra
     };
     runners.push_back(&e.peers);
   }
-  take_turns(runners, race_options.seconds, progress);
+  const std::vector<double> peaks =
+      take_turns(runners, options.number_type(), best, race_options.seconds, progress);
 
   nlohmann::json rows = nlohmann::json::array();
   for (const Entry& e : entries) {
-    nlohmann::json row = row_of(problem, e, race_options.peak_gflops);
+    nlohmann::json row = row_of(problem, e, peaks);
     const std::string name(e.step->method().name);
     if (race_options.measure_memory)
       row["measured_mib"] = step_memory(options, name, usual_examples(options));

@@ -88,6 +88,9 @@ class Rows(Bench):
         self.assertGreaterEqual(row["samples"], 5)
         self.assertEqual(len(row["rounds_ms"]), row["samples"])
         self.assertAlmostEqual(row["ms"], statistics.median(row["rounds_ms"]), places=9)
+        shares = [row["gflop"] / ms * 1e3 / peak
+                  for ms, peak in zip(row["rounds_ms"], row["rounds_peak_gflops"], strict=True)]
+        self.assertAlmostEqual(row["peak_share"], statistics.median(shares), places=9)
         gradient = self.json("record.json")["rows"][0]
         self.assertAlmostEqual(row["ratio_to_gradient"],
                                paired_ratio(row["rounds_ms"], gradient["rounds_ms"]), places=9)
