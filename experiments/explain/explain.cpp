@@ -1,6 +1,10 @@
 // A plan after each pass, by phase and step by step.
 #include "experiments/explain/explain.h"
 
+#include <algorithm>
+#include <array>
+#include <chrono>
+
 #include "autodiff/array/parallel.h"
 #include "autodiff/profile/ledger.h"
 #include "experiments/report/table.h"
@@ -51,6 +55,18 @@ std::string reference(const Program& program, int value) {
   }
   if (v.place == Value::Place::leaf) return v.leaf->name;
   return v.place == Value::Place::view ? reference(program, v.of) : fmt::format("%{}", value);
+}
+
+/// Milliseconds that planning takes, from the recorded tape to a program with memory: the median.
+double planning_ms(const Tensors& outputs, const PlanOptions& options) {
+  std::array<double, 9> times;
+  for (double& time : times) {
+    const auto start = std::chrono::steady_clock::now();
+    const Plan plan({outputs}, options);
+    time = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() * 1e3;
+  }
+  std::sort(times.begin(), times.end());
+  return times[times.size() / 2];
 }
 
 void print_steps(const Program& program) {
@@ -116,6 +132,7 @@ int explain(ExplainOptions options) {
 
     const Plan plan({outputs}, passes);
     const Program& program = plan.program();
+    const double planned_ms = planning_ms(outputs, passes);
     const Ledger costs = ledger(program);
     const ProductLaw law = expected_law(problem, m);
     Table phases({"phase", "steps", "products", "GFLOP", "MiB moved"});
@@ -131,14 +148,15 @@ int explain(ExplainOptions options) {
     phases.print();
     fmt::print(
         "\nproducts: {} (law {} = {} for L = {}) and {} small ones; peak memory {:.2f} MiB: arena "
-        "{:.2f} (at "
-        "least {:.2f} are alive at once), parameters and inputs {:.2f}\n\n",
+        "{:.2f} (at least {:.2f} are alive at once), parameters and inputs {:.2f}; planned in "
+        "{:.2f} "
+        "ms\n\n",
         costs.total().products, str(law), law.products(problem.model.products()),
         problem.model.products(), costs.total().small_products,
         static_cast<double>(program.peak_bytes()) / (1 << 20),
         static_cast<double>(program.arena_bytes) / (1 << 20),
         static_cast<double>(program.most_alive_bytes) / (1 << 20),
-        static_cast<double>(program.leaf_bytes) / (1 << 20));
+        static_cast<double>(program.leaf_bytes) / (1 << 20), planned_ms);
     if (!options.brief) print_steps(program);
     record["rows"].push_back({{"model", problem.label()},
                               {"method", name},
@@ -147,6 +165,7 @@ int explain(ExplainOptions options) {
                               {"products_law", law.products(problem.model.products())},
                               {"gflop", costs.total().flops / 1e9},
                               {"peak_mib", static_cast<double>(program.peak_bytes()) / (1 << 20)},
+                              {"planning_ms", planned_ms},
                               {"passes", stages}});
   }
   if (!options.run.json.empty()) write_json(options.run.json, record);
