@@ -14,11 +14,12 @@ namespace twice {
 
 namespace {
 
-/// A page of a large block: 512 usual ones that need one entry in the processor's table of pages.
-/// Rows of a matrix lie on different usual pages, and there are more of those than entries.
+/// Blocks of this many bytes or more begin at a multiple of it and ask for pages of that size. Each
+/// needs one entry in the processor's table of pages, where 512 usual ones need an entry each: rows
+/// of a matrix lie on different usual pages, and there are more of those than entries.
 constexpr std::size_t huge_page = std::size_t{2} << 20;
 
-/// Asks the system for huge pages, as many as are whole; it may refuse.
+/// As many huge pages as are whole; the system may refuse.
 void use_huge_pages([[maybe_unused]] std::byte* memory, [[maybe_unused]] std::size_t bytes) {
 #ifdef __linux__
   madvise(memory, bytes / huge_page * huge_page, MADV_HUGEPAGE);

@@ -148,9 +148,8 @@ int explain(ExplainOptions options) {
     phases.print();
     fmt::print(
         "\nproducts: {} (law {} = {} for L = {}) and {} small ones; peak memory {:.2f} MiB: arena "
-        "{:.2f} (at least {:.2f} are alive at once), parameters and inputs {:.2f}; planned in "
-        "{:.2f} "
-        "ms\n\n",
+        "{:.2f} (at least {:.2f} are alive at once), parameters and inputs {:.2f}\n"
+        "planned in {:.2f} ms\n\n",
         costs.total().products, str(law), law.products(problem.model.products()),
         problem.model.products(), costs.total().small_products,
         static_cast<double>(program.peak_bytes()) / (1 << 20),

@@ -47,6 +47,15 @@ BOOST_AUTO_TEST_CASE(new_arrays_are_aligned) {
   BOOST_TEST(Array().empty());
 }
 
+BOOST_AUTO_TEST_CASE(large_arrays_begin_at_a_huge_page) {
+  constexpr Index page = Index{2} << 20, numbers = page / 4;
+  for (Index size : {numbers, numbers + 1, 3 * numbers - 1}) {
+    const Array x = Array::filled({size}, DType::f32, 1);
+    BOOST_TEST(reinterpret_cast<std::uintptr_t>(x.raw()) % page == 0);
+    BOOST_TEST(x.data<float>()[size - 1] == 1);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(copies_share_and_clones_do_not) {
   const Array x = counting({3}), shared = x, copy = x.clone();
   x.set(1, 9);

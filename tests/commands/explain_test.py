@@ -1,0 +1,59 @@
+"""`twice explain`: the fields of its record, the planner's law at several depths, each pass's effect,
+and that a pass which is switched off is not there."""
+
+import math
+import pathlib
+import re
+
+from program import CommandTest, main
+
+SMALL = ["--width", 64, "--batch", 16, "--threads", 1, "--brief"]
+
+
+def documented_fields():
+    """The fields of a row: the first table of docs/records.md on explain."""
+    text = (pathlib.Path(__file__).parents[2] / "docs/records.md").read_text()
+    table = text.split("\n## explain\n")[1].split("\n`arena_mib` before")[0]
+    cells = re.findall(r"(?m)^\| (`[^|]*) \|", table)
+    return {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
+
+
+class Explain(CommandTest):
+    def explain(self, *arguments):
+        """Runs it for one method; returns its row and its output."""
+        output = self.succeed("explain", "--json", "record.json", *SMALL, *arguments)
+        [row] = self.json("record.json")["rows"]
+        return row, output
+
+    def test_fields_and_laws(self):
+        for depth in [2, 4, 8]:
+            with self.subTest(depth=depth):
+                row, output = self.explain("--depth", depth)
+                self.assertEqual(set(row), documented_fields())
+                self.assertEqual(row["products"], 6 * depth - 4)
+                self.assertEqual(row["products_law"], row["products"])
+                self.assertEqual(row["passes"][0]["pass"], "as recorded")
+                self.assertEqual(row["passes"][0]["products"], 9 * depth - 5)
+                self.assertEqual(row["passes"][-1]["products"], row["products"])
+                self.assertIn(f"products: {row['products']} (law 6L - 4 = {row['products']}", output)
+
+    def test_planning_time_is_printed_and_grows_with_the_graph(self):
+        times = []
+        for depth in [2, 64]:
+            row, output = self.explain("--depth", depth)
+            [printed] = re.findall(r"planned in ([0-9.]+) ms", output)
+            self.assertTrue(math.isclose(float(printed), row["planning_ms"], abs_tol=0.0051))
+            times.append(row["planning_ms"])
+        self.assertGreater(times[0], 0)
+        self.assertGreater(times[1], 2 * times[0])  # thirty times the nodes
+
+    def test_a_pass_switched_off_is_left_out(self):
+        row, _ = self.explain("--without", "reassociate")
+        names = [p["pass"] for p in row["passes"]]
+        self.assertNotIn("reassociate", names)
+        self.assertIn("accumulate", names)
+        self.assertGreater(row["products"], row["products_law"])
+
+
+if __name__ == "__main__":
+    main()
