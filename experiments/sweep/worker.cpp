@@ -1,5 +1,9 @@
 // fork and exec of this program. posix_spawn would be shorter, but only the child itself can ask to
 // be killed with its parent.
+//
+// Until exec the child has our signal handlers, and what they note is lost at exec: a SIGTERM in
+// that moment would stop nothing. So signals wait from before fork until the child has none but the
+// default handlers.
 #include "experiments/sweep/worker.h"
 
 #include <fcntl.h>
@@ -44,9 +48,13 @@ Worker::Worker(std::vector<std::string> arguments, int inherited) {
   const std::vector<char*> environment = unbound_environment();
   const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
   const pid_t parent = ::getpid();
+  sigset_t all, before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_BLOCK, &all, &before);
   child_ = ::fork();
   if (child_ < 0) {
     const int error = errno;
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
     ::close(null);
     fail("start", "cannot start a run: {}", std::strerror(error));
   }
@@ -59,9 +67,13 @@ Worker::Worker(std::vector<std::string> arguments, int inherited) {
     ::dup2(null, STDOUT_FILENO);
     ::dup2(errors_.descriptor(), STDERR_FILENO);
     ::fcntl(inherited, F_SETFD, 0);
+    ::signal(SIGINT, SIG_DFL);
+    ::signal(SIGTERM, SIG_DFL);
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
     ::execve("/proc/self/exe", words.data(), environment.data());
     ::_exit(127);
   }
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   ::close(null);
 }
 

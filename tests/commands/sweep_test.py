@@ -300,6 +300,18 @@ class Interruptions(Sweep):
         self.sweep("killed")
         self.assert_same_result("killed", "whole")
 
+    def test_stopped_while_a_worker_starts(self):
+        """Between fork and exec: one that missed the signal would train all its epochs."""
+        process = self.start("sweep", "--data", "synthetic", "--width", 64, "--epochs", 10**6,
+                             "--jobs", 2, "--seeds", 2, "--out", "runs")
+        started = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        while not started.read_text():
+            pass
+        process.send_signal(signal.SIGINT)
+        self.addCleanup(process.kill)
+        _, errors = process.communicate(timeout=60)
+        self.assertEqual((process.returncode, errors.count("\n")), (130, 1), errors)
+
     def test_killed_between_checkpoint_and_record(self):
         """The last checkpoint is there and the record of it is not: the moment is short, so it is
         made."""
@@ -318,6 +330,7 @@ class Interruptions(Sweep):
                 "--seeds", 2, "--jobs", 2]
         first = self.start(*slow)
         while not (self.folder / "runs/sweep.json").exists():
+            self.assertIsNone(first.poll())
             time.sleep(0.01)
         self.refuse(2, ["runs", "in use", str(first.pid)], *slow)
         self.assertIsNone(first.poll())
