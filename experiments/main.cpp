@@ -1,5 +1,6 @@
 // The command line: `twice COMMAND [OPTIONS]`. Each command is one CLI11 application, so
 // that each has its own help and its own --config file.
+#include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
 #include <functional>

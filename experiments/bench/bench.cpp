@@ -1,6 +1,8 @@
 // Options, the models to run, tables and the record.
 #include "experiments/bench/bench.h"
 
+#include <CLI/CLI.hpp>
+
 #include "autodiff/array/parallel.h"
 #include "experiments/bench/memory.h"
 #include "experiments/bench/race.h"

@@ -2,6 +2,7 @@
 #include "experiments/bench/memory.h"
 
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "autodiff/array/matmul.h"

@@ -1,7 +1,7 @@
 // What `bench` shows of its record: who races, a table for each model, the means.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 namespace twice {
 

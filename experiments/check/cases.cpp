@@ -1,6 +1,8 @@
 // Each case recorded, differentiated three times, run and stored.
 #include "experiments/check/cases.h"
 
+#include <nlohmann/json.hpp>
+
 #include "autodiff/array/random.h"
 #include "autodiff/derive/grad.h"
 #include "autodiff/ops/tensors.h"

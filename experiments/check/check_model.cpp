@@ -1,8 +1,10 @@
 // The options of `check`, and what is checked of a model and its methods.
 #include "experiments/check/check_model.h"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "autodiff/array/parallel.h"
 #include "autodiff/derive/grad.h"

@@ -1,9 +1,11 @@
 // A plan after each pass, by phase and step by step.
 #include "experiments/explain/explain.h"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <nlohmann/json.hpp>
 
 #include "autodiff/array/parallel.h"
 #include "autodiff/profile/ledger.h"

@@ -1,6 +1,9 @@
 // Which arrays an export holds.
 #include "experiments/export/export.h"
 
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
 #include "autodiff/array/parallel.h"
 #include "autodiff/derive/grad.h"
 #include "autodiff/ops/tensors.h"

@@ -1,6 +1,8 @@
 // Which nodes are needed, their new numbers, and each as JSON.
 #include "experiments/export/graph_file.h"
 
+#include <nlohmann/json.hpp>
+
 namespace twice {
 
 namespace {

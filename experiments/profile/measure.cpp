@@ -2,6 +2,7 @@
 #include "experiments/profile/measure.h"
 
 #include <malloc.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 

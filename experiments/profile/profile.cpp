@@ -1,6 +1,7 @@
 // Options, then: measure, print, write.
 #include "experiments/profile/profile.h"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 
 #include "autodiff/array/parallel.h"

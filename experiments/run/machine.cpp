@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 #include <sys/utsname.h>
 #include <unistd.h>
+#include <nlohmann/json.hpp>
 
 #include <bit>
 #include <cctype>

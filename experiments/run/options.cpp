@@ -1,9 +1,11 @@
 // The shared options: declaration, checks, defaults, JSON.
 #include "experiments/run/options.h"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <nlohmann/json.hpp>
 
 #include "autodiff/array/parallel.h"
 #include "experiments/data/augment.h"

@@ -2,8 +2,7 @@
 // a --config file (TOML) and in the records that runs write.
 #pragma once
 
-#include <CLI/CLI.hpp>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,6 +12,10 @@
 #include "optim/gradient_regularization.h"
 #include "optim/optimizers.h"
 #include "optim/schedules.h"
+
+namespace CLI {
+class App;
+}
 
 namespace twice {
 

@@ -1,6 +1,8 @@
 // Output folders and files, tried before the work.
 #include "experiments/run/output.h"
 
+#include <nlohmann/json.hpp>
+
 #include "autodiff/array/error.h"
 #include "experiments/files/atomic_file.h"
 

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "autodiff/array/parallel.h"
 #include "autodiff/array/reduce.h"

@@ -1,6 +1,7 @@
 // Options, the run, what is printed and written.
 #include "experiments/study/command.h"
 
+#include <CLI/CLI.hpp>
 #include <cmath>
 
 #include "autodiff/array/parallel.h"

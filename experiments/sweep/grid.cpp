@@ -2,6 +2,7 @@
 // time, so that a sweep accepts exactly what train accepts.
 #include "experiments/sweep/grid.h"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <map>
 #include <set>

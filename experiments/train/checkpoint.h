@@ -10,6 +10,7 @@
 #pragma once
 
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "experiments/run/trainer.h"
 

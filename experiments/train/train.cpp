@@ -1,7 +1,9 @@
 // A run from its options, or its checkpoint, to its end.
 #include "experiments/train/train.h"
 
+#include <CLI/CLI.hpp>
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "autodiff/array/parallel.h"
 #include "autodiff/array/reduce.h"
