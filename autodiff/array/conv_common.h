@@ -34,6 +34,14 @@ void check_terms(const char* who, std::span<const ConvTerm> terms, const Check& 
   }
 }
 
+/// Asks for numbers [first, last) before they are read (or written): over several short runs at
+/// once, hardware does not.
+template <bool write = false, class T>
+void prefetch(const T* from, Index first, Index last) {
+  constexpr Index line = 64 / sizeof(T);
+  for (Index i = first; i < last; i += line) __builtin_prefetch(from + i, write);
+}
+
 /// Copies columns [-pad, extent - pad) of an image row of `width` pixels; columns outside of the
 /// row are zeros.
 template <class T>

@@ -53,10 +53,10 @@ class Window {
     first_ = oy * c_->stride_y - c_->pad_y;
     if (image != image_) next_ = 0;
     image_ = image;
-    if (!padded_) return prefetch(first_ + c_->stride_y + window_rows(*c_) - 1);
+    if (!padded_) return prefetch_row(first_ + c_->stride_y + window_rows(*c_) - 1);
     const Index last = std::min(first_ + window_rows(*c_), c_->in_height);
     for (next_ = std::max(next_, std::max<Index>(first_, 0)); next_ < last; ++next_) pad(next_);
-    prefetch(next_);
+    prefetch_row(next_);
     // `first_` may lie above the image, but not further than the ring is long.
     slot_ = (first_ + window_rows(*c_)) % window_rows(*c_);
   }
@@ -88,12 +88,8 @@ class Window {
                     ring_ + y % window_rows(*c_) * extent * c_->in_channels);
   }
 
-  /// Asks for row `y` before it is read: over several short runs at once, hardware does not.
-  void prefetch(Index y) const {
-    constexpr Index line = 64 / sizeof(T);
-    if (y < 0 || y >= c_->in_height) return;
-    const T* row = image_row(y);
-    for (Index i = 0; i < c_->in_width * c_->in_channels; i += line) __builtin_prefetch(row + i);
+  void prefetch_row(Index y) const {
+    if (y >= 0 && y < c_->in_height) prefetch(image_row(y), 0, c_->in_width * c_->in_channels);
   }
 };
 
@@ -199,8 +195,7 @@ void correlate_rows(const Correlation& c, Index first, Index last, std::span<con
     if (c.add) {
       const T* next = out + image * c.out_image_step + (oy + 1) * c.out_row_step;
       if (row + 1 < last && oy + 1 < c.out_height)
-        for (Index i = 0; i < c.out_width * c.out_step; i += 64 / sizeof(T))
-          __builtin_prefetch(next + i, 1);
+        prefetch<true>(next, 0, c.out_width * c.out_step);
     }
     for (Index group = 0; group < c.groups; ++group) {
       T* to = out + image * c.out_image_step + oy * c.out_row_step + group * c.group_out();

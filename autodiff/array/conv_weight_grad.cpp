@@ -32,6 +32,7 @@ struct Cut {
   Index stride, padding, dilation, groups;      // the geometry
   Index lanes, group_padded;                    // group_out rounded up to vectors
   Index rows_per_block, blocks, rows_per_band;  // rows of g
+  Index kernel_rows;                            // that a task sums over its block
   Index x_row, g_row;                           // elements of a row in scratch
   bool pad_x, spill_g;                          // whether scratch is needed at all
 
@@ -51,6 +52,8 @@ struct Cut {
         std::max({ceil_div(rows, most), ceil_div(min_positions_per_block, out_width), Index{1}});
     blocks = ceil_div(rows, rows_per_block);
     rows_per_band = std::min(ceil_div(positions_per_band, out_width), out_height);
+    // All of them read a band while it is in the cache, unless that leaves too few tasks.
+    kernel_rows = blocks >= many_blocks ? kernel_height : 1;
 
     const Index extent = (out_width - 1) * stride + (kernel_width - 1) * dilation + 1;
     pad_x = padding > 0 || extent > width;
@@ -62,11 +65,13 @@ struct Cut {
   /// Elements of the partial sums of one kernel row and of the whole kernel.
   Index partial_row() const { return kernel_width * groups * group_in * group_padded; }
   Index partial() const { return kernel_height * partial_row(); }
-  /// Elements of scratch for a block and kernel row.
-  Index scratch() const {
-    return rows_per_band * ((pad_x ? x_row : 0) + (spill_g ? g_row : 0)) + (spill_g ? lanes : 0);
-  }
-  Index workspace() const { return blocks * (partial() + kernel_height * scratch()); }
+  Index tasks_per_block() const { return ceil_div(kernel_height, kernel_rows); }
+  Index tasks() const { return blocks * tasks_per_block(); }
+  /// Rows of x under a task's rows of the kernel while a band is summed.
+  Index x_rows() const { return (rows_per_band - 1) * stride + (kernel_rows - 1) * dilation + 1; }
+  Index x_scratch() const { return pad_x ? x_rows() * x_row : 0; }
+  Index g_scratch() const { return spill_g ? rows_per_band * g_row + lanes : 0; }
+  Index workspace() const { return blocks * partial() + tasks() * (x_scratch() + g_scratch()); }
 };
 
 /// A band of rows: where inputs, cotangents and sums of a register tile start.
@@ -127,74 +132,104 @@ void accumulate_run(Band<T> band, Index count) {
   }
 }
 
-/// The sums of one block for one row of the kernel.
+/// The sums of one block for `kernel_rows` rows of the kernel.
 template <class T, int lanes>
-class BlockRow {
+class Task {
  public:
-  BlockRow(const Cut& cut, Index block, Index ky, T* workspace) : cut_(cut), ky_(ky) {
-    sum_ = workspace + block * cut.partial() + ky * cut.partial_row();
+  Task(const Cut& cut, Index task, T* workspace) : cut_(cut) {
+    const Index block = task / cut.tasks_per_block();
+    first_ky_ = task % cut.tasks_per_block() * cut.kernel_rows;
+    last_ky_ = std::min(first_ky_ + cut.kernel_rows, cut.kernel_height);
+    sums_ = workspace + block * cut.partial();
     x_scratch_ =
-        workspace + cut.blocks * cut.partial() + (block * cut.kernel_height + ky) * cut.scratch();
-    g_scratch_ = x_scratch_ + (cut.pad_x ? cut.rows_per_band * cut.x_row : 0);
+        workspace + cut.blocks * cut.partial() + task * (cut.x_scratch() + cut.g_scratch());
+    g_scratch_ = x_scratch_ + cut.x_scratch();
     first_ = block * cut.rows_per_block;
     last_ = std::min(first_ + cut.rows_per_block, cut.images * cut.out_height);
   }
 
-  void clear() { std::fill(sum_, sum_ + cut_.partial_row(), T(0)); }
+  void clear() {
+    std::fill(sums_ + first_ky_ * cut_.partial_row(), sums_ + last_ky_ * cut_.partial_row(), T(0));
+  }
 
   /// Adds the term (x, g).
   void add(const T* x, const T* g) {
-    x_ = x, g_ = g;
     for (Index row = first_; row < last_;) {
       const Index image = row / cut_.out_height, oy = row % cut_.out_height;
       const Index count = std::min({cut_.rows_per_band, last_ - row, cut_.out_height - oy});
-      add_rows(image, oy, oy + count);
+      add_rows(x + image * cut_.height * x_width(), oy, oy + count, g + row * cut_.g_row,
+               cut_.images * cut_.out_height - row - count);
       row += count;
     }
   }
 
  private:
   const Cut& cut_;
-  Index ky_, first_, last_;  // rows of g
-  const T *x_ = nullptr, *g_ = nullptr;
-  T *sum_, *x_scratch_, *g_scratch_;
+  Index first_ky_, last_ky_, first_, last_;  // rows of the kernel and of g
+  T *sums_, *x_scratch_, *g_scratch_;
 
-  /// Adds output rows [first, last) of an image.
-  void add_rows(Index image, Index first, Index last) {
-    const Index shift = ky_ * cut_.dilation - cut_.padding;  // input row = oy stride + shift
-    if (shift < 0) first = std::max(first, ceil_div(-shift, cut_.stride));
-    if (shift >= cut_.height) return;
-    last = std::min(last, (cut_.height - 1 - shift) / cut_.stride + 1);
-    if (first >= last) return;
+  Index x_width() const { return cut_.width * cut_.channels; }
 
-    const Index x_width = cut_.width * cut_.channels, g_width = cut_.out_width * cut_.out_channels;
-    const T* x = x_ + (image * cut_.height + first * cut_.stride + shift) * x_width;
-    const T* g = g_ + (image * cut_.out_height + first) * g_width;
-    Band<T> band{.rows = last - first,
+  /// Adds output rows [first, last) of an image; `g` is the first of them, `behind` rows of g
+  /// follow the last.
+  void add_rows(const T* image, Index first, Index last, const T* g, Index behind) {
+    const Index rows = last - first, kernel_rows = last_ky_ - first_ky_;
+    // Rows of x under some row of the kernel.
+    const Index above = first_ky_ * cut_.dilation - cut_.padding;
+    const Index below = (last_ky_ - 1) * cut_.dilation - cut_.padding;
+    const Index top = std::max<Index>(first * cut_.stride + above, 0);
+    const Index bottom = std::min((last - 1) * cut_.stride + below + 1, cut_.height);
+    if (top >= bottom) return;
+    const T* next_x = image + bottom * x_width();
+    const Index next_x_count = std::min(rows * cut_.stride, cut_.height - bottom) * x_width();
+    const T* next_g = g + rows * cut_.g_row;
+    const Index next_g_count = std::min(rows, behind) * cut_.g_row;
+
+    Band<T> band{.rows = 0,
                  .positions = cut_.out_width,
-                 .x = x,
-                 .x_row = cut_.stride * x_width,
+                 .x = nullptr,
+                 .x_row = cut_.stride * (cut_.pad_x ? cut_.x_row : x_width()),
                  .x_step = cut_.stride * cut_.channels,
-                 .g = g,
-                 .g_row = g_width,
+                 .g = nullptr,
+                 .g_row = cut_.g_row,
                  .g_step = cut_.out_channels,
-                 .sum = sum_,
+                 .sum = nullptr,
                  .sum_step = cut_.group_padded};
-    if (cut_.pad_x) {
-      for (Index row = 0; row < band.rows; ++row)
-        copy_padded_row(x + row * band.x_row, cut_.width, cut_.channels, cut_.padding,
-                        cut_.x_row / cut_.channels, x_scratch_ + row * cut_.x_row);
-      band.x = x_scratch_, band.x_row = cut_.x_row;
+    const T* x_top = cut_.pad_x ? padded_rows(image, top, bottom) : image + top * x_width();
+    g = whole_vectors(g, rows * cut_.g_row, behind * cut_.g_row);
+    for (Index ky = first_ky_; ky < last_ky_; ++ky) {
+      // The next band arrives while this one is summed.
+      const Index part = ky - first_ky_;
+      prefetch(next_x, next_x_count * part / kernel_rows, next_x_count * (part + 1) / kernel_rows);
+      prefetch(next_g, next_g_count * part / kernel_rows, next_g_count * (part + 1) / kernel_rows);
+
+      const Index shift = ky * cut_.dilation - cut_.padding;  // input row = oy stride + shift
+      if (shift >= cut_.height) return;
+      const Index from = shift < 0 ? std::max(first, ceil_div(-shift, cut_.stride)) : first;
+      const Index to = std::min(last, (cut_.height - 1 - shift) / cut_.stride + 1);
+      if (from >= to) continue;
+      band.rows = to - from;
+      band.x = x_top + (from * cut_.stride + shift - top) * (band.x_row / cut_.stride);
+      band.g = g + (from - first) * cut_.g_row;
+      band.sum = sums_ + ky * cut_.partial_row();
+      for (Index group = 0; group < cut_.groups; ++group) add_group(band, group);
     }
-    // The last vector of a group may reach into the channels behind it: the products there end
-    // in sums that are dropped. Where it would reach behind the array, the band moves.
-    const Index behind = ((cut_.images - image) * cut_.out_height - last) * g_width;
-    if (behind < cut_.group_padded - cut_.group_out) {
-      std::copy(g, g + band.rows * g_width, g_scratch_);
-      std::fill_n(g_scratch_ + band.rows * g_width, lanes, T(0));
-      band.g = g_scratch_;
-    }
-    for (Index group = 0; group < cut_.groups; ++group) add_group(band, group);
+  }
+
+  const T* padded_rows(const T* image, Index top, Index bottom) const {
+    for (Index y = top; y < bottom; ++y)
+      copy_padded_row(image + y * x_width(), cut_.width, cut_.channels, cut_.padding,
+                      cut_.x_row / cut_.channels, x_scratch_ + (y - top) * cut_.x_row);
+    return x_scratch_;
+  }
+
+  /// The last vector of a group may reach into the channels behind it: the products there end in
+  /// sums that are dropped. Where it would reach behind the array, `count` numbers move.
+  const T* whole_vectors(const T* g, Index count, Index behind) const {
+    if (behind >= cut_.group_padded - cut_.group_out) return g;
+    std::copy(g, g + count, g_scratch_);
+    std::fill_n(g_scratch_ + count, lanes, T(0));
+    return g_scratch_;
   }
 
   void add_group(Band<T> band, Index group) {
@@ -220,10 +255,10 @@ class BlockRow {
 
 template <class T, int lanes>
 void weight_grad(const Cut& cut, std::span<const ConvTerm> terms, T* w, T* workspace) {
-  parallel_for(cut.blocks * cut.kernel_height, [&](Index task) {
-    BlockRow<T, lanes> sums(cut, task / cut.kernel_height, task % cut.kernel_height, workspace);
-    sums.clear();
-    for (const ConvTerm& term : terms) sums.add(term.first->data<T>(), term.second->data<T>());
+  parallel_for(cut.tasks(), [&](Index index) {
+    Task<T, lanes> task(cut, index, workspace);
+    task.clear();
+    for (const ConvTerm& term : terms) task.add(term.first->data<T>(), term.second->data<T>());
   });
   // Entry (ky, kx, i) of w: all output channels, group by group.
   parallel_ranges(
