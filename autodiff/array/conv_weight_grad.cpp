@@ -1,7 +1,8 @@
 // The weight gradient: for each kernel entry, a product of shifted inputs with output
 // cotangents, summed over all positions. A tile of `inputs x channel vectors` accumulators
 // stays in registers over a band of rows. Positions are cut into blocks fixed by shape; each
-// block has its own partial sum, and the partial sums are added in order of the blocks.
+// block has its own partial sum, and the partial sums are added in order of the blocks. A task
+// sums a block for all rows of the kernel, or for one of them where there are few blocks.
 #include <array>
 #include <utility>
 
@@ -180,22 +181,11 @@ class Task {
     const Index top = std::max<Index>(first * cut_.stride + above, 0);
     const Index bottom = std::min((last - 1) * cut_.stride + below + 1, cut_.height);
     if (top >= bottom) return;
-    const T* next_x = image + bottom * x_width();
+    const T* x = cut_.pad_x ? padded_rows(image, top, bottom) : image + top * x_width();
+    const Index x_row = cut_.pad_x ? cut_.x_row : x_width();
+    const T *next_x = image + bottom * x_width(), *next_g = g + rows * cut_.g_row;
     const Index next_x_count = std::min(rows * cut_.stride, cut_.height - bottom) * x_width();
-    const T* next_g = g + rows * cut_.g_row;
     const Index next_g_count = std::min(rows, behind) * cut_.g_row;
-
-    Band<T> band{.rows = 0,
-                 .positions = cut_.out_width,
-                 .x = nullptr,
-                 .x_row = cut_.stride * (cut_.pad_x ? cut_.x_row : x_width()),
-                 .x_step = cut_.stride * cut_.channels,
-                 .g = nullptr,
-                 .g_row = cut_.g_row,
-                 .g_step = cut_.out_channels,
-                 .sum = nullptr,
-                 .sum_step = cut_.group_padded};
-    const T* x_top = cut_.pad_x ? padded_rows(image, top, bottom) : image + top * x_width();
     g = whole_vectors(g, rows * cut_.g_row, behind * cut_.g_row);
     for (Index ky = first_ky_; ky < last_ky_; ++ky) {
       // The next band arrives while this one is summed.
@@ -208,14 +198,21 @@ class Task {
       const Index from = shift < 0 ? std::max(first, ceil_div(-shift, cut_.stride)) : first;
       const Index to = std::min(last, (cut_.height - 1 - shift) / cut_.stride + 1);
       if (from >= to) continue;
-      band.rows = to - from;
-      band.x = x_top + (from * cut_.stride + shift - top) * (band.x_row / cut_.stride);
-      band.g = g + (from - first) * cut_.g_row;
-      band.sum = sums_ + ky * cut_.partial_row();
+      const Band<T> band{.rows = to - from,
+                         .positions = cut_.out_width,
+                         .x = x + (from * cut_.stride + shift - top) * x_row,
+                         .x_row = cut_.stride * x_row,
+                         .x_step = cut_.stride * cut_.channels,
+                         .g = g + (from - first) * cut_.g_row,
+                         .g_row = cut_.g_row,
+                         .g_step = cut_.out_channels,
+                         .sum = sums_ + ky * cut_.partial_row(),
+                         .sum_step = cut_.group_padded};
       for (Index group = 0; group < cut_.groups; ++group) add_group(band, group);
     }
   }
 
+  /// Rows [top, bottom) of an image as copies with zeros around them.
   const T* padded_rows(const T* image, Index top, Index bottom) const {
     for (Index y = top; y < bottom; ++y)
       copy_padded_row(image + y * x_width(), cut_.width, cut_.channels, cut_.padding,

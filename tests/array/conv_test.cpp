@@ -64,6 +64,10 @@ const std::vector<Case> cases = {
     {{5, 17, 21, 4}, {5, 5, 4, 6}, {.stride = 2, .padding = 2}},
     {{2, 3, 200, 3}, {2, 7, 3, 5}, {.stride = 5}},
     {{0, 6, 6, 3}, {3, 3, 3, 4}, {.padding = 1}},
+    // Positions for 16 blocks, whose weight gradients sum all rows of the kernel in one task.
+    {{17, 16, 16, 2}, {3, 3, 2, 5}, {.padding = 1}},
+    {{18, 33, 32, 1}, {3, 3, 1, 4}, {.stride = 2, .padding = 1, .dilation = 2}},
+    {{20, 17, 17, 4}, {2, 3, 2, 6}, {.groups = 2}},
 };
 
 Array random(const Shape& shape, DType dtype, unsigned seed) {

@@ -306,7 +306,7 @@ class Interruptions(Sweep):
                              "--jobs", 2, "--seeds", 2, "--out", "runs")
         started = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")
         while not started.read_text():
-            pass
+            self.assertIsNone(process.poll())
         process.send_signal(signal.SIGINT)
         self.addCleanup(process.kill)
         _, errors = process.communicate(timeout=60)
