@@ -148,8 +148,10 @@ class Accumulation {
         c.others.erase(other);
         break;
       }
-    // One product beside other values is what was recorded.
-    if (!factored && !sum.addend && sum.products.size() == 1 && !c.others.empty()) return;
+    // One unscaled product beside other values is what was recorded.
+    if (!factored && !sum.addend && sum.products.size() == 1 && sum.products[0].scale == 1 &&
+        !c.others.empty())
+      return;
     const GraphNode products = place_of_products(like, c);
     if (c.others.empty()) {
       changed_ = true;
