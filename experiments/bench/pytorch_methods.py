@@ -183,13 +183,22 @@ def penalty(s):
     return torch.autograd.grad(loss + s.gamma / 2 * sum(v.square().sum() for v in g), s.w)
 
 
+def joint(s):
+    """One second sweep for g + gamma H g: the cotangents of (L, g) are (1, gamma g)."""
+    loss = s.loss(s.w)
+    g = torch.autograd.grad(loss, s.w, create_graph=True)
+    with torch.no_grad():
+        v = torch._foreach_mul([x.detach() for x in g], s.gamma)
+    return torch.autograd.grad([loss, *g], s.w, grad_outputs=[torch.ones_like(loss), *v])
+
+
 POINTS = {"fresh point": fresh_point, "kept point": kept_point}
 METHODS = {
     "sgd": {"": plain},
     "f-gr": {n: lambda s, p=p: forward_difference(s, p, s.epsilon) for n, p in POINTS.items()},
     "b-gr": {n: lambda s, p=p: forward_difference(s, p, -s.epsilon) for n, p in POINTS.items()},
     "c-gr": {n: lambda s, p=p: central_difference(s, p) for n, p in POINTS.items()},
-    "exact": {"hvp": hvp, "penalty": penalty},
+    "exact": {"hvp": hvp, "penalty": penalty, "joint": joint},
     "exact-naive": {"penalty": penalty},
 }
 
