@@ -4,18 +4,14 @@
 // cache. alpha is multiplied in here: at the end there would be two ways to round alpha x + beta c,
 // and the compiler would choose. Then a register tile of C, `tile_rows` x `tile_vectors` vectors,
 // walks over the block: each step of k loads a row of the panel and multiplies it by one number of
-// A for each row of the tile. A's rows are read where they are, since single numbers need no order;
-// A's columns (transposed) are copied first, a band at a time, for else each number would come from
-// another page.
+// A for each row of the tile. A's rows are read where they are, since single numbers need no order,
+// unless they crowd into a few sets of the L1 cache; A's columns (transposed) are copied first, a
+// band at a time, for else each number would come from another page.
 #include "autodiff/array/gemm.h"
 
 #include "autodiff/array/gemm_pack.h"
 
-// Multiplications that add, on vectors of at least 256 bits.
-#if defined(__AVX512F__) || defined(__FMA__)
-#define TWICE_GEMM 1
-#else
-#define TWICE_GEMM 0
+#if !TWICE_GEMM
 #include <cblas.h>
 #endif
 
@@ -84,13 +80,13 @@ void compute(const RegisterTile<T>& tile) {
     if (tile.beta == 1) return add_up<T, rows, vectors>(sum, T(1), tile.c, tile.ldc);
     return add_up<T, rows, vectors>(sum, tile.beta, tile.c, tile.ldc);
   }
-  T edge[rows * width];
-  add_up<T, rows, vectors>(sum, T(0), edge, width);
-  for (int r = 0; r < rows; ++r)
-    for (Index j = 0; j < width - lanes + tile.last_lanes; ++j) {
-      T& c = tile.c[r * tile.ldc + j];
-      c = edge[r * width + j] + (tile.beta == 0 ? T(0) : tile.beta * c);
-    }
+  // By way of a whole tile, so that a number is rounded here as in any other place.
+  T edge[rows * width] = {};
+  const Index count = width - lanes + tile.last_lanes;
+  if (tile.beta != 0)
+    for (int r = 0; r < rows; ++r) std::copy_n(tile.c + r * tile.ldc, count, edge + r * width);
+  add_up<T, rows, vectors>(sum, tile.beta, edge, width);
+  for (int r = 0; r < rows; ++r) std::copy_n(edge + r * width, count, tile.c + r * tile.ldc);
 }
 
 /// `compute` for 1 to tile_rows rows. By pointer, since inlined into one function g++ keeps the
@@ -111,29 +107,50 @@ template <class T, bool packed>
 constexpr auto compute_tile =
     compute_tables<T, packed>(std::make_integer_sequence<int, tile_vectors>{});
 
-/// `rows` rows of C += a block of op(A) with the packed block of op(B); `tile` says what all
-/// register tiles have in common, and where op(A) and C begin.
+/// Whether a tile should copy its rows of A, `lda` apart, for a block of so many columns: a
+/// multiple of a page apart they share few sets of the L1 cache, and enough panels read the copy.
 template <class T>
-void multiply_block(Index rows, Index columns, bool transpose_a, Index lda, RegisterTile<T> tile,
+bool crowded(Index lda, Index columns) {
+  constexpr Index page = 4096, least_panels = 12;
+  return lda * Index{sizeof(T)} % page == 0 && columns >= least_panels * panel_columns<T>;
+}
+
+/// `rows` rows of C += a block of op(A) with the packed block of op(B); `tile` says what all
+/// register tiles have in common, and where op(A) and C begin. Row i needs its columns up to i + 1
+/// + `beyond` alone.
+template <class T>
+void multiply_block(Index rows, Index columns, Index beyond, bool transpose_a, RegisterTile<T> tile,
                     const T* panels, T* band) {
   constexpr Index lanes = full_lanes<T>, width = panel_columns<T>;
   const auto& kernels = transpose_a ? compute_tile<T, true> : compute_tile<T, false>;
   const T* a = tile.a;
   T* c = tile.c;
+  const Index lda = tile.lda;
+  const bool copied = !transpose_a && crowded<T>(lda, columns);
+  if (copied) tile.lda = tile.depth + line<T>;
   for (Index i = 0; i < rows; i += tile_rows) {
+    const Index height = std::min<Index>(tile_rows, rows - i);
+    const Index needed = std::min(columns, i + height + beyond);
     if (transpose_a) {
       if (i % band_rows == 0)
         pack_band(a + i, lda, tile.depth, std::min(band_rows, rows - i), band);
       tile.a = band + i % band_rows * tile.depth;
+    } else if (copied) {
+      for (Index r = 0; r < height; ++r)
+        std::copy_n(a + (i + r) * lda, tile.depth, band + r * tile.lda);
+      tile.a = band;
     } else {
       tile.a = a + i * lda;
     }
-    for (Index j = 0; j < columns; j += width) {
+    for (Index j = 0; j < needed; j += width) {
+      // The next rows are on their way, a line of each while a panel is at work.
+      if (const Index p = j / width * line<T>; copied && p < tile.depth)
+        for (Index r = 0; r < tile_rows; ++r) __builtin_prefetch(a + (i + tile_rows + r) * lda + p);
       const Index count = std::min(width, columns - j), vectors = ceil_div(count, lanes);
       tile.panel = panels + j * tile.depth;
       tile.c = c + i * tile.ldc + j;
       tile.last_lanes = count - (vectors - 1) * lanes;
-      kernels[vectors - 1][std::min<Index>(tile_rows, rows - i) - 1](tile);
+      kernels[vectors - 1][height - 1](tile);
     }
   }
 }
@@ -142,7 +159,7 @@ void multiply_block(Index rows, Index columns, bool transpose_a, Index lda, Regi
 
 template <class T>
 void gemm(bool transpose_a, bool transpose_b, Index m, Index n, Index k, T alpha, const T* a,
-          Index lda, const T* b, Index ldb, T beta, T* c, Index ldc) {
+          Index lda, const T* b, Index ldb, T beta, T* c, Index ldc, bool lower) {
   constexpr Index size = sizeof(T), width = panel_columns<T>;
   T *panels = reinterpret_cast<T*>(scratch), *band = panels + block_bytes / size;
   // Equal blocks. Those of k depend on k alone, and with them the order of a sum; there is one even
@@ -165,7 +182,7 @@ void gemm(bool transpose_a, bool transpose_b, Index m, Index n, Index k, T alpha
         pack_columns(b + j * ldb + p, ldb, alpha, tile.depth, columns, panels);
       else
         pack_rows(b + p * ldb + j, ldb, alpha, tile.depth, columns, panels);
-      multiply_block(m, columns, transpose_a, lda, tile, panels, band);
+      multiply_block(m, columns, lower ? -j : columns, transpose_a, tile, panels, band);
     }
 }
 
@@ -200,7 +217,7 @@ class SingleThreadedBlas {
 
 template <class T>
 void gemm(bool transpose_a, bool transpose_b, Index m, Index n, Index k, T alpha, const T* a,
-          Index lda, const T* b, Index ldb, T beta, T* c, Index ldc) {
+          Index lda, const T* b, Index ldb, T beta, T* c, Index ldc, bool) {
   const SingleThreadedBlas single;
   // BLAS refuses a row length of 0, which an empty sum (k = 0) has.
   const auto size = [](Index x) { return static_cast<int>(x); };
@@ -220,8 +237,8 @@ const char* gemm_kernel() { return "OpenBLAS"; }
 #endif
 
 template void gemm(bool, bool, Index, Index, Index, float, const float*, Index, const float*, Index,
-                   float, float*, Index);
+                   float, float*, Index, bool);
 template void gemm(bool, bool, Index, Index, Index, double, const double*, Index, const double*,
-                   Index, double, double*, Index);
+                   Index, double, double*, Index, bool);
 
 }  // namespace twice

@@ -107,6 +107,17 @@ void pack_columns(const T* b, Index ldb, T alpha, Index depth, Index columns, T*
   }
 }
 
+/// `from`'s tile_rows numbers to `to`. When `more` of both follow, a whole vector is copied, in one
+/// load and one store.
+template <class T>
+void copy_tile_row(const T* from, bool more, T* to) {
+  constexpr int lanes = 8;
+  static_assert(lanes >= tile_rows);
+  if constexpr (lanes <= full_lanes<T>)
+    if (more) return Vector<T, lanes>::store(to, Vector<T, lanes>::load(from));
+  std::memcpy(to, from, tile_rows * sizeof(T));
+}
+
 /// Rows of A' as stored (one for each step of k) to tiles of tile_rows: a[p * lda + r] to
 /// to[r / tile_rows][p][r % tile_rows].
 template <class T>
@@ -114,8 +125,9 @@ void pack_band(const T* a, Index lda, Index depth, Index rows, T* to) {
   for (Index p = 0; p < depth; ++p, a += lda, to += tile_rows) {
     for (Index ahead = 0; ahead < rows; ahead += line<T>) __builtin_prefetch(a + 12 * lda + ahead);
     Index r = 0;
+    // What is copied too much comes from the next row, or stands where the next row will go.
     for (; r + tile_rows <= rows; r += tile_rows)
-      std::memcpy(to + r * depth, a + r, tile_rows * sizeof(T));
+      copy_tile_row(a + r, p + 1 < depth, to + r * depth);
     std::copy_n(a + r, rows - r, to + r * depth);
   }
 }

@@ -23,13 +23,19 @@ Index tile_side(Index size, Index count) {
   return std::min(size, (ceil_div(size, count) + 15) / 16 * 16);
 }
 
-/// Depends on the shape alone, never on the threads.
+/// Each tile packs its columns of op(B) again, so rows are cut for the sake of threads alone. That
+/// is no matter to the bits where the kernel is ours (gemm.h); elsewhere the cut is one for all.
 TileSize tile_size(Index m, Index n, Index k) {
   Index down = ceil_div(m, largest_side), across = ceil_div(n, largest_side);
   while (down * across < wanted_tiles) {
     const Index rows = m / down, columns = n / across;
     if (std::max(rows, columns) < 2 * smallest_side || rows * columns * k < least_flops) break;
-    (columns >= rows ? across : down) *= 2;
+    if (columns >= rows)
+      across *= 2;
+    else if (own_gemm && down * across >= 2 * threads())
+      break;
+    else
+      down *= 2;
   }
   return {tile_side(m, down), tile_side(n, across)};
 }
@@ -41,14 +47,16 @@ struct Tile {
 
 Index inner_size(const Product& p) { return p.a->shape()[p.transpose_a ? 0 : 1]; }
 
-/// One tile of C = beta C + scale op(A) op(B).
+/// One tile of C = beta C + scale op(A) op(B); `lower`: of a tile that begins on the diagonal, what
+/// is not above it.
 template <class T>
-void product_tile(const Product& p, double beta, const Array& c, const Tile& tile) {
+void product_tile(const Product& p, double beta, const Array& c, const Tile& tile,
+                  bool lower = false) {
   const Index lda = p.a->shape()[1], ldb = p.b->shape()[1], ldc = c.shape()[1];
   gemm<T>(p.transpose_a, p.transpose_b, tile.rows, tile.columns, inner_size(p),
           static_cast<T>(p.scale), p.a->data<T>() + (p.transpose_a ? tile.row : tile.row * lda),
           lda, p.b->data<T>() + (p.transpose_b ? tile.column * ldb : tile.column), ldb,
-          static_cast<T>(beta), c.data<T>() + tile.row * ldc + tile.column, ldc);
+          static_cast<T>(beta), c.data<T>() + tile.row * ldc + tile.column, ldc, lower);
 }
 
 /// Copies what lies below the diagonal of C to above it: C is symmetric to the last bit. A few rows
@@ -96,7 +104,8 @@ void gram(const Array& a, bool transpose, double scale, const Array& c) {
   const Index m = c.shape()[0];
   if (m == 0) return;
   const Product product{&a, &a, transpose, !transpose, scale};
-  // Narrow columns, since what a tile computes above the diagonal is thrown away.
+  // Narrow columns: threads find enough of them, and a kernel that does not leave out what lies
+  // above the diagonal has little of that to throw away.
   const Index side = m * m * inner_size(product) < least_flops / 2 ? m : m <= 128 ? 32 : 64;
   const Index columns = ceil_div(m, side);
   visit_float(c.dtype(), [&]<class T>(T) {
@@ -104,7 +113,7 @@ void gram(const Array& a, bool transpose, double scale, const Array& c) {
       // The longest column beside the shortest: neighbours are often the work of one thread.
       const Index column = (index % 2 == 0 ? index / 2 : columns - 1 - index / 2) * side;
       const Tile tile{column, column, m - column, std::min(side, m - column)};
-      product_tile<T>(product, 0, c, tile);
+      product_tile<T>(product, 0, c, tile, true);
       mirror<T>(c, tile);
     });
   });

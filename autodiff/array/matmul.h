@@ -1,4 +1,4 @@
-// Products of arrays: the kernel of one thread (gemm.h) on tiles that do not depend on the threads.
+// Products of arrays: the kernel of one thread (gemm.h) on tiles of the result.
 #pragma once
 
 #include <span>
@@ -15,8 +15,8 @@ struct Product {
   double scale = 1;
 };
 
-/// C = op(A) op(B), contiguous, f32 or f64. The tiles of C depend on the shape alone, and each is
-/// the work of one thread.
+/// C = op(A) op(B), contiguous, f32 or f64. Each tile of C is the work of one thread; the bits are
+/// the same at any number of threads.
 void matmul(const Array& a, const Array& b, bool transpose_a, bool transpose_b, const Array& c);
 
 /// C = beta C + sum_i scale_i op(A_i) op(B_i), tile by tile, each tile by one call of the kernel

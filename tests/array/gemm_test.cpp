@@ -33,34 +33,38 @@ struct Case {
 
   T a_at(Index i, Index p) const { return a[ta ? p * lda + i : i * lda + p]; }
   T b_at(Index p, Index j) const { return b[tb ? j * ldb + p : p * ldb + j]; }
-  std::vector<T> result(T alpha, T beta) const {
+  std::vector<T> result(T alpha, T beta, bool lower = false) const {
     std::vector<T> out = c;
-    gemm<T>(ta, tb, m, n, k, alpha, a.data(), lda, b.data(), ldb, beta, out.data(), ldc);
+    gemm<T>(ta, tb, m, n, k, alpha, a.data(), lda, b.data(), ldb, beta, out.data(), ldc, lower);
     return out;
   }
 };
 
 template <class T>
-void check_against_loops(Index m, Index n, Index k, T alpha, T beta) {
-  for (int flags = 0; flags < 4; ++flags) {
-    const Case<T> x{m, n, k, (flags & 1) != 0, (flags & 2) != 0};
-    const std::vector<T> c = x.result(alpha, beta);
-    // Rounding grows like sqrt(k); the numbers are of size 1.
-    const double tolerance = 8 * std::numeric_limits<T>::epsilon() * (4 + std::sqrt(k) * 4);
-    for (Index i = 0; i < m; ++i) {
-      for (Index j = 0; j < n; ++j) {
-        double sum = 0;
-        for (Index p = 0; p < k; ++p) sum += double(x.a_at(i, p)) * double(x.b_at(p, j));
-        const double expected = alpha * sum + beta * double(x.c[i * x.ldc + j]);
-        if (!(std::abs(c[i * x.ldc + j] - expected) <= tolerance))
-          BOOST_ERROR("(" << i << ", " << j << ") of " << m << " x " << n << " x " << k
-                          << ", flags " << flags << ": " << c[i * x.ldc + j] << ", expected "
-                          << expected);
-      }
-      for (Index j = n; j < x.ldc; ++j)
-        BOOST_TEST(c[i * x.ldc + j] == x.c[i * x.ldc + j], "wrote behind row " << i);
+void check_against_loops(const Case<T>& x, T alpha, T beta) {
+  const Index m = x.m, n = x.n, k = x.k;
+  const std::vector<T> c = x.result(alpha, beta);
+  // Rounding grows like sqrt(k); the numbers are of size 1.
+  const double tolerance = 8 * std::numeric_limits<T>::epsilon() * (4 + std::sqrt(k) * 4);
+  for (Index i = 0; i < m; ++i) {
+    for (Index j = 0; j < n; ++j) {
+      double sum = 0;
+      for (Index p = 0; p < k; ++p) sum += double(x.a_at(i, p)) * double(x.b_at(p, j));
+      const double expected = alpha * sum + beta * double(x.c[i * x.ldc + j]);
+      if (!(std::abs(c[i * x.ldc + j] - expected) <= tolerance))
+        BOOST_ERROR("(" << i << ", " << j << ") of " << m << " x " << n << " x " << k
+                        << ", transposed " << x.ta << x.tb << ": " << c[i * x.ldc + j]
+                        << ", expected " << expected);
     }
+    for (Index j = n; j < x.ldc; ++j)
+      BOOST_TEST(c[i * x.ldc + j] == x.c[i * x.ldc + j], "wrote behind row " << i);
   }
+}
+
+template <class T>
+void check_against_loops(Index m, Index n, Index k, T alpha, T beta) {
+  for (int flags = 0; flags < 4; ++flags)
+    check_against_loops<T>(Case<T>{m, n, k, (flags & 1) != 0, (flags & 2) != 0}, alpha, beta);
 }
 
 }  // namespace
@@ -79,6 +83,26 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(agrees_with_plain_loops_at_every_edge, T, Types) {
   check_against_loops<T>(8, 20, 193, T(1), T(0.5));
   check_against_loops<T>(8, 20, 385, T(1), T(0));
   check_against_loops<T>(8, 20, 1000, T(1), T(1));
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(rows_of_a_that_are_pages_apart_are_no_others, T, Types) {
+  constexpr Index page = 4096 / sizeof(T);
+  for (Index m : {5, 12, 15})
+    for (Index n : {200, 800})  // from some width on such rows are copied
+      check_against_loops<T>(Case<T>{m, n, 300, false, n == 800, page}, T(0.5), T(1));
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(lower_leaves_nothing_out_below_the_diagonal, T, Types) {
+  for (Index m : {1, 6, 7, 40, 97})
+    for (Index n : {1, 16, 33, 97, 530})
+      for (int flags = 0; flags < 4; ++flags) {
+        const Case<T> x{m, n, 70, (flags & 1) != 0, (flags & 2) != 0};
+        const std::vector<T> whole = x.result(T(1.5), T(0.5)),
+                             lower = x.result(T(1.5), T(0.5), true);
+        for (Index i = 0; i < m; ++i)
+          for (Index j = 0; j <= std::min(i, n - 1); ++j)
+            BOOST_TEST(lower[i * x.ldc + j] == whole[i * x.ldc + j]);
+      }
 }
 
 BOOST_AUTO_TEST_CASE(an_empty_sum_is_beta_c) {
@@ -107,7 +131,7 @@ BOOST_AUTO_TEST_CASE(a_nan_stays_in_its_row_and_column) {
   }
 }
 
-#if defined(__AVX512F__)
+#if TWICE_GEMM
 BOOST_AUTO_TEST_CASE_TEMPLATE(a_number_has_the_same_bits_wherever_it_stands, T, Types) {
   for (int flags = 0; flags < 4; ++flags) {
     const Case<T> x{20, 150, 500, (flags & 1) != 0, (flags & 2) != 0};
