@@ -116,8 +116,8 @@ bool crowded(Index lda, Index columns) {
 }
 
 /// `rows` rows of C += a block of op(A) with the packed block of op(B); `tile` says what all
-/// register tiles have in common, and where op(A) and C begin. Row i needs its columns up to i + 1
-/// + `beyond` alone.
+/// register tiles have in common, and where op(A) and C begin. Of row i only the columns below
+/// i + 1 + `beyond` are asked for.
 template <class T>
 void multiply_block(Index rows, Index columns, Index beyond, bool transpose_a, RegisterTile<T> tile,
                     const T* panels, T* band) {
