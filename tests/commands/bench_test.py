@@ -168,7 +168,7 @@ class PyTorch(Bench):
             self.assertTrue(0 < row["peer_ms_min"] <= row["peer_ms"])
             self.assertTrue(0 < row["peer_error"] < 3e-3)
             self.assertGreater(row["peer_mib"], 0)
-        self.assertIn(rows["exact"]["peer_variant"], ["hvp", "penalty"])
+        self.assertIn(rows["exact"]["peer_variant"], ["hvp", "joint", "penalty"])
         self.assertEqual(rows["sgd"]["peer_variant"], "plain")
         means = {mean["method"]: mean for mean in record["means"]}
         for method, row in rows.items():
@@ -184,7 +184,7 @@ class PyTorch(Bench):
             _, rows = self.race(*everything, *model)
             for row in rows.values():
                 self.assertLess(row["peer_error"], 1e-12, row["method"])
-        self.assertRegex(rows["exact"]["peer_variant"], "^(hvp|penalty), channels (first|last)$")
+        self.assertRegex(rows["exact"]["peer_variant"], "^(hvp|joint|penalty), channels (first|last)$")
 
     def changed(self, file, old, new):
         """PyTorch's Python, where the peer's file says something else."""
