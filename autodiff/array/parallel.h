@@ -1,6 +1,6 @@
 // Parallel loops whose results do not depend on the number of threads: work is cut
-// into tiles by shape alone, each tile is computed by one thread, and no sum runs
-// across tiles except in a fixed order.
+// into tiles by shape alone (but rows of a product: matmul.cpp), each tile is computed by one
+// thread, and no sum runs across tiles except in a fixed order.
 #pragma once
 
 #include <omp.h>
