@@ -10,6 +10,9 @@
 
 namespace twice {
 
+/// The slots of T(x, w, g) = <conv2d(x, w), g>: images, kernel, and cotangent of the output.
+enum class ConvSlot { images, kernel, outputs };
+
 /// Equal in both directions. Padding counts zeros on every side of the image.
 struct ConvGeometry {
   Index stride = 1, padding = 0, dilation = 1, groups = 1;

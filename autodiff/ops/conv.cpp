@@ -1,6 +1,7 @@
 // The Trilinear family: three convolutions from one form, with one rule.
 #include "autodiff/ops/conv.h"
 
+#include "autodiff/array/winograd.h"
 #include "autodiff/ops/bilinear.h"
 #include "autodiff/ops/window.h"
 
@@ -8,8 +9,9 @@ namespace twice {
 
 namespace {
 
-/// The slots of T(x, w, g) = <conv2d(x, w), g>: images, kernel, and cotangent of the output.
-enum Slot { images, kernel, outputs };
+using Slot = ConvSlot;
+
+constexpr std::size_t index(Slot slot) { return static_cast<std::size_t>(slot); }
 
 /// The op with slot s open, y = op_s(u, v), is the one with <y, c> = T(..., c in slot s, ...)
 /// for every c. So the gradient of <y, c> by u is the op with u's slot open, of c and v.
@@ -21,18 +23,20 @@ struct Conv2d final : BilinearOp {
   // it `adds`, of one more input T of y's shape.
   std::size_t terms = 1;
   bool adds = false;
+  bool winograd = false;  // how; chosen by the planner, too
   Conv2d(Slot s, const ConvGeometry& g, const Shape& shape)
       : open(s), geometry(g), open_shape(shape) {}
 
   std::string_view name() const override {
     constexpr std::string_view names[] = {"conv2d_input_grad", "conv2d_weight_grad", "conv2d"};
-    return names[open];
+    return names[index(open)];
   }
   std::string attributes() const override {
-    return fmt::format("stride {} padding {} dilation {} groups {}{}{}{}", geometry.stride,
+    return fmt::format("stride {} padding {} dilation {} groups {}{}{}{}{}", geometry.stride,
                        geometry.padding, geometry.dilation, geometry.groups,
-                       open == outputs ? "" : " to " + str(open_shape),
-                       terms == 1 ? "" : fmt::format(", sum of {}", terms), adds ? " + T" : "");
+                       open == Slot::outputs ? "" : " to " + str(open_shape),
+                       terms == 1 ? "" : fmt::format(", sum of {}", terms), adds ? " + T" : "",
+                       winograd ? ", winograd" : "");
   }
 
   Spec infer(Specs x) const override {
@@ -41,7 +45,7 @@ struct Conv2d final : BilinearOp {
            str(x[1]));
     const Forward f = forward(x);
     const Shape y = conv2d_shape(f.x, f.w, geometry, name());
-    if (open == outputs) return {y, x[0].dtype};
+    if (open == Slot::outputs) return {y, x[0].dtype};
     if (!(y == x[1].shape))
       fail(name(), "images {} and kernel {} have outputs of shape {}, but the cotangent is {}",
            str(f.x), str(f.w), str(y), str(x[1].shape));
@@ -49,12 +53,13 @@ struct Conv2d final : BilinearOp {
   }
   std::size_t workspace(Specs x, const Spec& y) const override {
     const Forward f = forward(x);
+    if (winograd) return winograd_workspace(open, f.x, f.w, geometry, y.dtype, terms);
     switch (open) {
-      case images:
+      case Slot::images:
         return conv2d_input_grad_workspace(f.x, f.w, geometry, y.dtype, terms);
-      case kernel:
+      case Slot::kernel:
         return conv2d_weight_grad_workspace(f.x, f.w, geometry, y.dtype);
-      case outputs:
+      case Slot::outputs:
         break;
     }
     return conv2d_workspace(f.x, f.w, geometry, y.dtype, terms);
@@ -66,17 +71,20 @@ struct Conv2d final : BilinearOp {
     for (std::size_t i = 0; i < terms; ++i) inputs[i] = {&x[2 * i], &x[2 * i + 1]};
     const std::span<const ConvTerm> sum(inputs.data(), terms);
     switch (open) {
-      case images:
-        return twice::conv2d_input_grad(sum, geometry, y, workspace, adds);
-      case kernel:
-        return twice::conv2d_weight_grad(sum, geometry, y, workspace);
-      case outputs:
-        return twice::conv2d(sum, geometry, y, workspace, adds);
+      case Slot::images:
+        return winograd ? winograd_conv2d_input_grad(sum, geometry, y, workspace, adds)
+                        : twice::conv2d_input_grad(sum, geometry, y, workspace, adds);
+      case Slot::kernel:
+        return winograd ? winograd_conv2d_weight_grad(sum, geometry, y, workspace)
+                        : twice::conv2d_weight_grad(sum, geometry, y, workspace);
+      case Slot::outputs:
+        return winograd ? winograd_conv2d(sum, geometry, y, workspace, adds)
+                        : twice::conv2d(sum, geometry, y, workspace, adds);
     }
   }
   bool may_overwrite(int slot) const override { return slot == static_cast<int>(2 * terms); }
   std::shared_ptr<const Op> adding() const override {
-    if (open == kernel || adds) return nullptr;
+    if (open == Slot::kernel || adds) return nullptr;
     auto op = std::make_shared<Conv2d>(*this);
     op->adds = true;
     return op;
@@ -84,19 +92,28 @@ struct Conv2d final : BilinearOp {
   std::shared_ptr<const Op> summed_with(const Op& other, Specs x, Specs z) const override {
     const auto* same = dynamic_cast<const Conv2d*>(&other);
     if (!same || same->open != open || !(same->geometry == geometry) || adds || same->adds ||
-        !(x[0] == z[0] && x[1] == z[1]) || terms + same->terms > most_convolutions)
+        winograd || same->winograd || !(x[0] == z[0] && x[1] == z[1]) ||
+        terms + same->terms > most_convolutions)
       return nullptr;
     auto op = std::make_shared<Conv2d>(*this);
     op->terms += same->terms;
+    return op;
+  }
+  std::shared_ptr<const Op> with_fewer_multiplications(Specs x, const Spec& y) const override {
+    const Forward f = forward(x);
+    if (winograd || !winograd_pays(open, f.x, f.w, geometry, y.dtype, terms)) return nullptr;
+    auto op = std::make_shared<Conv2d>(*this);
+    op->winograd = true;
     return op;
   }
   Cost cost(Specs x, const Spec& y) const override {
     const Forward f = forward(x);
     Cost cost = Op::cost(x, y);
     const auto count = static_cast<double>(terms);
-    cost.flops = count * static_cast<double>(conv2d_flops(f.x, f.w, geometry));
+    cost.flops = winograd ? static_cast<double>(winograd_flops(open, f.x, f.w, geometry, terms))
+                          : count * static_cast<double>(conv2d_flops(f.x, f.w, geometry));
     if (adds) cost.flops += static_cast<double>(y.shape.elements());
-    if (open != images)
+    if (open != Slot::images)
       cost.bytes -= count * bytes_skipped(x[0], conv2d_shape(f.x, f.w, geometry),
                                           {f.w[0], f.w[1], geometry.stride, geometry.padding,
                                            geometry.dilation});
@@ -110,41 +127,41 @@ struct Conv2d final : BilinearOp {
   Tensor adjoint(int slot, std::span<const Tensor> x, Tensor c) const override {
     const Slot target = slots()[static_cast<std::size_t>(slot)];
     std::array<Tensor, 3> filled;
-    filled[slots()[0]] = x[0];
-    filled[slots()[1]] = x[1];
-    filled[open] = c;
+    filled[index(slots()[0])] = x[0];
+    filled[index(slots()[1])] = x[1];
+    filled[index(open)] = c;
     const Conv2d op(target, geometry, x[static_cast<std::size_t>(slot)].shape());
-    return record(op, {filled[op.slots()[0]], filled[op.slots()[1]]});
+    return record(op, {filled[index(op.slots()[0])], filled[index(op.slots()[1])]});
   }
 
  private:
   /// The slots that the two inputs fill.
   std::array<Slot, 2> slots() const {
-    if (open == images) return {kernel, outputs};
-    if (open == kernel) return {images, outputs};
-    return {images, kernel};
+    if (open == Slot::images) return {Slot::kernel, Slot::outputs};
+    if (open == Slot::kernel) return {Slot::images, Slot::outputs};
+    return {Slot::images, Slot::kernel};
   }
   /// The shapes of the forward convolution.
   struct Forward {
     const Shape &x, &w;
   };
   Forward forward(Specs x) const {
-    return {open == images ? open_shape : x[0].shape, open == kernel   ? open_shape
-                                                      : open == images ? x[0].shape
-                                                                       : x[1].shape};
+    return {open == Slot::images ? open_shape : x[0].shape, open == Slot::kernel   ? open_shape
+                                                            : open == Slot::images ? x[0].shape
+                                                                                   : x[1].shape};
   }
 };
 
 }  // namespace
 
 Tensor conv2d(Tensor x, Tensor w, const ConvGeometry& geometry) {
-  return record(Conv2d(outputs, geometry, {}), {x, w});
+  return record(Conv2d(Slot::outputs, geometry, {}), {x, w});
 }
 Tensor conv2d_input_grad(Tensor w, Tensor g, const ConvGeometry& geometry, const Shape& x_shape) {
-  return record(Conv2d(images, geometry, x_shape), {w, g});
+  return record(Conv2d(Slot::images, geometry, x_shape), {w, g});
 }
 Tensor conv2d_weight_grad(Tensor x, Tensor g, const ConvGeometry& geometry, const Shape& w_shape) {
-  return record(Conv2d(kernel, geometry, w_shape), {x, g});
+  return record(Conv2d(Slot::kernel, geometry, w_shape), {x, g});
 }
 
 }  // namespace twice

@@ -54,6 +54,8 @@ const std::vector<Pass>& passes() {
       {"gram", "norms of products without the products", gram_identity, &PlanOptions::gram},
       {"reassociate", "multiply chains of products in the cheapest order", reassociate,
        &PlanOptions::reassociate},
+      {"winograd", "convolve with fewer multiplications, by minimal filtering", use_winograd,
+       &PlanOptions::winograd},
       {"fuse", "run elementwise nodes together, block by block", fuse_elementwise,
        &PlanOptions::fuse},
   };

@@ -69,6 +69,10 @@ Graph gram_identity(Graph graph);
 /// Pass: associativity. A product with a product, (A B) D, becomes A (B D) where that costs less.
 Graph reassociate(Graph graph);
 
+/// Pass: ops whose kernel has a form with fewer multiplications, convolutions by minimal filtering
+/// (array/winograd.h), take it. After the passes that put ops together.
+Graph use_winograd(Graph graph);
+
 /// Pass: elementwise nodes that feed each other become one node (fused_op.h), and what is only
 /// broadcast for them is never written out. The last pass: no other one looks into its nodes.
 Graph fuse_elementwise(Graph graph);
@@ -81,6 +85,7 @@ struct PlanOptions {
   bool accumulate = true;
   bool gram = true;
   bool reassociate = true;
+  bool winograd = true;
   bool fuse = true;
   /// Let values share memory when their lifetimes do not overlap.
   bool reuse_memory = true;

@@ -71,6 +71,12 @@ class Op {
     return nullptr;
   }
 
+  /// The op that computes the same y with fewer multiplications, where there is a kernel that does
+  /// so in less time; else null. Results agree up to rounding, which may be larger.
+  virtual std::shared_ptr<const Op> with_fewer_multiplications(Specs, const Spec&) const {
+    return nullptr;
+  }
+
   /// True when y is the same numbers in the same order as input 0 (reshape,
   /// stop_gradient): the planner then lets y share its memory, and `run` is not called.
   virtual bool is_view() const { return false; }

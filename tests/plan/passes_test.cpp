@@ -1,11 +1,13 @@
 // The passes: what they merge and drop, what they must not, and that results stay the same with
 // each of them off.
 #include <boost/test/unit_test.hpp>
+#include <map>
 
 #include "autodiff/derive/grad.h"
 #include "autodiff/ops/activations.h"
 #include "autodiff/ops/arithmetic.h"
 #include "autodiff/ops/broadcast.h"
+#include "autodiff/ops/conv.h"
 #include "autodiff/ops/elementwise.h"
 #include "autodiff/ops/loss.h"
 #include "autodiff/ops/matmul.h"
@@ -157,6 +159,44 @@ BOOST_AUTO_TEST_CASE(every_pass_leaves_the_results_as_they_are) {
     if (name == "in-place") alone.in_place = true;
     check(alone, name + " alone");
   }
+}
+
+BOOST_AUTO_TEST_CASE(convolutions_of_many_channels_take_fewer_multiplications) {
+  Tape tape;
+  const ConvGeometry same{1, 1, 1, 1};
+  const Tensor x = tape.constant(random_array({8, 9, 10, 16}, DType::f64, 1)),
+               w = tape.parameter(random_array({3, 3, 16, 32}, DType::f64, 2), "w"),
+               narrow = tape.parameter(random_array({1, 1, 32, 4}, DType::f64, 3), "narrow");
+  const Tensor y = conv2d(x, w, same), loss = sum(square(conv2d(tanh(y), narrow)));
+  const Tensors g = grad(loss, {w, x}), h = grad(g, {w, x}, stop_gradient(g));
+  const Tensors outputs{loss, g[0], g[1], h[0], h[1]};
+  PlanOptions without;
+  switch_off(without, "winograd");
+  Plan fast({outputs}), direct({outputs}, without);
+  fast.run();
+  direct.run();
+  for (Tensor t : outputs) {
+    const Array& exact = direct.value(t);
+    const double largest = distance(exact, Array::zeros(exact.shape(), exact.dtype()));
+    BOOST_TEST(distance(fast.value(t), exact) < 1e-13 * largest);
+  }
+
+  // Those with the 3 x 3 kernel, and all of them: 3 of the gradient, 6 of H g in 3 sums, and
+  // fewer FLOPs in each.
+  std::map<std::string, int> found;
+  double flops = 0, before = 0;
+  for (const Step& step : fast.program().steps) {
+    flops += step.cost.flops;
+    if (step.op->attributes().ends_with(", winograd")) ++found[std::string(step.op->name())];
+  }
+  for (const Step& step : direct.program().steps) {
+    before += step.cost.flops;
+    BOOST_TEST(!step.op->attributes().ends_with(", winograd"));
+  }
+  BOOST_TEST(found["conv2d"] == 2);
+  BOOST_TEST(found["conv2d_input_grad"] == 2);
+  BOOST_TEST(found["conv2d_weight_grad"] == 2);
+  BOOST_TEST(flops < 0.55 * before);
 }
 
 BOOST_AUTO_TEST_CASE(passes_have_names) {

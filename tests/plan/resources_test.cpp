@@ -57,7 +57,9 @@ struct Cnn : SmallModel {
   Cnn() {
     x = tape.input({32, 12, 12, 3});
     const Tensor h = relu(conv2d(x, weight({3, 3, 3, 8}), {1, 1, 1, 1}));
-    const Tensor pooled = max_pool2d(gelu(conv2d(average_pool2d(h), weight({3, 3, 8, 16}))));
+    // Wide enough for Winograd's kernels, of the three kinds.
+    const Tensor wide = gelu(conv2d(h, weight({3, 3, 8, 64}), {1, 1, 1, 1}));
+    const Tensor pooled = max_pool2d(gelu(conv2d(average_pool2d(wide), weight({3, 3, 64, 16}))));
     differentiate(matmul(reshape(pooled, {32, -1}), weight({64, 10})));
   }
 };
