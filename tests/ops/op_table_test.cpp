@@ -10,6 +10,7 @@
 #include <regex>
 #include <set>
 
+#include "autodiff/plan/plan.h"
 #include "experiments/check/check_command.h"
 #include "tests/ops/helpers.h"
 
@@ -84,6 +85,23 @@ BOOST_AUTO_TEST_CASE(every_row_records_its_op) {
     BOOST_TEST(recorded_ops(row).contains(row.op), row.op << ", " << row.label);
     BOOST_TEST(seen.emplace(row.op, row.label).second, row.op << ", " << row.label << ": twice");
   }
+}
+
+BOOST_AUTO_TEST_CASE(rows_of_winograd_run_on_its_kernels) {
+  int count = 0;
+  for (const OpCase& row : op_table()) {
+    if (row.label != "winograd") continue;
+    ++count;
+    Tape tape;
+    Tensors x;
+    for (const Array& array : row.draw()) x.push_back(tape.input(array.shape(), array.dtype()));
+    bool found = false;
+    const Plan plan({row.function(x)});
+    for (const Step& step : plan.program().steps)
+      found = found || step.op->attributes().ends_with(", winograd");
+    BOOST_TEST(found, row.op);
+  }
+  BOOST_TEST(count == 3);
 }
 
 BOOST_AUTO_TEST_CASE(every_row_passes) {
