@@ -11,10 +11,13 @@ namespace {
 
 /// What a block of transformed inputs may take: most of the second-level cache is for the kernels.
 constexpr Index block_bytes = Index{96} << 10;
-/// The most bytes of a transformed input at one point, over all terms: a register tile's rows of
-/// them must fit into a block of `scratch_bytes`.
+/// The most bytes of a transformed input at one point, over all terms.
 constexpr Index most_depth_bytes = 2048;
-static_assert(points * most_rows(2) * most_depth_bytes < scratch_bytes);
+// What a block needs, with its products for two vectors of outputs: where only a register tile's
+// rows fit, and where many do, whose vectors are no longer than their depth.
+static_assert(points * (most_rows(2) * (most_depth_bytes + 2 * vector_bytes) + most_gap_bytes) <=
+              scratch_bytes);
+static_assert(3 * block_bytes + points * most_gap_bytes <= scratch_bytes);
 
 /// out = sum over terms of the correlation of `in` with 3 x 3 kernels, zeros around it.
 struct Correlation {

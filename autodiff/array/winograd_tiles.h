@@ -26,6 +26,8 @@ constexpr Index point_step(Index elements) {
   constexpr Index line = 64 / sizeof(T);
   return (ceil_div(elements, line) | 1) * line;
 }
+/// The most that this adds to two matrices.
+inline constexpr Index most_gap_bytes = 2 * 2 * 64;
 
 /// An array of images cut into tiles of 2 x 2 pixels, row by row; the last of a row or a column may
 /// reach beyond the image.

@@ -14,6 +14,7 @@ constexpr Index min_tiles_per_block = 64;
 constexpr Index few_blocks = 4, many_blocks = 16, partial_bytes = Index{8} << 20;
 /// What transformed inputs and cotangents may take at a time.
 constexpr Index step_bytes = Index{256} << 10;
+static_assert(step_bytes + points * most_gap_bytes <= scratch_bytes);
 
 /// How the work is cut, from shapes alone.
 struct Cut {
@@ -29,7 +30,7 @@ struct Cut {
     const Index most = std::clamp(partial_bytes / (partial() * size), few_blocks, many_blocks);
     tiles_per_block = std::max(ceil_div(tiles.count(), most), min_tiles_per_block);
     blocks = ceil_div(tiles.count(), tiles_per_block);
-    tiles_per_step = std::max<Index>(step_bytes / (points * (inputs + outputs) * size), 4);
+    tiles_per_step = step_bytes / (points * (inputs + outputs) * size);
   }
 
   /// Elements of the sums of a block.
