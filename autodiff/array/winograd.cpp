@@ -26,7 +26,11 @@ struct Correlation {
   bool add;
 
   Index depth() const { return terms * in_channels; }
-  Index packed() const { return points * depth() * out_channels; }
+  template <class T>
+  Index packed() const {
+    const Index lanes = lanes_of<T>(in_channels, out_channels);
+    return points * depth() * ceil_div(out_channels, lanes) * lanes;
+  }
   Index zeros() const { return in_width * in_channels; }
 };
 
@@ -53,15 +57,18 @@ Index panel_offset(const Correlation& c, Index vector) {
 }
 
 /// G w G' for a term; weight(tap, i, o) points to an entry of its kernel, and those of o + 1, ...
-/// follow at distances of `o_step`.
+/// follow at distances of `o_step`. Channels that two vectors have are computed twice, but must be
+/// added once: where outputs grow, the second of them has zeros.
 template <class T, int lanes, class Weight>
 void pack(const Correlation& c, Index term, const Weight& weight, Index o_step, T* packed) {
   using V = Vector<T, lanes>;
   using Type = typename V::Type;
-  const Index vectors = c.out_channels / lanes;
+  const Index vectors = ceil_div(c.out_channels, lanes);
   parallel_for(vectors * c.in_channels, [&](Index item) {
     const Index v = item / c.in_channels, i = item % c.in_channels;
     const Index width = std::min<Index>(2, vectors - v / 2 * 2) * lanes;
+    const Index o = first_of_vector(v, lanes, c.out_channels);
+    const Index zeros = c.add ? v * lanes - o : 0;
     T* to = packed + panel_offset<lanes>(c, v) + (term * c.in_channels + i) * width + v % 2 * lanes;
     const auto apply_g = [](const Type(&w)[3], Type(&out)[4]) {
       const Type ends = (w[0] + w[2]) * T(0.5), middle = w[1] * T(0.5);
@@ -71,8 +78,8 @@ void pack(const Correlation& c, Index term, const Weight& weight, Index o_step, 
     for (Index kx = 0; kx < 3; ++kx) {
       Type w[3];
       for (Index ky = 0; ky < 3; ++ky) {
-        const T* from = weight(3 * ky + kx, i, v * lanes);
-        for (int l = 0; l < lanes; ++l) w[ky][l] = from[l * o_step];
+        const T* from = weight(3 * ky + kx, i, o);
+        for (Index l = 0; l < lanes; ++l) w[ky][l] = l < zeros ? T(0) : from[l * o_step];
       }
       apply_g(w, columns[kx]);
     }
@@ -84,9 +91,11 @@ void pack(const Correlation& c, Index term, const Weight& weight, Index o_step, 
   });
 }
 
-/// A' m A for a run of tiles, to the pixels of `y` from their first channel on.
+/// A' m A for a run of tiles, to the pixels of `y`: vector v of m to the channels from
+/// `channel[v]`.
 template <class T, int lanes, int vectors>
-void transform_outputs(const Correlation& c, const Run& run, const Block<T>& m, T* y) {
+void transform_outputs(const Correlation& c, const Run& run, const Block<T>& m,
+                       const Index (&channel)[vectors], T* y) {
   using V = Vector<T, lanes>;
   using Type = typename V::Type;
   const Index row_step = c.tiles.width * c.out_channels;
@@ -107,7 +116,7 @@ void transform_outputs(const Correlation& c, const Run& run, const Block<T>& m, 
         bottom[j] = m1 - m2 - V::load(column + 12 * m.point_step);
       }
       const auto put = [&](T* to, const Type& value) {
-        to += v * lanes;
+        to += channel[v];
         V::store(to, c.add ? V::load(to) + value : value);
       };
       put(out, top[0] + top[1] + top[2]);
@@ -118,11 +127,14 @@ void transform_outputs(const Correlation& c, const Run& run, const Block<T>& m, 
   }
 }
 
-/// Tiles [first, last) of one panel of output channels.
+/// Tiles [first, last) of the panel whose first vector is `vector`.
 template <class T, int lanes, int vectors>
 void compute_panel(const Correlation& c, Index first, Index last, const Block<T>& inputs,
-                   const T* panel, T* products, T* y) {
+                   Index vector, const T* packed, T* products, T* y) {
   constexpr Index width = vectors * lanes;
+  const T* panel = packed + panel_offset<lanes>(c, vector);
+  Index channel[vectors];
+  for (int v = 0; v < vectors; ++v) channel[v] = first_of_vector(vector + v, lanes, c.out_channels);
   const Block<T> m{products, width, point_step<T>((last - first) * width)};
   for (int point = 0; point < points; ++point)
     multiply_all<T, lanes, false, vectors>({.a = inputs.data + point * inputs.point_step,
@@ -136,7 +148,7 @@ void compute_panel(const Correlation& c, Index first, Index last, const Block<T>
                                            last - first);
   for_each_run(c.tiles, first, last, [&](const Run& run, Index tile) {
     transform_outputs<T, lanes, vectors>(c, run, {m.data + tile * width, m.tile_step, m.point_step},
-                                         y);
+                                         channel, y);
   });
 }
 
@@ -144,7 +156,7 @@ template <class T, int lanes>
 void compute(const Correlation& c, std::span<const T* const> in, const T* packed, const T* zeros,
              T* y) {
   const Index block = tiles_per_block<T>(c), step = point_step<T>(block * c.depth());
-  const Index vectors = c.out_channels / lanes;
+  const Index vectors = ceil_div(c.out_channels, lanes);
   parallel_ranges(c.tiles.count(), block, [&](Index first, Index last) {
     const Block<T> inputs{reinterpret_cast<T*>(scratch), c.depth(), step};
     for (std::size_t term = 0; term < in.size(); ++term) {
@@ -156,13 +168,11 @@ void compute(const Correlation& c, std::span<const T* const> in, const T* packed
       });
     }
     T* products = inputs.data + points * step;
-    for (Index v = 0; v < vectors; v += 2) {
-      const T* panel = packed + panel_offset<lanes>(c, v);
+    for (Index v = 0; v < vectors; v += 2)
       if (v + 1 < vectors)
-        compute_panel<T, lanes, 2>(c, first, last, inputs, panel, products, y + v * lanes);
+        compute_panel<T, lanes, 2>(c, first, last, inputs, v, packed, products, y);
       else
-        compute_panel<T, lanes, 1>(c, first, last, inputs, panel, products, y + v * lanes);
-    }
+        compute_panel<T, lanes, 1>(c, first, last, inputs, v, packed, products, y);
   });
 }
 
@@ -170,9 +180,9 @@ void compute(const Correlation& c, std::span<const T* const> in, const T* packed
 template <class T, class Weight>
 void pack_and_compute(const Correlation& c, std::span<const T* const> in, const Weight& weight,
                       Index o_step, T* y, std::byte* workspace) {
-  T *packed = reinterpret_cast<T*>(workspace), *zeros = packed + c.packed();
+  T *packed = reinterpret_cast<T*>(workspace), *zeros = packed + c.packed<T>();
   std::fill_n(zeros, c.zeros(), T(0));
-  visit_lanes<T>(c.in_channels, c.out_channels, [&]<class, int lanes>() {
+  visit_lanes<T>(c.in_channels, c.out_channels, [&]<int lanes>() {
     for (Index term = 0; term < c.terms; ++term) {
       const auto of_term = [&](Index tap, Index i, Index o) { return weight(term, tap, i, o); };
       pack<T, lanes>(c, term, of_term, o_step, packed);
@@ -190,7 +200,7 @@ bool winograd_fits(ConvSlot open, const Shape& x, const Shape& w, const ConvGeom
                    DType dtype, std::size_t terms) {
   const auto& [stride, padding, dilation, groups] = geometry;
   if (w[0] != 3 || w[1] != 3 || stride != 1 || dilation != 1 || groups != 1) return false;
-  if (w[2] % 8 != 0 || w[3] % 8 != 0) return false;
+  if (w[2] < 8 || w[3] < 8) return false;
   const auto size = static_cast<Index>(size_of(dtype));
   if (open == ConvSlot::kernel) return (w[2] + w[3]) * size <= most_depth_bytes;
   return correlation_of(open, x, w, geometry, terms).depth() * size <= most_depth_bytes;
@@ -221,7 +231,9 @@ std::size_t winograd_workspace(ConvSlot open, const Shape& x, const Shape& w,
                                const ConvGeometry& geometry, DType dtype, std::size_t terms) {
   if (open == ConvSlot::kernel) return weight_grad_workspace(x, w, geometry, dtype);
   const Correlation c = correlation_of(open, x, w, geometry, terms);
-  return static_cast<std::size_t>(c.packed() + c.zeros()) * size_of(dtype);
+  return visit_float(dtype, [&]<class T>(T) {
+    return static_cast<std::size_t>(c.packed<T>() + c.zeros()) * sizeof(T);
+  });
 }
 
 void winograd_conv2d(std::span<const ConvTerm> terms, const ConvGeometry& geometry, const Array& y,

@@ -27,8 +27,8 @@
 namespace twice {
 
 /// Whether the kernel with that slot open takes such a sum: 3 x 3, no stride, dilation or groups,
-/// numbers of channels that are multiples of 8, and not so many that a few tiles overflow a core's
-/// cache. As everywhere, x and w are the shapes of the forward convolution.
+/// 8 channels or more on either side, and not so many that a few tiles overflow a core's cache. As
+/// everywhere, x and w are the shapes of the forward convolution.
 bool winograd_fits(ConvSlot open, const Shape& x, const Shape& w, const ConvGeometry& geometry,
                    DType dtype, std::size_t terms = 1);
 

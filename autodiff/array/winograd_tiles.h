@@ -69,6 +69,27 @@ struct Images {
   }
 };
 
+/// The longest vectors that both numbers of channels fill: 8 lanes, if not those of a whole one.
+template <class T>
+Index lanes_of(Index inputs, Index outputs) {
+  constexpr Index full = full_lanes<T>;
+  return std::min(inputs, outputs) < full ? 8 : full;
+}
+/// Calls body.operator()<lanes>() with that.
+template <class T, class Body>
+void visit_lanes(Index inputs, Index outputs, const Body& body) {
+  constexpr int full = full_lanes<T>;
+  if constexpr (full > 8)
+    if (lanes_of<T>(inputs, outputs) < full) return body.template operator()<8>();
+  body.template operator()<full>();
+}
+
+/// The first channel of vector v. The last vector ends with the channels: where their number is no
+/// multiple of its lanes, it begins within the one before it.
+constexpr Index first_of_vector(Index v, Index lanes, Index channels) {
+  return std::min(v * lanes, channels - lanes);
+}
+
 /// Where the tiles of a block go: numbers of one point and tile are neighbours.
 template <class T>
 struct Block {
@@ -87,7 +108,8 @@ void transform_inputs(const Images<T>& in, const Run& run, Index pad, const Bloc
   const Index y = 2 * run.row - pad, x = 2 * run.column - pad;
   const T *row0 = in.row(run.image, y), *row1 = in.row(run.image, y + 1);
   const T *row2 = in.row(run.image, y + 2), *row3 = in.row(run.image, y + 3);
-  for (Index c = 0; c < in.channels; c += lanes) {
+  for (Index v = 0; v * lanes < in.channels; ++v) {
+    const Index c = first_of_vector(v, lanes, in.channels);
     const auto column = [&](Index at) -> Column {  // B' times a column of d
       if (at < 0 || at >= in.width) return {};
       const Index offset = at * in.channels + c;
@@ -180,15 +202,6 @@ void multiply_all(Product<T> p, Index rows) {
     p.a += rows_are_neighbours ? count : count * p.a_step;
     p.c += count * p.c_step;
   }
-}
-
-/// Calls body.operator()<T, lanes>() with the longest vectors that both numbers of channels fill.
-template <class T, class Body>
-void visit_lanes(Index inputs, Index outputs, const Body& body) {
-  constexpr int full = full_lanes<T>;
-  if constexpr (full > 8)
-    if (inputs % full != 0 || outputs % full != 0) return body.template operator()<T, 8>();
-  body.template operator()<T, full>();
 }
 
 /// Throws unless `fits`.

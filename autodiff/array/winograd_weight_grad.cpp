@@ -16,25 +16,25 @@ constexpr Index few_blocks = 4, many_blocks = 16, partial_bytes = Index{8} << 20
 constexpr Index step_bytes = Index{256} << 10;
 static_assert(step_bytes + points * most_gap_bytes <= scratch_bytes);
 
-/// How the work is cut, from shapes alone.
+/// How the work is cut, from shapes and the vector length alone.
 struct Cut {
   Tiles tiles;
-  Index inputs, outputs;  // channels
+  Index inputs, outputs, padded;  // channels; outputs rounded up to vectors
   Index tiles_per_block, blocks;
   Index tiles_per_step;  // transformed at a time
 
-  Cut(const Shape& x, const Shape& w, const ConvGeometry& geometry, Index size) {
+  Cut(const Shape& x, const Shape& w, const ConvGeometry& geometry, Index lanes, Index size) {
     const Shape y = conv2d_shape(x, w, geometry);
     tiles = {y[0], y[1], y[2]};
-    inputs = w[2], outputs = w[3];
+    inputs = w[2], outputs = w[3], padded = ceil_div(outputs, lanes) * lanes;
     const Index most = std::clamp(partial_bytes / (partial() * size), few_blocks, many_blocks);
     tiles_per_block = std::max(ceil_div(tiles.count(), most), min_tiles_per_block);
     blocks = ceil_div(tiles.count(), tiles_per_block);
-    tiles_per_step = step_bytes / (points * (inputs + outputs) * size);
+    tiles_per_step = step_bytes / (points * (inputs + padded) * size);
   }
 
   /// Elements of the sums of a block.
-  Index partial() const { return points * inputs * outputs; }
+  Index partial() const { return points * inputs * padded; }
   /// Elements of a row of zeros as long as one of x or of g.
   Index zeros(const Shape& x) const { return std::max(x[2] * inputs, tiles.width * outputs); }
 };
@@ -49,7 +49,8 @@ void transform_cotangents(const Images<T>& g, const Run& run, const Block<T>& to
   for (Index t = 0; t < run.count; ++t, out += to.tile_step) {
     const Index left = 2 * (run.column + t) * g.channels;
     const bool whole = 2 * (run.column + t) + 1 < g.width;
-    for (Index c = 0; c < g.channels; c += lanes) {
+    for (Index v = 0; v * lanes < g.channels; ++v) {
+      const Index c = first_of_vector(v, lanes, g.channels);
       const Index at = left + c, next = at + g.channels;
       const Type a = V::load(top + at), b = whole ? V::load(top + next) : Type{};
       const Type d = V::load(bottom + at), e = whole ? V::load(bottom + next) : Type{};
@@ -74,7 +75,9 @@ void sum_block(const Cut& cut, Index block, std::span<const ConvTerm> terms, Ind
                const T* zeros, T* sums) {
   const Index step = std::min(cut.tiles_per_step, cut.tiles_per_block);
   const Block<T> u{reinterpret_cast<T*>(scratch), cut.inputs, point_step<T>(step * cut.inputs)};
-  const Block<T> d{u.data + points * u.point_step, cut.outputs, point_step<T>(step * cut.outputs)};
+  const Block<T> d{u.data + points * u.point_step, cut.padded, point_step<T>(step * cut.padded)};
+  if (cut.padded > cut.outputs)  // behind the channels no numbers of an earlier op
+    std::fill_n(d.data, points * d.point_step, T(0));
   const Index begin = block * cut.tiles_per_block;
   const Index end = std::min(begin + cut.tiles_per_block, cut.tiles.count());
   bool add = false;
@@ -91,16 +94,16 @@ void sum_block(const Cut& cut, Index block, std::span<const ConvTerm> terms, Ind
                                        {d.data + tile * d.tile_step, d.tile_step, d.point_step});
       });
       for (int point = 0; point < points; ++point)
-        for (Index o = 0; o < cut.outputs; o += 2 * lanes) {
+        for (Index o = 0; o < cut.padded; o += 2 * lanes) {
           const Product<T> product{.a = u.data + point * u.point_step,
                                    .a_step = cut.inputs,
                                    .b = d.data + point * d.point_step + o,
-                                   .b_step = cut.outputs,
+                                   .b_step = cut.padded,
                                    .depth = last - first,
-                                   .c = sums + point * cut.inputs * cut.outputs + o,
-                                   .c_step = cut.outputs,
+                                   .c = sums + point * cut.inputs * cut.padded + o,
+                                   .c_step = cut.padded,
                                    .add = add};
-          if (o + lanes < cut.outputs)
+          if (o + lanes < cut.padded)
             multiply_all<T, lanes, true, 2>(product, cut.inputs);
           else
             multiply_all<T, lanes, true, 1>(product, cut.inputs);
@@ -118,14 +121,15 @@ void transform_sums(const Cut& cut, const T* sums, T* w) {
     const Type sum = (s[1] + s[2]) * T(0.5);
     out[0] = s[0] + sum, out[1] = (s[1] - s[2]) * T(0.5), out[2] = sum + s[3];
   };
-  const Index row = cut.inputs * cut.outputs;  // of a point, or an entry of w
+  const Index entry = cut.inputs * cut.outputs, point = cut.inputs * cut.padded;
   parallel_for(cut.inputs, [&](Index i) {
-    for (Index o = 0; o < cut.outputs; o += lanes) {
+    for (Index v = 0; v * lanes < cut.outputs; ++v) {
+      const Index o = first_of_vector(v, lanes, cut.outputs);
       Type columns[4][3];
       for (int x = 0; x < 4; ++x) {
         Type s[4] = {};
         for (int y = 0; y < 4; ++y) {
-          const T* from = sums + (4 * y + x) * row + i * cut.outputs + o;
+          const T* from = sums + (4 * y + x) * point + i * cut.padded + o;
           for (Index block = 0; block < cut.blocks; ++block, from += cut.partial())
             s[y] += V::load(from);
         }
@@ -135,7 +139,7 @@ void transform_sums(const Cut& cut, const T* sums, T* w) {
       for (int ky = 0; ky < 3; ++ky) {
         Type out[3];
         apply_adjoint({columns[0][ky], columns[1][ky], columns[2][ky], columns[3][ky]}, out);
-        for (int kx = 0; kx < 3; ++kx, to += row) V::store(to, out[kx]);
+        for (int kx = 0; kx < 3; ++kx, to += entry) V::store(to, out[kx]);
       }
     }
   });
@@ -145,9 +149,10 @@ void transform_sums(const Cut& cut, const T* sums, T* w) {
 
 std::size_t weight_grad_workspace(const Shape& x, const Shape& w, const ConvGeometry& geometry,
                                   DType dtype) {
-  const std::size_t size = size_of(dtype);
-  const Cut cut(x, w, geometry, static_cast<Index>(size));
-  return static_cast<std::size_t>(cut.blocks * cut.partial() + cut.zeros(x)) * size;
+  return visit_float(dtype, [&]<class T>(T) {
+    const Cut cut(x, w, geometry, lanes_of<T>(w[2], w[3]), sizeof(T));
+    return static_cast<std::size_t>(cut.blocks * cut.partial() + cut.zeros(x)) * sizeof(T);
+  });
 }
 
 }  // namespace winograd
@@ -164,10 +169,10 @@ void winograd_conv2d_weight_grad(std::span<const ConvTerm> terms, const ConvGeom
              winograd_fits(ConvSlot::kernel, x, w.shape(), geometry, w.dtype(), terms.size()), x,
              w.shape());
   visit_float(w.dtype(), [&]<class T>(T) {
-    const Cut cut(x, w.shape(), geometry, sizeof(T));
+    const Cut cut(x, w.shape(), geometry, lanes_of<T>(x[3], w.shape()[3]), sizeof(T));
     T *sums = reinterpret_cast<T*>(workspace), *zeros = sums + cut.blocks * cut.partial();
     std::fill_n(zeros, cut.zeros(x), T(0));
-    visit_lanes<T>(cut.inputs, cut.outputs, [&]<class, int lanes>() {
+    visit_lanes<T>(cut.inputs, cut.outputs, [&]<int lanes>() {
       parallel_for(cut.blocks, [&](Index block) {
         sum_block<T, lanes>(cut, block, terms, geometry.padding, zeros,
                             sums + block * cut.partial());

@@ -22,6 +22,12 @@ const std::vector<Case> cases = {
     {{0, 6, 6, 8}, {3, 3, 8, 8}, {.padding = 1}},
     {{2, 6, 6, 48}, {3, 3, 48, 56}, {.padding = 1}},
     {{1, 4, 6, 128}, {3, 3, 128, 64}, {.padding = 1}},
+    // Numbers of channels that vectors do not divide.
+    {{2, 6, 7, 9}, {3, 3, 9, 11}, {.padding = 1}},
+    {{2, 5, 6, 12}, {3, 3, 12, 20}, {.padding = 1}},
+    {{1, 6, 5, 8}, {3, 3, 8, 31}},
+    {{2, 4, 4, 50}, {3, 3, 50, 17}, {.padding = 1}},
+    {{9, 14, 15, 20}, {3, 3, 20, 10}, {.padding = 1}},
     // Several blocks of tiles, of outputs and of the weight gradient's sums, and rows that a block
     // ends in the middle of.
     {{9, 18, 15, 16}, {3, 3, 16, 16}, {.padding = 1}},
@@ -144,8 +150,8 @@ BOOST_AUTO_TEST_CASE(shapes_that_do_not_fit_are_known_and_refused) {
   bad[2].geometry.stride = 2;
   bad[3].geometry.dilation = 2;
   bad[4].w = {3, 3, 4, 8}, bad[4].geometry.groups = 2;
-  bad[5].x = {2, 6, 8, 12}, bad[5].w = {3, 3, 12, 8};
-  bad[6].w = {3, 3, 8, 12};
+  bad[5].x = {2, 6, 8, 7}, bad[5].w = {3, 3, 7, 8};
+  bad[6].w = {3, 3, 8, 7};
   bad[7].x = {2, 6, 8, 1024}, bad[7].w = {3, 3, 1024, 1024};
   for (const Case& c : bad)
     for (ConvSlot open : all_slots) {
