@@ -94,9 +94,11 @@ MUTATIONS = [
     ("batched_matmul: factor", "autodiff/ops/batched_matmul.cpp",
      "batched_matmul(a, g, !ta, false)", "0.5 * batched_matmul(a, g, !ta, false)", BOTH),
     ("conv2d: adjoint of a slot", "autodiff/ops/conv.cpp",
-     "return record(op, {filled[op.slots()[0]], filled[op.slots()[1]]});",
-     "return 2 * record(op, {filled[op.slots()[0]], filled[op.slots()[1]]});",
+     "return record(op, {filled[index(op.slots()[0])], filled[index(op.slots()[1])]});",
+     "return 2 * record(op, {filled[index(op.slots()[0])], filled[index(op.slots()[1])]});",
      BOTH),
+    ("winograd: transform of cotangents", "autodiff/array/winograd_weight_grad.cpp",
+     "put_row(3, -d, -e);", "put_row(3, d, e);", "winograd_kernels"),
 
     # Pooling
     ("average_pool2d: adjoint", "autodiff/ops/pool.cpp",
