@@ -208,8 +208,7 @@ bool winograd_fits(ConvSlot open, const Shape& x, const Shape& w, const ConvGeom
 
 bool winograd_pays(ConvSlot open, const Shape& x, const Shape& w, const ConvGeometry& geometry,
                    DType dtype, std::size_t terms) {
-  // A weight gradient reads and writes all of its sums for every few tiles, so it needs more of
-  // them.
+  // A weight gradient reads and writes all of its sums for every few tiles: it needs more channels.
   const Index least = open == ConvSlot::kernel ? 512 : 128, tiles = 128;
   return winograd_fits(open, x, w, geometry, dtype, terms) && w[2] * w[3] >= least &&
          correlation_of(open, x, w, geometry, terms).tiles.count() >= tiles;

@@ -167,4 +167,28 @@ inline bool same_bits(const Array& a, const Array& b) {
   return a.shape() == b.shape() && std::memcmp(a.raw(), b.raw(), a.bytes()) == 0;
 }
 
+/// Compares a kernel's sum of `count` terms with that of the loops; one of two terms is added to an
+/// array where the kernel can.
+inline void check_sum(ConvSlot open, const Case& c, DType dtype, std::size_t count, Form form) {
+  BOOST_TEST_CONTEXT(name(c) << " " << str(dtype) << " slot " << static_cast<int>(open) << ", "
+                             << count << " terms") {
+    std::vector<Operands> sum;
+    for (std::size_t term = 0; term < count; ++term) sum.emplace_back(c, dtype, 10 * term);
+    const Operands other(c, dtype, 99);
+    const Array& before = open == ConvSlot::outputs ? other.g : other.x;
+    const bool adds = open != ConvSlot::kernel && count == 2;
+    std::vector<double> expected =
+        adds ? before.to_vector() : std::vector<double>(reference(open, c, other).size());
+    for (const Operands& term : sum) {
+      const std::vector<double> one = reference(open, c, term);
+      for (std::size_t i = 0; i < one.size(); ++i) expected[i] += one[i];
+    }
+    const auto got = run(open, c, sum, adds ? &before : nullptr, form).to_vector();
+    BOOST_REQUIRE_EQUAL(got.size(), expected.size());
+    const double tolerance = dtype == DType::f32 ? 1e-3 : 1e-11;
+    for (std::size_t i = 0; i < got.size(); ++i)
+      BOOST_REQUIRE_SMALL(got[i] - expected[i], tolerance);
+  }
+}
+
 }  // namespace twice::testing

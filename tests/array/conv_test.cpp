@@ -107,26 +107,8 @@ BOOST_AUTO_TEST_CASE(sums_equal_the_sum_of_seven_loops) {
   for (const Case& c : cases)
     for (DType dtype : {DType::f32, DType::f64})
       for (ConvSlot open : all_slots)
-        for (std::size_t count : {std::size_t{2}, most_convolutions}) {
-          BOOST_TEST_CONTEXT(name(c) << " " << str(dtype) << " slot " << static_cast<int>(open)
-                                     << ", " << count << " terms") {
-            std::vector<Operands> sum;
-            for (std::size_t term = 0; term < count; ++term) sum.emplace_back(c, dtype, 10 * term);
-            const Operands other(c, dtype, 99);
-            const Array& before = open == ConvSlot::outputs ? other.g : other.x;
-            const bool adds = open != ConvSlot::kernel && count == 2;
-            std::vector<double> expected =
-                adds ? before.to_vector() : std::vector<double>(reference(open, c, other).size());
-            for (const Operands& term : sum) {
-              const std::vector<double> one = reference(open, c, term);
-              for (std::size_t i = 0; i < one.size(); ++i) expected[i] += one[i];
-            }
-            const auto got = run(open, c, sum, adds ? &before : nullptr).to_vector();
-            const double tolerance = dtype == DType::f32 ? 1e-3 : 1e-11;
-            for (std::size_t i = 0; i < got.size(); ++i)
-              BOOST_REQUIRE_SMALL(got[i] - expected[i], tolerance);
-          }
-        }
+        for (std::size_t count : {std::size_t{2}, most_convolutions})
+          check_sum(open, c, dtype, count, Form::direct);
 }
 
 BOOST_AUTO_TEST_CASE(terms_of_other_shapes_and_too_many_are_refused) {
