@@ -98,7 +98,7 @@ MUTATIONS = [
      "return 2 * record(op, {filled[index(op.slots()[0])], filled[index(op.slots()[1])]});",
      BOTH),
     ("winograd: transform of cotangents", "autodiff/array/winograd_weight_grad.cpp",
-     "put_row(3, -d, -e);", "put_row(3, d, e);", "winograd_kernels"),
+     "put_row(3, -d, -e);", "put_row(3, d, e);", "winograd_kernels|op_table_rows"),
 
     # Pooling
     ("average_pool2d: adjoint", "autodiff/ops/pool.cpp",
