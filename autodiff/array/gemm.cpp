@@ -6,7 +6,8 @@
 // walks over the block: each step of k loads a row of the panel and multiplies it by one number of
 // A for each row of the tile. A's rows are read where they are, since single numbers need no order,
 // unless they crowd into a few sets of the L1 cache; A's columns (transposed) are copied first, a
-// band at a time, for else each number would come from another page.
+// band at a time, for else each number would come from another page. Blocks of one k follow each
+// other where they share such copies; else those of the same columns do, and C stays near.
 #include "autodiff/array/gemm.h"
 
 #include "autodiff/array/gemm_pack.h"
@@ -21,11 +22,15 @@ namespace twice {
 
 namespace {
 
-constexpr Index block_bytes = (many_registers ? 768 : 256) << 10;
+constexpr Index block_bytes = (many_registers ? 768 : 192) << 10;
 constexpr Index depth_bytes = many_registers ? 2048 : 1024, band_rows = 8 * tile_rows;
+/// Copies of A that are kept for the blocks of one k: about 512 rows.
+constexpr Index copies_bytes = 11 * band_rows * (depth_bytes + 64);
+/// Whether the next block's numbers of B, as stored, have room in the L2 cache beside this block.
+constexpr bool brings_next = !many_registers;
 
-/// Room for a block of B and a band of A: of each thread its own, so that a run need not allocate.
-constexpr Index scratch_bytes = block_bytes + band_rows * depth_bytes;
+/// Room for both: of each thread its own, so that a run need not allocate.
+constexpr Index scratch_bytes = block_bytes + copies_bytes;
 alignas(64) thread_local std::byte scratch[scratch_bytes];
 
 /// A register tile: what it reads, and the part of C that it is.
@@ -107,45 +112,62 @@ template <class T, bool packed>
 constexpr auto compute_tile =
     compute_tables<T, packed>(std::make_integer_sequence<int, tile_vectors>{});
 
-/// Whether a tile should copy its rows of A, `lda` apart, for a block of so many columns: a
-/// multiple of a page apart they share few sets of the L1 cache, and enough panels read the copy.
+/// A part of B as stored, brought to the L2 cache a few lines at a time: memory takes longer to
+/// answer than a product can wait for, and hardware does not foresee where a block begins.
 template <class T>
-bool crowded(Index lda, Index columns) {
-  constexpr Index page = 4096, least_panels = 12;
-  return lda * Index{sizeof(T)} % page == 0 && columns >= least_panels * panel_columns<T>;
-}
+struct Ahead {
+  const T* row = nullptr;
+  Index rows = 0, columns = 0, ld = 0, column = 0;
+
+  Index lines() const { return rows * ceil_div(columns, line<T>); }
+  void bring(Index count) {
+    while (count > 0 && rows > 0) {
+      const Index end = std::min(columns, column + count * line<T>);
+      count -= ceil_div(end - column, line<T>);
+      for (; column < end; column += line<T>) __builtin_prefetch(row + column, 0, 2);
+      if (column >= columns) column = 0, row += ld, --rows;
+    }
+  }
+};
+
+/// How A is read: row by row where it is, or from copies, of rows a little further apart or of
+/// bands of columns.
+enum class Reading { rows, copied_rows, bands };
+
+template <class T>
+struct Copies {
+  Reading reading;
+  bool make;   // they are yet to be made
+  Index kept;  // rows of op(A) that have room
+  T* at;
+};
 
 /// `rows` rows of C += a block of op(A) with the packed block of op(B); `tile` says what all
 /// register tiles have in common, and where op(A) and C begin. Of row i only the columns below
-/// i + 1 + `beyond` are asked for.
+/// i + 1 + `beyond` are asked for. Meanwhile brings `next`.
 template <class T>
-void multiply_block(Index rows, Index columns, Index beyond, bool transpose_a, RegisterTile<T> tile,
-                    const T* panels, T* band) {
+void multiply_block(Index rows, Index columns, Index beyond, const Copies<T>& copies,
+                    RegisterTile<T> tile, const T* panels, Ahead<T> next) {
   constexpr Index lanes = full_lanes<T>, width = panel_columns<T>;
-  const auto& kernels = transpose_a ? compute_tile<T, true> : compute_tile<T, false>;
+  const bool bands = copies.reading == Reading::bands;
+  const auto& kernels = bands ? compute_tile<T, true> : compute_tile<T, false>;
   const T* a = tile.a;
   T* c = tile.c;
   const Index lda = tile.lda;
-  const bool copied = !transpose_a && crowded<T>(lda, columns);
-  if (copied) tile.lda = tile.depth + line<T>;
+  if (copies.reading == Reading::copied_rows) tile.lda = tile.depth + line<T>;
+  const Index lines = ceil_div(next.lines(), ceil_div(rows, tile_rows) * ceil_div(columns, width));
   for (Index i = 0; i < rows; i += tile_rows) {
     const Index height = std::min<Index>(tile_rows, rows - i);
     const Index needed = std::min(columns, i + height + beyond);
-    if (transpose_a) {
-      if (i % band_rows == 0)
-        pack_band(a + i, lda, tile.depth, std::min(band_rows, rows - i), band);
-      tile.a = band + i % band_rows * tile.depth;
-    } else if (copied) {
+    T* copy = copies.at + i % copies.kept * (bands ? tile.depth : tile.lda);
+    tile.a = copies.reading == Reading::rows ? a + i * lda : copy;
+    if (bands && copies.make && i % band_rows == 0)
+      pack_band(a + i, lda, tile.depth, std::min(band_rows, rows - i), copy);
+    if (copies.reading == Reading::copied_rows && copies.make)
       for (Index r = 0; r < height; ++r)
-        std::copy_n(a + (i + r) * lda, tile.depth, band + r * tile.lda);
-      tile.a = band;
-    } else {
-      tile.a = a + i * lda;
-    }
+        std::copy_n(a + (i + r) * lda, tile.depth, copy + r * tile.lda);
     for (Index j = 0; j < needed; j += width) {
-      // The next rows are on their way, a line of each while a panel is at work.
-      if (const Index p = j / width * line<T>; copied && p < tile.depth)
-        for (Index r = 0; r < tile_rows; ++r) __builtin_prefetch(a + (i + tile_rows + r) * lda + p);
+      next.bring(lines);
       const Index count = std::min(width, columns - j), vectors = ceil_div(count, lanes);
       tile.panel = panels + j * tile.depth;
       tile.c = c + i * tile.ldc + j;
@@ -155,34 +177,67 @@ void multiply_block(Index rows, Index columns, Index beyond, bool transpose_a, R
   }
 }
 
+/// How to read A, `lda` apart, of which `blocks` blocks with the same columns need so many rows: a
+/// multiple of a page apart, rows share few sets of the L1 cache. Copies pay when enough blocks
+/// read them, and the L2 cache does not hold what they are made of.
+template <class T>
+Reading best_reading(bool transpose_a, Index lda, Index rows, Index depth, Index blocks) {
+  constexpr Index page = 4096, least_blocks = 4, size = sizeof(T);
+  if (transpose_a) return Reading::bands;
+  const bool crowded = lda * size % page == 0 && rows * depth * size >= block_bytes;
+  return crowded && blocks >= least_blocks ? Reading::copied_rows : Reading::rows;
+}
+
 }  // namespace
 
 template <class T>
 void gemm(bool transpose_a, bool transpose_b, Index m, Index n, Index k, T alpha, const T* a,
           Index lda, const T* b, Index ldb, T beta, T* c, Index ldc, bool lower) {
+  if (m == 0 || n == 0) return;
   constexpr Index size = sizeof(T), width = panel_columns<T>;
-  T *panels = reinterpret_cast<T*>(scratch), *band = panels + block_bytes / size;
+  T *panels = reinterpret_cast<T*>(scratch), *copies = panels + block_bytes / size;
   // Equal blocks. Those of k depend on k alone, and with them the order of a sum; there is one even
   // when k = 0, so that C becomes beta C.
   const Index blocks = std::max<Index>(1, ceil_div(k * size, depth_bytes));
   const Index depth = ceil_div(k, blocks);
   const Index widest = block_bytes / (size * width * std::max<Index>(1, depth)) * width;
-  const Index across = std::max<Index>(1, ceil_div(n, widest));
-  const Index step = ceil_div(ceil_div(n, across), width) * width;
-  for (Index j = 0; j < n; j += step)
-    for (Index block = 0; block < blocks; ++block) {
-      const Index p = block * depth, columns = std::min(step, n - j);
+  const Index step = ceil_div(ceil_div(n, ceil_div(n, widest)), width) * width;
+  const Index across = ceil_div(n, step);
+
+  const Reading reading = best_reading<T>(transpose_a, lda, m, depth, across);
+  const bool copied = reading != Reading::rows;
+  const Index room = copies_bytes / (size * (depth + line<T>)) / band_rows * band_rows;
+  const Index together = copied ? room : m, kept = across > 1 ? room : band_rows;
+  struct Block {
+    Index p, j, depth, columns;
+  };
+  const auto block = [&](Index index) -> Block {
+    const Index p = (copied ? index / across : index % blocks) * depth;
+    const Index j = (copied ? index % across : index / blocks) * step;
+    return {p, j, std::min(depth, k - p), std::min(step, n - j)};
+  };
+  const auto stored = [&](const Block& x) -> Ahead<T> {
+    if (transpose_b) return {b + x.j * ldb + x.p, x.columns, x.depth, ldb};
+    return {b + x.p * ldb + x.j, x.depth, x.columns, ldb};
+  };
+  for (Index i = 0; i < m; i += together)
+    for (Index index = 0; index < blocks * across; ++index) {
+      const Block x = block(index);
       RegisterTile<T> tile{};
-      tile.depth = std::min(depth, k - p);
-      tile.a = a + (transpose_a ? p * lda : p);
+      tile.depth = x.depth;
+      tile.a = a + (transpose_a ? x.p * lda + i : i * lda + x.p);
       tile.lda = lda;
-      tile.c = c + j, tile.ldc = ldc;
-      tile.beta = block == 0 ? beta : T(1);
+      tile.c = c + i * ldc + x.j, tile.ldc = ldc;
+      tile.beta = x.p == 0 ? beta : T(1);
+      const T* from = stored(x).row;
       if (transpose_b)
-        pack_columns(b + j * ldb + p, ldb, alpha, tile.depth, columns, panels);
+        pack_columns(from, ldb, alpha, x.depth, x.columns, panels);
       else
-        pack_rows(b + p * ldb + j, ldb, alpha, tile.depth, columns, panels);
-      multiply_block(m, columns, lower ? -j : columns, transpose_a, tile, panels, band);
+        pack_rows(from, ldb, alpha, x.depth, x.columns, panels);
+      const bool more = brings_next && index + 1 < blocks * across;
+      multiply_block(std::min(together, m - i), x.columns, lower ? i - x.j : x.columns,
+                     Copies<T>{reading, x.j == 0, kept, copies}, tile, panels,
+                     more ? stored(block(index + 1)) : Ahead<T>{});
     }
 }
 

@@ -49,11 +49,14 @@ void transpose_square(const T* from, Index from_step, T alpha, T* to, Index to_s
   constexpr int lanes = full_lanes<T>;
   using V = Vector<T, lanes>;
   typename V::Type row[lanes];
+#pragma GCC unroll 16
   for (int i = 0; i < lanes; ++i) row[i] = V::load(from + i * from_step) * alpha;
   if constexpr (lanes > 8) exchange_blocks<8>(row);
   if constexpr (lanes > 4) exchange_blocks<4>(row);
   exchange_blocks<2>(row);
   exchange_blocks<1>(row);
+  // Else g++ keeps this loop, and with it the rows in memory.
+#pragma GCC unroll 16
   for (int i = 0; i < lanes; ++i) V::store(to + i * to_step, row[i]);
 }
 

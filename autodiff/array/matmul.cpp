@@ -8,10 +8,13 @@ namespace twice {
 
 namespace {
 
-// The largest tile of C: wide enough that the kernel's packing is a small part of the work.
-constexpr Index largest_side = 512;
-// Products with few such tiles are cut further, while a tile keeps this much work for its thread.
-constexpr Index wanted_tiles = 8, smallest_side = 64, least_flops = 1 << 20;
+// The largest tile of C: its rows of op(A) stay in a shared cache while blocks of columns use them.
+constexpr Index largest_rows = 512, largest_columns = 1024;
+// The smallest, in its sides and in multiplications.
+constexpr Index smallest_side = 64, least_work = 1 << 19;
+// What it costs to fetch a number of op(A) or op(B) to where the kernel reads it, in the kernel's
+// multiplications: each tile fetches its rows and columns anew.
+constexpr Index fetching = 24;
 
 struct TileSize {
   Index rows, columns;
@@ -19,25 +22,26 @@ struct TileSize {
 
 /// The side of `count` equal tiles, in whole vectors: a narrow last tile would leave its thread
 /// without work.
-Index tile_side(Index size, Index count) {
+Index tile_side(Index size, Index count, Index largest) {
+  count = std::max(std::min(count, size / smallest_side), ceil_div(size, largest));
   return std::min(size, (ceil_div(size, count) + 15) / 16 * 16);
 }
 
-/// Each tile packs its columns of op(B) again, so rows are cut for the sake of threads alone. That
+/// The cut that is done first when each tile is the work of one thread. That their number has a say
 /// is no matter to the bits where the kernel is ours (gemm.h); elsewhere the cut is one for all.
 TileSize tile_size(Index m, Index n, Index k) {
-  Index down = ceil_div(m, largest_side), across = ceil_div(n, largest_side);
-  while (down * across < wanted_tiles) {
-    const Index rows = m / down, columns = n / across;
-    if (std::max(rows, columns) < 2 * smallest_side || rows * columns * k < least_flops) break;
-    if (columns >= rows)
-      across *= 2;
-    else if (own_gemm && down * across >= 2 * threads())
-      break;
-    else
-      down *= 2;
+  const Index workers = own_gemm ? threads() : 8;
+  const Index wanted = std::clamp<Index>(m * n * k / least_work, 1, workers);
+  TileSize best{};
+  for (Index down = 1, least = 0; down <= wanted; ++down) {
+    const TileSize size{tile_side(m, down, largest_rows),
+                        tile_side(n, ceil_div(wanted, down), largest_columns)};
+    const Index tiles = ceil_div(m, size.rows) * ceil_div(n, size.columns);
+    const Index cost = ceil_div(tiles, workers) *
+                       (size.rows * size.columns + fetching * (size.rows + size.columns));
+    if (down == 1 || cost <= least) least = cost, best = size;
   }
-  return {tile_side(m, down), tile_side(n, across)};
+  return best;
 }
 
 /// Rows `row` to `row + rows` and as many columns of C.
@@ -106,7 +110,7 @@ void gram(const Array& a, bool transpose, double scale, const Array& c) {
   const Product product{&a, &a, transpose, !transpose, scale};
   // Narrow columns: threads find enough of them, and a kernel that does not leave out what lies
   // above the diagonal has little of that to throw away.
-  const Index side = m * m * inner_size(product) < least_flops / 2 ? m : m <= 128 ? 32 : 64;
+  const Index side = m * m * inner_size(product) < least_work ? m : m <= 128 ? 32 : 64;
   const Index columns = ceil_div(m, side);
   visit_float(c.dtype(), [&]<class T>(T) {
     parallel_for(columns, [&](Index index) {

@@ -90,19 +90,28 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(rows_of_a_that_are_pages_apart_are_no_others, T, T
   for (Index m : {5, 12, 15})
     for (Index n : {200, 800})  // from some width on such rows are copied
       check_against_loops<T>(Case<T>{m, n, 300, false, n == 800, page}, T(0.5), T(1));
+  check_against_loops<T>(Case<T>{600, 800, 100, false, false, page}, T(0.5), T(1));
+}
+
+template <class T>
+void check_lower(const Case<T>& x) {
+  const std::vector<T> whole = x.result(T(1.5), T(0.5)), lower = x.result(T(1.5), T(0.5), true);
+  Index wrong = 0;
+  for (Index i = 0; i < x.m; ++i)
+    for (Index j = 0; j <= std::min(i, x.n - 1); ++j)
+      wrong += lower[i * x.ldc + j] != whole[i * x.ldc + j];
+  BOOST_TEST(wrong == 0, wrong << " numbers differ of " << x.m << " x " << x.n << ", transposed "
+                               << x.ta << x.tb);
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(lower_leaves_nothing_out_below_the_diagonal, T, Types) {
-  for (Index m : {1, 6, 7, 40, 97})
-    for (Index n : {1, 16, 33, 97, 530})
-      for (int flags = 0; flags < 4; ++flags) {
-        const Case<T> x{m, n, 70, (flags & 1) != 0, (flags & 2) != 0};
-        const std::vector<T> whole = x.result(T(1.5), T(0.5)),
-                             lower = x.result(T(1.5), T(0.5), true);
-        for (Index i = 0; i < m; ++i)
-          for (Index j = 0; j <= std::min(i, n - 1); ++j)
-            BOOST_TEST(lower[i * x.ldc + j] == whole[i * x.ldc + j]);
-      }
+  constexpr Index pages = 2 * 4096 / sizeof(T);
+  for (int flags = 0; flags < 4; ++flags) {
+    const bool ta = (flags & 1) != 0, tb = (flags & 2) != 0;
+    for (Index m : {1, 6, 7, 40, 97})
+      for (Index n : {1, 16, 33, 97, 530}) check_lower(Case<T>{m, n, 70, ta, tb});
+    check_lower(Case<T>{700, 900, 300, ta, tb, pages});
+  }
 }
 
 BOOST_AUTO_TEST_CASE(an_empty_sum_is_beta_c) {
@@ -132,16 +141,26 @@ BOOST_AUTO_TEST_CASE(a_nan_stays_in_its_row_and_column) {
 }
 
 #if TWICE_GEMM
+/// Of `m` rows from `i` and `n` columns from `j`, alone and as a part of the whole.
+template <class T>
+void check_same_bits(const Case<T>& x, Index i, Index j, Index m, Index n) {
+  const std::vector<T> whole = x.result(T(0.3), T(0.7));
+  std::vector<T> part = x.c;
+  gemm<T>(x.ta, x.tb, m, n, x.k, T(0.3), x.a.data() + (x.ta ? i : i * x.lda), x.lda,
+          x.b.data() + (x.tb ? j * x.ldb : j), x.ldb, T(0.7), part.data() + i * x.ldc + j, x.ldc);
+  for (Index r = i; r < i + m; ++r)
+    for (Index s = j; s < j + n; ++s) BOOST_TEST(part[r * x.ldc + s] == whole[r * x.ldc + s]);
+}
+
 BOOST_AUTO_TEST_CASE_TEMPLATE(a_number_has_the_same_bits_wherever_it_stands, T, Types) {
+  constexpr Index pages = 2 * 4096 / sizeof(T);
   for (int flags = 0; flags < 4; ++flags) {
-    const Case<T> x{20, 150, 500, (flags & 1) != 0, (flags & 2) != 0};
-    const std::vector<T> whole = x.result(T(0.3), T(0.7));
-    const Index i = 7, j = 37, m = 9, n = 71;
-    std::vector<T> part = x.c;
-    gemm<T>(x.ta, x.tb, m, n, x.k, T(0.3), x.a.data() + (x.ta ? i : i * x.lda), x.lda,
-            x.b.data() + (x.tb ? j * x.ldb : j), x.ldb, T(0.7), part.data() + i * x.ldc + j, x.ldc);
-    for (Index r = i; r < i + m; ++r)
-      for (Index s = j; s < j + n; ++s) BOOST_TEST(part[r * x.ldc + s] == whole[r * x.ldc + s]);
+    const bool ta = (flags & 1) != 0, tb = (flags & 2) != 0;
+    check_same_bits(Case<T>{20, 150, 500, ta, tb}, 7, 37, 9, 71);
+    // Copies of A that several blocks share, made twice.
+    const Case<T> large{800, 2200, 520, ta, tb, pages};
+    check_same_bits(large, 510, 650, 60, 70);
+    check_same_bits(large, 770, 2170, 30, 30);
   }
 }
 #endif
