@@ -204,12 +204,13 @@ void gemm(bool transpose_a, bool transpose_b, Index m, Index n, Index k, T alpha
   const Index step = ceil_div(ceil_div(n, ceil_div(n, widest)), width) * width;
   const Index across = ceil_div(n, step);
 
+  // Rows go together while their copies have room; a block alone needs no more of them than a band.
   const Reading reading = best_reading<T>(transpose_a, lda, m, depth, across);
   const bool copied = reading != Reading::rows;
   const Index room = copies_bytes / (size * (depth + line<T>)) / band_rows * band_rows;
   const Index together = copied ? room : m, kept = across > 1 ? room : band_rows;
   struct Block {
-    Index p, j, depth, columns;
+    Index p, j, depth, columns;  // of k from p, of columns from j
   };
   const auto block = [&](Index index) -> Block {
     const Index p = (copied ? index / across : index % blocks) * depth;
