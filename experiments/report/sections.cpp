@@ -51,7 +51,7 @@ std::vector<TextPair> facts(const Json& object, std::initializer_list<const char
   };
   for (const char* key : order)
     if (object.contains(key)) pairs.emplace_back(name(key), text(object, key));
-  for (const auto& [key, value] : object.items())
+  for (const auto& [key, value] : object.members())
     if (std::ranges::find(order, key) == order.end()) pairs.emplace_back(name(key), show(value));
   return pairs;
 }

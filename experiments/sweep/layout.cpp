@@ -17,8 +17,6 @@ namespace twice {
 
 namespace {
 
-using Json = nlohmann::json;
-
 constexpr double seconds_of_timing = 0.3;
 constexpr int least_steps = 2;
 // A run's start and its evaluation are not measured; side by side, they cost less. So one run on

@@ -42,7 +42,7 @@ Merged merge(Grid grid, const fs::path& out) {
     throw UsageError(fmt::format("{} holds a run of train: use another --out", out.string()));
   const fs::path file = out / "sweep.json";
   if (!fs::exists(file)) return {std::move(grid), {}, {}};
-  const Json record = Json::parse(read_file(file), nullptr, false);
+  const Json record = Json::parse_or_null(read_file(file));
   Grid before = recorded_grid(record, file);
 
   // Of the earlier runs one of each model, data set and method is enough to compare with.
