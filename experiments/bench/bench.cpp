@@ -3,7 +3,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "autodiff/array/parallel.h"
+#include "autodiff/array/threads.h"
 #include "experiments/bench/memory.h"
 #include "experiments/bench/race.h"
 #include "experiments/bench/suite.h"

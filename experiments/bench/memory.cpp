@@ -5,7 +5,7 @@
 #include <sstream>
 
 #include "autodiff/array/matmul.h"
-#include "autodiff/array/parallel.h"
+#include "autodiff/array/threads.h"
 #include "experiments/bench/our_step.h"
 #include "experiments/bench/subprocess.h"
 #include "experiments/files/json.h"

@@ -1,12 +1,14 @@
 // Starting the peer, and what it is asked.
 #include "experiments/bench/peer.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
 
-#include "autodiff/array/parallel.h"
+#include "autodiff/array/threads.h"
 #include "experiments/files/safetensors.h"
 #include "experiments/run/stop.h"
 
@@ -83,9 +85,9 @@ Peer::Peer(const Options& options) : options_(options) {
   const std::string package = description_["package"], version = description_["version"];
   name_ = "pytorch " + (package.empty() ? version : package.substr(0, package.find_first_of("+-")));
   // With OMP_PROC_BIND our first thread, whose place a new process inherits, is bound to one CPU.
-  if (description_["cpus"] < std::min(options.threads, omp_get_num_procs()))
+  if (description_["cpus"] < std::min(options.threads, processors()))
     fail("peer", "{} may use {} CPUs only, and we {}: unset OMP_PROC_BIND and OMP_PLACES", name_,
-         description_["cpus"].get<int>(), omp_get_num_procs());
+         description_["cpus"].get<int>(), processors());
   description_["name"] = name_;
   description_["python"] = options.python;
   description_["malloc"] = options.malloc;

@@ -7,7 +7,7 @@
 #include <ctime>
 #include <thread>
 
-#include "autodiff/array/parallel.h"
+#include "autodiff/array/threads.h"
 #include "autodiff/profile/peak.h"
 #include "experiments/bench/agreement.h"
 #include "experiments/bench/memory.h"

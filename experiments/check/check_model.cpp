@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "autodiff/array/parallel.h"
+#include "autodiff/array/threads.h"
 #include "autodiff/derive/grad.h"
 #include "autodiff/ops/arithmetic.h"
 #include "autodiff/ops/power.h"

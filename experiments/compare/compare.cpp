@@ -4,7 +4,7 @@
 #include <chrono>
 #include <cmath>
 
-#include "autodiff/array/parallel.h"
+#include "autodiff/array/threads.h"
 #include "autodiff/profile/peak.h"
 #include "experiments/bench/memory.h"
 #include "experiments/compare/cost.h"

@@ -6,7 +6,7 @@
 #include <array>
 #include <chrono>
 
-#include "autodiff/array/parallel.h"
+#include "autodiff/array/threads.h"
 #include "autodiff/profile/ledger.h"
 #include "experiments/files/json.h"
 #include "experiments/report/table.h"

@@ -3,7 +3,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "autodiff/array/parallel.h"
+#include "autodiff/array/threads.h"
 #include "autodiff/derive/grad.h"
 #include "autodiff/ops/tensors.h"
 #include "experiments/compare/gradient_error.h"

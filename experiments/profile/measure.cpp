@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "autodiff/array/matmul.h"
-#include "autodiff/array/parallel.h"
+#include "autodiff/array/threads.h"
 #include "experiments/bench/memory.h"
 #include "experiments/files/json.h"
 #include "experiments/run/stop.h"

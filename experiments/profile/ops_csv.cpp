@@ -1,7 +1,7 @@
 // Comma-separated values.
 #include "experiments/profile/ops_csv.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <array>
 

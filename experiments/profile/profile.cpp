@@ -4,7 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
-#include "autodiff/array/parallel.h"
+#include "autodiff/array/threads.h"
 #include "experiments/profile/profile_compare.h"
 #include "experiments/profile/profile_files.h"
 #include "experiments/profile/profile_record.h"

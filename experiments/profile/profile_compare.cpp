@@ -1,7 +1,7 @@
 // Two reports read, their rows matched by name, and a verdict for each.
 #include "experiments/profile/profile_compare.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>

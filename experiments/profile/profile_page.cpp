@@ -2,7 +2,7 @@
 // measurement.
 #include "experiments/profile/profile_page.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>

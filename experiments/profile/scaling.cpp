@@ -5,7 +5,7 @@
 #include <chrono>
 #include <cmath>
 
-#include "autodiff/array/parallel.h"
+#include "autodiff/array/threads.h"
 #include "experiments/bench/our_step.h"
 #include "experiments/compare/cost.h"
 #include "experiments/profile/scaling_axes.h"

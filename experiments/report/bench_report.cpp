@@ -1,7 +1,7 @@
 // Tables and bars of a race.
 #include "experiments/report/bench_report.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>

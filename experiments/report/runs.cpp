@@ -1,7 +1,7 @@
 // From records to runs and settings.
 #include "experiments/report/runs.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>

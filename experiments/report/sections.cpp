@@ -1,7 +1,7 @@
 // Tables, learning curves, methods and set-up of a record.
 #include "experiments/report/sections.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>

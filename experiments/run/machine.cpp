@@ -12,7 +12,7 @@
 
 #include "autodiff/array/blas.h"
 #include "autodiff/array/gemm.h"
-#include "autodiff/array/parallel.h"
+#include "autodiff/array/threads.h"
 #include "experiments/files/json.h"
 
 namespace twice {
@@ -47,7 +47,7 @@ Json machine_record() {
 #endif
   return {{"cpu", field("/proc/cpuinfo", "model name")},
           {"architecture", system.machine},
-          {"cores", omp_get_num_procs()},
+          {"cores", processors()},
           {"threads", threads()},
           {"memory_gib", std::round(bytes / (1 << 30) * 10) / 10},
           {"os", field("/etc/os-release", "PRETTY_NAME")},

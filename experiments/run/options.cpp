@@ -1,12 +1,14 @@
 // The shared options: declaration, checks, defaults, JSON.
 #include "experiments/run/options.h"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
-#include "autodiff/array/parallel.h"
+#include "autodiff/array/threads.h"
 #include "experiments/data/augment.h"
 #include "experiments/files/json.h"
 
@@ -184,7 +186,7 @@ void complete(RunOptions& options, const std::vector<std::string>& default_metho
   if (options.epochs == 0) options.epochs = default_epochs(options.data);
   if (!options.channels && (options.model == "cnn" || options.model == "resnet"))
     options.channels = 8;
-  if (options.threads == 0) options.threads = omp_get_num_procs();
+  if (options.threads == 0) options.threads = processors();
   if (options.nesterov && options.momentum == 0)
     throw UsageError("--nesterov needs --momentum above 0");
   if (options.momentum >= 1)

@@ -4,7 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <cmath>
 
-#include "autodiff/array/parallel.h"
+#include "autodiff/array/threads.h"
 #include "experiments/files/atomic_file.h"
 #include "experiments/report/record.h"
 #include "experiments/report/table.h"
@@ -169,7 +169,7 @@ int study(StudyOptions options) {
     throw UsageError(fmt::format("expected the name of a study; the studies are {}", names()));
   const Study& chosen = find(options.name);
   const std::map<std::string, double> settings = settings_of(chosen, options);
-  if (options.run.threads == 0) options.run.threads = omp_get_num_procs();
+  if (options.run.threads == 0) options.run.threads = processors();
   set_threads(options.run.threads);
   if (options.run.out.empty()) options.run.out = "runs/study";
   const std::filesystem::path folder = prepare_folder(options.run.out);

@@ -2,6 +2,8 @@
 // time, so that a sweep accepts exactly what train accepts.
 #include "experiments/sweep/grid.h"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <map>

@@ -8,7 +8,7 @@
 #include <memory>
 #include <sstream>
 
-#include "autodiff/array/parallel.h"
+#include "autodiff/array/threads.h"
 #include "experiments/bench/subprocess.h"
 #include "experiments/run/stop.h"
 #include "experiments/run/trainer.h"

@@ -11,7 +11,7 @@
 #include <set>
 #include <thread>
 
-#include "autodiff/array/parallel.h"
+#include "autodiff/array/threads.h"
 #include "experiments/files/atomic_file.h"
 #include "experiments/report/progress.h"
 #include "experiments/report/record.h"
@@ -273,7 +273,7 @@ std::vector<RunResult> run_grid(Grid grid, const GridOptions& options) {
     if (result.state != RunState::done) left.push_back(&result.run);
   Layout layout = merged.layout;
   if (!left.empty()) {
-    const int cores = options.threads > 0 ? options.threads : omp_get_num_procs();
+    const int cores = options.threads > 0 ? options.threads : processors();
     layout = choose_layout(left, options.jobs, cores);
     if (stop_requested()) return results;
   }

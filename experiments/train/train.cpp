@@ -1,11 +1,13 @@
 // A run from its options, or its checkpoint, to its end.
 #include "experiments/train/train.h"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <cmath>
 
-#include "autodiff/array/parallel.h"
 #include "autodiff/array/reduce.h"
+#include "autodiff/array/threads.h"
 #include "autodiff/profile/ledger.h"
 #include "experiments/files/json.h"
 #include "experiments/report/progress.h"

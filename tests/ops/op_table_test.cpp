@@ -1,5 +1,7 @@
 // The op table: every op that the library can record has a row, every row records its op, and all
 // derivative checks of every row pass.
+#include <fmt/format.h>
+
 #include "experiments/check/op_table.h"
 #include "experiments/files/json.h"
 
