@@ -20,7 +20,7 @@ std::string cell(std::string text) {
 
 std::string markdown_row(const std::vector<std::string>& cells) {
   std::string row = "|";
-  for (const std::string& text : cells) row += " " + cell(text) + " |";
+  for (const std::string& text : cells) row += fmt::format(" {} |", cell(text));
   return row + "\n";
 }
 
