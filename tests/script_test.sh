@@ -13,8 +13,8 @@ cp "$source/twice" "$tree"
 cp "$source"/.ci/{build,install,packages,test} "$tree/.ci"
 touch "$tree"/{CMakeLists.txt,autodiff/tape.cpp,tests/tape_test.cpp}
 
-for tool in bash cat chmod cksum dirname env find flock grep ls mkdir mv nproc readlink rm sed seq sleep \
-  tail tee touch true; do
+for tool in bash cat chmod cksum dirname env find flock grep ls mkdir mv nproc readlink rm sed sleep \
+  tail tee touch true wc; do
   ln -s "$(type -P "$tool")" "$work/bin/$tool"
 done
 
@@ -35,14 +35,14 @@ hide() {
 }
 export work PATH=$work/bin HOME=$work/home
 unset TWICE_DATA TWICE_BUILD CXX CMAKE_GENERATOR
-export USER_ID=1000 SUDO=no NETWORK=no DELAY=0 BROKEN=no FILES=1 LIBRARIES=apt SKIPPED=''
+export USER_ID=1000 SUDO=no NETWORK=no DELAY=0 BROKEN=no STEPS=1 LIBRARIES=apt SKIPPED=''
 
 fake id <<<'echo "$USER_ID"'
 fake sudo <<<'[[ $SUDO == yes ]] || exit 1; shift; exec "$@"'
 fake gnuplot <<<''
 fake ninja <<<''
 fake make <<<''
-fake c++ <<<'for ((i = 0; i < 20000; ++i)); do :; done'
+fake c++ <<<'for ((i = 0; i < ${SLOWNESS-1}; ++i)); do :; done'
 fake dpkg-query <<'END'
 for package; do grep -sx "installed $package" "$work/installed"; done
 END
@@ -56,9 +56,8 @@ END
 # Finds fmt and Boost.Test when apt-get installed them, or all of LIBRARIES.
 fake cmake <<'END'
 finds() { [[ " $LIBRARIES " == *" $1 "* ]] || grep -qsx "installed $2" "$work/installed"; }
-if [[ $* == *' -- -n' ]]; then
-  for i in $(seq "$FILES"); do echo "[1/9] Building CXX object CMakeFiles/twice.dir/autodiff/$i.cpp.o"; done
-elif [[ $1 == --build ]]; then
+if [[ $1 == --build ]]; then
+  echo "[1/$STEPS] Building CXX object CMakeFiles/twice.dir/autodiff/tape.cpp.o"
   sleep "$DELAY"
   [[ $BROKEN == no ]] || { echo 'tape.cpp:1: error: broken'; exit 1; }
   mkdir -p "$2/bin"
@@ -210,11 +209,22 @@ hide gnuplot -- twice train
 check 'no gnuplot' '((status == 7)) && [[ $err == "twice: building" ]]'
 
 # A long build says how long, in between how far, and at the end how long it took.
+for i in {1..200}; do touch "$tree/optim/$i.cpp"; done
+DELAY=2.5 TWICE_PROGRESS_SECONDS=1 twice train
+check 'an estimate' '[[ $err == "twice: building the program (201 files), less than a minute on "*" cores; "* ]]'
+check 'progress' '[[ $err == *$'"'\\n'"'"twice: building, 1 of 201 files, "*" left"* ]]'
+check 'the time it took' '[[ $err == *"twice: built in less than a minute" ]]'
+# Objects from before: the build tool says how many are out of date.
+for i in {1..201}; do touch "$tree/build/$i.cpp.o"; done
 touch "$tree/nn/layer.h"
-FILES=5000 DELAY=2.5 TWICE_PROGRESS_SECONDS=1 twice train
-check 'an estimate' '[[ $err == "twice: building the program (5000 files), about "*" minutes on "*" cores; "* ]]'
-check 'an estimate' '[[ $err == *$'"'\\n'"'"twice: building, 0 of 5000 files, about "*" left"* ]]'
-check 'an estimate' '[[ $err == *"twice: built in less than a minute" ]]'
+STEPS=150 SLOWNESS=1000000 twice train
+check 'many files' '[[ $err == "twice: building"$'"'\\n'"'"twice: building the program (150 files), about "* ]]'
+touch "$tree/nn/layer.h"
+STEPS=5 twice train
+check 'few files' '[[ $err == "twice: building" ]]'
+rm "$tree"/optim/*.cpp
+twice train
+check 'a short build' '[[ $err == "twice: building" ]]'
 
 echo 'another CPU' >"$tree/build/.made-by-twice"
 touch "$tree/nn/layer.h"
