@@ -1,6 +1,8 @@
 // The table of activations: name, function, the number it takes, how weights before it start.
 #include "nn/activations.h"
 
+#include <fmt/format.h>
+
 #include <charconv>
 #include <cmath>
 

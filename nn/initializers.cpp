@@ -1,6 +1,8 @@
 // The variance rules and the table of their names.
 #include "nn/initializers.h"
 
+#include <fmt/format.h>
+
 #include <cmath>
 
 namespace twice {

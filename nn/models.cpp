@@ -1,6 +1,8 @@
 // The four models, each a list of layers.
 #include "nn/models.h"
 
+#include <fmt/format.h>
+
 #include "autodiff/ops/arithmetic.h"
 #include "autodiff/ops/matmul.h"
 #include "autodiff/ops/power.h"

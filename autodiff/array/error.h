@@ -2,7 +2,7 @@
 // what was wrong, where, and what was expected.
 #pragma once
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <stdexcept>
 #include <string>

@@ -6,12 +6,9 @@
 #include <omp.h>
 
 #include "autodiff/array/shape.h"
+#include "autodiff/array/threads.h"
 
 namespace twice {
-
-/// Threads that parallel loops use from now on in this process; at least 1.
-inline void set_threads(int count) { omp_set_num_threads(std::max(count, 1)); }
-inline int threads() { return omp_get_max_threads(); }
 
 /// Elements of a tile of elementwise work: 32 KiB of f32, large enough to pay for a
 /// thread's wake-up and small enough to stay in a core's L2 cache.

@@ -1,6 +1,8 @@
 // Shapes, strides and axes.
 #include "autodiff/array/shape.h"
 
+#include <fmt/format.h>
+
 #include "autodiff/array/error.h"
 
 namespace twice {

@@ -194,8 +194,8 @@ void print_differences(const Json& ours, const Json& others) {
 
 /// What the two programs are, which a record and the first lines of the output say.
 void introduce(const Turns& turns, Json& record) {
-  record["ours"] = Json::parse(turns.ours, nullptr, false);
-  record["other"] = Json::parse(turns.others, nullptr, false);
+  record["ours"] = Json::parse_or_null(turns.ours);
+  record["other"] = Json::parse_or_null(turns.others);
   if (turns.whole_commands)
     fmt::print("one program is older than --against: whole commands take turns\n");
   else
@@ -209,12 +209,14 @@ struct Measured {
 };
 
 Measured measured(const AgainstModel& model, const Turns& turns) {
-  const Json ours = Json::parse(turns.ours, nullptr, false);
+  const Json ours = Json::parse_or_null(turns.ours);
   const std::size_t methods = model.our_methods.size();
   const double q = chosen_quantile(turns, methods);
   Measured result;
   for (std::size_t m = 0; m < methods; ++m) {
     const std::vector<Summaries> times = summaries(turns, m, q);
+    Json raw = Json::array();
+    for (const Summaries& four : times) raw.push_back(std::vector<double>(four.begin(), four.end()));
     const std::string &a = model.our_methods[m], &b = model.other_methods[m];
     result.rows.push_back({{"model", text(ours, "model")},
                            {"method", a == b ? a : a + " / " + b},
@@ -223,7 +225,7 @@ Measured measured(const AgainstModel& model, const Turns& turns) {
                            {"other_ms", median_of_columns(times, 2)},
                            {"quantile", q},
                            {"repetitions", times.size()},
-                           {"repetitions_ms", times}});
+                           {"repetitions_ms", raw}});
     result.contrasts.push_back(contrasts_of(times));
   }
   return result;

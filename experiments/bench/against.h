@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "experiments/bench/other_program.h"
-#include "experiments/report/record.h"
+#include "experiments/files/json.h"
 #include "experiments/run/options.h"
 
 namespace twice {

@@ -3,7 +3,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "autodiff/array/parallel.h"
+#include "autodiff/array/threads.h"
 #include "experiments/bench/against_command.h"
 #include "experiments/bench/memory.h"
 #include "experiments/bench/race.h"
@@ -53,8 +53,8 @@ std::vector<SuiteRow> suite_rows(const BenchOptions& options) {
   return result;
 }
 
-nlohmann::json config_of(const BenchOptions& options) {
-  nlohmann::json config = to_json(options.run);
+Json config_of(const BenchOptions& options) {
+  Json config = to_json(options.run);
   if (!options.suite.empty())
     for (const char* own : {"model", "width", "depth", "channels", "activation", "batch"})
       config.erase(own);
@@ -152,22 +152,22 @@ int bench(BenchOptions options) {
       peer.emplace(Peer::Options{options.peer_python, options.peer_malloc, options.run.threads});
       for (const RunOptions& model : models) peer->check(model);
     }
-    nlohmann::json record = record_header("bench");
+    Json record = record_header("bench");
     record["config"] = config_of(options);
     const RaceOptions race_options{options.seconds, !options.no_memory};
     if (peer) record["peer"] = peer->description();
-    record["rows"] = nlohmann::json::array();
+    record["rows"] = Json::array();
     print_start(record);
 
     BestProduct best;
     Progress progress("timing", options.seconds * static_cast<double>(models.size()));
     IdleUse idle;
     for (const RunOptions& model : models) {
-      const nlohmann::json rows = race(model, peer ? &*peer : nullptr, race_options, idle, best,
-                                       [&](double seconds) { progress.advance(seconds); });
+      const Json rows = race(model, peer ? &*peer : nullptr, race_options, idle, best,
+                             [&](double seconds) { progress.advance(seconds); });
       progress.clear();
       print_model(rows);
-      for (const nlohmann::json& row : rows) record["rows"].push_back(row);
+      for (const Json& row : rows) record["rows"].push_back(row);
     }
     record["machine"]["peak_gflops"] = best.ours;
     record["machine"]["blas_gflops"] = best.blas;

@@ -39,7 +39,7 @@ void complete(BenchOptions& options);
 std::vector<SuiteRow> suite_rows(const BenchOptions& options);
 
 /// Every option, for the record.
-nlohmann::json config_of(const BenchOptions& options);
+Json config_of(const BenchOptions& options);
 
 /// Prints a table for each model and the means over all, and writes the record to `--json`. Returns
 /// the exit status.

@@ -2,13 +2,13 @@
 #include "experiments/bench/memory.h"
 
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "autodiff/array/matmul.h"
-#include "autodiff/array/parallel.h"
+#include "autodiff/array/threads.h"
 #include "experiments/bench/our_step.h"
 #include "experiments/bench/subprocess.h"
+#include "experiments/files/json.h"
 #include "experiments/run/stop.h"
 
 namespace twice {
@@ -55,7 +55,7 @@ std::vector<double> numbers_of_fresh_process(const std::vector<std::string>& arg
 }
 
 double step_memory_here(const std::string& request) {
-  const nlohmann::json asked = nlohmann::json::parse(request);
+  const Json asked = Json::parse(request);
   const RunOptions options = run_options(asked.at("options"));
   const auto image = asked.at("image").get<std::vector<Index>>();
   set_threads(options.threads);
@@ -75,10 +75,9 @@ double step_memory_here(const std::string& request) {
 double step_memory(const RunOptions& options, std::string_view method, const Examples& examples) {
   RunOptions one = options;
   one.methods = {std::string(method)};
-  const nlohmann::json request = {
-      {"options", to_json(one)},
-      {"image", std::vector<Index>(examples.image.begin(), examples.image.end())},
-      {"classes", examples.classes}};
+  const Json request = {{"options", to_json(one)},
+                        {"image", std::vector<Index>(examples.image.begin(), examples.image.end())},
+                        {"classes", examples.classes}};
   const std::vector<double> mib =
       numbers_of_fresh_process({"bench", "--measure-memory", request.dump()}, std::string(method));
   return mib.empty() ? 0 : mib[0];

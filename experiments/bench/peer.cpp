@@ -1,12 +1,14 @@
 // Starting the peer, and what it is asked.
 #include "experiments/bench/peer.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
 
-#include "autodiff/array/parallel.h"
+#include "autodiff/array/threads.h"
 #include "experiments/files/safetensors.h"
 #include "experiments/run/stop.h"
 
@@ -44,7 +46,7 @@ void write_bytes(const fs::path& path, const unsigned char* bytes, std::size_t s
   if (!file.flush()) fail("peer", "cannot write {}", path.string());
 }
 
-nlohmann::json model_request(const Problem& problem) {
+Json model_request(const Problem& problem) {
   const RunOptions& o = problem.options;
   std::vector<std::string> names;
   for (const ParameterInfo& p : problem.model.parameter_info()) names.push_back(p.name);
@@ -83,16 +85,16 @@ Peer::Peer(const Options& options) : options_(options) {
   const std::string package = description_["package"], version = description_["version"];
   name_ = "pytorch " + (package.empty() ? version : package.substr(0, package.find_first_of("+-")));
   // With OMP_PROC_BIND our first thread, whose place a new process inherits, is bound to one CPU.
-  if (description_["cpus"] < std::min(options.threads, omp_get_num_procs()))
+  if (description_["cpus"] < std::min(options.threads, processors()))
     fail("peer", "{} may use {} CPUs only, and we {}: unset OMP_PROC_BIND and OMP_PLACES", name_,
-         description_["cpus"].get<int>(), omp_get_num_procs());
+         description_["cpus"].get<int>(), processors());
   description_["name"] = name_;
   description_["python"] = options.python;
   description_["malloc"] = options.malloc;
   description_["same_blas"] = description_["blas"] == loaded_blas().string();
 }
 
-nlohmann::json Peer::hello() const {
+Json Peer::hello() const {
   return {{"do", "hello"}, {"threads", options_.threads}, {"malloc", options_.malloc}};
 }
 
@@ -107,12 +109,11 @@ std::unique_ptr<Subprocess> Peer::start() const {
   }
 }
 
-nlohmann::json Peer::ask(Subprocess& process, const nlohmann::json& request) const {
+Json Peer::ask(Subprocess& process, const Json& request) const {
   process.write_line(request.dump());
   const std::optional<std::string> line = process.read_line();
   if (stop_requested()) throw Stopped{};
-  const nlohmann::json answer =
-      line ? nlohmann::json::parse(*line, nullptr, false) : nlohmann::json();
+  const Json answer = line ? Json::parse_or_null(*line) : Json();
   if (answer.is_object() && answer.contains("no_torch"))
     fail("peer", "{} cannot import torch ({}); expected the Debian package python3-torch",
          options_.python, answer["no_torch"].get<std::string>());
@@ -139,7 +140,7 @@ void Peer::check(const RunOptions& o) const {
 std::map<std::string, std::vector<std::string>> Peer::load(const Problem& problem,
                                                            const ModelState& state) {
   label_ = problem.label();
-  nlohmann::json request = model_request(problem);
+  Json request = model_request(problem);
   parameters_ = request["parameters"];
   TensorFile file;
   const DType dtype = problem.options.number_type();
@@ -178,7 +179,7 @@ std::vector<double> Peer::timed_block(const std::string& method, const BlockTimi
 
 double Peer::step_memory(const Problem& problem, const std::string& method,
                          const std::string& variant) const {
-  nlohmann::json request = model_request(problem);
+  Json request = model_request(problem);
   const auto sizes = [](const Shape& shape) {
     return std::vector<Index>(shape.begin(), shape.end());
   };

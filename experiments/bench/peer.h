@@ -2,11 +2,12 @@
 // answers requests (pytorch_peer.py).
 #pragma once
 
+#include <filesystem>
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "experiments/bench/our_step.h"
 #include "experiments/bench/subprocess.h"
+#include "experiments/files/json.h"
 
 namespace twice {
 
@@ -26,7 +27,7 @@ class Peer {
   /// Such as `pytorch 1.13.1`.
   const std::string& name() const { return name_; }
   /// For records: name, versions, interpreter, malloc, the BLAS library that it loaded, threads.
-  const nlohmann::json& description() const { return description_; }
+  const Json& description() const { return description_; }
   /// Throws UsageError for a model, activation or method that it does not have.
   void check(const RunOptions& options) const;
 
@@ -47,9 +48,9 @@ class Peer {
 
  private:
   std::unique_ptr<Subprocess> start() const;
-  nlohmann::json hello() const;
+  Json hello() const;
   /// The answer to a request. Throws Stopped, or one line that says why there is none.
-  nlohmann::json ask(Subprocess& process, const nlohmann::json& request) const;
+  Json ask(Subprocess& process, const Json& request) const;
 
   /// For the files that go to and fro; gone with it.
   struct Folder {
@@ -62,7 +63,7 @@ class Peer {
 
   Options options_;
   Folder folder_;
-  nlohmann::json description_;
+  Json description_;
   std::string name_;
   /// Whose turn it is, for complaints.
   std::string label_ = "starting";

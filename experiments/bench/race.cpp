@@ -7,7 +7,7 @@
 #include <ctime>
 #include <thread>
 
-#include "autodiff/array/parallel.h"
+#include "autodiff/array/threads.h"
 #include "autodiff/profile/peak.h"
 #include "experiments/bench/agreement.h"
 #include "experiments/bench/memory.h"
@@ -124,7 +124,7 @@ std::vector<double> take_turns(std::vector<Runner*>& runners, DType dtype, BestP
   return peaks;
 }
 
-void add_times(nlohmann::json& row, const std::string& prefix, const Runner& runner) {
+void add_times(Json& row, const std::string& prefix, const Runner& runner) {
   std::vector<double> medians = runner.medians;
   std::sort(medians.begin(), medians.end());
   row[prefix + "ms"] = quantile(medians, 0.5);
@@ -150,22 +150,20 @@ double peak_share(double flops, const Runner& runner, const std::vector<double>&
   return median(std::move(shares));
 }
 
-nlohmann::json row_of(const Problem& problem, const Entry& entry,
-                      const std::vector<double>& peaks) {
+Json row_of(const Problem& problem, const Entry& entry, const std::vector<double>& peaks) {
   const Method& method = entry.step->method();
   const Cost total = ledger(entry.step->plan().program()).total();
   const ProductLaw law = expected_law(problem, method);
-  nlohmann::json row = {
-      {"model", problem.label()},
-      {"method", method.name},
-      {"threads", threads()},
-      {"samples", entry.ours.medians.size()},
-      {"products", total.products},
-      {"small_products", total.small_products},
-      {"products_law", law.products(problem.model.products())},
-      {"products_law_text", str(law)},
-      {"gflop", total.flops / 1e9},
-      {"peak_mib", static_cast<double>(entry.step->plan().peak_bytes()) / (1 << 20)}};
+  Json row = {{"model", problem.label()},
+              {"method", method.name},
+              {"threads", threads()},
+              {"samples", entry.ours.medians.size()},
+              {"products", total.products},
+              {"small_products", total.small_products},
+              {"products_law", law.products(problem.model.products())},
+              {"products_law_text", str(law)},
+              {"gflop", total.flops / 1e9},
+              {"peak_mib", static_cast<double>(entry.step->plan().peak_bytes()) / (1 << 20)}};
   add_times(row, "", entry.ours);
   row["rounds_peak_gflops"] = peaks;
   row["peak_share"] = peak_share(total.flops, entry.ours, peaks);
@@ -179,8 +177,8 @@ nlohmann::json row_of(const Problem& problem, const Entry& entry,
 
 }  // namespace
 
-nlohmann::json race(const RunOptions& options, Peer* peer, const RaceOptions& race_options,
-                    IdleUse& idle, BestProduct& best, const std::function<void(double)>& progress) {
+Json race(const RunOptions& options, Peer* peer, const RaceOptions& race_options, IdleUse& idle,
+          BestProduct& best, const std::function<void(double)>& progress) {
   const auto enter = [&](const Problem& problem) {
     std::vector<Entry> entries;
     for (const std::string& name : options.methods)
@@ -232,9 +230,9 @@ nlohmann::json race(const RunOptions& options, Peer* peer, const RaceOptions& ra
   const std::vector<double> peaks =
       take_turns(runners, options.number_type(), best, race_options.seconds, progress);
 
-  nlohmann::json rows = nlohmann::json::array();
+  Json rows = Json::array();
   for (const Entry& e : entries) {
-    nlohmann::json row = row_of(problem, e, peaks);
+    Json row = row_of(problem, e, peaks);
     const std::string name(e.step->method().name);
     if (race_options.measure_memory)
       row["measured_mib"] = step_memory(options, name, usual_examples(options));

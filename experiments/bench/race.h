@@ -29,7 +29,7 @@ struct BestProduct {
 /// returns a row of the record for each method (docs/records.md). With a peer, every variant of the
 /// peer's must first compute our gradient: throws when one does not. `progress` hears the seconds
 /// since its last call. Throws Stopped when a stop was requested.
-nlohmann::json race(const RunOptions& options, Peer* peer, const RaceOptions& race_options,
-                    IdleUse& idle, BestProduct& best, const std::function<void(double)>& progress);
+Json race(const RunOptions& options, Peer* peer, const RaceOptions& race_options, IdleUse& idle,
+          BestProduct& best, const std::function<void(double)>& progress);
 
 }  // namespace twice

@@ -7,7 +7,7 @@
 #include <ctime>
 #include <iostream>
 
-#include "autodiff/array/parallel.h"
+#include "autodiff/array/threads.h"
 #include "experiments/bench/our_step.h"
 #include "experiments/report/record.h"
 #include "experiments/run/machine.h"
@@ -54,7 +54,7 @@ int serve_steps(const RunOptions& options, double handicap) {
   }
 
   for (std::string line; std::getline(std::cin, line);) {
-    const Json request = Json::parse(line, nullptr, false);
+    const Json request = Json::parse_or_null(line);
     const std::string wanted = text(request, "do");
     Json answer;
     if (wanted == "hello") {

@@ -1,7 +1,7 @@
 // The tables of bench.
 #include "experiments/bench/tables.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>

@@ -59,7 +59,7 @@ class Served {
     process_.write_line(request.dump());
     const std::optional<std::string> line = process_.read_line();
     if (stop_requested()) throw Stopped{};
-    const Json answer = line ? Json::parse(*line, nullptr, false) : Json();
+    const Json answer = line ? Json::parse_or_null(*line) : Json();
     if (!answer.is_object()) fail_ended(side_, process_);
     return answer;
   }
@@ -95,7 +95,7 @@ ProcessTimes whole_command(const Contender& side, double seconds) {
   }
   if (stop_requested()) throw Stopped{};
   if (!std::filesystem::exists(file)) fail_ended(side, process);
-  const Json record = Json::parse(read_file(file));
+  const Json record = Json::parse_or_null(read_file(file));
   ProcessTimes times;
   for (const Json& row : record.at("rows"))
     times.push_back(row.at("rounds_ms").get<std::vector<double>>());

@@ -1,8 +1,6 @@
 // Each case recorded, differentiated three times, run and stored.
 #include "experiments/check/cases.h"
 
-#include <nlohmann/json.hpp>
-
 #include "autodiff/array/random.h"
 #include "autodiff/derive/grad.h"
 #include "autodiff/ops/tensors.h"
@@ -10,6 +8,7 @@
 #include "experiments/check/op_table.h"
 #include "experiments/check/random_graphs.h"
 #include "experiments/export/graph_file.h"
+#include "experiments/files/json.h"
 #include "experiments/run/output.h"
 #include "nn/losses.h"
 #include "nn/models.h"
@@ -28,7 +27,7 @@ class Cases {
     Tape tape;
     Tensors all, x, y;
     std::map<int, std::string> names;
-    nlohmann::json float_inputs = nlohmann::json::array();
+    Json float_inputs = Json::array();
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       all.push_back(tape.parameter(inputs[i]));
       const std::string known = fmt::format("{}input.{}", prefix, i);
@@ -40,7 +39,7 @@ class Cases {
     }
     for (Tensor t : f(all))
       if (is_float(t.dtype())) y.push_back(t);
-    const nlohmann::json graph = graph_json(y, names, prefix, file_);
+    const Json graph = graph_json(y, names, prefix, file_);
 
     Tensors everything = y, values = y;
     std::vector<std::pair<std::string, Tensor>> results = named(prefix + "y", y);
@@ -81,7 +80,7 @@ class Cases {
     add(model.name(), loss, start);
 
     const MethodOptions o{0.3, 0.05, 0.05, 0.01, 0.05};
-    nlohmann::json names = nlohmann::json::array();
+    Json names = Json::array();
     for (const Method& m : methods()) {
       Tape tape;
       const Tensors w = model.parameters(tape, start);
@@ -135,7 +134,7 @@ class Cases {
 
   CheckOptions options_;
   TensorFile file_;
-  nlohmann::json list_ = nlohmann::json::array();
+  Json list_ = Json::array();
 };
 
 std::vector<Model> small_models() {

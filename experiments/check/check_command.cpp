@@ -3,10 +3,10 @@
 
 #include <array>
 #include <cmath>
-#include <nlohmann/json.hpp>
 
 #include "experiments/check/op_table.h"
 #include "experiments/check/random_graphs.h"
+#include "experiments/files/json.h"
 
 namespace twice {
 
@@ -123,11 +123,9 @@ std::string check_report(const std::vector<CheckRow>& rows) {
   return text + fmt::format("{} checks, {} failed\n", rows.size(), failed);
 }
 
-nlohmann::json check_json(const std::vector<CheckRow>& rows) {
-  const auto number = [](double x) {
-    return std::isfinite(x) ? nlohmann::json(x) : nlohmann::json(nullptr);
-  };
-  nlohmann::json list = nlohmann::json::array();
+Json check_json(const std::vector<CheckRow>& rows) {
+  const auto number = [](double x) { return std::isfinite(x) ? Json(x) : Json(nullptr); };
+  Json list = Json::array();
   for (const CheckRow& row : rows)
     list.push_back({{"op", row.op},
                     {"label", row.label},

@@ -3,12 +3,12 @@
 #pragma once
 
 #include <functional>
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "autodiff/derive/check.h"
+#include "experiments/files/json.h"
 
 namespace twice {
 
@@ -44,6 +44,6 @@ std::string check_report(const std::vector<CheckRow>& rows);
 
 /// An array of {op, label, check, order, error, tolerance, step, input, entry, engine, reference,
 /// ok}. A NaN, which JSON does not have, is null.
-nlohmann::json check_json(const std::vector<CheckRow>& rows);
+Json check_json(const std::vector<CheckRow>& rows);
 
 }  // namespace twice

@@ -4,9 +4,8 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 
-#include "autodiff/array/parallel.h"
+#include "autodiff/array/threads.h"
 #include "autodiff/derive/grad.h"
 #include "autodiff/ops/arithmetic.h"
 #include "autodiff/ops/power.h"
@@ -15,6 +14,7 @@
 #include "experiments/check/check_command.h"
 #include "experiments/check/op_table.h"
 #include "experiments/compare/gradient_error.h"
+#include "experiments/files/json.h"
 #include "experiments/report/progress.h"
 #include "experiments/run/machine.h"
 #include "experiments/run/output.h"
@@ -185,7 +185,7 @@ int check(CheckCommandOptions options) {
   progress.clear();
   fmt::print("{}", check_report(rows));
   if (!options.run.json.empty()) {
-    nlohmann::json record = record_header("check");
+    Json record = record_header("check");
     record["config"] = to_json(options.run);
     record["rows"] = check_json(rows);
     write_json(options.run.json, record);

@@ -4,7 +4,7 @@
 #include <chrono>
 #include <cmath>
 
-#include "autodiff/array/parallel.h"
+#include "autodiff/array/threads.h"
 #include "autodiff/profile/peak.h"
 #include "experiments/bench/memory.h"
 #include "experiments/compare/cost.h"
@@ -51,8 +51,8 @@ void train(const Problem& problem, Compared& row, const FixedBatch& batch, Progr
   row.error_end = error_at(problem, *row.method, trainer.state(), batch);
 }
 
-nlohmann::json phases_of(const Ledger& ledger) {
-  nlohmann::json result = nlohmann::json::object();
+Json phases_of(const Ledger& ledger) {
+  Json result = Json::object();
   for (int phase = 0; phase < phase_count; ++phase) {
     const Cost& cost = ledger.phases[static_cast<std::size_t>(phase)];
     if (cost.flops > 0)
@@ -63,12 +63,11 @@ nlohmann::json phases_of(const Ledger& ledger) {
   return result;
 }
 
-nlohmann::json row_of(const Problem& problem, const Compared& row, double gradient_ms,
-                      double peak_gflops) {
+Json row_of(const Problem& problem, const Compared& row, double gradient_ms, double peak_gflops) {
   const Cost total = row.cost.ledger.total();
   const EpochRecord& last = row.curve.back();
   const ProductLaw law = expected_law(problem, *row.method);
-  nlohmann::json curve = nlohmann::json::array();
+  Json curve = Json::array();
   for (const EpochRecord& record : row.curve) curve.push_back(to_json(record));
   return {{"model", problem.label()},
           {"method", row.method->name},
@@ -98,7 +97,7 @@ nlohmann::json row_of(const Problem& problem, const Compared& row, double gradie
           {"curve", curve}};
 }
 
-void print(const Problem& problem, const nlohmann::json& record) {
+void print(const Problem& problem, const Json& record) {
   const RunOptions& o = problem.options;
   fmt::print("\n{} on {}: {} epochs, gamma {}, epsilon {}, lr {}, seed {}, {} threads\n\n",
              problem.label(), o.data, o.epochs, o.regularization.gamma, o.regularization.epsilon,
@@ -167,14 +166,14 @@ int compare(RunOptions options) {
   progress.clear();
   if (stop_requested()) return stopped();
 
-  nlohmann::json record = record_header("compare");
+  Json record = record_header("compare");
   record["config"] = to_json(options);
   const double peak = measured_peak_gflops(options.number_type());
   record["machine"]["peak_gflops"] = peak;
-  record["rows"] = nlohmann::json::array();
+  record["rows"] = Json::array();
   for (const Compared& row : rows)
     record["rows"].push_back(row_of(problem, row, costs.front().ms, peak));
-  record["epsilon_sweep"] = nlohmann::json::array();
+  record["epsilon_sweep"] = Json::array();
   const ModelState start = initial_state(problem.model, options.seed, options.number_type());
   for (const EpsilonPoint& point : epsilon_sweep(problem, start, batch))
     record["epsilon_sweep"].push_back({{"method", point.method},

@@ -32,6 +32,14 @@ struct EpsilonPoint {
   double epsilon;
   /// Relative error of G = g + gamma Hg, and of the estimate of H g alone.
   double error, hvp_error;
+
+  static void json_fields(auto& self, const auto& visit) {
+    visit("method", self.method);
+    visit("dtype", self.dtype);
+    visit("epsilon", self.epsilon);
+    visit("error", self.error);
+    visit("hvp_error", self.hvp_error);
+  }
 };
 
 /// Errors of f-gr, b-gr and c-gr in both dtypes over eps from 1e-8 to 1 against float64 exact.

@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <nlohmann/json.hpp>
 
-#include "autodiff/array/parallel.h"
+#include "autodiff/array/threads.h"
 #include "autodiff/profile/ledger.h"
+#include "experiments/files/json.h"
 #include "experiments/report/table.h"
 #include "experiments/run/machine.h"
 #include "experiments/run/output.h"
@@ -103,9 +103,9 @@ int explain(ExplainOptions options) {
   const Problem problem = make_problem(options.run);
   const ModelState state =
       initial_state(problem.model, options.run.seed, options.run.number_type());
-  nlohmann::json record = record_header("explain");
+  Json record = record_header("explain");
   record["config"] = to_json(options.run);
-  record["rows"] = nlohmann::json::array();
+  record["rows"] = Json::array();
   for (const std::string& name : options.run.methods) {
     const Method& m = method(name);
     const RecordedStep step = record_step(problem, m, state);
@@ -116,7 +116,7 @@ int explain(ExplainOptions options) {
     fmt::print("{}, {}: {}\n\n", problem.label(), name, m.equation);
 
     Table table({"pass", "nodes", "products", "GFLOP", "MiB moved", "arena MiB", "what it does"});
-    nlohmann::json stages = nlohmann::json::array();
+    Json stages = Json::array();
     for (const Stage& stage : stages_of(outputs, passes)) {
       table.add({stage.after, fmt::format("{}", stage.nodes),
                  fmt::format("{}", stage.cost.products),

@@ -2,13 +2,13 @@
 #include "experiments/export/export.h"
 
 #include <CLI/CLI.hpp>
-#include <nlohmann/json.hpp>
 
-#include "autodiff/array/parallel.h"
+#include "autodiff/array/threads.h"
 #include "autodiff/derive/grad.h"
 #include "autodiff/ops/tensors.h"
 #include "experiments/compare/gradient_error.h"
 #include "experiments/export/graph_file.h"
+#include "experiments/files/json.h"
 #include "experiments/files/safetensors.h"
 #include "experiments/run/output.h"
 #include "experiments/train/checkpoint.h"
@@ -83,7 +83,7 @@ int export_step(ExportOptions options) {
     method_plan.run({{step.x, images}, {step.y, batch.labels}});
     add(name + ".", method_plan.values(step.estimate.gradient));
   }
-  nlohmann::json graph;
+  Json graph;
   if (options.graph) {
     std::map<int, std::string> names{{plain.x.index(), "images"}, {plain.y.index(), "labels"}};
     for (std::size_t i = 0; i < plain.w.size(); ++i)

@@ -1,7 +1,7 @@
 // Which nodes are needed, their new numbers, and each as JSON.
 #include "experiments/export/graph_file.h"
 
-#include <nlohmann/json.hpp>
+#include "experiments/files/json.h"
 
 namespace twice {
 
@@ -19,19 +19,19 @@ std::vector<char> needed_by(const Tape& tape, const Tensors& outputs) {
 
 }  // namespace
 
-nlohmann::json graph_json(const Tensors& outputs, const std::map<int, std::string>& names,
-                          const std::string& prefix, TensorFile& file) {
+Json graph_json(const Tensors& outputs, const std::map<int, std::string>& names,
+                const std::string& prefix, TensorFile& file) {
   if (outputs.empty()) fail("graph", "a graph needs at least one output");
   Tape& tape = outputs[0].tape();
   const std::vector<char> needed = needed_by(tape, outputs);
   std::vector<int> place(needed.size(), -1);
-  nlohmann::json nodes = nlohmann::json::array();
+  Json nodes = Json::array();
   for (int i = 0; i < tape.size(); ++i) {
     if (!needed[static_cast<std::size_t>(i)]) continue;
     const Node& node = tape.node(i);
-    nlohmann::json entry;
+    Json entry;
     if (node.op) {
-      nlohmann::json inputs = nlohmann::json::array();
+      Json inputs = Json::array();
       for (int input : tape.inputs_of(node))
         inputs.push_back(place[static_cast<std::size_t>(input)]);
       entry = {{"op", node.op->name()},
@@ -51,7 +51,7 @@ nlohmann::json graph_json(const Tensors& outputs, const std::map<int, std::strin
     place[static_cast<std::size_t>(i)] = static_cast<int>(nodes.size());
     nodes.push_back(std::move(entry));
   }
-  nlohmann::json places = nlohmann::json::array();
+  Json places = Json::array();
   for (Tensor output : outputs) places.push_back(place[static_cast<std::size_t>(output.index())]);
   return {{"nodes", nodes}, {"outputs", places}};
 }

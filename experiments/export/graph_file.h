@@ -11,10 +11,10 @@
 #pragma once
 
 #include <map>
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "autodiff/tape/tape.h"
+#include "experiments/files/json.h"
 #include "experiments/files/safetensors.h"
 
 namespace twice {
@@ -22,7 +22,7 @@ namespace twice {
 /// The part of their tape that `outputs` need. `names` says under which name the caller has put
 /// the array of a leaf (by tape node) into `file`; the arrays of other leaves are appended as
 /// PREFIXconstant.NODE. Throws when such a leaf is an input, which has no array.
-nlohmann::json graph_json(const Tensors& outputs, const std::map<int, std::string>& names,
-                          const std::string& prefix, TensorFile& file);
+Json graph_json(const Tensors& outputs, const std::map<int, std::string>& names,
+                const std::string& prefix, TensorFile& file);
 
 }  // namespace twice

@@ -6,18 +6,17 @@
 #include <bit>
 #include <cstring>
 #include <limits>
-#include <nlohmann/json.hpp>
+#include <set>
 
 #include "experiments/files/atomic_file.h"
 #include "experiments/files/checksum.h"
+#include "experiments/files/json.h"
 
 namespace twice {
 
 static_assert(std::endian::native == std::endian::little, "safetensors are little-endian");
 
 namespace {
-
-using nlohmann::json;
 
 constexpr const char* metadata_key = "__metadata__";
 constexpr const char* checksum_key = "sha256";
@@ -44,8 +43,8 @@ struct Reader {
     fail("safetensors", "{}: {}", file, fmt::format(text, std::forward<Args>(args)...));
   }
   std::string_view header(std::string_view bytes) const;
-  Entry entry(const std::string& name, const json& value, std::uint64_t data_bytes) const;
-  std::map<std::string, std::string> metadata(const json& value) const;
+  Entry entry(const std::string& name, const Json& value, std::uint64_t data_bytes) const;
+  std::map<std::string, std::string> metadata(const Json& value) const;
   void check_layout(std::vector<Entry>& entries, std::uint64_t data_bytes) const;
   Array array(const Entry& entry, const char* data) const;
 };
@@ -66,9 +65,9 @@ std::uint64_t element_bytes(const std::string& dtype) {
   return dtype == "F64" || dtype == "I64" ? 8 : 0;
 }
 
-Entry Reader::entry(const std::string& name, const json& value, std::uint64_t data_bytes) const {
-  const auto is_count = [](const json& v) { return v.is_number_unsigned(); };
-  const auto is_counts = [&](const json& v) {
+Entry Reader::entry(const std::string& name, const Json& value, std::uint64_t data_bytes) const {
+  const auto is_count = [](const Json& v) { return v.is_unsigned(); };
+  const auto is_counts = [&](const Json& v) {
     return v.is_array() && std::all_of(v.begin(), v.end(), is_count);
   };
   if (!value.is_object() || !value.contains("dtype") || !value["dtype"].is_string() ||
@@ -101,10 +100,10 @@ Entry Reader::entry(const std::string& name, const json& value, std::uint64_t da
   return result;
 }
 
-std::map<std::string, std::string> Reader::metadata(const json& value) const {
+std::map<std::string, std::string> Reader::metadata(const Json& value) const {
   std::map<std::string, std::string> result;
   if (!value.is_object()) refuse("its {} is damaged; expected strings by name", metadata_key);
-  for (const auto& [key, text] : value.items()) {
+  for (const auto& [key, text] : value.members()) {
     if (!text.is_string()) refuse("its metadata '{}' is no string", key);
     result[key] = text;
   }
@@ -149,6 +148,21 @@ Array Reader::array(const Entry& entry, const char* data) const {
   return result;
 }
 
+/// The text of an object whose members stay in the order in which they are added.
+class Members {
+ public:
+  /// False if there is a member of this name. `text` is JSON.
+  bool add(const std::string& name, const std::string& text) {
+    text_ += (names_.empty() ? "" : ",") + Json(name).dump() + ":" + text;
+    return names_.insert(name).second;
+  }
+  std::string text() const { return "{" + text_ + "}"; }
+
+ private:
+  std::set<std::string> names_;
+  std::string text_;
+};
+
 }  // namespace
 
 bool TensorFile::contains(const std::string& name) const {
@@ -163,25 +177,29 @@ const Array& TensorFile::at(const std::string& name) const {
 }
 
 std::string encode_safetensors(const TensorFile& file) {
-  nlohmann::ordered_json header;
-  nlohmann::ordered_json notes = file.metadata;
   if (file.metadata.contains(checksum_key))
     fail("safetensors", "the metadata '{}' is reserved for the file's checksum", checksum_key);
-  notes[checksum_key] = blank_checksum;
-  header[metadata_key] = notes;
-  std::size_t size = 0;
-  for (const auto& [name, array] : file.tensors) {
-    if (array.empty()) fail("safetensors", "the tensor '{}' is empty: it has no storage", name);
-    if (header.contains(name)) fail("safetensors", "the tensor name '{}' is taken", name);
-    header[name] = {{"dtype", format_name(array.dtype())},
-                    {"shape", std::vector<Index>(array.shape().begin(), array.shape().end())},
-                    {"data_offsets", {size, size + array.bytes()}}};
-    size += array.bytes();
-  }
   std::string text;
+  std::size_t size = 0;
   try {
-    text = header.dump();
-  } catch (const json::exception&) {
+    // The checksum is the last of the metadata, and the arrays keep their order.
+    Members notes, header;
+    for (const auto& [name, note] : file.metadata) notes.add(name, Json(note).dump());
+    notes.add(checksum_key, Json(blank_checksum).dump());
+    header.add(metadata_key, notes.text());
+    for (const auto& [name, array] : file.tensors) {
+      if (array.empty()) fail("safetensors", "the tensor '{}' is empty: it has no storage", name);
+      Members entry;
+      entry.add("dtype", Json(format_name(array.dtype())).dump());
+      entry.add("shape",
+                Json(std::vector<Index>(array.shape().begin(), array.shape().end())).dump());
+      entry.add("data_offsets", Json({size, size + array.bytes()}).dump());
+      if (!header.add(name, entry.text()))
+        fail("safetensors", "the tensor name '{}' is taken", name);
+      size += array.bytes();
+    }
+    text = header.text();
+  } catch (const JsonError&) {
     fail("safetensors", "a tensor name or metadata entry is not UTF-8");
   }
   text.append((8 - text.size() % 8) % 8, ' ');
@@ -208,14 +226,14 @@ void write_safetensors(const std::filesystem::path& path, const TensorFile& file
 TensorFile decode_safetensors(std::string bytes, const std::string& name) {
   const Reader reader{name};
   const std::string_view text = reader.header(bytes);
-  const json header = json::parse(text, nullptr, /*allow_exceptions=*/false);
+  const Json header = Json::parse_or_null(text);
   if (!header.is_object())
     reader.refuse("is no safetensors file: the {} bytes of its header are not a JSON object",
                   text.size());
   const std::uint64_t data_bytes = bytes.size() - prefix - text.size();
   std::vector<Entry> entries;
   TensorFile file;
-  for (const auto& [key, value] : header.items()) {
+  for (const auto& [key, value] : header.members()) {
     if (key == metadata_key)
       file.metadata = reader.metadata(value);
     else

@@ -1,7 +1,7 @@
 // SVG, shape by shape.
 #include "experiments/profile/drawing.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <cmath>
 

@@ -2,13 +2,13 @@
 #include "experiments/profile/measure.h"
 
 #include <malloc.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 
 #include "autodiff/array/matmul.h"
-#include "autodiff/array/parallel.h"
+#include "autodiff/array/threads.h"
 #include "experiments/bench/memory.h"
+#include "experiments/files/json.h"
 #include "experiments/run/stop.h"
 
 namespace twice {
@@ -49,18 +49,18 @@ StepMeasurement measure_steps(OurStep& step, double seconds, const TimingProgres
 
 RowMemory row_memory(const Problem& problem, const RowKind& kind) {
   const Shape& images = problem.data.train.images.shape();
-  const nlohmann::json request = {{"options", to_json(problem.options)},
-                                  {"image", {images[1], images[2], images[3]}},
-                                  {"classes", problem.data.train.classes},
-                                  {"row", kind.name},
-                                  {"method", kind.method ? kind.method->name : ""}};
+  const Json request = {{"options", to_json(problem.options)},
+                        {"image", {images[1], images[2], images[3]}},
+                        {"classes", problem.data.train.classes},
+                        {"row", kind.name},
+                        {"method", kind.method ? kind.method->name : ""}};
   const std::vector<double> mib =
       numbers_of_fresh_process({"profile", "--measure-memory", request.dump()}, kind.name);
   return mib.size() == 2 ? RowMemory{mib[0], mib[1]} : RowMemory{};
 }
 
 std::string row_memory_here(const std::string& request) {
-  const nlohmann::json asked = nlohmann::json::parse(request);
+  const Json asked = Json::parse(request);
   const RunOptions options = run_options(asked.at("options"));
   const auto image = asked.at("image").get<std::vector<Index>>();
   set_threads(options.threads);

@@ -1,7 +1,7 @@
 // A curve, a map of the arena, a table.
 #include "experiments/profile/memory_section.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>

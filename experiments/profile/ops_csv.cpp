@@ -1,7 +1,7 @@
 // Comma-separated values.
 #include "experiments/profile/ops_csv.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <array>
 
@@ -41,7 +41,7 @@ std::string csv_cell(const std::string& text) {
 
 std::string value_text(const Json& value, double factor) {
   if (value.is_null()) return "";
-  if (value.is_number_float() || (value.is_number() && factor != 1))
+  if (value.is_float() || (value.is_number() && factor != 1))
     return fmt::format("{}", value.get<double>() * factor);
   return show(value);
 }

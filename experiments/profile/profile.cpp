@@ -6,7 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
-#include "autodiff/array/parallel.h"
+#include "autodiff/array/threads.h"
 #include "experiments/bench/against_command.h"
 #include "experiments/bench/peer.h"
 #include "experiments/profile/profile_compare.h"

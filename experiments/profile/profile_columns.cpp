@@ -1,7 +1,7 @@
 // Names, meanings, formats.
 #include "experiments/profile/profile_columns.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <cmath>
 

@@ -1,7 +1,7 @@
 // Two reports read, their rows matched by name, and their ratios.
 #include "experiments/profile/profile_compare.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>
@@ -88,7 +88,7 @@ Json differences(const Json& a, const Json& b) {
     const Json &x = member(own_a, part), &y = member(own_b, part);
     for (const Json* side : {&x, &y})
       if (side->is_object())
-        for (const auto& [key, value] : side->items())
+        for (const auto& [key, value] : side->members())
           if ((side == &x || !x.contains(key)) && !key.starts_with("no-"))
             compare(key, member(x, key), member(y, key));
   }
@@ -162,15 +162,13 @@ void print(const Json& record) {
 }
 
 Json read_report(const std::filesystem::path& file) {
-  Json report;
   try {
-    report = Json::parse(read_file(file), nullptr, false);
+    return Json::parse(read_file(file));
+  } catch (const JsonError&) {
+    throw UsageError(fmt::format("{}: no valid JSON (cut or corrupt)", file.string()));
   } catch (const Error& error) {
     throw UsageError(error.what());
   }
-  if (report.is_discarded())
-    throw UsageError(fmt::format("{}: no valid JSON (cut or corrupt)", file.string()));
-  return report;
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 // Sentences from a record.
 #include "experiments/profile/profile_findings.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>

@@ -2,7 +2,7 @@
 // measurement.
 #include "experiments/profile/profile_page.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>
@@ -181,7 +181,7 @@ std::string measurement_section(const Json& record) {
   }
   std::vector<TextPair> how;
   if (const Json& object = member(record, "how"); object.is_object())
-    for (const auto& [key, value] : object.items())
+    for (const auto& [key, value] : object.members())
       how.emplace_back(replace_all(key, "_", " "), show(value));
   Json shown = record;
   if (const std::string caches = text(member(record, "how"), "caches"); caches != "-")

@@ -1,8 +1,9 @@
 // Measuring in order: peaks, headline, steps, errors, memory.
 #include "experiments/profile/profile_record.h"
 
+#include <fmt/format.h>
+
 #include "autodiff/array/blas.h"
-#include "autodiff/array/parallel.h"
 #include "experiments/profile/layers.h"
 #include "experiments/profile/step_record.h"
 #include "experiments/report/progress.h"

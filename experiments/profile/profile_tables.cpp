@@ -1,7 +1,7 @@
 // Tables and the lines between them.
 #include "experiments/profile/profile_tables.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 

@@ -1,7 +1,7 @@
 // Discs under roofs.
 #include "experiments/profile/roofline.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>

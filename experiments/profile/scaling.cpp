@@ -5,7 +5,7 @@
 #include <chrono>
 #include <cmath>
 
-#include "autodiff/array/parallel.h"
+#include "autodiff/array/threads.h"
 #include "experiments/bench/our_step.h"
 #include "experiments/compare/cost.h"
 #include "experiments/profile/scaling_axes.h"
@@ -161,7 +161,7 @@ Json time_laws(const Setup& setup, const Json& axes) {
       Json points = axis["points"];
       // The chosen model is a point of each axis, and counts once.
       if (&axis != &axes[0])
-        std::erase_if(points.get_ref<Json::array_t&>(),
+        std::erase_if(points.elements(),
                       [&](const Json& point) { return point["value"] == axis["base"]; });
       for (const double value : over_points(points, m->name, "gflop")) gflop.push_back(value);
       for (const double value : over_points(points, m->name, "ms")) ms.push_back(value);

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "autodiff/array/parallel.h"
+#include "autodiff/array/threads.h"
 
 namespace twice {
 
@@ -56,8 +56,8 @@ std::vector<Axis> axes_of(const RunOptions& o) {
   axes.push_back(
       {"batch", o.batch, multiples(o.batch, {0.25, 0.5, 1, 2, 4}), fine_range(o.batch, 6, 4)});
   Axis cores{threads_axis, threads(), {}, {}};
-  for (int count = 1; count < omp_get_num_procs(); count *= 2) cores.timed.push_back(count);
-  for (const int count : {omp_get_num_procs(), threads()})
+  for (int count = 1; count < processors(); count *= 2) cores.timed.push_back(count);
+  for (const int count : {processors(), threads()})
     if (std::ranges::find(cores.timed, count) == cores.timed.end()) cores.timed.push_back(count);
   std::ranges::sort(cores.timed);
   axes.push_back(std::move(cores));

@@ -1,7 +1,7 @@
 // Curves and laws from the record's `scaling`.
 #include "experiments/profile/scaling_section.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>

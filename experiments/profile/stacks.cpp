@@ -1,7 +1,7 @@
 // Steps summed by stack.
 #include "experiments/profile/stacks.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 

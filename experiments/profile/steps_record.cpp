@@ -1,4 +1,6 @@
 // `steps` of the record.
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "autodiff/plan/fused_op.h"

@@ -1,7 +1,7 @@
 // Tables and bars of a race.
 #include "experiments/report/bench_report.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>
@@ -95,7 +95,7 @@ std::string mean_tiles(const Json& record, const std::string& peer) {
 std::string peer_section(const Json& peer) {
   if (!peer.is_object()) return "";
   std::vector<TextPair> pairs;
-  for (const auto& [name, value] : peer.items())
+  for (const auto& [name, value] : peer.members())
     pairs.emplace_back(replace_all(name, "_", " "), show(value));
   return section("Peer", definitions(pairs, "facts"), 3);
 }

@@ -1,7 +1,7 @@
 // The columns of the head-to-head.
 #include "experiments/report/columns.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>

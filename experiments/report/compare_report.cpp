@@ -96,7 +96,7 @@ std::vector<std::string> phases_of(const std::vector<Json>& rows) {
     if (has(phase)) add(phase);
   for (const Json& row : rows)
     if (member(row, "phases").is_object())
-      for (const auto& [phase, cost] : member(row, "phases").items())
+      for (const auto& [phase, cost] : member(row, "phases").members())
         if (has(phase)) add(phase);
   return phases;
 }

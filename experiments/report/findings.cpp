@@ -1,7 +1,7 @@
 // Sentences from numbers.
 #include "experiments/report/findings.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>

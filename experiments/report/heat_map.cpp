@@ -1,7 +1,7 @@
 // gnuplot scripts for heat maps: a rectangle and its words for each cell, and a key above.
 #include "experiments/report/heat_map.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <array>

@@ -1,7 +1,7 @@
 // HTML from text.
 #include "experiments/report/html.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <cctype>
 #include <cmath>

@@ -1,7 +1,7 @@
 // The colours, and their way from gnuplot's rgb(r, g, b) to CSS variables.
 #include "experiments/report/palette.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <array>

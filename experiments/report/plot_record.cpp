@@ -1,7 +1,7 @@
 // From a record's numbers to SVG.
 #include "experiments/report/plot_record.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <cmath>
 

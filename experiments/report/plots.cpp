@@ -1,7 +1,7 @@
 // gnuplot scripts for the plots.
 #include "experiments/report/plots.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>

@@ -1,7 +1,7 @@
 // Drawing the progress bar.
 #include "experiments/report/progress.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 

@@ -10,9 +10,8 @@ namespace twice {
 
 const Json& member(const Json& object, const std::string& key) {
   static const Json null;
-  if (!object.is_object()) return null;
-  const auto found = object.find(key);
-  return found == object.end() ? null : *found;
+  const Json* const found = object.find(key);
+  return found ? *found : null;
 }
 
 double number(const Json& object, const std::string& key) {
@@ -27,15 +26,14 @@ std::string show(const Json& value) {
   if (value.is_null()) return "-";
   if (value.is_string()) return value.get<std::string>();
   if (value.is_boolean()) return value.get<bool>() ? "yes" : "no";
-  if (value.is_number_float()) return fmt::format("{:.6g}", value.get<double>());
-  if (value.is_object() || value.is_array()) {
-    std::string line;
-    for (const auto& [key, element] : value.items()) {
-      if (!line.empty()) line += ", ";
-      line += value.is_object() ? key + " " + show(element) : show(element);
-    }
-    return line.empty() ? "-" : line;
-  }
+  if (value.is_float()) return fmt::format("{:.6g}", value.get<double>());
+  std::vector<std::string> parts;
+  if (value.is_array())
+    for (const Json& element : value) parts.push_back(show(element));
+  if (value.is_object())
+    for (const auto& [key, element] : value.members()) parts.push_back(key + " " + show(element));
+  if (value.is_array() || value.is_object())
+    return parts.empty() ? "-" : fmt::format("{}", fmt::join(parts, ", "));
   return value.dump();
 }
 

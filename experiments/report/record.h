@@ -3,13 +3,12 @@
 // command does not have is shown as "-", never an error.
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
-namespace twice {
+#include "experiments/files/json.h"
 
-using Json = nlohmann::json;
+namespace twice {
 
 /// The member of an object; null when it is missing or `object` is none.
 const Json& member(const Json& object, const std::string& key);

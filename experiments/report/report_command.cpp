@@ -67,15 +67,16 @@ Found find_records(const fs::path& folder) {
     const std::string name = file.lexically_relative(folder).string();
     Json content;
     try {
-      content = Json::parse(read_file(file), nullptr, false);
+      content = Json::parse(read_file(file));
+    } catch (const JsonError&) {
+      found.left_out.push_back(file.string() + " is no valid JSON (cut or corrupt)");
+      continue;
     } catch (const Error& error) {
       found.left_out.push_back(error.what());
       continue;
     }
     const std::string command = command_of(content);
-    if (content.is_discarded()) {
-      found.left_out.push_back(file.string() + " is no valid JSON (cut or corrupt)");
-    } else if (is_shown(command)) {
+    if (is_shown(command)) {
       // The same record twice, as --json writes it, is one.
       const auto same = std::ranges::find(found.records, content, &FoundRecord::content);
       if (same == found.records.end())
@@ -170,12 +171,11 @@ Json in_common(const std::vector<FoundRecord>& records) {
   Json result;
   for (const char* part : {"machine", "config"}) {
     Json shared = member(records.front().content, part);
-    for (const FoundRecord& record : records)
-      for (auto entry = shared.begin(); shared.is_object() && entry != shared.end();)
-        if (member(member(record.content, part), entry.key()) == entry.value())
-          ++entry;
-        else
-          entry = shared.erase(entry);
+    if (shared.is_object())
+      for (const FoundRecord& record : records)
+        std::erase_if(shared.members(), [&](const auto& entry) {
+          return member(member(record.content, part), entry.first) != entry.second;
+        });
     result[part] = shared;
   }
   return result;
@@ -204,7 +204,7 @@ std::vector<Part> parts_of(std::vector<FoundRecord> records, std::vector<std::st
   const auto add = [&](const std::string& file, const auto& make) {
     try {
       parts.push_back(make(section_id(parts.size())));
-    } catch (const Json::exception& error) {
+    } catch (const JsonError& error) {
       left_out.push_back(fmt::format("{}: not as twice writes it: {}", file, error.what()));
     }
   };

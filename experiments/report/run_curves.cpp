@@ -1,7 +1,7 @@
 // Which settings are drawn together, in which colours, and their means.
 #include "experiments/report/run_curves.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>

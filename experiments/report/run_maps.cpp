@@ -1,7 +1,7 @@
 // Which settings share a map, and its cells.
 #include "experiments/report/run_maps.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 

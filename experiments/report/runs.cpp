@@ -1,7 +1,7 @@
 // From records to runs and settings.
 #include "experiments/report/runs.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>
@@ -131,7 +131,7 @@ RunSet train_runs(const std::vector<FoundRecord>& trains) {
   std::set<std::string> options;
   for (const FoundRecord& train : trains)
     if (const Json& config = member(train.content, "config"); config.is_object())
-      for (const auto& [option, value] : config.items())
+      for (const auto& [option, value] : config.members())
         if (is_axis(option)) options.insert(option);
   for (const std::string& option : options) {
     std::set<std::string> values;

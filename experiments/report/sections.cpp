@@ -1,7 +1,7 @@
 // Tables, learning curves, methods and set-up of a record.
 #include "experiments/report/sections.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>
@@ -51,7 +51,7 @@ std::vector<TextPair> facts(const Json& object, std::initializer_list<const char
   };
   for (const char* key : order)
     if (object.contains(key)) pairs.emplace_back(name(key), text(object, key));
-  for (const auto& [key, value] : object.items())
+  for (const auto& [key, value] : object.members())
     if (std::ranges::find(order, key) == order.end()) pairs.emplace_back(name(key), show(value));
   return pairs;
 }

@@ -1,7 +1,7 @@
 // Verdict, claims, plots and tables of a study.
 #include "experiments/report/study_report.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <cmath>
 #include <cstdlib>

@@ -1,7 +1,7 @@
 // Settings, maps, costs and runs of a sweep.
 #include "experiments/report/sweep_report.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>

@@ -1,7 +1,7 @@
 // Layout of text tables. Widths count code points, so that "×" is as wide as "x".
 #include "experiments/report/table.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <unistd.h>
 
 #include <algorithm>

@@ -4,7 +4,6 @@
 #include <fmt/core.h>
 #include <sys/utsname.h>
 #include <unistd.h>
-#include <nlohmann/json.hpp>
 
 #include <bit>
 #include <cctype>
@@ -13,7 +12,8 @@
 
 #include "autodiff/array/blas.h"
 #include "autodiff/array/gemm.h"
-#include "autodiff/array/parallel.h"
+#include "autodiff/array/threads.h"
+#include "experiments/files/json.h"
 
 namespace twice {
 
@@ -35,7 +35,7 @@ std::string field(const char* path, const std::string& key) {
 
 }  // namespace
 
-nlohmann::json machine_record() {
+Json machine_record() {
   utsname system{};
   uname(&system);
   const double bytes =
@@ -47,7 +47,7 @@ nlohmann::json machine_record() {
 #endif
   return {{"cpu", field("/proc/cpuinfo", "model name")},
           {"architecture", system.machine},
-          {"cores", omp_get_num_procs()},
+          {"cores", processors()},
           {"threads", threads()},
           {"memory_gib", std::round(bytes / (1 << 30) * 10) / 10},
           {"os", field("/etc/os-release", "PRETTY_NAME")},
@@ -57,8 +57,8 @@ nlohmann::json machine_record() {
           {"blas", blas_description()}};
 }
 
-nlohmann::json caches_record() {
-  nlohmann::json caches = nlohmann::json::array();
+Json caches_record() {
+  Json caches = Json::array();
   for (int index = 0;; ++index) {
     const std::string folder = fmt::format("/sys/devices/system/cpu/cpu0/cache/index{}/", index);
     const auto read = [&](const char* name) {
@@ -81,7 +81,7 @@ nlohmann::json caches_record() {
   }
 }
 
-nlohmann::json record_header(const std::string& command) {
+Json record_header(const std::string& command) {
   return {{"command", command}, {"version", TWICE_VERSION}, {"machine", machine_record()}};
 }
 

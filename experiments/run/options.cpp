@@ -1,14 +1,16 @@
 // The shared options: declaration, checks, defaults, JSON.
 #include "experiments/run/options.h"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <nlohmann/json.hpp>
 
-#include "autodiff/array/parallel.h"
+#include "autodiff/array/threads.h"
 #include "experiments/data/augment.h"
+#include "experiments/files/json.h"
 
 namespace twice {
 
@@ -193,7 +195,7 @@ void complete(RunOptions& options, const std::vector<std::string>& default_metho
   if (options.epochs == 0) options.epochs = default_epochs(options.data);
   if (!options.channels && (options.model == "cnn" || options.model == "resnet"))
     options.channels = 8;
-  if (options.threads == 0) options.threads = omp_get_num_procs();
+  if (options.threads == 0) options.threads = processors();
   if (options.nesterov && options.momentum == 0)
     throw UsageError("--nesterov needs --momentum above 0");
   if (options.momentum >= 1)
@@ -237,40 +239,40 @@ ScheduleOptions schedule_options(const RunOptions& options) {
   return result;
 }
 
-nlohmann::json to_json(const RunOptions& o) {
+Json to_json(const RunOptions& o) {
   const MethodOptions& r = o.regularization;
-  nlohmann::json json = {{"model", o.model},
-                         {"activation", o.activation},
-                         {"data", o.data},
-                         {"dtype", o.dtype},
-                         {"batch", o.batch},
-                         {"augment", o.augment},
-                         {"method", o.methods},
-                         {"gamma", r.gamma},
-                         {"epsilon", r.epsilon},
-                         {"rho", r.rho},
-                         {"asam-eta", r.asam_eta},
-                         {"flood-level", r.flood_level},
-                         {"without", o.without},
-                         {"optimizer", o.optimizer},
-                         {"lr", o.lr},
-                         {"momentum", o.momentum},
-                         {"nesterov", o.nesterov},
-                         {"weight-decay", o.weight_decay},
-                         {"coupled-decay", o.coupled_decay},
-                         {"schedule", o.schedule},
-                         {"warmup", o.warmup},
-                         {"clip", o.clip},
-                         {"epochs", o.epochs},
-                         {"seed", o.seed},
-                         {"threads", o.threads}};
+  Json json = {{"model", o.model},
+               {"activation", o.activation},
+               {"data", o.data},
+               {"dtype", o.dtype},
+               {"batch", o.batch},
+               {"augment", o.augment},
+               {"method", o.methods},
+               {"gamma", r.gamma},
+               {"epsilon", r.epsilon},
+               {"rho", r.rho},
+               {"asam-eta", r.asam_eta},
+               {"flood-level", r.flood_level},
+               {"without", o.without},
+               {"optimizer", o.optimizer},
+               {"lr", o.lr},
+               {"momentum", o.momentum},
+               {"nesterov", o.nesterov},
+               {"weight-decay", o.weight_decay},
+               {"coupled-decay", o.coupled_decay},
+               {"schedule", o.schedule},
+               {"warmup", o.warmup},
+               {"clip", o.clip},
+               {"epochs", o.epochs},
+               {"seed", o.seed},
+               {"threads", o.threads}};
   if (o.width) json["width"] = *o.width;
   if (o.depth) json["depth"] = *o.depth;
   if (o.channels) json["channels"] = *o.channels;
   return json;
 }
 
-RunOptions run_options(const nlohmann::json& config) {
+RunOptions run_options(const Json& config) {
   RunOptions o;
   MethodOptions& r = o.regularization;
   const auto read = [&](const char* name, auto& value) { config.at(name).get_to(value); };

@@ -3,12 +3,12 @@
 #pragma once
 
 #include <map>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "autodiff/plan/graph.h"
+#include "experiments/files/json.h"
 #include "nn/nn.h"
 #include "optim/gradient_regularization.h"
 #include "optim/optimizers.h"
@@ -87,8 +87,8 @@ OptimizerOptions optimizer_options(const RunOptions& options);
 ScheduleOptions schedule_options(const RunOptions& options);
 
 /// Every option by its command-line name, but for where the output goes.
-nlohmann::json to_json(const RunOptions& options);
-/// What `to_json` wrote. Throws nlohmann::json::exception when something is missing.
-RunOptions run_options(const nlohmann::json& config);
+Json to_json(const RunOptions& options);
+/// What `to_json` wrote. Throws JsonError when something is missing.
+RunOptions run_options(const Json& config);
 
 }  // namespace twice

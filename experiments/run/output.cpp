@@ -1,10 +1,9 @@
 // Output folders and files, tried before the work.
 #include "experiments/run/output.h"
 
-#include <nlohmann/json.hpp>
-
 #include "autodiff/array/error.h"
 #include "experiments/files/atomic_file.h"
+#include "experiments/files/json.h"
 
 namespace twice {
 
@@ -33,7 +32,7 @@ void prepare_file(const fs::path& file) {
   prepare_folder(file.has_parent_path() ? file.parent_path() : fs::path("."));
 }
 
-void write_json(const fs::path& file, const nlohmann::json& record) {
+void write_json(const fs::path& file, const Json& record) {
   write_atomically(file, record.dump(2) + "\n");
 }
 

@@ -3,7 +3,8 @@
 #pragma once
 
 #include <filesystem>
-#include <nlohmann/json_fwd.hpp>
+
+#include "experiments/files/json.h"
 
 namespace twice {
 
@@ -15,6 +16,6 @@ std::filesystem::path prepare_folder(const std::filesystem::path& folder);
 void prepare_file(const std::filesystem::path& file);
 
 /// Writes a record, indented, atomically. NaN and infinities become null.
-void write_json(const std::filesystem::path& file, const nlohmann::json& record);
+void write_json(const std::filesystem::path& file, const Json& record);
 
 }  // namespace twice

@@ -3,10 +3,10 @@
 
 #include <chrono>
 #include <cmath>
-#include <nlohmann/json.hpp>
 
-#include "autodiff/array/parallel.h"
+#include "autodiff/array/threads.h"
 #include "autodiff/array/reduce.h"
+#include "experiments/files/json.h"
 #include "experiments/run/stop.h"
 #include "nn/losses.h"
 #include "optim/clipping.h"
@@ -32,7 +32,7 @@ Index rows_of_evaluation(const Problem& problem) {
 
 }  // namespace
 
-nlohmann::json to_json(const EpochRecord& r) {
+Json to_json(const EpochRecord& r) {
   return {{"epoch", r.epoch},
           {"train_loss", r.train_loss},
           {"loss", r.test_loss},
@@ -41,10 +41,10 @@ nlohmann::json to_json(const EpochRecord& r) {
           {"seconds", r.seconds}};
 }
 
-EpochRecord epoch_record(const nlohmann::json& json) {
+EpochRecord epoch_record(const Json& json) {
   // JSON has no NaN and no infinity: both are written as null.
   const auto number = [&](const char* name) {
-    const nlohmann::json& value = json.at(name);
+    const Json& value = json.at(name);
     return value.is_null() ? std::nan("") : value.get<double>();
   };
   return {json.at("epoch"),        number("train_loss"),    number("loss"),

@@ -4,10 +4,10 @@
 #pragma once
 
 #include <functional>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 
 #include "experiments/data/batches.h"
+#include "experiments/files/json.h"
 #include "experiments/run/recording.h"
 #include "optim/optimizers.h"
 
@@ -31,8 +31,8 @@ struct EpochRecord {
   double seconds = 0;
 };
 inline constexpr Index gradient_norm_images = 2048;
-nlohmann::json to_json(const EpochRecord& record);
-EpochRecord epoch_record(const nlohmann::json& json);
+Json to_json(const EpochRecord& record);
+EpochRecord epoch_record(const Json& json);
 
 /// What the steps of the current epoch have summed up to.
 struct EpochProgress {

@@ -4,7 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <cmath>
 
-#include "autodiff/array/parallel.h"
+#include "autodiff/array/threads.h"
 #include "experiments/files/atomic_file.h"
 #include "experiments/report/record.h"
 #include "experiments/report/table.h"
@@ -73,9 +73,9 @@ Json identity(const Study& study, const StudyOptions& options,
   return result;
 }
 
-nlohmann::json record_of(const Study& study, const StudyResult& result, const StudyOptions& options,
-                         const std::map<std::string, double>& settings, double seconds) {
-  nlohmann::json record = record_header("study");
+Json record_of(const Study& study, const StudyResult& result, const StudyOptions& options,
+               const std::map<std::string, double>& settings, double seconds) {
+  Json record = record_header("study");
   record["study"] = study.name;
   record["form"] = options.quick ? "quick" : "full";
   record["verdict"] = verdict(result.claims);
@@ -84,26 +84,26 @@ nlohmann::json record_of(const Study& study, const StudyResult& result, const St
   record["config"] = settings;
   record["config"]["seed"] = options.run.seed;
   record["config"]["threads"] = options.run.threads;
-  record["changed"] = nlohmann::json::array();
+  record["changed"] = Json::array();
   for (const auto& [name, value] : options.settings)
     if (value) record["changed"].push_back(name);
   record["seconds"] = std::round(seconds * 10) / 10;
   record["setup"] = result.setup;
-  record["claims"] = nlohmann::json::array();
+  record["claims"] = Json::array();
   for (const Claim& claim : result.claims) record["claims"].push_back(to_json(claim));
   record["remarks"] = result.remarks;
   record["larger"] = study.larger;
-  record["plots"] = nlohmann::json::array();
+  record["plots"] = Json::array();
   for (const StudyPlot& plot : result.plots) record["plots"].push_back(to_json(plot));
   for (const StudyHeatMap& map : result.heat_maps) record["plots"].push_back(to_json(map));
-  record["tables"] = nlohmann::json::array();
+  record["tables"] = Json::array();
   for (const StudyTable& table : result.tables)
     record["tables"].push_back(
         {{"title", table.title}, {"headings", table.headings}, {"rows", table.rows}});
   return record;
 }
 
-void print(const nlohmann::json& record) {
+void print(const Json& record) {
   fmt::print("{} ({} form, {})\n\n{}\n\n", text(record, "study"), text(record, "form"),
              format_seconds(number(record, "seconds")), text(record, "claimed"));
   Table table({"claim", "value", "interval", "expected", "holds"});
@@ -116,7 +116,7 @@ void print(const nlohmann::json& record) {
 }
 
 Json read_record(const std::string& file) {
-  const Json record = Json::parse(read_file(file), nullptr, false);
+  const Json record = Json::parse_or_null(read_file(file));
   if (text(record, "command") != "study") fail("study", "{} is no record of a study", file);
   return record;
 }
@@ -169,7 +169,7 @@ int study(StudyOptions options) {
     throw UsageError(fmt::format("expected the name of a study; the studies are {}", names()));
   const Study& chosen = find(options.name);
   const std::map<std::string, double> settings = settings_of(chosen, options);
-  if (options.run.threads == 0) options.run.threads = omp_get_num_procs();
+  if (options.run.threads == 0) options.run.threads = processors();
   set_threads(options.run.threads);
   if (options.run.out.empty()) options.run.out = "runs/study";
   const std::filesystem::path folder = prepare_folder(options.run.out);
@@ -187,7 +187,7 @@ int study(StudyOptions options) {
                journal.size() > 0 ? "; the same command goes on from there" : "");
     return stopped_status;
   }
-  const nlohmann::json record = record_of(chosen, result, options, settings, journal.seconds());
+  const Json record = record_of(chosen, result, options, settings, journal.seconds());
   print(record);
   fmt::print("\n{}\n", (folder / (chosen.name + ".json")).string());
   write_json(folder / (chosen.name + ".json"), record);

@@ -23,9 +23,18 @@ struct MethodCost {
   std::string method;
   int layers = 0, products = 0, small_products = 0;
   double gflop = 0, mib = 0, ms = 0, spread = 0;
+
+  static void json_fields(auto& self, const auto& visit) {
+    visit("method", self.method);
+    visit("layers", self.layers);
+    visit("products", self.products);
+    visit("small_products", self.small_products);
+    visit("gflop", self.gflop);
+    visit("mib", self.mib);
+    visit("ms", self.ms);
+    visit("spread", self.spread);
+  }
 };
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(MethodCost, method, layers, products, small_products, gflop, mib,
-                                   ms, spread)
 
 /// The methods of the study: sgd, f-gr, b-gr, c-gr, exact-naive, exact.
 const std::vector<std::string>& cost_methods();

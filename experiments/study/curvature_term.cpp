@@ -72,8 +72,12 @@ Problem problem_of(const StudyContext& context, const std::string& activation,
 /// Distances from the exact H g over its length: for each variant, and each eps of a sweep.
 struct Distances {
   Vector variants, sweep;
+
+  static void json_fields(auto& self, const auto& visit) {
+    visit("variants", self.variants);
+    visit("sweep", self.sweep);
+  }
 };
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Distances, variants, sweep)
 
 const Vector& sweep_epsilons() {
   static const Vector epsilons = {1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1};
@@ -103,8 +107,13 @@ Distances distances(const StudyContext& context, const std::string& activation, 
 struct Found {
   Distances start, trained;
   std::vector<TrainedRun> runs;  // of each variant
+
+  static void json_fields(auto& self, const auto& visit) {
+    visit("start", self.start);
+    visit("trained", self.trained);
+    visit("runs", self.runs);
+  }
 };
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Found, start, trained, runs)
 
 Found measure(StudyContext& context, const std::string& activation, std::uint64_t seed) {
   Found found;

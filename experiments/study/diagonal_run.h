@@ -33,9 +33,16 @@ struct DiagonalOutcome {
   double kkt = 0, kkt_start = 0;
   /// -mean ln(alpha_GR / alpha).
   double shrinkage = 0;
+
+  static void json_fields(auto& self, const auto& visit) {
+    visit("test_error", self.test_error);
+    visit("loss", self.loss);
+    visit("invariant_error", self.invariant_error);
+    visit("kkt", self.kkt);
+    visit("kkt_start", self.kkt_start);
+    visit("shrinkage", self.shrinkage);
+  }
 };
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DiagonalOutcome, test_error, loss, invariant_error, kkt,
-                                   kkt_start, shrinkage)
 
 /// Trains and measures. `correction` is a factor on the exponent of alpha_GR: 1, but for those who
 /// want to see the check fail.

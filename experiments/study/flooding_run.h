@@ -19,8 +19,12 @@ struct Departure {
 /// |two steps - the predicted one| / |two steps|, for each crossing of the level in each direction.
 struct IdentityErrors {
   Vector forward, backward;
+
+  static void json_fields(auto& self, const auto& visit) {
+    visit("forward", self.forward);
+    visit("backward", self.backward);
+  }
 };
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(IdentityErrors, forward, backward)
 
 /// Two steps of flooding that begin below the level and go on above it, or the reverse, against one
 /// step of size eta^2 against F-GR's estimate of H g, or B-GR's, with eps = eta.
@@ -30,8 +34,12 @@ IdentityErrors identity_errors(StudyContext& context, std::uint64_t seed, double
 /// Means over windows of steps, from the first step at which the loss is below the level.
 struct HeldRun {
   Vector squared_norm, loss;
+
+  static void json_fields(auto& self, const auto& visit) {
+    visit("squared_norm", self.squared_norm);
+    visit("loss", self.loss);
+  }
 };
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(HeldRun, squared_norm, loss)
 
 HeldRun held_run(StudyContext& context, std::uint64_t seed, double eta, const Departure& departure);
 

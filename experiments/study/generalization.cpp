@@ -1,5 +1,7 @@
 // Test accuracy over the grid gamma x eps x seed: whether F-GR generalises better than B-GR and
 // than the exact gradient of the same penalty.
+#include <fmt/format.h>
+
 #include <cmath>
 
 #include "experiments/run/trainer.h"

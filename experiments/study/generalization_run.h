@@ -43,10 +43,20 @@ struct GeneralizationRun {
   /// largest eigenvalue, how far from it a true one may be, the trace, its standard error.
   /// NaN unless asked for.
   double top, top_residual, trace, trace_error;
+
+  static void json_fields(auto& self, const auto& visit) {
+    visit("validation", self.validation);
+    visit("seconds", self.seconds);
+    visit("test_accuracy", self.test_accuracy);
+    visit("test_loss", self.test_loss);
+    visit("train_accuracy", self.train_accuracy);
+    visit("gradient_norm", self.gradient_norm);
+    visit("top", self.top);
+    visit("top_residual", self.top_residual);
+    visit("trace", self.trace);
+    visit("trace_error", self.trace_error);
+  }
 };
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(GeneralizationRun, validation, seconds, test_accuracy, test_loss,
-                                   train_accuracy, gradient_norm, top, top_residual, trace,
-                                   trace_error)
 
 /// The options of a run in this arena, from the study's settings.
 RunOptions generalization_options(const StudyContext& context, const Arena& arena,

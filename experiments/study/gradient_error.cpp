@@ -1,6 +1,5 @@
 // The error of finite-difference GR's H g over eps: slopes, the floor of rounding, the best eps,
 // and what kinks do.
-#include <array>
 #include <cmath>
 
 #include "experiments/compare/gradient_error.h"
@@ -10,8 +9,6 @@
 #include "experiments/study/training.h"
 
 namespace twice {
-
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(EpsilonPoint, method, dtype, epsilon, error, hvp_error)
 
 namespace {
 
@@ -38,8 +35,9 @@ struct Sweep {
       if (p.method == "f-gr" && p.dtype == "f64") result.push_back(p.epsilon);
     return result;
   }
+
+  static void json_fields(auto& self, const auto& visit) { visit("points", self.points); }
 };
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Sweep, points)
 
 /// sweeps[activation][stage][seed]
 using Sweeps = std::vector<std::vector<std::vector<Sweep>>>;
@@ -52,7 +50,7 @@ Sweeps measure(StudyContext& context) {
   };
   const double training = steps_of(problem_of(0, seeds[0])), sweep_units = 300;
   const std::size_t count = activations().size() * seeds.size();
-  using Stages = std::array<Sweep, 2>;
+  using Stages = std::vector<Sweep>;  // at the start, trained
   const double units = static_cast<double>(count) * (training + 2 * sweep_units);
   const std::vector<Stages> found =
       context.jobs("training and sweeping eps", count, units, [&](std::size_t i) {
@@ -62,7 +60,7 @@ Sweeps measure(StudyContext& context) {
         measured.options.batch = context.count("batch");
         const FixedBatch batch = fixed_batch(measured);
         const ModelState start = initial_state(problem.model, seeds[s], DType::f32);
-        Stages stage;
+        Stages stage(2);
         stage[0].points = epsilon_sweep(measured, start, batch);
         context.advance(sweep_units);
         const ModelState trained = train_run(context, problem, method("sgd")).state;

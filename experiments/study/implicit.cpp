@@ -84,8 +84,14 @@ struct SeedResult {
   Vector best_factor;
   /// The distance between the plain flow and the same by half as many steps.
   double integration;
+
+  static void json_fields(auto& self, const auto& visit) {
+    visit("plain", self.plain);
+    visit("modified", self.modified);
+    visit("best_factor", self.best_factor);
+    visit("integration", self.integration);
+  }
 };
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(SeedResult, plain, modified, best_factor, integration)
 
 SeedResult follow(StudyContext& context, std::uint64_t seed) {
   Landscape land(seed, context.count("samples"));

@@ -17,8 +17,10 @@ namespace {
 /// JSON has no NaN; what was one is null.
 Json with_nan(Json value) {
   if (value.is_null()) return std::nan("");
-  if (value.is_structured())
-    for (Json& part : value) part = with_nan(std::move(part));
+  if (value.is_array())
+    for (Json& element : value) element = with_nan(std::move(element));
+  if (value.is_object())
+    for (auto& [key, member] : value.members()) member = with_nan(std::move(member));
   return value;
 }
 
@@ -35,7 +37,7 @@ Journal::Journal(const fs::path& out, const std::string& name, const Json& ident
   std::string line;
   if (!std::getline(lines, line) || line != head) return;
   while (std::getline(lines, line)) {
-    const Json entry = Json::parse(line, nullptr, false);
+    const Json entry = Json::parse_or_null(line);
     if (!entry.contains("result")) break;
     results_[{entry.at("task"), entry.at("job")}] = with_nan(entry.at("result"));
     seconds_before_ = entry.at("seconds");

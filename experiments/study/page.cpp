@@ -1,7 +1,7 @@
 // Markdown and SVG from a record.
 #include "experiments/study/page.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <cmath>
 

@@ -15,8 +15,14 @@ constexpr double step_size = 0.1, rho = 0.05, lambda = 0.02, epsilon = 0.05;
 /// Relative distances of G along one trajectory.
 struct Equalities {
   Vector unnormalised, sam, sam_moved, pgn;
+
+  static void json_fields(auto& self, const auto& visit) {
+    visit("unnormalised", self.unnormalised);
+    visit("sam", self.sam);
+    visit("sam_moved", self.sam_moved);
+    visit("pgn", self.pgn);
+  }
 };
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Equalities, unnormalised, sam, sam_moved, pgn)
 
 /// a + scale b
 Vector moved(Vector a, double scale, const Vector& b) {

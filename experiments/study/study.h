@@ -87,7 +87,7 @@ class StudyContext {
   std::vector<std::uint64_t> seeds(int after, int count) const;
 
   /// {body(0), ..., body(count - 1)}, several at once, each on one thread. A job must depend on its
-  /// number alone and what it hands back must be JSON (NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE): what
+  /// number alone and what it hands back must be JSON (`json_fields` of a struct): what
   /// the journal has under this `task` is not computed again. `units` of work in all are for the
   /// progress bar, to which a job reports by `advance`. When a job throws, no other is begun, and
   /// the exception is thrown on.

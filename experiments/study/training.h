@@ -19,9 +19,16 @@ struct TrainedRun {
   std::vector<double> test_accuracies;
   /// Where the run ended; not kept in journals.
   ModelState state;
+
+  static void json_fields(auto& self, const auto& visit) {
+    visit("test_accuracy", self.test_accuracy);
+    visit("test_loss", self.test_loss);
+    visit("train_loss", self.train_loss);
+    visit("gradient_norm", self.gradient_norm);
+    visit("test_accuracies", self.test_accuracies);
+  }
 };
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(TrainedRun, test_accuracy, test_loss, train_loss, gradient_norm,
-                                   test_accuracies)
+
 TrainedRun train_run(StudyContext& context, const Problem& problem, const Method& method);
 
 }  // namespace twice

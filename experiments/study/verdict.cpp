@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <nlohmann/json.hpp>
 
 #include "autodiff/array/error.h"
+#include "experiments/files/json.h"
 
 namespace twice {
 
@@ -60,10 +60,8 @@ std::string verdict(const std::vector<Claim>& claims) {
   return limits ? "reproduced" : "reproduced within limits";
 }
 
-nlohmann::json to_json(const Claim& c) {
-  const auto end = [](double value) {
-    return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json();
-  };
+Json to_json(const Claim& c) {
+  const auto end = [](double value) { return std::isfinite(value) ? Json(value) : Json(); };
   return {{"claim", c.claim},
           {"value", end(c.value)},
           {"interval", {end(c.interval.low), end(c.interval.high)}},

@@ -3,10 +3,10 @@
 // study cannot say more than its numbers.
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
+#include "experiments/files/json.h"
 #include "experiments/statistics/statistics.h"
 
 namespace twice {
@@ -50,6 +50,6 @@ Claim on_all(std::string claim, const std::vector<double>& values, Range expecte
 /// limit does, else `reproduced`.
 std::string verdict(const std::vector<Claim>& claims);
 
-nlohmann::json to_json(const Claim& claim);
+Json to_json(const Claim& claim);
 
 }  // namespace twice

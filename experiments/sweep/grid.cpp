@@ -2,6 +2,8 @@
 // time, so that a sweep accepts exactly what train accepts.
 #include "experiments/sweep/grid.h"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <map>
@@ -13,7 +15,6 @@ namespace twice {
 
 namespace {
 
-using Json = nlohmann::json;
 using Strings = std::vector<std::string>;
 
 constexpr std::size_t most_runs = 100000;
@@ -65,7 +66,7 @@ std::string name_part(const std::string& option, const Json& value) {
   if (value.is_null()) return "";
   if (value.is_string()) return value.get<std::string>();
   if (value.is_boolean()) return (value.get<bool>() ? "" : "no-") + option;
-  return option + (value.is_number_float() ? fmt::format("{}", value.get<double>()) : value.dump());
+  return option + (value.is_float() ? fmt::format("{}", value.get<double>()) : value.dump());
 }
 
 std::string joined_name(const Json& config, const Strings& axes) {
@@ -211,7 +212,7 @@ RunOptions grid_run_options(const Json& config, int threads) {
 
 Strings arguments(const Json& config) {
   Strings result;
-  for (const auto& [option, value] : config.items()) {
+  for (const auto& [option, value] : config.members()) {
     std::string text = value.is_string() ? value.get<std::string>() : value.dump();
     if (value.is_array()) text = fmt::format("{}", fmt::join(value.get<Strings>(), ","));
     if (!text.empty()) result.push_back(fmt::format("--{}={}", option, text));

@@ -3,11 +3,11 @@
 // varies is its name: `f-gr-gamma0.1-epsilon0.05-seed3`.
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "experiments/files/json.h"
 #include "experiments/run/options.h"
 
 namespace twice {
@@ -23,7 +23,7 @@ struct GridAxis {
 /// result depends. Method options that its method does not read have their defaults.
 struct GridRun {
   std::string name;
-  nlohmann::json config;
+  Json config;
 };
 
 struct Grid {
@@ -40,23 +40,23 @@ Grid expand(const std::vector<GridAxis>& given);
 const std::vector<std::string>& grid_options();
 
 /// Whether the method (or optimiser) of such a config reads the option.
-bool uses(const nlohmann::json& config, const std::string& option);
+bool uses(const Json& config, const std::string& option);
 
 /// Names the runs by the axes that they use; `grid.axes` may have been added to.
 void name_runs(Grid& grid);
 /// The same axes in the order of names, without repeats.
 std::vector<std::string> ordered_axes(const std::vector<std::string>& axes);
 /// A run's name without its seed.
-std::string setting_name(const nlohmann::json& config, const std::vector<std::string>& axes);
+std::string setting_name(const Json& config, const std::vector<std::string>& axes);
 
 /// An option beside the axes in which two runs of one sweep differ although both use it: then they
 /// do not belong together.
-std::optional<std::string> clash(const nlohmann::json& a, const nlohmann::json& b,
+std::optional<std::string> clash(const Json& a, const Json& b,
                                  const std::vector<std::string>& axes);
 
 /// The options of a run, for running it with that many threads.
-RunOptions grid_run_options(const nlohmann::json& config, int threads);
+RunOptions grid_run_options(const Json& config, int threads);
 /// The same as train's command line.
-std::vector<std::string> arguments(const nlohmann::json& config);
+std::vector<std::string> arguments(const Json& config);
 
 }  // namespace twice

@@ -8,7 +8,7 @@
 #include <memory>
 #include <sstream>
 
-#include "autodiff/array/parallel.h"
+#include "autodiff/array/threads.h"
 #include "experiments/bench/subprocess.h"
 #include "experiments/run/stop.h"
 #include "experiments/run/trainer.h"
@@ -16,8 +16,6 @@
 namespace twice {
 
 namespace {
-
-using Json = nlohmann::json;
 
 constexpr double seconds_of_timing = 0.3;
 constexpr int least_steps = 2;

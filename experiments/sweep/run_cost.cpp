@@ -5,11 +5,9 @@
 
 namespace twice {
 
-std::string cost_key(const nlohmann::json& config, bool steps) {
+std::string cost_key(const Json& config, bool steps) {
   std::string key;
-  const auto add = [&](const char* option) {
-    key += config.value(option, nlohmann::json()).dump() + " ";
-  };
+  const auto add = [&](const char* option) { key += config.value(option, Json()).dump() + " "; };
   for (const char* option : {"data", "model", "width", "depth", "channels", "activation", "batch"})
     add(option);
   if (steps)

@@ -3,9 +3,9 @@
 #pragma once
 
 #include <map>
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 
+#include "experiments/files/json.h"
 #include "experiments/run/recording.h"
 #include "experiments/sweep/grid.h"
 
@@ -13,7 +13,7 @@ namespace twice {
 
 /// The options that decide about a model, or with `steps` about the cost of its steps: runs that
 /// agree in them are alike.
-std::string cost_key(const nlohmann::json& config, bool steps);
+std::string cost_key(const Json& config, bool steps);
 
 /// Floating-point operations of the planned steps of one epoch, in those of f32: in f64 a vector
 /// holds half as many numbers.

@@ -11,7 +11,7 @@
 #include <set>
 #include <thread>
 
-#include "autodiff/array/parallel.h"
+#include "autodiff/array/threads.h"
 #include "experiments/files/atomic_file.h"
 #include "experiments/report/progress.h"
 #include "experiments/report/record.h"
@@ -42,7 +42,7 @@ Merged merge(Grid grid, const fs::path& out) {
     throw UsageError(fmt::format("{} holds a run of train: use another --out", out.string()));
   const fs::path file = out / "sweep.json";
   if (!fs::exists(file)) return {std::move(grid), {}, {}};
-  const Json record = Json::parse(read_file(file), nullptr, false);
+  const Json record = Json::parse_or_null(read_file(file));
   Grid before = recorded_grid(record, file);
 
   // Of the earlier runs one of each model, data set and method is enough to compare with.
@@ -273,7 +273,7 @@ std::vector<RunResult> run_grid(Grid grid, const GridOptions& options) {
     if (result.state != RunState::done) left.push_back(&result.run);
   Layout layout = merged.layout;
   if (!left.empty()) {
-    const int cores = options.threads > 0 ? options.threads : omp_get_num_procs();
+    const int cores = options.threads > 0 ? options.threads : processors();
     layout = choose_layout(left, options.jobs, cores);
     if (stop_requested()) return results;
   }

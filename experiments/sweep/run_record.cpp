@@ -112,13 +112,13 @@ RunResult look_up(const GridRun& run, const fs::path& folder) {
   RunResult result{run, folder, RunState::pending, "", "", {}};
   if (!fs::exists(folder / "train.json")) return result;
   // A damaged record is made anew from the checkpoint.
-  const Json record = Json::parse(read_file(folder / "train.json"), nullptr, false);
+  const Json record = Json::parse_or_null(read_file(folder / "train.json"));
   const std::vector<Json> rows = objects(member(record, "rows"));
   if (rows.size() != 1) return result;
   Json config = member(record, "config");
   if (!config.is_object()) return result;
   config.erase("threads");
-  for (const auto& [option, value] : run.config.items())
+  for (const auto& [option, value] : run.config.members())
     if (config.value(option, Json()) != value)
       throw UsageError(fmt::format("{} holds a run with --{} {}, not {}: use another --out",
                                    folder.string(), option, config.value(option, Json()).dump(),
@@ -126,7 +126,7 @@ RunResult look_up(const GridRun& run, const fs::path& folder) {
   result.model = text(rows[0], "model");
   try {
     for (const Json& epoch : member(rows[0], "curve")) result.curve.push_back(epoch_record(epoch));
-  } catch (const Json::exception&) {
+  } catch (const JsonError&) {
     result.curve.clear();
     return result;
   }
@@ -143,11 +143,9 @@ Json sweep_record(const std::vector<std::string>& axes, const std::vector<RunRes
   Json shared = results.front().run.config;
   for (const std::string& axis : axes) shared.erase(axis);
   for (const RunResult& result : results)
-    for (auto option = shared.begin(); option != shared.end();)
-      if (result.run.config.value(option.key(), Json()) == option.value())
-        ++option;
-      else
-        option = shared.erase(option);
+    std::erase_if(shared.members(), [&](const auto& option) {
+      return result.run.config.value(option.first, Json()) != option.second;
+    });
   record["config"] = shared;
   record["axes"] = Json::array();
   for (const std::string& axis : axes) {
@@ -165,7 +163,7 @@ Json sweep_record(const std::vector<std::string>& axes, const std::vector<RunRes
   record["runs"] = Json::array();
   for (const RunResult& result : results) {
     Json own = result.run.config;
-    for (const auto& [option, value] : shared.items()) own.erase(option);
+    for (const auto& [option, value] : shared.members()) own.erase(option);
     Json entry = {{"name", result.run.name},
                   {"state", state_name(result.state)},
                   {"config", own},
@@ -200,7 +198,7 @@ Grid recorded_grid(const Json& record, const fs::path& file) {
       grid_run_options(config, 1);  // complete?
       grid.runs.push_back({entry.at("name"), config});
     }
-  } catch (const Json::exception& error) {
+  } catch (const JsonError& error) {
     fail("sweep", "{} is no record of a sweep: {}", file.string(), error.what());
   }
   return grid;

@@ -33,13 +33,13 @@ struct RunResult {
 RunResult look_up(const GridRun& run, const std::filesystem::path& folder);
 
 /// The record, sweep.json: what varies, the runs, and a row for each setting.
-nlohmann::json sweep_record(const std::vector<std::string>& axes,
-                            const std::vector<RunResult>& results, const Layout& layout);
+Json sweep_record(const std::vector<std::string>& axes, const std::vector<RunResult>& results,
+                  const Layout& layout);
 
 /// The layout that such a record names; a default one where it does not.
-Layout recorded_layout(const nlohmann::json& record);
+Layout recorded_layout(const Json& record);
 
 /// The grid that such a record is of. `file` is for the error's words.
-Grid recorded_grid(const nlohmann::json& record, const std::filesystem::path& file);
+Grid recorded_grid(const Json& record, const std::filesystem::path& file);
 
 }  // namespace twice

@@ -1,6 +1,8 @@
 // Options in, table out; sweep/run_grid.h does the work.
 #include "experiments/sweep/sweep.h"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>

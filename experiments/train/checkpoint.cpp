@@ -40,13 +40,11 @@ void take_model(const std::filesystem::path& file, const TensorFile& from, const
 }
 
 /// Parses what `write_checkpoint` wrote; a damaged note is an error that names the file.
-nlohmann::json note(const std::filesystem::path& file, const TensorFile& from,
-                    const std::string& name) {
+Json note(const std::filesystem::path& file, const TensorFile& from, const std::string& name) {
   const auto found = from.metadata.find(name);
-  nlohmann::json json;
-  if (found != from.metadata.end())
-    json = nlohmann::json::parse(found->second, nullptr, /*allow_exceptions=*/false);
-  if (json.is_null() || json.is_discarded())
+  Json json;
+  if (found != from.metadata.end()) json = Json::parse_or_null(found->second);
+  if (json.is_null())
     fail("checkpoint", "{}: the note '{}' is missing or damaged", file.string(), name);
   return json;
 }
@@ -71,19 +69,19 @@ void write_checkpoint(const std::filesystem::path& file, Trainer& trainer,
     result.tensors.emplace_back("buffer." + model.buffer_info()[i].name, state.buffers[i]);
   for (const auto& [name, array] : trainer.optimizer().state())
     result.tensors.emplace_back("optimizer." + name, array);
-  nlohmann::json curve = nlohmann::json::array();
+  Json curve = Json::array();
   for (const EpochRecord& record : history.curve) curve.push_back(to_json(record));
   const EpochProgress& epoch = trainer.epoch_progress();
   result.metadata = {
       {"format", format_name},
       {"config", history.config.dump()},
-      {"step", nlohmann::json(trainer.steps()).dump()},
+      {"step", Json(trainer.steps()).dump()},
       {"curve", curve.dump()},
-      {"epoch", nlohmann::json({{"loss_sum", epoch.loss_sum}, {"seconds", epoch.seconds}}).dump()}};
+      {"epoch", Json({{"loss_sum", epoch.loss_sum}, {"seconds", epoch.seconds}}).dump()}};
   write_safetensors(file, result);
 }
 
-nlohmann::json checkpoint_config(const std::filesystem::path& file) {
+Json checkpoint_config(const std::filesystem::path& file) {
   return note(file, open_checkpoint(file), "config");
 }
 
@@ -91,16 +89,16 @@ RunHistory read_checkpoint(const std::filesystem::path& file, Trainer& trainer) 
   const TensorFile from = open_checkpoint(file);
   RunHistory history;
   history.config = note(file, from, "config");
-  const nlohmann::json epoch = note(file, from, "epoch"), curve = note(file, from, "curve");
+  const Json epoch = note(file, from, "epoch"), curve = note(file, from, "curve");
   std::vector<std::pair<std::string, Array>> memory;
   const std::string prefix = "optimizer.";
   for (const auto& [name, array] : from.tensors)
     if (name.rfind(prefix, 0) == 0) memory.emplace_back(name.substr(prefix.size()), array);
   try {
-    for (const nlohmann::json& record : curve) history.curve.push_back(epoch_record(record));
+    for (const Json& record : curve) history.curve.push_back(epoch_record(record));
     trainer.set_epoch_progress({epoch.at("loss_sum"), epoch.at("seconds")});
     trainer.optimizer().restore(memory, note(file, from, "step").get<std::int64_t>());
-  } catch (const nlohmann::json::exception& error) {
+  } catch (const JsonError& error) {
     fail("checkpoint", "{}: a note is damaged: {}", file.string(), error.what());
   }
   take_model(file, from, trainer.problem().model, trainer.state());

@@ -10,15 +10,15 @@
 #pragma once
 
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
+#include "experiments/files/json.h"
 #include "experiments/run/trainer.h"
 
 namespace twice {
 
 /// What a checkpoint holds beside the trainer's own state.
 struct RunHistory {
-  nlohmann::json config;
+  Json config;
   std::vector<EpochRecord> curve;
 };
 
@@ -28,7 +28,7 @@ void write_checkpoint(const std::filesystem::path& file, Trainer& trainer,
                       const RunHistory& history);
 
 /// The options that a checkpoint's run was started with.
-nlohmann::json checkpoint_config(const std::filesystem::path& file);
+Json checkpoint_config(const std::filesystem::path& file);
 
 /// Puts the trainer where the checkpoint was written. Throws one line naming the file when it is
 /// missing, cut, corrupt or of another model.

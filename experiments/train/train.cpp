@@ -1,13 +1,15 @@
 // A run from its options, or its checkpoint, to its end.
 #include "experiments/train/train.h"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <cmath>
-#include <nlohmann/json.hpp>
 
-#include "autodiff/array/parallel.h"
 #include "autodiff/array/reduce.h"
+#include "autodiff/array/threads.h"
 #include "autodiff/profile/ledger.h"
+#include "experiments/files/json.h"
 #include "experiments/report/progress.h"
 #include "experiments/report/report_command.h"
 #include "experiments/report/table.h"
@@ -24,8 +26,8 @@ namespace fs = std::filesystem;
 
 /// The options of the run that is resumed; threads may change, since results do not depend on them.
 RunOptions resumed_options(const TrainOptions& given, const fs::path& checkpoint) {
-  const nlohmann::json stored = checkpoint_config(checkpoint), asked = to_json(given.run);
-  for (const auto& [name, value] : asked.items())
+  const Json stored = checkpoint_config(checkpoint), asked = to_json(given.run);
+  for (const auto& [name, value] : asked.members())
     if (name != "threads" && given.app->count("--" + name) > 0 &&
         (!stored.contains(name) || stored[name] != value))
       throw UsageError(
@@ -36,7 +38,7 @@ RunOptions resumed_options(const TrainOptions& given, const fs::path& checkpoint
   RunOptions options;
   try {
     options = run_options(stored);
-  } catch (const nlohmann::json::exception& error) {
+  } catch (const JsonError& error) {
     fail("checkpoint", "{}: the stored options are damaged: {}", checkpoint.string(), error.what());
   }
   if (given.app->count("--threads") > 0) options.threads = given.run.threads;
@@ -45,14 +47,14 @@ RunOptions resumed_options(const TrainOptions& given, const fs::path& checkpoint
   return options;
 }
 
-nlohmann::json record_of(const Trainer& trainer, const RunHistory& history) {
+Json record_of(const Trainer& trainer, const RunHistory& history) {
   const Problem& problem = trainer.problem();
   const EpochRecord& last = history.curve.back();
   const Ledger costs = ledger(trainer.plan().program());
   const ProductLaw law = expected_law(problem, trainer.method());
-  nlohmann::json record = record_header("train");
+  Json record = record_header("train");
   record["config"] = history.config;
-  nlohmann::json curve = nlohmann::json::array();
+  Json curve = Json::array();
   for (const EpochRecord& epoch : history.curve) curve.push_back(to_json(epoch));
   record["rows"] = {{{"model", problem.label()},
                      {"method", trainer.method().name},

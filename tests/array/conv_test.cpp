@@ -2,7 +2,7 @@
 // against each other: the adjoint identities, equal bits at any thread count.
 #include "autodiff/array/conv.h"
 
-#include "autodiff/array/parallel.h"
+#include "autodiff/array/threads.h"
 #include "tests/array/conv_cases.h"
 
 using namespace twice;

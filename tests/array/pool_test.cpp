@@ -8,7 +8,7 @@
 #include <limits>
 #include <random>
 
-#include "autodiff/array/parallel.h"
+#include "autodiff/array/threads.h"
 
 using namespace twice;
 

@@ -2,7 +2,7 @@
 // do and do not divide, and what only they have: the rounding, the shapes that fit, the FLOPs.
 #include "autodiff/array/winograd.h"
 
-#include "autodiff/array/parallel.h"
+#include "autodiff/array/threads.h"
 #include "tests/array/conv_cases.h"
 
 using namespace twice;

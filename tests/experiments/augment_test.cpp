@@ -7,7 +7,7 @@
 #include <set>
 #include <tuple>
 
-#include "autodiff/array/parallel.h"
+#include "autodiff/array/threads.h"
 
 namespace twice {
 namespace {

@@ -5,7 +5,7 @@
 #include <numeric>
 #include <set>
 
-#include "autodiff/array/parallel.h"
+#include "autodiff/array/threads.h"
 #include "experiments/data/batches.h"
 #include "experiments/data/loaders.h"
 #include "tests/experiments/scratch_folder.h"

@@ -1,7 +1,7 @@
 // A sample record, and a small reader of markup.
 #include "tests/experiments/pages.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <boost/test/unit_test.hpp>
 #include <cmath>

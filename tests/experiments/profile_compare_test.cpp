@@ -80,7 +80,7 @@ BOOST_AUTO_TEST_CASE(says_what_differs) {
   b["twice"]["machine"]["threads"] = 1;
   b["twice"]["config"]["threads"] = 1;
   b["twice"]["version"] = "0.2.0";
-  Json::array_t& entries = b["benchmarks"].get_ref<Json::array_t&>();
+  Json::Array& entries = b["benchmarks"].elements();
   entries.erase(entries.begin(), entries.begin() + 11);  // those of the loss
   Json other = b["benchmarks"].back();
   other["run_type"] = "iteration";

@@ -1,6 +1,6 @@
 #include "tests/experiments/profile_sample.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>

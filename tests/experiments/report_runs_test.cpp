@@ -1,6 +1,6 @@
 // Pages of sweeps and single runs: what is aggregated, and what is said of runs that failed or are
 // not done.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <boost/test/unit_test.hpp>
 #include <cmath>

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "autodiff/array/parallel.h"
 #include "autodiff/array/random.h"
+#include "autodiff/array/threads.h"
 #include "autodiff/plan/plan.h"
 
 namespace twice::testing {

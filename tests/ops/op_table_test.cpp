@@ -1,12 +1,14 @@
 // The op table: every op that the library can record has a row, every row records its op, and all
 // derivative checks of every row pass.
+#include <fmt/format.h>
+
 #include "experiments/check/op_table.h"
+#include "experiments/files/json.h"
 
 #include <boost/test/unit_test.hpp>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <nlohmann/json.hpp>
 #include <regex>
 #include <set>
 
@@ -129,7 +131,7 @@ BOOST_AUTO_TEST_CASE(rows_for_programs_and_people) {
   const std::string report = check_report(rows);
   BOOST_TEST(report.ends_with("9 checks, 0 failed\n"), report);
 
-  const nlohmann::json json = check_json(rows);
+  const Json json = check_json(rows);
   BOOST_TEST(json.size() == 9);
   BOOST_TEST(json[0]["op"] == "tanh");
   BOOST_TEST(json[0]["order"] == 1);

@@ -2,7 +2,7 @@
 // does neither, bit by bit.
 #pragma once
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <string>
 #include <vector>

@@ -3,7 +3,7 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include "autodiff/array/parallel.h"
+#include "autodiff/array/threads.h"
 
 using namespace twice;
 
