@@ -4,8 +4,10 @@
 #include <CLI/CLI.hpp>
 
 #include "autodiff/array/threads.h"
+#include "experiments/bench/against_command.h"
 #include "experiments/bench/memory.h"
 #include "experiments/bench/race.h"
+#include "experiments/bench/served_steps.h"
 #include "experiments/bench/suite.h"
 #include "experiments/bench/tables.h"
 #include "experiments/report/progress.h"
@@ -17,21 +19,33 @@ namespace twice {
 
 namespace {
 
+RunOptions with_row(RunOptions options, const SuiteRow& row) {
+  options.model = row.model;
+  options.batch = row.batch;
+  options.activation = row.activation;
+  if (row.model == "mlp") options.width = row.size, options.depth = row.depth;
+  if (row.model == "cnn") options.channels = row.size;
+  return options;
+}
+
 /// The options of each model that is to run.
 std::vector<RunOptions> models_of(const BenchOptions& options) {
   if (options.suite.empty()) return {options.run};
   std::vector<RunOptions> result;
+  for (const SuiteRow& row : suite_rows(options)) result.push_back(with_row(options.run, row));
+  return result;
+}
+
+}  // namespace
+
+/// The suite's rows that are asked for.
+std::vector<SuiteRow> suite_rows(const BenchOptions& options) {
+  std::vector<SuiteRow> result;
   std::string labels;
   for (const SuiteRow& row : paper_suite()) {
-    RunOptions o = options.run;
-    o.model = row.model;
-    o.batch = row.batch;
-    o.activation = row.activation;
-    if (row.model == "mlp") o.width = row.size, o.depth = row.depth;
-    if (row.model == "cnn") o.channels = row.size;
-    const std::string label = random_problem(o).label();
+    const std::string label = random_problem(with_row(options.run, row)).label();
     labels += (labels.empty() ? "" : ", ") + label;
-    if (label.find(options.rows) != std::string::npos) result.push_back(o);
+    if (label.find(options.rows) != std::string::npos) result.push_back(row);
   }
   if (result.empty())
     throw UsageError(fmt::format("--rows: no model of the suite has '{}' in its name; they are {}",
@@ -51,26 +65,30 @@ Json config_of(const BenchOptions& options) {
   config["peer-python"] = options.peer_python;
   config["peer-malloc"] = options.peer_malloc;
   config["no-memory"] = options.no_memory;
+  if (!options.against.empty()) {
+    config["against"] = options.against;
+    config["same-within"] = options.same_within;
+    config["fail-if-slower"] = options.fail_if_slower;
+  }
   return config;
 }
 
-/// A bench's own defaults: random data, and plain sgd with steps so small that the numbers stay as
-/// they are in a network at its start, however many steps are timed.
-void set_up(BenchOptions& options) {
+void complete(BenchOptions& options) {
   RunOptions& o = options.run;
   o.data = "random";
   o.momentum = 0;
   o.lr = 1e-4;
   o.schedule = "constant";
   complete(o, {"sgd", "f-gr", "exact"});
+  if (options.seconds == 0) options.seconds = options.against.empty() ? 10 : 30;
   if (!(options.seconds >= 0.01 && options.seconds <= 3600))  // NaN is neither
     throw UsageError(
         fmt::format("--seconds must be a number from 0.01 to 3600, was {}", options.seconds));
   if (options.suite.empty() && !options.rows.empty())
     throw UsageError("--rows picks rows of a suite: it needs --suite");
+  if (options.against.empty() && !options.fail_if_slower.empty())
+    throw UsageError("--fail-if-slower needs --against");
 }
-
-}  // namespace
 
 void add_bench_options(CLI::App& app, BenchOptions& options) {
   OptionGroups groups;
@@ -87,7 +105,19 @@ void add_bench_options(CLI::App& app, BenchOptions& options) {
     suite->excludes(app.get_option(one));
   app.add_option("--rows", options.rows, "Only the suite's models whose names hold this")
       ->group(group);
-  app.add_option("--seconds", options.seconds, "Measuring time for a model")->group(group);
+  app.add_option("--seconds", options.seconds,
+                 "Measuring time for a model (0: 30 with --against, else 10)")
+      ->group(group);
+  app.add_option("--against", options.against,
+                 "Compare with another program: a build, a git revision, or this one with other "
+                 "options (\"--without winograd\")")
+      ->group(group);
+  app.add_option("--same-within", options.same_within,
+                 "With --against: smaller differences do not count")
+      ->group(group);
+  app.add_option("--fail-if-slower", options.fail_if_slower,
+                 "With --against: exit status 3 when this program is slower by more, such as 3%")
+      ->group(group);
   app.add_option("--peer", options.peer, "Another engine beside ours: pytorch")
       ->check(CLI::IsMember({"pytorch"}))
       ->group(group);
@@ -98,6 +128,9 @@ void add_bench_options(CLI::App& app, BenchOptions& options) {
       ->group(group);
   app.add_flag("--no-memory", options.no_memory, "Do not measure memory")->group(group);
   app.add_option("--measure-memory", options.measure_memory)->group("");
+  app.add_flag("--serve", options.serve)->group("");
+  app.add_option("--handicap", options.handicap)->check(CLI::Range(0.0, 10.0))->group("");
+  keep_given(app, options.given);
 }
 
 int bench(BenchOptions options) {
@@ -105,12 +138,15 @@ int bench(BenchOptions options) {
     fmt::print("{}\n", step_memory_here(options.measure_memory));
     return 0;
   }
-  set_up(options);
+  complete(options);
   set_threads(options.run.threads);
+  if (options.serve) return serve_steps(options.run, options.handicap);
   prepare_file(options.run.json);
-  const std::vector<RunOptions> models = models_of(options);
 
   try {
+    if (!options.against.empty())
+      return compare_programs(options, "", options.against, "--against");
+    const std::vector<RunOptions> models = models_of(options);
     std::optional<Peer> peer;
     if (!options.peer.empty()) {
       peer.emplace(Peer::Options{options.peer_python, options.peer_malloc, options.run.threads});

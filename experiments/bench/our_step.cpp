@@ -56,17 +56,17 @@ std::vector<Array> OurStep::gradient() {
   return result;
 }
 
-std::vector<double> timed_block(OurStep& step, const BlockTiming& timing) {
+std::vector<double> timed_block(const std::function<void()>& step, const BlockTiming& timing) {
   using Clock = std::chrono::steady_clock;
   const auto seconds_since = [](Clock::time_point start) {
     return std::chrono::duration<double>(Clock::now() - start).count();
   };
   std::this_thread::sleep_for(std::chrono::duration<double>(timing.settle));
-  for (const auto start = Clock::now(); seconds_since(start) < timing.lead;) step.run();
+  for (const auto start = Clock::now(); seconds_since(start) < timing.lead;) step();
   std::vector<double> times;
   for (const auto start = Clock::now(); times.empty() || seconds_since(start) < timing.seconds;) {
     const auto before = Clock::now();
-    step.run();
+    step();
     times.push_back(seconds_since(before) * 1e3);
   }
   return times;

@@ -2,6 +2,8 @@
 // recorded and planned as `train` records and plans it.
 #pragma once
 
+#include <functional>
+
 #include "autodiff/profile/clock.h"
 #include "autodiff/profile/ledger.h"
 #include "experiments/run/recording.h"
@@ -59,6 +61,6 @@ class OurStep {
 struct BlockTiming {
   double seconds, settle, lead;
 };
-std::vector<double> timed_block(OurStep& step, const BlockTiming& timing);
+std::vector<double> timed_block(const std::function<void()>& step, const BlockTiming& timing);
 
 }  // namespace twice

@@ -210,7 +210,7 @@ Json race(const RunOptions& options, Peer* peer, const RaceOptions& race_options
     e.ours.block = [&](const BlockTiming& timing) {
       const double before = peer ? peer->cpu_seconds() : 0;
       const auto start = Clock::now();
-      std::vector<double> times = timed_block(*e.step, timing);
+      std::vector<double> times = timed_block([&] { e.step->run(); }, timing);
       idle.peers += peer ? peer->cpu_seconds() - before : 0;
       idle.peers_while += seconds_since(start);
       return times;

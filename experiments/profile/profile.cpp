@@ -1,10 +1,14 @@
 // Options, then: measure, print, write.
 #include "experiments/profile/profile.h"
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
 #include "autodiff/array/threads.h"
+#include "experiments/bench/against_command.h"
+#include "experiments/bench/peer.h"
 #include "experiments/profile/profile_compare.h"
 #include "experiments/profile/profile_files.h"
 #include "experiments/profile/profile_record.h"
@@ -41,6 +45,33 @@ void set_up(ProfileOptions& options) {
     options.methods.push_back(o.methods[0]);
 }
 
+/// Two programs take turns, as in `bench`, which knows the options of a model and its methods.
+int compare_programs_of(const ProfileOptions& options) {
+  OptionWords words = options.given;
+  words.erase("--compare");
+  words.erase("--margin");
+  BenchOptions bench = bench_options(words, "--compare of programs");
+  bench.against = options.compare[0];
+  bench.same_within = fmt::format("{}%", 100 * options.margin);
+  if (bench.run.methods.empty()) bench.run.methods = {"exact"};
+  complete(bench);
+  return compare_programs(bench, options.compare[1], options.compare[0], "--compare");
+}
+
+int compare(const ProfileOptions& options) {
+  const auto is_report = [](const std::string& file) {
+    return file.ends_with(".json") ||
+           (std::filesystem::exists(file) && ::access(file.c_str(), X_OK) != 0);
+  };
+  const bool a = is_report(options.compare[0]), b = is_report(options.compare[1]);
+  if (a && b) return compare_profiles(options.compare[0], options.compare[1], options.run.json);
+  if (a || b)
+    throw UsageError(
+        fmt::format("--compare: {} is a report and {} a program; expected two of a kind",
+                    options.compare[a ? 0 : 1], options.compare[a ? 1 : 0]));
+  return compare_programs_of(options);
+}
+
 int stopped() {
   fmt::print(stderr, "stopped; a profile that is not finished leaves no record\n");
   return stopped_status;
@@ -68,16 +99,18 @@ void add_profile_options(CLI::App& app, ProfileOptions& options) {
   app.add_flag("--no-scaling", options.no_scaling,
                "Do not time other depths, widths, batches and threads")
       ->group(group);
-  app.add_option("--compare", options.compare,
-                 "Measure nothing; say what got faster or slower from the first report.json to the "
-                 "second")
+  app.add_option(
+         "--compare", options.compare,
+         "Compare two programs, which take turns (as bench --against), or show two report.json "
+         "beside each other")
       ->expected(2)
       ->group(group);
   app.add_option("--margin", options.margin,
-                 "With --compare: changes smaller than this share do not count")
+                 "With --compare: smaller differences of programs do not count")
       ->check(CLI::Range(0.0, 1.0))
       ->group(group);
   app.add_option("--measure-memory", options.measure_memory)->group("");
+  keep_given(app, options.given);
 }
 
 int profile(ProfileOptions options) {
@@ -86,8 +119,11 @@ int profile(ProfileOptions options) {
     return 0;
   }
   RunOptions& o = options.run;
-  if (!options.compare.empty())
-    return compare_profiles(options.compare[0], options.compare[1], o.json, options.margin);
+  if (!options.compare.empty()) try {
+      return compare(options);
+    } catch (const Stopped&) {
+      return stopped();
+    }
   if (o.out.empty()) o.out = "runs/profile";
   set_up(options);
   set_threads(o.threads);

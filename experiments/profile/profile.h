@@ -14,13 +14,16 @@ struct ProfileOptions {
   /// Measuring time.
   double seconds = 10;
   bool no_memory = false, no_scaling = false;
-  /// Two reports: nothing is measured, they are compared.
+  /// Two reports or two programs (bench/other_program.h): they are compared, and nothing is
+  /// profiled.
   std::vector<std::string> compare;
-  /// Changes smaller than this share of a time are no change.
+  /// Of two programs: differences smaller than this share of a time do not count.
   double margin = 0.02;
   /// Not empty: only measure the memory of this row (JSON), and print it. How this program asks
   /// itself: see measure.h.
   std::string measure_memory;
+  /// The options that were given.
+  OptionWords given;
 };
 
 void add_profile_options(CLI::App& app, ProfileOptions& options);

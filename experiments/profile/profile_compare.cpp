@@ -1,4 +1,4 @@
-// Two reports read, their rows matched by name, and a verdict for each.
+// Two reports read, their rows matched by name, and their ratios.
 #include "experiments/profile/profile_compare.h"
 
 #include <fmt/core.h>
@@ -12,7 +12,7 @@
 #include "experiments/run/machine.h"
 #include "experiments/run/options.h"
 #include "experiments/run/output.h"
-#include "experiments/statistics/rank_test.h"
+#include "experiments/statistics/statistics.h"
 
 namespace twice {
 
@@ -24,7 +24,7 @@ struct Family {
   std::vector<double> ms;
 };
 
-/// More repetitions than any report has; the ratios of all pairs must fit into memory.
+/// More repetitions than any report has.
 constexpr std::size_t most_repetitions = 4000;
 
 double milliseconds(const std::string& unit, const std::string& file) {
@@ -116,48 +116,17 @@ Json side_of(const Family& family) {
   return {{"ms", median(family.ms)}, {"samples", family.ms.size()}};
 }
 
-Json row_of(const Family& a, const Family& b) {
-  const RankTest test = rank_test(a.ms, b.ms);
-  const RatioInterval ratio = ratio_interval(a.ms, b.ms, compare_level);
-  const bool bounded = std::isfinite(ratio.interval.high);
-  return {{"name", a.name},
-          {"a", side_of(a)},
-          {"b", side_of(b)},
-          {"ratio", ratio.ratio},
-          {"interval", bounded ? Json{ratio.interval.low, ratio.interval.high} : Json()},
-          {"u", test.u},
-          {"exact", test.exact},
-          {"p", test.p}};
-}
-
-std::string verdict_of(const Json& row, double margin) {
-  const Json& interval = member(row, "interval");
-  if (interval.is_null()) return "too few samples";
-  if (number(row, "p_corrected") >= compare_level) return "no difference";
-  if (interval[1].get<double>() < 1 / (1 + margin)) return "faster";
-  if (interval[0].get<double>() > 1 + margin) return "slower";
-  return "no difference";
-}
-
-std::string format_p(double p) {
-  return p < 1e-4 ? fmt::format("{:.0e}", p) : fmt::format("{:.4f}", p);
-}
-
-/// The rows of both, with verdicts; p-values are corrected for their number.
-Json matched_rows(const std::vector<Family>& of_a, const std::vector<Family>& of_b, double margin) {
+/// The rows of both. When the files were measured the machine may have been faster or slower, and
+/// nothing in them says by how much: so no difference of theirs is conclusive.
+Json matched_rows(const std::vector<Family>& of_a, const std::vector<Family>& of_b) {
   Json rows = Json::array();
-  std::vector<double> p;
-  for (const Family& family : of_a)
-    if (const auto other = std::ranges::find(of_b, family.name, &Family::name);
-        other != of_b.end()) {
-      rows.push_back(row_of(family, *other));
-      p.push_back(number(rows.back(), "p"));
-    }
-  const std::vector<double> corrected = holm(p);
-  for (std::size_t i = 0; i < p.size(); ++i) {
-    rows[i]["p_corrected"] = corrected[i];
-    rows[i]["verdict"] = verdict_of(rows[i], margin);
-  }
+  for (const Family& a : of_a)
+    if (const auto b = std::ranges::find(of_b, a.name, &Family::name); b != of_b.end())
+      rows.push_back({{"name", a.name},
+                      {"a", side_of(a)},
+                      {"b", side_of(*b)},
+                      {"ratio", median(b->ms) / median(a.ms)},
+                      {"verdict", "inconclusive"}});
   return rows;
 }
 
@@ -171,19 +140,11 @@ Json names_without(const std::vector<Family>& list, const std::vector<Family>& o
 }
 
 void print_rows(const char* what, const Json& rows) {
-  Table table(
-      {what, "A ms", "B ms", "B / A", "95 % interval", "samples", "p", "corrected", "B is"});
-  for (const Json& row : objects(rows)) {
-    const Json& interval = row["interval"];
+  Table table({what, "A ms", "B ms", "B / A", "samples"});
+  for (const Json& row : objects(rows))
     table.add({text(row, "name"), format_number(number(row["a"], "ms")),
                format_number(number(row["b"], "ms")), fmt::format("{:.3f}", number(row, "ratio")),
-               interval.is_null() ? "-"
-                                  : fmt::format("{:.3f} to {:.3f}", interval[0].get<double>(),
-                                                interval[1].get<double>()),
-               text(row["a"], "samples") + ", " + text(row["b"], "samples"),
-               format_p(number(row, "p")), format_p(number(row, "p_corrected")),
-               text(row, "verdict")});
-  }
+               text(row["a"], "samples") + ", " + text(row["b"], "samples")});
   fmt::print("\n");
   table.print();
 }
@@ -213,14 +174,14 @@ Json read_report(const std::filesystem::path& file) {
 }  // namespace
 
 Json compare_reports(const Json& a, const Json& b, const std::string& a_name,
-                     const std::string& b_name, double margin) {
+                     const std::string& b_name) {
   const std::vector<Family> of_a = families(a, a_name), of_b = families(b, b_name);
   check_alike(a, b, a_name, b_name);
   Json record = record_header("profile");
-  record["config"] = {{"a", a_name}, {"b", b_name}, {"margin", margin}, {"level", compare_level}};
+  record["config"] = {{"a", a_name}, {"b", b_name}};
   record["differences"] = differences(a, b);
-  record["rows"] = matched_rows(of_a, of_b, margin);
-  record["ops"] = matched_rows(op_families(a), op_families(b), margin);
+  record["rows"] = matched_rows(of_a, of_b);
+  record["ops"] = matched_rows(op_families(a), op_families(b));
   record["only_in_a"] = names_without(of_a, of_b);
   record["only_in_b"] = names_without(of_b, of_a);
   if (record["rows"].empty())
@@ -230,17 +191,14 @@ Json compare_reports(const Json& a, const Json& b, const std::string& a_name,
 }
 
 int compare_profiles(const std::filesystem::path& a, const std::filesystem::path& b,
-                     const std::filesystem::path& json, double margin) {
-  const Json record =
-      compare_reports(read_report(a), read_report(b), a.string(), b.string(), margin);
+                     const std::filesystem::path& json) {
+  const Json record = compare_reports(read_report(a), read_report(b), a.string(), b.string());
   print(record);
   fmt::print(
-      "\nms: medians. B / A: median of the ratios of all pairs of samples. p: Mann-Whitney U test, "
-      "corrected for the rows of its table (Holm).\nfaster, slower: corrected p below {:g} and the "
-      "whole "
-      "interval more than {:.3g} % from 1. The test sees that\ntimes differ, not why: a machine "
-      "whose speed drifts differs from itself, too.\n",
-      compare_level, 100 * margin);
+      "\nInconclusive: the files were measured one after the other, and how much the speed of the "
+      "machine changed between\nthem is unknown. To compare two programs, let them take turns: "
+      "twice "
+      "profile --compare PROGRAM_A PROGRAM_B, or\ntwice bench --against OTHER.\n");
   if (!json.empty()) write_json(json, record);
   return 0;
 }

@@ -257,7 +257,7 @@ std::string heat_map(const HeatMap& map) {
     svg = name_element(std::move(svg), k + 1, names[k]);
   svg = adapt_svg(std::move(svg), map.label);
   // A map of many columns keeps its words legible; its figure scrolls.
-  if (frame.width > least_width)
+  if (!svg.empty() && frame.width > least_width)
     svg.insert(4, fmt::format(" style=\"min-width: {}px; max-width: {}px\"", 4 * frame.width / 5,
                               5 * frame.width / 4));
   return svg;

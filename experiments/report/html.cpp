@@ -6,6 +6,7 @@
 #include <cctype>
 #include <cmath>
 
+#include "experiments/report/gnuplot.h"
 #include "experiments/report/page_style.h"
 
 namespace twice {
@@ -77,13 +78,13 @@ std::string replace_all(std::string text, std::string_view from, std::string_vie
 }
 
 std::string page(std::string_view title, const std::string& html) {
-  const std::string name = escape(title);
+  const std::string name = escape(title), missing = missing_plots();
   return "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
          "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n"
          "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
          "style-src 'unsafe-inline'; script-src 'unsafe-inline'\"/>\n<title>" +
          name + "</title>\n<style>\n" + page_style() + "</style>\n</head>\n<body>\n<main>\n" +
-         html + "</main>\n<script>\n" + page_script() + "</script>\n</body>\n</html>\n";
+         (missing.empty() ? "" : paragraph(missing + ".", "warning")) + html + "</main>\n<script>\n" + page_script() + "</script>\n</body>\n</html>\n";
 }
 
 std::string section(std::string_view title, const std::string& html, int level,

@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "experiments/report/gnuplot.h"
 #include "experiments/report/html.h"
 #include "experiments/report/plots.h"
 
@@ -145,7 +146,9 @@ std::string recorded_plot_file(const Json& plot) {
       "<svg x=\"0\" y=\"{7}\" width=\"{0}\" height=\"{8}\"{9}</svg>\n",
       width, height, escape(text(plot, "title")), ink_definitions(false), ink_definitions(true),
       escape(what), legend, top, plot_height,
-      drawn.empty() ? std::string("/>") : drawn.substr(std::string("<svg").size()));
+      drawn.empty() ? "><text x=\"16\" y=\"20\" font-size=\"12\" fill=\"currentColor\">" +
+                          escape(missing_plots()) + "</text></svg>"
+                    : drawn.substr(std::string("<svg").size()));
 }
 
 }  // namespace twice

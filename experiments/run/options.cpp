@@ -174,6 +174,15 @@ void add_options(CLI::App& app, RunOptions& options, const OptionGroups& groups)
   app.allow_config_extras(false);
 }
 
+void keep_given(CLI::App& app, OptionWords& given) {
+  app.parse_complete_callback([&app, &given] {
+    for (const CLI::Option* option : app.get_options())
+      if (option->count() > 0 && !option->get_lnames().empty())
+        given["--" + option->get_lnames()[0]] =
+            fmt::format("{}", fmt::join(option->results(), ","));
+  });
+}
+
 int default_epochs(const std::string& data) { return data == "digits" ? 40 : 8; }
 
 std::string default_augmentation(const std::string& data) {

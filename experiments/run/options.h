@@ -2,6 +2,7 @@
 // a --config file (TOML) and in the records that runs write.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -65,6 +66,12 @@ struct OptionGroups {
 
 /// Declares the options on a command. `options` must outlive the parse.
 void add_options(CLI::App& app, RunOptions& options, const OptionGroups& groups = {});
+
+/// Options as words of the command line, by name ("--width" and "256").
+using OptionWords = std::map<std::string, std::string>;
+
+/// When the command line is read, puts the options that it gives into `given`.
+void keep_given(CLI::App& app, OptionWords& given);
 
 /// Checks what CLI11 cannot: known methods, combinations; fills in defaults that depend on
 /// other options. Throws UsageError with one line.

@@ -2,6 +2,7 @@
 
 import ctypes
 import gzip
+import json
 import os
 import pathlib
 import resource
@@ -212,7 +213,7 @@ class BadInput(CommandTest):
             (data / "fashion-mnist" / f"{images}.gz").write_bytes(text)
             self.refuse(1, [f"{images}.gz", fragment], "train", "--data", "fashion-mnist", **place)
 
-    @unittest.skipUnless(FASHION.is_dir(), "dataset-fashion-mnist is not installed")
+    @unittest.skipUnless(FASHION.is_dir(), "no data set fashion-mnist; with it: ./twice test --with fashion-mnist")
     def test_real_data_cut_or_changed(self):
         """Every byte counts: the last one missing, and one pixel changed."""
         data = self.folder / "data/fashion-mnist"
@@ -243,10 +244,24 @@ class BadInput(CommandTest):
         self.assertIn("runs/bad.json is no valid JSON", (self.folder / "runs/report.html").read_text())
 
     def test_no_gnuplot(self):
-        """All but the page is there when the page cannot be made."""
-        self.refuse(1, ["gnuplot-nox"], "train", "--out", "run", *TINY,
-                    environment={"PATH": str(self.folder)})
-        self.assertEqual(set(self.files()), {"run/checkpoint.safetensors", "run/train.json"})
+        """Only the plots are missing: page and stderr say so once, and `report` draws them later."""
+        note = "gnuplot is not installed"
+        nothing = {"PATH": str(self.folder)}
+        self.refuse(0, [note, "gnuplot-nox", "twice report DIR"], "train", "--out", "run", *TINY,
+                    environment=nothing)
+        page = (self.folder / "run/report.html").read_text()
+        self.assertEqual((page.count(note), page.count("<svg")), (1, 0))
+        self.succeed("report", "run")
+        page = (self.folder / "run/report.html").read_text()
+        self.assertNotIn(note, page)
+        self.assertIn("<svg", page)
+        # The plots of a study are files of their own, which its document shows.
+        self.folder.joinpath("study.json").write_text(json.dumps(
+            {"command": "study", "study": "cost", "plots": [
+                {"name": "p", "title": "A plot", "x_title": "x", "y_title": "y",
+                 "curves": [{"name": "c", "x": [1, 2], "y": [1, 2]}]}]}))
+        self.refuse(0, [note], "study", "--document", "study.json", environment=nothing)
+        self.assertIn(note, next(self.folder.glob("*.svg")).read_text())
 
     def test_records_with_holes(self):
         """Valid JSON that is not quite a record: no crash, whatever is missing."""

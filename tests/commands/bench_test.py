@@ -11,11 +11,7 @@ import time
 import unittest
 
 from program import SANITIZED, CommandTest, main
-
-try:
-    import torch
-except ImportError as error:
-    torch, missing = None, f"/usr/bin/python3 has no PyTorch ({error}): apt-get install python3-torch"
+from pytorch import needs_pytorch
 
 TINY = ["--width", 16, "--batch", 8, "--threads", 1, "--seconds", 0.05]
 NO_GRADIENT_OF_F_GR = {"ratio_to_gradient", "ratio_to_f_gr"}
@@ -148,7 +144,7 @@ class Rows(Bench):
         self.assertEqual(self.files(), {})
 
 
-@unittest.skipIf(torch is None, torch is None and missing)
+@needs_pytorch
 class PyTorch(Bench):
     def race(self, *arguments):
         return self.bench("--peer", "pytorch", "--threads", 1, "--seconds", 0.05, *arguments)

@@ -6,15 +6,12 @@ methods from their equations (`twice export` names both); nothing of the engine 
 
 import json
 import math
-import unittest
 
 from program import SANITIZED, CommandTest, main, numbers, read_safetensors
+from pytorch import needs_pytorch, torch
 
-try:
-    import torch
+if torch:
     import torch.nn.functional as F
-except ImportError as error:
-    torch, missing = None, f"/usr/bin/python3 has no PyTorch ({error}): apt-get install python3-torch"
 
 METHODS = {
     "sgd": lambda m: m.g,
@@ -111,7 +108,7 @@ class File(CommandTest):
             self.assertEqual(tensors[name], trained[f"{kind}.{name}"], name)
 
 
-@unittest.skipIf(torch is None, torch is None and missing)
+@needs_pytorch
 class PyTorch(CommandTest):
     def test_every_number(self):
         for run in RUNS[::3] if SANITIZED else RUNS:

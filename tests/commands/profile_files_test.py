@@ -7,7 +7,7 @@ import pathlib
 import re
 import xml.etree.ElementTree as xml
 
-from program import CommandTest, main
+from program import PROGRAM, CommandTest, main
 
 TINY = ["--width", 16, "--depth", 2, "--batch", 8, "--threads", 1, "--seconds", 0.1,
         "--methods", "sgd,exact,f-gr", "--no-memory"]
@@ -119,7 +119,7 @@ class Compare(CommandTest):
         (self.folder / name).write_text(json.dumps(content))
         return name
 
-    def test_verdicts(self):
+    def test_files_are_inconclusive(self):
         output = self.succeed("profile", "--json", "record.json", "--compare",
                               self.report("a.json", 1), self.report("b.json", 1.3))
         record = self.json("record.json")
@@ -127,13 +127,23 @@ class Compare(CommandTest):
         self.assertEqual([row["name"] for row in record["rows"]], ["loss", "gradient"])
         for row in record["rows"]:
             self.assertLessEqual(set(row), fields)
-            self.assertEqual(row["verdict"], "slower")
+            self.assertEqual(row["verdict"], "inconclusive")
             self.assertTrue(math.isclose(row["ratio"], 1.3, rel_tol=1e-6))
             self.assertIn(row["name"], output)
-        self.assertEqual(output.count("slower"), 3)  # and once in the legend
-        self.succeed("profile", "--json", "record.json", "--compare", "a.json", "a.json")
-        self.assertEqual({row["verdict"] for row in self.json("record.json")["rows"]},
-                         {"no difference"})
+        self.assertIn("Inconclusive", output)
+
+    def test_programs_take_turns(self):
+        """Two programs are compared as by `bench --against`, with the options of the model."""
+        other = self.folder / "other"
+        other.write_text(f'#!/bin/sh\nexec {PROGRAM} "$@"\n')
+        other.chmod(0o755)
+        output = self.succeed("profile", "--compare", "./other", "--without winograd", "--json", "record.json",
+                              "--width", 16, "--batch", 8, "--threads", 1, "--seconds", 1, "--method", "exact")
+        (row,) = self.json("record.json")["rows"]
+        self.assertEqual((row["model"], row["method"]), ("mlp-16x4-b8-relu-f32", "exact"))
+        self.assertIn("ours:  --without winograd", output)
+        self.refuse(2, ["--data", "programs"], "profile", "--compare", "./other", "./other", "--data", "digits")
+        self.refuse(2, ["a.json", "program"], "profile", "--compare", self.report("a.json", 1), "./other")
 
     def test_refusals(self):
         a = self.report("a.json", 1)

@@ -5,6 +5,7 @@ Every test works in an empty folder of its own, which is also HOME, so that noth
 has can change a result. Python's standard library is all that this file needs.
 """
 
+import collections
 import json
 import math
 import os
@@ -90,6 +91,10 @@ def numbers(entry):
 
 
 def main():
-    """unittest.main, with the reason of each skipped test printed and ctest told of it."""
+    """unittest.main. Tells ctest when a test was skipped, and `./twice test`, in lines that begin with
+    "skipped: ", how many and why."""
     result = unittest.main(verbosity=2, exit=False).result
+    name = "command_" + pathlib.Path(sys.argv[0]).stem.removesuffix("_test")
+    for reason, count in collections.Counter(reason for _, reason in result.skipped).items():
+        print(f"skipped: {name}, {count} test{'s' * (count > 1)}: {reason}")
     sys.exit(1 if not result.wasSuccessful() else SKIPPED if result.skipped else 0)

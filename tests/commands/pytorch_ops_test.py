@@ -7,18 +7,15 @@ s_k = <g_k, u_k>: the gradient, H v and the third derivative along two direction
 """
 
 import json
-import unittest
 
+from export_test import METHODS, Step
 from program import SANITIZED, CommandTest, main, read_safetensors
+from pytorch import needs_pytorch, torch
 
-try:
-    import torch
-    from export_test import METHODS, Step
+if torch:
     from torch_functions import COMPOSED, TWICE_DIFFERENTIABLE
     from torch_ops import OPS, evaluate
     torch.set_num_threads(1)
-except ImportError as error:
-    torch, missing = None, f"/usr/bin/python3 has no PyTorch ({error}): apt-get install python3-torch"
 
 TOLERANCE = 1e-10
 GRAPHS = 30 if SANITIZED else 500
@@ -118,7 +115,7 @@ class Graphs(CommandTest):
         self.assertEqual(self.files(), {})
 
 
-@unittest.skipIf(torch is None, torch is None and missing)
+@needs_pytorch
 class PyTorch(CommandTest):
     def test_every_case(self):
         self.succeed("check", "--write", ".", "--graphs", GRAPHS)

@@ -1,4 +1,4 @@
-// Two reports compared: verdicts, what differs, and what is refused.
+// Two reports compared: ratios, what differs, and what is refused.
 #include "experiments/profile/profile_compare.h"
 
 #include <boost/test/unit_test.hpp>
@@ -13,13 +13,7 @@ namespace {
 
 Json report(double pace) { return report_json(sample_profile(pace)); }
 
-Json compared(const Json& a, const Json& b) { return compare_reports(a, b, "A", "B", 0.02); }
-
-Json row_named(const Json& rows, const std::string& name) {
-  for (const Json& row : rows)
-    if (row["name"] == name) return row;
-  return {};
-}
+Json compared(const Json& a, const Json& b) { return compare_reports(a, b, "A", "B"); }
 
 /// A file as google/benchmark writes it, in another unit.
 Json google(std::initializer_list<double> microseconds) {
@@ -51,37 +45,23 @@ BOOST_AUTO_TEST_CASE(a_report_does_not_differ_from_itself) {
   BOOST_TEST(record["ops"].size() == sample_profile()["ops"].size());
   for (const char* part : {"rows", "ops"})
     for (const Json& row : record[part]) {
-      BOOST_TEST(row["verdict"] == "no difference");
-      BOOST_TEST(row["p"] == 1);
+      BOOST_TEST(row["verdict"] == "inconclusive");
       BOOST_TEST(row["ratio"] == 1);
     }
   BOOST_TEST(record["differences"].empty());
 }
 
-BOOST_AUTO_TEST_CASE(faster_and_slower) {
-  const Json slower = compared(report(1), report(1.5)), faster = compared(report(1.5), report(1));
+// A file does not say how fast the machine was: a ratio of 1.5 between two is no verdict.
+BOOST_AUTO_TEST_CASE(ratios) {
+  const Json record = compared(report(1), report(1.5));
   for (std::size_t i = 0; i < 7; ++i) {
-    const Json& row = slower["rows"][i];
-    BOOST_TEST(row["verdict"] == "slower");
+    const Json& row = record["rows"][i];
+    BOOST_TEST(row["verdict"] == "inconclusive");
     BOOST_TEST(row["ratio"].get<double>() == 1.5, boost::test_tools::tolerance(1e-9));
-    BOOST_TEST(row["interval"][0] < 1.5);
-    BOOST_TEST(row["interval"][1] > 1.5);
-    BOOST_TEST(row["p_corrected"].get<double>() <= 7 * row["p"].get<double>());
     BOOST_TEST(row["a"]["samples"] == 11);
     BOOST_TEST(row["b"]["ms"].get<double>() == 1.5 * row["a"]["ms"].get<double>(),
                boost::test_tools::tolerance(1e-12));
-    BOOST_TEST(faster["rows"][i]["verdict"] == "faster");
   }
-}
-
-// 1.5 % is seen by the test (p < 1e-3) and is below the margin of 2 %.
-BOOST_AUTO_TEST_CASE(less_than_the_margin_is_no_difference) {
-  const Json record = compared(report(1), report(1.015));
-  const Json row = row_named(record["rows"], "gradient");
-  BOOST_TEST(row["p_corrected"] < 0.01);
-  BOOST_TEST(row["verdict"] == "no difference");
-  BOOST_TEST(compare_reports(report(1), report(1.015), "A", "B", 0)["rows"][0]["verdict"] ==
-             "slower");
 }
 
 BOOST_AUTO_TEST_CASE(files_of_google_benchmark) {
@@ -90,10 +70,9 @@ BOOST_AUTO_TEST_CASE(files_of_google_benchmark) {
   BOOST_TEST(record["rows"].size() == 1);
   BOOST_TEST(record["rows"][0]["a"]["ms"].get<double>() == 0.1025,
              boost::test_tools::tolerance(1e-12));
-  BOOST_TEST(record["rows"][0]["verdict"] == "faster");
-  BOOST_TEST(record["rows"][0]["exact"] == true);
+  BOOST_TEST(record["rows"][0]["b"]["ms"].get<double>() == 0.0525,
+             boost::test_tools::tolerance(1e-12));
   BOOST_TEST(record["ops"].empty());
-  BOOST_TEST(compared(google({1, 2}), google({8, 9}))["rows"][0]["verdict"] == "too few samples");
 }
 
 BOOST_AUTO_TEST_CASE(says_what_differs) {
@@ -139,7 +118,7 @@ BOOST_AUTO_TEST_CASE(refusals_name_the_file) {
   write_atomically(scratch.path / "cut.json", "{\"benchmarks\": [");
   for (const char* name : {"cut.json", "none.json"}) {
     const std::string message =
-        error_of([&] { compare_profiles(scratch.path / name, scratch.path / name, "", 0.02); });
+        error_of([&] { compare_profiles(scratch.path / name, scratch.path / name, ""); });
     BOOST_TEST(names(message, scratch.path / name), message);
   }
 }

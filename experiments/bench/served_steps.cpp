@@ -1,0 +1,80 @@
+// Steps that are timed for another process.
+#include "experiments/bench/served_steps.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <ctime>
+#include <iostream>
+
+#include "autodiff/array/threads.h"
+#include "experiments/bench/our_step.h"
+#include "experiments/report/record.h"
+#include "experiments/run/machine.h"
+#include "experiments/statistics/statistics.h"
+
+namespace twice {
+
+namespace {
+
+/// Processor time of the calling thread, in seconds: a neighbour does not lengthen it.
+double thread_seconds() {
+  timespec now{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+/// One method's steps, each lengthened by `extra` seconds of work of this thread.
+struct Served {
+  std::unique_ptr<OurStep> step;
+  double extra = 0;
+
+  void run() const {
+    step->run();
+    if (extra > 0)
+      for (const double end = thread_seconds() + extra; thread_seconds() < end;) {
+      }
+  }
+};
+
+/// The time that a step takes when nothing disturbs it: the least of some, in seconds.
+double undisturbed_seconds(OurStep& step) {
+  return std::ranges::min(timed_block([&] { step.run(); }, {0.3, 0, 0.02})) / 1e3;
+}
+
+}  // namespace
+
+int serve_steps(const RunOptions& options, double handicap) {
+  const Problem problem = random_problem(options);
+  std::map<std::string, Served> served;
+  for (const std::string& name : options.methods) {
+    Served& entry = served[name];
+    entry.step = std::make_unique<OurStep>(problem, method(name));
+    if (handicap > 0) entry.extra = handicap * undisturbed_seconds(*entry.step);
+  }
+
+  for (std::string line; std::getline(std::cin, line);) {
+    const Json request = Json::parse_or_null(line);
+    const std::string wanted = text(request, "do");
+    Json answer;
+    if (wanted == "hello") {
+      const Json machine = machine_record();
+      answer = {{"model", problem.label()},     {"version", TWICE_VERSION},
+                {"threads", threads()},         {"compiler", machine.at("compiler")},
+                {"flags", machine.at("flags")}, {"products", machine.at("products")},
+                {"blas", machine.at("blas")}};
+    } else if (const auto found = served.find(text(request, "method"));
+               wanted == "time" && found != served.end()) {
+      const BlockTiming timing{number(request, "seconds"), number(request, "settle"),
+                               number(request, "lead")};
+      answer = {{"ms", timed_block([&] { found->second.run(); }, timing)}};
+    } else {
+      fail("bench", "--serve: cannot do '{}'", line);
+    }
+    fmt::print("{}\n", answer.dump());
+    std::fflush(stdout);
+  }
+  return 0;
+}
+
+}  // namespace twice

@@ -1,0 +1,12 @@
+"""PyTorch, or None where Python has none, for the tests that compare with it."""
+
+import sys
+import unittest
+
+try:
+    import torch
+except ImportError:
+    torch = None
+
+needs_pytorch = unittest.skipIf(
+    torch is None, f"{sys.executable} has no PyTorch; with it: ./twice test --with pytorch")
