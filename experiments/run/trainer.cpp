@@ -4,7 +4,7 @@
 #include <chrono>
 #include <cmath>
 
-#include "autodiff/array/threads.h"
+#include "autodiff/array/parallel.h"
 #include "autodiff/array/reduce.h"
 #include "experiments/files/json.h"
 #include "experiments/run/stop.h"
