@@ -8,6 +8,7 @@
 
 #include "experiments/bench/turns.h"
 #include "experiments/report/progress.h"
+#include "experiments/report/record.h"
 #include "experiments/report/table.h"
 #include "experiments/run/output.h"
 #include "experiments/statistics/paired.h"
