@@ -10,7 +10,7 @@ import statistics
 import time
 import unittest
 
-from program import SANITIZED, CommandTest, main
+from program import PROGRAM, SANITIZED, CommandTest, main
 from pytorch import needs_pytorch
 
 TINY = ["--width", 16, "--batch", 8, "--threads", 1, "--seconds", 0.05]
@@ -142,6 +142,125 @@ class Rows(Bench):
         self.assertEqual(process.returncode, 130)
         self.assertRegex(errors, r"^stopped[^\n]*\n$")
         self.assertEqual(self.files(), {})
+
+
+class Against(Bench):
+    """`--against`: two programs that take turns. How often its verdicts are wrong is measured by
+    tests/against_rates.py, which takes hours."""
+
+    MODEL = ["--width", 16, "--batch", 8, "--threads", 1]
+
+    def stand_in_for_twice(self, name, script=""):
+        """A program that runs `script` and then this one."""
+        program = self.folder / name
+        program.write_text(f'#!/bin/sh\n{script}\nexec {PROGRAM} "$@"\n')
+        program.chmod(0o755)
+        return f"./{name}"
+
+    def against(self, other, *arguments, status=0):
+        """Compares with OTHER; returns the record."""
+        actual, self.output, errors = self.run_twice("bench", "--against", other, "--json", "record.json",
+                                                     *self.MODEL, *arguments)
+        self.assertEqual((actual, errors), (status, ""))
+        return self.json("record.json")
+
+    def test_a_step_that_takes_four_times_as_long(self):
+        """On a busy machine the first answer may be that there is too much noise, but never a wrong one."""
+        for seconds in [2, 4, 8, 16]:
+            record = self.against("--handicap 3", "--seconds", seconds, "--method", "sgd,exact")
+            self.assertIn(record["overall"]["verdict"], ["faster", "inconclusive"])
+            if record["overall"]["verdict"] == "faster":
+                break
+        self.assertEqual(record["overall"]["verdict"], "faster")
+        self.assertEqual([row["method"] for row in record["rows"]], ["sgd", "exact"])
+        for row in record["rows"]:
+            self.assertEqual(row["model"], "mlp-16x4-b8-relu-f32")
+            low, high = row["interval"]
+            self.assertTrue(low < row["ratio"] < high)
+            self.assertTrue(0.1 < row["ratio"] < 0.6, row)
+            self.assertEqual(len(row["repetitions_ms"]), row["repetitions"])
+            self.assertTrue(all(len(four) == 4 and min(four) > 0 for four in row["repetitions_ms"]))
+        self.assertEqual(set(self.files()), {"record.json"})
+
+    def test_fields_are_documented(self):
+        text = (pathlib.Path(__file__).parents[2] / "docs/records.md").read_text()
+        part = text.split("\n### bench --against\n")[1].split("\n## ")[0]
+        record = self.against("--method sgd", "--seconds", 0.5, "--method", "exact")
+        (row,) = record["rows"]
+        self.assertEqual(row["method"], "exact / sgd")
+        self.assertIsNone(record["overall"])
+        documented = set(re.findall("`([a-z_]+)`", part))
+        self.assertEqual((set(row) | set(record)) - documented, {"command", "version", "machine"} - documented)
+
+    def test_fails_if_slower(self):
+        slower = ["--method sgd", "--seconds", 2, "--method", "exact-naive", "--fail-if-slower"]
+        record = self.against(*slower, "3%", status=3)
+        self.assertEqual(record["rows"][0]["verdict"], "slower")
+        self.against(*slower, "900%")
+
+    def test_a_program_that_cannot_take_turns_in_blocks(self):
+        """An older program does not know `--serve`: whole commands take turns."""
+        old = self.stand_in_for_twice("old", 'for word; do [ "$word" != --serve ] || { '
+                                      'echo "The following argument was not expected: --serve" >&2; exit 2; }; done')
+        record = self.against(old, "--seconds", 1, "--method", "sgd")
+        self.assertIn("whole commands", self.output)
+        self.assertGreater(record["rows"][0]["ms"], 0)
+        self.assertEqual(set(self.files()), {"old", "record.json"})
+
+    def test_a_revision_is_built_once(self):
+        """With stand-ins for git, tar and cmake, where the build is a link to this program."""
+        tools, top = self.folder / "tools", self.folder / "top"
+        tools.mkdir()
+        (top / "autodiff").mkdir(parents=True)
+        (top / "autodiff/autodiff.h").touch()
+        scripts = {
+            "git": 'case "$*" in *show-toplevel*) echo "$TOP";; *verify*nope*) exit 1;; '
+                   "*verify*) echo 0123456789abcdef0123;; *archive*) touch \"$5\";; esac",
+            "tar": "true",
+            "cmake": 'case "$1" in --build) mkdir -p "$2/bin"; echo built >>"$TOP/builds"; '
+                     '[ -z "$BROKEN" ] || { echo "error: broken"; exit 1; }; '
+                     f'ln -sf {PROGRAM} "$2/bin/twice";; esac'}
+        for name, script in scripts.items():
+            (tools / name).write_text(f"#!/bin/sh\n{script}\n")
+            (tools / name).chmod(0o755)
+        changes = {"PATH": f"{tools}:{os.environ['PATH']}", "TOP": str(top)}
+        arguments = ["bench", "--against", "HEAD~1", "--seconds", 0.2, "--method", "sgd", *self.MODEL]
+        status, _, errors = self.run_twice(*arguments, environment={**changes, "BROKEN": "1"})
+        self.assertEqual(status, 1)
+        self.assertIn("error: broken", errors)
+        for _ in range(2):
+            status, output, errors = self.run_twice(*arguments, environment=changes)
+            self.assertEqual(status, 0, errors)
+            self.assertIn("HEAD~1 (0123456789ab)", output)
+        self.assertEqual((top / "builds").read_text().split(), ["built"] * 2)
+        self.refuse(2, ["'nope'", "revision"], "bench", "--against", "nope", *self.MODEL, environment=changes)
+
+    def test_mistakes(self):
+        for fragments, arguments in [
+                (["--against", "no-such", "revision"], ["--against", "no-such"]),
+                (["--against", "no program"], ["--against", "."]),
+                (["--seconds", "whole comparison"], ["--against", "--seconds 3"]),
+                (["--widht"], ["--against", "--widht 3"]),
+                (["1 methods", "2"], ["--against", "--method sgd,exact", "--method", "sgd"]),
+                (["--fail-if-slower", "3%"], ["--against", PROGRAM, "--fail-if-slower", "3"]),
+                (["--same-within", "'x'"], ["--against", PROGRAM, "--same-within", "x"]),
+                (["--fail-if-slower", "--against"], ["--fail-if-slower", "3%"]),
+                (["--against", "--peer"], ["--against", PROGRAM, "--peer", "pytorch"])]:
+            with self.subTest(arguments):
+                self.refuse(2, fragments, "bench", *arguments)
+        self.refuse(1, ["is it twice?"], "bench", "--against", "/bin/true", *self.MODEL)
+        self.assertEqual(self.files(), {})
+
+    def test_ctrl_c_ends_all_processes(self):
+        process = self.start("bench", "--against", PROGRAM, "--seconds", 60, *self.MODEL)
+        time.sleep(1.5)
+        children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        process.send_signal(signal.SIGINT)
+        process.communicate()
+        self.assertEqual(process.returncode, 130)
+        self.assertTrue(children)
+        for child in children:
+            self.assertFalse(os.path.exists(f"/proc/{child}"))
 
 
 @needs_pytorch
