@@ -23,7 +23,7 @@ constexpr double error_level = 0.005;
 
 /// What a process's steps are summarised by: the median, or a lower quantile, which a busy
 /// neighbour disturbs less.
-constexpr std::array<double, 3> quantiles = {0.5, 0.25, 0.1};
+constexpr std::array<double, 4> quantiles = {0.5, 0.25, 0.1, 0.02};
 
 double quantile_of(std::vector<double> times, double q) {
   std::ranges::sort(times);
@@ -62,22 +62,18 @@ std::vector<Contrasts> averaged(const std::vector<std::vector<Contrasts>>& lists
   return result;
 }
 
-/// The mean over the methods of the logarithm of their controls' size.
-double log_noise(const Turns& turns, std::size_t methods, double q) {
-  double logs = 0;
-  for (std::size_t m = 0; m < methods; ++m)
-    logs += std::log(control_noise(contrasts_of(summaries(turns, m, q))));
-  return logs / static_cast<double>(methods);
+double noise_of(const Turns& turns, std::size_t method, double q) {
+  return control_noise(contrasts_of(summaries(turns, method, q)));
 }
 
-/// The quantile by which the methods' times are summarised: the median, unless the controls of
+/// The quantile by which a method's times are summarised: the median, unless the controls of
 /// another one scatter clearly less. The controls know nothing of the programs' difference, so that
 /// the choice does not bend it.
-double chosen_quantile(const Turns& turns, std::size_t methods) {
+double chosen_quantile(const Turns& turns, std::size_t method) {
   constexpr double clearly = 0.7;
-  double best = quantiles[0], least = log_noise(turns, methods, best) + std::log(clearly);
+  double best = quantiles[0], least = clearly * noise_of(turns, method, best);
   for (const double q : quantiles)
-    if (const double found = log_noise(turns, methods, q); found < least) best = q, least = found;
+    if (const double found = noise_of(turns, method, q); found < least) best = q, least = found;
   return best;
 }
 
@@ -134,11 +130,10 @@ void print_rows(const std::vector<Json>& rows, const Json* overall) {
 /// How to read the table, and what can be done when it does not decide.
 void print_legend(const Json& verdict, const AgainstOptions& options, const Json& row) {
   fmt::print(
-      "\nours / other: of the {} steps of {} times four processes, two of each program, that took "
-      "turns. The intervals hold\ntogether in {:g} %; control: what equal programs may seem to "
-      "differ by in this run.\n",
-      row["quantile"] == 0.5 ? "median" : "undisturbed", text(row, "repetitions"),
-      100 * (1 - error_level));
+      "\n{} times four fresh processes, two of each program, took turns. The intervals hold "
+      "together in "
+      "{:g} %;\ncontrol: what equal programs may seem to differ by in this run.\n",
+      text(row, "repetitions"), 100 * (1 - error_level));
   if (text(verdict, "verdict") == "inconclusive")
     fmt::print(
         "To decide smaller differences: close other programs, or measure longer (--seconds "
@@ -172,10 +167,11 @@ Turns measure(Contender ours, Contender others, double seconds, bool may_change_
   constexpr double wanted_repetitions = 16, trial = 3, busy_noise = 0.1;
   const double each = seconds / wanted_repetitions;
   Turns first = take_turns(ours, others, trial * each, each, progress);
-  double noise = INFINITY;
-  for (const double q : quantiles)
-    noise = std::min(noise, log_noise(first, ours.methods.size(), q));
-  const bool busy = may_change_threads && std::exp(noise) > busy_noise;
+  double noise = 0;
+  for (std::size_t m = 0; m < ours.methods.size(); ++m)
+    noise +=
+        noise_of(first, m, chosen_quantile(first, m)) / static_cast<double>(ours.methods.size());
+  const bool busy = may_change_threads && noise > busy_noise;
   if (busy)
     for (Contender* side : {&ours, &others}) side->words.push_back("--threads=1");
   Turns rest = take_turns(ours, others, (1 - trial / wanted_repetitions) * seconds, each, progress);
@@ -212,12 +208,13 @@ struct Measured {
 Measured measured(const AgainstModel& model, const Turns& turns) {
   const Json ours = Json::parse_or_null(turns.ours);
   const std::size_t methods = model.our_methods.size();
-  const double q = chosen_quantile(turns, methods);
   Measured result;
   for (std::size_t m = 0; m < methods; ++m) {
+    const double q = chosen_quantile(turns, m);
     const std::vector<Summaries> times = summaries(turns, m, q);
     Json raw = Json::array();
-    for (const Summaries& four : times) raw.push_back(std::vector<double>(four.begin(), four.end()));
+    for (const Summaries& four : times)
+      raw.push_back(std::vector<double>(four.begin(), four.end()));
     const std::string &a = model.our_methods[m], &b = model.other_methods[m];
     result.rows.push_back({{"model", text(ours, "model")},
                            {"method", a == b ? a : a + " / " + b},
