@@ -96,7 +96,7 @@ BenchOptions bench_options(const OptionWords& words, const std::string& option) 
 int compare_programs(const BenchOptions& options, const std::string& ours, const std::string& other,
                      const std::string& option) {
   AgainstOptions how{
-      options.seconds, share_of("--same-within", options.same_within), {}, options.run.json};
+      *options.seconds, share_of("--same-within", options.same_within), {}, options.run.json};
   if (!options.fail_if_slower.empty())
     how.fail_if_slower = share_of("--fail-if-slower", options.fail_if_slower);
   if (!options.peer.empty())

@@ -60,7 +60,7 @@ Json config_of(const BenchOptions& options) {
       config.erase(own);
   config["suite"] = options.suite;
   config["rows"] = options.rows;
-  config["seconds"] = options.seconds;
+  config["seconds"] = *options.seconds;
   config["peer"] = options.peer;
   config["peer-python"] = options.peer_python;
   config["peer-malloc"] = options.peer_malloc;
@@ -80,10 +80,10 @@ void complete(BenchOptions& options) {
   o.lr = 1e-4;
   o.schedule = "constant";
   complete(o, {"sgd", "f-gr", "exact"});
-  if (options.seconds == 0) options.seconds = options.against.empty() ? 10 : 30;
-  if (!(options.seconds >= 0.01 && options.seconds <= 3600))  // NaN is neither
+  if (!options.seconds) options.seconds = options.against.empty() ? 10 : 30;
+  if (!(*options.seconds >= 0.01 && *options.seconds <= 3600))  // NaN is neither
     throw UsageError(
-        fmt::format("--seconds must be a number from 0.01 to 3600, was {}", options.seconds));
+        fmt::format("--seconds must be a number from 0.01 to 3600, was {}", *options.seconds));
   if (options.suite.empty() && !options.rows.empty())
     throw UsageError("--rows picks rows of a suite: it needs --suite");
   if (options.against.empty() && !options.fail_if_slower.empty())
@@ -105,8 +105,7 @@ void add_bench_options(CLI::App& app, BenchOptions& options) {
     suite->excludes(app.get_option(one));
   app.add_option("--rows", options.rows, "Only the suite's models whose names hold this")
       ->group(group);
-  app.add_option("--seconds", options.seconds,
-                 "Measuring time for a model (0: 30 with --against, else 10)")
+  app.add_option("--seconds", options.seconds, "Measuring time for a model (10; 30 with --against)")
       ->group(group);
   app.add_option("--against", options.against,
                  "Compare with another program: a build, a git revision, or this one with other "
@@ -154,13 +153,13 @@ int bench(BenchOptions options) {
     }
     Json record = record_header("bench");
     record["config"] = config_of(options);
-    const RaceOptions race_options{options.seconds, !options.no_memory};
+    const RaceOptions race_options{*options.seconds, !options.no_memory};
     if (peer) record["peer"] = peer->description();
     record["rows"] = Json::array();
     print_start(record);
 
     BestProduct best;
-    Progress progress("timing", options.seconds * static_cast<double>(models.size()));
+    Progress progress("timing", *options.seconds * static_cast<double>(models.size()));
     IdleUse idle;
     for (const RunOptions& model : models) {
       const Json rows = race(model, peer ? &*peer : nullptr, race_options, idle, best,

@@ -11,8 +11,8 @@ struct BenchOptions {
   RunOptions run;
   /// A suite's name, and what the labels of its models must hold to be run.
   std::string suite, rows;
-  /// Measuring time for a model; 0: 30 with `against`, else 10.
-  double seconds = 0;
+  /// Measuring time for a model; by default 30 with `against`, else 10.
+  std::optional<double> seconds;
   /// Another program to compare this one with (other_program.h). Two percentages: smaller
   /// differences do not count, and a larger one, unless empty, has an exit status of its own.
   std::string against, same_within = "2%", fail_if_slower;

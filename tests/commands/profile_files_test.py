@@ -137,11 +137,11 @@ class Compare(CommandTest):
         other = self.folder / "other"
         other.write_text(f'#!/bin/sh\nexec {PROGRAM} "$@"\n')
         other.chmod(0o755)
-        output = self.succeed("profile", "--compare", "./other", "--without winograd", "--json", "record.json",
+        output = self.succeed("profile", "--compare", PROGRAM, "./other", "--json", "record.json",
                               "--width", 16, "--batch", 8, "--threads", 1, "--seconds", 1, "--method", "exact")
         (row,) = self.json("record.json")["rows"]
         self.assertEqual((row["model"], row["method"]), ("mlp-16x4-b8-relu-f32", "exact"))
-        self.assertIn("ours:  --without winograd", output)
+        self.assertIn("ours:  ./other\n", output)
         self.refuse(2, ["--data", "programs"], "profile", "--compare", "./other", "./other", "--data", "digits")
         self.refuse(2, ["a.json", "program"], "profile", "--compare", self.report("a.json", 1), "./other")
 
