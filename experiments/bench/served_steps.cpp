@@ -24,37 +24,45 @@ double thread_seconds() {
   return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
-/// One method's steps, each lengthened by `extra` seconds of work of all threads: a thread that had
-/// to wait would fall asleep, and waking it costs far more.
-struct Served {
-  std::unique_ptr<OurStep> step;
-  double extra = 0;
+/// One method's steps, with a handicap.
+class Served {
+ public:
+  Served(const Problem& problem, const std::string& name, double handicap)
+      : step_(problem, method(name)), handicap_(handicap) {}
 
-  void run() const {
-    step->run();
-    if (extra > 0)
+  std::vector<double> time(const BlockTiming& timing) {
+    // Not before its first turn: until then other processes may be at work.
+    if (handicap_ > 0 && extra_ == 0) extra_ = handicap_ * undisturbed_seconds();
+    return timed_block([&] { run(); }, timing);
+  }
+
+ private:
+  /// The time that a step takes when nothing disturbs it: the least of some, in seconds.
+  double undisturbed_seconds() {
+    return std::ranges::min(timed_block([&] { step_.run(); }, {0.1, 0.003, 0.02})) / 1e3;
+  }
+
+  /// A step, lengthened by `extra_` seconds of work of all threads: a thread that had to wait would
+  /// fall asleep, and waking it costs far more.
+  void run() {
+    step_.run();
+    if (extra_ > 0)
       parallel_for(threads(), [&](Index) {
-        for (const double end = thread_seconds() + extra; thread_seconds() < end;) {
+        for (const double end = thread_seconds() + extra_; thread_seconds() < end;) {
         }
       });
   }
-};
 
-/// The time that a step takes when nothing disturbs it: the least of some, in seconds.
-double undisturbed_seconds(OurStep& step) {
-  return std::ranges::min(timed_block([&] { step.run(); }, {0.1, 0, 0.02})) / 1e3;
-}
+  OurStep step_;
+  double handicap_, extra_ = 0;
+};
 
 }  // namespace
 
 int serve_steps(const RunOptions& options, double handicap) {
   const Problem problem = random_problem(options);
   std::map<std::string, Served> served;
-  for (const std::string& name : options.methods) {
-    Served& entry = served[name];
-    entry.step = std::make_unique<OurStep>(problem, method(name));
-    if (handicap > 0) entry.extra = handicap * undisturbed_seconds(*entry.step);
-  }
+  for (const std::string& name : options.methods) served.try_emplace(name, problem, name, handicap);
 
   for (std::string line; std::getline(std::cin, line);) {
     const Json request = Json::parse_or_null(line);
@@ -70,7 +78,7 @@ int serve_steps(const RunOptions& options, double handicap) {
                wanted == "time" && found != served.end()) {
       const BlockTiming timing{number(request, "seconds"), number(request, "settle"),
                                number(request, "lead")};
-      answer = {{"ms", timed_block([&] { found->second.run(); }, timing)}};
+      answer = {{"ms", found->second.time(timing)}};
     } else {
       fail("bench", "--serve: cannot do '{}'", line);
     }
