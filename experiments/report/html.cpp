@@ -84,7 +84,8 @@ std::string page(std::string_view title, const std::string& html) {
          "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
          "style-src 'unsafe-inline'; script-src 'unsafe-inline'\"/>\n<title>" +
          name + "</title>\n<style>\n" + page_style() + "</style>\n</head>\n<body>\n<main>\n" +
-         (missing.empty() ? "" : paragraph(missing + ".", "warning")) + html + "</main>\n<script>\n" + page_script() + "</script>\n</body>\n</html>\n";
+         (missing.empty() ? "" : paragraph(missing + ".", "warning")) + html +
+         "</main>\n<script>\n" + page_script() + "</script>\n</body>\n</html>\n";
 }
 
 std::string section(std::string_view title, const std::string& html, int level,

@@ -25,8 +25,8 @@ std::string one_line(std::string_view text);
 
 std::string replace_all(std::string text, std::string_view from, std::string_view to);
 
-/// A whole document: style and script inside, and a policy that forbids it to load anything. It says
-/// when plots were left out.
+/// A whole document: style and script inside, and a policy that forbids it to load anything. It
+/// says when plots were left out.
 std::string page(std::string_view title, const std::string& html);
 
 /// A heading of level 2 to 4 with what belongs under it; `id` may be empty.
