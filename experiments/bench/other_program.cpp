@@ -11,6 +11,7 @@
 #include "experiments/bench/subprocess.h"
 #include "experiments/run/options.h"
 #include "experiments/run/stop.h"
+#include "experiments/sweep/folder_lock.h"
 
 namespace twice {
 
@@ -66,8 +67,11 @@ fs::path build_commit(const fs::path& top, const std::string& commit) {
                  program = build / "bin/twice", done = folder / "built";
   if (fs::exists(done) && is_program(program)) return program;
   fs::create_directories(source);
+  const FolderLock lock(folder, "build");
+  if (fs::exists(done) && is_program(program)) return program;
   std::ofstream log(folder / "build.log");
-  fmt::print(stderr, "building {} in {} (once)\n", commit.substr(0, 12), folder.string());
+  fmt::print(stderr, "building {} in {} (once; it takes minutes)\n", commit.substr(0, 12),
+             folder.string());
   const std::string archive = (folder / "source.tar").string();
   for (const std::vector<std::string>& step : std::vector<std::vector<std::string>>{
            {"git", "-C", top.string(), "archive", "--output", archive, commit},
