@@ -1,23 +1,28 @@
 """How often `bench --against` is wrong, and how often it finds a difference that is there.
 
     python3 tests/against_rates.py PROGRAM [--trials 100] [--seconds 30] [--neighbours 0]
-                                   [--handicap 0] [OPTION OF bench ...]
+                                   [--handicap 0] [--keep FILE] [OPTION OF bench ...]
 
 Each trial compares PROGRAM with itself. With `--handicap 5` each step of the other side is longer by
 5 % of its undisturbed time (experiments/bench/served_steps.h). `--neighbours N` keeps N other processes busy.
-Prints a line for each trial, then the rates of the verdict on all rows together and of the rows'.
+Prints a line for each trial, then how often the verdict on all rows together, and that of single rows,
+was right, wrong (faster or slower where equal, slower where faster, the same where different) or
+inconclusive.
 Run by hand: it takes trials x seconds, and nothing else may run beside it.
 """
 
 import argparse
 import collections
 import json
+import os
 import pathlib
 import subprocess
 import sys
 import tempfile
 import time
 
+# As ./twice sets it for the program.
+os.environ.setdefault("GOMP_SPINCOUNT", "30000")
 BUSY = [sys.executable, "-c", "while True: pass"]
 
 
@@ -30,6 +35,13 @@ def trial(program, seconds, handicap, options):
         subprocess.run([program, "bench", "--against", other, "--seconds", str(seconds), "--json", record,
                         *options], check=True, stdout=subprocess.DEVNULL)
         return json.loads(record.read_text()), time.monotonic() - start
+
+
+def judged(verdict, handicap):
+    """What a verdict on us is worth when the other side has that handicap."""
+    if verdict == "inconclusive":
+        return verdict
+    return "right" if (verdict == "faster") == (handicap > 0) and verdict != "slower" else "wrong"
 
 
 def main():
@@ -55,8 +67,8 @@ def main():
                 with arguments.keep.open("a") as file:
                     file.write(json.dumps(record) + "\n")
             whole = record["overall"] or record["rows"][0]
-            overall[whole["verdict"]] += 1
-            rows.update(row["verdict"] for row in record["rows"])
+            overall[judged(whole["verdict"], arguments.handicap)] += 1
+            rows.update(judged(row["verdict"], arguments.handicap) for row in record["rows"])
             interval = " to ".join(f"{end:.3f}" for end in whole["interval"] or [])
             print(f"{number:4} {whole['verdict']:16} {whole['ratio']:.3f} ({interval}), {took:.0f} s; rows: "
                   + ", ".join(f"{row['method']} {row['verdict']}" for row in record["rows"]), flush=True)
@@ -66,8 +78,8 @@ def main():
     print(f"a difference of {arguments.handicap:g} %, {arguments.neighbours} busy neighbours, "
           f"at most {longest:.0f} s a trial")
     for name, counts in [("all rows together", overall), ("single rows", rows)]:
-        print(f"{name}: " + ", ".join(f"{verdict} {count} of {counts.total()}"
-                                      for verdict, count in counts.most_common()))
+        print(f"{name}, of {sum(counts.values())}: "
+              + ", ".join(f"{counts[kind]} {kind}" for kind in ["right", "wrong", "inconclusive"]))
 
 
 if __name__ == "__main__":
