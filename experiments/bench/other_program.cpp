@@ -50,13 +50,15 @@ fs::path program_at(const fs::path& path) {
   return {};
 }
 
-/// The top of the repository with our sources; empty when there is none.
+/// The top of the repository with our sources; empty when there is none, or no git.
 fs::path repository() {
-  for (const fs::path& start : {own_program().parent_path(), fs::current_path()}) {
-    const Finished top = run({"git", "-C", start.string(), "rev-parse", "--show-toplevel"});
-    if (top.status == 0 && fs::exists(fs::path(top.last_line) / "autodiff/autodiff.h"))
-      return top.last_line;
-  }
+  for (const fs::path& start : {own_program().parent_path(), fs::current_path()}) try {
+      const Finished top = run({"git", "-C", start.string(), "rev-parse", "--show-toplevel"});
+      if (top.status == 0 && fs::exists(fs::path(top.last_line) / "autodiff/autodiff.h"))
+        return top.last_line;
+    } catch (const Error&) {
+      return {};
+    }
   return {};
 }
 
@@ -106,7 +108,7 @@ OtherProgram other_program(const std::string& other, const std::string& option) 
   };
   if (fs::exists(other)) refuse("no program, and has no bin/twice");
   const fs::path top = repository();
-  if (top.empty()) refuse("no file, and there is no repository of twice here");
+  if (top.empty()) refuse("no file, and no repository of twice is here, or no git");
   const Finished commit =
       run({"git", "-C", top.string(), "rev-parse", "--verify", "--quiet", other + "^{commit}"});
   if (commit.status != 0) refuse("no file and no revision");

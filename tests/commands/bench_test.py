@@ -248,6 +248,7 @@ class Against(Bench):
                 (["--against", "--peer"], ["--against", PROGRAM, "--peer", "pytorch"])]:
             with self.subTest(arguments):
                 self.refuse(2, fragments, "bench", *arguments)
+        self.refuse(2, ["'HEAD'", "no git"], "bench", "--against", "HEAD", environment={"PATH": "/none"})
         self.refuse(1, ["is it twice?"], "bench", "--against", "/bin/true", *self.MODEL)
         self.assertEqual(self.files(), {})
 
