@@ -9,7 +9,7 @@
 //     c = (y1 + y3 - y2 - y4) / 2      controls: whatever the programs differ by cancels, and what
 //     c' = (y1 + y4 - y2 - y3) / 2     is left is how far equal programs differ here and now
 //
-// What disturbs one of the four processes changes all three by as much. So a repetition whose
+// A disturbance of one of the four processes changes all three by as much. So a repetition whose
 // controls are far larger than usual is left out: its d is no better.
 #pragma once
 
