@@ -19,9 +19,9 @@ if(NOT TWICE_XSIMD_INCLUDE_DIR)
 endif()
 
 # The OpenMP build of OpenBLAS: the threads of the pthread build compete with OpenMP's (measured: 3
-# times slower; check_blas refuses it). Debian keeps several builds under one soname and lets an "alternative" choose the
-# one that a program loads, so this looks into the folder of Debian's OpenMP build first. Fedora calls
-# its OpenMP build libopenblaso.
+# times slower; check_blas refuses it). Debian keeps several builds under one soname and lets an
+# "alternative" choose the one that a program loads, so this looks into the folder of Debian's OpenMP
+# build first. Fedora calls its OpenMP build libopenblaso.
 find_library(TWICE_OPENBLAS_LIBRARY openblas NO_DEFAULT_PATH
              PATHS /usr/lib/${CMAKE_LIBRARY_ARCHITECTURE}/openblas-openmp)
 find_path(TWICE_OPENBLAS_INCLUDE_DIR cblas.h NO_DEFAULT_PATH

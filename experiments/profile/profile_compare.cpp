@@ -192,7 +192,8 @@ Json compare_reports(const Json& a, const Json& b, const std::string& a_name,
 
 int compare_profiles(const std::filesystem::path& a, const std::filesystem::path& b,
                      const std::filesystem::path& json) {
-  const Json record = compare_reports(read_report(a), read_report(b), a.string(), b.string());
+  const Json of_a = read_report(a), of_b = read_report(b);
+  const Json record = compare_reports(of_a, of_b, a.string(), b.string());
   print(record);
   fmt::print(
       "\nInconclusive: the files were measured one after the other, and how much the speed of the "

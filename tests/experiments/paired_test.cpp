@@ -43,6 +43,19 @@ BOOST_AUTO_TEST_CASE(interval_by_hand) {
   BOOST_TEST(std::isinf(one.interval.high));
 }
 
+// One process was disturbed: its repetition's controls are far larger than the others', and so is
+// d.
+BOOST_AUTO_TEST_CASE(disturbed_repetitions_do_not_count) {
+  const std::vector<Contrasts> calm = {
+      {0.1, {0.01, -0.01}}, {0.1, {0.02, 0.01}}, {0.1, {0.01, 0.01}}};
+  std::vector<Contrasts> all = calm;
+  all.push_back({0.6, {0.5, -0.5}});
+  BOOST_TEST(undisturbed(all).size() == 3);
+  BOOST_TEST(undisturbed(calm).size() == 3);
+  BOOST_TEST(paired_ratio(all, 0.05).ratio == paired_ratio(calm, 0.05).ratio);
+  BOOST_TEST(control_noise(all) == control_noise(calm));
+}
+
 BOOST_AUTO_TEST_CASE(verdicts) {
   BOOST_TEST((verdict_of({0.99, 1.01}, 0.02) == Verdict::same));
   BOOST_TEST((verdict_of({1.001, 1.019}, 0.02) == Verdict::same));
