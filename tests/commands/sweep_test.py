@@ -9,6 +9,7 @@ import os
 import pathlib
 import random
 import re
+import shutil
 import signal
 import statistics
 import time
@@ -244,12 +245,17 @@ class Interruptions(Sweep):
     def test_killed_at_any_moment(self):
         self.whole()
         killed = 0
-        for _ in range(3 if SANITIZED else 10):
+        while killed < (3 if SANITIZED else 10):
             process = self.start_for(self.random.uniform(0, 0.5) * self.seconds)
             workers = children(process.pid)
             process.kill()
             process.communicate()
-            killed += process.returncode == -signal.SIGKILL
+            if process.returncode == -signal.SIGKILL:
+                killed += 1
+            else:
+                # It was done first, as when the machine has become faster: again, and kill earlier.
+                self.seconds /= 2
+                shutil.rmtree(self.folder / "killed")
             # The workers die with it: at once, as far as anybody can tell.
             end = time.monotonic() + 5
             while any(map(alive, workers)) and time.monotonic() < end:
@@ -257,7 +263,6 @@ class Interruptions(Sweep):
             self.assertFalse(any(map(alive, workers)), f"SEED={SEED}")
             if (self.folder / "killed/sweep.json").exists():
                 self.record("killed")  # whole, at any time
-        self.assertGreaterEqual(killed, 2, f"SEED={SEED}")
         self.sweep("killed")
         self.assert_same_result("killed", "whole")
 
