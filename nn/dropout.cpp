@@ -20,6 +20,7 @@ struct DropoutMask final : Op {
       : rng(r), rate(p), use(u), spec(s) {}
 
   std::string_view name() const override { return "dropout_mask"; }
+  int input_count() const override { return 1; }
   std::string attributes() const override {
     return fmt::format("seed {} use {} rate {} {}", rng.seed(), use, rate, str(spec));
   }

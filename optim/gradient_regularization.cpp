@@ -245,6 +245,7 @@ std::string str(const ProductLaw& law) { return fmt::format("{}L - {}", law.per_
 Estimate Method::operator()(const ScalarFunction& loss, const Tensors& w,
                             const MethodOptions& o) const {
   if (w.empty()) fail("method", "{} was given no parameters to differentiate by", name);
+  check_independent("method", w);
   check(o);
   const RecordingScope scope(w[0].tape(), Phase::update);
   return record(loss, w, o);

@@ -65,7 +65,8 @@ struct Method {
   ProductLaw law, planned_law;
   Estimate (*record)(const ScalarFunction& loss, const Tensors& w, const MethodOptions& options);
 
-  /// Checks the options, then records. `loss` is called once for each point at which a gradient is
+  /// Checks the options and that no variable in w is listed twice or was computed from another one,
+  /// then records. `loss` is called once for each point at which a gradient is
   /// taken, first at w itself: only that call may update a model's running statistics, and all
   /// calls must see the same batch and the same random masks.
   Estimate operator()(const ScalarFunction& loss, const Tensors& w,

@@ -2,6 +2,7 @@
 #include "optim/optimizers.h"
 
 #include <cmath>
+#include <functional>
 
 #include "autodiff/array/parallel.h"
 
@@ -104,6 +105,13 @@ struct Adam {
   }
 };
 
+/// Whether two contiguous arrays overlap.
+bool share_memory(const Array& a, const Array& b) {
+  const auto *first = static_cast<const std::byte*>(a.raw()),
+             *second = static_cast<const std::byte*>(b.raw());
+  return std::less<>()(first, second + b.bytes()) && std::less<>()(second, first + a.bytes());
+}
+
 }  // namespace
 
 Optimizer::Optimizer(OptimizerOptions options) : options_(std::move(options)) {
@@ -128,6 +136,16 @@ void Optimizer::check_update(std::span<const Array> parameters, std::span<const 
       fail("optimizer", "the gradient of parameter {} must be {} {}, was {} {}", p, str(w.dtype()),
            str(w.shape()), str(g.dtype()), str(g.shape()));
   }
+  // A parameter that is listed twice would move twice; one whose gradient is another parameter's
+  // memory would follow what that has become.
+  for (std::size_t p = 0; p < parameters.size(); ++p)
+    for (std::size_t q = 0; q < p; ++q) {
+      if (share_memory(parameters[p], parameters[q]))
+        fail("optimizer", "parameters {} and {} share memory: list each once", q, p);
+      if (share_memory(parameters[q], gradient[p]) || share_memory(parameters[p], gradient[q]))
+        fail("optimizer", "the gradient of one of the parameters {} and {} is the other's memory",
+             q, p);
+    }
   for (std::size_t slot = 0; slot < memory_.size(); ++slot) {
     const std::vector<Array>& arrays = memory_[slot];
     if (steps_ == 0 && arrays.empty()) continue;

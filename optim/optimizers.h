@@ -47,7 +47,8 @@ class Optimizer {
 
   /// One step, in place; `lr` replaces the options' own when given. Needs the same parameters, in
   /// the same order, at every call; each contiguous, f32 or f64, with a gradient of its shape and
-  /// dtype. Checks everything before it changes anything.
+  /// dtype. No two parameters share memory, nor a parameter and another one's gradient. Checks
+  /// everything before it changes anything.
   void update(std::span<const Array> parameters, std::span<const Array> gradient,
               std::optional<double> lr = {});
   /// The same for parameters of a tape, whose arrays the plans read:

@@ -38,8 +38,6 @@ std::shared_ptr<std::byte> aligned_storage(std::size_t bytes) {
 
 Array::Array(const Shape& shape, DType dtype)
     : shape_(shape), strides_(row_major_strides(shape)), dtype_(dtype), has_data_(true) {
-  for (Index size : shape)
-    if (size < 0) fail("array", "shape {} has a negative size", str(shape));
   storage_ = aligned_storage(bytes());
   data_ = storage_.get();
 }

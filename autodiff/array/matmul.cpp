@@ -51,16 +51,18 @@ struct Tile {
 
 Index inner_size(const Product& p) { return p.a->shape()[p.transpose_a ? 0 : 1]; }
 
-/// One tile of C = beta C + scale op(A) op(B); `lower`: of a tile that begins on the diagonal, what
-/// is not above it.
+/// One tile of C = beta C + scale op(A) op(B), whose first number is (row, column) of the product;
+/// `lower`: of a tile that begins on the diagonal, what is not above it.
 template <class T>
-void product_tile(const Product& p, double beta, const Array& c, const Tile& tile,
-                  bool lower = false) {
-  const Index lda = p.a->shape()[1], ldb = p.b->shape()[1], ldc = c.shape()[1];
+void product_tile(const Product& p, double beta, const Array& c, const Tile& tile, Index row,
+                  Index column, bool lower = false) {
+  const Index lda = p.a->shape()[1], ldb = p.b->shape()[1], ldc = c.strides()[0];
+  row += tile.row;
+  column += tile.column;
   gemm<T>(p.transpose_a, p.transpose_b, tile.rows, tile.columns, inner_size(p),
-          static_cast<T>(p.scale), p.a->data<T>() + (p.transpose_a ? tile.row : tile.row * lda),
-          lda, p.b->data<T>() + (p.transpose_b ? tile.column * ldb : tile.column), ldb,
-          static_cast<T>(beta), c.data<T>() + tile.row * ldc + tile.column, ldc, lower);
+          static_cast<T>(p.scale), p.a->data<T>() + (p.transpose_a ? row : row * lda), lda,
+          p.b->data<T>() + (p.transpose_b ? column * ldb : column), ldb, static_cast<T>(beta),
+          c.data<T>() + tile.row * ldc + tile.column, ldc, lower);
 }
 
 /// Copies what lies below the diagonal of C to above it: C is symmetric to the last bit. A few rows
@@ -78,7 +80,8 @@ void mirror(const Array& c, const Tile& tile) {
 
 }  // namespace
 
-void sum_of_products(std::span<const Product> products, double beta, const Array& c) {
+void sum_of_products(std::span<const Product> products, double beta, const Array& c,
+                     Index first_row, Index first_column) {
   const Index m = c.shape()[0], n = c.shape()[1];
   if (m == 0 || n == 0) return;
   Index k = 0;
@@ -92,7 +95,7 @@ void sum_of_products(std::span<const Product> products, double beta, const Array
                       std::min(size.columns, n - column)};
       double before = beta;
       for (const Product& p : products) {
-        product_tile<T>(p, before, c, tile);
+        product_tile<T>(p, before, c, tile, first_row, first_column);
         before = 1;
       }
     });
@@ -117,7 +120,7 @@ void gram(const Array& a, bool transpose, double scale, const Array& c) {
       // The longest column beside the shortest: neighbours are often the work of one thread.
       const Index column = (index % 2 == 0 ? index / 2 : columns - 1 - index / 2) * side;
       const Tile tile{column, column, m - column, std::min(side, m - column)};
-      product_tile<T>(product, 0, c, tile, true);
+      product_tile<T>(product, 0, c, tile, 0, 0, true);
       mirror<T>(c, tile);
     });
   });

@@ -193,20 +193,31 @@ void sum_to(const Array& x, const Array& y) {
   });
 }
 
-bool all_finite(const Array& x) {
-  if (!is_float(x.dtype())) return true;
-  return visit_float(x.dtype(), [&]<class T>(T) {
+bool all_finite(const Array& x) { return !is_float(x.dtype()) || std::isfinite(largest_size(x)); }
+
+double largest_size(const Array& x) {
+  return visit_float(x.dtype(), [&]<class T>(T) -> double {
     const T* numbers = x.data<T>();
     const Index count = x.elements(), parts = parts_of(count), size = ceil_div(count, parts);
-    std::array<int, most_parts> bad{};
+    std::array<T, most_parts> largest{};
     parallel_for(parts, [&](Index part) {
-      int any = 0;
+      std::array<T, lanes> found{};
+      const auto see = [&](std::size_t lane, T number) {
+        // Written so that NaN counts as infinite.
+        const T size_of_it = std::abs(number) <= std::numeric_limits<T>::max()
+                                 ? std::abs(number)
+                                 : std::numeric_limits<T>::infinity();
+        found[lane] = size_of_it > found[lane] ? size_of_it : found[lane];
+      };
+      Index i = std::min(count, part * size);
       const Index last = std::min(count, (part + 1) * size);
-      for (Index i = part * size; i < last; ++i)
-        any |= !(std::abs(numbers[i]) <= std::numeric_limits<T>::max());
-      bad[static_cast<std::size_t>(part)] = any;
+      for (; i + lanes <= last; i += lanes)
+        for (std::size_t lane = 0; lane < lanes; ++lane)
+          see(lane, numbers[i + static_cast<Index>(lane)]);
+      for (; i < last; ++i) see(0, numbers[i]);
+      largest[static_cast<std::size_t>(part)] = *std::max_element(found.begin(), found.end());
     });
-    return std::count(bad.begin(), bad.end(), 0) == most_parts;
+    return *std::max_element(largest.begin(), largest.end());
   });
 }
 

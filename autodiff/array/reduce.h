@@ -13,4 +13,7 @@ void sum_to(const Array& x, const Array& y);
 /// False when a contiguous array holds a NaN or an infinity.
 bool all_finite(const Array& x);
 
+/// The largest |x| of a contiguous array, 0 without numbers; infinite where one is infinite or NaN.
+double largest_size(const Array& x);
+
 }  // namespace twice

@@ -27,7 +27,15 @@ void Shape::push_back(Index size) {
 
 Index Shape::elements() const {
   Index count = 1;
-  for (Index size : *this) count *= size;
+  bool empty = false, possible = true;
+  for (Index size : *this) {
+    if (size < 0) fail("shape", "{} has a negative size", str(*this));
+    empty |= size == 0;
+    possible = possible && size <= largest_array / std::max<Index>(1, count);
+    if (possible) count *= std::max<Index>(1, size);
+  }
+  if (empty) return 0;
+  if (!possible) fail("shape", "{} has more than 2^56 numbers", str(*this));
   return count;
 }
 
@@ -37,6 +45,8 @@ std::string str(const Shape& shape) {
 
 Shape row_major_strides(const Shape& shape) {
   Shape strides = shape;
+  // Without numbers there are no distances, and the product of the other sizes may be too large.
+  if (shape.elements() == 0) return Shape::filled(shape.rank(), 0);
   Index step = 1;
   for (int axis = shape.rank() - 1; axis >= 0; --axis) {
     strides[axis] = step;

@@ -13,6 +13,10 @@ namespace twice {
 
 using Index = std::int64_t;
 
+/// The most numbers an array may have: their bytes, and sums of a few such sizes, still fit an
+/// Index.
+inline constexpr Index largest_array = Index{1} << 56;
+
 /// The most axes an array may have.
 inline constexpr int max_rank = 8;
 
@@ -35,7 +39,8 @@ class Shape {
   void push_back(Index size);
   bool contains(Index value) const { return std::find(begin(), end(), value) != end(); }
 
-  /// How many numbers an array of this shape holds; 1 for a scalar (rank 0).
+  /// How many numbers an array of this shape holds; 1 for a scalar (rank 0). Throws where a size is
+  /// negative or they are more than `largest_array`: every size in memory is derived from this one.
   Index elements() const;
 
   friend bool operator==(const Shape& a, const Shape& b) {

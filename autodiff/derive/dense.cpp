@@ -33,6 +33,7 @@ Tensor jacobian(const Tensors& y, const Tensors& x) {
 Tensor hessian(Tensor f, const Tensors& x) { return jacobian(grad(f, x), x); }
 
 Tensors gauss_newton(const Tensors& z, Tensor l, const Tensors& w, const Tensors& v) {
+  check_independent("gauss_newton", z);
   const Tensors moved = push(z, w, v);
   return grad(z, w, grad(grad(l, z), z, moved));
 }

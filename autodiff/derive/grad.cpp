@@ -1,6 +1,8 @@
 // The backward and the forward sweep.
 #include "autodiff/derive/grad.h"
 
+#include <unordered_map>
+
 #include "autodiff/ops/arithmetic.h"
 #include "autodiff/ops/broadcast.h"
 
@@ -31,6 +33,15 @@ Tape& common_tape(const char* who, const Tensors& a, const Tensors& b) {
     for (Tensor t : *list)
       if (&t.tape() != &tape) fail(who, "its tensors are on two different tapes");
   return tape;
+}
+
+/// A variable that is listed twice would get its whole derivative at both places.
+void check_distinct(const char* who, const Tensors& wrt) {
+  std::unordered_map<int, std::size_t> seen;
+  for (std::size_t i = 0; i < wrt.size(); ++i)
+    if (const auto [first, added] = seen.emplace(wrt[i].index(), i); !added)
+      fail(who, "variables {} and {} are the same tensor ('{}', {}): list it once", first->second,
+           i, wrt[i].tape().name(wrt[i].tape().node(wrt[i].index())), str(wrt[i].spec()));
 }
 
 /// Marks the nodes up to `last` that depend on `wrt`: the only ones that carry tangents.
@@ -88,6 +99,7 @@ Tensor zeros_like(Tensor x) { return full_like(x, 0); }
 Tensors grad(const Tensors& ys, const Tensors& wrt, const Tensors& cotangents, Unused unused) {
   Tape& tape = common_tape("grad", ys, wrt);
   check_pairs("grad", "cotangent", ys, cotangents);
+  check_distinct("grad", wrt);
   const int last = last_index(ys);
   const std::vector<char> depends = dependent_on(tape, wrt, last);
   Phase phase = latest_phase(ys);
@@ -145,27 +157,44 @@ Tensors grad(Tensor y, const Tensors& wrt, Tensor cotangent, Unused unused) {
   return grad(Tensors(y), wrt, Tensors(cotangent), unused);
 }
 
+void check_independent(const char* who, const Tensors& variables) {
+  if (variables.empty()) return;
+  check_distinct(who, variables);
+  Tape& tape = common_tape(who, variables, {});
+  const int last = last_index(variables);
+  std::vector<int> from(static_cast<std::size_t>(last + 1), -1);
+  for (std::size_t i = 0; i < variables.size(); ++i)
+    from[static_cast<std::size_t>(variables[i].index())] = static_cast<int>(i);
+  std::vector<int> variable_at = from;
+  for (int node = 0; node <= last; ++node)
+    for (int input : tape.inputs_of(tape.node(node))) {
+      const int source = from[static_cast<std::size_t>(input)];
+      if (source < 0) continue;
+      if (const int variable = variable_at[static_cast<std::size_t>(node)]; variable >= 0)
+        fail(who, "variable {} was computed from variable {}: they must be independent", variable,
+             source);
+      from[static_cast<std::size_t>(node)] = source;
+      break;
+    }
+}
+
 Tensors push(const Tensors& ys, const Tensors& wrt, const Tensors& tangents) {
   Tape& tape = common_tape("push", ys, wrt);
   check_pairs("push", "tangent", wrt, tangents);
+  check_distinct("push", wrt);
   const int last = last_index(ys);
   std::vector<char> depends = dependent_on(tape, wrt, last);
   keep_needed(tape, ys, depends);
   Phase phase = latest_phase(ys);
 
   std::vector<Tensor> tangent(static_cast<std::size_t>(last + 1));
-  std::vector<char> given(static_cast<std::size_t>(last + 1), 0);
   for (std::size_t i = 0; i < wrt.size(); ++i)
-    if (wrt[i].index() <= last) {
-      add_to(tangent[static_cast<std::size_t>(wrt[i].index())], tangents[i]);
-      given[static_cast<std::size_t>(wrt[i].index())] = 1;
-    }
+    if (wrt[i].index() <= last) tangent[static_cast<std::size_t>(wrt[i].index())] = tangents[i];
 
   std::vector<Tensor> x;
   for (int i = 0; i <= last; ++i) {
     const auto at = static_cast<std::size_t>(i);
-    // A variable in `wrt` is independent, even when it was computed from another one.
-    if (!depends[at] || given[at] || !tape.node(i).op) continue;
+    if (!depends[at] || !tape.node(i).op) continue;
     const std::shared_ptr<const Op> op = tape.node(i).op;
     phase = std::max(phase, next_phase(tape.node(i).phase));
     const RecordingScope scope(tape, phase, i);

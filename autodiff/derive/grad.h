@@ -6,6 +6,10 @@
 
 namespace twice {
 
+// Derivatives are total: where one variable in `wrt` was computed from another one, the derivative
+// by the latter goes through the former too. So the two sweeps are adjoint to each other:
+// <grad(y, wrt, u), t> = <u, push(y, wrt, t)>. A variable may be listed once only.
+
 /// What `grad` does about a variable that y does not depend on.
 enum class Unused { zeros, error };
 
@@ -20,6 +24,11 @@ Tensors grad(const Tensors& ys, const Tensors& wrt, const Tensors& cotangents,
 
 /// Forward mode, the forward sweep: the tangents of `ys` given those of `wrt`,
 ///   result_k = sum_i (dy_k/dwrt_i) tangent_i,  of the shape of y_k.
+/// The tangent of a variable that was computed from others is the given one plus theirs.
 Tensors push(const Tensors& ys, const Tensors& wrt, const Tensors& tangents);
+
+/// Throws, naming `who` and the two, when a variable is listed twice or was computed from another
+/// one: for what moves each of them by itself, such as a finite difference.
+void check_independent(const char* who, const Tensors& variables);
 
 }  // namespace twice

@@ -15,6 +15,7 @@ Tensors hvp(const ScalarFunction& f, const Tensors& w, const Tensors& v, HvpMode
       return push(gradient_at(w), w, v);
     case HvpMode::finite_difference:
       if (!(eps > 0)) fail("hvp", "eps must be > 0, was {}", eps);
+      check_independent("hvp", w);
       return (gradient_at(w + eps * v) - gradient_at(w - eps * v)) / (2 * eps);
   }
   fail("hvp", "unknown mode {}", static_cast<int>(mode));

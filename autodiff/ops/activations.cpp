@@ -16,7 +16,7 @@ namespace twice {
 
 namespace {
 
-/// y = max(x, 0).  dy/dx = [y > 0]; asking y, not x, lets x be freed.
+/// y = max(x, 0).  dy/dx = [y != 0]; asking y, not x, lets x be freed.
 struct Relu final : Elementwise<Relu, 1> {
   std::string_view name() const override { return "relu"; }
   template <class V>
@@ -25,7 +25,7 @@ struct Relu final : Elementwise<Relu, 1> {
     // Written so that NaN stays NaN.
     return select(x < V(T(0)), V(T(0)), x);
   }
-  Slope slope(int, std::span<const Tensor>, Tensor y) const override { return positive(y); }
+  Slope slope(int, std::span<const Tensor>, Tensor y) const override { return Slope::where(y); }
 };
 
 /// y = [x > 0].  dy/dx = 0.
@@ -51,12 +51,31 @@ struct LeakyRelu final : Elementwise<LeakyRelu, 1> {
     return select(x > V(T(0)), x, V(static_cast<T>(a)) * x);
   }
   Slope slope(int, std::span<const Tensor> x, Tensor) const override {
-    return affine(positive(x[0]), 1 - a, a);
+    const Tensor above = positive(x[0]);
+    return a == 0 ? Slope::where(above) : affine(above, 1 - a, a);
   }
   double flops_per_element() const override { return 2; }
 };
 
-/// y = x where x > 0, else alpha (e^x - 1).  dy/dx = 1 where x > 0, else y + alpha.
+/// y = 1 where x > 0, else alpha e^x: the slope of elu.  dy/dx = 0 where x > 0, else y.
+struct EluSlope final : Elementwise<EluSlope, 1> {
+  double alpha;
+  explicit EluSlope(double a) : alpha(a) {}
+  std::string_view name() const override { return "elu_slope"; }
+  std::string attributes() const override { return fmt::format("alpha {}", alpha); }
+  template <class V>
+  V eval(V x) const {
+    using T = typename V::value_type;
+    return select(x > V(T(0)), V(T(1)), V(static_cast<T>(alpha)) * exp(x));
+  }
+  Slope slope(int, std::span<const Tensor> x, Tensor y) const override {
+    return Slope::where(1 - positive(x[0]), y);
+  }
+  double flops_per_element() const override { return 3; }
+};
+
+/// y = x where x > 0, else alpha (e^x - 1).  dy/dx = 1 where x > 0, else alpha e^x; not y + alpha,
+/// which cancels where y is near -alpha.
 struct Elu final : Elementwise<Elu, 1> {
   double alpha;
   explicit Elu(double a) : alpha(a) {}
@@ -67,8 +86,8 @@ struct Elu final : Elementwise<Elu, 1> {
     using T = typename V::value_type;
     return select(x > V(T(0)), x, V(static_cast<T>(alpha)) * expm1(x));
   }
-  Slope slope(int, std::span<const Tensor> x, Tensor y) const override {
-    return where(positive(x[0]), full_like(y, 1), y + alpha);
+  Slope slope(int, std::span<const Tensor> x, Tensor) const override {
+    return record(EluSlope(alpha), {x[0]});
   }
   double flops_per_element() const override { return 3; }
 };

@@ -12,7 +12,7 @@ Tensor relu(Tensor x);
 Tensor positive(Tensor x);
 /// y = x where x > 0, else slope x.  dy/dx = 1 where x > 0, else slope (also at 0).
 Tensor leaky_relu(Tensor x, double slope = 0.01);
-/// y = x where x > 0, else alpha (e^x - 1).  dy/dx = 1 where x > 0, else y + alpha (also at 0).
+/// y = x where x > 0, else alpha (e^x - 1).  dy/dx = 1 where x > 0, else alpha e^x (also at 0).
 Tensor elu(Tensor x, double alpha = 1);
 
 /// y = tanh x.  dy/dx = 1 - y^2.

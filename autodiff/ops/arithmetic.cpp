@@ -1,9 +1,13 @@
 // Sums, products and a x + b: each its equation and its slopes.
 #include "autodiff/ops/arithmetic.h"
 
+#include <cmath>
+#include <limits>
+
 #include "autodiff/ops/algebra.h"
 #include "autodiff/ops/broadcast.h"
 #include "autodiff/ops/elementwise.h"
+#include "autodiff/ops/inputs.h"
 #include "autodiff/ops/power.h"
 
 namespace twice {
@@ -81,10 +85,36 @@ Tensor binary(const char* name, Tensor a, Tensor b) {
 
 Tensor operator+(Tensor a, Tensor b) { return binary<Add>("add", a, b); }
 Tensor operator-(Tensor a, Tensor b) { return binary<Sub>("sub", a, b); }
-Tensor operator*(Tensor a, Tensor b) { return binary<Mul>("mul", a, b); }
+Tensor operator*(Tensor a, Tensor b) {
+  // A product of equal factors is a square: that of a norm has all derivatives at 0.
+  return a && a == b ? square(a) : binary<Mul>("mul", a, b);
+}
 Tensor operator/(Tensor a, Tensor b) { return binary<Div>("div", a, b); }
 Tensor operator/(double c, Tensor x) { return c * reciprocal(x); }
-Tensor affine(Tensor x, double scale, double shift) { return record(Affine(scale, shift), {x}); }
+
+Tensor operator/(Tensor x, double c) {
+  if (std::isnormal(1 / c) || !std::isfinite(c) || c == 0) return affine(x, 1 / c, 0);
+  // 1/c has few digits or none, but c does not: a power of two moves both away from the end.
+  const double shift = std::abs(c) < 1 ? 0x1p200 : 0x1p-200;
+  return affine(affine(x, shift, 0), 1 / (c * shift), 0);
+}
+
+Tensor affine(Tensor x, double scale, double shift) {
+  check_floats("affine", {x});
+  if (std::isfinite(scale) && scale != 0) {
+    const bool f32 = x.dtype() == DType::f32;
+    const double least = f32 ? std::numeric_limits<float>::min() : 0,
+                 most = f32 ? std::numeric_limits<float>::max() : std::numeric_limits<double>::max();
+    const double step = std::abs(scale) < 1 ? 0x1p-100 : 0x1p100;
+    // The size of the product only grows, or only shrinks, on the way: it leaves the range only when
+    // the result does.
+    while (std::abs(scale) < least || std::abs(scale) > most) {
+      x = record(Affine(step, 0), {x});
+      scale /= step;
+    }
+  }
+  return record(Affine(scale, shift), {x});
+}
 
 std::optional<ScaleShift> as_affine(const Op& op) {
   const auto* affine = dynamic_cast<const Affine*>(&op);

@@ -12,7 +12,8 @@ Tensor operator-(Tensor a, Tensor b);
 Tensor operator*(Tensor a, Tensor b);
 Tensor operator/(Tensor a, Tensor b);
 
-/// y = scale x + shift.  dy/dx = scale.
+/// y = scale x + shift.  dy/dx = scale. Both are rounded to x's dtype; a scale outside of its range is
+/// multiplied in several steps, so that scale x is right wherever it is in the range.
 Tensor affine(Tensor x, double scale, double shift);
 
 inline Tensor operator-(Tensor x) { return affine(x, -1, 0); }
@@ -22,7 +23,7 @@ inline Tensor operator-(Tensor x, double c) { return affine(x, 1, -c); }
 inline Tensor operator-(double c, Tensor x) { return affine(x, -1, c); }
 inline Tensor operator*(Tensor x, double c) { return affine(x, c, 0); }
 inline Tensor operator*(double c, Tensor x) { return affine(x, c, 0); }
-inline Tensor operator/(Tensor x, double c) { return affine(x, 1 / c, 0); }
+Tensor operator/(Tensor x, double c);
 Tensor operator/(double c, Tensor x);
 
 }  // namespace twice

@@ -9,6 +9,7 @@ namespace twice {
 
 class BilinearOp : public Op {
  public:
+  int input_count() const override { return 2; }
   /// B(a, b).
   virtual Tensor apply(Tensor a, Tensor b) const = 0;
   /// The gradient by one slot of <B(x_0, x_1), g>.

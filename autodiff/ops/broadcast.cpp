@@ -105,7 +105,7 @@ Tensor mean(Tensor x, const Shape& axes, bool keepdims) {
 
 Tensor norm(Tensor x, const Shape& axes, bool keepdims) {
   check_floats("norm", {x});
-  return safe_sqrt(sum_over("norm", square(x), axes, keepdims));
+  return root_of_squares(sum_over("norm", square(x), axes, keepdims));
 }
 
 void broadcast_together(const char* who, Tensor& a, Tensor& b) {

@@ -16,6 +16,19 @@ V mask_of(const Condition& condition) {
   return select(condition, V(T(1)), V(T(0)));
 }
 
+/// y = x where mask != 0, else 0.  dy/dx = [mask != 0], dy/dmask = 0.
+struct Masked final : Elementwise<Masked, 2> {
+  std::string_view name() const override { return "masked"; }
+  template <class V>
+  V eval(V x, V mask) const {
+    using T = typename V::value_type;
+    return select(mask == V(T(0)), V(T(0)), x);
+  }
+  Slope slope(int slot, std::span<const Tensor> x, Tensor) const override {
+    return slot == 0 ? Slope::where(x[1]) : 0;
+  }
+};
+
 /// y = |x|.  dy/dx = sign x.
 struct Abs final : Elementwise<Abs, 1> {
   std::string_view name() const override { return "abs"; }
@@ -23,7 +36,9 @@ struct Abs final : Elementwise<Abs, 1> {
   V eval(V x) const {
     return abs(x);
   }
-  Slope slope(int, std::span<const Tensor> x, Tensor) const override { return twice::sign(x[0]); }
+  Slope slope(int, std::span<const Tensor> x, Tensor) const override {
+    return Slope::where(x[0], twice::sign(x[0]));
+  }
 };
 
 /// y = [x > 0] - [x < 0].  dy/dx = 0.
@@ -80,20 +95,27 @@ struct Nonzero final : Elementwise<Nonzero, 1> {
   Slope slope(int, std::span<const Tensor>, Tensor) const override { return 0; }
 };
 
-/// y = max(a, b).  dy/da = (1 + sign(a - b)) / 2, dy/db = (1 - sign(a - b)) / 2.
+/// The derivative of maximum and minimum by one of a and b: 0 where the other one is chosen, 1/2
+/// at a tie, else 1; so it is 1 by both where one is NaN.
+Slope slope_unless(Tensor other_is_chosen, Tensor a, Tensor b) {
+  return Slope::where(1 - other_is_chosen, affine(twice::equal(a, b), -0.5, 1));
+}
+
+/// y = max(a, b).  dy/da = [a > b] + [a = b]/2, dy/db = [b > a] + [a = b]/2.
 struct Maximum final : Elementwise<Maximum, 2> {
   std::string_view name() const override { return "maximum"; }
   template <class V>
   V eval(V a, V b) const {
-    // The comparison is false when a or b is NaN; then a + b is.
+    // The sum is NaN where one of the two is.
     return select(a >= b, a, select(b > a, b, a + b));
   }
   Slope slope(int slot, std::span<const Tensor> x, Tensor) const override {
-    return affine(twice::sign(x[0] - x[1]), slot == 0 ? 0.5 : -0.5, 0.5);
+    return slope_unless(slot == 0 ? twice::greater(x[1], x[0]) : twice::greater(x[0], x[1]), x[0],
+                        x[1]);
   }
 };
 
-/// y = min(a, b).  dy/da = (1 - sign(a - b)) / 2, dy/db = (1 + sign(a - b)) / 2.
+/// y = min(a, b).  dy/da = [a < b] + [a = b]/2, dy/db = [b < a] + [a = b]/2.
 struct Minimum final : Elementwise<Minimum, 2> {
   std::string_view name() const override { return "minimum"; }
   template <class V>
@@ -101,7 +123,8 @@ struct Minimum final : Elementwise<Minimum, 2> {
     return select(a <= b, a, select(b < a, b, a + b));
   }
   Slope slope(int slot, std::span<const Tensor> x, Tensor) const override {
-    return affine(twice::sign(x[0] - x[1]), slot == 0 ? -0.5 : 0.5, 0.5);
+    return slope_unless(slot == 0 ? twice::greater(x[0], x[1]) : twice::greater(x[1], x[0]), x[0],
+                        x[1]);
   }
 };
 
@@ -133,7 +156,7 @@ struct Clamp final : Elementwise<Clamp, 1> {
     return select(x < least, least, select(x > most, most, x));
   }
   Slope slope(int, std::span<const Tensor> x, Tensor) const override {
-    return record(Inside(low, high), {x[0]});
+    return Slope::where(record(Inside(low, high), {x[0]}));
   }
   double flops_per_element() const override { return 2; }
 };
@@ -148,8 +171,7 @@ struct Where final : Elementwise<Where, 3> {
   }
   Slope slope(int slot, std::span<const Tensor> x, Tensor) const override {
     if (slot == 0) return 0;
-    const Tensor chosen = nonzero(x[0]);
-    return slot == 1 ? chosen : 1 - chosen;
+    return Slope::where(slot == 1 ? x[0] : 1 - nonzero(x[0]));
   }
 };
 
@@ -161,6 +183,7 @@ Tensor binary(const char* name, Tensor a, Tensor b) {
 
 }  // namespace
 
+Tensor masked(Tensor x, Tensor mask) { return binary<Masked>("masked", x, mask); }
 Tensor abs(Tensor x) { return record<Abs>({x}); }
 Tensor sign(Tensor x) { return record<Sign>({x}); }
 Tensor greater(Tensor a, Tensor b) { return binary<Greater>("greater", a, b); }

@@ -14,6 +14,7 @@ struct Concat final : Op {
   int axis;
   explicit Concat(int along) : axis(along) {}
   std::string_view name() const override { return "concat"; }
+  int input_count() const override { return any_number; }
   std::string attributes() const override { return fmt::format("axis {}", axis); }
   Spec infer(Specs x) const override {
     Spec y = x[0];

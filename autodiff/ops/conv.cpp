@@ -31,6 +31,7 @@ struct Conv2d final : BilinearOp {
     constexpr std::string_view names[] = {"conv2d_input_grad", "conv2d_weight_grad", "conv2d"};
     return names[index(open)];
   }
+  int input_count() const override { return static_cast<int>(2 * terms) + (adds ? 1 : 0); }
   std::string attributes() const override {
     return fmt::format("stride {} padding {} dilation {} groups {}{}{}{}{}", geometry.stride,
                        geometry.padding, geometry.dilation, geometry.groups,

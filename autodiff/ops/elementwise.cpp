@@ -2,6 +2,7 @@
 #include "autodiff/ops/elementwise.h"
 
 #include "autodiff/ops/arithmetic.h"
+#include "autodiff/ops/compare.h"
 #include "autodiff/ops/inputs.h"
 
 namespace twice {
@@ -34,9 +35,12 @@ namespace {
 
 /// diag(slope) v: the Jacobian is symmetric, so vjp and jvp are the same product.
 Tensor times(const Slope& slope, Tensor v) {
-  if (slope.tensor) return slope.tensor * v;
-  if (slope.number == 0) return {};
-  return slope.number == 1 ? v : slope.number * v;
+  if (!slope.tensor && slope.number == 0) return {};
+  if (slope.tensor)
+    v = slope.tensor * v;
+  else if (slope.number != 1)
+    v = slope.number * v;
+  return slope.mask ? masked(v, slope.mask) : v;
 }
 
 }  // namespace

@@ -16,8 +16,15 @@ namespace twice {
 struct Slope {
   Slope(double value) : number(value) {}
   Slope(const Tensor& value) : tensor(value) {}
+  /// `slope` where mask is not 0. Elsewhere y does not depend on the input: the derivative is 0
+  /// whatever it is multiplied with, infinities and NaN included.
+  static Slope where(const Tensor& mask, Slope slope = 1) {
+    slope.mask = mask;
+    return slope;
+  }
   double number = 0;
   Tensor tensor;
+  Tensor mask;
 };
 
 /// The part of the family that does not depend on the function.
@@ -47,6 +54,7 @@ class ElementwiseOp : public Op {
 template <class Self, int arity>
 class Elementwise : public ElementwiseOp {
  public:
+  int input_count() const final { return arity; }
   void block(DType dtype, const void* const* x, void* y, Index count) const final {
     visit_float(dtype, [&]<class T>(T) {
       using V = xsimd::batch<T>;

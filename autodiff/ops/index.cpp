@@ -33,6 +33,7 @@ Shape with_last(Shape shape, Index size) {
 /// y[k] = x[i[k]].  Adjoint: scatter_add.
 struct Gather final : LinearOp {
   std::string_view name() const override { return "gather"; }
+  int input_count() const override { return 2; }
   Spec infer(Specs x) const override {
     check_index_dtype(name(), x[1]);
     if (x[0].shape.rank() == 0)
@@ -55,6 +56,7 @@ struct ScatterAdd final : LinearOp {
   Index size;
   explicit ScatterAdd(Index rows) : size(rows) {}
   std::string_view name() const override { return "scatter_add"; }
+  int input_count() const override { return 2; }
   std::string attributes() const override { return fmt::format("size {}", size); }
   Spec infer(Specs x) const override {
     check_index_dtype(name(), x[1]);
@@ -84,6 +86,7 @@ struct ScatterAdd final : LinearOp {
 /// y[r, k] = x[r, i[r, k]] along the last axis.  Adjoint: scatter_along.
 struct GatherAlong final : LinearOp {
   std::string_view name() const override { return "gather_along"; }
+  int input_count() const override { return 2; }
   Spec infer(Specs x) const override {
     check_index_dtype(name(), x[1]);
     const Shape &from = x[0].shape, &at = x[1].shape;
@@ -109,6 +112,7 @@ struct ScatterAlong final : LinearOp {
   Index size;
   explicit ScatterAlong(Index entries) : size(entries) {}
   std::string_view name() const override { return "scatter_along"; }
+  int input_count() const override { return 2; }
   std::string attributes() const override { return fmt::format("size {}", size); }
   Spec infer(Specs x) const override {
     check_index_dtype(name(), x[1]);
@@ -137,6 +141,7 @@ struct ScatterAlong final : LinearOp {
 
 /// Positions and codes are constants for every derivative.
 struct NoDerivative : Op {
+  int input_count() const final { return 1; }
   Tensor vjp(int, std::span<const Tensor>, Tensor, Tensor) const final { return {}; }
   Tensor jvp(int, std::span<const Tensor>, Tensor, Tensor) const final { return {}; }
 };

@@ -11,6 +11,8 @@ namespace twice {
 
 class LinearOp : public Op {
  public:
+  /// One, and one more where numbers are picked by indices.
+  int input_count() const override { return 1; }
   /// A' g. `x` are the op's inputs: shapes, and indices in slots 1 and up.
   virtual Tensor adjoint(std::span<const Tensor> x, Tensor g) const = 0;
   /// A t: this op with t in the place of x_0.

@@ -22,6 +22,7 @@ namespace {
 /// row, J t = sum_j (softmax(x) - onehot(labels)) t.
 struct CrossEntropy final : Op {
   std::string_view name() const override { return "cross_entropy"; }
+  int input_count() const override { return 2; }
   Spec infer(Specs x) const override {
     if (!is_float(x[0].dtype) || x[1].dtype != DType::i32)
       fail(name(), "needs logits of f32 or f64 and labels of i32, was given {} and {}", str(x[0]),

@@ -6,6 +6,7 @@
 #include "autodiff/ops/axes.h"
 #include "autodiff/ops/broadcast.h"
 #include "autodiff/ops/inputs.h"
+#include "autodiff/ops/linear.h"
 #include "autodiff/ops/power.h"
 #include "autodiff/ops/shape_ops.h"
 
@@ -31,12 +32,45 @@ struct AxisRun {
   std::string str() const { return fmt::format("axes {}", twice::str(axes())); }
 };
 
+/// y = x - mean x. The map is symmetric: it is its own adjoint.
+struct Center final : LinearOp {
+  AxisRun run_;
+  explicit Center(const AxisRun& axes) : run_(axes) {}
+  std::string_view name() const override { return "center"; }
+  std::string attributes() const override { return run_.str(); }
+  Spec infer(Specs x) const override {
+    check_floats(name(), x);
+    return x[0];
+  }
+  std::size_t workspace(Specs x, const Spec&) const override {
+    return moments_workspace(run_.extents(x[0].shape));
+  }
+  void run(const Inputs& x, const Array& y, std::byte* scratch) const override {
+    twice::center(x[0], run_.extents(x[0].shape()), y, scratch);
+  }
+  Cost cost(Specs x, const Spec& y) const override {
+    Cost cost = Op::cost(x, y);
+    // Sum, difference; the division by n.
+    const Shape moments = reduced_shape("center", x[0].shape, run_.axes(), true);
+    cost.flops =
+        2.0 * static_cast<double>(x[0].shape.elements()) + static_cast<double>(moments.elements());
+    return cost;
+  }
+  Tensor adjoint(std::span<const Tensor>, Tensor g) const override {
+    return record(Center(run_), {g});
+  }
+  Tensor apply(std::span<const Tensor>, Tensor t) const override {
+    return record(Center(run_), {t});
+  }
+};
+
 /// y = mean((x - mean x)^2), the reduced axes kept with size 1.
 /// J' g = 2/n (x - mean x) g, J t = 2/n sum((x - mean x) t).
 struct Variance final : Op {
   AxisRun run_;
   explicit Variance(const AxisRun& axes) : run_(axes) {}
   std::string_view name() const override { return "variance"; }
+  int input_count() const override { return 1; }
   std::string attributes() const override { return run_.str(); }
   Spec infer(Specs x) const override {
     check_floats(name(), x);
@@ -67,7 +101,7 @@ struct Variance final : Op {
     return 2.0 * static_cast<double>(y.shape().elements()) /
            static_cast<double>(x.shape().elements());
   }
-  Tensor centered(Tensor x) const { return x - mean(x, run_.axes(), true); }
+  Tensor centered(Tensor x) const { return record(Center(run_), {x}); }
 };
 
 Tensor variance_over(Tensor x, const AxisRun& axes) { return record(Variance(axes), {x}); }
@@ -78,6 +112,7 @@ struct Standardize final : Op {
   double epsilon;
   Standardize(const AxisRun& axes, double e) : run_(axes), epsilon(e) {}
   std::string_view name() const override { return "standardize"; }
+  int input_count() const override { return 1; }
   std::string attributes() const override {
     return fmt::format("{} epsilon {}", run_.str(), epsilon);
   }
@@ -144,6 +179,12 @@ Tensor variance(Tensor x, const Shape& axes, bool keepdims) {
   const Shape target = reduced_shape("variance", x.shape(), axes, keepdims);
   const Arranged arranged("variance", x, axes);
   return reshape(variance_over(arranged.x, arranged.run), target);
+}
+
+Tensor center(Tensor x, const Shape& axes) {
+  check_floats("center", {x});
+  const Arranged arranged("center", x, axes);
+  return arranged.restored(record(Center(arranged.run), {arranged.x}));
 }
 
 Tensor standardize(Tensor x, const Shape& axes, double epsilon) {

@@ -7,6 +7,10 @@
 
 namespace twice {
 
+/// y = x - mean x over `axes` (all when none are given), right to rounding where the numbers have a
+/// large common part.  J = J' is the map itself.
+Tensor center(Tensor x, const Shape& axes = {});
+
 /// y = mean((x - mean x)^2) over `axes` (all when none are given): divided by the count n,
 /// not n - 1.  J' g = 2/n (x - mean x) g,  J t = 2/n sum((x - mean x) t).
 Tensor variance(Tensor x, const Shape& axes = {}, bool keepdims = false);

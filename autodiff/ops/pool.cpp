@@ -84,6 +84,7 @@ struct MaxPoolIndices final : Op {
   PoolGeometry geometry;
   explicit MaxPoolIndices(const PoolGeometry& g) : geometry(g) {}
   std::string_view name() const override { return "max_pool2d_indices"; }
+  int input_count() const override { return 1; }
   std::string attributes() const override { return text(geometry); }
   Spec infer(Specs x) const override {
     check_floats(name(), x);
@@ -106,6 +107,7 @@ Tensor scatter_pixels(Tensor g, Tensor indices, const Shape& image_shape);
 /// y[n, o, c] = x[n, i[n, o, c], c] with o and i running over pixels.  Adjoint: pool_scatter.
 struct PoolGather final : LinearOp {
   std::string_view name() const override { return "pool_gather"; }
+  int input_count() const override { return 2; }
   Spec infer(Specs x) const override { return {x[1].shape, x[0].dtype}; }
   void run(const Inputs& x, const Array& y, std::byte*) const override {
     pool_gather(x[0], x[1], y);
@@ -124,6 +126,7 @@ struct PoolScatter final : LinearOp {
   Shape image_shape;
   explicit PoolScatter(const Shape& shape) : image_shape(shape) {}
   std::string_view name() const override { return "pool_scatter"; }
+  int input_count() const override { return 2; }
   std::string attributes() const override { return "to " + str(image_shape); }
   Spec infer(Specs x) const override { return {image_shape, x[0].dtype}; }
   void run(const Inputs& x, const Array& y, std::byte*) const override {

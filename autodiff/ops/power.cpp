@@ -47,6 +47,35 @@ struct Sqrt final : Elementwise<Sqrt, 1> {
   Slope slope(int, std::span<const Tensor>, Tensor y) const override { return 0.5 * reciprocal(y); }
 };
 
+/// y = 1 / (2 sqrt(x)), and 0 at x = 0: the slope of safe_sqrt.  dy/dx = -y / (2 x), NaN at x = 0,
+/// where sqrt has no second derivative.
+struct SafeSqrtSlope final : Elementwise<SafeSqrtSlope, 1> {
+  std::string_view name() const override { return "safe_sqrt_slope"; }
+  template <class V>
+  V eval(V x) const {
+    using T = typename V::value_type;
+    return select(x == V(T(0)), V(T(0)), V(T(0.5)) / sqrt(x));
+  }
+  Slope slope(int, std::span<const Tensor> x, Tensor y) const override { return -0.5 * (y / x[0]); }
+  double flops_per_element() const override { return 3; }
+};
+
+/// y = sqrt(x).  dy/dx = 1 / (2 y), and 0 at x = 0.
+struct SafeSqrt final : Elementwise<SafeSqrt, 1> {
+  /// x is a sum of squares, so that y^2 is x.
+  bool of_squares;
+  explicit SafeSqrt(bool squares) : of_squares(squares) {}
+  std::string_view name() const override { return "safe_sqrt"; }
+  std::string attributes() const override { return of_squares ? "of squares" : "of any number"; }
+  template <class V>
+  V eval(V x) const {
+    return sqrt(x);
+  }
+  Slope slope(int, std::span<const Tensor> x, Tensor) const override {
+    return record<SafeSqrtSlope>({x[0]});
+  }
+};
+
 /// y = 1/sqrt(x).  dy/dx = -y^3 / 2.
 struct Rsqrt final : Elementwise<Rsqrt, 1> {
   std::string_view name() const override { return "rsqrt"; }
@@ -106,16 +135,21 @@ struct PowTensor final : Elementwise<PowTensor, 2> {
 
 }  // namespace
 
-Tensor square(Tensor x) { return record<Square>({x}); }
+Tensor square(Tensor x) {
+  tape_of("square", {x});
+  // |v|^2 has all derivatives at v = 0, |v| has none.
+  const Node& node = x.tape().node(x.index());
+  const auto* root = dynamic_cast<const SafeSqrt*>(node.op.get());
+  return root && root->of_squares ? x.tape().handle(x.tape().inputs_of(node)[0])
+                                  : record<Square>({x});
+}
 Tensor reciprocal(Tensor x) { return record<Reciprocal>({x}); }
 Tensor sqrt(Tensor x) { return record<Sqrt>({x}); }
 Tensor rsqrt(Tensor x) { return record<Rsqrt>({x}); }
 
-Tensor safe_sqrt(Tensor x) {
-  check_floats("safe_sqrt", {x});
-  const Tensor mask = nonzero(x);
-  return mask * sqrt(x + (1 - mask));
-}
+Tensor safe_sqrt(Tensor x) { return record(SafeSqrt(false), {x}); }
+
+Tensor root_of_squares(Tensor x) { return record(SafeSqrt(true), {x}); }
 
 Tensor pow(Tensor x, double exponent) {
   check_floats("pow", {x});

@@ -5,7 +5,8 @@
 
 namespace twice {
 
-/// y = x^2.  dy/dx = 2 x.
+/// y = x^2.  dy/dx = 2 x. Of a norm it is the sum of squares itself, which has all derivatives at
+/// 0.
 Tensor square(Tensor x);
 /// y = 1/x.  dy/dx = -y^2.
 Tensor reciprocal(Tensor x);
@@ -13,10 +14,12 @@ Tensor reciprocal(Tensor x);
 Tensor sqrt(Tensor x);
 /// y = 1/sqrt(x).  dy/dx = -y^3 / 2.
 Tensor rsqrt(Tensor x);
-/// y = sqrt(x), safe at 0: every derivative there is 0 by decree instead of infinite, so that
-/// the norm of a zero vector, sqrt(sum x^2), has gradient 0 and no NaN.  dy/dx = 1 / (2 y)
-/// elsewhere.
+/// y = sqrt(x) with a chosen first derivative at 0: dy/dx = 1 / (2 y), and 0 instead of infinity at
+/// 0, so that the norm of a zero vector, sqrt(sum x^2), has gradient 0. Higher derivatives at 0 are
+/// NaN: no number is right for all functions of it.
 Tensor safe_sqrt(Tensor x);
+/// safe_sqrt of a sum of squares: its square is x.
+Tensor root_of_squares(Tensor x);
 /// y = x^p with a constant exponent.  dy/dx = p x^(p-1); 0 when p = 0. Whole exponents up to 64 in
 /// size are products, exact to rounding; others are e^(p ln x), NaN for x < 0.
 Tensor pow(Tensor x, double exponent);

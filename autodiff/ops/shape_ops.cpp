@@ -60,6 +60,7 @@ struct Permute final : LinearOp {
 /// y = x.  dy/dx = 0 by decree.
 struct StopGradient final : Op {
   std::string_view name() const override { return "stop_gradient"; }
+  int input_count() const override { return 1; }
   Spec infer(Specs x) const override { return x[0]; }
   void run(const Inputs& x, const Array& y, std::byte*) const override { copy(x[0], y); }
   Cost cost(Specs, const Spec&) const override { return {}; }

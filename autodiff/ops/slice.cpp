@@ -83,10 +83,13 @@ Tensor slice(Tensor x, const Shape& start, const Shape& stop, const Shape& step)
       fail("slice", "the step along axis {} of shape {} must not be 0", axis, str(x.shape()));
     const Index first = start[axis] < 0 ? start[axis] + size : start[axis];
     const Index end = stop[axis] < 0 ? stop[axis] + size : stop[axis];
-    const Index count =
-        std::max<Index>(0, by > 0 ? (end - first + by - 1) / by : (first - end - by - 1) / -by);
-    const bool ends_inside = by > 0 ? end >= 0 && end <= size : end >= -1;
-    if (!ends_inside || first < 0 || (count > 0 && first >= size))
+    // -1 is the place before the first entry, where a step backwards may end.
+    const bool inside =
+        first >= 0 && first <= size && (by > 0 ? end >= 0 : end >= -1) && end <= size;
+    // How far it goes, and how many steps that is; the negative of a step may not be an Index.
+    const Index way = !inside ? 0 : std::max<Index>(0, by > 0 ? end - first : first - end);
+    const Index count = way == 0 ? 0 : std::abs((way - 1) / by) + 1;
+    if (!inside || (count > 0 && first >= size))
       fail("slice", "entries {} to {} step {} are outside axis {} of shape {}", start[axis],
            stop[axis], by, axis, str(x.shape()));
     grid.first[axis] = first;
@@ -126,6 +129,8 @@ Tensor pad(Tensor x, const Shape& before, const Shape& after) {
     if (before[axis] < 0 || after[axis] < 0)
       fail("pad", "counts {} and {} must be >= 0; `slice` removes entries", str(before),
            str(after));
+    if (std::max(before[axis], after[axis]) > largest_array)
+      fail("pad", "counts {} and {} make more than 2^56 numbers", str(before), str(after));
     whole[axis] += before[axis] + after[axis];
   }
   return whole == x.shape() ? x : place(x, {before, x.shape(), Shape::filled(x.rank(), 1)}, whole);

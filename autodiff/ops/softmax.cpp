@@ -31,6 +31,7 @@ Tensor sum_last(Tensor x) { return sum(x, {-1}, true); }
 /// y = e^x / sum e^x along the last axis.  J v = y (v - sum(y v)), for vjp and jvp.
 struct Softmax final : Op {
   std::string_view name() const override { return "softmax"; }
+  int input_count() const override { return 1; }
   Spec infer(Specs x) const override { return infer_rows(name(), x[0]); }
   void run(const Inputs& x, const Array& y, std::byte*) const override { softmax_rows(x[0], y); }
   Cost cost(Specs x, const Spec& y) const override {
@@ -48,6 +49,7 @@ struct Softmax final : Op {
 /// y = x - ln sum e^x along the last axis.  J t = t - sum(e^y t), J' g = g - e^y sum(g).
 struct LogSoftmax final : Op {
   std::string_view name() const override { return "log_softmax"; }
+  int input_count() const override { return 1; }
   Spec infer(Specs x) const override { return infer_rows(name(), x[0]); }
   void run(const Inputs& x, const Array& y, std::byte*) const override {
     log_softmax_rows(x[0], y);
@@ -67,6 +69,7 @@ struct LogSoftmax final : Op {
 /// y = ln sum e^x over the last axis, which y lacks.  J' g = softmax(x) g, J t = sum(softmax(x) t).
 struct LogSumExp final : Op {
   std::string_view name() const override { return "logsumexp"; }
+  int input_count() const override { return 1; }
   Spec infer(Specs x) const override {
     Spec y = infer_rows(name(), x[0]);
     y.shape = reduced_shape("logsumexp", y.shape, {-1}, false);

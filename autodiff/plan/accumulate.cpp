@@ -6,6 +6,8 @@
 // instead of three products and two sums; the plain gradient a'd is then not formed for it at all.
 // Convolutions have no such algebra, but those of a sum become one call too.
 #include <algorithm>
+#include <map>
+#include <tuple>
 
 #include "autodiff/ops/algebra.h"
 #include "autodiff/ops/elementwise.h"
@@ -16,15 +18,13 @@ namespace twice {
 
 namespace {
 
-/// Sums of more other values than this are left as they are.
-constexpr std::size_t most_others = 64;
-
 class Accumulation {
  public:
   explicit Accumulation(Graph graph)
       : graph_(std::move(graph)),
         readers_(readers_of(graph_)),
         output_(is_output(graph_)),
+        with_products_(with_products(graph_)),
         visited_(graph_.nodes.size(), 0) {}
 
   Graph run() {
@@ -57,25 +57,40 @@ class Accumulation {
   }
 
   /// s A B + t A D = s A (B + t/s D), and the same for a common right factor. A product that is
-  /// kept for others anyway joins for free; two of those have nothing to gain.
+  /// kept for others anyway joins for free; two of those have nothing to gain. Whether it did.
   bool factor_out(Combination& c, const GraphNode& like) {
-    for (std::size_t i = 0; i < c.products.size(); ++i)
-      for (std::size_t j = i + 1; j < c.products.size(); ++j) {
-        ProductTerm &x = c.products[i].product, &y = c.products[j].product;
-        if ((c.products[i].kept_as >= 0 && c.products[j].kept_as >= 0) || x.scale == 0 ||
-            y.scale == 0 || x.transpose_a != y.transpose_a || x.transpose_b != y.transpose_b)
-          continue;
-        if (x.a == y.a)
-          x.b = sum_of(x.b, y.scale / x.scale, y.b, like);
-        else if (x.b == y.b)
-          x.a = sum_of(x.a, y.scale / x.scale, y.a, like);
-        else
-          continue;
-        c.products[i].kept_as = -1;
-        c.products.erase(c.products.begin() + static_cast<std::ptrdiff_t>(j));
-        return true;
+    // The terms, by left or right factor and the flags, among which a later one finds its partner.
+    std::map<std::tuple<bool, int, bool, bool>, std::vector<std::size_t>> with_factor;
+    const auto key = [](const ProductTerm& t, bool left) {
+      return std::tuple(left, left ? t.a : t.b, t.transpose_a, t.transpose_b);
+    };
+    std::vector<Combination::Term> terms;
+    for (const Combination::Term& term : c.products) {
+      const ProductTerm& y = term.product;
+      std::optional<std::pair<std::size_t, bool>> partner;
+      for (bool left : {true, false})
+        for (std::size_t i : with_factor[key(y, left)]) {
+          const double ratio = y.scale / terms[i].product.scale;
+          if ((terms[i].kept_as < 0 || term.kept_as < 0) && may_move(ratio, like.spec.dtype)) {
+            if (!partner || i < partner->first) partner = {i, left};
+            break;
+          }
+        }
+      if (!partner) {
+        for (bool left : {true, false}) with_factor[key(y, left)].push_back(terms.size());
+        terms.push_back(term);
+        continue;
       }
-    return false;
+      const auto [i, left] = *partner;
+      ProductTerm& x = terms[i].product;
+      std::erase(with_factor[key(x, !left)], i);
+      int& factor = left ? x.b : x.a;
+      factor = sum_of(factor, y.scale / x.scale, left ? y.b : y.a, like);
+      terms[i].kept_as = -1;
+    }
+    const bool found = terms.size() < c.products.size();
+    c.products = std::move(terms);
+    return found;
   }
 
   /// Whether the product can add itself to T where T lies: T is a stored value of the result's
@@ -114,28 +129,25 @@ class Accumulation {
 
   void rewrite(int root) {
     root_ = root;
-    Combination c = combination_of(graph_, root, [this](int node) { return read_once(node); });
+    Combination c =
+        combination_of(graph_, root, with_products_, [this](int node) { return read_once(node); });
     for (int inner : c.inner) visited_[static_cast<std::size_t>(inner)] = 1;
     if (c.products.size() + c.others.size() < 2 && c.inner.size() < 2) {
       // One product by itself: only a scaling of its factors can be taken in.
       if (c.products.empty() || c.products[0].kept_as >= 0 || c.products[0].product.scale == 1)
         return;
     }
-    if (c.others.size() > most_others) return;
     const GraphNode like = graph_.at(root);
     merge_equal(c);
     if (c.products.empty()) return sum_up(root, c, like);
-    bool factored = false;
-    while (factor_out(c, like)) factored = true;
+    const bool factored = factor_out(c, like);
 
     ProductSum sum;
     for (const Combination::Term& term : c.products) {
       if (term.kept_as >= 0)
         c.others.push_back({term.kept_as, term.scale});
-      else if (sum.products.size() < most_products)
-        sum.products.push_back(term.product);
       else
-        return;
+        sum.products.push_back(term.product);
     }
     if (sum.products.empty()) return;
     // A factor that was scaled now has one reader more, which must not be forgotten when the turn
@@ -244,6 +256,8 @@ class Accumulation {
   Graph graph_;
   std::vector<std::vector<int>> readers_;
   std::vector<char> output_;
+  /// Of the nodes as they were given.
+  std::vector<char> with_products_;
   /// The sum that is being rewritten; what it comes to read, it reads where it stands.
   int root_ = 0;
   bool changed_ = false;

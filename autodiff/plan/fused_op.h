@@ -51,6 +51,7 @@ class FusedElementwise final : public Op {
   const Member* first_non_finite(const Inputs& x) const;
 
   std::string_view name() const override { return "fused"; }
+  int input_count() const override { return static_cast<int>(inputs_.size()); }
   /// The members as a formula, such as `relu(add(x0, x1[i % 512]))`.
   std::string attributes() const override;
   Spec infer(Specs x) const override;

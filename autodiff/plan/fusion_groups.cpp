@@ -20,9 +20,9 @@ constexpr std::size_t many_readers = 256;
 /// True for what takes a few vector instructions, less than reading it from memory would.
 bool is_cheap(const Op& op) {
   constexpr std::string_view cheap[] = {
-      "abs",    "add",     "affine",  "clamp", "equal",      "greater", "greater_equal",
-      "inside", "maximum", "minimum", "mul",   "leaky_relu", "nonzero", "positive",
-      "relu",   "sign",    "square",  "sub",   "where"};
+      "abs",      "add",    "affine",  "clamp",   "equal", "greater",    "greater_equal",
+      "inside",   "masked", "maximum", "minimum", "mul",   "leaky_relu", "nonzero",
+      "positive", "relu",   "sign",    "square",  "sub",   "where"};
   return std::find(std::begin(cheap), std::end(cheap), op.name()) != std::end(cheap);
 }
 

@@ -1,6 +1,9 @@
 // Passes, lowering, binding and the executor.
 #include "autodiff/plan/plan.h"
 
+#include <functional>
+#include <utility>
+
 #include "autodiff/array/reduce.h"
 #include "autodiff/plan/fused_op.h"
 
@@ -36,6 +39,8 @@ Plan::Plan(std::initializer_list<Tensors> outputs, PlanOptions options) {
             ? Array::over(arena_.get() + value.offset, value.spec.shape, value.spec.dtype)
         : value.leaf ? value.leaf->stored
                      : Array());
+  for (std::size_t i = 0; i < values_.size(); ++i)
+    if (program_.values[i].kind == NodeKind::input) inputs_.push_back({i, {}, {}});
   refresh_views();
   for (const Step& step : program_.steps) {
     Bound bound{
@@ -54,36 +59,66 @@ void Plan::refresh_views() {
   }
 }
 
-void Plan::bind(const Binding& binding) {
+std::size_t Plan::input_of(const Binding& binding) const {
   // The tape itself may be gone.
   if (binding.input.generation() != generation_)
     fail("run", "an input was bound that is on another tape than the plan");
-  for (std::size_t i = 0; i < values_.size(); ++i) {
-    const Value& value = program_.values[i];
+  for (std::size_t k = 0; k < inputs_.size(); ++k) {
+    const Value& value = program_.values[inputs_[k].value];
     if (value.recorded != binding.input.index()) continue;
-    if (value.kind != NodeKind::input)
-      fail("run", "node {} is not an input of the tape: only inputs can be bound", value.recorded);
     const Spec given{binding.value.shape(), binding.value.dtype()};
     if (binding.value.empty() || !(given == value.spec))
       fail("run", "input '{}' is {}, but {} was bound to it", value.leaf->name, str(value.spec),
            binding.value.empty() ? "no array" : str(given));
-    values_[i] = binding.value.contiguous_copy();
-    return;
+    return k;
   }
-  // An input that no output depends on is not part of the program.
+  for (const Value& value : program_.values)
+    if (value.recorded == binding.input.index())
+      fail("run", "node {} is not an input of the tape: only inputs can be bound", value.recorded);
+  return inputs_.size();
 }
 
 void Plan::check_bound() const {
-  for (std::size_t i = 0; i < values_.size(); ++i)
-    if (program_.values[i].kind == NodeKind::input && values_[i].empty())
-      fail("run", "input '{}', {}, was never bound", program_.values[i].leaf->name,
-           str(program_.values[i].spec));
+  for (const Input& input : inputs_)
+    if (values_[input.value].empty() && input.next.empty())
+      fail("run", "input '{}', {}, was never bound", program_.values[input.value].leaf->name,
+           str(program_.values[input.value].spec));
+}
+
+bool Plan::in_arena(const Array& array) const {
+  const auto* begin = static_cast<const std::byte*>(array.raw());
+  return std::less_equal<>()(arena_.get(), begin) &&
+         std::less<>()(begin, arena_.get() + program_.arena_bytes);
+}
+
+/// Whatever can fail comes before the first change: a refused run leaves the bindings as they were.
+void Plan::bind(std::span<const Binding> bindings) {
+  for (Input& input : inputs_) input.next = {};
+  for (const Binding& binding : bindings) {
+    // An input that no output depends on is not part of the program.
+    const std::size_t k = input_of(binding);
+    if (k == inputs_.size()) continue;
+    Input& input = inputs_[k];
+    // The steps would overwrite an output of this plan before all of them have read it.
+    if (in_arena(binding.value) && input.fed_back.empty())
+      input.fed_back = Array(binding.value.shape(), binding.value.dtype());
+    input.next = in_arena(binding.value) ? binding.value : binding.value.contiguous_copy();
+  }
+  check_bound();
+  if (bindings.empty()) return;
+  for (Input& input : inputs_) {
+    if (input.next.empty()) continue;
+    if (in_arena(input.next)) {
+      copy(input.next, input.fed_back);
+      input.next = input.fed_back;
+    }
+    values_[input.value] = std::exchange(input.next, {});
+  }
+  refresh_views();
 }
 
 void Plan::run(std::span<const Binding> inputs) {
-  for (const Binding& binding : inputs) bind(binding);
-  check_bound();
-  if (!inputs.empty()) refresh_views();
+  bind(inputs);
   for (std::size_t s = 0; s < bound_.size(); ++s) run_step(s);
 }
 

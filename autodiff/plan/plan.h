@@ -42,8 +42,10 @@ class Plan {
   Plan(Plan&&) = default;
   Plan& operator=(Plan&&) = default;
 
-  /// Executes the program. Each input must be bound, now or in an earlier run, to an
-  /// array of its shape and dtype, which is read in place.
+  /// Executes the program. Each input must be bound, now or in an earlier run, to an array of its
+  /// shape and dtype. A contiguous array is read in place at this run and at later ones that do not
+  /// bind the input again; other arrays, and outputs of this plan, are copied now. A run that is
+  /// refused leaves the bindings as they were.
   void run(std::initializer_list<Binding> inputs = {}) {
     run(std::span(inputs.begin(), inputs.size()));
   }
@@ -53,7 +55,9 @@ class Plan {
   /// `readings` has room for one more than there are steps. For the profiler (profile/clock.h).
   void run_timed(std::span<std::chrono::steady_clock::time_point> readings);
 
-  /// The numbers of an output: a view of the arena, valid until the next run.
+  /// The numbers of an output: a view of the arena, valid until the next run. The caller may change
+  /// them: no parameter, input or constant shares their memory. Outputs with equal values that were
+  /// computed once do share it.
   const Array& value(Tensor output) const;
   std::vector<Array> values(const Tensors& outputs) const;
 
@@ -70,7 +74,18 @@ class Plan {
     const Array* output;
     std::byte* workspace;
   };
-  void bind(const Binding& binding);
+  struct Input {
+    /// Its place among the values.
+    std::size_t value;
+    /// The array that is being bound.
+    Array next;
+    /// A copy of an output of this plan that was bound; allocated at the first such bind.
+    Array fed_back;
+  };
+  /// The position in `inputs_`; their number when no output needs the input.
+  std::size_t input_of(const Binding& binding) const;
+  bool in_arena(const Array& array) const;
+  void bind(std::span<const Binding> bindings);
   void refresh_views();
   void check_bound() const;
   void run_step(std::size_t s) const {
@@ -81,6 +96,7 @@ class Plan {
   Program program_;
   std::shared_ptr<std::byte> arena_;
   std::vector<Array> values_;
+  std::vector<Input> inputs_;
   std::vector<Bound> bound_;
   std::uint64_t generation_;
   /// The output tensors' tape nodes, in order.

@@ -14,13 +14,26 @@
 
 namespace twice {
 
-/// scale op(A) op(B): the values A and B are nodes of a graph.
+/// op(A) op(B): the values A and B are nodes of a graph.
+struct InnerProduct {
+  int a = 0, b = 0;
+  bool transpose_a = false, transpose_b = false;
+  friend bool operator==(const InnerProduct&, const InnerProduct&) = default;
+};
+
+/// scale op(A) op(B).
 struct ProductTerm {
   int a = 0, b = 0;
   bool transpose_a = false, transpose_b = false;
   double scale = 1;
   /// Counted in Cost::small_products.
   bool small = false;
+  /// Given where the term is a chain of three in another order than was recorded: the product P Q
+  /// that one of its factors is (the left one when `inner_is_left`). Where that leaves the middle
+  /// of the dtype's range, 2^-100 to 2^100 (f64: 2^-900 to 2^900), in its largest number, the term
+  /// is computed in the recorded order: (A P) Q, or P (Q B).
+  std::optional<InnerProduct> inner = std::nullopt;
+  bool inner_is_left = false;
 };
 
 /// scale T.
@@ -33,9 +46,6 @@ struct ProductSum {
   std::vector<ProductTerm> products;
   std::optional<AddendTerm> addend;
 };
-
-/// More terms than this are left to further nodes.
-inline constexpr std::size_t most_products = 8;
 
 /// What the node computes, when it is a matrix product or a sum of them.
 std::optional<ProductSum> as_product_sum(const GraphNode& node);

@@ -1,10 +1,11 @@
-// Finding the uses of a product and comparing their costs.
+// Finding the uses of a sum of products and comparing their costs.
 #include "autodiff/plan/product_uses.h"
 
 #include <algorithm>
 #include <limits>
 
 #include "autodiff/ops/algebra.h"
+#include "autodiff/plan/product_norm.h"
 
 namespace twice {
 
@@ -20,60 +21,57 @@ Dimensions dimensions(const Graph& graph, int node, bool transpose) {
           static_cast<double>(shape[transpose ? 0 : 1])};
 }
 
-double flops_of(const Graph& graph, const InnerProduct& p) {
-  return flops(graph, ProductTerm{p.a, p.b, p.transpose_a, p.transpose_b});
-}
-
-/// V = op(A) op(B) in the term V^t D, or D V^t.
-ChainUse chain_use(const Graph& graph, const ProductTerm& v, int reader, std::size_t at,
-                   const ProductTerm& term, bool v_is_left) {
-  ChainUse use{};
-  use.reader = reader;
-  use.term = at;
-  use.flops_before = flops(graph, term);
+/// The product op(A) op(B), which is V or a part of it, in the term V^t D, or D V^t.
+ChainUse::Part chain_part(const ProductTerm& v, const ProductTerm& term, bool v_is_left) {
+  ChainUse::Part part;
+  ProductTerm& chain = part.chain;
+  chain.scale = term.scale * v.scale;
+  chain.small = true;
+  chain.inner_is_left = !v_is_left;
   if (v_is_left) {
     // (A B) D = A (B D), (A B)' D = B' (A' D).
     const bool t = term.transpose_a;
-    use.inner = t ? InnerProduct{v.a, term.b, !v.transpose_a, term.transpose_b}
-                  : InnerProduct{v.b, term.b, v.transpose_b, term.transpose_b};
-    use.outer = t ? v.b : v.a;
-    use.transpose_outer = t ? !v.transpose_b : v.transpose_a;
-    use.inner_is_left = false;
+    part.inner = t ? InnerProduct{v.a, term.b, !v.transpose_a, term.transpose_b}
+                   : InnerProduct{v.b, term.b, v.transpose_b, term.transpose_b};
+    chain.a = t ? v.b : v.a;
+    chain.transpose_a = t ? !v.transpose_b : v.transpose_a;
   } else {
     // D (A B) = (D A) B, D (A B)' = (D B') A'.
     const bool t = term.transpose_b;
-    use.inner = t ? InnerProduct{term.a, v.b, term.transpose_a, !v.transpose_b}
-                  : InnerProduct{term.a, v.a, term.transpose_a, v.transpose_a};
-    use.outer = t ? v.a : v.b;
-    use.transpose_outer = t ? !v.transpose_a : v.transpose_b;
-    use.inner_is_left = true;
+    part.inner = t ? InnerProduct{term.a, v.b, term.transpose_a, !v.transpose_b}
+                   : InnerProduct{term.a, v.a, term.transpose_a, v.transpose_a};
+    chain.b = t ? v.a : v.b;
+    chain.transpose_b = t ? !v.transpose_a : v.transpose_b;
   }
-  const Dimensions left = dimensions(graph, use.inner.a, use.inner.transpose_a),
-                   right = dimensions(graph, use.inner.b, use.inner.transpose_b),
-                   outer = dimensions(graph, use.outer, use.transpose_outer);
-  use.flops_after = flops_of(graph, use.inner) +
-                    (use.inner_is_left ? 2 * left.rows * right.columns * outer.columns
-                                       : 2 * outer.rows * left.rows * right.columns);
-  return use;
+  chain.inner = part.inner;
+  return part;
 }
 
-NormUse norm_use(const Graph& graph, const ProductTerm& v, int square, int sum) {
-  NormUse use{square,
-              sum,
-              {v.a, v.a, !v.transpose_a, v.transpose_a},
-              {v.b, v.b, v.transpose_b, !v.transpose_b},
-              0,
-              0};
-  use.flops_before = 2 * static_cast<double>(graph.at(square).spec.shape.elements());
-  const double k = dimensions(graph, v.b, v.transpose_b).rows;
-  use.flops_after = flops_of(graph, use.left) + flops_of(graph, use.right) + 2 * k * k;
+double flops_of(const Graph& graph, const ChainUse::Part& part) {
+  const InnerProduct& inner = part.inner;
+  const ProductTerm& chain = part.chain;
+  const Dimensions left = dimensions(graph, inner.a, inner.transpose_a),
+                   right = dimensions(graph, inner.b, inner.transpose_b);
+  const double outer = chain.inner_is_left ? dimensions(graph, chain.b, chain.transpose_b).columns
+                                           : dimensions(graph, chain.a, chain.transpose_a).rows;
+  return flops(graph, {inner.a, inner.b, inner.transpose_a, inner.transpose_b}) +
+         2 * left.rows * right.columns * outer;
+}
+
+ChainUse chain_use(const Graph& graph, const ProductSum& v, int reader, std::size_t at,
+                   const ProductTerm& term, bool v_is_left) {
+  ChainUse use{reader, at, {}, flops(graph, term), 0};
+  for (const ProductTerm& product : v.products) {
+    use.parts.push_back(chain_part(product, term, v_is_left));
+    use.flops_after += flops_of(graph, use.parts.back());
+  }
   return use;
 }
 
 }  // namespace
 
 double ProductUses::saving() const {
-  if (others || !product) return -std::numeric_limits<double>::infinity();
+  if (others || !sum) return -std::numeric_limits<double>::infinity();
   double saved = flops;
   for (const ChainUse& use : chains) saved += use.flops_before - use.flops_after;
   for (const NormUse& use : norms) saved += use.flops_before - use.flops_after;
@@ -84,9 +82,13 @@ ProductUses product_uses(const Graph& graph, int node, const std::vector<std::ve
                          const std::vector<char>& output) {
   ProductUses uses;
   const std::optional<ProductSum> sum = as_product_sum(graph.at(node));
-  if (!sum || sum->products.size() != 1 || sum->addend) return uses;
-  const ProductTerm& v = *(uses.product = sum->products[0]);
-  uses.flops = flops(graph, v);
+  // A chain has two orders of its own already.
+  if (!sum || sum->addend ||
+      std::any_of(sum->products.begin(), sum->products.end(),
+                  [](const ProductTerm& term) { return term.inner.has_value(); }))
+    return uses;
+  uses.sum = sum;
+  for (const ProductTerm& term : sum->products) uses.flops += flops(graph, term);
   uses.others = output[static_cast<std::size_t>(node)] != 0;
 
   std::vector<int> distinct = readers[static_cast<std::size_t>(node)];
@@ -98,10 +100,12 @@ ProductUses product_uses(const Graph& graph, int node, const std::vector<std::ve
       if (chain->addend && chain->addend->node == node) uses.others = true;
       for (std::size_t i = 0; i < chain->products.size(); ++i) {
         const ProductTerm& term = chain->products[i];
-        if (term.a == node && term.b == node)
+        const bool is_factor = term.a == node || term.b == node;
+        if ((is_factor && (term.a == term.b || term.inner)) ||
+            (term.inner && (term.inner->a == node || term.inner->b == node)))
           uses.others = true;
-        else if (term.a == node || term.b == node)
-          uses.chains.push_back(chain_use(graph, v, reader, i, term, term.a == node));
+        else if (is_factor)
+          uses.chains.push_back(chain_use(graph, *sum, reader, i, term, term.a == node));
       }
       continue;
     }
@@ -110,8 +114,11 @@ ProductUses product_uses(const Graph& graph, int node, const std::vector<std::ve
                          (kind == Arithmetic::mul && r.inputs[0] == node && r.inputs[1] == node);
     const auto& summed = readers[static_cast<std::size_t>(reader)];
     if (squared && summed.size() == 1 && !output[static_cast<std::size_t>(reader)] &&
-        is_sum(*graph.at(summed[0]).op) && graph.at(summed[0]).spec.shape.elements() == 1)
-      uses.norms.push_back(norm_use(graph, v, reader, summed[0]));
+        is_sum(*graph.at(summed[0]).op) && graph.at(summed[0]).spec.shape.elements() == 1 &&
+        has_product_norm(graph.at(node)))
+      uses.norms.push_back({reader, summed[0],
+                            2 * static_cast<double>(graph.at(node).spec.shape.elements()),
+                            product_norm_time(graph, *sum)});
     else
       uses.others = true;
   }

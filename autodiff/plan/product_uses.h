@@ -1,6 +1,8 @@
-// How the readers of a product V = A B (such as a weight gradient, a'd) can do without it:
+// How the readers of a sum of products V = sum_u s_u A_u B_u (such as a weight gradient, a'd) can
+// do without it:
 //
-//   in a chain, V D = A (B D),    and in a norm, |V|^2 = <A'A, B B'>.
+//   in a chain, V D = sum_u s_u A_u (B_u D),    and in a norm, |V|^2 = sum_uv s_u s_v <A_u'A_v, B_u
+//   B_v'>.
 //
 // With the sum over the batch inside V, both need only products with a batch x batch matrix. The
 // passes `reassociate` and `gram` rewrite such uses; here they are found and their cost compared.
@@ -12,36 +14,30 @@
 
 namespace twice {
 
-/// op(A) op(B), not yet a node.
-struct InnerProduct {
-  int a, b;
-  bool transpose_a, transpose_b;
-  friend bool operator==(const InnerProduct&, const InnerProduct&) = default;
-};
-
-/// V is a factor of term `term` of node `reader`. Afterwards that term has the product `inner` for
-/// one factor (the left one when `inner_is_left`) and the node `outer`, transposed or not, for the
-/// other.
+/// V is a factor of term `term` of node `reader`. Afterwards there is a chain of three in its place
+/// for each product of V: the term with one factor, for which a node must be made still.
 struct ChainUse {
+  struct Part {
+    /// The factor that is not a node yet, the left one when `inner_is_left`.
+    InnerProduct inner;
+    /// Everything but the node of that factor.
+    ProductTerm chain;
+  };
   int reader;
   std::size_t term;
-  InnerProduct inner;
-  bool inner_is_left;
-  int outer;
-  bool transpose_outer;
+  std::vector<Part> parts;
   double flops_before, flops_after;
 };
 
-/// V is squared by node `square`, which is summed up by node `sum`: |V|^2 = <left, right>.
+/// V is squared by node `square`, which is summed up by node `sum`.
 struct NormUse {
   int square, sum;
-  InnerProduct left, right;
   double flops_before, flops_after;
 };
 
 struct ProductUses {
-  /// V, when the node is one product; its FLOPs.
-  std::optional<ProductTerm> product;
+  /// V, when the node is a sum of products without an addend; its FLOPs.
+  std::optional<ProductSum> sum;
   double flops = 0;
   std::vector<ChainUse> chains;
   std::vector<NormUse> norms;

@@ -16,6 +16,21 @@ int root(const Program& program, int value) {
   return value;
 }
 
+/// y = x. An output that is a leaf, or a view of one, is copied: the caller may change what a plan
+/// hands out, and a parameter, an input or a constant must not change with it.
+struct Copy final : Op {
+  std::string_view name() const override { return "copy"; }
+  int input_count() const override { return 1; }
+  Spec infer(Specs x) const override { return x[0]; }
+  void run(const Inputs& x, const Array& y, std::byte*) const override { copy(x[0], y); }
+  Cost cost(Specs, const Spec& y) const override {
+    return {0, 2.0 * static_cast<double>(y.bytes())};
+  }
+  Tensor vjp(int, std::span<const Tensor>, Tensor, Tensor) const override { return refuse(); }
+  Tensor jvp(int, std::span<const Tensor>, Tensor, Tensor) const override { return refuse(); }
+  Tensor refuse() const { fail(name(), "is made by the planner: differentiate, then plan"); }
+};
+
 constexpr int to_the_end = std::numeric_limits<int>::max();
 
 /// The last step that reads each value or a view of it.
@@ -86,15 +101,38 @@ void place_values(Program& program, bool reuse, bool in_place) {
 
 }  // namespace
 
+namespace {
+
+Step step_of(const GraphNode& node, std::shared_ptr<const Op> op, std::vector<int> inputs,
+             const std::vector<Spec>& specs, int output) {
+  Step step;
+  step.op = std::move(op);
+  step.inputs = std::move(inputs);
+  step.output = output;
+  step.workspace_bytes = step.op->workspace(specs, node.spec);
+  step.cost = step.op->cost(specs, node.spec);
+  step.phase = node.phase;
+  step.recorded = node.recorded;
+  step.forward_origin = node.forward_origin;
+  step.forward_op = node.forward_op;
+  return step;
+}
+
+Value value_of(const GraphNode& node) {
+  Value value;
+  value.kind = node.kind;
+  value.spec = node.spec;
+  value.recorded = node.recorded;
+  return value;
+}
+
+}  // namespace
+
 Program lower(const Graph& graph, bool reuse_memory, bool in_place) {
   Program program;
   program.outputs = graph.outputs;
   for (const GraphNode& node : graph.nodes) {
-    const int index = static_cast<int>(program.values.size());
-    Value value;
-    value.kind = node.kind;
-    value.spec = node.spec;
-    value.recorded = node.recorded;
+    Value value = value_of(node);
     if (!node.op) {
       value.place = Value::Place::leaf;
       value.leaf = node.leaf;
@@ -103,20 +141,22 @@ Program lower(const Graph& graph, bool reuse_memory, bool in_place) {
       value.place = Value::Place::view;
       value.of = node.inputs[0];
     } else {
-      Step step;
-      const std::vector<Spec> specs = graph.input_specs(node);
-      step.op = node.op;
-      step.inputs = node.inputs;
-      step.output = index;
-      step.workspace_bytes = node.op->workspace(specs, node.spec);
-      step.cost = node.op->cost(specs, node.spec);
-      step.phase = node.phase;
-      step.recorded = node.recorded;
-      step.forward_origin = node.forward_origin;
-      step.forward_op = node.forward_op;
-      program.steps.push_back(std::move(step));
+      program.steps.push_back(step_of(node, node.op, node.inputs, graph.input_specs(node),
+                                      static_cast<int>(program.values.size())));
     }
     program.values.push_back(std::move(value));
+  }
+  for (int& output : program.outputs) {
+    const Value& source = program.values[static_cast<std::size_t>(root(program, output))];
+    if (source.place != Value::Place::leaf) continue;
+    const GraphNode& node = graph.at(output);
+    Value copied = value_of(node);
+    copied.kind = NodeKind::operation;
+    const int place = static_cast<int>(program.values.size());
+    program.steps.push_back(
+        step_of(node, std::make_shared<const Copy>(), {output}, {node.spec}, place));
+    program.values.push_back(std::move(copied));
+    output = place;
   }
   place_values(program, reuse_memory, in_place);
   return program;

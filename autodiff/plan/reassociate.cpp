@@ -26,22 +26,21 @@ void replace(Graph& graph, Readers& readers, int node, const ProductSum& sum) {
   for (int input : graph.at(node).inputs) readers[static_cast<std::size_t>(input)].push_back(node);
 }
 
-void rewrite(Graph& graph, Readers& readers, const ChainUse& use, double scale) {
+/// The first chain takes the place of the term, so that the places of later terms stay true.
+void rewrite(Graph& graph, Readers& readers, const ChainUse& use) {
   const GraphNode like = graph.at(use.reader);
-  const InnerProduct& p = use.inner;
-  const int inner = append(graph, matmul_op({p.transpose_a, p.transpose_b}), {p.a, p.b}, like);
-  replace(graph, readers, inner,
-          {{{p.a, p.b, p.transpose_a, p.transpose_b, 1, true}}, std::nullopt});
-  ProductSum sum = *as_product_sum(graph.at(use.reader));
-  ProductTerm& term = sum.products[use.term];
-  term.scale *= scale;
-  term.small = true;
-  if (use.inner_is_left) {
-    term.a = inner, term.transpose_a = false;
-    term.b = use.outer, term.transpose_b = use.transpose_outer;
-  } else {
-    term.a = use.outer, term.transpose_a = use.transpose_outer;
-    term.b = inner, term.transpose_b = false;
+  ProductSum sum = *as_product_sum(like);
+  for (std::size_t k = 0; k < use.parts.size(); ++k) {
+    const InnerProduct& p = use.parts[k].inner;
+    const int inner = append(graph, matmul_op({p.transpose_a, p.transpose_b}), {p.a, p.b}, like);
+    replace(graph, readers, inner,
+            {{{p.a, p.b, p.transpose_a, p.transpose_b, 1, true}}, std::nullopt});
+    ProductTerm chain = use.parts[k].chain;
+    (chain.inner_is_left ? chain.a : chain.b) = inner;
+    if (k == 0)
+      sum.products[use.term] = chain;
+    else
+      sum.products.push_back(chain);
   }
   replace(graph, readers, use.reader, sum);
 }
@@ -61,7 +60,7 @@ void count_as_small(Graph& graph, int node, const ProductUses& uses) {
     sum.products[term].small = true;
     set_product_sum(graph.at(at), sum);
   };
-  mark(node, 0);
+  for (std::size_t i = 0; i < uses.sum->products.size(); ++i) mark(node, i);
   for (const ChainUse& use : uses.chains) mark(use.reader, use.term);
 }
 
@@ -79,9 +78,8 @@ Graph reassociate(Graph graph) {
     if (uses.chains.empty()) continue;
     const bool all = uses.saving() > 0;
     for (const ChainUse& use : uses.chains)
-      if (all || use.flops_after < use.flops_before)
-        rewrite(graph, readers, use, uses.product->scale);
-    if (!all && is_narrow(graph, node, *uses.product)) count_as_small(graph, node, uses);
+      if (all || use.flops_after < use.flops_before) rewrite(graph, readers, use);
+    if (!all && is_narrow(graph, node, uses.sum->products[0])) count_as_small(graph, node, uses);
   }
   if (static_cast<int>(graph.nodes.size()) == count) return graph;
   return common_subexpressions(in_order(std::move(graph)));

@@ -1,6 +1,8 @@
 // Appending nodes and restoring the order.
 #include "autodiff/plan/rewrite.h"
 
+#include <cmath>
+#include <limits>
 #include <queue>
 
 namespace twice {
@@ -17,6 +19,18 @@ int append(Graph& graph, std::shared_ptr<const Op> op, std::vector<int> inputs,
   node.spec = node.op->infer(graph.input_specs(node));
   graph.nodes.push_back(std::move(node));
   return static_cast<int>(graph.nodes.size()) - 1;
+}
+
+bool is_normal(double scale, DType dtype) {
+  return visit_float(dtype, [&]<class T>(T) {
+    return std::abs(scale) >= std::numeric_limits<T>::min() &&
+           std::abs(scale) <= std::numeric_limits<T>::max();
+  });
+}
+
+bool may_move(double scale, DType dtype) {
+  const double most = dtype == DType::f32 ? 0x1p40 : 0x1p300;
+  return std::abs(scale) >= 1 / most && std::abs(scale) <= most;
 }
 
 std::vector<std::vector<int>> readers_of(const Graph& graph) {

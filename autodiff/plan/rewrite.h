@@ -11,6 +11,15 @@ namespace twice {
 int append(Graph& graph, std::shared_ptr<const Op> op, std::vector<int> inputs,
            const GraphNode& like);
 
+/// Whether a scale that the planner computed is a normal number of the dtype: a smaller one has few
+/// digits or none, a larger one is infinite.
+bool is_normal(double scale, DType dtype);
+
+/// Whether a scaling may be moved from one side of a product or a sum to the other: it is between
+/// 2^-40 and 2^40 (f64: 2^-300 and 2^300), so a value that is this factor or more away from the
+/// ends of the dtype's range stays in it.
+bool may_move(double scale, DType dtype);
+
 /// Topological order, as close to the recorded order as it can be; nodes that no output needs
 /// are dropped.
 Graph in_order(Graph graph);

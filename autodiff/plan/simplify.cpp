@@ -72,16 +72,18 @@ void fold_uniform(const Graph& graph, GraphNode& node) {
   }
 }
 
-/// s (t x + u) = (s t) x + s u. What follows a further shift stays: `loss - level` must be 0 where
-/// the loss is the level, to the last bit.
+/// s (t x + u) = (s t) x + s u, where s t and s u have all their digits. What follows a further
+/// shift stays: `loss - level` must be 0 where the loss is the level, to the last bit.
 void fold_affine(const Graph& graph, GraphNode& node) {
   const auto outer = as_affine(*node.op);
   if (!outer) return;
   const GraphNode& input = graph.at(node.inputs[0]);
   const auto inner = input.op ? as_affine(*input.op) : std::nullopt;
-  if (inner && outer->shift == 0)
-    become_affine(node, input.inputs[0],
-                  {outer->scale * inner->scale, outer->scale * inner->shift});
+  if (!inner || outer->shift != 0) return;
+  const double s = outer->scale;
+  for (double factor : {inner->scale, inner->shift})
+    if (s != 0 && factor != 0 && !is_normal(s * factor, node.spec.dtype)) return;
+  become_affine(node, input.inputs[0], {s * inner->scale, s * inner->shift});
 }
 
 /// A transposed factor becomes a flag of the product.

@@ -46,6 +46,10 @@ class Op {
   /// Everything that tells two ops of one name apart, as text; shown by `explain`.
   virtual std::string attributes() const { return {}; }
 
+  /// How many inputs it takes; `record` refuses any other number.
+  virtual int input_count() const = 0;
+  /// The `input_count` of an op that takes one input or more.
+  static constexpr int any_number = -1;
   /// Shape and dtype of y; throws `Error` naming the op, the shapes and the broken rule.
   virtual Spec infer(Specs x) const = 0;
   /// Bytes of scratch memory that `run` needs; the planner provides them.

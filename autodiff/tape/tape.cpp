@@ -38,6 +38,7 @@ Spec Tensor::spec() const { return tape().node(index_).spec; }
 Index Tensor::size(int axis) const { return shape()[normalized_axis("tensor", axis, rank())]; }
 
 Tape& tape_of(std::string_view who, std::span<const Tensor> x) {
+  if (x.empty()) fail(who, "was given no tensor; it finds its tape through its inputs");
   for (const Tensor& input : x) {
     if (!input) fail(who, "an input is an empty handle; record a value first");
     if (input.stale())
@@ -65,6 +66,7 @@ Tensor Tape::append(Node node) {
 }
 
 Tensor Tape::leaf(NodeKind kind, const Spec& spec, const Array& value, std::string name) {
+  spec.shape.elements();  // throws where an array cannot have that shape
   Node node;
   node.kind = kind;
   node.spec = spec;
@@ -89,12 +91,15 @@ Tensor Tape::parameter(const Array& value, std::string name) {
 }
 
 Tensor Tape::constant(const Array& value) {
-  return leaf(NodeKind::constant, {value.shape(), value.dtype()}, value.contiguous_copy(),
-              "constant");
+  return leaf(NodeKind::constant, {value.shape(), value.dtype()}, value.clone(), "constant");
 }
 
 Tensor Tape::record(std::shared_ptr<const Op> op, std::span<const Tensor> inputs) {
   Node node;
+  const int expected = op->input_count();
+  if (expected == Op::any_number ? inputs.empty() : std::ssize(inputs) != expected)
+    fail(op->name(), "takes {} inputs, was given {}",
+         expected == Op::any_number ? "1 or more" : fmt::format("{}", expected), inputs.size());
   if (inputs.size() > std::numeric_limits<decltype(node.input_count)>::max())
     fail(op->name(), "{} inputs were given; at most {} are possible", inputs.size(),
          std::numeric_limits<decltype(node.input_count)>::max());
@@ -104,6 +109,7 @@ Tensor Tape::record(std::shared_ptr<const Op> op, std::span<const Tensor> inputs
   if (&tape_of(op->name(), inputs) != this) fail(op->name(), "its inputs are on another tape");
   for (const Tensor& input : inputs) spec_scratch_.push_back(input.spec());
   node.spec = op->infer(spec_scratch_);
+  node.spec.shape.elements();  // throws where an array cannot have that shape
   for (const Tensor& input : inputs) input_pool_.push_back(input.index());
   node.op = std::move(op);
   return append(std::move(node));
@@ -114,6 +120,8 @@ void Tape::clear() {
   input_pool_.clear();
   stored_.clear();
   generation_ = next_generation();
+  phase_ = Phase::forward;
+  origin_ = -1;
 }
 
 std::string_view Tape::name(const Node& node) const {

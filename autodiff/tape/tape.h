@@ -52,14 +52,15 @@ class Tape {
   Tensor labels(const Shape& shape, std::string name = "labels");
   /// A leaf that reads `value` in place at every run (the numbers are shared, not copied).
   Tensor parameter(const Array& value, std::string name = "parameter");
-  /// A leaf whose numbers never change. The only way from an Array to a Tensor.
+  /// A leaf whose numbers never change: a copy of `value`. The only way from an Array to a Tensor.
   Tensor constant(const Array& value);
   Tensor constant(double value, DType dtype) { return constant(Array::scalar(value, dtype)); }
 
   /// Appends an operation; called by the public functions of ops/.
   Tensor record(std::shared_ptr<const Op> op, std::span<const Tensor> inputs);
 
-  /// Forgets every node. Handles made before become stale and throw when used.
+  /// Forgets every node, and the phase and origin of the scopes that are open. Handles made before
+  /// become stale and throw when used.
   void clear();
 
   int size() const { return static_cast<int>(nodes_.size()); }
@@ -96,11 +97,13 @@ class Tape {
 class RecordingScope {
  public:
   RecordingScope(Tape& tape, Phase phase, int origin = -1)
-      : tape_(tape), phase_(tape.phase_), origin_(tape.origin_) {
+      : tape_(tape), phase_(tape.phase_), origin_(tape.origin_), generation_(tape.generation_) {
     tape.phase_ = phase;
     tape.origin_ = origin;
   }
   ~RecordingScope() {
+    // The node that was the origin before is gone when the tape was cleared since.
+    if (tape_.generation_ != generation_) return;
     tape_.phase_ = phase_;
     tape_.origin_ = origin_;
   }
@@ -111,6 +114,7 @@ class RecordingScope {
   Tape& tape_;
   Phase phase_;
   int origin_;
+  std::uint64_t generation_;
 };
 
 /// The tape of all of `x`, at least one; throws, naming `who`, when a handle is empty or stale, or

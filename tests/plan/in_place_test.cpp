@@ -20,6 +20,7 @@ namespace {
 /// y_i = a_i + b_(n-1-i): may be written over a, not over b.
 struct AddReversed final : Op {
   std::string_view name() const override { return "add_reversed"; }
+  int input_count() const override { return 2; }
   Spec infer(Specs x) const override { return x[0]; }
   void run(const Inputs& x, const Array& y, std::byte*) const override {
     for (Index i = 0; i < y.elements(); ++i) y.set(i, x[0].at(i) + x[1].at(y.elements() - 1 - i));
