@@ -17,6 +17,7 @@
 #include "autodiff/ops/arithmetic.h"
 #include "autodiff/ops/batched_matmul.h"
 #include "autodiff/ops/broadcast.h"
+#include "autodiff/ops/cast.h"
 #include "autodiff/ops/compare.h"
 #include "autodiff/ops/concat.h"
 #include "autodiff/ops/conv.h"

@@ -61,9 +61,9 @@ Array Array::over(void* memory, const Shape& shape, DType dtype) {
 }
 
 bool Array::contiguous() const {
+  if (elements() == 0) return true;
   Index step = 1;
   for (int axis = rank() - 1; axis >= 0; --axis) {
-    if (shape_[axis] == 0) return true;
     if (shape_[axis] != 1 && strides_[axis] != step) return false;
     step *= shape_[axis];
   }

@@ -2,6 +2,7 @@
 #include "autodiff/ops/arithmetic.h"
 #include "autodiff/ops/loss.h"
 #include "autodiff/ops/normalize.h"
+#include "autodiff/ops/power.h"
 #include "autodiff/ops/softmax.h"
 #include "experiments/check/op_table.h"
 
@@ -53,6 +54,13 @@ std::vector<OpCase> reduction_cases() {
        {distinct(s), uniform(s, -0.01, 0.01)},
        [](X x) { return huber(x[0], x[1], 0.9); }},
 
+      {"center",
+       "axes 0 and 2",
+       {normal(block)},
+       [](X x) {
+         return square(center(x[0], {0, 2}));
+       }},
+      {"center", "everything", {normal(s)}, [](X x) { return square(center(x[0])); }},
       {"variance",
        "axes 0 and 2",
        {normal(block)},

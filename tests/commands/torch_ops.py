@@ -147,6 +147,11 @@ def cross_entropy(_, x, labels):
                            reduction="none").reshape(labels.shape)
 
 
+def center(text, x):
+    axes = shape(text)
+    return x - x.mean(axes, keepdim=True) if axes else torch.zeros_like(x)
+
+
 def variance(text, x):
     axes = shape(text)
     return x.var(axes, unbiased=False, keepdim=True) if axes else torch.zeros_like(x)
@@ -203,6 +208,8 @@ OPS = {
     "square": lambda _, x: x.square(),
     "reciprocal": lambda _, x: x.reciprocal(),
     "sqrt": lambda _, x: x.sqrt(),
+    "safe_sqrt": lambda _, x: x.sqrt(),
+    "safe_sqrt_slope": lambda _, x: 0.5 / x.sqrt(),
     "rsqrt": lambda _, x: x.rsqrt(),
     "pow": lambda t, x: x.pow(number(t)),
     "pow_tensor": lambda _, a, b: a.pow(b),
@@ -220,12 +227,14 @@ OPS = {
     "positive": mask(lambda x: x > 0),
     "leaky_relu": lambda t, x: F.leaky_relu(x, number(t)),
     "elu": lambda t, x: F.elu(x, number(t)),
+    "elu_slope": lambda t, x: torch.where(x > 0, torch.ones_like(x), number(t) * x.exp()),
     "tanh": lambda _, x: x.tanh(),
     "sigmoid": lambda _, x: x.sigmoid(),
     "softplus": lambda _, x: F.softplus(x, threshold=100),
     "silu": lambda _, x: F.silu(x),
     "beta_gelu": lambda t, x: F.gelu(x * number(t)) / number(t),
 
+    "masked": lambda _, x, m: torch.where(m != 0, x, torch.zeros_like(x)),
     "abs": lambda _, x: x.abs(),
     "sign": lambda _, x: x.sign(),
     "greater": mask(lambda a, b: a > b),
@@ -270,6 +279,7 @@ OPS = {
     "log_softmax": lambda _, x: x.log_softmax(-1),
     "logsumexp": lambda _, x: x.logsumexp(-1),
     "cross_entropy": cross_entropy,
+    "center": center,
     "variance": variance,
     "standardize": standardize,
     "dropout_mask": dropout_mask,

@@ -70,13 +70,17 @@ BOOST_AUTO_TEST_CASE(what_does_not_depend_has_tangent_zero) {
   BOOST_CHECK(same_bits(value(y[1]), Array::zeros({2}, DType::f64)));
 }
 
-BOOST_AUTO_TEST_CASE(a_variable_computed_from_another_is_independent) {
+BOOST_AUTO_TEST_CASE(a_variable_computed_from_another_moves_with_it) {
   Tape tape;
   const Tensor a = tape.constant(2, DType::f64), b = 3 * a;
   const Tensor ta = tape.constant(10, DType::f64), tb = tape.constant(100, DType::f64);
-  // By a alone b moves too; with b as a variable of its own it moves by tb.
+  // b moves by 3 ta, and by tb on top where it is a variable of its own.
   BOOST_TEST(value(push({b + a}, {a}, {ta})[0]).item() == 40);
-  BOOST_TEST(value(push({b + a}, {a, b}, {ta, tb})[0]).item() == 110);
+  BOOST_TEST(value(push({b + a}, {a, b}, {ta, tb})[0]).item() == 140);
+  BOOST_TEST(error_of([&] {
+               push({b}, {a, a}, {ta, ta});
+             }) ==
+             "[push] variables 0 and 1 are the same tensor ('constant', f64 ()): list it once");
 }
 
 BOOST_AUTO_TEST_CASE(the_output_may_be_the_variable) {

@@ -71,6 +71,15 @@ void variance(Execution& e) {
   for (const auto& group : groups(e)) e.y.write(at++, Moments(e.x[0], group).variance);
 }
 
+void center(Execution& e) {
+  for (const auto& group : groups(e)) {
+    Counted mean = 0;
+    for (Index i : group) mean = mean + e.x[0].read(i);
+    mean = mean / static_cast<double>(group.size());
+    for (Index i : group) e.y.write(i, e.x[0].read(i) - mean);
+  }
+}
+
 void standardize(Execution& e) {
   for (const auto& group : groups(e)) {
     const Moments moments(e.x[0], group);
@@ -102,6 +111,7 @@ References row_references() {
          const auto label = static_cast<std::size_t>(e.x[1].read_index(at));
          e.y.write(at, log(row.total) - (row.numbers[label] - row.shift));
        })},
+      {"center", center},
       {"variance", variance},
       {"standardize", standardize},
   };

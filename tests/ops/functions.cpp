@@ -38,11 +38,13 @@ void add_elementwise(std::vector<PublicFunction>& all) {
   binary("equal", equal);
   binary("maximum", maximum);
   binary("minimum", minimum);
+  binary("masked", masked);
   unary("square", square);
   unary("reciprocal", reciprocal);
   unary("sqrt", sqrt);
   unary("rsqrt", rsqrt);
   unary("safe_sqrt", safe_sqrt);
+  unary("root_of_squares", root_of_squares);
   unary("exp", exp);
   unary("expm1", expm1);
   unary("log", log);
@@ -65,6 +67,7 @@ void add_elementwise(std::vector<PublicFunction>& all) {
   unary("nonzero", nonzero);
   const std::vector<PublicFunction> others{
       {"affine", {m}, [](X x) { return affine(x[0], 2, 1); }, {}},
+      {"cast", {m}, [](X x) { return cast(x[0], DType::f64); }, {"option"}},
       {"pow", {m}, [](X x) { return pow(x[0], 2); }, {}},
       {"pow", {m}, [](X x) { return pow(x[0], 2.5); }, {}},
       {"leaky_relu", {m}, [](X x) { return leaky_relu(x[0]); }, {}},
@@ -149,6 +152,7 @@ void add_reductions(std::vector<PublicFunction>& all) {
       {"squared_norm", {m}, [](X x) { return squared_norm(x[0]); }, {"option"}},
       {"max", {m}, [](X x) { return max(x[0]); }, {"axis", "shape"}},
       {"min", {m}, [](X x) { return min(x[0], {1}); }, {"axis", "shape"}},
+      {"center", {m}, [](X x) { return center(x[0]); }, {"axis"}},
       {"variance", {m}, [](X x) { return variance(x[0]); }, {"axis"}},
       {"logsumexp", {m}, [](X x) { return logsumexp(x[0]); }, {"axis"}},
       {"softmax", {m}, [](X x) { return softmax(x[0], 0); }, {"axis", "rank"}},

@@ -1,5 +1,6 @@
 // Mistakes: elementwise functions.
 #include "autodiff/ops/arithmetic.h"
+#include "autodiff/ops/cast.h"
 #include "autodiff/ops/compare.h"
 #include "autodiff/ops/power.h"
 #include "nn/layers.h"
@@ -55,6 +56,12 @@ std::vector<Mistake> elementwise_mistakes() {
          maximum(f({2, 3}), f({2}));
        },
        "shapes do not broadcast: (2, 3) and (2); each axis must be equal or 1"},
+      {"masked", "shape",
+       [](F f) {
+         masked(f({2, 3}), f({2}));
+       },
+       "shapes do not broadcast: (2, 3) and (2); each axis must be equal or 1"},
+      {"cast", "option", [](F f) { cast(f({2}), DType::i32); }, "casts to f32 or f64, not to i32"},
       {"minimum", "shape",
        [](F f) {
          minimum(f({2, 3}), f({2}));

@@ -72,6 +72,11 @@ std::vector<Mistake> reduction_mistakes() {
          min(f({2, 3}), {1, -1});
        },
        "axis 1 is listed twice in (1, -1)"},
+      {"center", "axis",
+       [](F f) {
+         center(f({2, 3}), {2});
+       },
+       "axis 2 does not exist: the input has rank 2"},
       {"variance", "axis",
        [](F f) {
          variance(f({2, 3}), {2});

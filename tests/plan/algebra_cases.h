@@ -38,8 +38,8 @@ inline Plan checked_plan(const Tensors& outputs, double tolerance = 1e-13) {
   return planned;
 }
 
-inline Tensor leaf(Tape& tape, const Shape& shape, std::uint64_t seed) {
-  return tape.parameter(random_array(shape, DType::f64, seed));
+inline Tensor leaf(Tape& tape, const Shape& shape, std::uint64_t seed, DType dtype = DType::f64) {
+  return tape.parameter(random_array(shape, dtype, seed));
 }
 
 }  // namespace twice::testing

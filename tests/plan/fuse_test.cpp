@@ -53,9 +53,9 @@ BOOST_AUTO_TEST_CASE(a_mask_is_computed_where_it_is_used) {
   const Plan plan({all}, fusion_only()), apart({all}, in_place_only());
   const auto masks = [](const Plan& p) {
     const std::vector<std::string> names = step_names(p);
-    return std::count(names.begin(), names.end(), "positive");
+    return std::count(names.begin(), names.end(), "masked");
   };
-  BOOST_TEST(masks(apart) == 2);
+  BOOST_TEST(masks(apart) >= 2);
   BOOST_TEST(masks(plan) == 0);
 }
 
