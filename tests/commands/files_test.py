@@ -23,15 +23,19 @@ LIMIT = 60
 
 
 class Files(CommandTest):
-    def refuse_soon(self, status, fragments, *arguments, **options):
-        """As `refuse`, but a program that hangs is killed."""
-        process = self.start(*arguments, **options)
+    def end(self, process):
+        """Waits for its end and returns its errors; kills it when it hangs."""
         try:
-            _, errors = process.communicate(timeout=LIMIT)
+            return process.communicate(timeout=LIMIT)[1]
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()
-            self.fail(f"it hangs: {arguments}")
+            self.fail(f"it hangs: {process.args}")
+
+    def refuse_soon(self, status, fragments, *arguments, **options):
+        """As `refuse`, but a program that hangs is killed and fails the test."""
+        process = self.start(*arguments, **options)
+        errors = self.end(process)
         self.assertEqual(process.returncode, status, (arguments, errors))
         self.assertEqual((errors.count("\n"), errors[-1:]), (1, "\n"), (arguments, errors))
         for fragment in fragments:
@@ -63,7 +67,7 @@ class Planted(Files):
             for words in [["train", *TINY], ["compare", *TINY], ["profile", *SMALL_PROFILE]]:
                 with self.subTest(kind, command=words[0]):
                     process = self.start(*words, "--out", kind)
-                    _, errors = process.communicate(timeout=LIMIT)
+                    errors = self.end(process)
                     self.assertEqual((process.returncode, errors), (0, ""))
             for name, planted in before.items():
                 self.assertEqual(os.lstat(self.folder / kind / name).st_ino, planted.st_ino, name)
@@ -145,16 +149,12 @@ class Special(Files):
         os.mkfifo(self.folder / "pipe")
         for number in [signal.SIGINT, signal.SIGTERM]:
             process = self.start("train", "--out", "run", "--fresh", *TINY, "--json", "pipe")
-            while not (self.folder / "run/report.html").exists() and process.poll() is None:
+            end = time.monotonic() + LIMIT / 4
+            while not (self.folder / "run/report.html").exists() and time.monotonic() < end:
                 time.sleep(0.01)
             time.sleep(0.3)
             process.send_signal(number)
-            try:
-                process.communicate(timeout=LIMIT)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.communicate()
-                self.fail("it survived the first signal")
+            self.end(process)
             self.assertIn(process.returncode, [130, -number])
             (self.folder / "run/report.html").unlink(missing_ok=True)
 
@@ -163,7 +163,7 @@ class Special(Files):
         process = self.start("train", "--config", "pipe.toml")
         time.sleep(0.5)
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=LIMIT)
+        self.end(process)
         self.assertEqual(process.returncode, -signal.SIGTERM)
 
     def test_pipes_that_the_user_names_work(self):
@@ -211,7 +211,7 @@ class Sharing(Files):
         """One has the folder, and the other says so or comes second and finds a run there."""
         for _ in range(3 if SANITIZED else 8):
             both = [self.start("train", "--out", "both", *TINY) for _ in range(2)]
-            ends = [(process.communicate(timeout=LIMIT)[1], process.returncode) for process in both]
+            ends = [(self.end(process), process.returncode) for process in both]
             self.assertEqual(sorted(status for _, status in ends), [0, 2], ends)
             self.assertRegex(max(ends, key=lambda end: end[1])[0],
                              r"^twice train: both (holds a run|is in use by)[^\n]*\n$")
