@@ -378,7 +378,7 @@ BOOST_AUTO_TEST_CASE(the_timed_step_makes_the_same_update) {
   data.train.images = data.train.images.sliced(0, 0, 8).clone();
   data.train.labels = data.train.labels.sliced(0, 0, 8).clone();
   const Problem problem = make_problem(
-      options_of(joined(joined(plain, mlp_words), {"--warmup", "2", "--nesterov", "--weight-decay",
+      options_of(joined(joined(plain, mlp_words), {"--warmup", "4", "--nesterov", "--weight-decay",
                                                    "0.3", "--coupled-decay"})),
       data);
   Trainer trainer(problem, method("sgd"));
@@ -386,7 +386,7 @@ BOOST_AUTO_TEST_CASE(the_timed_step_makes_the_same_update) {
   trainer.run_and_update();
   trainer.run_and_update();
   Written expected;
-  expected.warmup = 2, expected.nesterov = expected.coupled = true, expected.decay = 0.3;
+  expected.warmup = 4, expected.nesterov = expected.coupled = true, expected.decay = 0.3;
   BOOST_TEST(difference(flat(trainer.state().parameters), written_out(problem, expected, 3).w) <
              1e-10);
 }
