@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <functional>
 #include <map>
+#include <system_error>
 
 #include "autodiff/array/blas.h"
 #include "experiments/bench/bench.h"
@@ -18,6 +19,7 @@
 #include "experiments/report/report_command.h"
 #include "experiments/run/machine.h"
 #include "experiments/run/stop.h"
+#include "experiments/run/terminal.h"
 #include "experiments/study/command.h"
 #include "experiments/sweep/sweep.h"
 #include "experiments/train/train.h"
@@ -170,6 +172,13 @@ std::string config_complaint(const CLI::App& app, std::string text) {
                      app.get_config_ptr()->as<std::string>(), text.substr(0, text.find(".++")));
 }
 
+std::string reason(const std::exception& error) {
+  // fmt does not say which file it could not write.
+  const auto* failure = dynamic_cast<const std::system_error*>(&error);
+  return failure && std::ferror(stdout) ? "cannot write the output: " + failure->code().message()
+                                        : error.what();
+}
+
 int run(const Command& command, int argc, char** argv) {
   CLI::App app(command.purpose, fmt::format("twice {}", command.name));
   const Parse parse = [&](CLI::App& parsed) {
@@ -189,19 +198,25 @@ int run(const Command& command, int argc, char** argv) {
     fmt::print("{}", app.help());
     return 0;
   } catch (const UsageError& error) {
-    fmt::print(stderr, "twice {0}: {1} (twice {0} --help lists the options)\n", command.name,
-               error.what());
+    print_error(fmt::format("twice {0}: {1} (twice {0} --help lists the options)", command.name,
+                            error.what()));
     return 2;
   } catch (const std::bad_alloc&) {
-    fmt::print(stderr,
-               "twice {}: the memory is not enough for this size; try a smaller --batch, "
-               "--width or --channels\n",
-               command.name);
+    print_error(
+        fmt::format("twice {}: the memory is not enough for this size; try a smaller --batch, "
+                    "--width or --channels",
+                    command.name));
     return 1;
   } catch (const std::exception& error) {
-    fmt::print(stderr, "twice {}: {}\n", command.name, error.what());
+    print_error(fmt::format("twice {}: {}", command.name, reason(error)));
     return 1;
   }
+}
+
+std::string command_names() {
+  std::string names;
+  for (const Command& command : commands) names += fmt::format("{} ", command.name);
+  return names + "test";
 }
 
 int dispatch(int argc, char** argv) {
@@ -216,31 +231,39 @@ int dispatch(int argc, char** argv) {
   }
   for (const Command& command : commands)
     if (name == command.name) return run(command, argc, argv);
-  fmt::print(stderr, "twice: unknown command '{}'; the commands are", name);
-  for (const Command& command : commands) fmt::print(stderr, " {}", command.name);
-  fmt::print(stderr, " test\n");
+  print_error(
+      fmt::format("twice: unknown command '{}'; the commands are {}", name, command_names()));
   return 2;
 }
 
 }  // namespace
 
+int run_program(int argc, char** argv) {
+  try {
+    const int status = dispatch(argc, argv);
+    if (status == 0) flush_output();
+    return status;
+  } catch (const std::exception& error) {
+    print_error(fmt::format("twice: {}", reason(error)));
+    return 1;
+  }
+}
+
 }  // namespace twice
 
 int main(int argc, char** argv) {
+  twice::open_standard_files();
   try {
     twice::check_blas();
   } catch (const twice::Error& error) {
-    fmt::print(stderr, "twice: {}\n", error.what());
+    twice::print_error(fmt::format("twice: {}", error.what()));
     return 1;
   }
   // Beyond a limit of file sizes a write shall fail, as on a full disk, rather than kill the
   // program.
   std::signal(SIGXFSZ, SIG_IGN);
-  const int status = twice::dispatch(argc, argv);
-  std::fflush(stdout);
-  if (std::ferror(stdout) && status == 0) {
-    fmt::print(stderr, "twice: cannot write the output: its end is lost\n");
-    return 1;
-  }
-  return status;
+  // The same for a pipe that nobody reads. Other than SIG_IGN, a handler is not inherited by the
+  // programs that are started.
+  std::signal(SIGPIPE, [](int) {});
+  return twice::run_program(argc, argv);
 }

@@ -1,5 +1,6 @@
-"""Do the tests catch a wrong derivative? Changes one sign or factor of a derivative rule at a time in
-a scratch copy of the sources, builds the tests there and runs those that must fail.
+"""Do the tests catch a wrong derivative, or an option that is lost on its way to the optimiser? Changes
+one sign or factor of a derivative rule, or one line of the trainer, at a time in a scratch copy of the
+sources, builds the tests there and runs those that must fail.
 
     python3 tests/mutations.py [--only NAME] [--build DIR] [--list]
 
@@ -23,6 +24,8 @@ BOTH = "op_table_rows|random_graphs"
 KINKS = "elementwise_numbers"
 # A wrong value whose derivative goes with it.
 LOSSES = "loss_values"
+# A run against the same run written out.
+TRAINER = "trainer"
 
 # name, file, text (which must occur exactly once), replacement, suites that must fail
 MUTATIONS = [
@@ -143,6 +146,68 @@ MUTATIONS = [
     ("hvp: factor", "autodiff/derive/hvp.cpp", "/ (2 * eps)", "/ eps", "forward_sweep"),
     ("push: a sum forgotten", "autodiff/derive/grad.cpp",
      "if (part) add_to(tangent[at], part);", "if (part) tangent[at] = part;", BOTH),
+
+    # The trainer, and the options on their way to it
+    *[(f"trainer: {name}", f"experiments/run/{file}.cpp", old, new, TRAINER)
+      for name, file, old, new in [
+          ("running statistics not kept", "trainer",
+           "copy(plan_.value(recorded_.updated[i]), state_.buffers[i]);", "(void)i;"),
+          ("running statistics of a later pass", "recording",
+           "if (first_pass) step.updated = pass.updated;", "step.updated = pass.updated;"),
+          ("evaluation with the batch's statistics", "recording", "pass.training = false;",
+           "pass.training = true;"),
+          ("clip ignored", "trainer", "if (problem_.options.clip > 0) clip", "if (false) clip"),
+          ("clip at another norm", "trainer", "(gradient_, problem_.options.clip)",
+           "(gradient_, 2 * problem_.options.clip)"),
+          ("learning rate of the step before", "trainer",
+           "const double lr = learning_rate(schedule_options(problem_.options), steps(), total_steps());",
+           "const double lr = learning_rate(schedule_options(problem_.options), std::max<Index>(steps() - 1, 0), "
+           "total_steps());"),
+          ("schedule over one epoch", "trainer",
+           "const double lr = learning_rate(schedule_options(problem_.options), steps(), total_steps());",
+           "const double lr = learning_rate(schedule_options(problem_.options), steps(), steps_per_epoch_);"),
+          ("timed step without the schedule", "trainer",
+           "learning_rate(schedule, optimizer_.steps(), total_steps()));", "schedule.lr);"),
+          ("batches of another seed", "trainer", "problem.options.seed, augmentation_named",
+           "1, augmentation_named"),
+          ("start of another seed", "trainer", "initial_state(problem.model, problem.options.seed,",
+           "initial_state(problem.model, 1,"),
+          ("augmentation ignored", "trainer", "augmentation_named(problem.options.augment)",
+           "Augmentation::none"),
+          ("background ignored", "trainer", "               background(problem.data)),",
+           "               {}),"),
+          ("filled-up rows of the test set counted", "trainer", ".sliced(0, 0, count);\n    const Array labels",
+           ".sliced(0, 0, rows);\n    const Array labels"),
+          ("method's options ignored", "recording",
+           "method(loss, step.w, problem.options.regularization)", "method(loss, step.w)"),
+          ("optimizer lost", "options", "result.name = options.optimizer;", ""),
+          ("momentum lost", "options", "result.momentum = options.momentum;", ""),
+          ("nesterov lost", "options", "result.nesterov = options.nesterov;", ""),
+          ("weight decay lost", "options", "result.weight_decay = options.weight_decay;", ""),
+          ("coupled decay lost", "options", "result.decoupled = !options.coupled_decay;", ""),
+          ("schedule lost", "options", "result.name = options.schedule;", ""),
+          ("warmup lost", "options", "result.warmup_steps = options.warmup;", ""),
+          ("lr lost", "options", "result.name = options.schedule;\n  result.lr = options.lr;",
+           "result.name = options.schedule;"),
+          *[(f"{option} lost in the record", "options", f'{{"{option}", {member}}}',
+             f'{{"{option}", {other}}}')
+            for option, member, other in [
+                ("gamma", "r.gamma", "0.02"), ("epsilon", "r.epsilon", "0.05"),
+                ("rho", "r.rho", "0.05"), ("asam-eta", "r.asam_eta", "0.0"),
+                ("flood-level", "r.flood_level", "0.05"), ("lr", "o.lr", "0.05"),
+                ("momentum", "o.momentum", "0.9"), ("nesterov", "o.nesterov", "false"),
+                ("weight-decay", "o.weight_decay", "0.0"),
+                ("coupled-decay", "o.coupled_decay", "false"), ("warmup", "o.warmup", "0"),
+                ("clip", "o.clip", "0.0"), ("seed", "o.seed", "1")]],
+          *[(f"{option} not read back", "options", f'read("{option}", {member});', "")
+            for option, member in [
+                ("gamma", "r.gamma"), ("epsilon", "r.epsilon"), ("rho", "r.rho"),
+                ("asam-eta", "r.asam_eta"), ("flood-level", "r.flood_level"),
+                ("optimizer", "o.optimizer"), ("lr", "o.lr"), ("momentum", "o.momentum"),
+                ("nesterov", "o.nesterov"), ("weight-decay", "o.weight_decay"),
+                ("coupled-decay", "o.coupled_decay"), ("schedule", "o.schedule"),
+                ("warmup", "o.warmup"), ("clip", "o.clip"), ("seed", "o.seed")]],
+      ]],
 ]
 
 

@@ -9,9 +9,9 @@
 
 #include "experiments/bench/peer.h"
 #include "experiments/bench/subprocess.h"
+#include "experiments/run/folder_lock.h"
 #include "experiments/run/options.h"
 #include "experiments/run/stop.h"
-#include "experiments/sweep/folder_lock.h"
 
 namespace twice {
 
@@ -69,7 +69,7 @@ fs::path build_commit(const fs::path& top, const std::string& commit) {
                  program = build / "bin/twice", done = folder / "built";
   if (fs::exists(done) && is_program(program)) return program;
   fs::create_directories(source);
-  const FolderLock lock(folder, "build");
+  const FolderLock lock(folder);
   if (fs::exists(done) && is_program(program)) return program;
   std::ofstream log(folder / "build.log");
   fmt::print(stderr, "building {} in {} (once; it takes minutes)\n", commit.substr(0, 12),

@@ -13,9 +13,11 @@
 #include "experiments/report/columns.h"
 #include "experiments/report/compare_report.h"
 #include "experiments/report/progress.h"
+#include "experiments/run/folder_lock.h"
 #include "experiments/run/machine.h"
 #include "experiments/run/output.h"
 #include "experiments/run/stop.h"
+#include "experiments/run/terminal.h"
 
 namespace twice {
 
@@ -113,7 +115,7 @@ void print(const Problem& problem, const Json& record) {
 }
 
 int stopped() {
-  fmt::print(stderr, "stopped; a comparison that is not finished leaves no record\n");
+  print_error("stopped; a comparison that is not finished leaves no record");
   return stopped_status;
 }
 
@@ -130,6 +132,7 @@ int compare(RunOptions options) {
   complete(options, compared_methods());
   set_threads(options.threads);
   const std::filesystem::path folder = prepare_folder(options.out);
+  const FolderLock lock(folder);
   prepare_file(options.json);
   const Problem problem = make_problem(options);
   const FixedBatch batch = fixed_batch(problem);
@@ -184,7 +187,7 @@ int compare(RunOptions options) {
   if (stop_requested()) return stopped();
 
   print(problem, record);
-  write_json(folder / "compare.json", record);
+  write_atomically(folder / "compare.json", record_text(record));
   write_atomically(folder / "report.html", compare_html(record));
   fmt::print("\n{}\n{}\n", (folder / "report.html").string(), (folder / "compare.json").string());
   if (!options.json.empty()) write_json(options.json, record);

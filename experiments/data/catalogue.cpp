@@ -121,7 +121,8 @@ std::string verified_file(const DataSource& source, const DataFile& file, const 
   if (!fs::exists(path, error))
     fail("data", "{}: {} is missing; to get it: {}", source.name, path.string(),
          how_to_get(source));
-  std::string contents = path.extension() == ".gz" ? read_gzip(path) : read_file(path);
+  const std::string contents =
+      path.extension() == ".gz" ? read_gzip(path, file.bytes) : read_file(path, file.bytes);
   const bool is_md5 = file.checksum.size() == 32;
   const std::string actual =
       file.checksum.empty() ? "" : (is_md5 ? md5(contents) : sha256(contents));

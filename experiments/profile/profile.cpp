@@ -15,8 +15,10 @@
 #include "experiments/profile/profile_tables.h"
 #include "experiments/profile/scaling.h"
 #include "experiments/report/progress.h"
+#include "experiments/run/folder_lock.h"
 #include "experiments/run/output.h"
 #include "experiments/run/stop.h"
+#include "experiments/run/terminal.h"
 
 namespace twice {
 
@@ -73,7 +75,7 @@ int compare(const ProfileOptions& options) {
 }
 
 int stopped() {
-  fmt::print(stderr, "stopped; a profile that is not finished leaves no record\n");
+  print_error("stopped; a profile that is not finished leaves no record");
   return stopped_status;
 }
 
@@ -128,6 +130,7 @@ int profile(ProfileOptions options) {
   set_up(options);
   set_threads(o.threads);
   const std::filesystem::path folder = prepare_folder(o.out);
+  const FolderLock lock(folder);
   prepare_file(o.json);
   const Problem problem = one_batch(make_problem(o));
 

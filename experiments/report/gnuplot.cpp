@@ -17,6 +17,7 @@
 #include "autodiff/array/error.h"
 #include "experiments/report/html.h"
 #include "experiments/report/palette.h"
+#include "experiments/run/terminal.h"
 
 extern char** environ;
 
@@ -101,7 +102,7 @@ std::string run_gnuplot(const std::string& script) {
   posix_spawn_file_actions_destroy(&actions);
   // EACCES: not found either, but a folder of PATH cannot be read.
   if (refused == ENOENT || refused == EACCES) {
-    if (!std::exchange(plot_left_out, true)) fmt::print(stderr, "[plot] {}\n", missing_plots());
+    if (!std::exchange(plot_left_out, true)) print_error("[plot] " + missing_plots());
     return "";
   }
   if (refused) fail("plot", "cannot start gnuplot: {}", std::strerror(refused));

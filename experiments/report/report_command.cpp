@@ -19,6 +19,7 @@
 #include "experiments/report/study_report.h"
 #include "experiments/report/sweep_report.h"
 #include "experiments/report/table.h"
+#include "experiments/run/terminal.h"
 
 namespace twice {
 namespace {
@@ -264,7 +265,7 @@ void write_report(const fs::path& folder) {
       "</header>\n";
   for (const std::string& reason : found.left_out) {
     body += paragraph("Left out: " + reason + ".", "warning");
-    fmt::print(stderr, "[report] left out: {}\n", one_line(reason));
+    print_error("[report] left out: " + reason);
   }
   body += "<nav>\n" + index_table(parts) + "</nav>\n";
   for (const auto& [command, number] : found.others)

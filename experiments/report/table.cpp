@@ -9,6 +9,7 @@
 #include <cstdio>
 
 #include "autodiff/array/error.h"
+#include "experiments/run/terminal.h"
 
 namespace twice {
 namespace {
@@ -123,12 +124,15 @@ std::string format_seconds(double value) {
   return fmt::format("{} h {:02} min", seconds / 3600, seconds / 60 % 60);
 }
 
-Table::Table(std::vector<std::string> headings) : headings_(std::move(headings)) {}
+Table::Table(std::vector<std::string> headings) : headings_(std::move(headings)) {
+  for (std::string& heading : headings_) heading = printable(heading);
+}
 
 void Table::add(std::vector<std::string> cells) {
   if (cells.size() > headings_.size())
     fail("table", "a row of {} cells under {} headings", cells.size(), headings_.size());
   cells.resize(headings_.size());
+  for (std::string& cell : cells) cell = printable(cell);
   rows_.push_back(std::move(cells));
 }
 
@@ -178,7 +182,7 @@ std::string Table::str(bool bold_headings, std::size_t width) const {
 void Table::print() const {
   const std::string out = str(isatty(STDOUT_FILENO) == 1);
   std::fwrite(out.data(), 1, out.size(), stdout);
-  std::fflush(stdout);
+  flush_output();
 }
 
 }  // namespace twice

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
+#include <string_view>
 
 #include "experiments/files/json.h"
 
@@ -15,7 +17,16 @@ std::filesystem::path prepare_folder(const std::filesystem::path& folder);
 /// The same test for a file that will be written at the end; "" is allowed and means none.
 void prepare_file(const std::filesystem::path& file);
 
-/// Writes a record, indented, atomically. NaN and infinities become null.
+/// Writes to a path that the user gave. A symbolic link is followed: the file that it leads to is
+/// replaced atomically. A pipe or device, which no rename may replace, is written directly; while
+/// it blocks, the first SIGINT or SIGTERM ends the process. (In a folder of ours names can be
+/// guessed, so there `write_atomically` follows nothing.)
+void write_output(const std::filesystem::path& path, std::string_view bytes);
+
+/// A record as the text of a file: indented; NaN and infinities are null.
+std::string record_text(const Json& record);
+
+/// `write_output` of a record.
 void write_json(const std::filesystem::path& file, const Json& record);
 
 }  // namespace twice

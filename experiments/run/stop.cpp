@@ -7,10 +7,10 @@ namespace twice {
 
 namespace {
 
-volatile std::sig_atomic_t requested = 0;
+volatile std::sig_atomic_t requested = 0;  // the signal
 
 void request(int signal) {
-  requested = 1;
+  requested = signal;
   std::signal(signal, SIG_DFL);
 }
 
@@ -22,5 +22,15 @@ void watch_for_stop() {
 }
 
 bool stop_requested() { return requested != 0; }
+
+SignalsEndTheProcess::SignalsEndTheProcess()
+    : interrupt_(std::signal(SIGINT, SIG_DFL)), terminate_(std::signal(SIGTERM, SIG_DFL)) {
+  if (requested != 0) std::raise(requested);
+}
+
+SignalsEndTheProcess::~SignalsEndTheProcess() {
+  std::signal(SIGINT, interrupt_);
+  std::signal(SIGTERM, terminate_);
+}
 
 }  // namespace twice

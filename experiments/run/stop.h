@@ -11,4 +11,18 @@ inline constexpr int stopped_status = 130;
 void watch_for_stop();
 bool stop_requested();
 
+/// While it lives, SIGINT and SIGTERM end the process at once, for calls that may block for ever;
+/// so does one that came before.
+class SignalsEndTheProcess {
+ public:
+  SignalsEndTheProcess();
+  ~SignalsEndTheProcess();
+  SignalsEndTheProcess(const SignalsEndTheProcess&) = delete;
+  SignalsEndTheProcess& operator=(const SignalsEndTheProcess&) = delete;
+
+ private:
+  void (*interrupt_)(int);
+  void (*terminate_)(int);
+};
+
 }  // namespace twice

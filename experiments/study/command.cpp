@@ -8,9 +8,11 @@
 #include "experiments/files/atomic_file.h"
 #include "experiments/report/record.h"
 #include "experiments/report/table.h"
+#include "experiments/run/folder_lock.h"
 #include "experiments/run/machine.h"
 #include "experiments/run/output.h"
 #include "experiments/run/stop.h"
+#include "experiments/run/terminal.h"
 #include "experiments/study/page.h"
 
 namespace twice {
@@ -124,8 +126,11 @@ Json read_record(const std::string& file) {
 /// Page and plots, from the record alone.
 void write_pages(const std::filesystem::path& folder, const Json& record) {
   const std::string name = text(record, "study");
-  for (const auto& [file, contents] : study_files(record))
-    write_atomically(folder / file, contents);
+  const auto files = study_files(record);
+  for (const auto& [file, contents] : files)
+    if (std::filesystem::path(file).filename() != file)
+      fail("study", "the record wants a file '{}'; expected a name without a folder", file);
+  for (const auto& [file, contents] : files) write_atomically(folder / file, contents);
   fmt::print("{}\n", (folder / (name + ".md")).string());
 }
 
@@ -173,6 +178,7 @@ int study(StudyOptions options) {
   set_threads(options.run.threads);
   if (options.run.out.empty()) options.run.out = "runs/study";
   const std::filesystem::path folder = prepare_folder(options.run.out);
+  const FolderLock lock(folder);
   prepare_file(options.run.json);
 
   Journal journal(folder, chosen.name, identity(chosen, options, settings));
@@ -183,14 +189,14 @@ int study(StudyOptions options) {
   try {
     result = chosen.run(context);
   } catch (const Stopped&) {
-    fmt::print(stderr, "stopped with {} jobs done{}\n", journal.size(),
-               journal.size() > 0 ? "; the same command goes on from there" : "");
+    print_error(fmt::format("stopped with {} jobs done{}", journal.size(),
+                            journal.size() > 0 ? "; the same command goes on from there" : ""));
     return stopped_status;
   }
   const Json record = record_of(chosen, result, options, settings, journal.seconds());
   print(record);
   fmt::print("\n{}\n", (folder / (chosen.name + ".json")).string());
-  write_json(folder / (chosen.name + ".json"), record);
+  write_atomically(folder / (chosen.name + ".json"), record_text(record));
   write_pages(folder, record);
   if (!options.run.json.empty()) write_json(options.run.json, record);
   journal.remove();

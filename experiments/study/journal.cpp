@@ -29,8 +29,9 @@ Json with_nan(Json value) {
 Journal::Journal(const fs::path& out, const std::string& name, const Json& identity) {
   const std::string head = identity.dump();
   folder_ = out / fmt::format(".study-{}-{}", name, sha256(head).substr(0, 12));
+  if (fs::is_symlink(folder_))
+    fail("study", "{} is a symbolic link; expected a folder", folder_.string());
   fs::create_directories(folder_);
-  lock_ = std::make_unique<FolderLock>(folder_, "study");
   text_ = head + "\n";
   if (!fs::exists(file())) return;
   std::istringstream lines(read_file(file()));

@@ -4,12 +4,11 @@
 #pragma once
 
 #include <chrono>
+#include <filesystem>
 #include <map>
-#include <memory>
 #include <optional>
 
 #include "experiments/report/record.h"
-#include "experiments/sweep/folder_lock.h"
 
 namespace twice {
 
@@ -18,8 +17,7 @@ class Journal {
   /// Remembers until its end, and writes nothing.
   Journal() = default;
   /// OUT/.study-NAME-KEY/jobs.jsonl, where KEY is made from `identity`: everything on which the
-  /// study's numbers depend. Reads the jobs that are there. Throws UsageError when another process
-  /// has it.
+  /// study's numbers depend. Reads the jobs that are there. The caller holds OUT.
   Journal(const std::filesystem::path& out, const std::string& name, const Json& identity);
   /// Removes the folder when no job is in it.
   ~Journal();
@@ -41,7 +39,6 @@ class Journal {
   using Clock = std::chrono::steady_clock;
 
   std::filesystem::path folder_;
-  std::unique_ptr<FolderLock> lock_;
   std::string text_;
   std::map<std::pair<std::string, std::size_t>, Json> results_;
   double seconds_before_ = 0;

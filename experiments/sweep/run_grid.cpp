@@ -16,9 +16,10 @@
 #include "experiments/report/progress.h"
 #include "experiments/report/record.h"
 #include "experiments/report/table.h"
+#include "experiments/run/folder_lock.h"
 #include "experiments/run/output.h"
 #include "experiments/run/stop.h"
-#include "experiments/sweep/folder_lock.h"
+#include "experiments/run/terminal.h"
 #include "experiments/sweep/run_cost.h"
 #include "experiments/sweep/worker.h"
 
@@ -140,7 +141,8 @@ class Scheduler {
   void write() const {
     std::vector<RunResult> all = merged_.earlier;
     all.insert(all.end(), ours_.begin(), ours_.end());
-    write_json(options_.out / "sweep.json", sweep_record(merged_.grid.axes, all, layout_));
+    write_atomically(options_.out / "sweep.json",
+                     record_text(sweep_record(merged_.grid.axes, all, layout_)));
   }
 
   void start(RunResult& result) {
@@ -207,11 +209,11 @@ class Scheduler {
     const int width = static_cast<int>(fmt::formatted_size("{}", ours_.size()));
     fmt::print("{:>{}}/{}  {}  ", done_ + failed_, width, ours_.size(), result.run.name);
     if (result.state == RunState::failed)
-      fmt::print("failed: {}\n", result.error);
+      fmt::print("failed: {}\n", printable(result.error));
     else
       fmt::print("{}  loss {}  {}\n", format_percent(result.curve.back().test_accuracy),
                  format_number(result.curve.back().test_loss), format_seconds(result.seconds()));
-    std::fflush(stdout);
+    flush_output();
   }
 
   /// Epochs that ended since `before`; a failed run's other epochs will not come.
@@ -284,7 +286,7 @@ std::vector<RunResult> run_grid(Grid grid, const GridOptions& options) {
       fmt::print("; {} at a time, {} thread{} each ({})", layout.jobs, layout.threads,
                  layout.threads == 1 ? "" : "s", layout.reason);
     fmt::print("\n");
-    std::fflush(stdout);
+    flush_output();
   }
   Scheduler(results, merged, layout, options, costs, lock.descriptor()).run();
   return results;

@@ -13,6 +13,7 @@
 #include "experiments/report/table.h"
 #include "experiments/run/output.h"
 #include "experiments/run/stop.h"
+#include "experiments/run/terminal.h"
 
 namespace twice {
 
@@ -159,8 +160,8 @@ int sweep(SweepOptions options) {
     if (result.state == RunState::failed) failed.push_back(&result);
   }
   if (stop_requested()) {
-    fmt::print(stderr, "stopped with {} of {} runs done; the same command goes on\n", done,
-               results.size());
+    print_error(fmt::format("stopped with {} of {} runs done; the same command goes on", done,
+                            results.size()));
     return stopped_status;
   }
   const Json record = Json::parse(read_file(out / "sweep.json"));

@@ -101,6 +101,13 @@ RunHistory read_checkpoint(const std::filesystem::path& file, Trainer& trainer) 
   } catch (const JsonError& error) {
     fail("checkpoint", "{}: a note is damaged: {}", file.string(), error.what());
   }
+  const Index epochs = trainer.steps() / trainer.steps_per_epoch();
+  if (trainer.steps() > trainer.total_steps() ||
+      history.curve.size() != static_cast<std::size_t>(epochs))
+    fail("checkpoint",
+         "{}: step {} and a curve of {} epochs are no state of a run of {} steps in {} epochs",
+         file.string(), trainer.steps(), history.curve.size(), trainer.total_steps(),
+         trainer.problem().options.epochs);
   take_model(file, from, trainer.problem().model, trainer.state());
   return history;
 }

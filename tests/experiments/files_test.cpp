@@ -3,15 +3,20 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <zlib.h>
 
 #include <boost/test/unit_test.hpp>
 #include <functional>
+#include <set>
 
 #include "experiments/files/atomic_file.h"
 #include "experiments/files/checksum.h"
+#include "experiments/files/temporary.h"
+#include "experiments/run/folder_lock.h"
+#include "experiments/run/output.h"
 #include "tests/experiments/scratch_folder.h"
 
 using namespace twice;
@@ -42,6 +47,12 @@ bool in_child(const std::function<bool()>& body) {
   return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
+mode_t mode_of(const fs::path& path) {
+  struct stat status;
+  BOOST_REQUIRE(::stat(path.c_str(), &status) == 0);
+  return status.st_mode & 0777;
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(files)
@@ -59,13 +70,89 @@ BOOST_AUTO_TEST_CASE(writes_replace_and_leave_nothing_else) {
   BOOST_TEST(folder.entries().size() == 1u);
 }
 
-BOOST_AUTO_TEST_CASE(a_leftover_temporary_is_reused) {
+BOOST_AUTO_TEST_CASE(what_a_killed_process_left_is_removed) {
   const ScratchFolder folder;
-  const fs::path path = folder.path / "file";
-  write_atomically(folder.path / "file.tmp", "a long half-written file of a killed process");
-  write_atomically(path, "new");
+  const fs::path path = folder.path / "file", left = folder.path / ".file.0123456789abcdef.tmp";
+  const std::set<std::string> others = {".file.backup.tmp", ".other.0123456789abcdef.tmp",
+                                        "file.tmp"};
+  for (const std::string& name : others) write_atomically(folder.path / name, "not ours");
+  write_atomically(left, "a long half-written file of a killed process");
+  {
+    const Temporary used(folder.path, "file", Temporary::Kind::file);
+    write_atomically(path, "new");
+    BOOST_TEST(fs::exists(used.path()));
+  }
   BOOST_TEST(read_file(path) == "new");
+  BOOST_TEST(!fs::exists(left));
+  std::set<std::string> expected = others;
+  expected.insert("file");
+  const std::vector<std::string> entries = folder.entries();
+  BOOST_TEST((std::set<std::string>(entries.begin(), entries.end()) == expected));
+}
+
+BOOST_AUTO_TEST_CASE(temporary_names_cannot_be_guessed_and_have_ordinary_permissions) {
+  const ScratchFolder folder;
+  std::set<fs::path> names;
+  for (int i = 0; i < 20; ++i)
+    names.insert(Temporary(folder.path, "file", Temporary::Kind::file).path());
+  BOOST_TEST(names.size() == 20u);
+  BOOST_TEST(folder.entries().empty());
+  const mode_t before = ::umask(027);
+  write_atomically(folder.path / "file", "x");
+  {
+    const Temporary below(folder.path, "work", Temporary::Kind::folder);
+    BOOST_TEST(mode_of(below.path()) == 0750u);
+    write_atomically(below.path() / "in it", "x");
+  }
+  ::umask(before);
+  BOOST_TEST(mode_of(folder.path / "file") == 0640u);
   BOOST_TEST(folder.entries().size() == 1u);
+  // A long name leaves no place for more in it.
+  write_atomically(folder.path / std::string(255, 'n'), "x");
+}
+
+/// Links and pipes at every name that could have been guessed: none is followed, opened or removed.
+BOOST_AUTO_TEST_CASE(what_is_planted_is_not_touched) {
+  const ScratchFolder folder;
+  const fs::path victim = folder.path / "victim", out = folder.path / "out";
+  write_atomically(victim, "precious");
+  fs::create_directory(out);
+  const std::set<std::string> planted = {"file.tmp", ".file.0123456789abcdef.tmp", ".twice-trial",
+                                         ".twice-trial.0123456789abcdef.tmp", ".profile-files"};
+  for (const std::string& name : planted) fs::create_symlink(victim, out / name);
+  for (const std::string& name : planted)
+    BOOST_REQUIRE(::mkfifo((out / (name + "2")).c_str(), 0666) == 0);
+  BOOST_REQUIRE(::mkfifo((out / ".file.fedcba9876543210.tmp").c_str(), 0666) == 0);
+  prepare_folder(out);
+  write_atomically(out / "file", "new");
+  BOOST_TEST(read_file(victim) == "precious");
+  for (const std::string& name : planted) {
+    BOOST_TEST(fs::is_symlink(out / name));
+    BOOST_TEST(fs::is_fifo(out / (name + "2")));
+  }
+  BOOST_TEST(read_file(out / "file") == "new");
+}
+
+BOOST_AUTO_TEST_CASE(in_a_folder_of_ours_a_link_is_replaced_and_nothing_else_but_files) {
+  const ScratchFolder folder;
+  const fs::path victim = folder.path / "victim", path = folder.path / "file";
+  write_atomically(victim, "precious");
+  fs::create_symlink(victim, path);
+  write_atomically(path, "new");
+  BOOST_TEST(fs::is_regular_file(fs::symlink_status(path)));
+  BOOST_TEST(read_file(path) == "new");
+  BOOST_TEST(read_file(victim) == "precious");
+  fs::create_symlink("nowhere", folder.path / "dangling");
+  write_atomically(folder.path / "dangling", "new");
+  BOOST_TEST(!fs::exists(folder.path / "nowhere"));
+  const fs::path pipe = folder.path / "pipe";
+  BOOST_REQUIRE(::mkfifo(pipe.c_str(), 0666) == 0);
+  BOOST_TEST(error_of([&] { write_atomically(pipe, "new"); }) ==
+             fmt::format("[write] cannot write {}: it is a pipe; expected a file", pipe.string()));
+  BOOST_TEST(error_of([&] { write_atomically("/dev/null", "new"); }) ==
+             "[write] cannot write /dev/null: it is a device; expected a file");
+  BOOST_TEST(fs::is_character_file("/dev/null"));
+  BOOST_TEST(folder.entries().size() == 4u);
 }
 
 BOOST_AUTO_TEST_CASE(a_full_disk_keeps_the_old_file) {
@@ -86,18 +173,18 @@ BOOST_AUTO_TEST_CASE(a_full_disk_keeps_the_old_file) {
 }
 
 BOOST_AUTO_TEST_CASE(devices_are_written_and_never_replaced) {
-  write_atomically("/dev/null", "gone");
-  BOOST_TEST(error_of([] { write_atomically("/dev/full", "text"); }) ==
+  write_output("/dev/null", "gone");
+  BOOST_TEST(error_of([] { write_output("/dev/full", "text"); }) ==
              "[write] cannot write /dev/full: No space left on device");
   BOOST_TEST(fs::is_character_file("/dev/full"));
   BOOST_TEST(fs::is_character_file("/dev/null"));
 }
 
-BOOST_AUTO_TEST_CASE(symbolic_links_stay_links) {
+BOOST_AUTO_TEST_CASE(symbolic_links_that_the_user_names_stay_links) {
   const ScratchFolder folder;
   write_atomically(folder.path / "target", "old");
   fs::create_symlink("target", folder.path / "link");
-  write_atomically(folder.path / "link", "new");
+  write_output(folder.path / "link", "new");
   BOOST_TEST(fs::is_symlink(folder.path / "link"));
   BOOST_TEST(read_file(folder.path / "target") == "new");
 }
@@ -178,6 +265,21 @@ BOOST_AUTO_TEST_CASE(unreadable_files) {
   BOOST_TEST(error_of([] { read_file("/no/such/file"); }) ==
              "[read] cannot read /no/such/file: No such file or directory");
   BOOST_TEST(error_of([] { read_file("/"); }) == "[read] cannot read /: Is a directory");
+  BOOST_TEST(error_of([] { read_file("/dev/zero"); }) ==
+             "[read] cannot read /dev/zero: it is a device; expected a file");
+  const ScratchFolder folder;
+  const fs::path pipe = folder.path / "pipe";
+  BOOST_REQUIRE(::mkfifo(pipe.c_str(), 0666) == 0);
+  BOOST_TEST(error_of([&] { read_file(pipe); }) ==
+             fmt::format("[read] cannot read {}: it is a pipe; expected a file", pipe.string()));
+  const fs::path large = folder.path / "large";
+  write_atomically(large, "12345");
+  BOOST_TEST(read_file(large, 5) == "12345");
+  BOOST_TEST(
+      error_of([&] { read_file(large, 4); }) ==
+      fmt::format("[read] cannot read {}: it has 5 bytes; expected at most 4", large.string()));
+  // A file of /proc does not know its size.
+  BOOST_TEST(contains(error_of([] { read_file("/proc/self/status", 4); }), "more than 4 bytes"));
 }
 
 BOOST_AUTO_TEST_CASE(gzip_files) {
@@ -187,14 +289,19 @@ BOOST_AUTO_TEST_CASE(gzip_files) {
   for (unsigned i = 0; i < 300000; ++i) text += std::to_string(i * i % 1009);  // beyond one chunk
   const std::string packed = gzip(text);
   write_atomically(path, packed);
-  BOOST_TEST((read_gzip(path) == text));
-  BOOST_TEST(gunzip(gzip("one ") + gzip("two"), "two members") == "one two");
-  BOOST_TEST(gunzip(gzip(""), "nothing") == "");
+  BOOST_TEST((read_gzip(path, text.size()) == text));
+  BOOST_TEST(gunzip(gzip("one ") + gzip("two"), "two members", 7) == "one two");
+  BOOST_TEST(gunzip(gzip(""), "nothing", 0) == "");
+  for (const std::size_t most : {std::size_t{0}, std::size_t{1}, text.size() - 1}) {
+    const std::string error = error_of([&] { read_gzip(path, most); });
+    BOOST_TEST(names(error, path));
+    BOOST_TEST(contains(error, fmt::format("{} bytes", most)));
+  }
 
   for (const std::size_t size :
        {std::size_t{0}, std::size_t{5}, packed.size() / 2, packed.size() - 9, packed.size() - 1}) {
     write_atomically(path, packed.substr(0, size));
-    const std::string error = error_of([&] { read_gzip(path); });
+    const std::string error = error_of([&] { read_gzip(path, text.size()); });
     BOOST_TEST(names(error, path));
     BOOST_TEST(contains(error, "is cut"));
   }
@@ -202,11 +309,53 @@ BOOST_AUTO_TEST_CASE(gzip_files) {
     std::string corrupt = packed;
     corrupt[place] = static_cast<char>(corrupt[place] ^ 0x55);
     write_atomically(path, corrupt);
-    const std::string error = error_of([&] { read_gzip(path); });
+    const std::string error = error_of([&] { read_gzip(path, text.size()); });
     BOOST_TEST(names(error, path));
     BOOST_TEST(contains(error, "gzip"));
   }
-  BOOST_TEST(contains(error_of([&] { gunzip(packed + "garbage", "g"); }), "corrupt"));
+  BOOST_TEST(
+      contains(error_of([&] { gunzip(packed + "garbage", "g", text.size() + 1000); }), "corrupt"));
+}
+
+/// A gzip file a thousandth as large as what is in it: refused without the memory for it.
+BOOST_AUTO_TEST_CASE(a_gzip_bomb_is_refused_as_soon_as_it_is_too_large) {
+  const std::size_t mib = 1 << 20;
+  const std::string packed = gzip(std::string(300 * mib, '\0'));
+  BOOST_TEST(packed.size() < mib);
+  BOOST_TEST(in_child([&] {
+    rusage before{}, after{};
+    ::getrusage(RUSAGE_SELF, &before);
+    const std::string error = error_of([&] { gunzip(packed, "bomb", mib); });
+    ::getrusage(RUSAGE_SELF, &after);
+    return error == "[gzip] bomb holds more than 1048576 bytes; expected no more" &&
+           static_cast<std::size_t>(after.ru_maxrss - before.ru_maxrss) * 1024 < 16 * mib;
+  }));
+}
+
+BOOST_AUTO_TEST_CASE(a_folder_is_held_by_one) {
+  const ScratchFolder folder;
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const FolderLock lock(folder.path);
+    for (;;) ::pause();
+  }
+  std::string error;
+  for (int i = 0; i < 1000 && error.empty(); ++i) {
+    error = error_of([&] { const FolderLock lock(folder.path); });
+    ::usleep(1000);
+  }
+  BOOST_TEST(error ==
+             fmt::format("{} is in use by process {}: two cannot write into one folder; wait "
+                         "for it or use another --out",
+                         folder.path.string(), child));
+  BOOST_TEST(folder.entries().empty());
+  ::kill(child, SIGKILL);
+  // The lock dies with it, also when it has not quite died yet.
+  BOOST_TEST(error_of([&] { const FolderLock lock(folder.path); }) == "");
+  ::waitpid(child, nullptr, 0);
+  const FolderLock lock(folder.path);
+  // Held by this process, through another descriptor.
+  BOOST_CHECK_THROW(FolderLock(folder.path), Error);
 }
 
 BOOST_AUTO_TEST_CASE(checksums_of_the_standards) {
