@@ -20,18 +20,20 @@ struct Ball {
 struct Precision {
   Real unit;      // the largest relative error of one rounding
   Real smallest;  // the largest absolute error of one rounding near 0
+  Real largest;   // the largest number
 };
 
 Precision precision_of(DType dtype) {
   return visit_float(dtype, [&]<class T>(T) {
     return Precision{std::numeric_limits<T>::epsilon() / Real(2),
-                     Real(std::numeric_limits<T>::denorm_min())};
+                     Real(std::numeric_limits<T>::denorm_min()),
+                     Real(std::numeric_limits<T>::max())};
   });
 }
 
 class Interpreter {
  public:
-  explicit Interpreter(Tape& tape) : tape_(tape) {}
+  Interpreter(Tape& tape, double margin) : tape_(tape), margin_(margin) {}
 
   std::vector<Rounded> run(int last) {
     for (int i = 0; i <= last; ++i) {
@@ -53,6 +55,12 @@ class Interpreter {
  private:
   Ball rounded(Ball x, Real roundings = 1) const {
     x.bound += roundings * (precision_.unit * std::abs(x.value) + precision_.smallest);
+    return x;
+  }
+  /// `size`: of the largest number on the way.
+  Ball with_margin(Ball x, Real size, Real roundings) const {
+    x.bound += roundings * precision_.smallest * margin_;
+    if (size * margin_ > precision_.largest) x.bound = std::numeric_limits<Real>::infinity();
     return x;
   }
   static Ball product(Ball a, Ball b) {
@@ -104,8 +112,8 @@ class Interpreter {
         sum.bound += term.bound;
         sizes += std::abs(term.value) + term.bound;
       }
-      sum.bound += static_cast<Real>(k) * (precision_.unit * sizes + precision_.smallest);
-      return sum;
+      sum.bound += static_cast<Real>(k) * precision_.unit * sizes;
+      return with_margin(sum, sizes, static_cast<Real>(k));
     });
   }
 
@@ -147,6 +155,7 @@ class Interpreter {
       return each(node, [&](Index i) {
         // Two roundings of the constants and two of the operations.
         Ball y = rounded(product(at(a, i), {Real(c->scale), 0}), 2);
+        y = with_margin(y, std::abs(y.value), 1);
         y.value += c->shift;
         y.bound += precision_.unit * std::abs(c->shift);
         return c->shift == 0 ? y : rounded(y);
@@ -186,16 +195,17 @@ class Interpreter {
   }
 
   Tape& tape_;
+  Real margin_;
   Precision precision_{};
   std::vector<Rounded> all_;
 };
 
 }  // namespace
 
-std::vector<Rounded> rounding_bounds(const Tensors& outputs) {
+std::vector<Rounded> rounding_bounds(const Tensors& outputs, double margin) {
   int last = 0;
   for (Tensor t : outputs) last = std::max(last, t.index());
-  return Interpreter(outputs[0].tape()).run(last);
+  return Interpreter(outputs[0].tape(), margin).run(last);
 }
 
 }  // namespace twice::testing

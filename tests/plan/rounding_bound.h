@@ -15,9 +15,11 @@ struct Rounded {
   std::vector<long double> value, bound;
 };
 
-/// Computed for all nodes up to the last of `outputs`, in long double. Inputs are parameters and
+/// Computed for all nodes up to the last of `outputs`, in long double. Products and scalings may
+/// lose what is within a factor of `margin` of the ends of the dtype's range: numbers so small
+/// count as errors, and where they become so large the bound is infinite. Inputs are parameters and
 /// constants. Knows the ops that matrix programs with tanh and relu and their derivatives record;
 /// throws for others.
-std::vector<Rounded> rounding_bounds(const Tensors& outputs);
+std::vector<Rounded> rounding_bounds(const Tensors& outputs, double margin = 1);
 
 }  // namespace twice::testing
