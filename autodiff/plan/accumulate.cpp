@@ -56,6 +56,33 @@ class Accumulation {
     return append(graph_, arithmetic_op(Arithmetic::add), {x, scaled}, like);
   }
 
+  /// A sum of several products that others read too joins with its products where each of them has
+  /// a common factor with a product of this sum: they then join for free, as a single one does.
+  void join_kept_sums(Combination& c) {
+    const std::vector<Combination::Term> own = c.products;
+    const auto has_partner = [&](const Combination::Term& term) {
+      const ProductTerm& p = term.product;
+      return term.kept_as < 0 && std::any_of(own.begin(), own.end(), [&](const auto& other) {
+               const ProductTerm& q = other.product;
+               return other.kept_as < 0 && p.transpose_a == q.transpose_a &&
+                      p.transpose_b == q.transpose_b && (p.a == q.a || p.b == q.b) &&
+                      may_move(p.scale / q.scale, graph_.at(p.a).spec.dtype);
+             });
+    };
+    std::erase_if(c.others, [&](const AddendTerm& other) {
+      if (read_once(other.node)) return false;
+      Combination kept = combination_of(graph_, other.node, with_products_,
+                                        [this](int node) { return read_once(node); });
+      for (Combination::Term& term : kept.products) term.product.scale *= other.scale;
+      if (kept.products.size() < 2 || !kept.others.empty() ||
+          !std::all_of(kept.products.begin(), kept.products.end(), has_partner))
+        return false;
+      for (Combination::Term& term : kept.products)
+        c.products.push_back({term.product, other.node, other.scale, true});
+      return true;
+    });
+  }
+
   /// s A B + t A D = s A (B + t/s D), and the same for a common right factor. A product that is
   /// kept for others anyway joins for free; two of those have nothing to gain. Whether it did.
   bool factor_out(Combination& c, const GraphNode& like) {
@@ -140,11 +167,12 @@ class Accumulation {
     const GraphNode like = graph_.at(root);
     merge_equal(c);
     if (c.products.empty()) return sum_up(root, c, like);
+    join_kept_sums(c);
     const bool factored = factor_out(c, like);
 
     ProductSum sum;
     for (const Combination::Term& term : c.products) {
-      if (term.kept_as >= 0)
+      if (term.kept_as >= 0 && !term.of_several)
         c.others.push_back({term.kept_as, term.scale});
       else
         sum.products.push_back(term.product);

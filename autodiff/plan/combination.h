@@ -16,6 +16,8 @@ struct Combination {
     /// combination; -1 when nobody else reads it.
     int kept_as = -1;
     double scale = 1;
+    /// That node holds others besides.
+    bool of_several = false;
   };
   std::vector<Term> products;
   std::vector<AddendTerm> others;
