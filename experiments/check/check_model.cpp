@@ -10,6 +10,7 @@
 #include "autodiff/ops/arithmetic.h"
 #include "autodiff/ops/power.h"
 #include "autodiff/ops/tensors.h"
+#include "experiments/check/accuracy.h"
 #include "experiments/check/cases.h"
 #include "experiments/check/check_command.h"
 #include "experiments/check/op_table.h"
@@ -182,15 +183,18 @@ int check(CheckCommandOptions options) {
   const std::vector<CheckRow> rows = model    ? check_model(options.run, checks)
                                      : graphs ? check_graphs(options.graphs, checks, show)
                                               : check_ops(options.op, checks, show);
+  const std::vector<AccuracyRow> errors =
+      model || graphs ? std::vector<AccuracyRow>{} : check_accuracy(options.op, 3000);
   progress.clear();
-  fmt::print("{}", check_report(rows));
+  fmt::print("{}{}", check_report(rows), accuracy_report(errors));
   if (!options.run.json.empty()) {
     Json record = record_header("check");
     record["config"] = to_json(options.run);
     record["rows"] = check_json(rows);
+    record["accuracy"] = accuracy_json(errors);
     write_json(options.run.json, record);
   }
-  return all_ok(rows) ? 0 : 1;
+  return all_ok(rows) && all_ok(errors) ? 0 : 1;
 }
 
 }  // namespace twice
