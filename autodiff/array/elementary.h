@@ -3,10 +3,11 @@
 // infinities and NaN. `./twice check` prints their errors in units in the last place.
 //
 // Every lane is computed by the same operations, so its bits do not depend on the other lanes. The
-// polynomials and the quotient were fitted for this file by the Remez exchange; the ways to reduce
-// the arguments are those of fdlibm (Cody and Waite 1980 for exp, sin and cos; Tang 1990 for log).
-// Compilers may contract a product and a sum to one operation. Where that would change more than
-// the last bit, the product is exact: one factor has its lower bits cleared.
+// polynomials were fitted for this file by the Remez exchange, the quotient in `mills` by Lawson's
+// iteration. Arguments are reduced as in Cody and Waite, "Software manual for the elementary
+// functions", 1980, and in fdlibm. A compiler may contract a product and a sum to one operation;
+// where that would change more than the last bit, the product is exact, since its factors have few
+// bits.
 #pragma once
 
 #include <cmath>
@@ -348,7 +349,8 @@ template <class V>
 V beta_gelu(V x, double beta) {
   if (beta == 1) return gelu(x);
   const V zero = number<V>(0), b = number<V>(std::abs(beta)), size = xsimd::abs(x);
-  const V left = number<V>(std::abs(beta) - static_cast<double>(number<V>(std::abs(beta)).get(0)));
+  const V left =
+      number<V>(std::abs(beta) - static_cast<double>(static_cast<Scalar<V>>(std::abs(beta))));
   const V u = xsimd::abs(b * size), b_upper = upper(b), size_upper = upper(size);
   const V lost = ((b_upper * size_upper - u) + b_upper * (size - size_upper)) +
                  ((b - b_upper) * size + left * size);

@@ -224,6 +224,10 @@ std::vector<AccuracyRow> measured(const OpCase& row, DType dtype, int count) {
 
 constexpr std::array<const char*, 3> order_names{"value", "slope", "curvature"};
 
+std::string full_name(const AccuracyRow& row) {
+  return row.label.empty() ? row.op : row.op + ", " + row.label;
+}
+
 std::string place(const AccuracyRow& row) {
   return row.at.empty() ? "" : fmt::format("{:.9g}", fmt::join(row.at, ", "));
 }
@@ -231,7 +235,7 @@ std::string place(const AccuracyRow& row) {
 }  // namespace
 
 std::vector<AccuracyRow> check_accuracy(std::string_view filter, int numbers,
-                                        const std::function<void()>& progress) {
+                                        const std::function<void(const std::string&)>& progress) {
   std::vector<AccuracyRow> all;
   for (const OpCase& row : op_table()) {
     if (!row.units || row.op.find(filter) == std::string::npos) continue;
@@ -239,7 +243,7 @@ std::vector<AccuracyRow> check_accuracy(std::string_view filter, int numbers,
       const std::vector<AccuracyRow> rows = measured(row, dtype, numbers);
       all.insert(all.end(), rows.begin(), rows.end());
     }
-    if (progress) progress();
+    if (progress) progress(row.op);
   }
   return all;
 }
@@ -252,23 +256,27 @@ std::string accuracy_report(const std::vector<AccuracyRow>& rows) {
   if (rows.empty()) return {};
   std::string text = fmt::format(
       "Largest errors in units in the last place, beyond what half a unit of x changes, and their "
-      "bounds\n{:<12}{:<14}{:<6}{:>16}{:>16}{:>16}\n",
-      "op", "mode", "dtype", "value", "slope", "curvature");
+      "bounds\n{:<22}{:<6}{:>13}{:>13}{:>13}   nearest to its bound\n",
+      "op", "dtype", "value", "slope", "curvature");
   std::string failed;
   std::size_t failures = 0;
   for (std::size_t i = 0; i < rows.size(); i += 3) {
-    text += fmt::format("{:<12}{:<14}{:<6}", rows[i].op, rows[i].label, str(rows[i].dtype));
+    text += fmt::format("{:<22}{:<6}", full_name(rows[i]), str(rows[i].dtype));
+    const AccuracyRow* nearest = &rows[i];
     for (std::size_t order = 0; order < 3; ++order) {
       const AccuracyRow& row = rows[i + order];
-      text += fmt::format(
-          "{:>16}", fmt::format("{:.2f} of {:g}{}", row.error, row.bound, row.ok ? "" : " !"));
+      text += fmt::format("{:>13}", fmt::format("{:.2f} of {:g}", row.error, row.bound));
+      if (row.error * nearest->bound > nearest->error * row.bound) nearest = &row;
       if (row.ok) continue;
       ++failures;
-      failed += fmt::format(
-          "FAILED {}{}{} {}, {} at {}: {:.17g}, right is {:.17g}: error {:.4g} > {:g}\n", row.op,
-          row.label.empty() ? "" : ", ", row.label, str(row.dtype), order_names[order], place(row),
-          row.computed, row.exact, row.error, row.bound);
+      failed +=
+          fmt::format("FAILED {} {}, {} at {}: {:.17g}, right is {:.17g}: error {:.4g} > {:g}\n",
+                      full_name(row), str(row.dtype), order_names[order], place(row), row.computed,
+                      row.exact, row.error, row.bound);
     }
+    if (!nearest->at.empty())
+      text += fmt::format("   {} at {}", order_names[static_cast<std::size_t>(nearest->order)],
+                          place(*nearest));
     text += "\n";
   }
   return text + failed + fmt::format("{} errors, {} above their bounds\n", rows.size(), failures);

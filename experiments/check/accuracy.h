@@ -21,8 +21,8 @@ namespace twice {
 /// the unit in the last place of f. So an error that the rounding of x alone explains is 0, and
 /// where f crosses 0 between two numbers, w is the unit. A derivative is composed of ops, so its
 /// results near the ends of the range may be lost on the way: u is at least 1024 times the smallest
-/// denormal number, what exceeds 1/1024 of the largest number counts as infinite, and curvatures are
-/// not measured at denormal x. Where the formula of a derivative gives infinity times 0 at an
+/// denormal number, what exceeds 1/1024 of the largest number counts as infinite, and curvatures
+/// are not measured at denormal x. Where the formula of a derivative gives infinity times 0 at an
 /// infinite x, nothing is required.
 struct AccuracyRow {
   std::string op, label;
@@ -38,9 +38,11 @@ struct AccuracyRow {
 };
 
 /// Measures the rows of the op table that state bounds (OpCase::units) and whose op has `filter` in
-/// its name. `numbers` is how many random numbers, or pairs of them, join the special ones.
-std::vector<AccuracyRow> check_accuracy(std::string_view filter, int numbers,
-                                        const std::function<void()>& progress = {});
+/// its name. `numbers` is how many random numbers, or pairs of them, join the special ones;
+/// `progress` is called with the op of each row that is done.
+std::vector<AccuracyRow> check_accuracy(
+    std::string_view filter, int numbers,
+    const std::function<void(const std::string&)>& progress = {});
 
 bool all_ok(const std::vector<AccuracyRow>& rows);
 /// A line for each op, mode and dtype: of value, slope and curvature the largest error and its

@@ -183,9 +183,14 @@ int check(CheckCommandOptions options) {
   const std::vector<CheckRow> rows = model    ? check_model(options.run, checks)
                                      : graphs ? check_graphs(options.graphs, checks, show)
                                               : check_ops(options.op, checks, show);
-  const std::vector<AccuracyRow> errors =
-      model || graphs ? std::vector<AccuracyRow>{} : check_accuracy(options.op, 3000);
   progress.clear();
+  std::vector<AccuracyRow> errors;
+  if (!model && !graphs) {
+    Progress measuring("measuring errors", static_cast<int>(op_table().size()));
+    const auto advance = [&](const std::string& op) { measuring.advance(1, op); };
+    errors = check_accuracy(options.op, 3000, advance);
+    measuring.clear();
+  }
   fmt::print("{}{}", check_report(rows), accuracy_report(errors));
   if (!options.run.json.empty()) {
     Json record = record_header("check");
