@@ -36,7 +36,7 @@ std::vector<OpCase> elementwise_cases() {
        [](X x) { return x[0] / x[1]; },
        Units{1, 1, 2}},
       {"div", "broadcast", {normal(column), uniform(row, 0.5, 2)}, [](X x) { return x[0] / x[1]; }},
-      {"affine", "", {normal(s)}, [](X x) { return affine(x[0], -1.7, 0.4); }, Units{1, 1, 1}},
+      {"affine", "", {normal(s)}, [](X x) { return affine(x[0], -1.7, 0.4); }, Units{2, 1, 1}},
 
       {"square", "", {normal(s)}, [](X x) { return square(x[0]); }, Units{1, 1, 1}},
       {"reciprocal",
