@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "autodiff/array/elementary.h"
 #include "autodiff/ops/arithmetic.h"
 #include "autodiff/ops/broadcast.h"
 #include "autodiff/ops/compare.h"
@@ -66,7 +67,7 @@ struct EluSlope final : Elementwise<EluSlope, 1> {
   template <class V>
   V eval(V x) const {
     using T = typename V::value_type;
-    return select(x > V(T(0)), V(T(1)), V(static_cast<T>(alpha)) * exp(x));
+    return select(x > V(T(0)), V(T(1)), V(static_cast<T>(alpha)) * kernel::exp(x));
   }
   Slope slope(int, std::span<const Tensor> x, Tensor y) const override {
     return Slope::where(1 - positive(x[0]), y);
@@ -84,7 +85,7 @@ struct Elu final : Elementwise<Elu, 1> {
   template <class V>
   V eval(V x) const {
     using T = typename V::value_type;
-    return select(x > V(T(0)), x, V(static_cast<T>(alpha)) * expm1(x));
+    return select(x > V(T(0)), x, V(static_cast<T>(alpha)) * kernel::expm1(x));
   }
   Slope slope(int, std::span<const Tensor> x, Tensor) const override {
     return record(EluSlope(alpha), {x[0]});
@@ -92,31 +93,40 @@ struct Elu final : Elementwise<Elu, 1> {
   double flops_per_element() const override { return 3; }
 };
 
-/// y = tanh x.  dy/dx = 1 - y^2.
+/// y = tanh x.  dy/dx = 1/cosh^2 x, not 1 - y^2: that would cancel where y is near 1.
 struct Tanh final : Elementwise<Tanh, 1> {
   std::string_view name() const override { return "tanh"; }
   template <class V>
   V eval(V x) const {
-    return tanh(x);
+    return kernel::tanh(x);
   }
-  Slope slope(int, std::span<const Tensor>, Tensor y) const override { return 1 - square(y); }
+  Slope slope(int, std::span<const Tensor> x, Tensor) const override { return sech2(x[0]); }
 };
 
-/// s(x), for SIMD vectors. For very negative x, e^-x is infinite and the quotient 0, as it should.
-template <class V>
-V logistic(V x) {
-  using T = typename V::value_type;
-  return V(T(1)) / (V(T(1)) + exp(-x));
-}
+/// y = 1/cosh^2 x.  dy/dx = -2 y tanh x.
+struct Sech2 final : Elementwise<Sech2, 1> {
+  std::string_view name() const override { return "sech2"; }
+  template <class V>
+  V eval(V x) const {
+    return kernel::sech2(x);
+  }
+  Slope slope(int, std::span<const Tensor> x, Tensor y) const override {
+    return -2 * (y * twice::tanh(x[0]));
+  }
+  double flops_per_element() const override { return 3; }
+};
 
-/// y = 1 / (1 + e^-x).  dy/dx = y (1 - y).
+/// s'(x) = s(x) s(-x) = 1/(4 cosh^2(x/2)), for recording. It has the right digits at both ends.
+Tensor sigmoid_slope(Tensor x) { return 0.25 * sech2(0.5 * x); }
+
+/// y = 1 / (1 + e^-x).  dy/dx = s(x) s(-x), not y (1 - y): that would cancel where y is near 1.
 struct Sigmoid final : Elementwise<Sigmoid, 1> {
   std::string_view name() const override { return "sigmoid"; }
   template <class V>
   V eval(V x) const {
-    return logistic(x);
+    return kernel::logistic(x);
   }
-  Slope slope(int, std::span<const Tensor>, Tensor y) const override { return y * (1 - y); }
+  Slope slope(int, std::span<const Tensor> x, Tensor) const override { return sigmoid_slope(x[0]); }
   double flops_per_element() const override { return 4; }
 };
 
@@ -125,23 +135,21 @@ struct Softplus final : Elementwise<Softplus, 1> {
   std::string_view name() const override { return "softplus"; }
   template <class V>
   V eval(V x) const {
-    using T = typename V::value_type;
-    return select(x > V(T(0)), x, V(T(0))) + log1p(exp(-abs(x)));
+    return kernel::softplus(x);
   }
   Slope slope(int, std::span<const Tensor> x, Tensor) const override { return sigmoid(x[0]); }
   double flops_per_element() const override { return 6; }
 };
 
-/// y = x s(x).  dy/dx = s + y (1 - s).
+/// y = x s(x).  dy/dx = s(x) + x s(x) s(-x).
 struct Silu final : Elementwise<Silu, 1> {
   std::string_view name() const override { return "silu"; }
   template <class V>
   V eval(V x) const {
-    return x * logistic(x);
+    return kernel::silu(x);
   }
-  Slope slope(int, std::span<const Tensor> x, Tensor y) const override {
-    const Tensor s = sigmoid(x[0]);
-    return s + y * (1 - s);
+  Slope slope(int, std::span<const Tensor> x, Tensor) const override {
+    return sigmoid(x[0]) + x[0] * sigmoid_slope(x[0]);
   }
   double flops_per_element() const override { return 5; }
 };
@@ -154,11 +162,11 @@ struct BetaGelu final : Elementwise<BetaGelu, 1> {
   std::string attributes() const override { return fmt::format("beta {}", beta); }
   template <class V>
   V eval(V x) const {
-    using T = typename V::value_type;
-    return V(T(0.5)) * x * erfc(V(static_cast<T>(-beta / std::numbers::sqrt2)) * x);
+    return kernel::beta_gelu(x, beta);
   }
   Slope slope(int, std::span<const Tensor> x, Tensor) const override {
-    const Tensor u = beta == 1 ? x[0] : beta * x[0];
+    // Where Phi is 0 or 1 anyway, u is limited: beta x may overflow.
+    const Tensor u = beta == 1 ? x[0] : clamp(beta * x[0], -50, 50);
     return normal_cdf(u) + u * normal_pdf(u);
   }
   double flops_per_element() const override { return 4; }
@@ -171,6 +179,7 @@ Tensor positive(Tensor x) { return record<Positive>({x}); }
 Tensor leaky_relu(Tensor x, double slope) { return record(LeakyRelu(slope), {x}); }
 Tensor elu(Tensor x, double alpha) { return record(Elu(alpha), {x}); }
 Tensor tanh(Tensor x) { return record<Tanh>({x}); }
+Tensor sech2(Tensor x) { return record<Sech2>({x}); }
 Tensor sigmoid(Tensor x) { return record<Sigmoid>({x}); }
 Tensor softplus(Tensor x) { return record<Softplus>({x}); }
 Tensor silu(Tensor x) { return record<Silu>({x}); }
@@ -184,7 +193,9 @@ Tensor gelu(Tensor x) {
 Tensor gelu_tanh(Tensor x) {
   check_floats("gelu_tanh", {x});
   const double scale = 2 * std::sqrt(2 / std::numbers::pi);
-  return x * sigmoid(scale * x * affine(square(x), 0.044715, 1));
+  // At 30 and beyond s is 0 or 1 in every dtype; limited to that, no power of x overflows.
+  const Tensor c = clamp(x, -30, 30);
+  return x * sigmoid(scale * c * affine(square(c), 0.044715, 1));
 }
 
 }  // namespace twice

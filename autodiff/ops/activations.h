@@ -15,13 +15,15 @@ Tensor leaky_relu(Tensor x, double slope = 0.01);
 /// y = x where x > 0, else alpha (e^x - 1).  dy/dx = 1 where x > 0, else alpha e^x (also at 0).
 Tensor elu(Tensor x, double alpha = 1);
 
-/// y = tanh x.  dy/dx = 1 - y^2.
+/// y = tanh x.  dy/dx = 1/cosh^2 x.
 Tensor tanh(Tensor x);
-/// y = s(x) = 1 / (1 + e^(-x)).  dy/dx = y (1 - y).
+/// y = 1/cosh^2 x = 1 - tanh^2 x, accurate where that is small.  dy/dx = -2 y tanh x.
+Tensor sech2(Tensor x);
+/// y = s(x) = 1 / (1 + e^(-x)).  dy/dx = s(x) s(-x).
 Tensor sigmoid(Tensor x);
 /// y = ln(1 + e^x), computed as max(x, 0) + ln(1 + e^-|x|).  dy/dx = s(x).
 Tensor softplus(Tensor x);
-/// y = x s(x), also known as swish.  dy/dx = s + y (1 - s).
+/// y = x s(x), also known as swish.  dy/dx = s(x) + x s(x) s(-x).
 Tensor silu(Tensor x);
 
 /// y = x Phi(beta x), Phi the standard normal distribution function: gelu sharpened towards
@@ -30,7 +32,7 @@ Tensor beta_gelu(Tensor x, double beta);
 /// y = x Phi(x).  dy/dx = Phi(x) + x phi(x).  Hendrycks & Gimpel 2016.
 Tensor gelu(Tensor x);
 /// The same paper's approximation: y = x/2 (1 + tanh u) = x s(2 u) with
-/// u = sqrt(2/pi) (x + 0.044715 x^3).  dy/dx = s(2u) + 2 y (1 - s(2u)) du/dx.
+/// u = sqrt(2/pi) (x + 0.044715 x^3).  dy/dx = s(2u) + 2 x s(2u) s(-2u) du/dx.
 Tensor gelu_tanh(Tensor x);
 
 }  // namespace twice

@@ -31,7 +31,7 @@ struct Slope {
 class ElementwiseOp : public Op {
  public:
   /// dy/dx_slot, recorded with public functions; it may use the output y
-  /// (tanh' = 1 - y*y), which often spares keeping x.
+  /// (relu' = [y > 0]), which often spares keeping x.
   virtual Slope slope(int slot, std::span<const Tensor> x, Tensor y) const = 0;
   /// y[0..count) from x[slot][0..count), one thread; the unit that the planner fuses. y may be one
   /// of the x: each number is read before it is written.

@@ -3,6 +3,7 @@
 
 #include <numbers>
 
+#include "autodiff/array/elementary.h"
 #include "autodiff/ops/arithmetic.h"
 #include "autodiff/ops/elementwise.h"
 #include "autodiff/ops/power.h"
@@ -16,19 +17,19 @@ struct Exp final : Elementwise<Exp, 1> {
   std::string_view name() const override { return "exp"; }
   template <class V>
   V eval(V x) const {
-    return exp(x);
+    return kernel::exp(x);
   }
   Slope slope(int, std::span<const Tensor>, Tensor y) const override { return y; }
 };
 
-/// y = e^x - 1.  dy/dx = y + 1.
+/// y = e^x - 1.  dy/dx = e^x, not y + 1: that would cancel where y is near -1.
 struct Expm1 final : Elementwise<Expm1, 1> {
   std::string_view name() const override { return "expm1"; }
   template <class V>
   V eval(V x) const {
-    return expm1(x);
+    return kernel::expm1(x);
   }
-  Slope slope(int, std::span<const Tensor>, Tensor y) const override { return y + 1; }
+  Slope slope(int, std::span<const Tensor> x, Tensor) const override { return twice::exp(x[0]); }
 };
 
 /// y = ln x.  dy/dx = 1/x.
@@ -36,7 +37,7 @@ struct Log final : Elementwise<Log, 1> {
   std::string_view name() const override { return "log"; }
   template <class V>
   V eval(V x) const {
-    return log(x);
+    return kernel::log(x);
   }
   Slope slope(int, std::span<const Tensor> x, Tensor) const override { return reciprocal(x[0]); }
 };
@@ -46,7 +47,7 @@ struct Log1p final : Elementwise<Log1p, 1> {
   std::string_view name() const override { return "log1p"; }
   template <class V>
   V eval(V x) const {
-    return log1p(x);
+    return kernel::log1p(x);
   }
   Slope slope(int, std::span<const Tensor> x, Tensor) const override {
     return reciprocal(x[0] + 1);
@@ -58,10 +59,11 @@ struct Erf final : Elementwise<Erf, 1> {
   std::string_view name() const override { return "erf"; }
   template <class V>
   V eval(V x) const {
-    return erf(x);
+    return kernel::erf(x);
   }
   Slope slope(int, std::span<const Tensor> x, Tensor) const override {
-    return 2 * std::numbers::inv_sqrtpi * twice::exp(-square(x[0]));
+    // Not square(x), whose slope 2 x may overflow.
+    return 2 * std::numbers::inv_sqrtpi * twice::exp(-(x[0] * x[0]));
   }
 };
 
@@ -70,9 +72,7 @@ struct NormalPdf final : Elementwise<NormalPdf, 1> {
   std::string_view name() const override { return "normal_pdf"; }
   template <class V>
   V eval(V x) const {
-    using T = typename V::value_type;
-    constexpr auto scale = static_cast<T>(std::numbers::inv_sqrtpi / std::numbers::sqrt2);
-    return V(scale) * exp(V(T(-0.5)) * x * x);
+    return kernel::normal_pdf(x);
   }
   // x times y, never x^2 times e^(-x^2/2): so no power of a large x overflows before y makes it 0.
   Slope slope(int, std::span<const Tensor> x, Tensor y) const override { return -(x[0] * y); }
@@ -84,9 +84,7 @@ struct NormalCdf final : Elementwise<NormalCdf, 1> {
   std::string_view name() const override { return "normal_cdf"; }
   template <class V>
   V eval(V x) const {
-    using T = typename V::value_type;
-    // erfc, not 1 + erf: that would cancel in the lower tail.
-    return V(T(0.5)) * erfc(V(static_cast<T>(-1 / std::numbers::sqrt2)) * x);
+    return kernel::normal_cdf(x);
   }
   Slope slope(int, std::span<const Tensor> x, Tensor) const override { return normal_pdf(x[0]); }
   double flops_per_element() const override { return 3; }

@@ -17,8 +17,8 @@ Tensor cross_entropy(Tensor logits, Tensor labels, double label_smoothing = 0,
                      Reduction reduction = Reduction::mean);
 /// Cross-entropy with a target distribution for each row: -sum_j target_j log_softmax(x)_j.
 Tensor soft_cross_entropy(Tensor logits, Tensor targets, Reduction reduction = Reduction::mean);
-/// Cross-entropy of s(x) against targets in [0, 1], for each number: softplus(x) - x target.
-/// dy/dx = s(x) - target.
+/// Cross-entropy of s(x) against targets in [0, 1], for each number: softplus(x) - x target
+/// = (1 - target) softplus(x) + target softplus(-x).  dy/dx = (1 - target) s(x) - target s(-x).
 Tensor binary_cross_entropy(Tensor logits, Tensor targets, Reduction reduction = Reduction::mean);
 
 /// (prediction - target)^2 for each number; the shapes must be equal.

@@ -2,8 +2,8 @@
 #include "autodiff/ops/power.h"
 
 #include <cmath>
-#include <limits>
 
+#include "autodiff/array/elementary.h"
 #include "autodiff/ops/algebra.h"
 #include "autodiff/ops/arithmetic.h"
 #include "autodiff/ops/broadcast.h"
@@ -90,47 +90,55 @@ struct Rsqrt final : Elementwise<Rsqrt, 1> {
   double flops_per_element() const override { return 2; }
 };
 
-/// x^p on SIMD vectors. xsimd's pow gives 0 for every power of 0; here 0^p is 0, 1, infinity
-/// or NaN as p is above, equal to or below 0, or NaN.
-template <class V>
-V power(V x, V p) {
-  using T = typename V::value_type;
-  const V zero(T(0)), infinity(std::numeric_limits<T>::infinity());
-  const V of_zero = select(p > zero, zero, select(p < zero, infinity, p + V(T(1))));
-  return select(x == zero, of_zero, pow(x, p));
-}
-
-/// y = x^p.  dy/dx = p x^(p-1).
+/// y = x^p with p = exponent + rest, where `rest` is what exponents p - 1, p - 2, ... lose when
+/// they are rounded: |ln x| would magnify it.  dy/dx = p x^(p-1).
 struct Pow final : Elementwise<Pow, 1> {
-  double exponent;
-  explicit Pow(double p) : exponent(p) {}
+  double exponent, rest;
+  explicit Pow(double p, double lost = 0) : exponent(p), rest(lost) {}
   std::string_view name() const override { return "pow"; }
-  std::string attributes() const override { return fmt::format("exponent {}", exponent); }
+  std::string attributes() const override {
+    const std::string rounded = fmt::format("exponent {}", exponent);
+    return rest == 0 ? rounded : rounded + fmt::format(" + {}", rest);
+  }
   template <class V>
   V eval(V x) const {
     using T = typename V::value_type;
-    if (std::abs(exponent) <= 64 && std::trunc(exponent) == exponent)
-      return pow(x, static_cast<int>(exponent));
-    return power(x, V(static_cast<T>(exponent)));
+    // Powers of 1/x, not 1 over powers of x, which overflow before their reciprocals are 0.
+    if (std::abs(exponent) <= 4 && std::trunc(exponent) == exponent)
+      return pow(exponent > 0 ? x : V(T(1)) / x, static_cast<int>(std::abs(exponent)));
+    const T rounded = static_cast<T>(exponent);
+    const double lost = std::isfinite(rounded) ? exponent - static_cast<double>(rounded) : 0;
+    return kernel::pow(x, V(rounded), kernel::number<V>(lost + rest));
   }
   Slope slope(int, std::span<const Tensor> x, Tensor) const override {
-    return exponent * twice::pow(x[0], exponent - 1);
+    const double less = exponent - 1, lost = rest + (exponent - (less + 1));
+    return exponent * (lost == 0 ? twice::pow(x[0], less) : record(Pow(less, lost), {x[0]}));
   }
 };
 
-/// y = a^b.  dy/da = b a^(b-1), dy/db = y ln a.
+/// y = a^(b - less), with a whole number `less` that derivatives raise: |ln a| would magnify the
+/// rounding of b - 1.  dy/da = (b - less) a^(b - less - 1), dy/db = y ln a.
 struct PowTensor final : Elementwise<PowTensor, 2> {
+  double less;
+  explicit PowTensor(double l = 0) : less(l) {}
   std::string_view name() const override { return "pow_tensor"; }
+  std::string attributes() const override { return less == 0 ? "" : fmt::format("less {}", less); }
   template <class V>
   V eval(V a, V b) const {
-    return power(a, b);
+    const V zero = kernel::number<V>(0);
+    if (less == 0) return kernel::pow(a, b, zero);
+    const V whole = kernel::number<V>(less), p = b - whole, back = p + whole;
+    // What p lost, from differences that are exact.
+    const V lost = (b - back) + ((back - p) - whole);
+    return kernel::pow(a, p, select(abs(lost) <= abs(p), lost, zero));
   }
   Slope slope(int slot, std::span<const Tensor> x, Tensor y) const override {
-    const Tensor a = x[0], b = x[1], a_is_zero = 1 - nonzero(a);
+    const Tensor a = x[0], b = x[1], a_is_zero = 1 - nonzero(a), p = less == 0 ? b : b - less;
     // The masks replace infinity times 0 by its limit where a = 0; elsewhere they change nothing.
-    if (slot == 1) return y * log(a + a_is_zero);
-    return b * twice::pow(a, b - 1 + a_is_zero * (1 - nonzero(b)));
+    if (slot == 1) return y * log(a + a_is_zero * greater_equal(p, full_like(p, 0)));
+    return p * record(PowTensor(less + 1), {a, b + a_is_zero * (1 - nonzero(p))});
   }
+  double flops_per_element() const override { return less == 0 ? 1 : 2; }
 };
 
 }  // namespace
@@ -154,7 +162,7 @@ Tensor root_of_squares(Tensor x) { return record(SafeSqrt(true), {x}); }
 Tensor pow(Tensor x, double exponent) {
   check_floats("pow", {x});
   // Exact small powers end the chain of derivatives: x^0 has slope 0, not 0 x^-1.
-  if (exponent == 0) return affine(x, 0, 1);
+  if (exponent == 0) return full_like(x, 1);
   if (exponent == 1) return x;
   if (exponent == 2) return square(x);
   return record(Pow(exponent), {x});

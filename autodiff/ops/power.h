@@ -20,12 +20,13 @@ Tensor rsqrt(Tensor x);
 Tensor safe_sqrt(Tensor x);
 /// safe_sqrt of a sum of squares: its square is x.
 Tensor root_of_squares(Tensor x);
-/// y = x^p with a constant exponent.  dy/dx = p x^(p-1); 0 when p = 0. Whole exponents up to 64 in
-/// size are products, exact to rounding; others are e^(p ln x), NaN for x < 0.
+/// y = x^p with a constant exponent.  dy/dx = p x^(p-1); 0 when p = 0. The special cases
+/// are those of C's pow: x^0 = 1^p = 1 even for NaN, and NaN for x < 0 when p is not whole.
 Tensor pow(Tensor x, double exponent);
-/// y = a^b, both tensors, which broadcast.  dy/da = b a^(b-1), dy/db = y ln a. At a = 0 the
-/// derivative by b is 0, and by a it is 0 when b = 0. For a < 0 and whole b, dy/db is NaN: no real
-/// number is right.
+/// y = a^b, both tensors, which broadcast; special cases as above.  dy/da = b a^(b-1), dy/db = y ln
+/// a. At a = 0 the derivative by b is 0 (minus infinity when b < 0), and by a it is 0 when b = 0.
+/// For a < 0 and whole b, dy/db is NaN: no real number is right. dy/da is
+/// infinite where a^(b-1) overflows, though b may be small.
 Tensor pow(Tensor a, Tensor b);
 
 }  // namespace twice

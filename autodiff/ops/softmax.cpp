@@ -6,6 +6,7 @@
 #include "autodiff/ops/axes.h"
 #include "autodiff/ops/broadcast.h"
 #include "autodiff/ops/exponential.h"
+#include "autodiff/ops/index.h"
 #include "autodiff/ops/inputs.h"
 #include "autodiff/ops/shape_ops.h"
 
@@ -28,6 +29,35 @@ Cost rows_cost(Cost cost, const Shape& x, double a_number, double a_row) {
 
 Tensor sum_last(Tensor x) { return sum(x, {-1}, true); }
 
+/// z = y (v - sum(y v)) along the last axis, for y = softmax(x): J v, right also where one y is
+/// near 1. By v: J' = J.  By y, with v from the same origin: J' g = g (v - sum(y v)) - v sum(y g).
+struct SoftmaxProduct final : Op {
+  std::string_view name() const override { return "softmax_product"; }
+  Spec infer(Specs x) const override {
+    const Spec y = infer_rows(name(), x[0]);
+    if (!(x[1].shape == y.shape) || x[1].dtype != y.dtype)
+      fail(name(), "operands differ: {} and {}", str(y), str(x[1]));
+    return y;
+  }
+  void run(const Inputs& x, const Array& z, std::byte*) const override {
+    softmax_product_rows(x[0], x[1], z);
+  }
+  Cost cost(Specs x, const Spec& z) const override {
+    // Largest y; v less its number there, product, sum; difference, product.
+    return rows_cost(Op::cost(x, z), x[0].shape, 6, 0);
+  }
+  Tensor vjp(int slot, std::span<const Tensor> x, Tensor, Tensor g) const override {
+    const Tensor y = x[0], v = x[1];
+    if (slot == 1) return record<SoftmaxProduct>({y, g});
+    return g * (v - sum_last(y * v)) - v * sum_last(y * g);
+  }
+  Tensor jvp(int slot, std::span<const Tensor> x, Tensor, Tensor t) const override {
+    const Tensor y = x[0], v = x[1];
+    if (slot == 1) return record<SoftmaxProduct>({y, t});
+    return t * (v - sum_last(y * v)) - y * sum_last(t * v);
+  }
+};
+
 /// y = e^x / sum e^x along the last axis.  J v = y (v - sum(y v)), for vjp and jvp.
 struct Softmax final : Op {
   std::string_view name() const override { return "softmax"; }
@@ -39,14 +69,17 @@ struct Softmax final : Op {
     return rows_cost(Op::cost(x, y), x[0].shape, 5, 0);
   }
   Tensor vjp(int, std::span<const Tensor>, Tensor y, Tensor g) const override {
-    return y * (g - sum_last(y * g));
+    return softmax_jacobian(y, g);
   }
   Tensor jvp(int, std::span<const Tensor>, Tensor y, Tensor t) const override {
-    return y * (t - sum_last(y * t));
+    return softmax_jacobian(y, t);
   }
 };
 
 /// y = x - ln sum e^x along the last axis.  J t = t - sum(e^y t), J' g = g - e^y sum(g).
+/// Where e^y_m is near 1, that cancels at m, the position of the largest y. So J is applied to
+/// t - t_m, which it does not tell from t; and (J' g)_m is minus the sum of the other numbers,
+/// since all together are 0.
 struct LogSoftmax final : Op {
   std::string_view name() const override { return "log_softmax"; }
   int input_count() const override { return 1; }
@@ -59,10 +92,19 @@ struct LogSoftmax final : Op {
     return rows_cost(Op::cost(x, y), x[0].shape, 6, 1);
   }
   Tensor vjp(int, std::span<const Tensor>, Tensor y, Tensor g) const override {
-    return g - exp(y) * sum_last(g);
+    const Tensor largest = at_largest(y), others = (g - exp(y) * sum_last(g)) * (1 - largest);
+    return others - largest * sum_last(others);
   }
   Tensor jvp(int, std::span<const Tensor>, Tensor y, Tensor t) const override {
-    return t - sum_last(exp(y) * t);
+    const Tensor moved = t - sum_last(at_largest(y) * t);
+    return moved - sum_last(exp(y) * moved);
+  }
+
+ private:
+  /// 1 at the largest number of each row, else 0.
+  static Tensor at_largest(Tensor y) {
+    if (y.size(-1) == 0) return y;  // no numbers
+    return one_hot(argmax(y, -1), y.size(-1), y.dtype());
   }
 };
 
@@ -98,6 +140,7 @@ Tensor along(const char* who, Tensor x, int axis) {
 }  // namespace
 
 Tensor softmax(Tensor x, int axis) { return along<Softmax>("softmax", x, axis); }
+Tensor softmax_jacobian(Tensor y, Tensor v) { return record<SoftmaxProduct>({y, v}); }
 Tensor log_softmax(Tensor x, int axis) { return along<LogSoftmax>("log_softmax", x, axis); }
 Tensor logsumexp(Tensor x, const Shape& axes, bool keepdims) {
   check_floats("logsumexp", {x});

@@ -1,6 +1,7 @@
 // Sine and cosine.
 #include "autodiff/ops/trigonometric.h"
 
+#include "autodiff/array/elementary.h"
 #include "autodiff/ops/arithmetic.h"
 #include "autodiff/ops/elementwise.h"
 
@@ -13,7 +14,7 @@ struct Sin final : Elementwise<Sin, 1> {
   std::string_view name() const override { return "sin"; }
   template <class V>
   V eval(V x) const {
-    return sin(x);
+    return kernel::sin(x);
   }
   Slope slope(int, std::span<const Tensor> x, Tensor) const override { return twice::cos(x[0]); }
 };
@@ -23,7 +24,7 @@ struct Cos final : Elementwise<Cos, 1> {
   std::string_view name() const override { return "cos"; }
   template <class V>
   V eval(V x) const {
-    return cos(x);
+    return kernel::cos(x);
   }
   Slope slope(int, std::span<const Tensor> x, Tensor) const override { return -twice::sin(x[0]); }
 };

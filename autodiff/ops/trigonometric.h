@@ -1,5 +1,4 @@
-// Sine and cosine, within 2.2 units in the last place for |x| up to 1e6. (tanh is in
-// activations.h.)
+// Sine and cosine; docs/ops.md states their errors. (tanh is in activations.h.)
 #pragma once
 
 #include "autodiff/tape/tape.h"

@@ -10,6 +10,7 @@
 #include "autodiff/ops/arithmetic.h"
 #include "autodiff/ops/power.h"
 #include "autodiff/ops/tensors.h"
+#include "experiments/check/accuracy.h"
 #include "experiments/check/cases.h"
 #include "experiments/check/check_command.h"
 #include "experiments/check/op_table.h"
@@ -183,14 +184,22 @@ int check(CheckCommandOptions options) {
                                      : graphs ? check_graphs(options.graphs, checks, show)
                                               : check_ops(options.op, checks, show);
   progress.clear();
-  fmt::print("{}", check_report(rows));
+  std::vector<AccuracyRow> errors;
+  if (!model && !graphs) {
+    Progress measuring("measuring errors", static_cast<int>(op_table().size()));
+    const auto advance = [&](const std::string& op) { measuring.advance(1, op); };
+    errors = check_accuracy(options.op, 3000, advance);
+    measuring.clear();
+  }
+  fmt::print("{}{}", check_report(rows), accuracy_report(errors));
   if (!options.run.json.empty()) {
     Json record = record_header("check");
     record["config"] = to_json(options.run);
     record["rows"] = check_json(rows);
+    record["accuracy"] = accuracy_json(errors);
     write_json(options.run.json, record);
   }
-  return all_ok(rows) ? 0 : 1;
+  return all_ok(rows) && all_ok(errors) ? 0 : 1;
 }
 
 }  // namespace twice

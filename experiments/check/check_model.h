@@ -20,9 +20,10 @@ struct CheckCommandOptions {
 
 void add_check_options(CLI::App& app, CheckCommandOptions& options);
 
-/// Checks every op, or random graphs, or, when a model or method is named, that model's loss to
-/// third order and each method's gradient; all in f64. Exit status 1 when a check fails. With
-/// `write` nothing is checked: the ops and graphs become files (cases.h) for checking elsewhere.
+/// Checks every op and measures the errors of elementwise ones, or checks random graphs, or, when a
+/// model or method is named, that model's loss to third order and each method's gradient; all in
+/// f64. Exit status 1 when a check fails. With `write` nothing is checked: the ops and graphs
+/// become files (cases.h) for checking elsewhere.
 int check(CheckCommandOptions options);
 
 }  // namespace twice

@@ -2,6 +2,8 @@
 // modes. It drives `./twice check` and the tests; a test fails when an op has no row.
 #pragma once
 
+#include <array>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,6 +11,10 @@
 #include "experiments/check/inputs.h"
 
 namespace twice {
+
+/// The bounds of an elementwise op's errors, of value, slope and curvature, in units in the last
+/// place (accuracy.h), for both dtypes.
+using Units = std::array<double, 3>;
 
 struct OpCase {
   /// `Op::name()` of the op that the function records.
@@ -18,6 +24,8 @@ struct OpCase {
   /// One entry for each input of the function.
   std::vector<RandomArray> inputs;
   Function function;
+  /// Errors are measured where they are stated; accuracy_references.cpp has the formula.
+  std::optional<Units> units = {};
 
   /// The inputs, in f64 and i32, always the same for one seed.
   std::vector<Array> draw(std::uint64_t seed = 1) const;

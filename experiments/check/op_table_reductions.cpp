@@ -1,5 +1,7 @@
 // Rows of the op table: softmax and its relatives, losses, normalisation.
+#include "autodiff/derive/grad.h"
 #include "autodiff/ops/arithmetic.h"
+#include "autodiff/ops/broadcast.h"
 #include "autodiff/ops/loss.h"
 #include "autodiff/ops/normalize.h"
 #include "autodiff/ops/power.h"
@@ -20,6 +22,10 @@ std::vector<OpCase> reduction_cases() {
   return {
       {"softmax", "", {normal(s)}, [](X x) { return softmax(x[0]); }},
       {"softmax", "axis 0", {normal(s)}, [](X x) { return softmax(x[0], 0); }},
+      {"softmax_product",
+       "",
+       {normal(s), normal(s)},
+       [](X x) { return grad(softmax(x[0]), {x[0]}, x[1]); }},
       {"log_softmax", "", {normal(s)}, [](X x) { return log_softmax(x[0]); }},
       {"log_softmax", "axis 1 of 3", {normal(block)}, [](X x) { return log_softmax(x[0], 1); }},
       {"logsumexp", "", {normal(s)}, [](X x) { return logsumexp(x[0], {-1}); }},
@@ -40,6 +46,13 @@ std::vector<OpCase> reduction_cases() {
        "label smoothing",
        {normal(s), labels},
        [](X x) { return cross_entropy(x[0], x[1], 0.1, Reduction::sum); }},
+      {"softmax_error",
+       "",
+       {normal(s), labels},
+       [](X x) {
+         const Tensor losses = cross_entropy(x[0], x[1], 0, Reduction::none);
+         return square(grad(sum(losses), {x[0]})[0]);
+       }},
       {"log_softmax",
        "in soft_cross_entropy",
        {normal(s), uniform(s, 0, 1)},

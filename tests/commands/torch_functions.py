@@ -24,6 +24,8 @@ COMPOSED = {
     "safe_sqrt": lambda x: x.sqrt(),
     "safe_sqrt, of squares": lambda x: (0.5 + x.square()).sqrt(),
     "pow, exponent 3": lambda x: x ** 3,
+    "pow, exponent 7": lambda x: x ** 7,
+    "pow, exponent 0.1": lambda x: x ** 0.1,
     "beta_gelu, beta 1": F.gelu,
     "sigmoid, in gelu_tanh": lambda x: F.gelu(x, approximate="tanh"),
     "sum_to, sum": lambda x: cube(x.sum((0, 2))),

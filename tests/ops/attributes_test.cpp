@@ -79,6 +79,13 @@ std::vector<Settings> settings() {
         [](Tensor x) { return affine(x, 3, 1); }, [](Tensor x) { return affine(x, -3, 1); },
         [](Tensor x) { return affine(x, 3 + 1e-15, 1); }}},
       {"pow", square, {[](Tensor x) { return pow(x, 2.5); }, [](Tensor x) { return pow(x, 3); }}},
+      {"pow_tensor",
+       square,
+       {[](Tensor x) { return grad(sum(pow(x, stop_gradient(x))), {x})[0]; },
+        [](Tensor x) {
+          const Tensor slope = grad(sum(pow(x, stop_gradient(x))), {x})[0];
+          return grad(sum(slope), {x})[0];
+        }}},
       {"leaky_relu",
        square,
        {[](Tensor x) { return leaky_relu(x, 0.1); }, [](Tensor x) { return leaky_relu(x, 0.2); }}},
@@ -231,9 +238,9 @@ std::vector<Settings> settings() {
   };
 }
 
-/// The attributes of the first node of that op from `from` on.
+/// The attributes of the last node of that op from `from` on.
 std::string attributes_of(Tape& tape, const std::string& op, int from) {
-  for (int i = from; i < tape.size(); ++i)
+  for (int i = tape.size() - 1; i >= from; --i)
     if (tape.node(i).op && tape.node(i).op->name() == op) return tape.node(i).op->attributes();
   return {};
 }

@@ -1,5 +1,6 @@
 // Instrumented elementwise ops, written as the kernels compute them: without branches, so both
-// sides of a choice are computed. What kernels add for NaN and for powers of 0 is left out.
+// sides of a choice are computed. What kernels add for NaN, for powers of 0 and for the ends of the
+// range is left out.
 #include <numbers>
 
 #include "tests/ops/counted.h"
@@ -85,7 +86,12 @@ References elementwise_references() {
       {"safe_sqrt_slope", each([](Counted x) { return choose(x == 0, 0, 0.5 / sqrt(x)); })},
       {"rsqrt", each([](Counted x) { return 1 / sqrt(x); })},
       {"pow", each_with({"exponent"}, [](Counted x, Numbers n) { return pow(x, n[0]); })},
-      {"pow_tensor", each_pair([](Counted a, Counted b) { return pow(a, b); })},
+      {"pow_tensor",
+       [](Execution& e) {
+         const bool less = !e.attributes.empty();
+         each_pair([&](Counted a, Counted b) { return pow(a, less ? b - e.number("less") : b); })(
+             e);
+       }},
 
       {"exp", library(std::exp)},
       {"expm1", library(std::expm1)},
@@ -107,6 +113,10 @@ References elementwise_references() {
                         [](Counted x, Numbers n) { return choose(x > 0, x, n[0] * expm1(x)); })},
       {"elu_slope",
        each_with({"alpha"}, [](Counted x, Numbers n) { return choose(x > 0, 1, n[0] * exp(x)); })},
+      {"sech2", each([](Counted x) {
+         const Counted c = Counted::call([](double v) { return std::cosh(v); }, x);
+         return 1 / (c * c);
+       })},
       {"sigmoid", each(logistic)},
       {"softplus", each([](Counted x) { return choose(x > 0, x, 0) + log1p(exp(-abs(x))); })},
       {"silu", each([](Counted x) { return x * logistic(x); })},

@@ -66,6 +66,25 @@ struct Moments {
   }
 };
 
+void softmax_product(Execution& e) {
+  const Index columns = e.x[0].shape().back();
+  for (Index first = 0; first < e.x[0].elements(); first += columns) {
+    std::vector<Counted> y, v;
+    Counted largest = 0, pivot = 0, mean = 0;
+    for (Index i = first; i < first + columns; ++i) {
+      y.push_back(e.x[0].read(i));
+      v.push_back(e.x[1].read(i));
+      if (y.back() > largest) largest = y.back(), pivot = v.back();
+    }
+    for (std::size_t i = 0; i < y.size(); ++i) {
+      v[i] = v[i] - pivot;
+      mean = mean + y[i] * v[i];
+    }
+    for (std::size_t i = 0; i < y.size(); ++i)
+      e.y.write(first + static_cast<Index>(i), y[i] * (v[i] - mean));
+  }
+}
+
 void variance(Execution& e) {
   Index at = 0;
   for (const auto& group : groups(e)) e.y.write(at++, Moments(e.x[0], group).variance);
@@ -112,6 +131,14 @@ References row_references() {
          e.y.write(at, log(row.total) - (row.numbers[label] - row.shift));
        })},
       {"center", center},
+      {"softmax_error", each_row([](Execution& e, const Row& row, Index at) {
+         const Index label = e.x[1].read_index(at);
+         for (Index i = 0; i < row.columns; ++i) {
+           const Counted p = row.exponentials[static_cast<std::size_t>(i)] / row.total;
+           e.y.write(row.first + i, i == label ? p - 1 : p);
+         }
+       })},
+      {"softmax_product", softmax_product},
       {"variance", variance},
       {"standardize", standardize},
   };

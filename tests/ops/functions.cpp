@@ -57,6 +57,7 @@ void add_elementwise(std::vector<PublicFunction>& all) {
   unary("relu", relu);
   unary("positive", positive);
   unary("tanh", tanh);
+  unary("sech2", sech2);
   unary("sigmoid", sigmoid);
   unary("softplus", softplus);
   unary("silu", silu);
