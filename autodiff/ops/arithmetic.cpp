@@ -86,8 +86,9 @@ Tensor binary(const char* name, Tensor a, Tensor b) {
 Tensor operator+(Tensor a, Tensor b) { return binary<Add>("add", a, b); }
 Tensor operator-(Tensor a, Tensor b) { return binary<Sub>("sub", a, b); }
 Tensor operator*(Tensor a, Tensor b) {
-  // A product of equal factors is a square: that of a norm has all derivatives at 0.
-  return a && a == b ? square(a) : binary<Mul>("mul", a, b);
+  broadcast_together("mul", a, b);
+  const Tensor known = a == b ? known_square(a) : Tensor{};
+  return known ? known : record<Mul>({a, b});
 }
 Tensor operator/(Tensor a, Tensor b) { return binary<Div>("div", a, b); }
 Tensor operator/(double c, Tensor x) { return c * reciprocal(x); }
@@ -104,10 +105,11 @@ Tensor affine(Tensor x, double scale, double shift) {
   if (std::isfinite(scale) && scale != 0) {
     const bool f32 = x.dtype() == DType::f32;
     const double least = f32 ? std::numeric_limits<float>::min() : 0,
-                 most = f32 ? std::numeric_limits<float>::max() : std::numeric_limits<double>::max();
+                 most =
+                     f32 ? std::numeric_limits<float>::max() : std::numeric_limits<double>::max();
     const double step = std::abs(scale) < 1 ? 0x1p-100 : 0x1p100;
-    // The size of the product only grows, or only shrinks, on the way: it leaves the range only when
-    // the result does.
+    // The size of the product only grows, or only shrinks, on the way: it leaves the range only
+    // when the result does.
     while (std::abs(scale) < least || std::abs(scale) > most) {
       x = record(Affine(step, 0), {x});
       scale /= step;

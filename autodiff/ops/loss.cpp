@@ -32,6 +32,7 @@ void check_labelled(const char* who, Specs x) {
 /// softmax's.
 struct SoftmaxError final : Op {
   std::string_view name() const override { return "softmax_error"; }
+  int input_count() const override { return 2; }
   Spec infer(Specs x) const override {
     check_labelled("softmax_error", x);
     return x[0];

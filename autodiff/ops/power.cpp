@@ -143,13 +143,16 @@ struct PowTensor final : Elementwise<PowTensor, 2> {
 
 }  // namespace
 
-Tensor square(Tensor x) {
-  tape_of("square", {x});
-  // |v|^2 has all derivatives at v = 0, |v| has none.
+Tensor known_square(Tensor x) {
   const Node& node = x.tape().node(x.index());
   const auto* root = dynamic_cast<const SafeSqrt*>(node.op.get());
-  return root && root->of_squares ? x.tape().handle(x.tape().inputs_of(node)[0])
-                                  : record<Square>({x});
+  return root && root->of_squares ? x.tape().handle(x.tape().inputs_of(node)[0]) : Tensor{};
+}
+
+Tensor square(Tensor x) {
+  tape_of("square", {x});
+  const Tensor known = known_square(x);
+  return known ? known : record<Square>({x});
 }
 Tensor reciprocal(Tensor x) { return record<Reciprocal>({x}); }
 Tensor sqrt(Tensor x) { return record<Sqrt>({x}); }
@@ -157,7 +160,10 @@ Tensor rsqrt(Tensor x) { return record<Rsqrt>({x}); }
 
 Tensor safe_sqrt(Tensor x) { return record(SafeSqrt(false), {x}); }
 
-Tensor root_of_squares(Tensor x) { return record(SafeSqrt(true), {x}); }
+Tensor root_of_squares(Tensor x) {
+  check_floats("root_of_squares", {x});
+  return record(SafeSqrt(true), {x});
+}
 
 Tensor pow(Tensor x, double exponent) {
   check_floats("pow", {x});

@@ -20,6 +20,9 @@ Tensor rsqrt(Tensor x);
 Tensor safe_sqrt(Tensor x);
 /// safe_sqrt of a sum of squares: its square is x.
 Tensor root_of_squares(Tensor x);
+/// x^2 where that is recorded already, since x is a norm: |v|^2 has all derivatives at v = 0, |v|
+/// has none. Else empty.
+Tensor known_square(Tensor x);
 /// y = x^p with a constant exponent.  dy/dx = p x^(p-1); 0 when p = 0. The special cases
 /// are those of C's pow: x^0 = 1^p = 1 even for NaN, and NaN for x < 0 when p is not whole.
 Tensor pow(Tensor x, double exponent);

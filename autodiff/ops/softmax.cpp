@@ -33,6 +33,7 @@ Tensor sum_last(Tensor x) { return sum(x, {-1}, true); }
 /// near 1. By v: J' = J.  By y, with v from the same origin: J' g = g (v - sum(y v)) - v sum(y g).
 struct SoftmaxProduct final : Op {
   std::string_view name() const override { return "softmax_product"; }
+  int input_count() const override { return 2; }
   Spec infer(Specs x) const override {
     const Spec y = infer_rows(name(), x[0]);
     if (!(x[1].shape == y.shape) || x[1].dtype != y.dtype)

@@ -181,6 +181,16 @@ std::vector<Formula> formulas() {
             if (x == 0) return d == 0 ? x : Exact((d == 1) == signbit(x) ? -infinity : infinity);
             return x < 0 ? nan : power_of(d, x, 0.5);
           }),
+      one("safe_sqrt", "",
+          [](int d, E x) -> Choice {
+            if (x == 0) return d == 0 ? x : d == 1 ? Exact(0) : nan;
+            return x < 0 ? nan : power_of(d, x, 0.5);
+          }),
+      one("safe_sqrt_slope", "",
+          [](int d, E x) -> Choice {
+            if (x == 0) return d == 0 ? Exact(0) : nan;
+            return x < 0 ? nan : power_of(d + 1, x, 0.5);
+          }),
       one("rsqrt", "",
           [](int d, E x) -> Choice {
             if (x == 0) return Exact((d == 1) == signbit(x) ? infinity : -infinity);
@@ -287,6 +297,11 @@ std::vector<Formula> formulas() {
             if (x > 0) return d == 0 ? x : Exact(d == 1);
             return Exact(1.3) * (d == 0 ? exponential_minus_1(x) : exponential(x));
           }),
+      one("elu_slope", "",
+          [](int d, E x) -> Choice {
+            if (isnan(x) && d) return {};
+            return x > 0 ? Exact(d == 0) : Exact(Exact(1.3) * exponential(x));
+          }),
       one("abs", "",
           [](int d, E x) -> Choice {
             if (isnan(x) && d) return {};
@@ -361,6 +376,10 @@ std::vector<Formula> formulas() {
   const auto squared = [](int order, const Exact& x, const Exact& weight) {
     return order == 0 ? Exact(x * x) : Exact(weight * (order == 1 ? Exact(2 * x) : Exact(2)));
   };
+  piece("masked", 2, [=](int d, X x) -> Choice {
+    if (d == 2 || d > 3 || x[1] <= 0) return Exact(0);
+    return squared(d == 3 ? 2 : d, x[0], 1);
+  });
   piece("greater_equal", 2, [=](int d, X x) -> Choice {
     if (d == 2 || d > 3 || x[0] < x[1]) return Exact(0);
     return squared(d == 3 ? 2 : d, x[0], 1);
@@ -381,6 +400,7 @@ std::vector<Formula> formulas() {
   for (int beta : {1, 3})
     list.push_back({"beta_gelu", beta == 1 ? "beta 1" : "beta 3", 1, [beta](int d, X x) -> Choice {
                       if (isinf(x[0]) && x[0] < 0 && d == 0) return Exact(0);
+                      if (isnan(x[0]) && d == 2) return {};
                       const Exact u = beta * x[0], density_u = density(u);
                       if (d == 0) return x[0] * distribution(u);
                       if (d == 1) return distribution(u) + u * density_u;

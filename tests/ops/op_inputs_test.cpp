@@ -145,6 +145,7 @@ std::vector<SmallCase> small_product_cases() {
        [](X x) {
          return square(cross_entropy(x[0], zeros(x, {x[0].size(0)}), 0, Reduction::sum));
        }},
+      {{"center"}, {{{0, 3}}, {{1, 1}}}, [](X x) { return square(center(x[0], {1})); }},
       {{"variance"}, {{{0, 3}}, {{1, 1}}}, [](X x) { return variance(x[0], {1}); }},
       {{"standardize"},
        {{{0, 3}}, {{3, 0}}, {{1, 1}}},

@@ -179,6 +179,13 @@ class Interpreter {
         const Real y = std::tanh(p.value), slope = 1 - y * y;
         return rounded({y, std::min<Real>(2, p.bound * (slope + p.bound))}, 4);
       });
+    if (name == "sech2")
+      return each(node, [&](Index i) {
+        const Ball p = at(a, i);
+        const Real c = std::cosh(p.value), y = std::isinf(c) ? 0 : 1 / (c * c);
+        // |y'| = 2 y |tanh| <= 2 y, and |y''| <= 4.
+        return rounded({y, std::min<Real>(1, 2 * p.bound * (y + p.bound))}, 6);
+      });
     if (name == "relu")
       return each(node, [&](Index i) {
         const Ball p = at(a, i);
