@@ -195,6 +195,11 @@ void sum_to(const Array& x, const Array& y) {
 
 bool all_finite(const Array& x) { return !is_float(x.dtype()) || std::isfinite(largest_size(x)); }
 
+bool in_the_middle(const Array& x) {
+  const double most = x.dtype() == DType::f32 ? 0x1p100 : 0x1p900, size = largest_size(x);
+  return size >= 1 / most && size <= most;
+}
+
 double largest_size(const Array& x) {
   return visit_float(x.dtype(), [&]<class T>(T) -> double {
     const T* numbers = x.data<T>();

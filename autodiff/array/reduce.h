@@ -16,4 +16,8 @@ bool all_finite(const Array& x);
 /// The largest |x| of a contiguous array, 0 without numbers; infinite where one is infinite or NaN.
 double largest_size(const Array& x);
 
+/// Whether that is between 2^-100 and 2^100 (f64: 2^-900 and 2^900), far from the ends of the
+/// range.
+bool in_the_middle(const Array& x);
+
 }  // namespace twice

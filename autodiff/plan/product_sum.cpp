@@ -168,10 +168,6 @@ struct ProductSumOp final : Op {
       slot += 2;
     }
   }
-  static bool in_the_middle(const Array& inner) {
-    const double most = inner.dtype() == DType::f32 ? 0x1p100 : 0x1p900, size = largest_size(inner);
-    return size >= 1 / most && size <= most;
-  }
   /// y = before y + scale (A P) Q, some rows at a time, or scale P (Q B), some columns at a time.
   void add_chain(const Inputs& x, const Chain& chain, std::size_t i, std::size_t slot,
                  double before, const Array& y, std::byte* workspace) const {

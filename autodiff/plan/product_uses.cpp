@@ -68,6 +68,18 @@ ChainUse chain_use(const Graph& graph, const ProductSum& v, int reader, std::siz
   return use;
 }
 
+NormUse norm_use(const Graph& graph, int node, const ProductSum& v, int square, int sum) {
+  NormUse use{square, sum, 2 * static_cast<double>(graph.at(node).spec.shape.elements()), 0};
+  for (const InnerPair& pair : inner_pairs(v)) {
+    const double rows = dimensions(graph, pair.left.a, pair.left.transpose_a).rows,
+                 columns = dimensions(graph, pair.left.b, pair.left.transpose_b).columns;
+    for (const InnerProduct& p : {pair.left, pair.right})
+      use.flops_after += flops(graph, {p.a, p.b, p.transpose_a, p.transpose_b});
+    use.flops_after += 2 * rows * columns;
+  }
+  return use;
+}
+
 }  // namespace
 
 double ProductUses::saving() const {
@@ -114,11 +126,8 @@ ProductUses product_uses(const Graph& graph, int node, const std::vector<std::ve
                          (kind == Arithmetic::mul && r.inputs[0] == node && r.inputs[1] == node);
     const auto& summed = readers[static_cast<std::size_t>(reader)];
     if (squared && summed.size() == 1 && !output[static_cast<std::size_t>(reader)] &&
-        is_sum(*graph.at(summed[0]).op) && graph.at(summed[0]).spec.shape.elements() == 1 &&
-        has_product_norm(graph.at(node)))
-      uses.norms.push_back({reader, summed[0],
-                            2 * static_cast<double>(graph.at(node).spec.shape.elements()),
-                            product_norm_time(graph, *sum)});
+        is_sum(*graph.at(summed[0]).op) && graph.at(summed[0]).spec.shape.elements() == 1)
+      uses.norms.push_back(norm_use(graph, node, *sum, reader, summed[0]));
     else
       uses.others = true;
   }

@@ -125,6 +125,9 @@ void add_bench_options(CLI::App& app, BenchOptions& options) {
                  "system: as it is; keep: freed memory stays in the peer's process")
       ->check(CLI::IsMember({"system", "keep"}))
       ->group(group);
+  app.add_flag("--log-norm", options.run.log_norm,
+               "Each step also computes the norm of the plain gradient, as one that logs it does")
+      ->group(group);
   app.add_flag("--no-memory", options.no_memory, "Do not measure memory")->group(group);
   app.add_option("--measure-memory", options.measure_memory)->group("");
   app.add_flag("--serve", options.serve)->group("");

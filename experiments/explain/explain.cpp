@@ -93,6 +93,9 @@ void add_explain_options(CLI::App& app, ExplainOptions& options) {
   OptionGroups groups;
   groups.training = false;
   add_options(app, options.run, groups);
+  app.add_flag("--log-norm", options.run.log_norm,
+               "Each step also computes the norm of the plain gradient, as one that logs it does")
+      ->group("Method");
   app.add_flag("--brief", options.brief, "Leave the list of steps out")->group("Output");
 }
 

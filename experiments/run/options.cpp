@@ -269,6 +269,7 @@ Json to_json(const RunOptions& o) {
   if (o.width) json["width"] = *o.width;
   if (o.depth) json["depth"] = *o.depth;
   if (o.channels) json["channels"] = *o.channels;
+  if (o.log_norm) json["log-norm"] = true;
   return json;
 }
 
@@ -307,6 +308,7 @@ RunOptions run_options(const Json& config) {
   read("epochs", o.epochs);
   read("seed", o.seed);
   read("threads", o.threads);
+  if (config.contains("log-norm")) read("log-norm", o.log_norm);
   return o;
 }
 

@@ -41,6 +41,8 @@ struct RunOptions {
   std::string optimizer = "sgd";
   double lr = 0.05, momentum = 0.9, weight_decay = 0;
   bool nesterov = false, coupled_decay = false;
+  /// Each step also computes |g|, as a program does that logs it.
+  bool log_norm = false;
   std::string schedule = "cosine";
   int warmup = 0;
   double clip = 0;

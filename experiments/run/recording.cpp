@@ -3,6 +3,9 @@
 
 #include <unistd.h>
 
+#include "autodiff/ops/power.h"
+#include "autodiff/ops/tensors.h"
+
 namespace twice {
 
 std::string Problem::label() const {
@@ -93,11 +96,15 @@ RecordedStep record_step(const Problem& problem, const Method& method, const Mod
     return value;
   };
   step.estimate = method(loss, step.w, problem.options.regularization);
+  if (problem.options.log_norm) {
+    const RecordingScope scope(*step.tape, Phase::update);
+    step.logged = Tensors(safe_sqrt(squared_norm(step.estimate.plain)));
+  }
   return step;
 }
 
 Plan plan_step(const RecordedStep& step, const RunOptions& options, const Method& method) {
-  return Plan({step.estimate.loss, step.estimate.gradient, step.updated},
+  return Plan({step.estimate.loss, step.estimate.gradient, step.updated, step.logged},
               plan_options(options, std::string(method.name)));
 }
 

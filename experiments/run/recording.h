@@ -42,6 +42,8 @@ struct RecordedStep {
   Estimate estimate;
   /// New running statistics, from the first forward pass only.
   Tensors updated;
+  /// |g| of the plain gradient, where the options ask for it.
+  Tensors logged;
 };
 
 /// Records cross-entropy of the model on one batch and the method's gradient. The tape reads
