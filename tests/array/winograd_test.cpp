@@ -112,6 +112,73 @@ BOOST_AUTO_TEST_CASE(rounding_stays_near_that_of_the_direct_kernels) {
   }
 }
 
+// The bound that winograd.h states, on images with one large number and kernels of small ones,
+// where the definition is far more exact.
+BOOST_AUTO_TEST_CASE(an_error_is_bounded_by_the_largest_number_of_its_tile) {
+  const Case c{{1, 12, 12, 16}, {3, 3, 16, 16}, {.padding = 1}};
+  constexpr Index side = 12, channels = 16;
+  constexpr double unit = 0x1p-24, most = 8;
+  double worst = 0;
+  for (const double spike : {255.0, 1e6, 1e-6})
+    for (const int kernel : {0, 1, 2}) {
+      Operands in(c, DType::f32);
+      in.x.set((4 * side + 5) * channels + 3, spike);
+      in.g.set((7 * side + 2) * channels + 1, spike);
+      for (Index k = 0; kernel > 0 && k < in.w.elements(); ++k) {
+        // The identity of each channel; its Laplacian.
+        const Index place = k / (channels * channels);
+        const bool same = k / channels % channels == k % channels;
+        const double laplacian = place == 4 ? -4 : place % 2;
+        in.w.set(k, !same ? 0 : kernel == 1 ? double(place == 4) : laplacian);
+      }
+      std::vector<double> weight(channels, 0), turned(channels, 0);
+      for (Index k = 0; k < in.w.elements(); ++k) {
+        weight[static_cast<std::size_t>(k % channels)] += std::abs(in.w.at(k));
+        turned[static_cast<std::size_t>(k / channels % channels)] += std::abs(in.w.at(k));
+      }
+      // Of the numbers that the 4 x 4 tile of an output reads.
+      const auto largest = [&](const Array& images, Index y, Index x) {
+        double found = 0;
+        for (Index row = y / 2 * 2 - 1; row < y / 2 * 2 + 3; ++row)
+          for (Index column = x / 2 * 2 - 1; column < x / 2 * 2 + 3; ++column)
+            for (Index i = 0; i < channels; ++i)
+              if (row >= 0 && row < side && column >= 0 && column < side)
+                found = std::max(found, std::abs(images.at((row * side + column) * channels + i)));
+        return found;
+      };
+      for (ConvSlot open : {ConvSlot::outputs, ConvSlot::images}) {
+        const std::vector<double> exact = reference(open, c, in);
+        const Array y = winograd(open, c, {&in, 1});
+        const bool forward = open == ConvSlot::outputs;
+        for (Index k = 0; k < y.elements(); ++k) {
+          const auto channel = static_cast<std::size_t>(k % channels);
+          const Index pixel = k / channels;
+          const double size = largest(forward ? in.x : in.g, pixel / side, pixel % side) *
+                              (forward ? weight : turned)[channel];
+          const double error = std::abs(y.at(k) - exact[static_cast<std::size_t>(k)]);
+          worst = std::max(worst, error / (unit * size));
+        }
+      }
+      const std::vector<double> exact = reference(ConvSlot::kernel, c, in);
+      const Array w = winograd(ConvSlot::kernel, c, {&in, 1});
+      double sizes = 0;
+      for (Index y = 0; y < side; y += 2)
+        for (Index x = 0; x < side; x += 2) {
+          double g = 0;
+          for (Index k = 0; k < 4 * channels; ++k)
+            g = std::max(
+                g, std::abs(in.g.at(((y + k / 2 % 2) * side + x + k % 2) * channels + k / 4)));
+          sizes += 4 * g * largest(in.x, y, x);
+        }
+      for (Index k = 0; k < w.elements(); ++k)
+        worst = std::max(worst,
+                         std::abs(w.at(k) - exact[static_cast<std::size_t>(k)]) / (unit * sizes));
+    }
+  BOOST_TEST(worst <= most);
+  // It says something.
+  BOOST_TEST(worst > most / 20);
+}
+
 BOOST_AUTO_TEST_CASE(not_a_number_reaches_every_output_that_sees_it_and_no_other_tile) {
   const Case c{{1, 8, 8, 8}, {3, 3, 8, 8}, {.padding = 1}};
   Operands in(c, DType::f32);
