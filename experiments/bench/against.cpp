@@ -102,14 +102,18 @@ void decide(Json& row, const std::vector<Contrasts>& repetitions, double level, 
 }
 
 std::vector<std::string> cells_of(const Json& row) {
+  // Of a few disturbed repetitions the interval may span hundreds of digits: the verdict says
+  // enough.
+  constexpr double most = 10;
   const Json& interval = row.at("interval");
   const double control = number(row, "control");
-  return {fmt::format("{:.3f}", number(row, "ratio")),
-          interval.is_null() ? "-"
-                             : fmt::format("{:.3f} to {:.3f}", interval[0].get<double>(),
-                                           interval[1].get<double>()),
-          std::isfinite(control) ? fmt::format("± {:.2g} %", 100 * control) : "-",
-          text(row, "verdict")};
+  return {
+      fmt::format("{:.3f}", number(row, "ratio")),
+      interval.is_null() || interval[1].get<double>() > most * interval[0].get<double>()
+          ? "-"
+          : fmt::format("{:.3f} to {:.3f}", interval[0].get<double>(), interval[1].get<double>()),
+      std::isfinite(control) && control < most ? fmt::format("± {:.2g} %", 100 * control) : "-",
+      text(row, "verdict")};
 }
 
 void print_rows(const std::vector<Json>& rows, const Json* overall) {
