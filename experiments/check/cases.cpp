@@ -8,6 +8,7 @@
 #include "experiments/check/op_table.h"
 #include "experiments/check/random_graphs.h"
 #include "experiments/export/graph_file.h"
+#include "experiments/files/atomic_file.h"
 #include "experiments/files/json.h"
 #include "experiments/run/output.h"
 #include "nn/losses.h"
@@ -101,7 +102,8 @@ class Cases {
     prepare_folder(folder);
     file_.metadata = {{"format", "twice cases 1"}};
     write_safetensors(folder / "cases.safetensors", file_);
-    write_json(folder / "cases.json", {{"order", options_.order}, {"cases", list_}});
+    write_atomically(folder / "cases.json",
+                     record_text({{"order", options_.order}, {"cases", list_}}));
   }
 
  private:
