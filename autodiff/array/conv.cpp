@@ -200,6 +200,12 @@ Shape conv2d_shape(const Shape& x, const Shape& w, const ConvGeometry& geometry,
          "stride, dilation and groups must be at least 1 and padding at least 0, but they are {}, "
          "{}, {} and {}",
          stride, dilation, groups, padding);
+  if (std::max({stride, dilation, padding}) > largest_distance)
+    fail(who, "stride, dilation and padding must be at most 2^30, but they are {}, {} and {}",
+         stride, dilation, padding);
+  if (groups > w[3])
+    fail(who, "the {} output channels of kernel {} do not divide into {} groups", w[3], str(w),
+         groups);
   if (x[3] != w[2] * groups)
     fail(who, "channels differ: images {} have {}, kernel {} takes {}{}", str(x), x[3], str(w),
          w[2] * groups, groups == 1 ? "" : fmt::format(" in {} groups", groups));

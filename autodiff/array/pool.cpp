@@ -148,6 +148,8 @@ Shape pool2d_shape(const Shape& x, const PoolGeometry& geometry, std::string_vie
     fail(who, "images need the shape (batch, height, width, channels), not {}", str(x));
   if (window < 1 || stride < 1)
     fail(who, "window and stride must be at least 1, but they are {} and {}", window, stride);
+  if (std::max(window, stride) > largest_distance)
+    fail(who, "window and stride must be at most 2^30, but they are {} and {}", window, stride);
   if (padding < 0 || padding >= window)
     fail(who, "padding must be at least 0 and less than the window of {}, but it is {}", window,
          padding);

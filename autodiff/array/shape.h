@@ -17,6 +17,9 @@ using Index = std::int64_t;
 /// Index.
 inline constexpr Index largest_array = Index{1} << 56;
 
+/// The most that a stride, padding or window may be: positions computed from it still fit an Index.
+inline constexpr Index largest_distance = Index{1} << 30;
+
 /// The most axes an array may have.
 inline constexpr int max_rank = 8;
 

@@ -73,12 +73,11 @@ struct StopGradient final : Op {
 
 Tensor reshape(Tensor x, const Shape& shape) {
   tape_of("reshape", {x});
-  Shape target = shape;
-  Index known = 1;
+  Shape target = shape, sizes;
   int inferred = -1;
   for (int axis = 0; axis < shape.rank(); ++axis) {
     if (shape[axis] >= 0) {
-      known *= shape[axis];
+      sizes.push_back(shape[axis]);
     } else if (shape[axis] == -1 && inferred < 0) {
       inferred = axis;
     } else {
@@ -86,6 +85,7 @@ Tensor reshape(Tensor x, const Shape& shape) {
     }
   }
   if (inferred >= 0) {
+    const Index known = sizes.elements();
     if (known == 0 || x.shape().elements() % known != 0)
       fail("reshape", "{} elements of shape {} do not divide into {}", x.shape().elements(),
            str(x.shape()), str(shape));

@@ -267,7 +267,17 @@ BOOST_AUTO_TEST_CASE(sizes_that_no_array_has_are_refused) {
   refused([&] { pad(x, {0}, {std::numeric_limits<Index>::max()}); });
   refused([&] { pad(x, {std::numeric_limits<Index>::max()}, {0}); });
   refused([&] { pad(x, {largest_array}, {largest_array}); });
+  refused([&] { reshape(x, {-1, huge, 4}); });
+  refused([&] { reshape(x, {huge, 4}); });
   BOOST_TEST(tape.size() == 2);
+  const Tensor image = tape.input({1, 4, 4, 2}, DType::f64),
+               w = tape.input({3, 3, 2, 2}, DType::f64);
+  for (const ConvGeometry& g : {ConvGeometry{.stride = huge}, ConvGeometry{.padding = huge},
+                                ConvGeometry{.padding = 1, .dilation = huge}})
+    BOOST_TEST((error_of([&] { conv2d(image, w, g); }).find("at most 2^30") != std::string::npos));
+  BOOST_CHECK_THROW(conv2d(image, w, {.groups = huge}), Error);
+  BOOST_CHECK_THROW(conv2d(image, w, {.padding = 1 << 30}), Error);
+  BOOST_CHECK_THROW(max_pool2d(image, {huge, 2, huge - 1}), Error);
   // Steps and ends at the limits of Index are arithmetic, too.
   constexpr Index least = std::numeric_limits<Index>::min(),
                   most = std::numeric_limits<Index>::max();
