@@ -7,7 +7,8 @@
 
 namespace twice {
 
-/// |g| = sqrt(sum of squares) over all the arrays, accumulated in f64; the same bits at any thread
+/// |g| = sqrt(sum of squares) over all the arrays, accumulated in f64, so f64 numbers must lie
+/// between 1e-150 and 1e150; the same bits at any thread
 /// count. Arrays are contiguous, f32 or f64.
 double global_norm(std::span<const Array> gradient);
 

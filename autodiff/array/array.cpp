@@ -113,11 +113,14 @@ Array Array::permuted(const Shape& axes) const {
 
 Array Array::sliced(int axis, Index first, Index count, Index step) const {
   axis = normalized_axis("sliced", axis, rank());
-  const Index last = first + (count - 1) * step;
   const Index size = shape_[axis];
-  if (count < 0 || (count > 0 && (first < 0 || first >= size || last < 0 || last >= size)))
-    fail("sliced", "entries {} to {} are outside axis {} of shape {}", first, last, axis,
-         str(shape_));
+  // How many entries there are from the first one on, divided so that nothing overflows.
+  const Index way = step < 0 ? first : size - 1 - first;
+  const bool inside =
+      first >= 0 && first < size && (step == 0 || count - 1 <= std::abs(way / step));
+  if (count < 0 || (count > 0 && !inside))
+    fail("sliced", "{} entries from {} on by {} are not all inside axis {} of shape {}", count,
+         first, step, axis, str(shape_));
   Array view = *this;
   view.shape_[axis] = count;
   view.strides_[axis] = strides_[axis] * step;
@@ -126,6 +129,7 @@ Array Array::sliced(int axis, Index first, Index count, Index step) const {
 }
 
 Array Array::broadcast(const Shape& shape) const {
+  shape.elements();  // throws where no array has that shape
   Array view = *this;
   view.shape_ = shape;
   view.strides_ = Shape::filled(shape.rank(), 0);

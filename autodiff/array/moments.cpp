@@ -213,18 +213,26 @@ void transform(const Array& x, const MomentExtents& e, const Array& y, std::byte
     T* mean = reinterpret_cast<T*>(workspace + moments_bytes(e));
     T* rest = mean + e.outer * e.inner;
     T* factor = rest + e.outer * e.inner;
+    T part = 1;
     for_columns(in, e, tiling, moments, [&](Index column, const ScaledMoments& m) {
       const double first = std::ldexp(m.mean, m.exponent), second = std::ldexp(m.rest, m.exponent);
       mean[column] = static_cast<T>(first + second);
       rest[column] = static_cast<T>((first - static_cast<double>(mean[column])) + second);
       factor[column] = static_cast<T>(factor_of(m));
+      if (m.exponent != 0) part = T(0.5);
     });
+    // Differences of numbers near the end of the range overflow; those of their halves do not.
+    for (Index column = 0; part != 1 && column < e.outer * e.inner; ++column) {
+      mean[column] *= part;
+      rest[column] *= part;
+      factor[column] /= part;
+    }
     for_tiles(e, tiling, [&](Index task, Index rows, Index position) {
       const Index outer = task / tiling.tiles * e.inner;
       const T *from = in + position, *m = mean + outer, *r = rest + outer, *f = factor + outer;
       T* to = out + position;
       if (e.inner == 1) {
-        for (Index k = 0; k < rows; ++k) to[k] = ((from[k] - *m) - *r) * *f;
+        for (Index k = 0; k < rows; ++k) to[k] = ((from[k] * part - *m) - *r) * *f;
         return;
       }
       const Index beside = rows_beside(e.inner), wide = beside * e.inner;
@@ -238,7 +246,7 @@ void transform(const Array& x, const MomentExtents& e, const Array& y, std::byte
       const Index numbers = rows * e.inner;
       for (Index k = 0; k < numbers; k += wide)
         for (Index i = 0; i < std::min(wide, numbers - k); ++i)
-          to[k + i] = ((from[k + i] - m[i]) - r[i]) * f[i];
+          to[k + i] = ((from[k + i] * part - m[i]) - r[i]) * f[i];
     });
   });
 }

@@ -24,6 +24,9 @@ Tensor jacobian(const Tensors& y, const Tensors& x) {
   for (Tensor t : y) outputs += t.shape().elements();
   if (outputs == 0) fail("jacobian", "{} output tensors have no entry in all", y.size());
   if (x.empty()) fail("jacobian", "no variable was given");
+  Index variables = 0;
+  for (Tensor t : x) variables += t.shape().elements();
+  Shape{outputs, variables}.elements();  // throws where no array has so many entries
   const Tensor all = flattened(y);
   Tensors rows;
   for (Index i = 0; i < outputs; ++i) rows.push_back(flattened(grad(slice(all, 0, i, i + 1), x)));

@@ -78,6 +78,13 @@ void handles_of(Tape& tape, int index, std::vector<Tensor>& x) {
   for (int input : tape.inputs_of(tape.node(index))) x.push_back(tape.handle(input));
 }
 
+/// The value of a node for its own derivative rule. That of a variable in `wrt` is recorded once
+/// more: the rule's y = f(x) must follow x alone when the derivative is differentiated again, and
+/// not the variable. The planner computes the two once.
+Tensor value_for_rule(Tape& tape, int index, bool is_variable, std::span<const Tensor> x) {
+  return is_variable ? tape.record(tape.node(index).op, x) : tape.handle(index);
+}
+
 void add_to(Tensor& sum, Tensor term) { sum = sum ? sum + term : term; }
 
 int last_index(const Tensors& ys) {
@@ -124,10 +131,12 @@ Tensors grad(const Tensors& ys, const Tensors& wrt, const Tensors& cotangents, U
     phase = std::max(phase, next_phase(tape.node(i).phase));
     const RecordingScope scope(tape, phase, i);
     handles_of(tape, i, x);
+    Tensor y;
     for (std::size_t slot = 0; slot < x.size(); ++slot) {
       const auto input = static_cast<std::size_t>(x[slot].index());
       if (!depends[input]) continue;
-      const Tensor part = op->vjp(static_cast<int>(slot), x, tape.handle(i), cotangent[at]);
+      if (!y) y = value_for_rule(tape, i, wanted[at] != 0, x);
+      const Tensor part = op->vjp(static_cast<int>(slot), x, y, cotangent[at]);
       if (part) add_to(cotangent[input], part);
     }
     if (!wanted[at]) cotangent[at] = {};
@@ -188,8 +197,12 @@ Tensors push(const Tensors& ys, const Tensors& wrt, const Tensors& tangents) {
   Phase phase = latest_phase(ys);
 
   std::vector<Tensor> tangent(static_cast<std::size_t>(last + 1));
+  std::vector<char> given(static_cast<std::size_t>(last + 1), 0);
   for (std::size_t i = 0; i < wrt.size(); ++i)
-    if (wrt[i].index() <= last) tangent[static_cast<std::size_t>(wrt[i].index())] = tangents[i];
+    if (wrt[i].index() <= last) {
+      tangent[static_cast<std::size_t>(wrt[i].index())] = tangents[i];
+      given[static_cast<std::size_t>(wrt[i].index())] = 1;
+    }
 
   std::vector<Tensor> x;
   for (int i = 0; i <= last; ++i) {
@@ -199,10 +212,12 @@ Tensors push(const Tensors& ys, const Tensors& wrt, const Tensors& tangents) {
     phase = std::max(phase, next_phase(tape.node(i).phase));
     const RecordingScope scope(tape, phase, i);
     handles_of(tape, i, x);
+    Tensor y;
     for (std::size_t slot = 0; slot < x.size(); ++slot) {
       const Tensor moved = tangent[static_cast<std::size_t>(x[slot].index())];
       if (!moved) continue;
-      const Tensor part = op->jvp(static_cast<int>(slot), x, tape.handle(i), moved);
+      if (!y) y = value_for_rule(tape, i, given[at] != 0, x);
+      const Tensor part = op->jvp(static_cast<int>(slot), x, y, moved);
       if (part) add_to(tangent[at], part);
     }
   }

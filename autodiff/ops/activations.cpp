@@ -88,7 +88,7 @@ struct Elu final : Elementwise<Elu, 1> {
     return select(x > V(T(0)), x, V(static_cast<T>(alpha)) * kernel::expm1(x));
   }
   Slope slope(int, std::span<const Tensor> x, Tensor) const override {
-    return record(EluSlope(alpha), {x[0]});
+    return alpha == 0 ? Slope::where(positive(x[0])) : record(EluSlope(alpha), {x[0]});
   }
   double flops_per_element() const override { return 3; }
 };

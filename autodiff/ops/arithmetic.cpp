@@ -69,7 +69,9 @@ struct Affine final : Elementwise<Affine, 1> {
   template <class V>
   V eval(V x) const {
     using T = typename V::value_type;
-    return V(static_cast<T>(scale)) * x + V(static_cast<T>(shift));
+    // A shift of 0 would make +0 of -0.
+    const V scaled = V(static_cast<T>(scale)) * x;
+    return shift == 0 ? scaled : scaled + V(static_cast<T>(shift));
   }
   Slope slope(int, std::span<const Tensor>, Tensor) const override { return scale; }
   double flops_per_element() const override { return 2; }

@@ -95,6 +95,7 @@ Tensor Tape::constant(const Array& value) {
 }
 
 Tensor Tape::record(std::shared_ptr<const Op> op, std::span<const Tensor> inputs) {
+  if (!op) fail("record", "was given no op");
   Node node;
   const int expected = op->input_count();
   if (expected == Op::any_number ? inputs.empty() : std::ssize(inputs) != expected)

@@ -43,6 +43,7 @@ const std::vector<Piecewise>& piecewise() {
   static const std::vector<Piecewise> list = {
       {"relu", [](Tensor x) { return relu(x); }},
       {"leaky_relu", [](Tensor x) { return leaky_relu(x, 0); }},
+      {"elu", [](Tensor x) { return elu(x, 0); }},
       {"clamp", [](Tensor x) { return clamp(x, 0, 2); }},
       {"maximum", [](Tensor x) { return maximum(x, full_like(x, 0)); }},
       {"maximum, second", [](Tensor x) { return maximum(full_like(x, 0), x); }},
@@ -168,6 +169,19 @@ BOOST_AUTO_TEST_CASE(scalings_out_of_range_are_right_where_the_result_is_in_it) 
   check_equal(computed(grad(sum(one * 1e-50), {one})[0]), {0});
 }
 
+BOOST_AUTO_TEST_CASE(zeros_keep_their_sign) {
+  Tape tape;
+  const Tensor zero = numbers<double>(tape, {0, -0.0});
+  check_equal(computed(reciprocal(-zero)), {-inf, inf});
+  check_equal(computed(reciprocal(2 * zero)), {inf, -inf});
+  for (const PlanOptions& options : {PlanOptions{}, no_passes()}) {
+    const Tensor y = reciprocal(zero * 1.0);
+    Plan plan({y}, options);
+    plan.run();
+    check_equal(plan.value(y).to_vector(), {inf, -inf});
+  }
+}
+
 BOOST_AUTO_TEST_CASE(means_and_variances_survive_large_numbers) {
   const auto check = [](auto zero) {
     using T = decltype(zero);
@@ -206,6 +220,10 @@ BOOST_AUTO_TEST_CASE(means_and_variances_survive_large_numbers) {
     check_equal(computed(standardize(of({large, 1, -large, 3}, {2, 2}), {0})), {1, -1, -1, 1},
                 1e-4);
     check_equal(computed(variance(of({large, -large}, {2}))), {double(inf)});
+    const T most = std::numeric_limits<T>::max() / T(1.1);
+    const double third = 1 / std::sqrt(3);
+    check_equal(computed(standardize(of({most, most, most, -most}, {4}), {0})),
+                {third, third, third, -3 * third}, 1e-6);
     // Infinities and NaN stay what they are: no number.
     for (const double bad : {inf, std::nan("")})
       for (double x : computed(standardize(of({T(bad), 1, 2}, {3}), {0})))

@@ -237,6 +237,23 @@ BOOST_AUTO_TEST_CASE(sweeps_are_adjoint_when_a_variable_depends_on_another) {
              "[method] variable 1 was computed from variable 0: they must be independent");
 }
 
+// F(a, b) = (1 + a) (f(1 + a) + b), along (1, 1): twice in the first variable.
+BOOST_AUTO_TEST_CASE(second_derivatives_do_not_mistake_a_variable_for_a_rules_value) {
+  const std::vector<std::pair<Tensor (*)(Tensor), double>> cases = {
+      {exp, 3 * std::exp(1) + 1}, {reciprocal, 1}, {sqrt, 1.75}, {square, 7}};
+  for (const auto& [f, right] : cases) {
+    Tape tape;
+    const Tensor w1 = tape.parameter(Array::scalar(1, DType::f64)), w2 = f(w1),
+                 one = tape.constant(1, DType::f64);
+    const auto loss = [](const Tensors& w) { return w[0] * w[1]; };
+    for (const HvpMode mode : {HvpMode::reverse_over_reverse, HvpMode::forward_over_reverse}) {
+      const Tensors h = hvp(loss, {w1, w2}, {one, one}, mode);
+      BOOST_TEST(value(h[0]).item() == right, boost::test_tools::tolerance(1e-14));
+      BOOST_TEST(value(h[1]).item() == 1);
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(an_op_gets_as_many_inputs_as_it_takes) {
   Tape tape;
   const Tensor a = vector_of(tape, {1, 2});
@@ -246,6 +263,8 @@ BOOST_AUTO_TEST_CASE(an_op_gets_as_many_inputs_as_it_takes) {
   BOOST_TEST(error_of([&] {
                record<TwoInputs>({a, a, a});
              }) == "[two_inputs] takes 2 inputs, was given 3");
+  BOOST_TEST(error_of([&] { tape.record(nullptr, std::vector<Tensor>{a}); }) ==
+             "[record] was given no op");
   BOOST_TEST(error_of([&] { record<TwoInputs>({}); }).find("no tensor") != std::string::npos);
   BOOST_TEST(tape.size() == before);
 }
@@ -285,6 +304,13 @@ BOOST_AUTO_TEST_CASE(sizes_that_no_array_has_are_refused) {
   BOOST_TEST(value(slice(x, 0, 1, -3, least)).elements() == 1);
   BOOST_CHECK_THROW(slice(x, 0, 0, most), Error);
   BOOST_CHECK_THROW(slice(x, 0, 0, least), Error);
+  const Array four(Shape{4}, DType::f32);
+  BOOST_CHECK_THROW(four.sliced(0, 0, 5, huge), Error);
+  BOOST_CHECK_THROW(four.sliced(0, 3, 5, -huge), Error);
+  BOOST_TEST(four.sliced(0, 3, 2, -3).elements() == 2);
+  refused([&] { Array(Shape{1}, DType::f32).broadcast({huge}); });
+  const Tensor many = tape.input({Index{1} << 40});
+  refused([&] { hessian(sum(square(many)), {many}); });
   BOOST_TEST(Array(Shape{0, huge, huge}, DType::f32).elements() == 0);
 }
 
