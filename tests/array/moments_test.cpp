@@ -81,6 +81,18 @@ BOOST_AUTO_TEST_CASE(tiles_are_joined) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_mean_between_two_numbers_keeps_its_digits) {
+  for (const Index inner : {1, 2}) {
+    const Array x = Array::filled({3, inner}, DType::f32, 1e7), y(x.shape(), DType::f32);
+    for (Index i = 0; i < inner; ++i) x.set(i, 1e7 + 1);
+    const MomentExtents e{1, 3, inner};
+    std::vector<std::byte> workspace(moments_workspace(e));
+    center(x, e, y, workspace.data());
+    for (Index i = 0; i < y.elements(); ++i)
+      BOOST_TEST(std::abs(y.at(i) - (i < inner ? 2.0 : -1.0) / 3) < 1e-6);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(the_same_bits_at_any_number_of_threads) {
   for (const MomentExtents& e : {MomentExtents{1, 20011, 4}, MomentExtents{300, 64, 1},
                                  MomentExtents{2, 10007, 10}, MomentExtents{1, 5003, 70}})

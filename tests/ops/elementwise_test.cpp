@@ -99,6 +99,15 @@ Array grid(double low, double high, Index count, DType dtype) {
 
 BOOST_AUTO_TEST_SUITE(elementwise_numbers)
 
+BOOST_AUTO_TEST_CASE(only_the_root_of_squares_knows_its_square) {
+  Tape tape;
+  const Tensor x = tape.input({2}), root = root_of_squares(x), any = safe_sqrt(x);
+  BOOST_CHECK(square(root) == x);
+  BOOST_CHECK(root * root == x);
+  BOOST_CHECK(!(square(any) == x));
+  BOOST_CHECK(!(any * any == x));
+}
+
 BOOST_AUTO_TEST_CASE(agree_with_the_standard_library) {
   for (const Unary& f : unary_ops())
     for (DType dtype : {DType::f32, DType::f64}) {

@@ -51,6 +51,10 @@ BOOST_AUTO_TEST_CASE(sums_of_products_accumulate) {
   const Tensor shared = matmul(a, b);
   const Plan kept = checked_plan(Tensors{shared + matmul(c, d), tanh(shared)});
   BOOST_TEST(counts(kept).products == 2);
+  // Nor are two that have no factor in common with the third.
+  const Tensor both = shared + matmul(c, d);
+  const Tensor third = matmul(leaf(tape, {6, 5}, 5), leaf(tape, {5, 7}, 6));
+  BOOST_TEST(counts(checked_plan(Tensors{tanh(both), both + third})).products == 3);
 }
 
 BOOST_AUTO_TEST_CASE(a_common_factor_saves_a_product) {
@@ -83,7 +87,12 @@ BOOST_AUTO_TEST_CASE(a_product_adds_itself_to_a_value_that_dies) {
   };
   BOOST_TEST(offset(last.output) == offset(last.inputs.back()));
   // Here it is read later, and must survive.
-  checked_plan(Tensors{y, tanh(v), sum(tanh(v) * y)});
+  const Plan survives = checked_plan(Tensors{y, square(v), sum(square(v) * y)});
+  for (const Step& step : survives.program().steps)
+    BOOST_TEST(step.op->attributes().find(" T") == std::string::npos);
+  // Here the sum itself reads it.
+  const Plan direct = checked_plan(Tensors{v + matmul(c, matmul(tanh(v), c, true), false, true)});
+  BOOST_TEST(direct.program().steps.back().op->attributes() == "A B' (small) + T");
   // It must not be overwritten while it is a factor as well.
   const Tensor square_one = matmul(c, c, false, true);
   checked_plan(Tensors{square_one + matmul(square_one, square_one)});
@@ -155,7 +164,17 @@ BOOST_AUTO_TEST_CASE(chains_take_the_cheapest_order) {
   // A scaling on the way is carried along.
   BOOST_TEST(counts(checked_plan(Tensors{matmul(-2 * v, x)})).flops == 2 * 2 * 3 * 40 * 5);
   // V V' has V twice: it is left alone.
-  checked_plan(Tensors{matmul(v, v, false, true)});
+  BOOST_TEST(counts(checked_plan(Tensors{matmul(v, v, false, true)})).small == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_product_that_is_needed_anyway_counts_as_no_saving) {
+  Tape tape;
+  const Tensor v = matmul(leaf(tape, {40, 30}, 1), leaf(tape, {30, 40}, 2));
+  // As an addend.
+  BOOST_TEST(counts(checked_plan(Tensors{v + matmul(v, leaf(tape, {40, 40}, 3))})).small == 0);
+  // As a factor of the product that a chain falls back to: q (v r) for (q v) r.
+  const Tensor q = leaf(tape, {10, 40}, 4), r = leaf(tape, {40, 4}, 5);
+  BOOST_TEST(counts(checked_plan(Tensors{matmul(matmul(q, v), r)})).flops == 112000);
 }
 
 BOOST_AUTO_TEST_CASE(norms_of_products_need_no_product) {

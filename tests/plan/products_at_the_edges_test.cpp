@@ -16,6 +16,11 @@ Tensor filled(Tape& tape, const Shape& shape, double value, DType dtype = DType:
   return tape.parameter(Array::filled(shape, dtype, value));
 }
 
+/// By their ratio: beside 0 Boost takes a tolerance as absolute.
+void close(double found, double right) {
+  BOOST_TEST(found / right == 1, boost::test_tools::tolerance(1e-5));
+}
+
 double planned(Tensor y) {
   Plan plan{y};
   plan.run();
@@ -63,9 +68,6 @@ BOOST_AUTO_TEST_CASE(the_norm_of_a_gradient_that_cancels_has_its_digits) {
 
 BOOST_AUTO_TEST_CASE(scalings_of_factors_stay_in_range) {
   Tape tape;
-  const auto close = [](double found, double right) {
-    BOOST_TEST(found == right, boost::test_tools::tolerance(1e-5));
-  };
   close(planned(matmul(filled(tape, {1, 2}, 2e22) / 1e22, filled(tape, {2, 1}, 2e22) / 1e22)), 8);
   close(planned(matmul(1e22 * filled(tape, {1, 2}, 2e-22), 1e22 * filled(tape, {2, 1}, 2e-22))), 8);
   close(planned(matmul(1e200 * filled(tape, {1, 2}, 2e-200, DType::f64),
@@ -73,6 +75,12 @@ BOOST_AUTO_TEST_CASE(scalings_of_factors_stay_in_range) {
         8);
   const Tensor a = filled(tape, {3, 3}, 1e25), b = filled(tape, {3, 3}, 1e-30);
   close(planned(1e-25 * matmul(a, b) + 1e-5 * matmul(a, 1e-5 * b)), 3e-30 + 3e-15);
+  // A ratio of two factors, and a product of them, that no f32 holds.
+  const Tensor row = filled(tape, {1, 3}, 1), column = filled(tape, {3, 1}, 1);
+  close(planned(1e-12 * matmul(row, column) + 1e12 * matmul(row, filled(tape, {3, 1}, 1e15))),
+        3e27);
+  close(planned(1e12 * (1e36 * matmul(filled(tape, {1, 2}, 1e-18), filled(tape, {2, 1}, 1e-18)))),
+        2e12);
 }
 
 BOOST_AUTO_TEST_CASE(chains_keep_their_range) {
@@ -88,12 +96,11 @@ BOOST_AUTO_TEST_CASE(chains_keep_their_range) {
       BOOST_TEST(counts(plan).small == 2);
       plan.run();
       const double right = batch * width * a_is * a_is * d_is;
-      BOOST_TEST(plan.value(y).at(0) == right, boost::test_tools::tolerance(1e-5));
+      close(plan.value(y).at(0), right);
       const Tensor other = left ? matmul(d, v, false, true) : matmul(v, d, false, true);
       Plan second{other};
       second.run();
-      BOOST_TEST(second.value(other).at(0) == batch * width * d_is * d_is * a_is,
-                 boost::test_tools::tolerance(1e-5));
+      close(second.value(other).at(0), batch * width * d_is * d_is * a_is);
     }
 }
 
@@ -101,7 +108,15 @@ BOOST_AUTO_TEST_CASE(norms_keep_their_range_and_their_infinities) {
   Tape tape;
   const Tensor a = filled(tape, {4, 64}, 1e12), d = filled(tape, {4, 64}, 1e-24);
   const Tensor y = sum(square(matmul(a, d, true)));
-  BOOST_TEST(planned(y) == 64.0 * 64 * 16 * 1e-24, boost::test_tools::tolerance(1e-5));
+  close(planned(y), 64.0 * 64 * 16 * 1e-24);
+  // The sum of inner products is infinite before it is scaled.
+  const Tensor large = filled(tape, {4, 64}, 0x1p300, DType::f64);
+  close(planned(sum(square(0x1p-200 * matmul(large, large, true)))), 64 * 64 * 16 * 0x1p800);
+  // Two products that almost cancel.
+  const Tensor one = filled(tape, {4, 64}, 1), less = filled(tape, {4, 64}, 1 - 0x1p-10);
+  close(planned(sum(
+            square(matmul(one, filled(tape, {4, 64}, 1), true) - matmul(a / 1e12, less, true)))),
+        64 * 64 * 16 * 0x1p-20);
   for (const double bad : {std::nan(""), double(INFINITY)}) {
     const Array numbers = random_array({4, 64}, DType::f32);
     numbers.set(70, bad);
