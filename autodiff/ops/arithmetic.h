@@ -12,8 +12,8 @@ Tensor operator-(Tensor a, Tensor b);
 Tensor operator*(Tensor a, Tensor b);
 Tensor operator/(Tensor a, Tensor b);
 
-/// y = scale x + shift.  dy/dx = scale. Both are rounded to x's dtype; a scale outside of its range is
-/// multiplied in several steps, so that scale x is right wherever it is in the range.
+/// y = scale x + shift.  dy/dx = scale. Both are rounded to x's dtype; a scale outside of its range
+/// is multiplied in several steps, so that scale x is right wherever it is in the range.
 Tensor affine(Tensor x, double scale, double shift);
 
 inline Tensor operator-(Tensor x) { return affine(x, -1, 0); }

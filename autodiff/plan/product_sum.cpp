@@ -108,10 +108,8 @@ struct ProductSumOp final : Op {
       before = 1;
       count = 0;
     };
-    std::size_t p = addend_slot() + (has_addend() ? 1 : 0);
     for (std::size_t i = 0; i < products.size(); ++i) {
       const Factor& f = products[i];
-      if (f.inner) p += 2;
       if (f.inner && !in_the_middle(x[2 * i + (f.inner->is_left ? 0 : 1)])) continue;
       terms[count++] = {&x[2 * i], &x[2 * i + 1], f.transpose_a, f.transpose_b, f.scale};
       if (count == at_once) add_up();
