@@ -140,7 +140,7 @@ BOOST_AUTO_TEST_CASE(a_norm_of_zero_has_no_wrong_derivative) {
       check_equal(computed(grad(f(x), {x})[0]), {0, 0});
       const std::vector<double> h = computed(hessian(f(x), {x}));
       BOOST_TEST(((std::isnan(diagonal) && std::isnan(h[0])) || h[0] == diagonal), h[0]);
-      const auto all = [&](const Tensors& t) { return f(t[0]); };
+      const auto all = [&function = f](const Tensors& t) { return function(t[0]); };
       const std::vector<double> expected = {diagonal * 1, diagonal * 2};
       check_equal(computed(hvp(all, x, v, HvpMode::reverse_over_reverse)[0]), expected);
       check_equal(computed(hvp(all, x, v, HvpMode::forward_over_reverse)[0]), expected);
