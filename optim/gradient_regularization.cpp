@@ -6,6 +6,7 @@
 #include "autodiff/derive/grad.h"
 #include "autodiff/ops/arithmetic.h"
 #include "autodiff/ops/broadcast.h"
+#include "autodiff/ops/cast.h"
 #include "autodiff/ops/compare.h"
 #include "autodiff/ops/power.h"
 #include "autodiff/ops/tensors.h"
@@ -105,7 +106,7 @@ Estimate exact(const ScalarFunction& loss, const Tensors& w, const Options& o) {
 
 Estimate exact_naive(const ScalarFunction& loss, const Tensors& w, const Options& o) {
   const auto [value, g] = first_pass(loss, w);
-  return {value, g, grad(value + (o.gamma / 2) * squared_norm(g), w)};
+  return {value, g, grad(value + cast((o.gamma / 2) * squared_norm(g), value.dtype()), w)};
 }
 
 Estimate f_gr(const ScalarFunction& loss, const Tensors& w, const Options& o) {

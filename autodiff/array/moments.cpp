@@ -181,7 +181,12 @@ std::size_t moments_workspace(const MomentExtents& e) {
   return moments_bytes(e) + static_cast<std::size_t>(3 * e.outer * e.inner) * sizeof(double);
 }
 
-void variance(const Array& x, const MomentExtents& e, const Array& y, std::byte* workspace) {
+namespace {
+
+/// y of each column is number(m), in which `number` gets the column's moments.
+template <class Number>
+void summarize(const Array& x, const MomentExtents& e, const Array& y, std::byte* workspace,
+               const Number& number) {
   auto* moments = reinterpret_cast<Moments*>(workspace);
   const Tiling tiling(e);
   visit_float(x.dtype(), [&]<class T>(T) {
@@ -191,9 +196,27 @@ void variance(const Array& x, const MomentExtents& e, const Array& y, std::byte*
     }
     all_moments(x.data<T>(), e, tiling, moments);
     for_columns(x.data<T>(), e, tiling, moments, [&](Index column, const ScaledMoments& m) {
-      y.data<T>()[column] = static_cast<T>(std::ldexp(m.variance, 2 * m.exponent));
+      y.data<T>()[column] = static_cast<T>(number(m));
     });
   });
+}
+
+/// 1 / sqrt(variance + epsilon) of a column.
+double inverse_deviation_of(const ScaledMoments& m, double epsilon) {
+  return std::ldexp(1 / std::sqrt(m.variance + std::ldexp(epsilon, -2 * m.exponent)), -m.exponent);
+}
+
+}  // namespace
+
+void variance(const Array& x, const MomentExtents& e, const Array& y, std::byte* workspace) {
+  summarize(x, e, y, workspace,
+            [](const ScaledMoments& m) { return std::ldexp(m.variance, 2 * m.exponent); });
+}
+
+void inverse_deviation(const Array& x, const MomentExtents& e, double epsilon, const Array& y,
+                       std::byte* workspace) {
+  summarize(x, e, y, workspace,
+            [&](const ScaledMoments& m) { return inverse_deviation_of(m, epsilon); });
 }
 
 namespace {
@@ -259,10 +282,8 @@ void center(const Array& x, const MomentExtents& e, const Array& y, std::byte* w
 
 void standardize(const Array& x, const MomentExtents& e, double epsilon, const Array& y,
                  std::byte* workspace) {
-  transform(x, e, y, workspace, [&](const ScaledMoments& m) {
-    return std::ldexp(1 / std::sqrt(m.variance + std::ldexp(epsilon, -2 * m.exponent)),
-                      -m.exponent);
-  });
+  transform(x, e, y, workspace,
+            [&](const ScaledMoments& m) { return inverse_deviation_of(m, epsilon); });
 }
 
 }  // namespace twice

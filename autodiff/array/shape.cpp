@@ -35,7 +35,7 @@ Index Shape::elements() const {
     if (possible) count *= std::max<Index>(1, size);
   }
   if (empty) return 0;
-  if (!possible) fail("shape", "{} has more than 2^56 numbers", str(*this));
+  if (!possible) fail("shape", "{} has more than 2^44 numbers", str(*this));
   return count;
 }
 

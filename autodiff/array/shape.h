@@ -13,9 +13,9 @@ namespace twice {
 
 using Index = std::int64_t;
 
-/// The most numbers an array may have: their bytes, and sums of a few such sizes, still fit an
-/// Index.
-inline constexpr Index largest_array = Index{1} << 56;
+/// The most numbers an array may have: of f64 they fill the address space of today's processors,
+/// and the sizes of all values of a plan can be added without overflow.
+inline constexpr Index largest_array = Index{1} << 44;
 
 /// The most that a stride, padding or window may be: positions computed from it still fit an Index.
 inline constexpr Index largest_distance = Index{1} << 30;

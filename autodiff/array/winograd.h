@@ -18,7 +18,7 @@
 // kernel is G' [ sum over tiles of (B' d B) o (A g A') ] G. The adjoint in the images is a
 // convolution by the kernel turned around.
 //
-// What is gained is paid for with rounding: the transforms add numbers before they are multiplied.
+// The price is rounding: the transforms add numbers before they are multiplied.
 // Of numbers of about one size the error is up to a few times that of conv.h's kernels. In general
 // it is relative to the largest number of a tile, where theirs is relative to each product:
 //

@@ -27,8 +27,8 @@ Tensors grad(const Tensors& ys, const Tensors& wrt, const Tensors& cotangents,
 /// The tangent of a variable that was computed from others is the given one plus theirs.
 Tensors push(const Tensors& ys, const Tensors& wrt, const Tensors& tangents);
 
-/// Throws, naming `who` and the two, when a variable is listed twice or was computed from another
-/// one: for what moves each of them by itself, such as a finite difference.
+/// Throws, naming `who` and the two variables, when one is listed twice or was computed from
+/// another. For methods that perturb each variable separately, such as finite differences.
 void check_independent(const char* who, const Tensors& variables);
 
 }  // namespace twice

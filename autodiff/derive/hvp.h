@@ -16,9 +16,8 @@ enum class HvpMode {
   finite_difference      ///< (grad f(w + eps v) - grad f(w - eps v)) / (2 eps): error O(eps^2)
 };
 
-/// H v with H the Hessian of f at w, of total derivatives (grad.h). The finite difference alone
-/// uses `eps`, and needs variables none of which was computed from another: it moves each by
-/// itself.
+/// H v with H the Hessian of f at w, of total derivatives (grad.h). Only the finite difference uses
+/// `eps`. It perturbs each variable separately, so none of them may be computed from another.
 Tensors hvp(const ScalarFunction& f, const Tensors& w, const Tensors& v,
             HvpMode mode = HvpMode::reverse_over_reverse, double eps = 1e-4);
 

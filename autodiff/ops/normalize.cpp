@@ -7,7 +7,6 @@
 #include "autodiff/ops/broadcast.h"
 #include "autodiff/ops/inputs.h"
 #include "autodiff/ops/linear.h"
-#include "autodiff/ops/power.h"
 #include "autodiff/ops/shape_ops.h"
 
 namespace twice {
@@ -32,29 +31,42 @@ struct AxisRun {
   std::string str() const { return fmt::format("axes {}", twice::str(axes())); }
 };
 
-/// y = x - mean x. The map is symmetric: it is its own adjoint.
-struct Center final : LinearOp {
+/// An op over a run of axes, of the family `Base`: by default y has x's shape.
+template <class Base>
+struct OverAxes : Base {
   AxisRun run_;
-  explicit Center(const AxisRun& axes) : run_(axes) {}
-  std::string_view name() const override { return "center"; }
+  explicit OverAxes(const AxisRun& axes) : run_(axes) {}
+  int input_count() const override { return 1; }
   std::string attributes() const override { return run_.str(); }
   Spec infer(Specs x) const override {
-    check_floats(name(), x);
+    check_floats(this->name(), x);
     return x[0];
   }
   std::size_t workspace(Specs x, const Spec&) const override {
     return moments_workspace(run_.extents(x[0].shape));
   }
+  MomentExtents extents(const Array& x) const { return run_.extents(x.shape()); }
+  /// x's shape with the axes at size 1.
+  Shape reduced(const Shape& x) const { return reduced_shape("axes", x, run_.axes(), true); }
+  /// `a_number` FLOPs for each number of x and `a_mean` for each mean over the axes.
+  Cost cost_of(Specs x, const Spec& y, double a_number, double a_mean) const {
+    Cost cost = Op::cost(x, y);
+    cost.flops = a_number * static_cast<double>(x[0].shape.elements()) +
+                 a_mean * static_cast<double>(reduced(x[0].shape).elements());
+    return cost;
+  }
+};
+
+/// y = x - mean x. The map is symmetric: it is its own adjoint.
+struct Center final : OverAxes<LinearOp> {
+  using OverAxes::OverAxes;
+  std::string_view name() const override { return "center"; }
   void run(const Inputs& x, const Array& y, std::byte* scratch) const override {
-    twice::center(x[0], run_.extents(x[0].shape()), y, scratch);
+    twice::center(x[0], extents(x[0]), y, scratch);
   }
   Cost cost(Specs x, const Spec& y) const override {
-    Cost cost = Op::cost(x, y);
     // Sum, difference; the division by n.
-    const Shape moments = reduced_shape("center", x[0].shape, run_.axes(), true);
-    cost.flops =
-        2.0 * static_cast<double>(x[0].shape.elements()) + static_cast<double>(moments.elements());
-    return cost;
+    return cost_of(x, y, 2, 1);
   }
   Tensor adjoint(std::span<const Tensor>, Tensor g) const override {
     return record(Center(run_), {g});
@@ -66,34 +78,22 @@ struct Center final : LinearOp {
 
 /// y = mean((x - mean x)^2), the reduced axes kept with size 1.
 /// J' g = 2/n (x - mean x) g, J t = 2/n sum((x - mean x) t).
-struct Variance final : Op {
-  AxisRun run_;
-  explicit Variance(const AxisRun& axes) : run_(axes) {}
+struct Variance final : OverAxes<Op> {
+  using OverAxes::OverAxes;
   std::string_view name() const override { return "variance"; }
-  int input_count() const override { return 1; }
-  std::string attributes() const override { return run_.str(); }
-  Spec infer(Specs x) const override {
-    check_floats(name(), x);
-    return {reduced_shape("variance", x[0].shape, run_.axes(), true), x[0].dtype};
-  }
-  std::size_t workspace(Specs x, const Spec&) const override {
-    return moments_workspace(run_.extents(x[0].shape));
-  }
+  Spec infer(Specs x) const override { return {reduced(OverAxes::infer(x).shape), x[0].dtype}; }
   void run(const Inputs& x, const Array& y, std::byte* scratch) const override {
-    twice::variance(x[0], run_.extents(x[0].shape()), y, scratch);
+    twice::variance(x[0], extents(x[0]), y, scratch);
   }
   Cost cost(Specs x, const Spec& y) const override {
-    Cost cost = Op::cost(x, y);
     // Sum, deviation, its square, their sum; the two divisions by n.
-    cost.flops = 4.0 * static_cast<double>(x[0].shape.elements()) +
-                 2.0 * static_cast<double>(y.shape.elements());
-    return cost;
+    return cost_of(x, y, 4, 2);
   }
   Tensor vjp(int, std::span<const Tensor> x, Tensor y, Tensor g) const override {
-    return scale(x[0], y) * centered(x[0]) * g;
+    return scale(x[0], y) * record(Center(run_), {x[0]}) * g;
   }
   Tensor jvp(int, std::span<const Tensor> x, Tensor y, Tensor t) const override {
-    return scale(x[0], y) * sum(centered(x[0]) * t, run_.axes(), true);
+    return scale(x[0], y) * sum(record(Center(run_), {x[0]}) * t, run_.axes(), true);
   }
 
  private:
@@ -101,38 +101,51 @@ struct Variance final : Op {
     return 2.0 * static_cast<double>(y.shape().elements()) /
            static_cast<double>(x.shape().elements());
   }
-  Tensor centered(Tensor x) const { return record(Center(run_), {x}); }
 };
 
-Tensor variance_over(Tensor x, const AxisRun& axes) { return record(Variance(axes), {x}); }
+Tensor standardized(Tensor x, const AxisRun& axes, double epsilon);
 
-/// y = r (x - mean x) with r = 1/sqrt(variance x + epsilon).  J v = r (v - mean v - y mean(y v)).
-struct Standardize final : Op {
-  AxisRun run_;
+/// y = 1/sqrt(variance x + epsilon), the reduced axes kept with size 1: finite and not 0 also where
+/// the variance overflows.  With s = standardize(x): J' g = -1/n y^2 g s, J t = -y^2 mean(s t).
+struct InverseDeviation final : OverAxes<Op> {
   double epsilon;
-  Standardize(const AxisRun& axes, double e) : run_(axes), epsilon(e) {}
-  std::string_view name() const override { return "standardize"; }
-  int input_count() const override { return 1; }
+  InverseDeviation(const AxisRun& axes, double e) : OverAxes(axes), epsilon(e) {}
+  std::string_view name() const override { return "inverse_deviation"; }
   std::string attributes() const override {
     return fmt::format("{} epsilon {}", run_.str(), epsilon);
   }
-  Spec infer(Specs x) const override {
-    check_floats(name(), x);
-    return x[0];
-  }
-  std::size_t workspace(Specs x, const Spec&) const override {
-    return moments_workspace(run_.extents(x[0].shape));
-  }
+  Spec infer(Specs x) const override { return {reduced(OverAxes::infer(x).shape), x[0].dtype}; }
   void run(const Inputs& x, const Array& y, std::byte* scratch) const override {
-    twice::standardize(x[0], run_.extents(x[0].shape()), epsilon, y, scratch);
+    twice::inverse_deviation(x[0], extents(x[0]), epsilon, y, scratch);
   }
   Cost cost(Specs x, const Spec& y) const override {
-    Cost cost = Op::cost(x, y);
+    // The variance; an addition, a root and a division.
+    return cost_of(x, y, 4, 5);
+  }
+  Tensor vjp(int, std::span<const Tensor> x, Tensor y, Tensor g) const override {
+    const double n =
+        static_cast<double>(x[0].shape().elements()) / static_cast<double>(y.shape().elements());
+    return (-1 / n * (y * (y * g))) * standardized(x[0], run_, epsilon);
+  }
+  Tensor jvp(int, std::span<const Tensor> x, Tensor y, Tensor t) const override {
+    return -(y * (y * mean(standardized(x[0], run_, epsilon) * t, run_.axes(), true)));
+  }
+};
+
+/// y = r (x - mean x) with r = 1/sqrt(variance x + epsilon).  J v = r (v - mean v - y mean(y v)).
+struct Standardize final : OverAxes<Op> {
+  double epsilon;
+  Standardize(const AxisRun& axes, double e) : OverAxes(axes), epsilon(e) {}
+  std::string_view name() const override { return "standardize"; }
+  std::string attributes() const override {
+    return fmt::format("{} epsilon {}", run_.str(), epsilon);
+  }
+  void run(const Inputs& x, const Array& y, std::byte* scratch) const override {
+    twice::standardize(x[0], extents(x[0]), epsilon, y, scratch);
+  }
+  Cost cost(Specs x, const Spec& y) const override {
     // The variance, then a difference and a product; for r an addition, a root and a division.
-    const Shape moments = reduced_shape("standardize", x[0].shape, run_.axes(), true);
-    cost.flops = 6.0 * static_cast<double>(x[0].shape.elements()) +
-                 5.0 * static_cast<double>(moments.elements());
-    return cost;
+    return cost_of(x, y, 6, 5);
   }
   Tensor vjp(int, std::span<const Tensor> x, Tensor y, Tensor g) const override {
     return jacobian_times(x[0], y, g);
@@ -143,11 +156,15 @@ struct Standardize final : Op {
 
  private:
   Tensor jacobian_times(Tensor x, Tensor y, Tensor v) const {
-    const Tensor r = rsqrt(variance_over(x, run_) + epsilon);
+    const Tensor r = record(InverseDeviation(run_, epsilon), {x});
     const auto average = [&](Tensor t) { return mean(t, run_.axes(), true); };
     return r * (v - average(v) - y * average(y * v));
   }
 };
+
+Tensor standardized(Tensor x, const AxisRun& axes, double epsilon) {
+  return record(Standardize(axes, epsilon), {x});
+}
 
 /// x with the axes to be reduced side by side: as it is when they are, else moved to the end.
 struct Arranged {
@@ -178,7 +195,7 @@ Tensor variance(Tensor x, const Shape& axes, bool keepdims) {
   check_floats("variance", {x});
   const Shape target = reduced_shape("variance", x.shape(), axes, keepdims);
   const Arranged arranged("variance", x, axes);
-  return reshape(variance_over(arranged.x, arranged.run), target);
+  return reshape(record(Variance(arranged.run), {arranged.x}), target);
 }
 
 Tensor center(Tensor x, const Shape& axes) {
@@ -191,7 +208,7 @@ Tensor standardize(Tensor x, const Shape& axes, double epsilon) {
   check_floats("standardize", {x});
   if (!(epsilon > 0)) fail("standardize", "epsilon must be > 0, was {}", epsilon);
   const Arranged arranged("standardize", x, axes);
-  return arranged.restored(record(Standardize(arranged.run, epsilon), {arranged.x}));
+  return arranged.restored(standardized(arranged.x, arranged.run, epsilon));
 }
 
 }  // namespace twice

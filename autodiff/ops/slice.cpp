@@ -130,7 +130,7 @@ Tensor pad(Tensor x, const Shape& before, const Shape& after) {
       fail("pad", "counts {} and {} must be >= 0; `slice` removes entries", str(before),
            str(after));
     if (std::max(before[axis], after[axis]) > largest_array)
-      fail("pad", "counts {} and {} make more than 2^56 numbers", str(before), str(after));
+      fail("pad", "counts {} and {} make more than 2^44 numbers", str(before), str(after));
     whole[axis] += before[axis] + after[axis];
   }
   return whole == x.shape() ? x : place(x, {before, x.shape(), Shape::filled(x.rank(), 1)}, whole);

@@ -1,8 +1,11 @@
 // Arithmetic on lists, entry by entry.
 #include "autodiff/ops/tensors.h"
 
+#include <algorithm>
+
 #include "autodiff/ops/arithmetic.h"
 #include "autodiff/ops/broadcast.h"
+#include "autodiff/ops/cast.h"
 #include "autodiff/ops/inputs.h"
 #include "autodiff/ops/power.h"
 #include "autodiff/ops/shape_ops.h"
@@ -31,8 +34,12 @@ Tensors zip(const char* who, const Tensors& a, const Tensors& b, F f) {
 
 Tensor total(const char* who, const Tensors& scalars) {
   if (scalars.empty()) fail(who, "an empty list has no tape to put its sum on");
-  Tensor result = scalars[0];
-  for (std::size_t i = 1; i < scalars.size(); ++i) result = result + scalars[i];
+  const bool f64 = std::ranges::any_of(scalars, [](Tensor t) { return t.dtype() == DType::f64; });
+  Tensor result;
+  for (Tensor scalar : scalars) {
+    const Tensor term = f64 ? cast(scalar, DType::f64) : scalar;
+    result = result ? result + term : term;
+  }
   return result;
 }
 
@@ -48,7 +55,7 @@ Tensors operator*(double scale, const Tensors& x) {
   return map(x, [=](Tensor t) { return scale * t; });
 }
 Tensors operator*(Tensor scale, const Tensors& x) {
-  return map(x, [=](Tensor t) { return scale * t; });
+  return map(x, [=](Tensor t) { return cast(scale, t.dtype()) * t; });
 }
 Tensors operator/(const Tensors& x, double divisor) { return (1 / divisor) * x; }
 

@@ -1,5 +1,6 @@
 // Arithmetic on lists of tensors: a gradient has one entry a parameter, and formulas
-// such as g + gamma * Hg are written on the whole list. Lists pair up entry by entry.
+// such as g + gamma * Hg are written on the whole list. Lists pair up entry by entry. A list may
+// hold f32 and f64: sums over all entries are then f64, and a scale is cast to each entry's dtype.
 #pragma once
 
 #include "autodiff/tape/tape.h"

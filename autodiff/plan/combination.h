@@ -28,8 +28,8 @@ struct Combination {
 /// For each node: whether it is a product or convolution, or a sum or scaling with one below it.
 std::vector<char> with_products(const Graph& graph);
 
-/// What the value of `root` is: sums and scalings are followed down to the products and other
-/// values below, through nodes of which `read_once` says that nobody else reads them. Sums without
+/// The value of `root` as a combination: follows sums and scalings down to the products and other
+/// values below, through nodes that have no other reader (`read_once`). Sums without
 /// a product below them stay as they were recorded: another order might not cancel as theirs does.
 /// So does a scaling that may not be moved (rewrite.h).
 Combination combination_of(const Graph& graph, int root, const std::vector<char>& with_products,

@@ -2,6 +2,7 @@
 #include "autodiff/plan/plan.h"
 
 #include <functional>
+#include <new>
 #include <utility>
 
 #include "autodiff/array/reduce.h"
@@ -32,7 +33,11 @@ Plan::Plan(std::initializer_list<Tensors> outputs, PlanOptions options) {
   generation_ = all[0].tape().generation();
   for (Tensor output : all) output_nodes_.push_back(output.index());
 
-  arena_ = aligned_storage(program_.arena_bytes);
+  try {
+    arena_ = aligned_storage(program_.arena_bytes);
+  } catch (const std::bad_alloc&) {
+    fail("plan", "its values need {} bytes, which this process cannot get", program_.arena_bytes);
+  }
   for (const Value& value : program_.values)
     values_.push_back(
         value.place == Value::Place::arena

@@ -81,6 +81,11 @@ std::vector<OpCase> reduction_cases() {
          return variance(x[0], {0, 2});
        }},
       {"variance", "everything", {normal(s)}, [](X x) { return variance(x[0]); }},
+      // A part of standardize's derivative, which has no public function of its own.
+      {"inverse_deviation",
+       "",
+       {normal(s)},
+       [](X x) { return grad(sum(pow(standardize(x[0], {-1}, 0.1), 3)), {x[0]})[0]; }},
       {"standardize", "layer norm", {normal(s)}, [](X x) { return standardize(x[0], {-1}, 0.1); }},
       {"standardize",
        "batch norm",

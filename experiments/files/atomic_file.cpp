@@ -91,7 +91,7 @@ std::string read_file(const fs::path& path, std::uintmax_t most) {
   const auto cannot_read = [&](const std::string& why) {
     fail("read", "cannot read {}: {}", path.string(), why);
   };
-  // Without O_NONBLOCK a pipe that nobody writes to would never be open.
+  // Without O_NONBLOCK, opening a pipe that has no writer would block.
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
   struct stat status;
   if (file.number() < 0 || ::fstat(file.number(), &status) != 0) cannot_read(reason(errno));

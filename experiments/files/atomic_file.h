@@ -22,8 +22,8 @@ void write_directly(const std::filesystem::path& path, std::string_view bytes);
 /// Throws std::system_error unless a file can be written into the folder, which is tried.
 void try_folder(const std::filesystem::path& folder);
 
-/// All bytes of a file; throws `[read] cannot read PATH: reason`. What is no regular file, such as
-/// a pipe, which might block for ever, is refused unread; so is a file of more than `most` bytes.
+/// All bytes of a file; throws `[read] cannot read PATH: reason`. Only regular files are read,
+/// since a pipe might block forever; a file of more than `most` bytes is refused.
 std::string read_file(const std::filesystem::path& path,
                       std::uintmax_t most = std::numeric_limits<std::uintmax_t>::max());
 

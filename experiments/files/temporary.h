@@ -1,5 +1,5 @@
-// Temporary files and folders whose names cannot be guessed, so that nobody can put a link, a pipe
-// or a file of his own in their place beforehand.
+// Temporary files and folders with names that cannot be guessed, so that no other user can put a
+// link, a pipe or a file in their place beforehand.
 #pragma once
 
 #include <filesystem>

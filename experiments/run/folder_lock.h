@@ -7,15 +7,15 @@
 
 namespace twice {
 
-/// Holds a folder from its making to its end, against every other command that holds it. The lock
-/// is on the directory itself, so there is no file of it. The descriptor may be handed to child
-/// processes: the lock is then held until the last of them has ended, so that nobody takes over a
-/// folder into which an orphan still writes.
+/// Holds a folder while it lives; another FolderLock on the same folder fails. The lock is on the
+/// directory itself and needs no lock file. The descriptor may be passed on to child processes: the
+/// lock is then held until the last of them has ended, so a folder into which an orphan still
+/// writes is not taken over.
 class FolderLock {
  public:
-  /// Throws UsageError, with the holder's process id, when another process has the folder. That of
-  /// one which was killed this very moment is waited for. A file system that has no locks leaves
-  /// the folder unprotected.
+  /// Throws UsageError, with the holder's process id, when another process has the folder. Waits
+  /// briefly for a holder that is being killed. On a file system without locks the folder is
+  /// unprotected.
   explicit FolderLock(const std::filesystem::path& folder);
   int descriptor() const { return directory_.number(); }
 

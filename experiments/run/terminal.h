@@ -1,4 +1,4 @@
-// What goes to the terminal: safe to show, and safe when there is none.
+// Output to the terminal: escaped so that it is safe to show, and safe where a stream is closed.
 #pragma once
 
 #include <string>
@@ -6,19 +6,19 @@
 
 namespace twice {
 
-/// The text on one line that does nothing to a terminal: control characters become `\n`, `\t` or
-/// `\x1b`, and so do bytes that are not UTF-8. Valid UTF-8 stays as it is.
+/// The text as one line that cannot control a terminal: control characters, and bytes that are not
+/// UTF-8, become escapes such as `\n`, `\t` and `\x1b`. Valid UTF-8 is unchanged.
 std::string printable(std::string_view text);
 
 /// Writes `printable(text)` as a line to stderr. Where that cannot be written, the line is lost.
 void print_error(std::string_view text);
 
-/// Hands the output so far on; throws `[output] cannot write the output: reason` when it is lost,
-/// as on a full disk.
+/// Flushes standard output; throws `[output] cannot write the output: reason` when that fails, as
+/// on a full disk.
 void flush_output();
 
-/// Opens /dev/null as standard input, output or error where one is closed, before a file of ours
-/// gets its number and what is printed.
+/// Opens /dev/null as standard input, output and error where they are closed. Otherwise a file that
+/// is opened later would get their number, and the printed text with it.
 void open_standard_files();
 
 }  // namespace twice

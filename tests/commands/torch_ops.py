@@ -157,10 +157,13 @@ def variance(text, x):
     return x.var(axes, unbiased=False, keepdim=True) if axes else torch.zeros_like(x)
 
 
+def inverse_deviation(text, x):
+    axes, epsilon = text.split("epsilon")
+    return (variance(axes, x) + numbers(epsilon)[0]).rsqrt()
+
+
 def standardize(text, x):
-    axes, epsilon = shape(text), numbers(text.split("epsilon")[1])[0]
-    mean = x.mean(axes, keepdim=True) if axes else x
-    return (x - mean) / (variance(text.split("epsilon")[0], x) + epsilon).sqrt()
+    return center(text.split("epsilon")[0], x) * inverse_deviation(text, x)
 
 
 # Dropout's mask: uniform numbers of Philox 4x32-10 (Salmon et al. 2011), keyed as array/random.h says.
@@ -284,6 +287,7 @@ OPS = {
     "cross_entropy": cross_entropy,
     "center": center,
     "variance": variance,
+    "inverse_deviation": inverse_deviation,
     "standardize": standardize,
     "dropout_mask": dropout_mask,
 }

@@ -53,6 +53,15 @@ Tensor convolved(Tensor x, const ConvGeometry& geometry, Index groups = 1) {
   return conv2d(x, w, g);
 }
 
+/// The first such op in the derivative of standardize.
+Tensor inverse_deviation_in(Tensor x, const Shape& axes, double epsilon) {
+  Tape& tape = x.tape();
+  grad(sum(standardize(x, axes, epsilon)), {x});
+  int node = tape.size() - 1;
+  while (!tape.node(node).op || tape.node(node).op->name() != "inverse_deviation") --node;
+  return tape.handle(node);
+}
+
 std::vector<Settings> settings() {
   const auto conv = [](const ConvGeometry& g) {
     return [g](Tensor x) {
@@ -173,6 +182,11 @@ std::vector<Settings> settings() {
        square,
        {[](Tensor x) { return variance(x, {0}); }, [](Tensor x) { return variance(x, {1}); },
         [](Tensor x) { return variance(x); }}},
+      {"inverse_deviation",
+       square,
+       {[](Tensor x) { return inverse_deviation_in(x, {0}, 0.1); },
+        [](Tensor x) { return inverse_deviation_in(x, {1}, 0.1); },
+        [](Tensor x) { return inverse_deviation_in(x, {1}, 0.2); }}},
       {"standardize",
        square,
        {[](Tensor x) { return standardize(x, {0}, 0.1); },

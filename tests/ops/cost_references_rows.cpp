@@ -99,12 +99,21 @@ void center(Execution& e) {
   }
 }
 
+/// 1 / sqrt(variance + epsilon).
+Counted factor_of(const Execution& e, const Moments& moments) {
+  return 1 / Counted::call([](double v) { return std::sqrt(v); },
+                           moments.variance + e.number("epsilon"));
+}
+
+void inverse_deviation(Execution& e) {
+  Index at = 0;
+  for (const auto& group : groups(e)) e.y.write(at++, factor_of(e, Moments(e.x[0], group)));
+}
+
 void standardize(Execution& e) {
   for (const auto& group : groups(e)) {
     const Moments moments(e.x[0], group);
-    const Counted root = Counted::call([](double v) { return std::sqrt(v); },
-                                       moments.variance + e.number("epsilon"));
-    const Counted factor = 1 / root;
+    const Counted factor = factor_of(e, moments);
     for (Index i : group) e.y.write(i, (e.x[0].read(i) - moments.mean) * factor);
   }
 }
@@ -140,6 +149,7 @@ References row_references() {
        })},
       {"softmax_product", softmax_product},
       {"variance", variance},
+      {"inverse_deviation", inverse_deviation},
       {"standardize", standardize},
   };
 }

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "autodiff/autodiff.h"
+#include "optim/gradient_regularization.h"
 #include "tests/ops/helpers.h"
 
 using namespace twice;
@@ -220,6 +221,13 @@ BOOST_AUTO_TEST_CASE(means_and_variances_survive_large_numbers) {
     check_equal(computed(standardize(of({large, 1, -large, 3}, {2, 2}), {0})), {1, -1, -1, 1},
                 1e-4);
     check_equal(computed(variance(of({large, -large}, {2}))), {double(inf)});
+    // r (v - mean v - y mean(y v)), r being 1 / large.
+    const Tensor wide = of({large, -large, large, -large}, {4});
+    const Tensor v = of({1, 2, 3, 5}, {4});
+    check_equal(computed(grad(sum(standardize(wide, {0}) * v), {wide})[0]),
+                {-1.0 / large, -1.5 / large, 1.0 / large, 1.5 / large}, 1e-6);
+    check_equal(computed(push({standardize(wide, {0})}, {wide}, {v})[0]),
+                {-1.0 / large, -1.5 / large, 1.0 / large, 1.5 / large}, 1e-6);
     const T most = std::numeric_limits<T>::max() / T(1.1);
     const double third = 1 / std::sqrt(3);
     check_equal(computed(standardize(of({most, most, most, -most}, {4}), {0})),
@@ -250,6 +258,18 @@ BOOST_AUTO_TEST_CASE(casts_are_linear) {
   check_equal(computed(grad(sum(square(grad(sum(z), {x})[0])), {x})[0]), {12, -18});
   check_equal(computed(cast(numbers<double>(tape, {0.1, 1e300}), DType::f32)), {double(0.1F), inf});
   BOOST_CHECK(cast(x, DType::f32) == x);
+  // Lists of both dtypes.
+  const Tensors both{x, w};
+  check_equal(computed(squared_norm(both)), {1.5 * 1.5 + 2.25 * 2.25 + 9 + 1e-20}, 1e-15);
+  const Tensors scaled = tape.constant(2, DType::f64) * both;
+  BOOST_CHECK(scaled[0].dtype() == DType::f32 && scaled[1].dtype() == DType::f64);
+  for (const Method& m : methods()) {
+    const Estimate e = m(
+        [](const Tensors& at) { return sum(square(cast(at[0], DType::f64))) + sum(square(at[1])); },
+        both);
+    BOOST_CHECK(e.gradient[0].dtype() == DType::f32 && e.gradient[1].dtype() == DType::f64);
+    for (Tensor G : e.gradient) BOOST_TEST(std::isfinite(value(G).at(0)), m.name);
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -147,7 +147,7 @@ std::vector<SmallCase> small_product_cases() {
        }},
       {{"center"}, {{{0, 3}}, {{1, 1}}}, [](X x) { return square(center(x[0], {1})); }},
       {{"variance"}, {{{0, 3}}, {{1, 1}}}, [](X x) { return variance(x[0], {1}); }},
-      {{"standardize"},
+      {{"standardize", "inverse_deviation"},
        {{{0, 3}}, {{3, 0}}, {{1, 1}}},
        [](X x) { return square(standardize(x[0], {1})); }},
   };
