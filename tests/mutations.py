@@ -5,7 +5,8 @@ sources, builds the tests there and runs those that must fail.
     python3 tests/mutations.py [--only NAME] [--build DIR] [--list]
 
 Run by hand: each mutation compiles one file and links, about half a minute. `--build` keeps the
-copy and its build between runs. Exit status 1 when a mutation survives or no longer fits the code.
+copy and its build between runs. `--list`, which the tests run, compiles nothing. Exit status 1 when a
+mutation survives or no longer fits the code.
 """
 
 import argparse
@@ -355,13 +356,25 @@ MUTATIONS = [
      "pivot.fill(0);",
      "numbers_at_the_edges"),
     ("moments: rest of one mean", "autodiff/array/moments.cpp",
-     "((from[k] - *m) - *r) * *f",
-     "(from[k] - *m) * *f",
+     "((from[k] * part - *m) - *r) * *f",
+     "(from[k] * part - *m) * *f",
      "moments"),
     ("moments: rests of means", "autodiff/array/moments.cpp",
-     "((from[k + i] - m[i]) - r[i]) * f[i]",
-     "(from[k + i] - m[i]) * f[i]",
+     "((from[k + i] * part - m[i]) - r[i]) * f[i]",
+     "(from[k + i] * part - m[i]) * f[i]",
      "moments"),
+    ("moments: exponent of the deviation", "autodiff/array/moments.cpp",
+     "-m.exponent);\n}",
+     "0);\n}",
+     "numbers_at_the_edges"),
+    ("grad: a rule's value is the variable", "autodiff/derive/grad.cpp",
+     "return is_variable ? tape.record",
+     "return false && is_variable ? tape.record",
+     "ownership"),
+    ("affine: sign of zero", "autodiff/ops/arithmetic.cpp",
+     "return shift == 0 ? scaled : scaled +",
+     "return scaled +",
+     "numbers_at_the_edges"),
     ("moments: squares beyond the dtype", "autodiff/array/moments.cpp",
      "std::isfinite(m.deviation)\n",
      "true\n",
@@ -542,9 +555,12 @@ def main():
     options = parser.parse_args()
     chosen = [m for m in MUTATIONS if re.search(options.only or "", m[0])]
     if options.list:
-        for name, file, *_ in chosen:
-            print(f"{name:32} {file}")
-        return 0
+        stale = 0
+        for name, file, text, *_ in chosen:
+            fits = (ROOT / file).read_text().count(text) == 1
+            stale += not fits
+            print(f"{name:32} {file}{'' if fits else ': its text must occur exactly once there'}")
+        return 1 if stale else 0
     if not chosen:
         parser.error(f"no mutation matches {options.only}")
 

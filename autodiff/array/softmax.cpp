@@ -71,8 +71,8 @@ RowSum<T> sum_exp(const T* x, Index count, const Visit& visit) {
     if (i + width<T> <= count && !(i <= sum.largest && sum.largest < i + width<T>)) {
       d = xsimd::batch<T>::load_unaligned(x + i) - xsimd::batch<T>(sum.shift);
     } else {
-      // Lanes that do not count hold a number whose exponential is 0: minus infinity is not
-      // harmless, since arithmetic with it raises floating-point exceptions.
+      // Lanes without data hold a finite number whose exponential is 0, so that no floating-point
+      // exception comes from them.
       std::array<T, xsimd::batch<T>::size> lanes;
       lanes.fill(T(-1000));
       for (Index j = i; j < std::min(count, i + width<T>); ++j)
