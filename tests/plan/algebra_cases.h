@@ -1,8 +1,9 @@
-// What the tests of the passes that calculate with products share: counts, and the comparison with
-// a plan without passes.
+// Shared by the tests of the passes that rewrite products: counts, the comparison with a plan
+// without passes, and random choices for graphs of matrices.
 #pragma once
 
 #include <boost/test/unit_test.hpp>
+#include <random>
 
 #include "autodiff/plan/plan.h"
 #include "tests/ops/helpers.h"
@@ -38,8 +39,43 @@ inline Plan checked_plan(const Tensors& outputs, double tolerance = 1e-13) {
   return planned;
 }
 
-inline Tensor leaf(Tape& tape, const Shape& shape, std::uint64_t seed, DType dtype = DType::f64) {
-  return tape.parameter(random_array(shape, dtype, seed));
+inline Tensor leaf(Tape& tape, const Shape& shape, std::uint64_t seed) {
+  return tape.parameter(random_array(shape, DType::f64, seed));
 }
+
+/// Random choices in the making of a graph of matrices.
+class Choices {
+ public:
+  explicit Choices(unsigned seed) : random_(seed) {}
+  std::mt19937& random() { return random_; }
+  std::size_t below(std::size_t n) {
+    return std::uniform_int_distribution<std::size_t>(0, n - 1)(random_);
+  }
+  /// One of the last five.
+  Tensor recent(const Tensors& values) {
+    return values[values.size() - 1 - below(std::min<std::size_t>(values.size(), 5))];
+  }
+  /// A value of x's shape.
+  Tensor like(Tensor x, const Tensors& values) {
+    return fitting(values, [&](Tensor t) { return t.shape() == x.shape(); });
+  }
+  /// A right factor for op(x), itself transposed or not; empty when there is none.
+  Tensor factor(Tensor x, bool transpose_x, bool transposed, const Tensors& values) {
+    return fitting(values, [&](Tensor t) {
+      return t.size(transposed ? 1 : 0) == x.size(transpose_x ? 0 : 1);
+    });
+  }
+
+ private:
+  template <class Fits>
+  Tensor fitting(const Tensors& values, const Fits& fits) {
+    Tensors found;
+    for (Tensor t : values)
+      if (fits(t)) found.push_back(t);
+    return found.empty() ? Tensor{} : found[below(found.size())];
+  }
+
+  std::mt19937 random_;
+};
 
 }  // namespace twice::testing

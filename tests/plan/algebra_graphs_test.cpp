@@ -1,7 +1,6 @@
 // The passes that calculate with products, all together: the counts that they promise for the
 // gradient of a penalised MLP, and that values survive them on random graphs.
 #include <boost/test/unit_test.hpp>
-#include <random>
 
 #include "autodiff/derive/grad.h"
 #include "autodiff/ops/activations.h"
@@ -84,25 +83,16 @@ BOOST_AUTO_TEST_CASE(a_gradient_that_is_read_is_formed_once) {
 
 BOOST_AUTO_TEST_CASE(random_graphs_of_matrices_keep_their_values) {
   for (unsigned seed = 0; seed < 200; ++seed) {
-    std::mt19937 random(seed);
-    const auto below = [&](std::size_t n) {
-      return std::uniform_int_distribution<std::size_t>(0, n - 1)(random);
-    };
+    Choices choices(seed);
+    const auto below = [&](std::size_t n) { return choices.below(n); };
     Tape tape;
     constexpr Index sides[] = {2, 5, 9};
     Tensors w, values;
     for (int i = 0; i < 4; ++i)
       w.push_back(leaf(tape, {sides[below(3)], sides[below(3)]}, 100 * seed + i));
     values = w;
-    // A partner of the shape that an op needs, or none.
-    const auto fitting = [&](const auto& fits) -> Tensor {
-      Tensors found;
-      for (Tensor t : values)
-        if (fits(t)) found.push_back(t);
-      return found.empty() ? Tensor{} : found[below(found.size())];
-    };
     for (int step = 0; step < 14; ++step) {
-      const Tensor x = values[values.size() - 1 - below(std::min<std::size_t>(values.size(), 5))];
+      const Tensor x = choices.recent(values);
       const bool ta = below(2) != 0, tb = below(2) != 0;
       Tensor y;
       switch (below(8)) {
@@ -110,13 +100,10 @@ BOOST_AUTO_TEST_CASE(random_graphs_of_matrices_keep_their_values) {
         case 1:
         case 2:
         case 3:
-          if (const Tensor b =
-                  fitting([&](Tensor t) { return t.size(tb ? 1 : 0) == x.size(ta ? 0 : 1); }))
-            y = 0.3 * matmul(x, b, ta, tb);
+          if (const Tensor b = choices.factor(x, ta, tb, values)) y = 0.3 * matmul(x, b, ta, tb);
           break;
         case 4:
-          if (const Tensor b = fitting([&](Tensor t) { return t.shape() == x.shape(); }))
-            y = ta ? x + b : x - 0.5 * b;
+          if (const Tensor b = choices.like(x, values)) y = ta ? x + b : x - 0.5 * b;
           break;
         case 5:
           y = transpose(x);
@@ -125,7 +112,7 @@ BOOST_AUTO_TEST_CASE(random_graphs_of_matrices_keep_their_values) {
           y = ta ? tanh(x) : -2 * x + 0.0;
           break;
         default:
-          if (const Tensor b = fitting([&](Tensor t) { return t.shape() == x.shape(); })) y = x * b;
+          if (const Tensor b = choices.like(x, values)) y = x * b;
       }
       if (y) values.push_back(y);
     }

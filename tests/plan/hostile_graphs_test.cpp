@@ -10,6 +10,7 @@
 
 #include "autodiff/autodiff.h"
 #include "tests/ops/helpers.h"
+#include "tests/plan/algebra_cases.h"
 #include "tests/plan/rounding_bound.h"
 
 using namespace twice;
@@ -19,7 +20,7 @@ namespace {
 
 class HostileGraph {
  public:
-  explicit HostileGraph(unsigned seed) : random_(seed) {
+  explicit HostileGraph(unsigned seed) : choices_(seed) {
     dtype_ = seed % 2 == 0 ? DType::f32 : DType::f64;
     constexpr Index sides[] = {2, 4, 9, 20};
     for (int i = 0; i < 4; ++i)
@@ -70,12 +71,10 @@ class HostileGraph {
   int compared = 0;
 
  private:
-  std::size_t below(std::size_t n) {
-    return std::uniform_int_distribution<std::size_t>(0, n - 1)(random_);
-  }
-  double normal() { return std::normal_distribution<double>()(random_); }
+  std::size_t below(std::size_t n) { return choices_.below(n); }
+  double normal() { return std::normal_distribution<double>()(choices_.random()); }
   double uniform(double low, double high) {
-    return std::uniform_real_distribution<double>(low, high)(random_);
+    return std::uniform_real_distribution<double>(low, high)(choices_.random());
   }
 
   Array numbers(const Shape& shape) {
@@ -116,30 +115,19 @@ class HostileGraph {
 
   void record() {
     Tensors values = w_;
-    const auto fitting = [&](const auto& fits) -> Tensor {
-      Tensors found;
-      for (Tensor t : values)
-        if (fits(t)) found.push_back(t);
-      return found.empty() ? Tensor{} : found[below(found.size())];
-    };
     for (int step = 0; step < 9; ++step) {
-      const Tensor x = values[values.size() - 1 - below(std::min<std::size_t>(values.size(), 5))];
+      const Tensor x = choices_.recent(values);
       const bool ta = below(2) != 0, tb = below(2) != 0;
-      const auto same_shape = [&] {
-        return fitting([&](Tensor t) { return t.shape() == x.shape(); });
-      };
       Tensor y;
       switch (below(9)) {
         case 0:
         case 1:
         case 2:
         case 3:
-          if (const Tensor b =
-                  fitting([&](Tensor t) { return t.size(tb ? 1 : 0) == x.size(ta ? 0 : 1); }))
-            y = matmul(x, b, ta, tb);
+          if (const Tensor b = choices_.factor(x, ta, tb, values)) y = matmul(x, b, ta, tb);
           break;
         case 4:
-          if (const Tensor b = same_shape()) y = ta ? x + b : x - scale() * b;
+          if (const Tensor b = choices_.like(x, values)) y = ta ? x + b : x - scale() * b;
           break;
         case 5:
           y = transpose(x);
@@ -151,7 +139,7 @@ class HostileGraph {
           y = scale() * x;
           break;
         default:
-          if (const Tensor b = same_shape()) y = x * b;
+          if (const Tensor b = choices_.like(x, values)) y = x * b;
       }
       if (y) values.push_back(y);
     }
@@ -188,7 +176,7 @@ class HostileGraph {
                        recorded, static_cast<double>(bound));
   }
 
-  std::mt19937 random_;
+  Choices choices_;
   DType dtype_ = DType::f32;
   Tape tape_;
   Tensors w_, outputs_;

@@ -104,16 +104,21 @@ class Interpreter {
     return each(node, [&](Index i) {
       const Index row = i / n, column = i % n;
       Ball sum;
-      Real sizes = 0;
+      Real sizes = 0, largest_factor = 0;
       for (Index j = 0; j < k; ++j) {
-        const Ball term = product(at(a, flags.a ? j * sa[1] + row : row * sa[1] + j),
-                                  at(b, flags.b ? column * sb[1] + j : j * sb[1] + column));
+        const Ball p = at(a, flags.a ? j * sa[1] + row : row * sa[1] + j),
+                   q = at(b, flags.b ? column * sb[1] + j : j * sb[1] + column),
+                   term = product(p, q);
+        // A scaling may have moved to either factor.
+        largest_factor = std::max({largest_factor, std::abs(p.value), std::abs(q.value)});
+        sum.bound += (margin_ - 1) * precision_.smallest * (std::abs(p.value) + std::abs(q.value));
         sum.value += term.value;
         sum.bound += term.bound;
         sizes += std::abs(term.value) + term.bound;
       }
       sum.bound += static_cast<Real>(k) * precision_.unit * sizes;
-      return with_margin(sum, sizes, static_cast<Real>(k));
+      return with_margin(sum, margin_ > 1 ? std::max(sizes, largest_factor) : sizes,
+                         static_cast<Real>(k));
     });
   }
 
