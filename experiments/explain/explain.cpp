@@ -112,9 +112,7 @@ int explain(ExplainOptions options) {
   for (const std::string& name : options.run.methods) {
     const Method& m = method(name);
     const RecordedStep step = record_step(problem, m, state);
-    Tensors outputs = step.estimate.loss;
-    for (const Tensors* list : {&step.estimate.gradient, &step.updated})
-      outputs.insert(outputs.end(), list->begin(), list->end());
+    const Tensors outputs = outputs_of(step);
     const PlanOptions passes = plan_options(options.run, name);
     fmt::print("{}, {}: {}\n\n", problem.label(), name, m.equation);
 

@@ -51,12 +51,10 @@ RecordedRow record_row(const Problem& problem, const RowKind& kind, const Point&
   RecordedRow row;
   if (kind.method) {
     RecordedStep step = record_step(problem, *kind.method, point.state);
+    row.outputs = outputs_of(step);
     row.tape = std::move(step.tape);
     row.x = step.x;
     row.y = step.y;
-    row.outputs = step.estimate.loss;
-    for (const Tensors* list : {&step.estimate.gradient, &step.updated})
-      row.outputs.insert(row.outputs.end(), list->begin(), list->end());
     return row;
   }
   row.tape = std::make_unique<Tape>();

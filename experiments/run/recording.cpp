@@ -103,9 +103,15 @@ RecordedStep record_step(const Problem& problem, const Method& method, const Mod
   return step;
 }
 
+Tensors outputs_of(const RecordedStep& step) {
+  Tensors outputs = step.estimate.loss;
+  for (const Tensors* list : {&step.estimate.gradient, &step.updated, &step.logged})
+    outputs.insert(outputs.end(), list->begin(), list->end());
+  return outputs;
+}
+
 Plan plan_step(const RecordedStep& step, const RunOptions& options, const Method& method) {
-  return Plan({step.estimate.loss, step.estimate.gradient, step.updated, step.logged},
-              plan_options(options, std::string(method.name)));
+  return Plan({outputs_of(step)}, plan_options(options, std::string(method.name)));
 }
 
 ProductLaw expected_law(const Problem& problem, const Method& method) {

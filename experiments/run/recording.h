@@ -50,8 +50,10 @@ struct RecordedStep {
 /// `state` in place.
 RecordedStep record_step(const Problem& problem, const Method& method, const ModelState& state);
 
-/// The plan of such a step: loss, gradient and running statistics, with the passes that the options
-/// and the method leave on.
+/// What such a step computes: loss, gradient, running statistics and what is logged.
+Tensors outputs_of(const RecordedStep& step);
+
+/// The plan of such a step, with the passes that the options and the method leave on.
 Plan plan_step(const RecordedStep& step, const RunOptions& options, const Method& method);
 
 /// The law that the step's count of products should follow: the planned one for dense models with

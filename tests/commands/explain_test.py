@@ -55,6 +55,15 @@ class Explain(CommandTest):
         # Then no product is saved, and the law is that of double backpropagation.
         self.assertEqual((row["products"], row["products_law"]), (9 * 4 - 5, 9 * 4 - 5))
 
+    def test_a_logged_norm_costs_no_product(self):
+        plain, _ = self.explain()
+        logged, _ = self.explain("--log-norm")
+        self.assertEqual(logged["products"], plain["products"])
+        self.assertGreater(logged["passes"][-1]["nodes"], plain["passes"][-1]["nodes"])
+        self.assertIs(self.json("record.json")["config"]["log-norm"], True)
+        without, _ = self.explain("--log-norm", "--without", "gram")
+        self.assertGreater(without["products"], plain["products"])
+
 
 if __name__ == "__main__":
     main()

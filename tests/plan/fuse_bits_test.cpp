@@ -116,9 +116,7 @@ BOOST_AUTO_TEST_CASE(models_keep_every_bit_and_move_fewer_bytes) {
     const Problem problem = make_problem(options);
     const ModelState state = initial_state(problem.model, 1, DType::f32);
     const RecordedStep step = record_step(problem, method(c.method), state);
-    Tensors outputs = step.estimate.loss;
-    for (const Tensors* list : {&step.estimate.gradient, &step.updated})
-      outputs.insert(outputs.end(), list->begin(), list->end());
+    const Tensors outputs = outputs_of(step);
     const Array labels(Shape{30}, DType::i32);
     for (Index i = 0; i < 30; ++i) labels.set(i, static_cast<double>(i % 10));
     const Binding inputs[] = {{step.x, random_array(step.x.shape(), DType::f32)}, {step.y, labels}};
