@@ -183,10 +183,14 @@ std::size_t moments_workspace(const MomentExtents& e) {
 
 namespace {
 
-/// y of each column is number(m), in which `number` gets the column's moments.
-template <class Number>
-void summarize(const Array& x, const MomentExtents& e, const Array& y, std::byte* workspace,
-               const Number& number) {
+/// 1 / sqrt(variance + epsilon) of a column.
+double inverse_deviation_of(const ScaledMoments& m, double epsilon) {
+  return std::ldexp(1 / std::sqrt(m.variance + std::ldexp(epsilon, -2 * m.exponent)), -m.exponent);
+}
+
+}  // namespace
+
+void variance(const Array& x, const MomentExtents& e, const Array& y, std::byte* workspace) {
   auto* moments = reinterpret_cast<Moments*>(workspace);
   const Tiling tiling(e);
   visit_float(x.dtype(), [&]<class T>(T) {
@@ -196,27 +200,22 @@ void summarize(const Array& x, const MomentExtents& e, const Array& y, std::byte
     }
     all_moments(x.data<T>(), e, tiling, moments);
     for_columns(x.data<T>(), e, tiling, moments, [&](Index column, const ScaledMoments& m) {
-      y.data<T>()[column] = static_cast<T>(number(m));
+      y.data<T>()[column] = static_cast<T>(std::ldexp(m.variance, 2 * m.exponent));
     });
   });
 }
 
-/// 1 / sqrt(variance + epsilon) of a column.
-double inverse_deviation_of(const ScaledMoments& m, double epsilon) {
-  return std::ldexp(1 / std::sqrt(m.variance + std::ldexp(epsilon, -2 * m.exponent)), -m.exponent);
-}
-
-}  // namespace
-
-void variance(const Array& x, const MomentExtents& e, const Array& y, std::byte* workspace) {
-  summarize(x, e, y, workspace,
-            [](const ScaledMoments& m) { return std::ldexp(m.variance, 2 * m.exponent); });
-}
-
-void inverse_deviation(const Array& x, const MomentExtents& e, double epsilon, const Array& y,
-                       std::byte* workspace) {
-  summarize(x, e, y, workspace,
-            [&](const ScaledMoments& m) { return inverse_deviation_of(m, epsilon); });
+void inverse_deviation(const Array& x, const Array& variances, const MomentExtents& e,
+                       double epsilon, const Array& y) {
+  visit_float(x.dtype(), [&]<class T>(T) {
+    for (Index column = 0; column < y.elements(); ++column) {
+      const auto v = static_cast<double>(variances.data<T>()[column]);
+      const T* first = x.data<T>() + column / e.inner * e.count * e.inner + column % e.inner;
+      y.data<T>()[column] = static_cast<T>(inverse_deviation_of(
+          std::isinf(v) ? scaled_moments(first, e.count, e.inner) : ScaledMoments{0, 0, v, 0},
+          epsilon));
+    }
+  });
 }
 
 namespace {

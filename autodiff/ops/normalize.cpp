@@ -105,29 +105,39 @@ struct Variance final : OverAxes<Op> {
 
 Tensor standardized(Tensor x, const AxisRun& axes, double epsilon);
 
-/// y = 1/sqrt(variance x + epsilon), the reduced axes kept with size 1: finite and not 0 also where
-/// the variance overflows.  With s = standardize(x): J' g = -1/n y^2 g s, J t = -y^2 mean(s t).
+/// y = 1/sqrt(v + epsilon) of x and v = variance x: finite and not 0 also where v overflows, and
+/// there computed from x.  The derivatives by x are total, and none is left for v.
+/// With s = standardize(x): J' g = -1/n y^2 g s, J t = -y^2 mean(s t).
 struct InverseDeviation final : OverAxes<Op> {
   double epsilon;
   InverseDeviation(const AxisRun& axes, double e) : OverAxes(axes), epsilon(e) {}
   std::string_view name() const override { return "inverse_deviation"; }
+  int input_count() const override { return 2; }
   std::string attributes() const override {
     return fmt::format("{} epsilon {}", run_.str(), epsilon);
   }
-  Spec infer(Specs x) const override { return {reduced(OverAxes::infer(x).shape), x[0].dtype}; }
-  void run(const Inputs& x, const Array& y, std::byte* scratch) const override {
-    twice::inverse_deviation(x[0], extents(x[0]), epsilon, y, scratch);
+  Spec infer(Specs x) const override {
+    OverAxes::infer(x);
+    return x[1];
+  }
+  std::size_t workspace(Specs, const Spec&) const override { return 0; }
+  void run(const Inputs& x, const Array& y, std::byte*) const override {
+    twice::inverse_deviation(x[0], x[1], extents(x[0]), epsilon, y);
   }
   Cost cost(Specs x, const Spec& y) const override {
-    // The variance; an addition, a root and a division.
-    return cost_of(x, y, 4, 5);
+    // An addition, a root and a division; x is read only where v overflows.
+    Cost cost = cost_of(x, y, 0, 3);
+    cost.bytes = static_cast<double>(x[1].bytes() + y.bytes());
+    return cost;
   }
-  Tensor vjp(int, std::span<const Tensor> x, Tensor y, Tensor g) const override {
+  Tensor vjp(int slot, std::span<const Tensor> x, Tensor y, Tensor g) const override {
+    if (slot == 1) return {};
     const double n =
         static_cast<double>(x[0].shape().elements()) / static_cast<double>(y.shape().elements());
     return (-1 / n * (y * (y * g))) * standardized(x[0], run_, epsilon);
   }
-  Tensor jvp(int, std::span<const Tensor> x, Tensor y, Tensor t) const override {
+  Tensor jvp(int slot, std::span<const Tensor> x, Tensor y, Tensor t) const override {
+    if (slot == 1) return {};
     return -(y * (y * mean(standardized(x[0], run_, epsilon) * t, run_.axes(), true)));
   }
 };
@@ -156,7 +166,7 @@ struct Standardize final : OverAxes<Op> {
 
  private:
   Tensor jacobian_times(Tensor x, Tensor y, Tensor v) const {
-    const Tensor r = record(InverseDeviation(run_, epsilon), {x});
+    const Tensor r = record(InverseDeviation(run_, epsilon), {x, record(Variance(run_), {x})});
     const auto average = [&](Tensor t) { return mean(t, run_.axes(), true); };
     return r * (v - average(v) - y * average(y * v));
   }

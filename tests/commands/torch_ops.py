@@ -157,13 +157,13 @@ def variance(text, x):
     return x.var(axes, unbiased=False, keepdim=True) if axes else torch.zeros_like(x)
 
 
-def inverse_deviation(text, x):
-    axes, epsilon = text.split("epsilon")
-    return (variance(axes, x) + numbers(epsilon)[0]).rsqrt()
+def inverse_deviation(text, x, v):
+    return (v + numbers(text.split("epsilon")[1])[0]).rsqrt()
 
 
 def standardize(text, x):
-    return center(text.split("epsilon")[0], x) * inverse_deviation(text, x)
+    axes = text.split("epsilon")[0]
+    return center(axes, x) * inverse_deviation(text, x, variance(axes, x))
 
 
 # Dropout's mask: uniform numbers of Philox 4x32-10 (Salmon et al. 2011), keyed as array/random.h says.

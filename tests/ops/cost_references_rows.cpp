@@ -106,8 +106,9 @@ Counted factor_of(const Execution& e, const Moments& moments) {
 }
 
 void inverse_deviation(Execution& e) {
-  Index at = 0;
-  for (const auto& group : groups(e)) e.y.write(at++, factor_of(e, Moments(e.x[0], group)));
+  for (Index i = 0; i < e.y.elements(); ++i)
+    e.y.write(i, 1 / Counted::call([](double v) { return std::sqrt(v); },
+                                   e.x[1].read(i) + e.number("epsilon")));
 }
 
 void standardize(Execution& e) {
