@@ -266,7 +266,24 @@ void transform(const Array& x, const MomentExtents& e, const Array& y, std::byte
         m = means.data(), r = rests.data(), f = factors.data();
       }
       const Index numbers = rows * e.inner;
-      for (Index k = 0; k < numbers; k += wide)
+      Index k = 0;
+      if (wide == strip) {
+        // What the columns need stays in registers.
+        using V = Vector<T, full_lanes<T>>;
+        constexpr Index lanes = full_lanes<T>, vectors = strip / lanes;
+        typename V::Type of_mean[vectors], of_rest[vectors], of_factor[vectors];
+        for (Index v = 0; v < vectors; ++v) {
+          of_mean[v] = V::load(m + v * lanes);
+          of_rest[v] = V::load(r + v * lanes);
+          of_factor[v] = V::load(f + v * lanes);
+        }
+        for (; k + strip <= numbers; k += strip)
+          for (Index v = 0; v < vectors; ++v)
+            V::store(
+                to + k + v * lanes,
+                ((V::load(from + k + v * lanes) * part - of_mean[v]) - of_rest[v]) * of_factor[v]);
+      }
+      for (; k < numbers; k += wide)
         for (Index i = 0; i < std::min(wide, numbers - k); ++i)
           to[k + i] = ((from[k + i] * part - m[i]) - r[i]) * f[i];
     });
