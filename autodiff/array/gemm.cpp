@@ -14,6 +14,7 @@
 
 #if !TWICE_GEMM
 #include <cblas.h>
+#include <omp.h>
 #endif
 
 namespace twice {
@@ -256,11 +257,11 @@ CBLAS_TRANSPOSE flag(bool transpose) { return transpose ? CblasTrans : CblasNoTr
 /// how many there are: while this lives, it has one.
 class SingleThreadedBlas {
  public:
-  SingleThreadedBlas() : before_(omp_in_parallel() ? 0 : threads()) {
-    if (before_ > 1) set_threads(1);
+  SingleThreadedBlas() : before_(omp_in_parallel() ? 0 : omp_get_max_threads()) {
+    if (before_ > 1) omp_set_num_threads(1);
   }
   ~SingleThreadedBlas() {
-    if (before_ > 1) set_threads(before_);
+    if (before_ > 1) omp_set_num_threads(before_);
   }
   SingleThreadedBlas(const SingleThreadedBlas&) = delete;
   SingleThreadedBlas& operator=(const SingleThreadedBlas&) = delete;

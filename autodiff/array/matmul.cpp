@@ -27,10 +27,14 @@ Index tile_side(Index size, Index count, Index largest) {
   return std::min(size, (ceil_div(size, count) + 15) / 16 * 16);
 }
 
-/// The cut that is done first when each tile is the work of one thread. That their number has a say
-/// is no matter to the bits where the kernel is ours (gemm.h); elsewhere the cut is one for all.
+// Tiles for each thread, where there are several: with one, a thread that comes late finds nothing
+// left to do; more cost more to fetch than they are worth.
+constexpr Index tiles_each = 2;
+
+/// The cut whose tiles are computed first, that many at a time. Where the kernel is ours the number
+/// of threads does not change a bit (gemm.h); elsewhere the cut is the same for any number.
 TileSize tile_size(Index m, Index n, Index k) {
-  const Index workers = own_gemm ? threads() : 8;
+  const Index workers = !own_gemm ? 8 : threads() == 1 ? 1 : tiles_each * threads();
   const Index wanted = std::clamp<Index>(m * n * k / least_work, 1, workers);
   TileSize best{};
   for (Index down = 1, least = 0; down <= wanted; ++down) {

@@ -3,9 +3,10 @@
 // thread, and no sum runs across tiles except in a fixed order.
 #pragma once
 
-#include <omp.h>
+#include <algorithm>
 
 #include "autodiff/array/shape.h"
+#include "autodiff/array/team.h"
 #include "autodiff/array/threads.h"
 
 namespace twice {
@@ -19,12 +20,12 @@ constexpr Index ceil_div(Index a, Index b) { return (a + b - 1) / b; }
 /// Calls body(tile) for tile in [0, tiles). The body must not throw.
 template <class Body>
 void parallel_for(Index tiles, const Body& body) {
-  if (tiles <= 1 || omp_in_parallel() || omp_get_max_threads() == 1) {
+  if (tiles <= 1 || !shares_tiles()) {
     for (Index tile = 0; tile < tiles; ++tile) body(tile);
     return;
   }
-#pragma omp parallel for schedule(static)
-  for (Index tile = 0; tile < tiles; ++tile) body(tile);
+  share_tiles(
+      tiles, [](const void* of, Index tile) { (*static_cast<const Body*>(of))(tile); }, &body);
 }
 
 /// Calls body(first, last) over [0, count) in ranges of at most `grain`.

@@ -195,7 +195,7 @@ void complete(RunOptions& options, const std::vector<std::string>& default_metho
   if (options.epochs == 0) options.epochs = default_epochs(options.data);
   if (!options.channels && (options.model == "cnn" || options.model == "resnet"))
     options.channels = 8;
-  if (options.threads == 0) options.threads = processors();
+  if (options.threads == 0) options.threads = allowed_threads();
   if (options.nesterov && options.momentum == 0)
     throw UsageError("--nesterov needs --momentum above 0");
   if (options.momentum >= 1)

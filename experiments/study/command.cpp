@@ -174,7 +174,7 @@ int study(StudyOptions options) {
     throw UsageError(fmt::format("expected the name of a study; the studies are {}", names()));
   const Study& chosen = find(options.name);
   const std::map<std::string, double> settings = settings_of(chosen, options);
-  if (options.run.threads == 0) options.run.threads = processors();
+  if (options.run.threads == 0) options.run.threads = allowed_threads();
   set_threads(options.run.threads);
   if (options.run.out.empty()) options.run.out = "runs/study";
   const std::filesystem::path folder = prepare_folder(options.run.out);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <exception>
 
+#include "autodiff/array/parallel.h"
 #include "experiments/run/stop.h"
 
 namespace twice {
@@ -38,21 +39,26 @@ std::vector<Json> StudyContext::run_jobs(const std::string& task, std::size_t co
   const double share = static_cast<double>(open.size()) / static_cast<double>(count);
   progress_.emplace(task, std::max(units * share, 1.0));
   std::exception_ptr failure;
-#pragma omp parallel for schedule(dynamic) if (together)
-  for (std::size_t k = 0; k < open.size(); ++k) {
+  const auto run = [&](Index k) {
+    const std::size_t job = open[static_cast<std::size_t>(k)];
     try {
       {
         const std::lock_guard lock(mutex_);
-        if (failure) continue;
+        if (failure) return;
       }
-      const Json result = body(open[k]);
+      const Json result = body(job);
       const std::lock_guard lock(mutex_);
-      journal_.add(task, open[k], result);
+      journal_.add(task, job, result);
     } catch (...) {
       const std::lock_guard lock(mutex_);
       if (!failure) failure = std::current_exception();
     }
-  }
+  };
+  const auto jobs = static_cast<Index>(open.size());
+  if (together)
+    parallel_for(jobs, run);
+  else
+    for (Index k = 0; k < jobs; ++k) run(k);
   progress_.reset();
   if (failure) std::rethrow_exception(failure);
   std::vector<Json> results;

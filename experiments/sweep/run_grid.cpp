@@ -275,7 +275,7 @@ std::vector<RunResult> run_grid(Grid grid, const GridOptions& options) {
     if (result.state != RunState::done) left.push_back(&result.run);
   Layout layout = merged.layout;
   if (!left.empty()) {
-    const int cores = options.threads > 0 ? options.threads : processors();
+    const int cores = options.threads > 0 ? options.threads : allowed_threads();
     layout = choose_layout(left, options.jobs, cores);
     if (stop_requested()) return results;
   }
