@@ -98,8 +98,8 @@ void leave_core([[maybe_unused]] int core) {
 #endif
 }
 
-/// Lets the calling thread use all cores of the process: where OpenMP binds threads (OMP_PROC_BIND),
-/// a new thread inherits the one core of the thread that started it.
+/// Lets the calling thread use all cores of the process: where OpenMP binds threads
+/// (OMP_PROC_BIND), a new thread inherits the one core of the thread that started it.
 void use_all_cores() {
 #if defined(__linux__)
   cpu_set_t cores;
@@ -228,10 +228,8 @@ class alignas(64) Helper {
     }).detach();
   }
   /// Wakes the thread if it sleeps.
-  bool call() {
-    if (asleep_.load() == 0 || asleep_.exchange(0) == 0) return false;
-    wake(asleep_);
-    return true;
+  void call() {
+    if (asleep_.load() != 0 && asleep_.exchange(0) != 0) wake(asleep_);
   }
   std::int64_t tiles() const { return tiles_.load(std::memory_order_relaxed); }
   std::int64_t put_aside() const { return put_aside_.load(std::memory_order_relaxed); }
@@ -289,8 +287,6 @@ class Team {
   std::array<Loop, 8>& loops() { return loops_; }
   void becomes_crowded() { crowded_.fetch_add(1, std::memory_order_relaxed); }
   void is_alone_again() { crowded_.fetch_sub(1, std::memory_order_relaxed); }
-  void falls_asleep() { awake_.fetch_sub(1, std::memory_order_relaxed); }
-  void wakes_up() { awake_.fetch_add(1, std::memory_order_relaxed); }
 
  private:
   static constexpr Index most_tiles = 0xffffffff;
@@ -305,12 +301,11 @@ class Team {
     return nullptr;
   }
 
-  /// Wakes helpers until `wanted` are awake, but not more than there are cores for: those would
-  /// only take each other's place.
+  /// Sees to it that the first helpers are awake, but not more of them than there are cores for:
+  /// those would only take each other's place.
   void call_helpers(std::size_t wanted) {
     wanted = std::min(wanted, cores_.load(std::memory_order_relaxed) - 1);
-    for (std::size_t h = 0; h < wanted && awake_.load(std::memory_order_relaxed) < wanted; ++h)
-      helpers_[h].call();
+    for (std::size_t h = 0; h < wanted; ++h) helpers_[h].call();
   }
 
   /// How many of `wanted` helpers there are, after those that were missing have started.
@@ -339,7 +334,7 @@ class Team {
 
   alignas(64) std::atomic<std::uint32_t> opened_{0};
   alignas(64) std::atomic<int> crowded_{0};
-  std::atomic<std::size_t> started_{0}, awake_{0}, cores_{1};
+  std::atomic<std::size_t> started_{0}, cores_{1};
   std::atomic<std::int64_t> tiles_{0};
   std::mutex starting_;
   std::array<Loop, 8> loops_;
@@ -350,7 +345,6 @@ void Helper::serve() {
   inside_tile = true;
   omp_set_num_threads(1);
   use_all_cores();
-  team_->wakes_up();
   seen_ = team_->opened() - 1;
   turn_ends_ = Clock::now() + turn;
   for (;;) {
@@ -395,11 +389,9 @@ void Helper::rest() {
   if (offers_left_ > 0 && naps_++ < most_naps) {
     std::this_thread::sleep_for(nap);
   } else {
-    team_->falls_asleep();
     asleep_.store(1);
     if (team_->opened() == seen_) sleep_while(asleep_, 1);
     asleep_.store(0);
-    team_->wakes_up();
   }
   turn_ends_ = Clock::now() + turn;
 }

@@ -26,6 +26,13 @@ struct TeamUse {
   std::int64_t tiles = 0;       ///< tiles of loops that were shared
   std::int64_t by_helpers = 0;  ///< of those, the ones that helpers computed
   std::int64_t put_aside = 0;   ///< how often a helper offered its core and other work took it
+  TeamUse& operator+=(const TeamUse& other) {
+    tiles += other.tiles, by_helpers += other.by_helpers, put_aside += other.put_aside;
+    return *this;
+  }
+  TeamUse operator-(const TeamUse& other) const {
+    return {tiles - other.tiles, by_helpers - other.by_helpers, put_aside - other.put_aside};
+  }
 };
 TeamUse team_use();
 

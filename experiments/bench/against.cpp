@@ -246,8 +246,9 @@ int against(const AgainstOptions& options, const OtherProgram& ours, const Other
   std::vector<std::vector<Contrasts>> of_models;
   Progress progress("timing", options.seconds * static_cast<double>(models.size()));
   for (const AgainstModel& model : models) {
-    const bool may_change_threads =
-        !model.ours.contains("--threads") && !model.others.contains("--threads");
+    const bool may_change_threads = options.may_change_threads &&
+                                    !model.ours.contains("--threads") &&
+                                    !model.others.contains("--threads");
     const Turns turns =
         measure({ours.program, arguments_of(model.ours), model.our_methods},
                 {other.program, arguments_of(model.others), model.other_methods}, options.seconds,

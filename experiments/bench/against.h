@@ -21,6 +21,8 @@ struct AgainstOptions {
   /// Slower by more than this share: the exit status is `slower_status`.
   std::optional<double> fail_if_slower;
   std::string json;
+  /// Whether both sides may go on with one thread where other work makes times too noisy.
+  bool may_change_threads = true;
 };
 
 /// The status of a comparison that `--fail-if-slower` ends.

@@ -27,7 +27,7 @@ bool is_of_a_step(const std::string& name) {
   const auto others = {"--seconds",     "--against",     "--same-within", "--fail-if-slower",
                        "--json",        "--suite",       "--rows",        "--peer",
                        "--peer-python", "--peer-malloc", "--no-memory",   "--config",
-                       "--method",      "--serve"};
+                       "--method",      "--serve",       "--neighbours",  "--neighbour-kind"};
   return std::ranges::find(others, name) == others.end();
 }
 
@@ -95,8 +95,11 @@ BenchOptions bench_options(const OptionWords& words, const std::string& option) 
 
 int compare_programs(const BenchOptions& options, const std::string& ours, const std::string& other,
                      const std::string& option) {
-  AgainstOptions how{
-      *options.seconds, share_of("--same-within", options.same_within), {}, options.run.json};
+  AgainstOptions how{*options.seconds,
+                     share_of("--same-within", options.same_within),
+                     {},
+                     options.run.json,
+                     options.neighbours == 0};
   if (!options.fail_if_slower.empty())
     how.fail_if_slower = share_of("--fail-if-slower", options.fail_if_slower);
   if (!options.peer.empty())

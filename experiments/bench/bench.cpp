@@ -6,6 +6,7 @@
 #include "autodiff/array/threads.h"
 #include "experiments/bench/against_command.h"
 #include "experiments/bench/memory.h"
+#include "experiments/bench/neighbours.h"
 #include "experiments/bench/race.h"
 #include "experiments/bench/served_steps.h"
 #include "experiments/bench/suite.h"
@@ -65,6 +66,8 @@ Json config_of(const BenchOptions& options) {
   config["peer-python"] = options.peer_python;
   config["peer-malloc"] = options.peer_malloc;
   config["no-memory"] = options.no_memory;
+  config["neighbours"] = options.neighbours;
+  config["neighbour-kind"] = options.neighbour_kind;
   if (!options.against.empty()) {
     config["against"] = options.against;
     config["same-within"] = options.same_within;
@@ -125,6 +128,15 @@ void add_bench_options(CLI::App& app, BenchOptions& options) {
                  "system: as it is; keep: freed memory stays in the peer's process")
       ->check(CLI::IsMember({"system", "keep"}))
       ->group(group);
+  app.add_option("--neighbours", options.neighbours,
+                 "Busy processes beside the measurement, to see what sharing the machine costs")
+      ->check(CLI::Range(0, 1024))
+      ->group(group);
+  app.add_option("--neighbour-kind", options.neighbour_kind,
+                 "cpu: they compute; memory: they copy memory; bursts: they compute for 3 ms, then "
+                 "sleep for 3 ms")
+      ->check(CLI::IsMember(neighbour_kinds()))
+      ->group(group);
   app.add_flag("--log-norm", options.run.log_norm,
                "Each step also computes the norm of the plain gradient, as one that logs it does")
       ->group(group);
@@ -146,6 +158,7 @@ int bench(BenchOptions options) {
   prepare_file(options.run.json);
 
   try {
+    const Neighbours neighbours(options.neighbours, options.neighbour_kind);
     if (!options.against.empty())
       return compare_programs(options, "", options.against, "--against");
     const std::vector<RunOptions> models = models_of(options);

@@ -18,6 +18,9 @@ struct BenchOptions {
   std::string against, same_within = "2%", fail_if_slower;
   std::string peer, peer_python = "/usr/bin/python3", peer_malloc = "keep";
   bool no_memory = false;
+  /// So many busy processes run beside the measurement (neighbours.h).
+  int neighbours = 0;
+  std::string neighbour_kind = "cpu";
   /// Not empty: only measure the memory of a step of these options (JSON), and print it. How this
   /// program asks itself: see memory.h.
   std::string measure_memory;

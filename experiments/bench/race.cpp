@@ -12,6 +12,7 @@
 #include "experiments/bench/agreement.h"
 #include "experiments/bench/memory.h"
 #include "experiments/compare/cost.h"
+#include "experiments/run/machine.h"
 #include "experiments/run/stop.h"
 
 namespace twice {
@@ -33,6 +34,7 @@ struct Runner {
   /// The median step of each round, and the fastest of all steps, in milliseconds.
   std::vector<double> medians;
   double least = INFINITY;
+  TeamUse team;  // ours only
 };
 
 struct Entry {
@@ -165,6 +167,7 @@ Json row_of(const Problem& problem, const Entry& entry, const std::vector<double
               {"gflop", total.flops / 1e9},
               {"peak_mib", static_cast<double>(entry.step->plan().peak_bytes()) / (1 << 20)}};
   add_times(row, "", entry.ours);
+  row["team"] = team_record(entry.ours.team);
   row["rounds_peak_gflops"] = peaks;
   row["peak_share"] = peak_share(total.flops, entry.ours, peaks);
   if (entry.peers.medians.empty()) return row;
@@ -209,8 +212,10 @@ Json race(const RunOptions& options, Peer* peer, const RaceOptions& race_options
   for (Entry& e : entries) {
     e.ours.block = [&](const BlockTiming& timing) {
       const double before = peer ? peer->cpu_seconds() : 0;
+      const TeamUse team_before = team_use();
       const auto start = Clock::now();
       std::vector<double> times = timed_block([&] { e.step->run(); }, timing);
+      e.ours.team += team_use() - team_before;
       idle.peers += peer ? peer->cpu_seconds() - before : 0;
       idle.peers_while += seconds_since(start);
       return times;

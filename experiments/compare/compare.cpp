@@ -173,6 +173,7 @@ int compare(RunOptions options) {
   record["config"] = to_json(options);
   const double peak = measured_peak_gflops(options.number_type());
   record["machine"]["peak_gflops"] = peak;
+  record["team"] = team_record();
   record["rows"] = Json::array();
   for (const Compared& row : rows)
     record["rows"].push_back(row_of(problem, row, costs.front().ms, peak));

@@ -134,6 +134,7 @@ std::optional<Json> profile_record(const ProfileOptions& options, const Problem&
     record.update(step_record({step, measured, peaks.back()}));
   }
   record["machine"]["caches"] = caches_record();
+  record["team"] = team_record();
   record["machine"]["peak_gflops"] = peaks.back().gflops;
   record["machine"]["stream_gbs"] = peaks.back().gbs;
   record["peaks"] = peaks_of(peaks, o.number_type());

@@ -81,6 +81,14 @@ Json caches_record() {
   }
 }
 
+Json team_record(const TeamUse& use) {
+  Json record = {{"threads", threads()}, {"tiles", use.tiles}, {"put_aside", use.put_aside}};
+  record["helper_share"] =
+      use.tiles == 0 ? Json()
+                     : Json(static_cast<double>(use.by_helpers) / static_cast<double>(use.tiles));
+  return record;
+}
+
 Json record_header(const std::string& command) {
   return {{"command", command}, {"version", TWICE_VERSION}, {"machine", machine_record()}};
 }

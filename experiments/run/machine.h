@@ -1,6 +1,7 @@
 // The machine that a result was measured on, for records.
 #pragma once
 
+#include "autodiff/array/team.h"
 #include "experiments/files/json.h"
 
 namespace twice {
@@ -11,6 +12,10 @@ Json machine_record();
 /// The caches of the first core: level, type, bytes, shared_by (cores). Empty where the system does
 /// not say.
 Json caches_record();
+
+/// What the team did, for a record: `threads`, `tiles` of shared loops, `helper_share` of them
+/// (null when there are none) and `put_aside`.
+Json team_record(const TeamUse& use = team_use());
 
 /// The header that every record starts with: command, version, machine.
 Json record_header(const std::string& command);

@@ -65,6 +65,7 @@ Json record_of(const Trainer& trainer, const RunHistory& history) {
   const ProductLaw law = expected_law(problem, trainer.method());
   Json record = record_header("train");
   record["config"] = history.config;
+  record["team"] = team_record();
   Json curve = Json::array();
   for (const EpochRecord& epoch : history.curve) curve.push_back(to_json(epoch));
   record["rows"] = {{{"model", problem.label()},
