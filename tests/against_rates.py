@@ -14,15 +14,12 @@ Run by hand: it takes trials x seconds, and nothing else may run beside it.
 import argparse
 import collections
 import json
-import os
 import pathlib
 import subprocess
 import sys
 import tempfile
 import time
 
-# As ./twice sets it for the program.
-os.environ.setdefault("GOMP_SPINCOUNT", "30000")
 BUSY = [sys.executable, "-c", "while True: pass"]
 
 

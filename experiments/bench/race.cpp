@@ -167,7 +167,7 @@ Json row_of(const Problem& problem, const Entry& entry, const std::vector<double
               {"gflop", total.flops / 1e9},
               {"peak_mib", static_cast<double>(entry.step->plan().peak_bytes()) / (1 << 20)}};
   add_times(row, "", entry.ours);
-  row["team"] = team_record(entry.ours.team);
+  row.update(team_record(entry.ours.team));
   row["rounds_peak_gflops"] = peaks;
   row["peak_share"] = peak_share(total.flops, entry.ours, peaks);
   if (entry.peers.medians.empty()) return row;

@@ -105,10 +105,10 @@ void print_model(const Json& rows) {
           fmt::format("{}{} {}", variants.empty() ? "" : "; ", text(row, "method"), variant);
   if (!variants.empty()) fmt::print("peer's fastest: {}\n", variants);
   for (const Json& row : rows)
-    if (const Json& team = row["team"]; number(team, "put_aside") > 0)
-      fmt::print("{}: other work took a core {} times; helpers computed {:.0f} % of the tiles\n",
-                 text(row, "method"), team["put_aside"].get<int>(),
-                 100 * number(team, "helper_share"));
+    if (number(row, "put_aside") > 0)
+      fmt::print(
+          "{}: other work took a core {:.0f} times; helpers computed {:.0f} % of the tiles\n",
+          text(row, "method"), number(row, "put_aside"), 100 * number(row, "helper_share"));
   for (const Json& row : rows)
     if (row["method"] == "exact" && row.contains("ratio_to_f_gr"))
       fmt::print("exact / f-gr {}\n", format_ratio(number(row, "ratio_to_f_gr")));

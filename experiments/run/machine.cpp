@@ -5,6 +5,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <bit>
 #include <cctype>
 #include <cmath>
@@ -82,11 +83,10 @@ Json caches_record() {
 }
 
 Json team_record(const TeamUse& use) {
-  Json record = {{"threads", threads()}, {"tiles", use.tiles}, {"put_aside", use.put_aside}};
-  record["helper_share"] =
-      use.tiles == 0 ? Json()
-                     : Json(static_cast<double>(use.by_helpers) / static_cast<double>(use.tiles));
-  return record;
+  return {{"shared_tiles", use.tiles},
+          {"helper_share", static_cast<double>(use.by_helpers) /
+                               static_cast<double>(std::max<std::int64_t>(use.tiles, 1))},
+          {"put_aside", use.put_aside}};
 }
 
 Json record_header(const std::string& command) {

@@ -13,8 +13,8 @@ Json machine_record();
 /// not say.
 Json caches_record();
 
-/// What the team did, for a record: `threads`, `tiles` of shared loops, `helper_share` of them
-/// (null when there are none) and `put_aside`.
+/// What the team did, for a record: the tiles of shared loops, the share of them that helpers
+/// computed (0 when there are none), and how often other work took a helper's core.
 Json team_record(const TeamUse& use = team_use());
 
 /// The header that every record starts with: command, version, machine.

@@ -36,6 +36,24 @@ def documented_fields():
     return names(always), names(with_peer)
 
 
+def is_running(pid):
+    try:
+        return "zombie" not in pathlib.Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return False
+
+
+def children_of(parent):
+    result = []
+    for status in pathlib.Path("/proc").glob("[0-9]*/status"):
+        try:
+            if f"\nPPid:\t{parent}\n" in status.read_text():
+                result.append(status.parent.name)
+        except OSError:  # it has ended meanwhile
+            pass
+    return result
+
+
 class Bench(CommandTest):
     def environment(self, **changes):
         """Temporary files go to the test's folder, where `files` sees those that are left."""
@@ -102,6 +120,40 @@ class Rows(Bench):
                                "--threads", 1, "--method", "sgd", "--no-memory")
         self.assertEqual([row["model"] for row in record["rows"]], ["mlp-64x3-b32-relu-f32"])
         self.assertEqual(record["means"], [{"method": "sgd", "ratio_to_gradient": 1.0}])
+
+    def test_neighbours_work_beside_it_and_end_with_it(self):
+        for kind in ["cpu", "memory", "bursts"]:
+            with self.subTest(kind=kind):
+                record, rows = self.bench("--width", 128, "--batch", 128, "--threads", 2, "--method", "sgd",
+                                          "--no-memory", "--seconds", 0.3, "--neighbours", 2,
+                                          "--neighbour-kind", kind)
+                self.assertEqual((record["config"]["neighbours"], record["config"]["neighbour-kind"]), (2, kind))
+                self.assertGreater(rows["sgd"]["shared_tiles"], 0)
+                self.assertTrue(0 <= rows["sgd"]["helper_share"] <= 1)
+        self.assertEqual(children_of(os.getpid()), [])
+
+    def test_neighbours_end_when_it_is_killed(self):
+        process = self.start("bench", "--width", 16, "--seconds", 60, "--neighbours", 1)
+        deadline = time.time() + 30
+        while not children_of(process.pid) and time.time() < deadline:
+            time.sleep(0.01)
+        (child,) = children_of(process.pid)
+        process.kill()
+        process.communicate()
+        while is_running(child) and time.time() < deadline:
+            time.sleep(0.05)
+        self.assertFalse(is_running(child))
+
+    def test_threads_are_those_that_the_environment_allows(self):
+        """Also where OpenBLAS would wait for threads that it does not get."""
+        cases = [({"OMP_THREAD_LIMIT": "1"}, [], 1), ({"OMP_THREAD_LIMIT": "1"}, ["--threads", 4], 1),
+                 ({"OMP_NUM_THREADS": "1"}, [], 1), ({"OMP_NUM_THREADS": "1"}, ["--threads", 3], 3),
+                 ({"OMP_PROC_BIND": "true"}, ["--threads", 2], 2)]
+        for environment, options, threads in cases:
+            with self.subTest(environment=environment, options=options):
+                self.succeed("bench", "--width", 16, "--batch", 8, "--seconds", 0.05, "--no-memory", "--method",
+                             "sgd", "--json", "record.json", *options, environment=environment)
+                self.assertEqual(self.json("record.json")["machine"]["threads"], threads)
 
     @unittest.skipIf(SANITIZED, "sanitizers take memory of their own")
     def test_measured_memory_is_the_planned(self):

@@ -30,10 +30,9 @@ class CommandTest(unittest.TestCase):
         self.folder = pathlib.Path(folder.name)
 
     def environment(self, **changes):
-        """The environment of a run: the caller's without what would change the run. OpenMP's threads
-        soon sleep while they wait: on a busy machine, spinning would make the tests ten times slower."""
+        """The environment of a run: the caller's without what would change the run."""
         result = {k: v for k, v in os.environ.items() if not k.startswith(("TWICE_", "OMP_", "GOMP_"))}
-        return {**result, "HOME": str(self.folder), "GOMP_SPINCOUNT": "3000", **changes}
+        return {**result, "HOME": str(self.folder), **changes}
 
     def start(self, *arguments, environment=None, **options):
         """Starts `twice ARGUMENTS` in the test's folder."""
