@@ -163,7 +163,7 @@ void add_options(CLI::App& app, RunOptions& options, const OptionGroups& groups)
   app.add_option("--seed", options.seed, "Seed of everything random")
       ->check(whole(0, std::numeric_limits<long long>::max()))
       ->group("Run");
-  app.add_option("--threads", options.threads, "Threads (0: every core)")
+  app.add_option("--threads", options.threads, "Threads (0: as many as this process may use)")
       ->check(whole(0, 1024))
       ->group("Run");
   if (groups.output) {

@@ -14,7 +14,7 @@ struct GridOptions {
   std::filesystem::path out;
   /// Runs at a time; 0: chosen, see sweep/layout.h.
   int jobs = 0;
-  /// Cores for all of them together; 0: every core.
+  /// Cores for all of them together; 0: those that this process may use.
   int threads = 0;
   /// As train's.
   int checkpoint_every = 0;

@@ -117,7 +117,7 @@ void add_sweep_options(CLI::App& app, SweepOptions& options) {
   CLI::Option* seeds =
       app.add_option("--seeds", options.seeds, "Seeds 1 to N")->check(CLI::Range(1, 100000));
   seeds->group("Run")->excludes(app.get_option("--seed"));
-  app.add_option("--threads", options.grid.threads, "Cores for all runs together (0: every core)")
+  app.add_option("--threads", options.grid.threads, "Cores for all runs together (0: those that this process may use)")
       ->check(CLI::Range(0, 1024))
       ->group("Run");
   app.add_option("--jobs", options.grid.jobs,
