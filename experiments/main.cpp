@@ -8,21 +8,22 @@
 #include <system_error>
 
 #include "autodiff/array/blas.h"
-#include "experiments/bench/bench.h"
-#include "experiments/check/check_model.h"
-#include "experiments/compare/compare.h"
+#include "experiments/commands/bench/against_command.h"
+#include "experiments/commands/bench/bench.h"
+#include "experiments/commands/check/check_model.h"
+#include "experiments/commands/compare.h"
+#include "experiments/commands/data_command.h"
+#include "experiments/commands/explain.h"
+#include "experiments/commands/export.h"
+#include "experiments/commands/profile/profile.h"
+#include "experiments/commands/study.h"
+#include "experiments/commands/sweep/sweep.h"
+#include "experiments/commands/train.h"
 #include "experiments/data/catalogue.h"
-#include "experiments/data/data_command.h"
-#include "experiments/explain/explain.h"
-#include "experiments/export/export.h"
-#include "experiments/profile/profile.h"
-#include "experiments/report/report_command.h"
+#include "experiments/report/write_report.h"
 #include "experiments/run/machine.h"
 #include "experiments/run/stop.h"
 #include "experiments/run/terminal.h"
-#include "experiments/study/command.h"
-#include "experiments/sweep/sweep.h"
-#include "experiments/train/train.h"
 
 namespace twice {
 
@@ -81,6 +82,7 @@ int run_profile(CLI::App& app, const Parse& parse) {
   add_profile_options(app, options);
   parse(app);
   watch_for_stop();
+  options.compare_programs = compare_programs;
   return profile(options);
 }
 

@@ -20,8 +20,8 @@ std::size_t moments_workspace(const MomentExtents& extents);
 
 /// y[o, i] = 1/count sum_k (x[o, k, i] - mean[o, i])^2.
 void variance(const Array& x, const MomentExtents& extents, const Array& y, std::byte* workspace);
-/// y[o, i] = 1 / sqrt(variance[o, i] + epsilon) from the variances of x; where one is infinite, from
-/// x itself.
+/// y[o, i] = 1 / sqrt(variance[o, i] + epsilon) from the variances of x; where one is infinite,
+/// from x itself.
 void inverse_deviation(const Array& x, const Array& variances, const MomentExtents& extents,
                        double epsilon, const Array& y);
 /// y[o, k, i] = x[o, k, i] - mean[o, i].

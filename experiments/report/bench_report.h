@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "experiments/report/record.h"
+#include "experiments/files/record.h"
 
 namespace twice {
 

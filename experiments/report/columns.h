@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "experiments/report/record.h"
+#include "experiments/files/record.h"
 #include "experiments/report/table.h"
 
 namespace twice {

@@ -6,9 +6,9 @@
 #include <utility>
 #include <vector>
 
+#include "experiments/files/record.h"
 #include "experiments/report/heat_map.h"
 #include "experiments/report/palette.h"
-#include "experiments/report/record.h"
 
 namespace twice {
 

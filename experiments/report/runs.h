@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "experiments/report/record.h"
+#include "experiments/files/record.h"
 #include "optim/gradient_regularization.h"
 
 namespace twice {

@@ -5,8 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "experiments/files/record.h"
 #include "experiments/report/columns.h"
-#include "experiments/report/record.h"
 
 namespace twice {
 

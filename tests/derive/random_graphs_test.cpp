@@ -1,6 +1,6 @@
 // Random graphs of 5 to 60 ops: derivatives to the third order against finite differences of what
 // the engine computes one order lower, sweeps against each other, planned against unplanned.
-#include "experiments/check/random_graphs.h"
+#include "experiments/commands/check/random_graphs.h"
 
 #include <boost/test/unit_test.hpp>
 #include <set>

@@ -5,7 +5,7 @@
 #include <limits>
 #include <string>
 
-#include "experiments/report/record.h"
+#include "experiments/files/record.h"
 
 namespace twice {
 

@@ -1,5 +1,5 @@
 // Two programs that took turns: contrasts, intervals, verdicts, and how often they are wrong.
-#include "experiments/statistics/paired.h"
+#include "experiments/measure/paired.h"
 
 #include <boost/test/unit_test.hpp>
 #include <cmath>

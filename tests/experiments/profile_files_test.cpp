@@ -1,6 +1,6 @@
 // The files of a profile, read again: each is what the tool it is for expects, and all hold the
 // record's numbers.
-#include "experiments/profile/profile_files.h"
+#include "experiments/commands/profile/profile_files.h"
 
 #include <boost/test/unit_test.hpp>
 #include <cmath>
@@ -9,13 +9,13 @@
 #include <set>
 #include <sstream>
 
+#include "experiments/commands/profile/ops_csv.h"
+#include "experiments/commands/profile/profile_page.h"
+#include "experiments/commands/profile/report_json.h"
+#include "experiments/commands/profile/roofline.h"
+#include "experiments/commands/profile/stacks.h"
+#include "experiments/commands/profile/trace.h"
 #include "experiments/files/atomic_file.h"
-#include "experiments/profile/ops_csv.h"
-#include "experiments/profile/profile_page.h"
-#include "experiments/profile/report_json.h"
-#include "experiments/profile/roofline.h"
-#include "experiments/profile/stacks.h"
-#include "experiments/profile/trace.h"
 #include "tests/experiments/pages.h"
 #include "tests/experiments/profile_sample.h"
 #include "tests/experiments/scratch_folder.h"

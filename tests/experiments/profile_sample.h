@@ -1,7 +1,7 @@
 // A small profile whose numbers follow from each other, for tests of what is made of profiles.
 #pragma once
 
-#include "experiments/report/record.h"
+#include "experiments/files/record.h"
 
 namespace twice {
 

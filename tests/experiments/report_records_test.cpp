@@ -3,7 +3,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "experiments/files/atomic_file.h"
-#include "experiments/report/report_command.h"
+#include "experiments/report/write_report.h"
 #include "tests/experiments/pages.h"
 #include "tests/experiments/scratch_folder.h"
 

@@ -6,10 +6,10 @@
 #include <cmath>
 
 #include "experiments/files/atomic_file.h"
-#include "experiments/report/report_command.h"
 #include "experiments/report/run_curves.h"
 #include "experiments/report/run_maps.h"
 #include "experiments/report/runs.h"
+#include "experiments/report/write_report.h"
 #include "tests/experiments/pages.h"
 #include "tests/experiments/scratch_folder.h"
 

@@ -7,7 +7,7 @@
 #include "experiments/report/columns.h"
 #include "experiments/report/compare_report.h"
 #include "experiments/report/html.h"
-#include "experiments/report/report_command.h"
+#include "experiments/report/write_report.h"
 #include "tests/experiments/pages.h"
 #include "tests/experiments/scratch_folder.h"
 

@@ -1,13 +1,13 @@
 // Laws fitted to points, and the points around a model.
-#include "experiments/profile/scaling.h"
+#include "experiments/commands/profile/scaling.h"
 
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 
 #include "autodiff/array/threads.h"
-#include "experiments/bench/our_step.h"
-#include "experiments/profile/scaling_axes.h"
-#include "experiments/statistics/fit.h"
+#include "experiments/commands/profile/scaling_axes.h"
+#include "experiments/measure/fit.h"
+#include "experiments/measure/our_step.h"
 #include "tests/experiments/scratch_folder.h"
 
 namespace twice {

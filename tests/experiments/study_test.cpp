@@ -5,10 +5,10 @@
 
 #include "experiments/files/atomic_file.h"
 #include "experiments/report/plot_record.h"
-#include "experiments/study/cost_run.h"
-#include "experiments/study/page.h"
-#include "experiments/study/planned.h"
-#include "experiments/study/verdict.h"
+#include "experiments/studies/cost_run.h"
+#include "experiments/studies/page.h"
+#include "experiments/studies/planned.h"
+#include "experiments/studies/verdict.h"
 #include "tests/experiments/scratch_folder.h"
 
 namespace twice {

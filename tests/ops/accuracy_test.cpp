@@ -1,6 +1,6 @@
 // Errors of elementwise ops and of softmax's relatives against exact numbers, at every size of
 // input; special values; and floating-point exceptions.
-#include "experiments/check/accuracy.h"
+#include "experiments/commands/check/accuracy.h"
 
 #include <fmt/format.h>
 
@@ -23,7 +23,7 @@
 #include "autodiff/ops/power.h"
 #include "autodiff/ops/softmax.h"
 #include "autodiff/ops/trigonometric.h"
-#include "experiments/check/op_table.h"
+#include "experiments/commands/check/op_table.h"
 #include "nn/losses.h"
 #include "nn/models.h"
 #include "optim/gradient_regularization.h"

@@ -20,7 +20,7 @@
 #include "autodiff/ops/shape_ops.h"
 #include "autodiff/ops/slice.h"
 #include "autodiff/ops/tensors.h"
-#include "experiments/check/op_table.h"
+#include "experiments/commands/check/op_table.h"
 #include "nn/layers.h"
 #include "tests/ops/helpers.h"
 

@@ -8,7 +8,7 @@
 #include "autodiff/ops/broadcast.h"
 #include "autodiff/ops/conv.h"
 #include "autodiff/ops/pool.h"
-#include "experiments/check/op_table.h"
+#include "experiments/commands/check/op_table.h"
 #include "tests/ops/counted.h"
 #include "tests/ops/helpers.h"
 

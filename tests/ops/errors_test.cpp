@@ -5,7 +5,7 @@
 #include <regex>
 
 #include "autodiff/autodiff.h"
-#include "experiments/check/op_table.h"
+#include "experiments/commands/check/op_table.h"
 #include "tests/ops/functions.h"
 #include "tests/ops/helpers.h"
 

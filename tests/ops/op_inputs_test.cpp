@@ -6,8 +6,8 @@
 
 #include "autodiff/autodiff.h"
 #include "autodiff/derive/check.h"
-#include "experiments/check/check_command.h"
-#include "experiments/check/op_table.h"
+#include "experiments/commands/check/check_command.h"
+#include "experiments/commands/check/op_table.h"
 #include "tests/ops/helpers.h"
 
 using namespace twice;

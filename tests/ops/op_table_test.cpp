@@ -2,7 +2,7 @@
 // derivative checks of every row pass.
 #include <fmt/format.h>
 
-#include "experiments/check/op_table.h"
+#include "experiments/commands/check/op_table.h"
 #include "experiments/files/json.h"
 
 #include <boost/test/unit_test.hpp>
@@ -13,7 +13,7 @@
 #include <set>
 
 #include "autodiff/plan/plan.h"
-#include "experiments/check/check_command.h"
+#include "experiments/commands/check/check_command.h"
 #include "tests/ops/helpers.h"
 
 using namespace twice;

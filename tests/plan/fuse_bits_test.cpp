@@ -11,7 +11,7 @@
 #include "autodiff/ops/matmul.h"
 #include "autodiff/ops/shape_ops.h"
 #include "autodiff/ops/tensors.h"
-#include "experiments/check/random_graphs.h"
+#include "experiments/commands/check/random_graphs.h"
 #include "experiments/run/recording.h"
 #include "tests/ops/helpers.h"
 #include "tests/plan/fusion_cases.h"

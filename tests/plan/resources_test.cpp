@@ -12,7 +12,7 @@
 #include "autodiff/ops/pool.h"
 #include "autodiff/ops/shape_ops.h"
 #include "autodiff/ops/tensors.h"
-#include "experiments/check/op_table.h"
+#include "experiments/commands/check/op_table.h"
 #include "experiments/run/trainer.h"
 #include "tests/allocation_counter.h"
 #include "tests/ops/helpers.h"

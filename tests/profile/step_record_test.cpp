@@ -1,5 +1,5 @@
 // The record of a profiled step: its tables are sums of its steps, its counts are the ledger's.
-#include "experiments/profile/step_record.h"
+#include "experiments/commands/profile/step_record.h"
 
 #include <boost/test/unit_test.hpp>
 

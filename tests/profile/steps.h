@@ -3,7 +3,7 @@
 
 #include <functional>
 
-#include "experiments/bench/our_step.h"
+#include "experiments/measure/our_step.h"
 
 namespace twice::testing {
 

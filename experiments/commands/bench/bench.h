@@ -1,0 +1,51 @@
+// `./twice bench`: how fast steps are, of any model and methods or of a suite of models, and beside
+// another engine in the same run.
+#pragma once
+
+#include "experiments/commands/bench/suite.h"
+#include "experiments/run/options.h"
+
+namespace twice {
+
+struct BenchOptions {
+  RunOptions run;
+  /// A suite's name, and what the labels of its models must hold to be run.
+  std::string suite, rows;
+  /// Measuring time for a model; by default 30 with `against`, else 10.
+  std::optional<double> seconds;
+  /// Another program to compare this one with (other_program.h). Two percentages: smaller
+  /// differences do not count, and a larger one, unless empty, has an exit status of its own.
+  std::string against, same_within = "2%", fail_if_slower;
+  std::string peer, peer_python = "/usr/bin/python3", peer_malloc = "keep";
+  bool no_memory = false;
+  /// So many busy processes run beside the measurement (neighbours.h).
+  int neighbours = 0;
+  std::string neighbour_kind = "cpu";
+  /// Not empty: only measure the memory of a step of these options (JSON), and print it. How this
+  /// program asks itself: see memory.h.
+  std::string measure_memory;
+  /// Only time steps on request, each longer than it is by the share `handicap`: served_steps.h.
+  bool serve = false;
+  double handicap = 0;
+  /// The options that were given, for another process.
+  OptionWords given;
+};
+
+void add_bench_options(CLI::App& app, BenchOptions& options);
+
+/// Checks what the command line cannot, and fills in a bench's own defaults: random data, and plain
+/// sgd with steps so small that the numbers stay as they are in a network at its start, however
+/// many steps are timed.
+void complete(BenchOptions& options);
+
+/// The suite's rows that `options.rows` picks.
+std::vector<SuiteRow> suite_rows(const BenchOptions& options);
+
+/// Every option, for the record.
+Json config_of(const BenchOptions& options);
+
+/// Prints a table for each model and the means over all, and writes the record to `--json`. Returns
+/// the exit status.
+int bench(BenchOptions options);
+
+}  // namespace twice

@@ -1,0 +1,307 @@
+// The numbers at which errors are measured, the measurement and its report.
+#include "experiments/commands/check/accuracy.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "autodiff/array/random.h"
+#include "autodiff/derive/grad.h"
+#include "autodiff/ops/broadcast.h"
+#include "autodiff/plan/plan.h"
+#include "experiments/commands/check/op_table.h"
+
+namespace twice {
+
+namespace {
+
+using Numbers = std::vector<double>;
+
+double from_bits(std::uint64_t bits, DType dtype) {
+  if (dtype == DType::f64) {
+    double x;
+    std::memcpy(&x, &bits, sizeof x);
+    return x;
+  }
+  const auto half = static_cast<std::uint32_t>(bits);
+  float x;
+  std::memcpy(&x, &half, sizeof x);
+  return static_cast<double>(x);
+}
+
+double rounded(double x, DType dtype) {
+  return dtype == DType::f32 ? static_cast<double>(static_cast<float>(x)) : x;
+}
+
+/// x, the numbers before and after it, and their negatives.
+void add_neighbours(double x, DType dtype, Numbers& to) {
+  const double infinite = std::numeric_limits<double>::infinity(), y = rounded(x, dtype);
+  const auto next = [&](double towards) {
+    return dtype == DType::f32 ? static_cast<double>(std::nextafter(static_cast<float>(y),
+                                                                    static_cast<float>(towards)))
+                               : std::nextafter(y, towards);
+  };
+  for (double v : {y, next(infinite), next(-infinite)})
+    for (double sign : {1.0, -1.0}) to.push_back(sign * v);
+}
+
+/// Where some function changes its formula, overflows, underflows, is 0 or stops to differ from its
+/// limit; and the ends of the dtypes.
+Numbers special_numbers(DType dtype) {
+  Numbers numbers{0, -0.0, std::nan("")};
+  const bool single = dtype == DType::f32;
+  const double smallest = single ? 0x1p-149 : 0x1p-1074, normal = single ? 0x1p-126 : 0x1p-1022;
+  const double largest = single ? 0x1.fffffep127 : 0x1.fffffffffffffp1023;
+  for (double x : {smallest, 3 * smallest, 1000 * smallest, normal, largest})
+    add_neighbours(x, dtype, numbers);
+  for (double x : {0.25,
+                   0.34657359,
+                   0.5,
+                   0.70710678118654752,
+                   0.75,
+                   0.9,
+                   1.0,
+                   1.0397207,
+                   1.2784645427610738,
+                   1.4142135623730951,
+                   1.5,
+                   2.0,
+                   2.3993572805154,
+                   3.0,
+                   4.0,
+                   5.0,
+                   7.0,
+                   9.0,
+                   10.0,
+                   12.0,
+                   13.5,
+                   15.0,
+                   17.328679,
+                   20.0,
+                   22.0,
+                   26.5,
+                   30.0,
+                   36.7368,
+                   38.5,
+                   40.0,
+                   44.0,
+                   60.0,
+                   87.33655,
+                   88.37626,
+                   88.722839,
+                   100.0,
+                   103.97208,
+                   354.9,
+                   372.56,
+                   708.3964,
+                   709.78271289338397,
+                   745.13321910194122,
+                   800.0,
+                   1e4,
+                   6000.0,
+                   1e6,
+                   1e12,
+                   3e13,
+                   1e19,
+                   1e22,
+                   1e30,
+                   1e62,
+                   1e154,
+                   1e155,
+                   1e200,
+                   1e300})
+    if (x < largest) add_neighbours(x, dtype, numbers);
+  for (int n = 1; n <= 8; ++n) add_neighbours(n * 1.5707963267948966, dtype, numbers);
+  return numbers;
+}
+
+/// `count` numbers: a third with random bits, so of every exponent, the others between 1e-6 and
+/// 1e3.
+Numbers random_numbers(DType dtype, int count, std::uint64_t seed) {
+  const Rng rng(seed);
+  Numbers numbers;
+  for (std::uint64_t i = 0; numbers.size() < static_cast<std::size_t>(count); ++i) {
+    const double a = rng.uniform(3 * i), b = rng.uniform(3 * i + 1), c = rng.uniform(3 * i + 2);
+    double x = (c < 0.5 ? -1 : 1) * std::pow(10, -6 + 9 * a) * (1 + b);
+    if (i % 3 == 0)
+      x = from_bits(
+          (static_cast<std::uint64_t>(a * 0x1p32) << 32) | static_cast<std::uint64_t>(b * 0x1p32),
+          dtype);
+    numbers.push_back(rounded(x, dtype));
+  }
+  return numbers;
+}
+
+/// The inputs of a function of one or two numbers.
+std::vector<Numbers> measured_at(int inputs, DType dtype, int count) {
+  if (inputs == 1) {
+    Numbers numbers = special_numbers(dtype);
+    const double infinite = std::numeric_limits<double>::infinity();
+    numbers.insert(numbers.end(), {infinite, -infinite});
+    // Powers of two: all of them when as many random numbers are asked for.
+    const int least = dtype == DType::f32 ? -149 : -1074, most = dtype == DType::f32 ? 127 : 1023;
+    const int step = std::max(1, (most - least) / std::max(1, count / 4));
+    for (int e = least; e <= most; e += step) add_neighbours(std::ldexp(1.0, e), dtype, numbers);
+    const Numbers more = random_numbers(dtype, count, 1);
+    numbers.insert(numbers.end(), more.begin(), more.end());
+    return {numbers};
+  }
+  std::vector<Numbers> pairs(2);
+  const double infinite = std::numeric_limits<double>::infinity();
+  const double largest = dtype == DType::f32 ? 0x1.fffffep127 : 0x1.fffffffffffffp1023;
+  const double least = dtype == DType::f32 ? 0x1p-149 : 0x1p-1074;
+  Numbers few{0,    -0.0,     least,   -least,    0.5,      -0.5,        1,  -1,
+              1.5,  2,        -2,      2.5,       3,        -3,          10, -10,
+              1e19, -largest, largest, -infinite, infinite, std::nan("")};
+  for (double a : few)
+    for (double b : few) {
+      pairs[0].push_back(rounded(a, dtype));
+      pairs[1].push_back(rounded(b, dtype));
+    }
+  for (std::uint64_t slot : {0, 1}) {
+    const Numbers more = random_numbers(dtype, count, 2 + slot);
+    pairs[slot].insert(pairs[slot].end(), more.begin(), more.end());
+  }
+  return pairs;
+}
+
+/// By derivative (as ExactFunction numbers them), the numbers that the engine computes in one
+/// dtype.
+std::vector<Numbers> computed(const OpCase& row, const std::vector<Numbers>& numbers, DType dtype) {
+  Tape tape;
+  Tensors x;
+  for (const Numbers& list : numbers)
+    x.push_back(tape.parameter(Array::from(list, {static_cast<Index>(list.size())}).cast(dtype)));
+  const Tensor y = row.function(x)[0];
+  Tensors all{y};
+  const Tensors slopes = grad(sum(y), x);
+  all.insert(all.end(), slopes.begin(), slopes.end());
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const Tensors second = grad(sum(slopes[i]), x);
+    // f_ab is asked for once.
+    all.insert(all.end(), second.begin() + static_cast<std::ptrdiff_t>(i), second.end());
+  }
+  Plan plan{all};
+  plan.run();
+  std::vector<Numbers> results;
+  for (Tensor t : all) results.push_back(plan.value(t).to_vector());
+  return results;
+}
+
+/// The rows of one row of the op table in one dtype: value, slope and curvature.
+std::vector<AccuracyRow> measured(const OpCase& row, DType dtype, int count) {
+  const ExactFunction exact(row.op, row.label);
+  const double normal = dtype == DType::f32 ? 0x1p-126 : 0x1p-1022;
+  const auto denormal = [&](double x) { return x != 0 && std::abs(x) < normal; };
+  const std::vector<Numbers> numbers = measured_at(exact.inputs(), dtype, count);
+  const std::vector<Numbers> results = computed(row, numbers, dtype);
+  std::vector<AccuracyRow> rows;
+  for (int order = 0; order < 3; ++order)
+    rows.push_back({row.op, row.label, dtype, order, 0, (*row.units)[order], {}});
+  for (std::size_t derivative = 0; derivative < results.size(); ++derivative) {
+    const std::size_t slopes = numbers.size();
+    AccuracyRow& worst = rows[derivative == 0 ? 0 : derivative <= slopes ? 1 : 2];
+    for (std::size_t i = 0; i < numbers[0].size(); ++i) {
+      Numbers x;
+      for (const Numbers& list : numbers) x.push_back(list[i]);
+      if (&worst == &rows[2] && std::any_of(x.begin(), x.end(), denormal)) continue;
+      const double y = results[derivative][i];
+      const double error = exact.error(static_cast<int>(derivative), x, y, dtype, worst.error);
+      if (error <= worst.error) continue;
+      worst.error = error;
+      worst.at = x;
+      worst.computed = y;
+      worst.exact = exact.value(static_cast<int>(derivative), x);
+    }
+  }
+  for (AccuracyRow& worst : rows) worst.ok = worst.error <= worst.bound;
+  return rows;
+}
+
+constexpr std::array<const char*, 3> order_names{"value", "slope", "curvature"};
+
+std::string full_name(const AccuracyRow& row) {
+  return row.label.empty() ? row.op : row.op + ", " + row.label;
+}
+
+std::string place(const AccuracyRow& row) {
+  return row.at.empty() ? "" : fmt::format("{:.9g}", fmt::join(row.at, ", "));
+}
+
+}  // namespace
+
+std::vector<AccuracyRow> check_accuracy(std::string_view filter, int numbers,
+                                        const std::function<void(const std::string&)>& progress) {
+  std::vector<AccuracyRow> all;
+  for (const OpCase& row : op_table()) {
+    if (!row.units || row.op.find(filter) == std::string::npos) continue;
+    for (DType dtype : {DType::f32, DType::f64}) {
+      const std::vector<AccuracyRow> rows = measured(row, dtype, numbers);
+      all.insert(all.end(), rows.begin(), rows.end());
+    }
+    if (progress) progress(row.op);
+  }
+  return all;
+}
+
+bool all_ok(const std::vector<AccuracyRow>& rows) {
+  return std::all_of(rows.begin(), rows.end(), [](const AccuracyRow& row) { return row.ok; });
+}
+
+std::string accuracy_report(const std::vector<AccuracyRow>& rows) {
+  if (rows.empty()) return {};
+  std::string text = fmt::format(
+      "Largest errors in units in the last place, beyond what half a unit of x changes, and their "
+      "bounds\n{:<22}{:<6}{:>13}{:>13}{:>13}   nearest to its bound\n",
+      "op", "dtype", "value", "slope", "curvature");
+  std::string failed;
+  std::size_t failures = 0;
+  for (std::size_t i = 0; i < rows.size(); i += 3) {
+    text += fmt::format("{:<22}{:<6}", full_name(rows[i]), str(rows[i].dtype));
+    const AccuracyRow* nearest = &rows[i];
+    for (std::size_t order = 0; order < 3; ++order) {
+      const AccuracyRow& row = rows[i + order];
+      text += fmt::format("{:>13}", fmt::format("{:.2f} of {:g}", row.error, row.bound));
+      if (row.error * nearest->bound > nearest->error * row.bound) nearest = &row;
+      if (row.ok) continue;
+      ++failures;
+      failed +=
+          fmt::format("FAILED {} {}, {} at {}: {:.17g}, right is {:.17g}: error {:.4g} > {:g}\n",
+                      full_name(row), str(row.dtype), order_names[order], place(row), row.computed,
+                      row.exact, row.error, row.bound);
+    }
+    if (!nearest->at.empty())
+      text += fmt::format("   {} at {}", order_names[static_cast<std::size_t>(nearest->order)],
+                          place(*nearest));
+    text += "\n";
+  }
+  return text + failed + fmt::format("{} errors, {} above their bounds\n", rows.size(), failures);
+}
+
+Json accuracy_json(const std::vector<AccuracyRow>& rows) {
+  const auto number = [](double x) {
+    return std::isfinite(x) ? Json(x) : Json(fmt::format("{}", x));
+  };
+  Json list = Json::array();
+  for (const AccuracyRow& row : rows) {
+    Json at = Json::array();
+    for (double x : row.at) at.push_back(number(x));
+    list.push_back({{"op", row.op},
+                    {"label", row.label},
+                    {"dtype", str(row.dtype)},
+                    {"order", row.order},
+                    {"error", number(row.error)},
+                    {"bound", row.bound},
+                    {"at", at},
+                    {"computed", number(row.computed)},
+                    {"exact", number(row.exact)},
+                    {"ok", row.ok}});
+  }
+  return list;
+}
+
+}  // namespace twice

@@ -1,0 +1,180 @@
+// Each case recorded, differentiated three times, run and stored.
+#include "experiments/commands/check/cases.h"
+
+#include "autodiff/array/random.h"
+#include "autodiff/derive/grad.h"
+#include "autodiff/ops/tensors.h"
+#include "autodiff/plan/plan.h"
+#include "experiments/commands/check/op_table.h"
+#include "experiments/commands/check/random_graphs.h"
+#include "experiments/files/atomic_file.h"
+#include "experiments/files/json.h"
+#include "experiments/run/graph_file.h"
+#include "experiments/run/output.h"
+#include "nn/losses.h"
+#include "nn/models.h"
+#include "optim/gradient_regularization.h"
+
+namespace twice {
+
+namespace {
+
+class Cases {
+ public:
+  explicit Cases(const CheckOptions& options) : options_(options) {}
+
+  void add(const std::string& name, const Function& f, const std::vector<Array>& inputs) {
+    const std::string prefix = fmt::format("{}.", list_.size());
+    Tape tape;
+    Tensors all, x, y;
+    std::map<int, std::string> names;
+    Json float_inputs = Json::array();
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      all.push_back(tape.parameter(inputs[i]));
+      const std::string known = fmt::format("{}input.{}", prefix, i);
+      names[all.back().index()] = known;
+      file_.tensors.emplace_back(known, inputs[i]);
+      if (!is_float(inputs[i].dtype())) continue;
+      x.push_back(all.back());
+      float_inputs.push_back(known);
+    }
+    for (Tensor t : f(all))
+      if (is_float(t.dtype())) y.push_back(t);
+    const Json graph = graph_json(y, names, prefix, file_);
+
+    Tensors everything = y, values = y;
+    std::vector<std::pair<std::string, Tensor>> results = named(prefix + "y", y);
+    const Rng rng(options_.seed, list_.size());
+    std::uint64_t draws = 0;
+    for (int order = 1; order <= options_.order; ++order) {
+      Tensors weights;
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        const Array numbers(values[i].shape(), values[i].dtype());
+        fill_normal(rng.keyed(list_.size(), ++draws), 0, 1, numbers);
+        file_.tensors.emplace_back(fmt::format("{}u{}.{}", prefix, order - 1, i), numbers);
+        weights.push_back(tape.constant(numbers));
+      }
+      values = grad(dot(values, weights), x);
+      for (const auto& result : named(fmt::format("{}g{}", prefix, order), values))
+        results.push_back(result);
+      everything.insert(everything.end(), values.begin(), values.end());
+    }
+    Plan plan{everything};
+    plan.run();
+    for (const auto& [known, t] : results) file_.tensors.emplace_back(known, plan.value(t).clone());
+    list_.push_back(
+        {{"name", name}, {"graph", graph}, {"inputs", float_inputs}, {"outputs", y.size()}});
+  }
+
+  /// The case of a model's loss, and the gradient of each method.
+  void add_model(const Model& model) {
+    const std::string prefix = fmt::format("{}.", list_.size());
+    const Rng rng(options_.seed);
+    const std::vector<Array> start = model.initial_parameters(rng, DType::f64);
+    for (std::size_t i = 0; i < start.size(); ++i) {
+      // Away from the zeros and ones at which biases and norms start.
+      Array noise(start[i].shape(), DType::f64);
+      fill_normal(rng.keyed(i, 1), 0, 0.1, noise);
+      for (Index e = 0; e < noise.elements(); ++e) start[i].set(e, start[i].at(e) + noise.at(e));
+    }
+    const Function loss = loss_of(model);
+    add(model.name(), loss, start);
+
+    const MethodOptions o{0.3, 0.05, 0.05, 0.01, 0.05};
+    Json names = Json::array();
+    for (const Method& m : methods()) {
+      Tape tape;
+      const Tensors w = model.parameters(tape, start);
+      const Tensors g = m([&](const Tensors& at) { return loss(at)[0]; }, w, o).gradient;
+      Plan plan{g};
+      plan.run();
+      names.push_back(m.name);
+      for (std::size_t i = 0; i < g.size(); ++i)
+        file_.tensors.emplace_back(fmt::format("{}{}.{}", prefix, m.name, i),
+                                   plan.value(g[i]).clone());
+    }
+    list_.back()["methods"] = {{"names", names},         {"gamma", o.gamma},
+                               {"epsilon", o.epsilon},   {"rho", o.rho},
+                               {"asam-eta", o.asam_eta}, {"flood-level", o.flood_level}};
+  }
+
+  void write(const std::filesystem::path& folder) {
+    prepare_folder(folder);
+    file_.metadata = {{"format", "twice cases 1"}};
+    write_safetensors(folder / "cases.safetensors", file_);
+    write_atomically(folder / "cases.json",
+                     record_text({{"order", options_.order}, {"cases", list_}}));
+  }
+
+ private:
+  /// The training loss on random images and classes, or for a regression on random targets.
+  static Function loss_of(const Model& model) {
+    return [model](const Tensors& w) -> Tensors {
+      Tape& tape = w[0].tape();
+      Shape shape{7};
+      for (Index size : model.input()) shape.push_back(size);
+      const Array images(shape, DType::f64), targets(Shape{7, 1}, DType::f64);
+      fill_normal(Rng(11), 0, 1, images);
+      fill_normal(Rng(12), 0, 1, targets);
+      ForwardPass pass;
+      pass.dropout = DropoutKey{Rng(13), tape.constant(4, DType::i32)};
+      const Tensor y = model(w, tape.constant(images), pass);
+      if (y.size(1) == 1) return quarter_mse(y, tape.constant(targets));
+      const Array classes(Shape{7}, DType::i32);
+      for (Index i = 0; i < 7; ++i) classes.set(i, static_cast<double>(i * i % y.size(1)));
+      return cross_entropy(y, tape.constant(classes));
+    };
+  }
+
+  static std::vector<std::pair<std::string, Tensor>> named(const std::string& name,
+                                                           const Tensors& list) {
+    std::vector<std::pair<std::string, Tensor>> result;
+    for (std::size_t i = 0; i < list.size(); ++i)
+      result.emplace_back(fmt::format("{}.{}", name, i), list[i]);
+    return result;
+  }
+
+  CheckOptions options_;
+  TensorFile file_;
+  Json list_ = Json::array();
+};
+
+std::vector<Model> small_models() {
+  return {
+      mlp({.inputs = 6, .width = 5, .depth = 3, .outputs = 4, .activation = "gelu"}),
+      mlp({.inputs = 6,
+           .width = 9,
+           .depth = 3,
+           .outputs = 4,
+           .activation = "relu",
+           .dropout = 0.3}),
+      cnn({.input = {5, 6, 2}, .channels = 2, .classes = 4, .activation = "silu"}),
+      resnet({.input = {6, 6, 2}, .channels = 2, .classes = 4, .activation = "relu"}),
+      resnet({.input = {4, 6, 2},
+              .channels = 2,
+              .classes = 4,
+              .activation = "softplus",
+              .pre_activation = true,
+              .normalization = Normalization::layer,
+              .shortcut = Shortcut::pad}),
+      dln({.inputs = 6, .alpha = 0.5}),
+  };
+}
+
+}  // namespace
+
+void write_cases(const std::filesystem::path& folder, int graphs, const CheckOptions& options) {
+  Cases cases(options);
+  for (const std::vector<OpCase>& rows : {op_table(), kink_cases()})
+    for (const OpCase& row : rows)
+      cases.add(row.label.empty() ? row.op : row.op + ", " + row.label, row.function,
+                row.draw(options.seed));
+  for (int seed = 1; seed <= graphs; ++seed) {
+    const RandomGraph graph = random_graph(static_cast<std::uint64_t>(seed));
+    cases.add(str(graph), graph.function(), graph.inputs());
+  }
+  for (const Model& model : small_models()) cases.add_model(model);
+  cases.write(folder);
+}
+
+}  // namespace twice

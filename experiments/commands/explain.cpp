@@ -1,0 +1,177 @@
+// A plan after each pass, by phase and step by step.
+#include "experiments/commands/explain.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <chrono>
+
+#include "autodiff/array/threads.h"
+#include "autodiff/profile/ledger.h"
+#include "experiments/files/json.h"
+#include "experiments/report/table.h"
+#include "experiments/run/machine.h"
+#include "experiments/run/output.h"
+#include "experiments/run/recording.h"
+
+namespace twice {
+
+namespace {
+
+/// A graph after some of the passes, as it would run.
+struct Stage {
+  std::string after, purpose;
+  std::size_t nodes;
+  Cost cost;
+  double arena_mib;
+};
+
+Stage stage_of(std::string after, std::string purpose, const Graph& graph, bool reuse = false,
+               bool in_place = false) {
+  const Program program = lower(graph, reuse, in_place);
+  return {std::move(after), std::move(purpose), graph.nodes.size(), ledger(program).total(),
+          static_cast<double>(program.arena_bytes) / (1 << 20)};
+}
+
+std::vector<Stage> stages_of(const Tensors& outputs, const PlanOptions& options) {
+  Graph graph = graph_of(outputs);
+  std::vector<Stage> stages = {stage_of("as recorded", "", graph)};
+  for (const Pass& pass : passes()) {
+    if (!(options.*pass.enabled)) continue;
+    graph = pass.run(std::move(graph));
+    stages.push_back(stage_of(std::string(pass.name), std::string(pass.purpose), graph));
+  }
+  if (options.reuse_memory)
+    stages.push_back(stage_of("reuse-memory", "let values share memory over time", graph, true));
+  if (options.in_place)
+    stages.push_back(stage_of("in-place", "let a value take the place of one that dies", graph,
+                              options.reuse_memory, true));
+  return stages;
+}
+
+/// `%12` for a computed value, its name for a leaf.
+std::string reference(const Program& program, int value) {
+  const Value& v = program.values[static_cast<std::size_t>(value)];
+  if (v.place == Value::Place::leaf && v.kind == NodeKind::constant) {
+    return v.spec.shape.elements() == 1 ? fmt::format("{}", v.leaf->stored.item()) : "constant";
+  }
+  if (v.place == Value::Place::leaf) return v.leaf->name;
+  return v.place == Value::Place::view ? reference(program, v.of) : fmt::format("%{}", value);
+}
+
+/// Milliseconds that planning takes, from the recorded tape to a program with memory: the median.
+double planning_ms(const Tensors& outputs, const PlanOptions& options) {
+  std::array<double, 9> times;
+  for (double& time : times) {
+    const auto start = std::chrono::steady_clock::now();
+    const Plan plan({outputs}, options);
+    time = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() * 1e3;
+  }
+  std::sort(times.begin(), times.end());
+  return times[times.size() / 2];
+}
+
+void print_steps(const Program& program) {
+  Table table({"value", "phase", "op", "attributes", "inputs", "shape", "of forward op", "MFLOP",
+               "offset"});
+  for (const Step& step : program.steps) {
+    std::string inputs;
+    for (int input : step.inputs) inputs += reference(program, input) + " ";
+    const Value& value = program.values[static_cast<std::size_t>(step.output)];
+    table.add({fmt::format("%{}", step.output), std::string(str(step.phase)),
+               std::string(step.op->name()), step.op->attributes(), inputs, str(value.spec.shape),
+               step.forward_op ? fmt::format("{} #{}", step.forward_op->name(), step.forward_origin)
+                               : fmt::format("leaf #{}", step.forward_origin),
+               fmt::format("{:.3f}", step.cost.flops / 1e6), fmt::format("{}", value.offset)});
+  }
+  table.print();
+}
+
+}  // namespace
+
+void add_explain_options(CLI::App& app, ExplainOptions& options) {
+  OptionGroups groups;
+  groups.training = false;
+  add_options(app, options.run, groups);
+  app.add_flag("--log-norm", options.run.log_norm,
+               "Each step also computes the norm of the plain gradient, as one that logs it does")
+      ->group("Method");
+  app.add_flag("--brief", options.brief, "Leave the list of steps out")->group("Output");
+}
+
+int explain(ExplainOptions options) {
+  complete(options.run, {"exact"});
+  set_threads(options.run.threads);
+  prepare_file(options.run.json);
+  const Problem problem = make_problem(options.run);
+  const ModelState state =
+      initial_state(problem.model, options.run.seed, options.run.number_type());
+  Json record = record_header("explain");
+  record["config"] = to_json(options.run);
+  record["rows"] = Json::array();
+  for (const std::string& name : options.run.methods) {
+    const Method& m = method(name);
+    const RecordedStep step = record_step(problem, m, state);
+    const Tensors outputs = outputs_of(step);
+    const PlanOptions passes = plan_options(options.run, name);
+    fmt::print("{}, {}: {}\n\n", problem.label(), name, m.equation);
+
+    Table table({"pass", "nodes", "products", "GFLOP", "MiB moved", "arena MiB", "what it does"});
+    Json stages = Json::array();
+    for (const Stage& stage : stages_of(outputs, passes)) {
+      table.add({stage.after, fmt::format("{}", stage.nodes),
+                 fmt::format("{}", stage.cost.products),
+                 fmt::format("{:.4f}", stage.cost.flops / 1e9),
+                 fmt::format("{:.2f}", stage.cost.bytes / (1 << 20)),
+                 fmt::format("{:.2f}", stage.arena_mib), stage.purpose});
+      stages.push_back({{"pass", stage.after},
+                        {"nodes", stage.nodes},
+                        {"products", stage.cost.products},
+                        {"gflop", stage.cost.flops / 1e9},
+                        {"mib_moved", stage.cost.bytes / (1 << 20)},
+                        {"arena_mib", stage.arena_mib}});
+    }
+    table.print();
+
+    const Plan plan({outputs}, passes);
+    const Program& program = plan.program();
+    const double planned_ms = planning_ms(outputs, passes);
+    const Ledger costs = ledger(program);
+    const ProductLaw law = expected_law(problem, m);
+    Table phases({"phase", "steps", "products", "GFLOP", "MiB moved"});
+    for (int p = 0; p < phase_count; ++p) {
+      const auto at = static_cast<std::size_t>(p);
+      if (costs.steps[at] == 0) continue;
+      phases.add({std::string(str(static_cast<Phase>(p))), fmt::format("{}", costs.steps[at]),
+                  fmt::format("{}", costs.phases[at].products),
+                  fmt::format("{:.4f}", costs.phases[at].flops / 1e9),
+                  fmt::format("{:.2f}", costs.phases[at].bytes / (1 << 20))});
+    }
+    fmt::print("\n");
+    phases.print();
+    fmt::print(
+        "\nproducts: {} (law {} = {} for L = {}) and {} small ones; peak memory {:.2f} MiB: arena "
+        "{:.2f} (at least {:.2f} are alive at once), parameters and inputs {:.2f}\n"
+        "planned in {:.2f} ms\n\n",
+        costs.total().products, str(law), law.products(problem.model.products()),
+        problem.model.products(), costs.total().small_products,
+        static_cast<double>(program.peak_bytes()) / (1 << 20),
+        static_cast<double>(program.arena_bytes) / (1 << 20),
+        static_cast<double>(program.most_alive_bytes) / (1 << 20),
+        static_cast<double>(program.leaf_bytes) / (1 << 20), planned_ms);
+    if (!options.brief) print_steps(program);
+    record["rows"].push_back({{"model", problem.label()},
+                              {"method", name},
+                              {"products", costs.total().products},
+                              {"small_products", costs.total().small_products},
+                              {"products_law", law.products(problem.model.products())},
+                              {"gflop", costs.total().flops / 1e9},
+                              {"peak_mib", static_cast<double>(program.peak_bytes()) / (1 << 20)},
+                              {"planning_ms", planned_ms},
+                              {"passes", stages}});
+  }
+  if (!options.run.json.empty()) write_json(options.run.json, record);
+  return 0;
+}
+
+}  // namespace twice

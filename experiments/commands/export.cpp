@@ -1,0 +1,113 @@
+// Which arrays an export holds.
+#include "experiments/commands/export.h"
+
+#include <CLI/CLI.hpp>
+
+#include "autodiff/array/threads.h"
+#include "autodiff/derive/grad.h"
+#include "autodiff/ops/tensors.h"
+#include "experiments/files/atomic_file.h"
+#include "experiments/files/json.h"
+#include "experiments/files/safetensors.h"
+#include "experiments/measure/gradient_error.h"
+#include "experiments/run/checkpoint.h"
+#include "experiments/run/graph_file.h"
+#include "experiments/run/output.h"
+
+namespace twice {
+
+namespace {
+
+constexpr const char* layout =
+    "images NHWC; convolution weights (kh, kw, in, out); linear weights (in, out), y = x W + b; "
+    "flatten order height, width, channels";
+
+bool names_a_file(const RunOptions& options) {
+  return std::filesystem::path(options.out).extension() == ".safetensors";
+}
+
+std::filesystem::path target(const RunOptions& options, const Problem& problem) {
+  if (names_a_file(options)) {
+    prepare_file(options.out);
+    return options.out;
+  }
+  return prepare_folder(options.out) / (problem.label() + ".safetensors");
+}
+
+}  // namespace
+
+void add_export_options(CLI::App& app, ExportOptions& options) {
+  options.run.dtype = "f64";
+  OptionGroups groups;
+  groups.training = false;
+  add_options(app, options.run, groups);
+  app.get_option("--json")->group("");
+  app.add_option("--checkpoint", options.checkpoint,
+                 "Take parameters and buffers from a checkpoint of `train`")
+      ->group("Model");
+  app.add_flag("--graph", options.graph,
+               "Write the graph of the loss too, op by op, as JSON beside the numbers");
+}
+
+int export_step(ExportOptions options) {
+  if (options.run.out.empty()) options.run.out = "runs/export";
+  complete(options.run, {"exact", "f-gr", "b-gr", "c-gr"});
+  set_threads(options.run.threads);
+  const Problem problem = make_problem(options.run);
+  const std::filesystem::path file = target(options.run, problem);
+  ModelState state = initial_state(problem.model, options.run.seed, options.run.number_type());
+  if (!options.checkpoint.empty())
+    state = cast(read_model_state(options.checkpoint, problem.model), options.run.number_type());
+  const FixedBatch batch = fixed_batch(problem);
+
+  TensorFile result;
+  const auto add = [&](const std::string& prefix, const std::vector<Array>& arrays) {
+    for (std::size_t i = 0; i < arrays.size(); ++i)
+      result.tensors.emplace_back(prefix + problem.model.parameter_info()[i].name,
+                                  arrays[i].clone());
+  };
+  add("", state.parameters);
+  for (std::size_t i = 0; i < state.buffers.size(); ++i)
+    result.tensors.emplace_back(problem.model.buffer_info()[i].name, state.buffers[i]);
+  const Array images = batch.images.cast(options.run.number_type());
+  result.tensors.emplace_back("images", images);
+  result.tensors.emplace_back("labels", batch.labels);
+
+  const RecordedStep plain = record_step(problem, method("sgd"), state);
+  const Tensors hvp = grad(plain.estimate.plain, plain.w, stop_gradient(plain.estimate.plain));
+  Plan plan{plain.estimate.loss, plain.estimate.plain, hvp};
+  plan.run({{plain.x, images}, {plain.y, batch.labels}});
+  result.tensors.emplace_back("loss", plan.value(plain.estimate.loss).clone());
+  add("grad.", plan.values(plain.estimate.plain));
+  add("hvp.", plan.values(hvp));
+
+  for (const std::string& name : options.run.methods) {
+    const RecordedStep step = record_step(problem, method(name), state);
+    Plan method_plan({step.estimate.gradient}, plan_options(options.run, name));
+    method_plan.run({{step.x, images}, {step.y, batch.labels}});
+    add(name + ".", method_plan.values(step.estimate.gradient));
+  }
+  Json graph;
+  if (options.graph) {
+    std::map<int, std::string> names{{plain.x.index(), "images"}, {plain.y.index(), "labels"}};
+    for (std::size_t i = 0; i < plain.w.size(); ++i)
+      names[plain.w[i].index()] = problem.model.parameter_info()[i].name;
+    graph = graph_json(plain.estimate.loss, names, "", result);
+  }
+  result.metadata = {{"format", "twice export 1"},
+                     {"version", TWICE_VERSION},
+                     {"model", problem.model.name()},
+                     {"layout", layout},
+                     {"config", to_json(options.run).dump()}};
+  const auto write = names_a_file(options.run) ? write_output : write_atomically;
+  write(file, encode_safetensors(result));
+  fmt::print("{}\n", file.string());
+  if (options.graph) {
+    const std::filesystem::path beside = std::filesystem::path(file).replace_extension(".json");
+    write_atomically(beside, record_text(graph));
+    fmt::print("{}\n", beside.string());
+  }
+  return 0;
+}
+
+}  // namespace twice

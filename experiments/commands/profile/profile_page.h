@@ -1,0 +1,11 @@
+// report.html of a profile: what a derivative costs and why, on one page that needs nothing else.
+#pragma once
+
+#include "experiments/files/record.h"
+
+namespace twice {
+
+/// The page of a record of `profile`. What the record lacks is left out.
+std::string profile_html(const Json& record);
+
+}  // namespace twice

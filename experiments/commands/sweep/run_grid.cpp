@@ -1,0 +1,295 @@
+// Checks, lock, what is there already, then the runs.
+#include "experiments/commands/sweep/run_grid.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <memory>
+#include <set>
+#include <thread>
+
+#include "autodiff/array/threads.h"
+#include "experiments/commands/sweep/run_cost.h"
+#include "experiments/commands/sweep/worker.h"
+#include "experiments/files/atomic_file.h"
+#include "experiments/files/record.h"
+#include "experiments/report/progress.h"
+#include "experiments/report/table.h"
+#include "experiments/run/folder_lock.h"
+#include "experiments/run/output.h"
+#include "experiments/run/stop.h"
+#include "experiments/run/terminal.h"
+
+namespace twice {
+
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+/// The folder's runs before ours, and ours with names in which the axes of both appear.
+struct Merged {
+  Grid grid;
+  std::vector<RunResult> earlier;
+  /// How they ran.
+  Layout layout;
+};
+
+Merged merge(Grid grid, const fs::path& out) {
+  if (fs::exists(out / "checkpoint.safetensors"))
+    throw UsageError(fmt::format("{} holds a run of train: use another --out", out.string()));
+  const fs::path file = out / "sweep.json";
+  if (!fs::exists(file)) return {std::move(grid), {}, {}};
+  const Json record = Json::parse_or_null(read_file(file));
+  Grid before = recorded_grid(record, file);
+
+  // Of the earlier runs one of each model, data set and method is enough to compare with.
+  std::map<std::string, const GridRun*> kinds;
+  for (const GridRun& run : before.runs)
+    kinds.emplace(run.config.at("model").dump() + run.config.at("data").dump() +
+                      run.config.at("method").dump(),
+                  &run);
+  for (const GridRun& run : grid.runs)
+    for (const auto& [kind, earlier] : kinds)
+      if (const auto option = clash(earlier->config, run.config, before.axes))
+        throw UsageError(fmt::format(
+            "the runs in {} have --{} {}, not {}: only {} may differ there; use another --out",
+            out.string(), *option, earlier->config.value(*option, Json()).dump(),
+            run.config.value(*option, Json()).dump(), fmt::join(before.axes, ", ")));
+  grid.axes.insert(grid.axes.end(), before.axes.begin(), before.axes.end());
+  grid.axes = ordered_axes(grid.axes);
+  name_runs(grid);
+
+  std::set<std::string> ours;
+  for (const GridRun& run : grid.runs) ours.insert(run.name);
+  Merged result{std::move(grid), {}, recorded_layout(record)};
+  for (std::size_t i = 0; i < before.runs.size(); ++i) {
+    const GridRun& run = before.runs[i];
+    if (ours.contains(run.name)) continue;
+    RunResult found = look_up(run, out / run.name);
+    const Json& entry = record.at("runs").at(i);
+    if (found.state == RunState::pending && entry.value("state", "") == "failed") {
+      found.state = RunState::failed;
+      found.error = entry.value("error", "");
+    }
+    result.earlier.push_back(std::move(found));
+  }
+  return result;
+}
+
+std::vector<RunResult> look_up_all(const Grid& grid, const fs::path& out) {
+  std::vector<RunResult> results;
+  for (const GridRun& run : grid.runs) results.push_back(look_up(run, out / run.name));
+  return results;
+}
+
+/// The runs of a grid, as they go.
+class Scheduler {
+ public:
+  Scheduler(std::vector<RunResult>& ours, const Merged& merged, const Layout& layout,
+            const GridOptions& options, const EpochCosts& costs, int lock)
+      : ours_(ours),
+        merged_(merged),
+        layout_(layout),
+        options_(options),
+        costs_(costs),
+        lock_(lock),
+        progress_(options.task, work_left()) {
+    for (std::size_t i = 0; i < ours.size(); ++i)
+      (ours[i].state == RunState::done ? done_ : to_do_) += 1;
+    write();
+  }
+
+  void run() {
+    std::size_t next = 0;
+    bool told = false;
+    for (;;) {
+      while (!stop_requested() && running_.size() < static_cast<std::size_t>(layout_.jobs) &&
+             next < ours_.size())
+        if (RunResult& result = ours_[next++]; result.state != RunState::done) start(result);
+      if (running_.empty()) break;
+      if (stop_requested() && !told) {
+        for (auto& [result, worker] : running_) worker->stop();
+        told = true;
+      }
+      collect();
+      show();
+      constexpr auto pause = std::chrono::milliseconds(10);
+      std::this_thread::sleep_for(pause);
+    }
+    progress_.clear();
+    write();
+  }
+
+ private:
+  /// Of one of its epochs; epochs are alike where costs were not counted.
+  double epoch_cost(const RunResult& result) const {
+    const auto cost = costs_.find(cost_key(result.run.config, true));
+    return cost == costs_.end() ? 1 : cost->second;
+  }
+
+  double work_left() const {
+    double left = 0;
+    for (const RunResult& result : ours_)
+      left += epoch_cost(result) * (result.epochs() - static_cast<double>(result.curve.size()));
+    return left;
+  }
+
+  void write() const {
+    std::vector<RunResult> all = merged_.earlier;
+    all.insert(all.end(), ours_.begin(), ours_.end());
+    write_atomically(options_.out / "sweep.json",
+                     record_text(sweep_record(merged_.grid.axes, all, layout_)));
+  }
+
+  void start(RunResult& result) {
+    std::vector<std::string> words = {"train"};
+    // All options again: train compares them with those of the checkpoint.
+    for (std::string& word : arguments(result.run.config)) words.push_back(std::move(word));
+    words.push_back(fmt::format("--threads={}", layout_.threads));
+    words.push_back(fmt::format("--checkpoint-every={}", options_.checkpoint_every));
+    words.push_back(fmt::format("--out={}", result.folder.string()));
+    if (fs::exists(result.folder / "checkpoint.safetensors")) words.emplace_back("--resume");
+    --to_do_;
+    try {
+      running_.emplace_back(&result, std::make_unique<Worker>(std::move(words), lock_));
+    } catch (const Error& error) {
+      finish(result, error.what());  // no memory for another process: the others go on
+    }
+  }
+
+  /// Takes in what ended.
+  void collect() {
+    for (auto it = running_.begin(); it != running_.end();) {
+      const std::optional<int> status = it->second->poll();
+      if (!status) {
+        ++it;
+        continue;
+      }
+      RunResult& result = *it->first;
+      const std::string error = ending(*status, *it->second);
+      it = running_.erase(it);
+      finish(result, error);
+    }
+  }
+
+  /// "" for a run that ended well, or the reason why not.
+  static std::string ending(int status, const Worker& worker) {
+    if (status == 0) return "";
+    const std::string line = worker.last_error();
+    if (status < 0)
+      return fmt::format("ended by signal {}{}{}", -status,
+                         status == -9 ? " (killed, perhaps for want of memory)" : "",
+                         line.empty() ? "" : ": " + line);
+    return line.empty() ? fmt::format("ended with status {}", status) : line;
+  }
+
+  void finish(RunResult& result, const std::string& error) {
+    const std::size_t before = result.curve.size();
+    result = look_up(result.run, result.folder);
+    if (result.state != RunState::done && stop_requested()) {
+      ++to_do_;  // told to stop: it is as resumable as one that never started
+    } else if (result.state == RunState::done) {
+      ++done_;
+    } else {
+      ++failed_;
+      result.state = RunState::failed;
+      result.error = error.empty() ? "ended before its last epoch" : error;
+    }
+    advance(result, before);
+    write();
+    if (result.state != RunState::pending && options_.talk) print(result);
+  }
+
+  void print(const RunResult& result) {
+    progress_.clear();
+    const int width = static_cast<int>(fmt::formatted_size("{}", ours_.size()));
+    fmt::print("{:>{}}/{}  {}  ", done_ + failed_, width, ours_.size(), result.run.name);
+    if (result.state == RunState::failed)
+      fmt::print("failed: {}\n", printable(result.error));
+    else
+      fmt::print("{}  loss {}  {}\n", format_percent(result.curve.back().test_accuracy),
+                 format_number(result.curve.back().test_loss), format_seconds(result.seconds()));
+    flush_output();
+  }
+
+  /// Epochs that ended since `before`; a failed run's other epochs will not come.
+  void advance(const RunResult& result, std::size_t before) {
+    const std::size_t now = result.state == RunState::failed
+                                ? static_cast<std::size_t>(result.epochs())
+                                : std::max(before, result.curve.size());
+    progress_.advance(epoch_cost(result) * static_cast<double>(now - before), counts());
+  }
+
+  std::string counts() const {
+    return fmt::format("{} done, {} running, {} failed, {} to do", done_, running_.size(), failed_,
+                       to_do_);
+  }
+
+  /// Looks, twice a second, how far the running ones are.
+  void show() {
+    constexpr auto interval = std::chrono::milliseconds(500);
+    if (Clock::now() - shown_ < interval) return;
+    shown_ = Clock::now();
+    for (auto& [result, worker] : running_) {
+      const std::size_t before = result->curve.size();
+      result->curve = look_up(result->run, result->folder).curve;
+      advance(*result, before);
+    }
+    progress_.advance(0, counts());
+  }
+
+  std::vector<RunResult>& ours_;
+  const Merged& merged_;
+  const Layout& layout_;
+  const GridOptions& options_;
+  const EpochCosts& costs_;
+  int lock_;
+  Progress progress_;
+  std::vector<std::pair<RunResult*, std::unique_ptr<Worker>>> running_;
+  std::size_t done_ = 0, failed_ = 0, to_do_ = 0;
+  Clock::time_point shown_{};
+};
+
+}  // namespace
+
+std::vector<RunResult> look_up_grid(Grid grid, const fs::path& out) {
+  check_models(grid);
+  return look_up_all(merge(std::move(grid), out).grid, out);
+}
+
+std::vector<RunResult> run_grid(Grid grid, const GridOptions& options) {
+  // Nobody sees the time left but on a terminal.
+  const EpochCosts costs = check_models(grid, isatty(STDERR_FILENO) == 1);
+  merge(grid, options.out);  // for its errors, before anything is created
+  prepare_folder(options.out);
+  const FolderLock lock(options.out);
+  const Merged merged = merge(std::move(grid), options.out);
+  std::vector<RunResult> results = look_up_all(merged.grid, options.out);
+
+  std::vector<const GridRun*> left;
+  for (const RunResult& result : results)
+    if (result.state != RunState::done) left.push_back(&result.run);
+  Layout layout = merged.layout;
+  if (!left.empty()) {
+    const int cores = options.threads > 0 ? options.threads : allowed_threads();
+    layout = choose_layout(left, options.jobs, cores);
+    if (stop_requested()) return results;
+  }
+  if (options.talk) {
+    fmt::print("{} run{}, {} done", results.size(), results.size() == 1 ? "" : "s",
+               results.size() - left.size());
+    if (!left.empty())
+      fmt::print("; {} at a time, {} thread{} each ({})", layout.jobs, layout.threads,
+                 layout.threads == 1 ? "" : "s", layout.reason);
+    fmt::print("\n");
+    flush_output();
+  }
+  Scheduler(results, merged, layout, options, costs, lock.descriptor()).run();
+  return results;
+}
+
+}  // namespace twice

@@ -1,0 +1,39 @@
+// Runs a grid: the machinery of `./twice sweep`, for other code too. Each run is a `twice train` in
+// a process of its own with a folder of its own, so it is resumed from its checkpoint as train
+// resumes it, and one that fails does not stop the others.
+#pragma once
+
+#include <vector>
+
+#include "experiments/commands/sweep/run_record.h"
+
+namespace twice {
+
+struct GridOptions {
+  /// Each run gets the folder out/NAME; beside them lies sweep.json.
+  std::filesystem::path out;
+  /// Runs at a time; 0: chosen, see commands/sweep/layout.h.
+  int jobs = 0;
+  /// Cores for all of them together; 0: those that this process may use.
+  int threads = 0;
+  /// As train's.
+  int checkpoint_every = 0;
+  /// What the bar on the terminal is called.
+  std::string task = "sweep";
+  /// Says on stdout what is done, with a line for each run that ends.
+  bool talk = true;
+};
+
+/// Runs what is not done yet and returns the grid's runs in its order; states tell which failed or,
+/// after Ctrl-C (run/stop.h), are still to do. sweep.json always says how far the folder is; runs
+/// of an earlier grid with the same other options stay in it. To be called on the main thread of
+/// the program `twice`, which starts itself.
+/// Throws UsageError, before anything is created, for options that train would refuse; and when the
+/// folder holds runs that do not belong to this grid, or is in use by another process.
+std::vector<RunResult> run_grid(Grid grid, const GridOptions& options);
+
+/// What run_grid would find: the runs' states, nothing changed. The grid gets the names that the
+/// folder's axes give it.
+std::vector<RunResult> look_up_grid(Grid grid, const std::filesystem::path& out);
+
+}  // namespace twice

@@ -1,0 +1,207 @@
+// Runs to JSON and back; means and deviations over seeds.
+#include "experiments/commands/sweep/run_record.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+
+#include "experiments/files/atomic_file.h"
+#include "experiments/files/record.h"
+#include "experiments/run/machine.h"
+
+namespace twice {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string state_name(RunState state) {
+  return state == RunState::done ? "done" : state == RunState::failed ? "failed" : "pending";
+}
+
+double mean(const std::vector<double>& x) {
+  double sum = 0;
+  for (const double value : x) sum += value;
+  return sum / static_cast<double>(x.size());
+}
+
+/// Of the sample, with n - 1; of one number it is unknown.
+double deviation(const std::vector<double>& x) {
+  const double middle = mean(x);
+  double sum = 0;
+  for (const double value : x) sum += (value - middle) * (value - middle);
+  return x.size() < 2 ? std::nan("") : std::sqrt(sum / static_cast<double>(x.size() - 1));
+}
+
+void add_moments(Json& row, const char* name, const std::vector<double>& x) {
+  row[name] = x.empty() ? std::nan("") : mean(x);
+  row[std::string(name) + "_std"] = x.empty() ? std::nan("") : deviation(x);
+}
+
+/// The options that the setting's runs have and the whole sweep has not.
+Json axis_values(const Json& config, const std::vector<std::string>& axes) {
+  Json values = Json::object();
+  for (const std::string& axis : axes)
+    if (axis != "method" && axis != "seed" && uses(config, axis) && config.contains(axis))
+      values[axis] = config.at(axis);
+  return values;
+}
+
+Json row_of(const std::vector<const RunResult*>& runs, const std::vector<std::string>& axes) {
+  const Json& config = runs.front()->run.config;
+  Json row = {{"method", config.at("method").at(0)},
+              {"setting", setting_name(config, axes)},
+              {"options", axis_values(config, axes)}};
+  std::vector<double> accuracy, loss, train_loss, norm, seconds;
+  int failed = 0;
+  for (const RunResult* result : runs) {
+    failed += result->state == RunState::failed;
+    if (!result->model.empty()) row["model"] = result->model;
+    if (result->state != RunState::done) continue;
+    accuracy.push_back(result->curve.back().test_accuracy);
+    loss.push_back(result->curve.back().test_loss);
+    train_loss.push_back(result->curve.back().train_loss);
+    norm.push_back(result->curve.back().gradient_norm);
+    seconds.push_back(result->seconds());
+  }
+  row["n"] = accuracy.size();
+  row["failed"] = failed;
+  row["to_do"] = runs.size() - accuracy.size() - static_cast<std::size_t>(failed);
+  if (!row.contains("model")) row["model"] = nullptr;
+  add_moments(row, "test_accuracy", accuracy);
+  add_moments(row, "loss", loss);
+  add_moments(row, "train_loss", train_loss);
+  add_moments(row, "gradient_norm", norm);
+  add_moments(row, "seconds", seconds);
+  return row;
+}
+
+/// Methods in the order of their table; within one the most accurate setting first, then the one of
+/// less loss. Settings without a finished run are last.
+Json rows_of(const std::vector<RunResult>& results, const std::vector<std::string>& axes) {
+  std::vector<std::string> order;
+  std::map<std::string, std::vector<const RunResult*>> settings;
+  for (const RunResult& result : results) {
+    const std::string name = setting_name(result.run.config, axes);
+    if (!settings.contains(name)) order.push_back(name);
+    settings[name].push_back(&result);
+  }
+  std::vector<Json> rows;
+  for (const std::string& name : order) rows.push_back(row_of(settings[name], axes));
+  const auto rank = [](const Json& row) {
+    const auto place = std::ranges::find(methods(), row.at("method").get<std::string>(),
+                                         [](const Method& m) { return std::string(m.name); });
+    const double accuracy = number(row, "test_accuracy"), loss = number(row, "loss");
+    return std::tuple(place - methods().begin(), std::isfinite(accuracy) ? -accuracy : 2.0,
+                      std::isfinite(loss) ? loss : std::numeric_limits<double>::infinity());
+  };
+  std::ranges::stable_sort(rows, {}, rank);
+  return rows;
+}
+
+}  // namespace
+
+double RunResult::seconds() const {
+  double sum = 0;
+  for (const EpochRecord& epoch : curve) sum += epoch.seconds;
+  return sum;
+}
+
+RunResult look_up(const GridRun& run, const fs::path& folder) {
+  RunResult result{run, folder, RunState::pending, "", "", {}};
+  if (!fs::exists(folder / "train.json")) return result;
+  // A damaged record is made anew from the checkpoint.
+  const Json record = Json::parse_or_null(read_file(folder / "train.json"));
+  const std::vector<Json> rows = objects(member(record, "rows"));
+  if (rows.size() != 1) return result;
+  Json config = member(record, "config");
+  if (!config.is_object()) return result;
+  config.erase("threads");
+  for (const auto& [option, value] : run.config.members())
+    if (config.value(option, Json()) != value)
+      throw UsageError(fmt::format("{} holds a run with --{} {}, not {}: use another --out",
+                                   folder.string(), option, config.value(option, Json()).dump(),
+                                   value.dump()));
+  result.model = text(rows[0], "model");
+  try {
+    for (const Json& epoch : member(rows[0], "curve")) result.curve.push_back(epoch_record(epoch));
+  } catch (const JsonError&) {
+    result.curve.clear();
+    return result;
+  }
+  // The page is the last that a run writes.
+  const bool whole = static_cast<int>(result.curve.size()) == result.epochs();
+  if (whole && fs::exists(folder / "report.html")) result.state = RunState::done;
+  return result;
+}
+
+Json sweep_record(const std::vector<std::string>& axes, const std::vector<RunResult>& results,
+                  const Layout& layout) {
+  Json record = record_header("sweep");
+  // What all runs have in common is said once.
+  Json shared = results.front().run.config;
+  for (const std::string& axis : axes) shared.erase(axis);
+  for (const RunResult& result : results)
+    std::erase_if(shared.members(), [&](const auto& option) {
+      return result.run.config.value(option.first, Json()) != option.second;
+    });
+  record["config"] = shared;
+  record["axes"] = Json::array();
+  for (const std::string& axis : axes) {
+    Json values = Json::array();
+    for (const RunResult& result : results) {
+      const Json& config = result.run.config;
+      if (!uses(config, axis) || !config.contains(axis)) continue;
+      const Json value = axis == "method" ? config.at(axis).at(0) : config.at(axis);
+      if (std::ranges::find(values, value) == values.end()) values.push_back(value);
+    }
+    record["axes"].push_back({{"option", axis}, {"values", values}});
+  }
+  record["layout"] = {
+      {"jobs", layout.jobs}, {"threads", layout.threads}, {"reason", layout.reason}};
+  record["runs"] = Json::array();
+  for (const RunResult& result : results) {
+    Json own = result.run.config;
+    for (const auto& [option, value] : shared.members()) own.erase(option);
+    Json entry = {{"name", result.run.name},
+                  {"state", state_name(result.state)},
+                  {"config", own},
+                  {"epochs", result.curve.size()},
+                  {"seconds", result.seconds()}};
+    if (result.state == RunState::failed) entry["error"] = result.error;
+    if (result.state == RunState::done) {
+      const Json last = to_json(result.curve.back());
+      for (const char* field : {"train_loss", "loss", "test_accuracy", "gradient_norm"})
+        entry[field] = last.at(field);
+    }
+    record["runs"].push_back(entry);
+  }
+  record["rows"] = rows_of(results, axes);
+  return record;
+}
+
+Layout recorded_layout(const Json& record) {
+  const Json& layout = member(record, "layout");
+  const double jobs = number(layout, "jobs"), threads = number(layout, "threads");
+  if (!(jobs >= 1 && threads >= 1)) return {};
+  return {static_cast<int>(jobs), static_cast<int>(threads), text(layout, "reason")};
+}
+
+Grid recorded_grid(const Json& record, const fs::path& file) {
+  Grid grid;
+  try {
+    for (const Json& axis : record.at("axes")) grid.axes.push_back(axis.at("option"));
+    for (const Json& entry : record.at("runs")) {
+      Json config = record.at("config");
+      config.update(entry.at("config"));
+      grid_run_options(config, 1);  // complete?
+      grid.runs.push_back({entry.at("name"), config});
+    }
+  } catch (const JsonError& error) {
+    fail("sweep", "{} is no record of a sweep: {}", file.string(), error.what());
+  }
+  return grid;
+}
+
+}  // namespace twice

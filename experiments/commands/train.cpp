@@ -1,0 +1,188 @@
+// A run from its options, or its checkpoint, to its end.
+#include "experiments/commands/train.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cmath>
+
+#include "autodiff/array/reduce.h"
+#include "autodiff/array/threads.h"
+#include "autodiff/profile/ledger.h"
+#include "experiments/files/atomic_file.h"
+#include "experiments/files/json.h"
+#include "experiments/report/progress.h"
+#include "experiments/report/table.h"
+#include "experiments/report/write_report.h"
+#include "experiments/run/checkpoint.h"
+#include "experiments/run/folder_lock.h"
+#include "experiments/run/machine.h"
+#include "experiments/run/output.h"
+#include "experiments/run/stop.h"
+#include "experiments/run/terminal.h"
+
+namespace twice {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The options of the run that is resumed; threads may change, since results do not depend on them.
+RunOptions resumed_options(const TrainOptions& given, const fs::path& checkpoint) {
+  const Json stored = checkpoint_config(checkpoint), asked = to_json(given.run);
+  for (const auto& [name, value] : asked.members())
+    if (name != "threads" && given.app->count("--" + name) > 0 &&
+        (!stored.contains(name) || stored[name] != value))
+      throw UsageError(
+          fmt::format("--{} is {} but the run in {} has {}: leave it out to resume, or "
+                      "use another --out",
+                      name, value.dump(), checkpoint.string(),
+                      stored.contains(name) ? stored[name].dump() : "none"));
+  RunOptions options;
+  try {
+    options = run_options(stored);
+  } catch (const JsonError& error) {
+    fail("checkpoint", "{}: the stored options are damaged: {}", checkpoint.string(), error.what());
+  }
+  if (given.app->count("--threads") > 0) options.threads = given.run.threads;
+  options.out = given.run.out;
+  options.json = given.run.json;
+  return options;
+}
+
+/// Completes the options of a run.
+void complete_run(RunOptions& run) {
+  complete(run, {"exact"});
+  if (run.methods.size() != 1)
+    throw UsageError(fmt::format("train takes one --method, was given {}; compare takes several",
+                                 fmt::join(run.methods, ",")));
+}
+
+Json record_of(const Trainer& trainer, const RunHistory& history) {
+  const Problem& problem = trainer.problem();
+  const EpochRecord& last = history.curve.back();
+  const Ledger costs = ledger(trainer.plan().program());
+  const ProductLaw law = expected_law(problem, trainer.method());
+  Json record = record_header("train");
+  record["config"] = history.config;
+  record["team"] = team_record();
+  Json curve = Json::array();
+  for (const EpochRecord& epoch : history.curve) curve.push_back(to_json(epoch));
+  record["rows"] = {{{"model", problem.label()},
+                     {"method", trainer.method().name},
+                     {"equation", trainer.method().equation},
+                     {"convention", trainer.method().convention},
+                     {"threads", threads()},
+                     {"ms", last.seconds * 1e3 / static_cast<double>(trainer.steps_per_epoch())},
+                     {"products", costs.total().products},
+                     {"small_products", costs.total().small_products},
+                     {"products_law", law.products(problem.model.products())},
+                     {"products_law_text", str(law)},
+                     {"gflop", costs.total().flops / 1e9},
+                     {"peak_mib", static_cast<double>(trainer.plan().peak_bytes()) / (1 << 20)},
+                     {"loss", last.test_loss},
+                     {"train_loss", last.train_loss},
+                     {"test_accuracy", last.test_accuracy},
+                     {"gradient_norm", last.gradient_norm},
+                     {"curve", curve}}};
+  return record;
+}
+
+void print_heading() {
+  fmt::print("{:>5}  {:>10}  {:>10}  {:>9}  {:>10}  {:>8}\n", "epoch", "train loss", "test loss",
+             "accuracy", "|grad L|", "seconds");
+}
+
+void print_epoch(const EpochRecord& r) {
+  fmt::print("{:>5}  {:>10.5f}  {:>10.5f}  {:>9}  {:>10.5f}  {:>8.2f}\n", r.epoch, r.train_loss,
+             r.test_loss, format_percent(r.test_accuracy), r.gradient_norm, r.seconds);
+  flush_output();
+}
+
+/// Epochs until the end or a stop; checkpoints on the way. Returns the exit status.
+int run_to_end(Trainer& trainer, RunHistory& history, const fs::path& folder, int every) {
+  const fs::path checkpoint = folder / "checkpoint.safetensors";
+  Progress progress(fmt::format("training {}", trainer.method().name),
+                    static_cast<double>(trainer.total_steps() - trainer.steps()));
+  print_heading();
+  for (const EpochRecord& epoch : history.curve) print_epoch(epoch);
+  // A run that was killed between its last checkpoint and the record of it.
+  if (trainer.finished())
+    write_atomically(folder / "train.json", record_text(record_of(trainer, history)));
+  while (!trainer.finished()) {
+    const std::string note = fmt::format("epoch {}", history.curve.size() + 1);
+    const std::optional<EpochRecord> epoch = run_epoch(trainer, [&] {
+      progress.advance(1, note);
+      const bool at_end = trainer.steps() % trainer.steps_per_epoch() == 0;
+      if (every > 0 && trainer.steps() % every == 0 && !at_end)
+        write_checkpoint(checkpoint, trainer, history);
+    });
+    progress.clear();
+    if (!epoch) {
+      write_checkpoint(checkpoint, trainer, history);
+      print_error(
+          fmt::format("stopped after step {} of {}; ./twice train --resume --out {} goes on",
+                      trainer.steps(), trainer.total_steps(), folder.string()));
+      return stopped_status;
+    }
+    history.curve.push_back(*epoch);
+    write_checkpoint(checkpoint, trainer, history);
+    write_atomically(folder / "train.json", record_text(record_of(trainer, history)));
+    print_epoch(*epoch);
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_train_options(CLI::App& app, TrainOptions& options) {
+  add_options(app, options.run);
+  app.add_flag("--resume", options.resume, "Go on from the checkpoint in --out")
+      ->group("Checkpoints");
+  app.add_flag("--fresh", options.fresh, "Start anew although --out holds a run")
+      ->group("Checkpoints");
+  app.add_option("--checkpoint-every", options.checkpoint_every,
+                 "Steps between checkpoints (0: one after each epoch)")
+      ->check(CLI::Range(0, 1 << 30))
+      ->group("Checkpoints");
+  options.app = &app;
+}
+
+int train(TrainOptions options) {
+  if (options.run.out.empty()) options.run.out = "runs/train";
+  if (options.resume && options.fresh) throw UsageError("--resume and --fresh exclude each other");
+  const fs::path checkpoint = fs::path(options.run.out) / "checkpoint.safetensors";
+  if (options.resume && !fs::exists(checkpoint))
+    fail("train", "nothing to resume: {} does not exist", checkpoint.string());
+  if (!options.resume) complete_run(options.run);
+  const fs::path folder = prepare_folder(options.run.out);
+  const FolderLock lock(folder);
+  if (options.resume) {
+    options.run = resumed_options(options, checkpoint);
+    complete_run(options.run);
+  } else if (fs::exists(checkpoint) && !options.fresh) {
+    throw UsageError(
+        fmt::format("{} holds a run: --resume goes on with it, --fresh starts anew, "
+                    "another --out keeps it",
+                    options.run.out));
+  }
+  set_threads(options.run.threads);
+  prepare_file(options.run.json);
+
+  const Problem problem = make_problem(options.run);
+  Trainer trainer(problem, method(options.run.methods[0]));
+  RunHistory history{to_json(options.run), {}};
+  if (options.resume) history = read_checkpoint(checkpoint, trainer);
+  const MethodOptions& r = options.run.regularization;
+  fmt::print("{} on {}, {}: {}\ngamma {}, epsilon {}, lr {}, {} epochs of {} steps, seed {}\n\n",
+             problem.label(), options.run.data, trainer.method().name, trainer.method().equation,
+             r.gamma, r.epsilon, options.run.lr, options.run.epochs, trainer.steps_per_epoch(),
+             options.run.seed);
+  const int status = run_to_end(trainer, history, folder, options.checkpoint_every);
+  if (status != 0) return status;
+  write_report(folder);
+  if (!options.run.json.empty()) write_json(options.run.json, record_of(trainer, history));
+  return 0;
+}
+
+}  // namespace twice

@@ -1,0 +1,72 @@
+// Gradients as long vectors, and their distances.
+#include "experiments/measure/gradient_error.h"
+
+#include <cmath>
+
+#include "experiments/run/stop.h"
+
+namespace twice {
+
+FixedBatch fixed_batch(const Problem& problem) {
+  const Dataset& train = problem.data.train;
+  return {train.images.sliced(0, 0, problem.options.batch),
+          train.labels.sliced(0, 0, problem.options.batch)};
+}
+
+GradientVectors gradient_vectors(const Problem& problem, const Method& method,
+                                 const ModelState& state, const FixedBatch& batch) {
+  const RecordedStep step = record_step(problem, method, state);
+  Plan plan({step.estimate.gradient, step.estimate.plain},
+            plan_options(problem.options, std::string(method.name)));
+  plan.run({{step.x, batch.images.cast(state.parameters[0].dtype())}, {step.y, batch.labels}});
+  const auto flat = [&](const Tensors& list) {
+    std::vector<double> all;
+    for (const Array& array : plan.values(list)) {
+      const std::vector<double> part = array.to_vector();
+      all.insert(all.end(), part.begin(), part.end());
+    }
+    return all;
+  };
+  return {flat(step.estimate.gradient), flat(step.estimate.plain)};
+}
+
+double relative_error(const std::vector<double>& a, const std::vector<double>& b) {
+  double difference = 0, norm = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    difference += (a[i] - b[i]) * (a[i] - b[i]);
+    norm += b[i] * b[i];
+  }
+  return norm > 0 ? std::sqrt(difference / norm) : std::sqrt(difference);
+}
+
+std::vector<double> estimated_hvp(const GradientVectors& v, double gamma) {
+  std::vector<double> result(v.gradient.size());
+  for (std::size_t i = 0; i < result.size(); ++i) result[i] = (v.gradient[i] - v.plain[i]) / gamma;
+  return result;
+}
+
+std::vector<EpsilonPoint> epsilon_sweep(const Problem& problem, const ModelState& state,
+                                        const FixedBatch& batch) {
+  std::vector<EpsilonPoint> points;
+  Problem varied = problem;
+  // Without a penalty there is no H g to estimate; any gamma shows the same error of it.
+  double& gamma = varied.options.regularization.gamma;
+  if (gamma == 0) gamma = 1;
+  const ModelState f64 = cast(state, DType::f64), f32 = cast(state, DType::f32);
+  const GradientVectors exact = gradient_vectors(varied, method("exact"), f64, batch);
+  const std::vector<double> exact_hvp = estimated_hvp(exact, gamma);
+  for (const char* name : {"f-gr", "b-gr", "c-gr"})
+    for (DType dtype : {DType::f32, DType::f64})
+      for (int half = -16; half <= 0 && !stop_requested(); ++half) {
+        const double epsilon = std::pow(10.0, half / 2.0);
+        varied.options.regularization.epsilon = epsilon;
+        const GradientVectors found =
+            gradient_vectors(varied, method(name), dtype == DType::f32 ? f32 : f64, batch);
+        points.push_back({name, std::string(str(dtype)), epsilon,
+                          relative_error(found.gradient, exact.gradient),
+                          relative_error(estimated_hvp(found, gamma), exact_hvp)});
+      }
+  return points;
+}
+
+}  // namespace twice

@@ -1,0 +1,60 @@
+#!/usr/bin/python3
+"""docs/architecture.md, "Directories": it names every directory of the library and the program, files
+include only what is above them in that table, and every file begins with a comment that says what it
+is for. Links of all documents lead somewhere."""
+
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+text = (ROOT / "docs/architecture.md").read_text()
+table = text.split("\n## Directories\n")[1].split("\n## ")[0]
+order = re.findall(r"(?m)^\| \[([\w/]+)\]", table)
+COMMANDS = "experiments/commands"
+
+
+def place(name):
+    """The row of the table that a source file belongs to: that of the nearest directory."""
+    folder = pathlib.Path(name).parent
+    while folder.as_posix() not in order:
+        folder = folder.parent
+        if folder.as_posix() == ".":
+            return None
+    return order.index(folder.as_posix())
+
+
+def command(name):
+    """The command that a file in experiments/commands belongs to; nothing elsewhere."""
+    parts = pathlib.Path(name).parts[2:]
+    return pathlib.Path(parts[0]).stem if name.startswith(COMMANDS + "/") else None
+
+
+errors = []
+sources = sorted(path.relative_to(ROOT).as_posix() for folder in ["autodiff", "nn", "optim", "experiments", "tests"]
+                 for path in (ROOT / folder).rglob("*") if path.suffix in {".h", ".cpp", ".py", ".sh", ".cmake"}
+                 and "__pycache__" not in path.parts)
+for name in sources:
+    lines = (ROOT / name).read_text()
+    if not re.match(r'(#!.*\n)?(//|#|""")', lines):
+        errors.append(f"{name}: its first line is no comment")
+    if name.startswith("tests/") or name.endswith("/CMakeLists.txt"):
+        continue
+    if place(name) is None:
+        errors.append(f"{name}: its directory is not in the table of docs/architecture.md")
+        continue
+    for included in re.findall(r'(?m)^#include "((?:autodiff|nn|optim|experiments)/[^"]+)"', lines):
+        if place(included) is None or place(included) > place(name):
+            errors.append(f"{name}: includes {included}, which is of a directory below it in the table")
+        elif command(included) not in (None, command(name)) and place(name) == order.index(COMMANDS):
+            errors.append(f"{name}: includes {included}, which is of another command")
+
+for document in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+    for target in re.findall(r"\]\(([^)#\s]+)[)#]", document.read_text()):
+        if "://" not in target and not (document.parent / target).exists():
+            errors.append(f"{document.relative_to(ROOT)}: links to {target}, which does not exist")
+
+for error in errors:
+    print(error)
+print(f"{len(sources)} source files, {len(errors)} errors")
+sys.exit(bool(errors) or len(sources) < 100)
