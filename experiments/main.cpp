@@ -1,6 +1,9 @@
 // The command line: `twice COMMAND [OPTIONS]`. Each command is one CLI11 application, so
 // that each has its own help and its own --config file.
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <functional>
@@ -23,6 +26,7 @@
 #include "experiments/report/write_report.h"
 #include "experiments/run/machine.h"
 #include "experiments/run/stop.h"
+#include "experiments/run/suggest.h"
 #include "experiments/run/terminal.h"
 
 namespace twice {
@@ -174,6 +178,20 @@ std::string config_complaint(const CLI::App& app, std::string text) {
                      app.get_config_ptr()->as<std::string>(), text.substr(0, text.find(".++")));
 }
 
+/// About arguments that the command does not have: names the first that looks like an option.
+std::string complaint(const CLI::App& app, const std::string& otherwise) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app.get_options())
+    if (!option->get_group().empty())  // those without one are for the program itself
+      for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  const std::vector<std::string> unexpected = app.remaining();
+  const auto wrong = std::ranges::find_if(
+      unexpected, [](const std::string& word) { return word.starts_with("--"); });
+  if (wrong == unexpected.end()) return one_line(otherwise);
+  const std::string name = wrong->substr(0, wrong->find('='));
+  return fmt::format("there is no option {}{}", name, did_you_mean(name, names));
+}
+
 std::string reason(const std::exception& error) {
   // fmt does not say which file it could not write.
   const auto* failure = dynamic_cast<const std::system_error*>(&error);
@@ -184,12 +202,15 @@ std::string reason(const std::exception& error) {
 int run(const Command& command, int argc, char** argv) {
   CLI::App app(command.purpose, fmt::format("twice {}", command.name));
   const Parse parse = [&](CLI::App& parsed) {
+    read_decimals(parsed);
     try {
       parsed.parse(argc - 1, argv + 1);
     } catch (const CLI::CallForHelp&) {
       throw;
     } catch (const CLI::ConfigError& error) {
       throw UsageError(config_complaint(parsed, error.what()));
+    } catch (const CLI::ExtrasError& error) {
+      throw UsageError(complaint(parsed, error.what()));
     } catch (const CLI::ParseError& error) {
       throw UsageError(one_line(error.what()));
     }
@@ -215,10 +236,11 @@ int run(const Command& command, int argc, char** argv) {
   }
 }
 
-std::string command_names() {
-  std::string names;
-  for (const Command& command : commands) names += fmt::format("{} ", command.name);
-  return names + "test";
+std::vector<std::string> command_names() {
+  std::vector<std::string> names;
+  for (const Command& command : commands) names.emplace_back(command.name);
+  names.emplace_back("test");
+  return names;
 }
 
 int dispatch(int argc, char** argv) {
@@ -233,8 +255,11 @@ int dispatch(int argc, char** argv) {
   }
   for (const Command& command : commands)
     if (name == command.name) return run(command, argc, argv);
-  print_error(
-      fmt::format("twice: unknown command '{}'; the commands are {}", name, command_names()));
+  const std::string meant = did_you_mean(name, command_names());
+  print_error(fmt::format(
+      "twice: there is no command '{}'{}", name,
+      meant.empty() ? fmt::format("; the commands are {}", fmt::join(command_names(), ", "))
+                    : meant));
   return 2;
 }
 

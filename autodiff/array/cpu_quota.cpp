@@ -30,8 +30,8 @@ double quota_of(const fs::path& group) {
   return least;
 }
 
-/// Of a group and those that it is in, up to `mount`. A path that the container does not see leaves
-/// the mount itself, which then is the container's group.
+/// Of a group and those that it is in, up to `mount`. If the container cannot see the path, only
+/// the mount remains, and that is the container's own group.
 double least_quota(const fs::path& mount, fs::path group) {
   double least = quota_of(mount);
   for (group = group.relative_path(); !group.empty(); group = group.parent_path())

@@ -17,7 +17,7 @@ inline constexpr Index elements_per_tile = 8192;
 
 constexpr Index ceil_div(Index a, Index b) { return (a + b - 1) / b; }
 
-/// Calls body(tile) for tile in [0, tiles). The body must not throw.
+/// Calls body(tile) for tile in [0, tiles). A body that throws ends the program.
 template <class Body>
 void parallel_for(Index tiles, const Body& body) {
   if (tiles <= 1 || !shares_tiles()) {
@@ -25,7 +25,8 @@ void parallel_for(Index tiles, const Body& body) {
     return;
   }
   share_tiles(
-      tiles, [](const void* of, Index tile) { (*static_cast<const Body*>(of))(tile); }, &body);
+      tiles, [](const void* of, Index tile) noexcept { (*static_cast<const Body*>(of))(tile); },
+      &body);
 }
 
 /// Calls body(first, last) over [0, count) in ranges of at most `grain`.

@@ -10,8 +10,8 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <exception>
 #include <mutex>
-#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -30,39 +30,46 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::microseconds;
 
-// Who waits spins first, since to be woken takes tens of microseconds, and then sleeps. A core that
-// other work wants is left sooner: of the caller, too, since an idle core attracts the thread that
-// waits for another one. docs/decisions.md, "Threads that share the machine", has the measurements.
+// A waiting thread spins first, because waking takes tens of microseconds, and then sleeps. On a
+// crowded core, which other work wants, both give up sooner; the caller too, because a core that
+// becomes idle attracts the thread that the caller waits for. docs/decisions.md, "Threads that
+// share the machine", has the measurements.
 struct Patience {
   microseconds helper, caller;
 };
 constexpr Patience alone{microseconds(2000), microseconds(500)};
 constexpr Patience crowded{microseconds(100), microseconds(50)};
-// A helper offers its core to other work so often, between two tiles. Otherwise the system would
+// A helper offers its core to other work this often, between two tiles. Otherwise the system would
 // take the core when a time slice ends, which is most likely within a tile.
 constexpr microseconds turn{1500};
-// Other work has taken an offer that lasts longer than this, and it is gone after so many that last
-// less.
-constexpr microseconds taken{100};
-constexpr int offers_until_alone = 8;
-// On a crowded core a helper wakes by itself, so often and so many times. Where the caller wakes
-// it, the system likes to put it on the caller's core.
+// An offer that takes longer than this was accepted. The core counts as crowded for a while; then
+// the helper spins for a turn again, and so makes the next offer.
+constexpr microseconds accepted{100};
+constexpr microseconds crowded_for{100'000};
+// On a crowded core a helper wakes by itself at this interval, at most this many times. Where the
+// caller wakes it, the system likes to put it on the caller's core.
 constexpr microseconds nap{250};
 constexpr int most_naps = 40;
 // A helper leaves the caller's core, but not more often than this.
 constexpr microseconds between_moves{1000};
+// A caller looks again after so long: whoever finished the last tile may be put aside before it
+// wakes the caller.
+constexpr timespec look_again{0, 1'000'000};
 
 void pause() {
 #if defined(__x86_64__)
   for (int i = 0; i < 8; ++i) __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  for (int i = 0; i < 8; ++i) asm volatile("yield");
 #endif
 }
 
-/// Sleeps until `wake`, but not when the word has another value; may return early.
-void sleep_while(std::atomic<std::uint32_t>& word, std::uint32_t value) {
+/// Sleeps until `wake` unless the word differs from `value`; may return early.
+void sleep_while(std::atomic<std::uint32_t>& word, std::uint32_t value,
+                 [[maybe_unused]] const timespec* at_most = nullptr) {
 #if defined(__linux__)
   // std::atomic::wait would spin and yield first.
-  ::syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, value, nullptr, nullptr, 0);
+  ::syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, value, at_most, nullptr, 0);
 #else
   word.wait(value);
 #endif
@@ -98,10 +105,10 @@ void leave_core([[maybe_unused]] int core) {
 #endif
 }
 
-/// Lets the calling thread use all cores of the process: where OpenMP binds threads
-/// (OMP_PROC_BIND), a new thread inherits the one core of the thread that started it.
-void use_all_cores() {
 #if defined(__linux__)
+/// The cores that the process may use. Where OpenMP binds threads (OMP_PROC_BIND), the first thread
+/// may use one of them only.
+cpu_set_t cores_of_process() {
   cpu_set_t cores;
   CPU_ZERO(&cores);
   for (int place = 0; place < omp_get_num_places(); ++place) {
@@ -109,13 +116,24 @@ void use_all_cores() {
     omp_get_place_proc_ids(place, ids.data());
     for (const int id : ids) CPU_SET(id, &cores);
   }
-  if (CPU_COUNT(&cores) > 0) ::sched_setaffinity(0, sizeof cores, &cores);
+  if (CPU_COUNT(&cores) == 0 && ::sched_getaffinity(0, sizeof cores, &cores) != 0) CPU_ZERO(&cores);
+  return cores;
+}
+// Before the program starts: later, a thread that uses the team may be bound to some of them.
+const cpu_set_t cores_at_start = cores_of_process();
+#endif
+
+/// Lets the calling thread use all cores of the process, whatever thread started it.
+void use_all_cores() {
+#if defined(__linux__)
+  if (CPU_COUNT(&cores_at_start) > 0)
+    ::sched_setaffinity(0, sizeof cores_at_start, &cores_at_start);
 #endif
 }
 
 /// Tiles [first, end) that nobody has claimed, in one word. Whoever exchanges the word for one with
-/// a tile less holds that tile. As long as a tile is unclaimed or held its loop does not change, so
-/// a claim is valid even where the word was read in an earlier loop.
+/// one tile fewer holds that tile. As long as a tile is unclaimed or held, its loop does not
+/// change; so a claim is valid even where the word was read in an earlier loop.
 class alignas(64) Claims {
  public:
   void open(std::uint32_t first, std::uint32_t end) {
@@ -149,7 +167,7 @@ constexpr std::size_t most_helpers = 255;
 /// that have finished their range take from the ends of the others.
 class alignas(64) Loop {
  public:
-  using Call = void (*)(const void*, Index);
+  using Call = void (*)(const void*, Index) noexcept;
 
   bool reserve() {
     return !reserved_.load(std::memory_order_relaxed) &&
@@ -196,7 +214,7 @@ class alignas(64) Loop {
         continue;
       }
       awaited_.store(true);
-      sleep_while(unfinished_, left);
+      sleep_while(unfinished_, left, &look_again);
       awaited_.store(false, std::memory_order_relaxed);
     }
   }
@@ -205,7 +223,7 @@ class alignas(64) Loop {
   std::atomic<bool> reserved_{false};
   std::atomic<int> core_{-1};
   std::atomic<std::size_t> ranges_{0};
-  // To be read by those who hold a tile.
+  // Read only while holding a tile.
   Call call_ = nullptr;
   const void* body_ = nullptr;
   alignas(64) std::atomic<std::uint32_t> unfinished_{0};
@@ -227,7 +245,6 @@ class alignas(64) Helper {
       serve();
     }).detach();
   }
-  /// Wakes the thread if it sleeps.
   void call() {
     if (asleep_.load() != 0 && asleep_.exchange(0) != 0) wake(asleep_);
   }
@@ -240,13 +257,15 @@ class alignas(64) Helper {
   void take_tiles(Loop& loop);
   void rest();
   void keep_to_turn();
+  void set_crowded(bool is);
 
   Team* team_ = nullptr;
   std::size_t number_ = 0;
   std::uint32_t seen_ = 0;  // loops
   Clock::time_point turn_ends_, may_move_;
   int naps_ = 0;
-  int offers_left_ = 0;  // until the core counts as ours alone
+  bool crowded_ = false;
+  Clock::time_point crowded_until_;
   std::atomic<std::uint32_t> asleep_{0};
   std::atomic<std::int64_t> tiles_{0}, put_aside_{0};
 };
@@ -282,11 +301,9 @@ class Team {
     return use;
   }
 
-  // For the helpers.
-  std::uint32_t opened() const { return opened_.load(std::memory_order_acquire); }
+  std::uint32_t opened() const { return opened_.load(); }
   std::array<Loop, 8>& loops() { return loops_; }
-  void becomes_crowded() { crowded_.fetch_add(1, std::memory_order_relaxed); }
-  void is_alone_again() { crowded_.fetch_sub(1, std::memory_order_relaxed); }
+  void count_crowded(int change) { crowded_.fetch_add(change, std::memory_order_relaxed); }
 
  private:
   static constexpr Index most_tiles = 0xffffffff;
@@ -302,7 +319,7 @@ class Team {
   }
 
   /// Sees to it that the first helpers are awake, but not more of them than there are cores for:
-  /// those would only take each other's place.
+  /// more would only displace one another.
   void call_helpers(std::size_t wanted) {
     wanted = std::min(wanted, cores_.load(std::memory_order_relaxed) - 1);
     for (std::size_t h = 0; h < wanted; ++h) helpers_[h].call();
@@ -317,14 +334,16 @@ class Team {
   std::size_t start(std::size_t wanted) {
     const std::lock_guard lock(starting_);
     cores_.store(static_cast<std::size_t>(processors()), std::memory_order_relaxed);
-    // Signals are for the threads of the program.
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    // Signals are for the threads of the program, but those of a fault are for the thread at fault.
+    sigset_t blocked, before;
+    sigfillset(&blocked);
+    for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT})
+      sigdelset(&blocked, fault);
+    pthread_sigmask(SIG_SETMASK, &blocked, &before);
     std::size_t count = started_.load(std::memory_order_relaxed);
     try {
       for (; count < wanted; ++count) helpers_[count].start(*this, count);
-    } catch (const std::system_error&) {
+    } catch (const std::exception&) {
       set_threads(static_cast<int>(count) + 1);  // the system grants no more
     }
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
@@ -348,18 +367,20 @@ void Helper::serve() {
   seen_ = team_->opened() - 1;
   turn_ends_ = Clock::now() + turn;
   for (;;) {
-    if (!find_loop()) {
+    if (!find_loop() || number_ + 1 >= static_cast<std::size_t>(threads())) {
       rest();
-    } else if (number_ + 1 < static_cast<std::size_t>(threads())) {
-      for (Loop& loop : team_->loops())
-        if (loop.is_reserved()) take_tiles(loop);
+      continue;
     }
+    for (Loop& loop : team_->loops())
+      if (loop.is_reserved()) take_tiles(loop);
   }
 }
 
-/// Whether a loop was opened before patience ends.
+/// Whether a loop opens before patience runs out.
 bool Helper::find_loop() {
-  const auto until = Clock::now() + (offers_left_ > 0 ? crowded : alone).helper;
+  const auto now = Clock::now();
+  if (crowded_ && now > crowded_until_) set_crowded(false);
+  const auto until = now + (crowded_ ? crowded : alone).helper;
   std::uint32_t opened;
   while ((opened = team_->opened()) == seen_) {
     if (Clock::now() > until) return false;
@@ -386,9 +407,10 @@ void Helper::take_tiles(Loop& loop) {
 }
 
 void Helper::rest() {
-  if (offers_left_ > 0 && naps_++ < most_naps) {
+  if (crowded_ && naps_++ < most_naps) {
     std::this_thread::sleep_for(nap);
   } else {
+    set_crowded(false);
     asleep_.store(1);
     if (team_->opened() == seen_) sleep_while(asleep_, 1);
     asleep_.store(0);
@@ -403,19 +425,22 @@ void Helper::keep_to_turn() {
   sched_yield();
   const auto back = Clock::now();
   turn_ends_ = back + turn;
-  if (back - offered > taken) {
-    put_aside_.fetch_add(1, std::memory_order_relaxed);
-    if (offers_left_ == 0) team_->becomes_crowded();
-    offers_left_ = offers_until_alone;
-  } else if (offers_left_ > 0 && --offers_left_ == 0) {
-    team_->is_alone_again();
-  }
+  if (back - offered < accepted) return;
+  put_aside_.fetch_add(1, std::memory_order_relaxed);
+  crowded_until_ = back + crowded_for;
+  set_crowded(true);
+}
+
+void Helper::set_crowded(bool is) {
+  if (is != crowded_) team_->count_crowded(is ? 1 : -1);
+  crowded_ = is;
+  if (!is) naps_ = 0;
 }
 
 // Never destroyed: helpers may look at it while the process ends.
 Team* the_team = nullptr;
 
-/// A forked child has one thread; it is not inside a tile, and OpenMP must not wait for the others.
+/// A forked child has one thread: OpenMP must not wait for the others.
 void after_fork_in_child() {
   the_team = new Team;
   inside_tile = false;
@@ -435,7 +460,7 @@ Team& team() {
 
 bool shares_tiles() { return threads() > 1 && !inside_tile && !omp_in_parallel(); }
 
-void share_tiles(Index tiles, void (*call)(const void*, Index), const void* body) {
+void share_tiles(Index tiles, void (*call)(const void*, Index) noexcept, const void* body) {
   team().run(tiles, call, body);
 }
 

@@ -18,12 +18,14 @@ namespace twice {
 bool shares_tiles();
 
 /// Calls call(body, tile) once for each tile in [0, tiles), in any order and on any thread of the
-/// team, and returns when all calls have returned. The calls must not throw.
-void share_tiles(Index tiles, void (*call)(const void* body, Index tile), const void* body);
+/// team, and returns when all calls have returned. A child that is forked inside a tile must not
+/// return from it, but call exec or _exit.
+void share_tiles(Index tiles, void (*call)(const void* body, Index tile) noexcept,
+                 const void* body);
 
 /// What the team of this process has done so far.
 struct TeamUse {
-  std::int64_t tiles = 0;       ///< tiles of loops that were shared
+  std::int64_t tiles = 0;       ///< tiles of loops that could be shared
   std::int64_t by_helpers = 0;  ///< of those, the ones that helpers computed
   std::int64_t put_aside = 0;   ///< how often a helper offered its core and other work took it
   TeamUse& operator+=(const TeamUse& other) {

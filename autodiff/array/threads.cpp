@@ -1,4 +1,4 @@
-// The loops' number of threads, and with it OpenMP's, which is that of OpenBLAS.
+// The loops' number of threads, and what the environment allows.
 #include "autodiff/array/threads.h"
 
 #include <omp.h>
@@ -13,32 +13,45 @@ namespace twice {
 
 namespace {
 
-const int of_openmp = omp_get_max_threads();  // before `set_threads`: OMP_NUM_THREADS
-std::atomic<int> count{0};                    // 0: not yet known
-std::atomic<int> most_of_blas{1 << 20};
+struct Environment {
+  int processors =
+      std::max(1, static_cast<int>(std::min<double>(omp_get_num_procs(), std::ceil(cpu_quota()))));
+  int threads = std::min({processors, omp_get_max_threads(), omp_get_thread_limit()});
+};
+
+const Environment& environment() {
+  static const Environment at_start;
+  return at_start;
+}
+// Before the program starts: later, the calling thread may be bound to some of the cores, and
+// OpenMP's number of threads may be another one than OMP_NUM_THREADS.
+[[maybe_unused]] const Environment& known_at_start = environment();
+
+std::atomic<int> count{0};  // 0: not yet known
+std::atomic<bool> one_thread_for_blas{false};
 
 }  // namespace
 
 void set_threads(int wanted) {
+  environment();
   const int allowed = std::clamp(wanted, 1, omp_get_thread_limit());
   count.store(allowed, std::memory_order_relaxed);
-  omp_set_num_threads(std::min(allowed, most_of_blas.load(std::memory_order_relaxed)));
+  omp_set_num_threads(one_thread_for_blas.load(std::memory_order_relaxed) ? 1 : allowed);
 }
 
 int threads() {
-  if (count.load(std::memory_order_relaxed) == 0) set_threads(allowed_threads());
-  return count.load(std::memory_order_relaxed);
+  int known = count.load(std::memory_order_relaxed);
+  if (known == 0 && count.compare_exchange_strong(known, environment().threads))
+    known = environment().threads;
+  return known;
 }
 
-int processors() {
-  return std::max(1,
-                  static_cast<int>(std::min<double>(omp_get_num_procs(), std::ceil(cpu_quota()))));
-}
-
-int allowed_threads() { return std::min({processors(), of_openmp, omp_get_thread_limit()}); }
+int processors() { return environment().processors; }
+int allowed_threads() { return environment().threads; }
 
 void keep_blas_to_one_thread() {
-  most_of_blas.store(1, std::memory_order_relaxed);
+  environment();
+  one_thread_for_blas.store(true, std::memory_order_relaxed);
   omp_set_num_threads(1);
 }
 

@@ -75,7 +75,9 @@ Neighbours::~Neighbours() { end(); }
 
 void Neighbours::end() {
   for (const pid_t child : processes_) ::kill(child, SIGKILL);
-  for (const pid_t child : processes_) ::waitpid(child, nullptr, 0);
+  for (const pid_t child : processes_)
+    while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
+    }
 }
 
 }  // namespace twice

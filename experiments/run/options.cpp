@@ -174,6 +174,20 @@ void add_options(CLI::App& app, RunOptions& options, const OptionGroups& groups)
   app.allow_config_extras(false);
 }
 
+void read_decimals(CLI::App& app) {
+  const auto decimal = [](std::string text) {
+    const std::size_t sign = text.starts_with('-') || text.starts_with('+') ? 1 : 0;
+    const std::size_t first = std::min(text.find_first_not_of('0', sign), text.size());
+    if (sign == text.size() || text.find_first_not_of("0123456789", sign) != std::string::npos)
+      throw CLI::ValidationError(fmt::format("must be a whole number, was '{}'", text));
+    return text.substr(0, sign) + (first == text.size() ? "0" : text.substr(first));
+  };
+  for (CLI::Option* option : app.get_options())
+    if (const std::string type = option->get_type_name();
+        type.starts_with("INT") || type.starts_with("UINT"))
+      option->transform(decimal, "");
+}
+
 void keep_given(CLI::App& app, OptionWords& given) {
   app.parse_complete_callback([&app, &given] {
     for (const CLI::Option* option : app.get_options())

@@ -69,6 +69,10 @@ struct OptionGroups {
 /// Declares the options on a command. `options` must outlive the parse.
 void add_options(CLI::App& app, RunOptions& options, const OptionGroups& groups = {});
 
+/// Makes the whole numbers of the declared options decimal: CLI11 takes 064 for 52 and 0x10 for 16.
+/// To be called before the parse, once all options are declared.
+void read_decimals(CLI::App& app);
+
 /// Options as words of the command line, by name ("--width" and "256").
 using OptionWords = std::map<std::string, std::string>;
 

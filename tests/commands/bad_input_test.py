@@ -22,7 +22,12 @@ TINY = ["--width", 4, "--epochs", 1, "--batch", 256, "--method", "sgd"]
 
 # (exit status, what the line must hold, arguments): mistakes in how a command is called.
 MISTAKES = [
-    (2, ["unknown command 'nope'", "compare", "train"], "nope"),
+    (2, ["no command 'nope'", "compare", "train"], "nope"),
+    (2, ["no command 'trian'", "did you mean train?"], "trian"),
+    (2, ["no option --bach;", "did you mean --batch?"], "train --bach 64"),
+    (2, ["no option --bach;", "did you mean --batch?"], "compare --bach=64"),
+    (2, ["--batch", "whole number", "'0x10'"], "train --batch 0x10"),
+    (2, ["--seed", "whole number", "'1e3'"], "sweep --seed 1,1e3 --out x"),
     (2, ["--nope", "twice train --help"], "train --nope 1"),
     (2, ["extra"], "train extra"),
     (2, ["--epsilon", "> 0", "'0'"], "compare --epsilon 0"),

@@ -32,6 +32,7 @@ bool is_of_a_step(const std::string& name) {
 }
 
 void parse(CLI::App& app, const std::string& words, const std::string& option) {
+  read_decimals(app);
   try {
     app.parse(words);
   } catch (const CLI::ParseError& error) {

@@ -51,6 +51,7 @@ RunOptions parsed(const Strings& arguments) {
   RunOptions options;
   CLI::App train;
   add_options(train, options);
+  read_decimals(train);
   try {
     train.parse(Strings(arguments));
   } catch (const CLI::ParseError& error) {
