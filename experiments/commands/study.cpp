@@ -126,7 +126,7 @@ Json read_record(const std::string& file) {
 /// Page and plots, from the record alone.
 void write_pages(const std::filesystem::path& folder, const Json& record) {
   const std::string name = text(record, "study");
-  const auto files = study_files(record);
+  const auto files = study_files(record, folder);
   for (const auto& [file, contents] : files)
     if (std::filesystem::path(file).filename() != file)
       fail("study", "the record wants a file '{}'; expected a name without a folder", file);

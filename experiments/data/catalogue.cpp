@@ -1,6 +1,9 @@
 // The table of data sets and the check of their files.
 #include "experiments/data/catalogue.h"
 
+#include <pwd.h>
+#include <unistd.h>
+
 #include <cstdlib>
 
 #include "autodiff/array/error.h"
@@ -97,19 +100,29 @@ const DataSource& data_source(const std::string& name) {
   fail("data", "there is no data set '{}'; expected one of {}", name, known);
 }
 
-fs::path data_root() {
+std::optional<fs::path> known_data_root() {
   if (const char* folder = std::getenv("TWICE_DATA"); folder && *folder) return folder;
-  if (const char* home = std::getenv("HOME"); home && *home) return fs::path(home) / ".cache/twice";
+  const char* home = std::getenv("HOME");
+  if (!home || !*home)
+    if (const passwd* user = ::getpwuid(::getuid())) home = user->pw_dir;
+  if (!home || !*home) return std::nullopt;
+  return fs::path(home) / ".cache/twice";
+}
+
+fs::path data_root() {
+  if (const std::optional<fs::path> root = known_data_root()) return *root;
   fail("data", "cannot tell where data sets live: neither TWICE_DATA nor HOME is set");
 }
 
 fs::path data_folder(const DataSource& source) {
-  if (source.origin == Origin::debian && !fs::exists(data_root() / source.name))
+  const std::optional<fs::path> root = known_data_root();
+  if (source.origin == Origin::debian && !(root && fs::exists(*root / source.name)))
     return source.package_folder;
   return data_root() / source.name;
 }
 
 bool is_installed(const DataSource& source) {
+  if (source.origin != Origin::debian && !known_data_root()) return source.files.empty();
   for (const DataFile& file : source.files)
     if (!fs::exists(data_folder(source) / file.name)) return false;
   return true;

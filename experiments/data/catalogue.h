@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,7 +40,9 @@ const std::vector<DataSource>& data_sources();
 /// The one of that name; throws, listing the known ones, when there is none.
 const DataSource& data_source(const std::string& name);
 
-/// Where fetched data sets live: $TWICE_DATA, else ~/.cache/twice.
+/// Where fetched data sets live: $TWICE_DATA, else .cache/twice in $HOME or, where that is not set,
+/// in the user's home directory; nothing, or an error, when there is none of them.
+std::optional<std::filesystem::path> known_data_root();
 std::filesystem::path data_root();
 
 /// The folder of a data set's files: `data_root()/NAME`; for a Debian package without a folder

@@ -39,15 +39,15 @@ std::string bullet_list(const Json& lines) {
   return list + "\n";
 }
 
-/// The command that makes the record again.
-std::string command_of(const Json& record) {
+/// The command that makes the record again, in `folder`.
+std::string command_of(const Json& record, const std::filesystem::path& folder) {
   std::string command = "./twice study " + text(record, "study");
   if (text(record, "form") == "quick") command += " --quick";
   const Json& config = member(record, "config");
   for (const Json& name : member(record, "changed"))
     command += fmt::format(" --{} {}", show(name), text(config, show(name)));
   if (text(config, "seed") != "1") command += " --seed " + text(config, "seed");
-  return command + " --out docs/studies";
+  return command + " --out " + folder.string();
 }
 
 std::string claims_table(const Json& record) {
@@ -74,15 +74,17 @@ std::string plot_name(const Json& record, const Json& plot) {
   return text(record, "study") + "-" + text(plot, "name") + ".svg";
 }
 
-std::string page(const Json& record) {
+std::string page(const Json& record, const std::filesystem::path& folder) {
   const std::string name = text(record, "study"), form = text(record, "form");
   const Json& machine = member(record, "machine");
   std::string page = "# " + name + ": " + text(record, "verdict") + "\n\n";
   page += fmt::format(
       "This is the **{} form** of the study; made by\n\n    {}\n\nfrom the record "
-      "[{}.json]({}.json), which holds every number of this page "
-      "([its fields](../records.md#study)).\n\n",
-      form, command_of(record), name, name);
+      "[{}.json]({}.json), which holds every number of this page ({}).\n\n",
+      form, command_of(record, folder), name, name,
+      std::filesystem::exists(folder / "../records.md")
+          ? "[its fields](../records.md#study)"
+          : "its fields are in twice's docs/records.md");
   page += "## The claim\n\n" + text(record, "claimed") + "\n\nWhose it is: " + text(record, "by") +
           "\n\n## Set-up\n\n" + bullet_list(member(record, "setup"));
   page += "## Result\n\nVerdict: **" + text(record, "verdict") +
@@ -135,11 +137,12 @@ Json to_json(const StudyHeatMap& map) {
   return record;
 }
 
-std::vector<std::pair<std::string, std::string>> study_files(const Json& record) {
+std::vector<std::pair<std::string, std::string>> study_files(const Json& record,
+                                                             const std::filesystem::path& folder) {
   std::vector<std::pair<std::string, std::string>> files;
   for (const Json& plot : objects(member(record, "plots")))
     files.emplace_back(plot_name(record, plot), recorded_plot_file(plot));
-  files.emplace_back(text(record, "study") + ".md", page(record));
+  files.emplace_back(text(record, "study") + ".md", page(record, folder));
   return files;
 }
 

@@ -2,6 +2,7 @@
 // a repository's web view.
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,7 +15,8 @@ namespace twice {
 Json to_json(const StudyPlot& plot);
 Json to_json(const StudyHeatMap& map);
 
-/// STUDY.md and an SVG file for each plot: names and contents.
-std::vector<std::pair<std::string, std::string>> study_files(const Json& record);
+/// STUDY.md and an SVG file for each plot: names and contents, as they are to be in `folder`.
+std::vector<std::pair<std::string, std::string>> study_files(const Json& record,
+                                                             const std::filesystem::path& folder);
 
 }  // namespace twice

@@ -194,6 +194,11 @@ class BadInput(CommandTest):
                     **self.limited(2000))
         self.assertEqual(self.files(), before)
 
+    def test_data_sets_are_listed_without_a_home(self):
+        listed = self.succeed("data", environment={"HOME": ""})
+        for name in ["digits", "fashion-mnist", "mnist", "cifar10"]:
+            self.assertRegex(listed, rf"(?m)^{name} ")
+
     def test_missing_and_damaged_data(self):
         data = self.folder / "data"
         data.mkdir()

@@ -145,8 +145,13 @@ class Records(Study):
         # From the record alone, the same files again.
         self.succeed("study", "--document", f"out/{name}.json", "--out", "again")
         again = self.files()
-        for file in [f"{name}.md", *plots]:
+        for file in plots:
             self.assertEqual(again[f"again/{file}"], again[f"out/{file}"], file)
+        # Its folder is in the command that makes the page; docs/records.md is not beside it.
+        self.assertIn(b" --out out\n", again[f"out/{name}.md"])
+        self.assertEqual(again[f"again/{name}.md"],
+                         again[f"out/{name}.md"].replace(b" --out out\n", b" --out again\n"))
+        self.assertNotIn(b"../records.md", again[f"out/{name}.md"])
 
     def test_same_numbers_at_any_thread_count_and_other_ones_for_another_seed(self):
         one, two = (self.study("flooding", f"--threads {n}") for n in (1, 2))

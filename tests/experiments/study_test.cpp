@@ -134,7 +134,8 @@ BOOST_AUTO_TEST_CASE(what_a_page_shows_is_escaped) {
   const std::vector<std::pair<std::string, std::string>> files = study_files(
       {{"command", "study"},
        {"study", "s"},
-       {"tables", {{{"title", "t"}, {"headings", {"|g|^2"}}, {"rows", {{"a\nb"}, {"1 | 2"}}}}}}});
+       {"tables", {{{"title", "t"}, {"headings", {"|g|^2"}}, {"rows", {{"a\nb"}, {"1 | 2"}}}}}}},
+      "runs/s");
   BOOST_TEST(files.back().first == "s.md");
   BOOST_TEST(files.back().second.find("| \\|g\\|^2 |") != std::string::npos);
   BOOST_TEST(files.back().second.find("| 1 \\| 2 |") != std::string::npos);
