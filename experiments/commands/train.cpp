@@ -31,7 +31,7 @@ namespace fs = std::filesystem;
 RunOptions resumed_options(const TrainOptions& given, const fs::path& checkpoint) {
   const Json stored = checkpoint_config(checkpoint), asked = to_json(given.run);
   for (const auto& [name, value] : asked.members())
-    if (name != "threads" && given.app->count("--" + name) > 0 &&
+    if (name != "threads" && name != "epochs" && given.app->count("--" + name) > 0 &&
         (!stored.contains(name) || stored[name] != value))
       throw UsageError(
           fmt::format("--{} is {} but the run in {} has {}: leave it out to resume, or "
@@ -40,11 +40,23 @@ RunOptions resumed_options(const TrainOptions& given, const fs::path& checkpoint
                       stored.contains(name) ? stored[name].dump() : "none"));
   RunOptions options;
   try {
+    check_stored(stored);
     options = run_options(stored);
   } catch (const JsonError& error) {
     fail("checkpoint", "{}: the stored options are damaged: {}", checkpoint.string(), error.what());
   }
   if (given.app->count("--threads") > 0) options.threads = given.run.threads;
+  if (given.app->count("--epochs") > 0) {
+    if (given.run.epochs < options.epochs)
+      throw UsageError(
+          fmt::format("--epochs {} but the run in {} has {}: a run can be made longer, "
+                      "not shorter",
+                      given.run.epochs, checkpoint.string(), options.epochs));
+    if (given.run.epochs > options.epochs && options.schedule != "constant")
+      fmt::print("schedule {}: from here on, the learning rate is that of a run of {} epochs\n",
+                 options.schedule, given.run.epochs);
+    options.epochs = given.run.epochs;
+  }
   options.out = given.run.out;
   options.json = given.run.json;
   return options;
@@ -172,7 +184,10 @@ int train(TrainOptions options) {
   const Problem problem = make_problem(options.run);
   Trainer trainer(problem, method(options.run.methods[0]));
   RunHistory history{to_json(options.run), {}};
-  if (options.resume) history = read_checkpoint(checkpoint, trainer);
+  if (options.resume) {
+    history = read_checkpoint(checkpoint, trainer);
+    history.config["epochs"] = options.run.epochs;
+  }
   const MethodOptions& r = options.run.regularization;
   fmt::print("{} on {}, {}: {}\ngamma {}, epsilon {}, lr {}, {} epochs of {} steps, seed {}\n\n",
              problem.label(), options.run.data, trainer.method().name, trainer.method().equation,

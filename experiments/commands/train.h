@@ -19,7 +19,8 @@ void add_train_options(CLI::App& app, TrainOptions& options);
 
 /// Writes to --out: checkpoint.safetensors, train.json after each epoch, report.html at the end.
 /// With --resume the options are those of the checkpoint; one that is given and differs is a
-/// mistake. Returns the exit status.
+/// mistake, but for --threads and for more --epochs, which make the run longer. Returns the exit
+/// status.
 int train(TrainOptions options);
 
 }  // namespace twice

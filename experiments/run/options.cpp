@@ -290,7 +290,9 @@ Json to_json(const RunOptions& o) {
 RunOptions run_options(const Json& config) {
   RunOptions o;
   MethodOptions& r = o.regularization;
-  const auto read = [&](const char* name, auto& value) { config.at(name).get_to(value); };
+  const auto read = [&](const char* name, auto& value) {
+    if (config.contains(name)) config.at(name).get_to(value);
+  };
   const auto read_optional = [&]<class T>(const char* name, std::optional<T>& value) {
     if (config.contains(name)) value = config.at(name).get<T>();
   };
@@ -322,8 +324,29 @@ RunOptions run_options(const Json& config) {
   read("epochs", o.epochs);
   read("seed", o.seed);
   read("threads", o.threads);
-  if (config.contains("log-norm")) read("log-norm", o.log_norm);
+  read("log-norm", o.log_norm);
   return o;
+}
+
+void check_stored(const Json& config) {
+  RunOptions unused;
+  CLI::App app;
+  add_options(app, unused);
+  read_decimals(app);
+  std::vector<std::string> words;
+  for (const auto& [name, value] : config.members()) {
+    if (!app.get_option_no_throw("--" + name))
+      throw JsonError(fmt::format("there is no option '{}'", name));
+    std::string word = value.is_string() ? value.get<std::string>() : value.dump();
+    if (value.is_array())
+      word = fmt::format("{}", fmt::join(value.get<std::vector<std::string>>(), ","));
+    if (!word.empty() && !value.is_null()) words.push_back(fmt::format("--{}={}", name, word));
+  }
+  try {
+    app.parse(words);
+  } catch (const CLI::ParseError& error) {
+    throw JsonError(error.what());
+  }
 }
 
 }  // namespace twice

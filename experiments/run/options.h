@@ -94,7 +94,11 @@ ScheduleOptions schedule_options(const RunOptions& options);
 
 /// Every option by its command-line name, but for where the output goes.
 Json to_json(const RunOptions& options);
-/// What `to_json` wrote. Throws JsonError when something is missing.
+/// What `to_json` wrote; options that are not there have their defaults. Throws JsonError when a
+/// value is of another type.
 RunOptions run_options(const Json& config);
+/// Throws JsonError when a stored option is none, or its value is outside the limits of the command
+/// line.
+void check_stored(const Json& config);
 
 }  // namespace twice

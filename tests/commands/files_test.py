@@ -341,6 +341,21 @@ class Hostile(Files):
         status, output, errors = self.run_twice("profile", "--compare", "bad.json", "bad.json")
         self.assertNotIn("\x1b", output + errors)
 
+    def test_stored_options_are_those_of_the_command_line(self):
+        self.train("run")
+        path = self.folder / "bad/checkpoint.safetensors"
+        config = json.loads(read_safetensors(self.folder / "run/checkpoint.safetensors")[1]["config"])
+        for name, value in [("depth", 100000), ("dtype", "f16"), ("epochs", -1), ("lr", 0), ("nope", 1),
+                            ("batch", "many")]:
+            with self.subTest(name):
+                self.write_checkpoint(path, {"config": json.dumps({**config, name: value})})
+                self.refuse_soon(1, ["bad/checkpoint.safetensors", "stored options", name], "train",
+                                 "--resume", "--out", "bad")
+        # A checkpoint that is older than an option has its default.
+        for name in ["clip", "flood-level"]:
+            self.write_checkpoint(path, {"config": json.dumps({k: v for k, v in config.items() if k != name})})
+            self.succeed("train", "--resume", "--out", "bad")
+
     def test_json_of_odd_shapes(self):
         self.train("run")
         path = self.folder / "bad/checkpoint.safetensors"

@@ -142,6 +142,23 @@ class Train(CommandTest):
         self.succeed(*resume, "--width", 8, "--threads", 1)
         self.assertEqual(self.state("run"), state)
 
+    def test_a_run_is_made_longer(self):
+        options = ["--width", 8, "--batch", 256, "--schedule", "constant"]
+        self.succeed("train", "--out", "run", "--epochs", 1, *options)
+        before = self.files()
+        self.refuse(2, ["--epochs 0", "has 1"], "train", "--out", "run", "--resume", "--epochs", 0)
+        self.assertEqual(self.files(), before)
+        output = self.succeed("train", "--out", "run", "--resume", "--epochs", 3)
+        self.assertNotIn("schedule", output)
+        self.succeed("train", "--out", "whole", "--epochs", 3, *options)
+        self.assert_same_bits("run", "whole")
+        self.assertEqual(self.json("run/train.json")["config"]["epochs"], 3)
+        self.refuse(2, ["--epochs 2", "has 3"], "train", "--out", "run", "--resume", "--epochs", 2)
+        # A schedule that depends on the length is from there on that of the longer run.
+        self.succeed("train", "--out", "cosine", "--width", 8, "--epochs", 1, "--schedule", "cosine")
+        self.assertIn("schedule cosine: from here on, the learning rate is that of a run of 2 epochs",
+                      self.succeed("train", "--out", "cosine", "--resume", "--epochs", 2))
+
     def test_damaged_checkpoints(self):
         self.succeed("train", "--out", "run", "--width", 8, "--epochs", 1, "--batch", 256)
         whole = self.checkpoint("run").read_bytes()
