@@ -6,7 +6,7 @@
 // walks over the block: each step of k loads a row of the panel and multiplies it by one number of
 // A for each row of the tile. A's rows are read where they are, since single numbers need no order,
 // unless they crowd into a few sets of the L1 cache; A's columns (transposed) are copied first, a
-// band at a time, for else each number would come from another page. Blocks of one k follow each
+// band at a time: otherwise each number would come from another page. Blocks of one k follow each
 // other where they share such copies; else those of the same columns do, and C stays near.
 #include "autodiff/array/gemm.h"
 

@@ -1,4 +1,4 @@
-// Checks of inputs.
+// Refuses inputs of the wrong dtype, with one line that says what was expected.
 #include "autodiff/ops/inputs.h"
 
 namespace twice {

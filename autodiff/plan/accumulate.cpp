@@ -286,7 +286,7 @@ class Accumulation {
   std::vector<char> output_;
   /// Of the nodes as they were given.
   std::vector<char> with_products_;
-  /// The sum that is being rewritten; what it comes to read, it reads where it stands.
+  /// Root of the sum that is being rewritten. New inputs are recorded as read by this node.
   int root_ = 0;
   bool changed_ = false;
   /// Nodes that are a part of a sum that was looked at.

@@ -19,8 +19,8 @@ struct Reading {
   bool operator==(const Reading&) const = default;
 };
 
-/// How the numbers of `small` repeat in `large`, to which it broadcasts, when the axes that are
-/// kept are neighbours, with repeated ones only before and after them; empty otherwise.
+/// How the numbers of `small` repeat in `large`, to which it broadcasts. Empty unless the kept axes
+/// are adjacent.
 std::optional<Reading> reading_of(const Shape& small, const Shape& large);
 
 class FusedElementwise final : public Op {

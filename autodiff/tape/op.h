@@ -65,11 +65,11 @@ class Op {
   /// The Jacobian-vector product for one input: (dy/dx_slot) t. Empty means zero.
   virtual Tensor jvp(int slot, std::span<const Tensor> x, Tensor y, Tensor t) const = 0;
 
-  /// The op of x and one more input T that computes f(x) + T, where there is a kernel that does so
-  /// in one go; else null. T's slot may be overwritten.
+  /// A single op of x and one more input T that computes f(x) + T, or null if there is no such
+  /// kernel. T's slot may be overwritten.
   virtual std::shared_ptr<const Op> adding() const { return nullptr; }
-  /// The op of x and then z that computes f(x) + other(z), whose specs are equal, where there is a
-  /// kernel that does so in one go; else null.
+  /// A single op of x and then z that computes f(x) + other(z), whose specs are equal, or null if
+  /// there is no such kernel.
   virtual std::shared_ptr<const Op> summed_with(const Op& /*other*/, Specs /*x*/,
                                                 Specs /*z*/) const {
     return nullptr;
@@ -85,8 +85,8 @@ class Op {
   /// stop_gradient): the planner then lets y share its memory, and `run` is not called.
   virtual bool is_view() const { return false; }
 
-  /// True when y may take over the memory of input `slot`, provided that this has y's bytes and
-  /// that nobody reads it afterwards: `run` writes no number before its last read of it.
+  /// True if y may take over the memory of input `slot`, provided that the input has y's bytes and
+  /// is not read afterwards: `run` reads each element of this input before it overwrites it.
   virtual bool may_overwrite(int /*slot*/) const { return false; }
 };
 

@@ -11,7 +11,7 @@
 
 namespace twice {
 
-/// The numbers of which a claim says that its own is one. Ends may be infinite.
+/// The range in which a claim's value must lie. Ends may be infinite.
 struct Range {
   double low, high;
 };
