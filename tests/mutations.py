@@ -31,6 +31,8 @@ TRAINER = "trainer"
 ERRORS = "accuracy"
 # Which of equal numbers is chosen.
 TIES = "ties"
+# Tiles and threads; a suite that hangs fails.
+TEAM = "team"
 
 # name, file, text (which must occur exactly once), replacement, suites that must fail
 MUTATIONS = [
@@ -489,6 +491,27 @@ MUTATIONS = [
                 ("coupled-decay", "o.coupled_decay"), ("schedule", "o.schedule"),
                 ("warmup", "o.warmup"), ("clip", "o.clip"), ("seed", "o.seed")]],
       ]],
+
+    # Threads
+    ("team: the tile behind the last", "autodiff/array/loop.h", "from_front ? first++ : --end",
+     "from_front ? first++ : end--", TEAM),
+    ("team: tiles that are held are not awaited", "autodiff/array/team.cpp",
+     "loop->wait(patience().caller);", "", TEAM),
+    ("team: the caller waits for a helper", "autodiff/array/loop.h", "range == own)) >= 0; done())",
+     "range == own)) >= 0 && range == own; done())", TEAM),
+    ("team: loops inside tiles are shared", "autodiff/array/team.cpp", " && !inside_tile", "", TEAM),
+    ("team: helpers take no tiles", "autodiff/array/team.cpp", "if (loop.is_reserved()) take_tiles(loop);",
+     "static_cast<void>(loop);", TEAM),
+    ("team: a child uses its parent's", "autodiff/array/team.cpp", "  the_team = new Team;\n  inside_tile",
+     "  inside_tile", TEAM),
+    ("team: OpenBLAS of a child", "autodiff/array/team.cpp", "  keep_blas_to_one_thread();", "", TEAM),
+    ("team: helpers bound as the first caller", "autodiff/array/team.cpp", "  use_all_cores();", "", TEAM),
+    ("quota: of the group alone", "autodiff/array/cpu_quota.cpp", "group = group.parent_path()",
+     "group.clear()", "number_of_threads"),
+    ("quota: of another controller", "autodiff/array/cpu_quota.cpp", 'if (controller == "cpu")',
+     "if (!controller.empty())", "number_of_threads"),
+    ("inverse_deviation: infinite variance", "autodiff/array/moments.cpp", "std::isinf(v) ?", "false ?",
+     "numbers_at_the_edges"),
 ]
 
 
@@ -519,9 +542,13 @@ def build(folder):
 
 
 def failing(folder, suites):
-    """Which of the suites fail."""
-    return [suite for suite in suites.split("|")
-            if run([folder / "bin/twice-tests", f"--run_test={suite}"]).returncode != 0]
+    """Which of the suites fail or do not end."""
+    def fails(suite):
+        try:
+            return run([folder / "bin/twice-tests", f"--run_test={suite}"], timeout=600).returncode != 0
+        except subprocess.TimeoutExpired:
+            return True
+    return [suite for suite in suites.split("|") if fails(suite)]
 
 
 def verdict(source, folder, mutation):

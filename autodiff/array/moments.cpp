@@ -268,7 +268,7 @@ void transform(const Array& x, const MomentExtents& e, const Array& y, std::byte
       const Index numbers = rows * e.inner;
       Index k = 0;
       if (wide == strip) {
-        // What the columns need stays in registers.
+        // The means and factors of the columns stay in registers.
         using V = Vector<T, full_lanes<T>>;
         constexpr Index lanes = full_lanes<T>, vectors = strip / lanes;
         typename V::Type of_mean[vectors], of_rest[vectors], of_factor[vectors];

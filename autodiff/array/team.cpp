@@ -1,4 +1,4 @@
-// Open loops, how tiles are claimed, and how long a helper stays awake.
+// The helpers: how they find open loops, how long they stay awake, and when they offer their core.
 #include "autodiff/array/team.h"
 
 #include <omp.h>
@@ -13,14 +13,9 @@
 #include <exception>
 #include <mutex>
 #include <thread>
-#include <vector>
 
-#if defined(__linux__)
-#include <linux/futex.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-#endif
-
+#include "autodiff/array/cores.h"
+#include "autodiff/array/loop.h"
 #include "autodiff/array/threads.h"
 
 namespace twice {
@@ -52,184 +47,10 @@ constexpr microseconds nap{250};
 constexpr int most_naps = 40;
 // A helper leaves the caller's core, but not more often than this.
 constexpr microseconds between_moves{1000};
-// A caller looks again after so long: whoever finished the last tile may be put aside before it
-// wakes the caller.
-constexpr timespec look_again{0, 1'000'000};
 
-void pause() {
-#if defined(__x86_64__)
-  for (int i = 0; i < 8; ++i) __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  for (int i = 0; i < 8; ++i) asm volatile("yield");
-#endif
-}
-
-/// Sleeps until `wake` unless the word differs from `value`; may return early.
-void sleep_while(std::atomic<std::uint32_t>& word, std::uint32_t value,
-                 [[maybe_unused]] const timespec* at_most = nullptr) {
-#if defined(__linux__)
-  // std::atomic::wait would spin and yield first.
-  ::syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, value, at_most, nullptr, 0);
-#else
-  word.wait(value);
-#endif
-}
-
-void wake(std::atomic<std::uint32_t>& word) {
-#if defined(__linux__)
-  ::syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
-#else
-  word.notify_one();
-#endif
-}
-
-/// The core that the calling thread runs on; -1: the system does not say.
-int current_core() {
-#if defined(__linux__)
-  return ::sched_getcpu();
-#else
-  return -1;
-#endif
-}
-
-/// Moves the calling thread to another core, where it may use one.
-void leave_core([[maybe_unused]] int core) {
-#if defined(__linux__)
-  cpu_set_t allowed, others;
-  if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
-  others = allowed;
-  CPU_CLR(core, &others);
-  if (CPU_COUNT(&others) == 0) return;
-  ::sched_setaffinity(0, sizeof others, &others);
-  ::sched_setaffinity(0, sizeof allowed, &allowed);
-#endif
-}
-
-#if defined(__linux__)
-/// The cores that the process may use. Where OpenMP binds threads (OMP_PROC_BIND), the first thread
-/// may use one of them only.
-cpu_set_t cores_of_process() {
-  cpu_set_t cores;
-  CPU_ZERO(&cores);
-  for (int place = 0; place < omp_get_num_places(); ++place) {
-    std::vector<int> ids(static_cast<std::size_t>(omp_get_place_num_procs(place)));
-    omp_get_place_proc_ids(place, ids.data());
-    for (const int id : ids) CPU_SET(id, &cores);
-  }
-  if (CPU_COUNT(&cores) == 0 && ::sched_getaffinity(0, sizeof cores, &cores) != 0) CPU_ZERO(&cores);
-  return cores;
-}
-// Before the program starts: later, a thread that uses the team may be bound to some of them.
-const cpu_set_t cores_at_start = cores_of_process();
-#endif
-
-/// Lets the calling thread use all cores of the process, whatever thread started it.
-void use_all_cores() {
-#if defined(__linux__)
-  if (CPU_COUNT(&cores_at_start) > 0)
-    ::sched_setaffinity(0, sizeof cores_at_start, &cores_at_start);
-#endif
-}
-
-/// Tiles [first, end) that nobody has claimed, in one word. Whoever exchanges the word for one with
-/// one tile fewer holds that tile. As long as a tile is unclaimed or held, its loop does not
-/// change; so a claim is valid even where the word was read in an earlier loop.
-class alignas(64) Claims {
- public:
-  void open(std::uint32_t first, std::uint32_t end) {
-    word_.store(word(first, end), std::memory_order_release);
-  }
-  /// The first tile, or the last one; -1: there is none.
-  Index take(bool from_front) {
-    std::uint64_t before = word_.load(std::memory_order_relaxed);
-    for (;;) {
-      auto first = static_cast<std::uint32_t>(before);
-      auto end = static_cast<std::uint32_t>(before >> 32);
-      if (first >= end) return -1;
-      const std::uint32_t tile = from_front ? first++ : --end;
-      if (word_.compare_exchange_weak(before, word(first, end), std::memory_order_acquire,
-                                      std::memory_order_relaxed))
-        return tile;
-    }
-  }
-
- private:
-  static std::uint64_t word(std::uint32_t first, std::uint32_t end) {
-    return std::uint64_t{end} << 32 | first;
-  }
-  std::atomic<std::uint64_t> word_{0};
-};
-
-constexpr std::size_t most_helpers = 255;
-
-/// A loop that is being computed, or room for one. Neighbouring tiles are a range, each range is
-/// meant for one thread, which finds in its cache what it wrote there in the loop before; threads
-/// that have finished their range take from the ends of the others.
-class alignas(64) Loop {
- public:
-  using Call = void (*)(const void*, Index) noexcept;
-
-  bool reserve() {
-    return !reserved_.load(std::memory_order_relaxed) &&
-           !reserved_.exchange(true, std::memory_order_acquire);
-  }
-  void release() { reserved_.store(false, std::memory_order_release); }
-  bool is_reserved() const { return reserved_.load(std::memory_order_relaxed); }
-  int callers_core() const { return core_.load(std::memory_order_relaxed); }
-
-  void open(Index tiles, Call call, const void* body, std::size_t threads) {
-    call_ = call;
-    body_ = body;
-    core_.store(current_core(), std::memory_order_relaxed);
-    unfinished_.store(static_cast<std::uint32_t>(tiles), std::memory_order_relaxed);
-    const Index ranges = std::min<Index>(static_cast<Index>(threads), tiles);
-    ranges_.store(static_cast<std::size_t>(ranges), std::memory_order_relaxed);
-    for (Index r = 0; r < ranges; ++r)
-      claims_[static_cast<std::size_t>(r)].open(
-          static_cast<std::uint32_t>(tiles * r / ranges),
-          static_cast<std::uint32_t>(tiles * (r + 1) / ranges));
-  }
-
-  /// Computes tiles, those of range `own` first, until none is unclaimed; after each calls done().
-  template <class Done>
-  void take_tiles(std::size_t own, const Done& done) {
-    const std::size_t ranges = ranges_.load(std::memory_order_relaxed);
-    for (std::size_t k = 0; k < ranges; ++k) {
-      const std::size_t range = (own + k) % ranges;
-      for (Index tile; (tile = claims_[range].take(range == own)) >= 0; done()) call_(body_, tile);
-    }
-  }
-
-  void finish(std::uint32_t tiles) {
-    if (unfinished_.fetch_sub(tiles) == tiles && awaited_.load()) wake(unfinished_);
-  }
-
-  void wait(microseconds patience) {
-    std::uint32_t left = unfinished_.load(std::memory_order_acquire);
-    if (left == 0) return;
-    const auto until = Clock::now() + patience;
-    while ((left = unfinished_.load(std::memory_order_acquire)) != 0) {
-      if (Clock::now() < until) {
-        pause();
-        continue;
-      }
-      awaited_.store(true);
-      sleep_while(unfinished_, left, &look_again);
-      awaited_.store(false, std::memory_order_relaxed);
-    }
-  }
-
- private:
-  std::atomic<bool> reserved_{false};
-  std::atomic<int> core_{-1};
-  std::atomic<std::size_t> ranges_{0};
-  // Read only while holding a tile.
-  Call call_ = nullptr;
-  const void* body_ = nullptr;
-  alignas(64) std::atomic<std::uint32_t> unfinished_{0};
-  std::atomic<bool> awaited_{false};
-  std::array<Claims, most_helpers + 1> claims_;
-};
+/// Further callers compute alone.
+constexpr std::size_t loops_at_a_time = 8;
+constexpr std::size_t most_helpers = most_threads_of_a_loop - 1;
 
 thread_local bool inside_tile = false;
 
@@ -302,7 +123,7 @@ class Team {
   }
 
   std::uint32_t opened() const { return opened_.load(); }
-  std::array<Loop, 8>& loops() { return loops_; }
+  std::array<Loop, loops_at_a_time>& loops() { return loops_; }
   void count_crowded(int change) { crowded_.fetch_add(change, std::memory_order_relaxed); }
 
  private:
@@ -356,7 +177,7 @@ class Team {
   std::atomic<std::size_t> started_{0}, cores_{1};
   std::atomic<std::int64_t> tiles_{0};
   std::mutex starting_;
-  std::array<Loop, 8> loops_;
+  std::array<Loop, loops_at_a_time> loops_;
   std::array<Helper, most_helpers> helpers_;
 };
 

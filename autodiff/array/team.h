@@ -1,6 +1,6 @@
-// The threads that compute the tiles of a loop. A tile belongs to whoever is free: the caller takes
+// The threads that compute the tiles of a loop. Any free thread may take a tile. The caller takes
 // tiles, too, and waits only for tiles that are being computed, never for a thread that holds none.
-// So a thread that the system has put aside delays nobody, unless that happens within a tile.
+// So a thread that the system has put aside causes no delay, unless that happens within a tile.
 //
 // One team serves the process. Its helpers start when a loop first needs them, and live as long as
 // the process. Several threads may run loops at the same time: each computes with the helpers that

@@ -328,11 +328,19 @@ RunOptions run_options(const Json& config) {
   return o;
 }
 
+RunOptions parse_options(std::vector<std::string> words) {
+  RunOptions options;
+  CLI::App app;
+  add_options(app, options);
+  read_decimals(app);
+  app.parse(std::move(words));
+  return options;
+}
+
 void check_stored(const Json& config) {
   RunOptions unused;
   CLI::App app;
   add_options(app, unused);
-  read_decimals(app);
   std::vector<std::string> words;
   for (const auto& [name, value] : config.members()) {
     if (!app.get_option_no_throw("--" + name))
@@ -343,7 +351,7 @@ void check_stored(const Json& config) {
     if (!word.empty() && !value.is_null()) words.push_back(fmt::format("--{}={}", name, word));
   }
   try {
-    app.parse(words);
+    parse_options(words);
   } catch (const CLI::ParseError& error) {
     throw JsonError(error.what());
   }

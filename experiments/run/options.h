@@ -97,6 +97,8 @@ Json to_json(const RunOptions& options);
 /// What `to_json` wrote; options that are not there have their defaults. Throws JsonError when a
 /// value is of another type.
 RunOptions run_options(const Json& config);
+/// The options from words such as "--width=256". Throws CLI::ParseError.
+RunOptions parse_options(std::vector<std::string> words);
 /// Throws JsonError when a stored option is none, or its value is outside the limits of the command
 /// line.
 void check_stored(const Json& config);

@@ -48,16 +48,11 @@ bool reads(const std::string& method_name, const std::string& optimizer,
 }
 
 RunOptions parsed(const Strings& arguments) {
-  RunOptions options;
-  CLI::App train;
-  add_options(train, options);
-  read_decimals(train);
   try {
-    train.parse(Strings(arguments));
+    return parse_options(arguments);
   } catch (const CLI::ParseError& error) {
     throw UsageError(error.what());
   }
-  return options;
 }
 
 /// As a part of a name: numbers and switches need their option beside them, words speak for
