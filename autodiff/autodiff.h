@@ -3,8 +3,8 @@
 
 // Numbers.
 #include "autodiff/array/array.h"
-#include "autodiff/array/parallel.h"
-#include "autodiff/array/random.h"
+#include "autodiff/kernels/random.h"
+#include "autodiff/threads/parallel.h"
 
 // The tape, and what a user's own op derives from.
 #include "autodiff/ops/bilinear.h"
@@ -35,7 +35,7 @@
 #include "autodiff/ops/trigonometric.h"
 
 // Derivatives, and the check of a derivative.
-#include "autodiff/derive/check.h"
+#include "autodiff/check/derivatives.h"
 #include "autodiff/derive/dense.h"
 #include "autodiff/derive/grad.h"
 #include "autodiff/derive/hvp.h"

@@ -10,7 +10,7 @@
 #include <map>
 #include <system_error>
 
-#include "autodiff/array/blas.h"
+#include "autodiff/kernels/blas.h"
 #include "experiments/commands/bench/against_command.h"
 #include "experiments/commands/bench/bench.h"
 #include "experiments/commands/check/check_model.h"
@@ -29,7 +29,7 @@
 #include "experiments/run/suggest.h"
 #include "experiments/run/terminal.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -276,14 +276,14 @@ int run_program(int argc, char** argv) {
   }
 }
 
-}  // namespace twice
+}  // namespace twice::experiments
 
 int main(int argc, char** argv) {
-  twice::open_standard_files();
+  twice::experiments::open_standard_files();
   try {
     twice::check_blas();
   } catch (const twice::Error& error) {
-    twice::print_error(fmt::format("twice: {}", error.what()));
+    twice::experiments::print_error(fmt::format("twice: {}", error.what()));
     return 1;
   }
   // Beyond a limit of file sizes a write shall fail, as on a full disk, rather than kill the
@@ -292,5 +292,5 @@ int main(int argc, char** argv) {
   // The same for a pipe that nobody reads. Other than SIG_IGN, a handler is not inherited by the
   // programs that are started.
   std::signal(SIGPIPE, [](int) {});
-  return twice::run_program(argc, argv);
+  return twice::experiments::run_program(argc, argv);
 }

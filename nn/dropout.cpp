@@ -1,9 +1,9 @@
 // Dropout: an op for the mask, whose bits are a function of (seed, step, use), and the layer.
 #include <cmath>
 
-#include "autodiff/array/parallel.h"
 #include "autodiff/ops/arithmetic.h"
 #include "autodiff/ops/inputs.h"
+#include "autodiff/threads/parallel.h"
 #include "nn/layers.h"
 
 namespace twice {

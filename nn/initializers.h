@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "autodiff/array/random.h"
+#include "autodiff/kernels/random.h"
 
 namespace twice {
 

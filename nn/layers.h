@@ -18,7 +18,7 @@ struct ConvolutionOptions {
   Initializer init = he_normal();
 };
 
-/// y = conv2d(x, W) + b (autodiff/array/conv.h has the sum).  x (n, h, w, inputs) ->
+/// y = conv2d(x, W) + b (autodiff/kernels/conv.h has the sum).  x (n, h, w, inputs) ->
 /// y (n, oh, ow, outputs), oh = (h + 2 padding - kernel) / stride + 1 rounded down, ow likewise.
 /// Parameters: `weight` (kernel, kernel, inputs, outputs); `bias` (outputs), zero at the start.
 Layer convolution(Index inputs, Index outputs, const ConvolutionOptions& options = {});

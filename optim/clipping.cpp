@@ -4,7 +4,7 @@
 #include <cmath>
 #include <unordered_set>
 
-#include "autodiff/array/parallel.h"
+#include "autodiff/threads/parallel.h"
 
 namespace twice {
 

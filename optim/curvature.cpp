@@ -4,8 +4,8 @@
 #include <cmath>
 #include <numeric>
 
-#include "autodiff/array/parallel.h"
 #include "autodiff/derive/grad.h"
+#include "autodiff/threads/parallel.h"
 
 namespace twice {
 

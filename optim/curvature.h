@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "autodiff/array/random.h"
+#include "autodiff/kernels/random.h"
 #include "autodiff/plan/plan.h"
 
 namespace twice {

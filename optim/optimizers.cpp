@@ -4,7 +4,7 @@
 #include <cmath>
 #include <functional>
 
-#include "autodiff/array/parallel.h"
+#include "autodiff/threads/parallel.h"
 
 namespace twice {
 

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "autodiff/array/elementary.h"
+#include "autodiff/kernels/elementary.h"
 #include "autodiff/ops/arithmetic.h"
 #include "autodiff/ops/broadcast.h"
 #include "autodiff/ops/compare.h"

@@ -1,7 +1,7 @@
 // The product of stacks of matrices, Bilinear as the product of two.
 #include "autodiff/ops/batched_matmul.h"
 
-#include "autodiff/array/matmul.h"
+#include "autodiff/kernels/matmul.h"
 #include "autodiff/ops/bilinear.h"
 #include "autodiff/ops/inputs.h"
 #include "autodiff/ops/matmul.h"

@@ -1,7 +1,7 @@
 // Broadcasting and summation, each the adjoint of the other.
 #include "autodiff/ops/broadcast.h"
 
-#include "autodiff/array/reduce.h"
+#include "autodiff/kernels/reduce.h"
 #include "autodiff/ops/algebra.h"
 #include "autodiff/ops/arithmetic.h"
 #include "autodiff/ops/axes.h"

@@ -1,9 +1,9 @@
 // Casting as a linear op.
 #include "autodiff/ops/cast.h"
 
-#include "autodiff/array/parallel.h"
 #include "autodiff/ops/inputs.h"
 #include "autodiff/ops/linear.h"
+#include "autodiff/threads/parallel.h"
 
 namespace twice {
 

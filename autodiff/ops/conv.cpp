@@ -1,7 +1,7 @@
 // The Trilinear family: three convolutions from one form, with one rule.
 #include "autodiff/ops/conv.h"
 
-#include "autodiff/array/winograd.h"
+#include "autodiff/kernels/winograd.h"
 #include "autodiff/ops/bilinear.h"
 #include "autodiff/ops/window.h"
 

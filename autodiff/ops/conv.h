@@ -3,7 +3,7 @@
 // derivatives of each are the two others and every higher derivative exists.
 #pragma once
 
-#include "autodiff/array/conv.h"
+#include "autodiff/kernels/conv.h"
 #include "autodiff/tape/tape.h"
 
 namespace twice {

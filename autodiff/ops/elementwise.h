@@ -6,8 +6,8 @@
 #include <array>
 #include <xsimd/xsimd.hpp>
 
-#include "autodiff/array/parallel.h"
 #include "autodiff/tape/tape.h"
+#include "autodiff/threads/parallel.h"
 
 namespace twice {
 

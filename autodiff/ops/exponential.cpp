@@ -3,7 +3,7 @@
 
 #include <numbers>
 
-#include "autodiff/array/elementary.h"
+#include "autodiff/kernels/elementary.h"
 #include "autodiff/ops/arithmetic.h"
 #include "autodiff/ops/elementwise.h"
 #include "autodiff/ops/power.h"

@@ -1,7 +1,7 @@
 // Gathering and scattering by saved indices, adjoint to each other.
 #include "autodiff/ops/index.h"
 
-#include "autodiff/array/index.h"
+#include "autodiff/kernels/index.h"
 #include "autodiff/ops/axes.h"
 #include "autodiff/ops/inputs.h"
 #include "autodiff/ops/linear.h"

@@ -1,8 +1,8 @@
 // The losses: equations, derivatives and reductions.
 #include "autodiff/ops/loss.h"
 
-#include "autodiff/array/index.h"
-#include "autodiff/array/softmax.h"
+#include "autodiff/kernels/index.h"
+#include "autodiff/kernels/softmax.h"
 #include "autodiff/ops/activations.h"
 #include "autodiff/ops/arithmetic.h"
 #include "autodiff/ops/axes.h"

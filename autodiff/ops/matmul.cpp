@@ -1,7 +1,7 @@
 // The matrix product: its shapes, its cost and its two adjoints.
 #include "autodiff/ops/matmul.h"
 
-#include "autodiff/array/matmul.h"
+#include "autodiff/kernels/matmul.h"
 #include "autodiff/ops/algebra.h"
 #include "autodiff/ops/bilinear.h"
 

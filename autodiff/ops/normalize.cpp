@@ -1,7 +1,7 @@
 // Variance and standardisation.
 #include "autodiff/ops/normalize.h"
 
-#include "autodiff/array/moments.h"
+#include "autodiff/kernels/moments.h"
 #include "autodiff/ops/arithmetic.h"
 #include "autodiff/ops/axes.h"
 #include "autodiff/ops/broadcast.h"

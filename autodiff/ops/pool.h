@@ -3,7 +3,7 @@
 // second derivative is that of a gather: zero.
 #pragma once
 
-#include "autodiff/array/pool.h"
+#include "autodiff/kernels/pool.h"
 #include "autodiff/tape/tape.h"
 
 namespace twice {

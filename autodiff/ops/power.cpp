@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "autodiff/array/elementary.h"
+#include "autodiff/kernels/elementary.h"
 #include "autodiff/ops/algebra.h"
 #include "autodiff/ops/arithmetic.h"
 #include "autodiff/ops/broadcast.h"

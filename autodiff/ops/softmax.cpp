@@ -1,7 +1,7 @@
 // Softmax, log-softmax and logsumexp, of the General family.
 #include "autodiff/ops/softmax.h"
 
-#include "autodiff/array/softmax.h"
+#include "autodiff/kernels/softmax.h"
 #include "autodiff/ops/arithmetic.h"
 #include "autodiff/ops/axes.h"
 #include "autodiff/ops/broadcast.h"

@@ -1,7 +1,7 @@
 // Sine and cosine.
 #include "autodiff/ops/trigonometric.h"
 
-#include "autodiff/array/elementary.h"
+#include "autodiff/kernels/elementary.h"
 #include "autodiff/ops/arithmetic.h"
 #include "autodiff/ops/elementwise.h"
 

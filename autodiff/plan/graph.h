@@ -70,7 +70,7 @@ Graph gram_identity(Graph graph);
 Graph reassociate(Graph graph);
 
 /// Pass: ops whose kernel has a form with fewer multiplications, convolutions by minimal filtering
-/// (array/winograd.h), take it. After the passes that put ops together.
+/// (kernels/winograd.h), take it. After the passes that put ops together.
 Graph use_winograd(Graph graph);
 
 /// Pass: elementwise nodes that feed each other become one node (fused_op.h), and what is only

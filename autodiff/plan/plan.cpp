@@ -5,8 +5,8 @@
 #include <new>
 #include <utility>
 
-#include "autodiff/array/reduce.h"
-#include "autodiff/plan/fused_op.h"
+#include "autodiff/kernels/reduce.h"
+#include "autodiff/plan/passes/fused_op.h"
 
 namespace twice {
 

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <functional>
 
-#include "autodiff/plan/fused_op.h"
+#include "autodiff/plan/passes/fused_op.h"
 
 namespace twice {
 

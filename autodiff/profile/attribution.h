@@ -1,9 +1,9 @@
 // Whose time it was: the steps of a program grouped by op, by phase, or by the forward op that they
 // were derived from. Every grouping is a partition, so its times and counts add up to the whole.
 //
-// A fused step (plan/fused_op.h) holds nodes of several ops, perhaps of several forward ops. It is
-// counted whole for the value that it stores, its last member's: one step has one place in every
-// table. `mixed` finds those steps, so that a report can say how much time this rule moves.
+// A fused step (plan/passes/fused_op.h) holds nodes of several ops, perhaps of several forward ops.
+// It is counted whole for the value that it stores, its last member's: one step has one place in
+// every table. `mixed` finds those steps, so that a report can say how much time this rule moves.
 #pragma once
 
 #include <string>

@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <chrono>
 
-#include "autodiff/array/blas.h"
-#include "autodiff/array/matmul.h"
-#include "autodiff/array/parallel.h"
+#include "autodiff/kernels/blas.h"
+#include "autodiff/kernels/matmul.h"
+#include "autodiff/threads/parallel.h"
 
 namespace twice {
 

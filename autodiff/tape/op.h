@@ -33,7 +33,7 @@ struct Cost {
   /// Matrix products or convolutions.
   int products = 0;
   /// Products that the planner put in the place of larger ones, or judged smaller than what it
-  /// would put there (plan/reassociate.cpp); not counted in `products`.
+  /// would put there (plan/passes/reassociate.cpp); not counted in `products`.
   int small_products = 0;
 };
 

@@ -4,8 +4,8 @@
 #include <chrono>
 #include <cmath>
 
-#include "autodiff/array/threads.h"
 #include "autodiff/profile/peak.h"
+#include "autodiff/threads/threads.h"
 #include "experiments/files/atomic_file.h"
 #include "experiments/measure/cost.h"
 #include "experiments/measure/gradient_error.h"
@@ -19,7 +19,7 @@
 #include "experiments/run/stop.h"
 #include "experiments/run/terminal.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -195,4 +195,4 @@ int compare(RunOptions options) {
   return 0;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

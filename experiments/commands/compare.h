@@ -4,7 +4,7 @@
 
 #include "experiments/run/options.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// The methods that are compared when none are named.
 const std::vector<std::string>& compared_methods();
@@ -13,4 +13,4 @@ const std::vector<std::string>& compared_methods();
 /// `options.out` (and the JSON to `options.json`). Returns the exit status.
 int compare(RunOptions options);
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -5,7 +5,7 @@
 #include "experiments/data/fetch.h"
 #include "experiments/data/loaders.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -56,4 +56,4 @@ void verify_data(const std::string& name) {
   }
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -3,7 +3,7 @@
 
 #include <string>
 
-namespace twice {
+namespace twice::experiments {
 
 /// Prints every data set, whether it is here, how to get it, and whom to credit.
 void list_data();
@@ -14,4 +14,4 @@ void fetch_data(const std::string& name);
 /// Checks every file of a data set and prints its checksum.
 void verify_data(const std::string& name);
 
-}  // namespace twice
+}  // namespace twice::experiments

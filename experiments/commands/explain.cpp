@@ -6,15 +6,15 @@
 #include <array>
 #include <chrono>
 
-#include "autodiff/array/threads.h"
 #include "autodiff/profile/ledger.h"
+#include "autodiff/threads/threads.h"
 #include "experiments/files/json.h"
 #include "experiments/report/table.h"
 #include "experiments/run/machine.h"
 #include "experiments/run/output.h"
 #include "experiments/run/recording.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -174,4 +174,4 @@ int explain(ExplainOptions options) {
   return 0;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

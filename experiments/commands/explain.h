@@ -3,7 +3,7 @@
 
 #include "experiments/run/options.h"
 
-namespace twice {
+namespace twice::experiments {
 
 struct ExplainOptions {
   RunOptions run;
@@ -17,4 +17,4 @@ void add_explain_options(CLI::App& app, ExplainOptions& options);
 /// and where in the arena its value lives.
 int explain(ExplainOptions options);
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -3,9 +3,9 @@
 
 #include <CLI/CLI.hpp>
 
-#include "autodiff/array/threads.h"
 #include "autodiff/derive/grad.h"
 #include "autodiff/ops/tensors.h"
+#include "autodiff/threads/threads.h"
 #include "experiments/files/atomic_file.h"
 #include "experiments/files/json.h"
 #include "experiments/files/safetensors.h"
@@ -14,7 +14,7 @@
 #include "experiments/run/graph_file.h"
 #include "experiments/run/output.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -110,4 +110,4 @@ int export_step(ExportOptions options) {
   return 0;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

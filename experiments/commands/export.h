@@ -13,7 +13,7 @@
 
 #include "experiments/run/options.h"
 
-namespace twice {
+namespace twice::experiments {
 
 struct ExportOptions {
   RunOptions run;
@@ -29,4 +29,4 @@ void add_export_options(CLI::App& app, ExportOptions& options);
 /// the graph has the same name, but ends in .json.
 int export_step(ExportOptions options);
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -4,7 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <cmath>
 
-#include "autodiff/array/threads.h"
+#include "autodiff/threads/threads.h"
 #include "experiments/files/atomic_file.h"
 #include "experiments/files/record.h"
 #include "experiments/report/table.h"
@@ -15,7 +15,7 @@
 #include "experiments/run/terminal.h"
 #include "experiments/studies/page.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -203,4 +203,4 @@ int study(StudyOptions options) {
   return 0;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

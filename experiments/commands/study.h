@@ -3,7 +3,7 @@
 
 #include "experiments/studies/study.h"
 
-namespace twice {
+namespace twice::experiments {
 
 struct StudyOptions {
   RunOptions run;
@@ -20,4 +20,4 @@ void add_study_options(CLI::App& app, StudyOptions& options);
 /// Returns the exit status: 0 whatever the verdict, since a negative one is a result too.
 int study(StudyOptions options);
 
-}  // namespace twice
+}  // namespace twice::experiments

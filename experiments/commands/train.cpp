@@ -6,9 +6,9 @@
 #include <CLI/CLI.hpp>
 #include <cmath>
 
-#include "autodiff/array/reduce.h"
-#include "autodiff/array/threads.h"
+#include "autodiff/kernels/reduce.h"
 #include "autodiff/profile/ledger.h"
+#include "autodiff/threads/threads.h"
 #include "experiments/files/atomic_file.h"
 #include "experiments/files/json.h"
 #include "experiments/report/progress.h"
@@ -21,7 +21,7 @@
 #include "experiments/run/stop.h"
 #include "experiments/run/terminal.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -200,4 +200,4 @@ int train(TrainOptions options) {
   return 0;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

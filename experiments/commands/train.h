@@ -4,7 +4,7 @@
 
 #include "experiments/run/options.h"
 
-namespace twice {
+namespace twice::experiments {
 
 struct TrainOptions {
   RunOptions run;
@@ -23,4 +23,4 @@ void add_train_options(CLI::App& app, TrainOptions& options);
 /// status.
 int train(TrainOptions options);
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -4,10 +4,10 @@
 #include <array>
 #include <cmath>
 
-#include "autodiff/array/parallel.h"
-#include "autodiff/array/random.h"
+#include "autodiff/kernels/random.h"
+#include "autodiff/threads/parallel.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -107,4 +107,4 @@ void augment(Augmentation kind, const AugmentationKey& key, std::span<const doub
   });
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

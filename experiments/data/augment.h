@@ -8,7 +8,7 @@
 
 #include "experiments/data/dataset.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// `warp`: a random affine map of the image's plane (rotation up to 0.2 radians, each axis scaled
 /// by up to 15 %, shear up to 0.2, shift up to a tenth of half the image), sampled bilinearly. For
@@ -29,4 +29,4 @@ struct AugmentationKey {
 void augment(Augmentation kind, const AugmentationKey& key, std::span<const double> background,
              const Array& images, const Array& out);
 
-}  // namespace twice
+}  // namespace twice::experiments

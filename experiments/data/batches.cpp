@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <numeric>
 
-#include "autodiff/array/parallel.h"
-#include "autodiff/array/random.h"
+#include "autodiff/kernels/random.h"
+#include "autodiff/threads/parallel.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -100,4 +100,4 @@ const Batch& Batches::at(Index step) {
   return batch_;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -7,7 +7,7 @@
 
 #include "experiments/data/augment.h"
 
-namespace twice {
+namespace twice::experiments {
 
 struct Batch {
   Array images;  // f32 or f64, (rows, height, width, channels)
@@ -54,4 +54,4 @@ class Batches {
   std::vector<std::int32_t> order_;
 };
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -10,7 +10,7 @@
 #include "experiments/files/atomic_file.h"
 #include "experiments/files/checksum.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace fs = std::filesystem;
 
@@ -152,4 +152,4 @@ void verify(const DataSource& source) {
   for (const DataFile& file : source.files) verified_file(source, file, data_folder(source));
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

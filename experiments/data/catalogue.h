@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace twice {
+namespace twice::experiments {
 
 /// How a data set gets onto a machine.
 enum class Origin {
@@ -60,4 +60,4 @@ std::string verified_file(const DataSource& source, const DataFile& file,
 /// Checks every file of a data set where it lives.
 void verify(const DataSource& source);
 
-}  // namespace twice
+}  // namespace twice::experiments

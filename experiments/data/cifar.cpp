@@ -1,10 +1,10 @@
 // The binary version of CIFAR: records of labels and three colour planes, which become
 // channels-last pixels here.
 #include "autodiff/array/error.h"
-#include "autodiff/array/parallel.h"
+#include "autodiff/threads/parallel.h"
 #include "experiments/data/loaders.h"
 
-namespace twice {
+namespace twice::experiments {
 
 void append_cifar(std::string_view records, std::size_t label_bytes, const std::string& name,
                   RawImages& images) {
@@ -44,4 +44,4 @@ RawSplit load_cifar(const DataSource& source) {
   return split;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

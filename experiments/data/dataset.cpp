@@ -4,10 +4,10 @@
 #include <array>
 #include <cmath>
 
-#include "autodiff/array/parallel.h"
+#include "autodiff/threads/parallel.h"
 #include "experiments/data/loaders.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -85,4 +85,4 @@ DataSplit load_data(const std::string& name, const SyntheticOptions& options) {
   return split;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -7,7 +7,7 @@
 
 #include "autodiff/array/array.h"
 
-namespace twice {
+namespace twice::experiments {
 
 struct Dataset {
   std::string name;
@@ -49,4 +49,4 @@ DataSplit synthetic_data(const SyntheticOptions& options);
 /// cut or wrong. `options` are for "synthetic".
 DataSplit load_data(const std::string& name, const SyntheticOptions& options = {});
 
-}  // namespace twice
+}  // namespace twice::experiments

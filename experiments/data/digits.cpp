@@ -8,7 +8,7 @@
 #include "experiments/files/atomic_file.h"
 #include "experiments/files/checksum.h"
 
-namespace twice {
+namespace twice::experiments {
 
 extern const unsigned char digits_csv_gz[];
 extern const std::size_t digits_csv_gz_size;
@@ -66,4 +66,4 @@ RawSplit load_digits() {
   return {part(all, 0, train_images), part(all, train_images, all.count), 10, 16};
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -1,6 +1,6 @@
 # Puts a file into a program as an array of bytes, so that it needs no file at run time.
 #   embed_file(TARGET FILE SYMBOL)
-# adds to TARGET a generated source that defines, in namespace twice,
+# adds to TARGET a generated source that defines, in namespace twice::experiments,
 #   extern const unsigned char SYMBOL[];
 #   extern const std::size_t SYMBOL_size;
 # and that is generated anew when FILE changes. `cmake -P` of this same file is the generator.
@@ -13,14 +13,14 @@ if(CMAKE_SCRIPT_MODE_FILE)
   string(REPEAT "....." 20 line)
   string(REGEX REPLACE "(${line})" "\\1\n" bytes "${bytes}")
   file(WRITE ${OUTPUT} "#include <cstddef>
-namespace twice {
+namespace twice::experiments {
 extern const unsigned char ${SYMBOL}[];
 extern const std::size_t ${SYMBOL}_size;
 const unsigned char ${SYMBOL}[] = {
 ${bytes}
 };
 const std::size_t ${SYMBOL}_size = ${size};
-}  // namespace twice
+}  // namespace twice::experiments
 ")
   return()
 endif()

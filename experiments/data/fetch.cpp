@@ -15,7 +15,7 @@
 
 extern char** environ;  // NOLINT: POSIX asks programs to declare it themselves
 
-namespace twice {
+namespace twice::experiments {
 
 namespace fs = std::filesystem;
 
@@ -130,4 +130,4 @@ bool fetch(const DataSource& source) {
   return true;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

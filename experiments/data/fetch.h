@@ -3,7 +3,7 @@
 
 #include "experiments/data/catalogue.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// Downloads and unpacks a data set beside its final place, checks every file, and only then
 /// renames it into place: nothing is ever half-installed. False when a correct copy was there
@@ -12,4 +12,4 @@ namespace twice {
 /// the wrong checksum.
 bool fetch(const DataSource& source);
 
-}  // namespace twice
+}  // namespace twice::experiments

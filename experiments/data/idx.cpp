@@ -2,7 +2,7 @@
 #include "autodiff/array/error.h"
 #include "experiments/data/loaders.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -57,4 +57,4 @@ RawSplit load_idx(const DataSource& source) {
   return {part(0), part(2), 10, 255};
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -10,7 +10,7 @@
 #include "autodiff/array/shape.h"
 #include "experiments/data/catalogue.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// `pixels` is (count, height, width, channels), row-major; `labels` has `count` entries.
 struct RawImages {
@@ -47,4 +47,4 @@ RawImages parse_idx(std::string_view images, std::string_view labels, const std:
 void append_cifar(std::string_view records, std::size_t label_bytes, const std::string& name,
                   RawImages& images);
 
-}  // namespace twice
+}  // namespace twice::experiments

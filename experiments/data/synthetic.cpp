@@ -2,10 +2,10 @@
 // and classes as one likes, the same for everybody who uses the same seed.
 #include <cmath>
 
-#include "autodiff/array/random.h"
+#include "autodiff/kernels/random.h"
 #include "experiments/data/dataset.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -79,4 +79,4 @@ DataSplit synthetic_data(const SyntheticOptions& options) {
   return split;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -13,7 +13,7 @@
 #include "autodiff/array/error.h"
 #include "experiments/files/temporary.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace fs = std::filesystem;
 
@@ -156,4 +156,4 @@ std::string read_gzip(const fs::path& path, std::size_t most) {
   return gunzip(read_file(path, most + most / 1000 + header), path.string(), most);
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

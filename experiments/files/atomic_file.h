@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace twice {
+namespace twice::experiments {
 
 /// Replaces `path` by a file that holds `bytes`, or throws `[write] cannot write PATH: reason` and
 /// leaves what was there. The bytes go to a `Temporary` in the same folder, reach the disk, and are
@@ -34,4 +34,4 @@ std::string gunzip(std::string_view bytes, const std::string& name, std::size_t 
 /// `gunzip` of a file.
 std::string read_gzip(const std::filesystem::path& path, std::size_t most);
 
-}  // namespace twice
+}  // namespace twice::experiments

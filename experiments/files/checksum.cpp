@@ -7,7 +7,7 @@
 
 #include "autodiff/array/error.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -28,4 +28,4 @@ std::string md5(std::string_view bytes) { return hex_digest(bytes, EVP_md5()); }
 
 std::string sha256(std::string_view bytes) { return hex_digest(bytes, EVP_sha256()); }
 
-}  // namespace twice
+}  // namespace twice::experiments

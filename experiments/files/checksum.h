@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace twice {
+namespace twice::experiments {
 
 /// MD5 of the bytes, 32 lower-case hexadecimal digits: the checksum that MNIST mirrors publish.
 std::string md5(std::string_view bytes);
@@ -12,4 +12,4 @@ std::string md5(std::string_view bytes);
 /// SHA-256 of the bytes, 64 lower-case hexadecimal digits.
 std::string sha256(std::string_view bytes);
 
-}  // namespace twice
+}  // namespace twice::experiments

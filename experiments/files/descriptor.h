@@ -9,7 +9,7 @@
 #include <filesystem>
 #include <utility>
 
-namespace twice {
+namespace twice::experiments {
 
 /// An open file, closed at the end; a negative number is none.
 class Descriptor {
@@ -36,4 +36,4 @@ class Descriptor {
   int number_;
 };
 
-}  // namespace twice
+}  // namespace twice::experiments

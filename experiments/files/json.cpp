@@ -6,7 +6,7 @@
 #include <ostream>
 #include <utility>
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -198,4 +198,4 @@ std::partial_ordering operator<=>(const Json& a, const Json& b) {
 
 std::ostream& operator<<(std::ostream& stream, const Json& json) { return stream << json.dump(); }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -17,7 +17,7 @@
 
 #include "autodiff/array/error.h"
 
-namespace twice {
+namespace twice::experiments {
 
 class Json;
 
@@ -230,4 +230,4 @@ class Json {
 
 std::ostream& operator<<(std::ostream& stream, const Json& json);
 
-}  // namespace twice
+}  // namespace twice::experiments

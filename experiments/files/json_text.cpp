@@ -4,7 +4,7 @@
 
 #include "experiments/files/json.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -113,4 +113,4 @@ std::string Json::dump(int indent) const {
   }
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

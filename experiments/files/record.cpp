@@ -6,7 +6,7 @@
 #include <cmath>
 #include <limits>
 
-namespace twice {
+namespace twice::experiments {
 
 const Json& member(const Json& object, const std::string& key) {
   static const Json null;
@@ -66,4 +66,4 @@ std::vector<Json> objects(const Json& array) {
   return result;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -8,7 +8,7 @@
 
 #include "experiments/files/json.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// The member of an object; null when it is missing or `object` is none.
 const Json& member(const Json& object, const std::string& key);
@@ -30,4 +30,4 @@ std::string record_range(const Json& range);        ///< `at most 1e-10`
 /// The elements of an array that are objects; none when it is no array.
 std::vector<Json> objects(const Json& array);
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -12,7 +12,7 @@
 #include "experiments/files/checksum.h"
 #include "experiments/files/json.h"
 
-namespace twice {
+namespace twice::experiments {
 
 static_assert(std::endian::native == std::endian::little, "safetensors are little-endian");
 
@@ -259,4 +259,4 @@ TensorFile read_safetensors(const std::filesystem::path& path) {
   return decode_safetensors(read_file(path), path.string());
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

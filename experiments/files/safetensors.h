@@ -14,7 +14,7 @@
 
 #include "autodiff/array/array.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// What a safetensors file holds: arrays (in the order of their data) and notes.
 struct TensorFile {
@@ -41,4 +41,4 @@ TensorFile decode_safetensors(std::string bytes, const std::string& name);
 /// `decode_safetensors` of a file.
 TensorFile read_safetensors(const std::filesystem::path& path);
 
-}  // namespace twice
+}  // namespace twice::experiments

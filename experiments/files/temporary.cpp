@@ -9,7 +9,7 @@
 #include <string_view>
 #include <system_error>
 
-namespace twice {
+namespace twice::experiments {
 
 namespace fs = std::filesystem;
 
@@ -93,4 +93,4 @@ Temporary::~Temporary() {
   if (!kept_) fs::remove_all(path_, ignored);
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

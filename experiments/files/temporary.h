@@ -7,7 +7,7 @@
 
 #include "experiments/files/descriptor.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// A new file or folder FOLDER/.PURPOSE.XXXXXXXXXXXXXXXX.tmp with 16 random digits and the
 /// permissions that the umask leaves to any other new one. It is removed at the end. A process that
@@ -35,4 +35,4 @@ class Temporary {
   bool kept_ = false;
 };
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -47,4 +47,4 @@ double agreement_tolerance(DType dtype, bool kinked, double gamma_over_epsilon) 
   return rounding * std::max(1.0, gamma_over_epsilon);
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -6,7 +6,7 @@
 
 #include "autodiff/array/array.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// The parameter whose gradients differ most: |a - b| / max(|b|, |all of b| / 100), Euclidean norms
 /// over the parameter. The floor keeps rounding in a gradient that is as good as zero from
@@ -30,4 +30,4 @@ GradientDifference gradient_difference(const std::vector<std::string>& names,
 /// agree to 1e-6). So `bench` asks in f64 too where there are kinks.
 double agreement_tolerance(DType dtype, bool kinked, double gamma_over_epsilon);
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -6,7 +6,7 @@
 
 #include "experiments/run/stop.h"
 
-namespace twice {
+namespace twice::experiments {
 
 double quantile(const std::vector<double>& sorted, double q) {
   const double at = q * static_cast<double>(sorted.size() - 1);
@@ -66,4 +66,4 @@ std::vector<StepCost> step_costs(const Problem& problem, const std::vector<const
   return costs;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -5,7 +5,7 @@
 #include "autodiff/profile/ledger.h"
 #include "experiments/run/trainer.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// The value below which the share `q` of sorted samples, of which there is at least one, lies.
 double quantile(const std::vector<double>& sorted, double q);
@@ -32,4 +32,4 @@ std::vector<std::vector<double>> timed_in_turns(const std::vector<std::function<
 std::vector<StepCost> step_costs(const Problem& problem, const std::vector<const Method*>& methods,
                                  double seconds, const TimingProgress& progress);
 
-}  // namespace twice
+}  // namespace twice::experiments

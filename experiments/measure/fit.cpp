@@ -8,7 +8,7 @@
 #include "autodiff/array/error.h"
 #include "experiments/measure/statistics.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -73,4 +73,4 @@ double first_crossing(const std::vector<double>& x, const std::vector<double>& r
   return !x.empty() && ratio.back() == 1 ? x.back() : none;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -4,7 +4,7 @@
 
 #include <vector>
 
-namespace twice {
+namespace twice::experiments {
 
 /// y = slope x + intercept. `residual` is the root of the mean of ((slope x + intercept) / y -
 /// 1)^2, `worst` the largest of |(slope x + intercept) / y - 1|.
@@ -29,4 +29,4 @@ Power fit_power(const std::vector<double>& x, const std::vector<double>& y);
 /// of both; NaN when it stays on one side. x is positive and ascending.
 double first_crossing(const std::vector<double>& x, const std::vector<double>& ratio);
 
-}  // namespace twice
+}  // namespace twice::experiments

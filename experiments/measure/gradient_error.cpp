@@ -5,7 +5,7 @@
 
 #include "experiments/run/stop.h"
 
-namespace twice {
+namespace twice::experiments {
 
 FixedBatch fixed_batch(const Problem& problem) {
   const Dataset& train = problem.data.train;
@@ -69,4 +69,4 @@ std::vector<EpsilonPoint> epsilon_sweep(const Problem& problem, const ModelState
   return points;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -3,7 +3,7 @@
 
 #include "experiments/run/recording.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// A batch in every dtype that a comparison needs.
 struct FixedBatch {
@@ -46,4 +46,4 @@ struct EpsilonPoint {
 std::vector<EpsilonPoint> epsilon_sweep(const Problem& problem, const ModelState& state,
                                         const FixedBatch& batch);
 
-}  // namespace twice
+}  // namespace twice::experiments

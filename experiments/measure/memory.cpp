@@ -4,14 +4,14 @@
 #include <fstream>
 #include <sstream>
 
-#include "autodiff/array/matmul.h"
-#include "autodiff/array/threads.h"
+#include "autodiff/kernels/matmul.h"
+#include "autodiff/threads/threads.h"
 #include "experiments/files/json.h"
 #include "experiments/measure/our_step.h"
 #include "experiments/measure/subprocess.h"
 #include "experiments/run/stop.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -83,4 +83,4 @@ double step_memory(const RunOptions& options, std::string_view method, const Exa
   return mib.empty() ? 0 : mib[0];
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

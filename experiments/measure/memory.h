@@ -7,7 +7,7 @@
 
 #include "experiments/measure/our_step.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// MiB by which `work` raises the high-water mark of this process's resident memory, without pages
 /// of files (libraries' code). Meant for a fresh process: memory that was freed before would be
@@ -31,4 +31,4 @@ double step_memory_here(const std::string& request);
 /// The same, measured by this program started anew. Throws when that fails.
 double step_memory(const RunOptions& options, std::string_view method, const Examples& examples);
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -13,7 +13,7 @@
 
 #include "autodiff/array/error.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -80,4 +80,4 @@ void Neighbours::end() {
     }
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

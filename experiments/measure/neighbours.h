@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace twice {
+namespace twice::experiments {
 
 /// What a neighbour does: "cpu" computes without a pause, "memory" reads and writes 64 MiB without
 /// a pause, "bursts" computes for 3 ms and then sleeps for 3 ms.
@@ -28,4 +28,4 @@ class Neighbours {
   std::vector<pid_t> processes_;
 };
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -13,7 +13,7 @@
 #include "experiments/run/options.h"
 #include "experiments/run/stop.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -118,4 +118,4 @@ OtherProgram other_program(const std::string& other, const std::string& option) 
           program, ""};
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

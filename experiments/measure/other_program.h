@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <string>
 
-namespace twice {
+namespace twice::experiments {
 
 struct OtherProgram {
   /// For tables and records: as the user wrote it, with the commit behind a revision.
@@ -27,4 +27,4 @@ OtherProgram other_program(const std::string& other, const std::string& option);
 /// This program's file.
 std::filesystem::path own_program();
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -4,9 +4,9 @@
 #include <chrono>
 #include <thread>
 
-#include "autodiff/array/random.h"
+#include "autodiff/kernels/random.h"
 
-namespace twice {
+namespace twice::experiments {
 
 Examples usual_examples(const RunOptions& options) {
   return {options.model == "mlp" ? Shape{28, 28, 1} : Shape{32, 32, 3}, 10};
@@ -72,4 +72,4 @@ std::vector<double> timed_block(const std::function<void()>& step, const BlockTi
   return times;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

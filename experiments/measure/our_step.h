@@ -9,7 +9,7 @@
 #include "experiments/run/recording.h"
 #include "optim/optimizers.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// What a model is fed: the shape of one image, and how many classes there are.
 struct Examples {
@@ -63,4 +63,4 @@ struct BlockTiming {
 };
 std::vector<double> timed_block(const std::function<void()>& step, const BlockTiming& timing);
 
-}  // namespace twice
+}  // namespace twice::experiments

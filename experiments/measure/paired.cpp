@@ -5,7 +5,7 @@
 #include <cmath>
 #include <limits>
 
-namespace twice {
+namespace twice::experiments {
 
 Contrasts contrasts(const std::array<double, 4>& times) {
   const double a = std::log(times[0]), b = std::log(times[1]), c = std::log(times[2]),
@@ -56,4 +56,4 @@ Verdict verdict_of(const Interval& interval, double margin) {
   return Verdict::inconclusive;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -18,7 +18,7 @@
 
 #include "experiments/measure/statistics.h"
 
-namespace twice {
+namespace twice::experiments {
 
 struct Contrasts {
   double difference;
@@ -55,4 +55,4 @@ double control_noise(const std::vector<Contrasts>& repetitions);
 enum class Verdict { faster, slower, same, inconclusive };
 Verdict verdict_of(const Interval& interval, double margin);
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -8,11 +8,11 @@
 #include <fstream>
 #include <sstream>
 
-#include "autodiff/array/threads.h"
+#include "autodiff/threads/threads.h"
 #include "experiments/files/safetensors.h"
 #include "experiments/run/stop.h"
 
-namespace twice {
+namespace twice::experiments {
 
 // The two files of the peer, embedded by CMakeLists.txt.
 extern const unsigned char pytorch_methods_py[], pytorch_peer_py[];
@@ -196,4 +196,4 @@ double Peer::step_memory(const Problem& problem, const std::string& method,
   return ask(*fresh, request)["mib"];
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

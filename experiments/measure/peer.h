@@ -9,7 +9,7 @@
 #include "experiments/measure/our_step.h"
 #include "experiments/measure/subprocess.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// Another engine: its process.
 class Peer {
@@ -74,4 +74,4 @@ class Peer {
 /// A stop was requested while the peer was at work.
 struct Stopped {};
 
-}  // namespace twice
+}  // namespace twice::experiments

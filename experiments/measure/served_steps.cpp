@@ -7,13 +7,13 @@
 #include <ctime>
 #include <iostream>
 
-#include "autodiff/array/parallel.h"
+#include "autodiff/threads/parallel.h"
 #include "experiments/files/record.h"
 #include "experiments/measure/our_step.h"
 #include "experiments/measure/statistics.h"
 #include "experiments/run/machine.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -88,4 +88,4 @@ int serve_steps(const RunOptions& options, double handicap) {
   return 0;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -4,7 +4,7 @@
 
 #include "experiments/run/options.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// Prepares the steps of the options' methods on random data, and then answers each line of stdin
 /// with a line of JSON on stdout until stdin ends:
@@ -17,4 +17,4 @@ namespace twice {
 /// which the comparison itself is tested. Returns the exit status.
 int serve_steps(const RunOptions& options, double handicap);
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -8,7 +8,7 @@
 
 #include "autodiff/array/error.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -94,4 +94,4 @@ std::vector<double> differences(const std::vector<double>& a, const std::vector<
   return result;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-namespace twice {
+namespace twice::experiments {
 
 struct Interval {
   double low, high;
@@ -33,4 +33,4 @@ double log_slope(const std::vector<double>& x, const std::vector<double>& y);
 /// a_i - b_i: what a paired comparison looks at.
 std::vector<double> differences(const std::vector<double>& a, const std::vector<double>& b);
 
-}  // namespace twice
+}  // namespace twice::experiments

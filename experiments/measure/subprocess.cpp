@@ -20,7 +20,7 @@
 
 extern char** environ;
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -135,4 +135,4 @@ double Subprocess::cpu_seconds() const {
   return (user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -12,7 +12,7 @@
 
 #include "experiments/run/error_file.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// A program that runs until it ends or this handle does. Its stdin and stdout are connected to us;
 /// what it writes to stderr is kept. It is not in the terminal's process group, so that Ctrl-C
@@ -48,4 +48,4 @@ class Subprocess {
   std::string received_;
 };
 
-}  // namespace twice
+}  // namespace twice::experiments

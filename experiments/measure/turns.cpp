@@ -18,7 +18,7 @@
 #include "experiments/measure/subprocess.h"
 #include "experiments/run/stop.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -178,4 +178,4 @@ Turns take_turns(const Contender& ours, const Contender& other, double seconds,
   return result;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace twice {
+namespace twice::experiments {
 
 /// One side: a program, its options as words, and its methods, in pairs with the other side's.
 struct Contender {
@@ -38,4 +38,4 @@ struct Turns {
 Turns take_turns(const Contender& ours, const Contender& other, double seconds,
                  double repetition_seconds, const std::function<void(double)>& progress);
 
-}  // namespace twice
+}  // namespace twice::experiments

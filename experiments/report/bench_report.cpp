@@ -11,7 +11,7 @@
 #include "experiments/report/plots.h"
 #include "experiments/report/sections.h"
 
-namespace twice {
+namespace twice::experiments {
 namespace {
 
 /// What `bench` has beside the columns of `compare`, or means otherwise.
@@ -129,4 +129,4 @@ std::string bench_section(const Json& record, std::string_view title, std::strin
       2, id);
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
-namespace twice {
+namespace twice::experiments {
 namespace {
 
 /// Shares that are measured, not counted, deserve no decimals.
@@ -108,4 +108,4 @@ Table run_table(const Json& record) {
   return screen_table(run_columns(), objects(member(record, "rows")));
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -8,7 +8,7 @@
 #include "experiments/files/record.h"
 #include "experiments/report/table.h"
 
-namespace twice {
+namespace twice::experiments {
 
 struct Column {
   std::string key;  ///< the field of a record's row
@@ -32,4 +32,4 @@ Table run_table(const Json& record);
 /// True when at least one row has something under the column.
 bool is_used(const Column& column, const std::vector<Json>& rows);
 
-}  // namespace twice
+}  // namespace twice::experiments

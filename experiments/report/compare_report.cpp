@@ -12,7 +12,7 @@
 #include "experiments/report/sections.h"
 #include "experiments/report/table.h"
 
-namespace twice {
+namespace twice::experiments {
 namespace {
 
 /// The models of a record in order; nearly always one.
@@ -259,4 +259,4 @@ std::string compare_html(const Json& record) {
               head + compare_section(record, "What was compared", "compare"));
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -6,7 +6,7 @@
 
 #include "experiments/files/record.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// The whole page.
 std::string compare_html(const Json& record);
@@ -17,4 +17,4 @@ std::string compare_section(const Json& record, std::string_view title, std::str
 /// "mlp-1024x4-b128-relu-f32 on digits", for titles and lists.
 std::string record_name(const Json& record);
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -10,7 +10,7 @@
 
 #include "experiments/report/table.h"
 
-namespace twice {
+namespace twice::experiments {
 namespace {
 
 const Json& row_of(const std::vector<Json>& rows, const std::string& method) {
@@ -177,4 +177,4 @@ std::vector<std::string> findings(const std::vector<Json>& rows, const Json& rec
   return result;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -7,7 +7,7 @@
 
 #include "experiments/files/record.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// Cost, memory, accuracy of gradients, training results and counts, most important first.
 std::vector<std::string> findings(const std::vector<Json>& rows, const Json& record);
@@ -26,4 +26,4 @@ struct EpsilonCurve {
 };
 std::vector<EpsilonCurve> epsilon_curves(const Json& record);
 
-}  // namespace twice
+}  // namespace twice::experiments

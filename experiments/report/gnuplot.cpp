@@ -21,7 +21,7 @@
 
 extern char** environ;
 
-namespace twice {
+namespace twice::experiments {
 namespace {
 
 /// A file in memory, gone when closed. Files instead of pipes, because a pipe that nobody drains
@@ -180,4 +180,4 @@ std::string adapt_svg(std::string svg, std::string_view label) {
          escape(label) + "\">" + svg + "</svg>";
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace twice {
+namespace twice::experiments {
 
 /// What gnuplot writes to its output for `script`; "" when gnuplot is not installed, after one line
 /// on stderr for the first plot that this leaves out. Throws one line when gnuplot fails.
@@ -39,4 +39,4 @@ std::size_t code_points(const std::string& text);
 /// plot shows to those who cannot see it. "" of a plot that was left out.
 std::string adapt_svg(std::string svg, std::string_view label);
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -11,7 +11,7 @@
 #include "experiments/report/gnuplot.h"
 #include "experiments/report/table.h"
 
-namespace twice {
+namespace twice::experiments {
 namespace {
 
 struct Rgb {
@@ -263,4 +263,4 @@ std::string heat_map(const HeatMap& map) {
   return svg;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

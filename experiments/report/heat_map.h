@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace twice {
+namespace twice::experiments {
 
 /// Without a finite value it is drawn as an empty dotted frame with the word `missing` in it.
 struct HeatCell {
@@ -36,4 +36,4 @@ struct HeatMap {
 /// that one diverged setting does not make all others equal. Throws when cells are not x times y.
 std::string heat_map(const HeatMap& map);
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -9,7 +9,7 @@
 #include "experiments/report/gnuplot.h"
 #include "experiments/report/page_style.h"
 
-namespace twice {
+namespace twice::experiments {
 namespace {
 
 std::string css_class_attribute(std::string_view name) {
@@ -199,4 +199,4 @@ std::string sortable_table(const std::vector<Heading>& headings,
   return html + "</tbody>\n</table>\n</div>\n";
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

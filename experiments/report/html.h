@@ -9,7 +9,7 @@
 
 #include "experiments/report/palette.h"
 
-namespace twice {
+namespace twice::experiments {
 
 using TextPair = std::pair<std::string, std::string>;
 
@@ -76,4 +76,4 @@ std::string choice(std::string_view label, const std::vector<TextPair>& html_par
 std::string sortable_table(const std::vector<Heading>& headings,
                            const std::vector<std::vector<Cell>>& rows);
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -3,7 +3,7 @@
 
 #include "experiments/report/palette.h"
 
-namespace twice {
+namespace twice::experiments {
 namespace {
 
 constexpr const char* style = R"css(
@@ -166,4 +166,4 @@ std::string page_style() {
 
 std::string page_script() { return script; }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -3,7 +3,7 @@
 
 #include <string>
 
-namespace twice {
+namespace twice::experiments {
 
 /// The style sheet, for light and dark mode.
 std::string page_style();
@@ -11,4 +11,4 @@ std::string page_style();
 /// Sorts tables by a click on a heading and hides series by a click on a legend.
 std::string page_script();
 
-}  // namespace twice
+}  // namespace twice::experiments

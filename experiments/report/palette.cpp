@@ -8,7 +8,7 @@
 
 #include "experiments/report/html.h"
 
-namespace twice {
+namespace twice::experiments {
 namespace {
 
 const std::array method_inks = {
@@ -77,4 +77,4 @@ std::string name_inks(std::string svg) {
   return svg;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace twice {
+namespace twice::experiments {
 
 /// A colour by its name in the style sheet (`--NAME`, which differs between light and dark mode)
 /// and its value in light mode, which gnuplot draws with.
@@ -29,4 +29,4 @@ std::string ink_definitions(bool dark);
 /// `svg` with every light value of an Ink replaced by its name in the style sheet.
 std::string name_inks(std::string svg);
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -9,7 +9,7 @@
 #include "experiments/report/html.h"
 #include "experiments/report/plots.h"
 
-namespace twice {
+namespace twice::experiments {
 namespace {
 
 std::vector<double> numbers(const Json& values) {
@@ -151,4 +151,4 @@ std::string recorded_plot_file(const Json& plot) {
                     : drawn.substr(std::string("<svg").size()));
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -10,7 +10,7 @@
 #include "experiments/report/heat_map.h"
 #include "experiments/report/palette.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// A heat map as a record holds it, but for its `name` and `title` and for `value_title`, which
 /// says what its numbers are: `x`, `y`, `x_title`, `y_title`, `percent`, `lower_is_better`; cell by
@@ -27,4 +27,4 @@ std::vector<std::pair<std::string, Ink>> recorded_legend(const Json& plot);
 /// reader prefers.
 std::string recorded_plot_file(const Json& plot);
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -11,7 +11,7 @@
 #include "experiments/report/gnuplot.h"
 #include "experiments/report/html.h"
 
-namespace twice {
+namespace twice::experiments {
 namespace {
 
 // A plot's own units, chosen so that its words stay about as large as the page's: on a narrow
@@ -223,4 +223,4 @@ std::string bar_plot(const BarPlot& plot) {
   return adapt_svg(std::move(svg), plot.label);
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

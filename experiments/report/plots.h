@@ -9,7 +9,7 @@
 
 #include "experiments/report/palette.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// One line. Points that are not finite, or not positive on a logarithmic axis, are gaps.
 struct Curve {
@@ -65,4 +65,4 @@ std::vector<double> log_ticks(double low, double high);
 /// such.
 std::string tick_text(double value, bool as_power = false);
 
-}  // namespace twice
+}  // namespace twice::experiments

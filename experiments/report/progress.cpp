@@ -10,7 +10,7 @@
 
 #include "experiments/report/table.h"
 
-namespace twice {
+namespace twice::experiments {
 namespace {
 
 constexpr auto redraw_interval = std::chrono::milliseconds(100);
@@ -68,4 +68,4 @@ void Progress::draw() {
   drawn_ = Clock::now();
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -4,7 +4,7 @@
 #include <chrono>
 #include <string>
 
-namespace twice {
+namespace twice::experiments {
 
 /// One line on the terminal behind stderr, redrawn in place at most ten times a second and erased
 /// at the end. Silent when stderr is no terminal; stdout is never touched, so results can be piped
@@ -34,4 +34,4 @@ class Progress {
   Clock::time_point start_ = Clock::now(), drawn_{};
 };
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -9,7 +9,7 @@
 #include "experiments/report/html.h"
 #include "experiments/report/plots.h"
 
-namespace twice {
+namespace twice::experiments {
 namespace {
 
 /// A setting with the name and the colour of its lines.
@@ -134,4 +134,4 @@ std::string run_curves(const std::vector<RunSetting>& settings) {
          choice("Show", views);
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -9,7 +9,7 @@
 #include "experiments/report/html.h"
 #include "experiments/report/table.h"
 
-namespace twice {
+namespace twice::experiments {
 namespace {
 
 std::string field_maps(const RunSet& set, const std::vector<RunSetting>& settings,
@@ -110,4 +110,4 @@ std::string run_maps(const RunSet& set, const std::vector<RunSetting>& settings)
       3);
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -6,7 +6,7 @@
 
 #include "experiments/report/runs.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// For each quantity that is no cost, to choose from: a heat map for each method (and each
 /// combination of the options besides the two) of its mean over seeds, all on one scale of colours:
@@ -14,4 +14,4 @@ namespace twice {
 /// two vary.
 std::string run_maps(const RunSet& set, const std::vector<RunSetting>& settings);
 
-}  // namespace twice
+}  // namespace twice::experiments

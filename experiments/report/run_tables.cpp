@@ -8,7 +8,7 @@
 #include "experiments/report/html.h"
 #include "experiments/report/palette.h"
 
-namespace twice {
+namespace twice::experiments {
 namespace {
 
 Cell option_cell(const Json& options, const std::string& axis) {
@@ -100,4 +100,4 @@ std::string runs_table(const RunSet& set, const std::vector<RunSetting>& setting
   return sortable_table(headings, rows);
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

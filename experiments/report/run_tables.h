@@ -6,9 +6,9 @@
 
 #include "experiments/report/runs.h"
 
-namespace twice {
+namespace twice::experiments {
 
 std::string settings_table(const RunSet& set, const std::vector<RunSetting>& settings);
 std::string runs_table(const RunSet& set, const std::vector<RunSetting>& settings);
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -9,7 +9,7 @@
 
 #include "experiments/report/table.h"
 
-namespace twice {
+namespace twice::experiments {
 namespace {
 
 std::string method_of(const Json& config) {
@@ -252,4 +252,4 @@ const RunSetting* best_setting(const std::vector<RunSetting>& settings, const st
   return best;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -10,7 +10,7 @@
 #include "experiments/files/record.h"
 #include "optim/gradient_regularization.h"
 
-namespace twice {
+namespace twice::experiments {
 
 struct Run {
   std::string name;
@@ -95,4 +95,4 @@ bool several_models(const std::vector<RunSetting>& settings);
 /// A method's setting of the highest mean test accuracy; null when it has no finished run.
 const RunSetting* best_setting(const std::vector<RunSetting>& settings, const std::string& method);
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -10,7 +10,7 @@
 #include "experiments/report/html.h"
 #include "experiments/report/plots.h"
 
-namespace twice {
+namespace twice::experiments {
 namespace {
 
 /// `field` over epochs, a curve per row. The y axis is logarithmic when the values are positive
@@ -148,4 +148,4 @@ std::string train_section(const Json& record, std::string_view title, std::strin
                  2, id);
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -8,7 +8,7 @@
 #include "experiments/files/record.h"
 #include "experiments/report/columns.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// "exact"; with the threads behind it when another row has the same method.
 std::string row_label(const Json& row, const std::vector<Json>& rows);
@@ -36,4 +36,4 @@ std::string setup_section(const Json& record);
 /// A record of `train`: what was trained, its result, its learning curves.
 std::string train_section(const Json& record, std::string_view title, std::string_view id);
 
-}  // namespace twice
+}  // namespace twice::experiments

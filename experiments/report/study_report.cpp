@@ -11,7 +11,7 @@
 #include "experiments/report/sections.h"
 #include "experiments/report/table.h"
 
-namespace twice {
+namespace twice::experiments {
 namespace {
 
 std::string claims_table(const std::vector<Json>& claims) {
@@ -124,4 +124,4 @@ std::string study_section(const Json& record, std::string_view title, std::strin
       2, id);
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

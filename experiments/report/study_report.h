@@ -6,8 +6,8 @@
 
 #include "experiments/files/record.h"
 
-namespace twice {
+namespace twice::experiments {
 
 std::string study_section(const Json& record, std::string_view title, std::string_view id);
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -15,7 +15,7 @@
 #include "experiments/report/sections.h"
 #include "experiments/report/table.h"
 
-namespace twice {
+namespace twice::experiments {
 namespace {
 
 std::string counted(std::size_t count, const char* what) {
@@ -138,4 +138,4 @@ std::string runs_section(const RunSet& set, const Json& record, std::string_view
       2, id);
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -7,10 +7,10 @@
 
 #include "experiments/report/runs.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// `record` gives machine and options; it may be null.
 std::string runs_section(const RunSet& set, const Json& record, std::string_view title,
                          std::string_view id);
 
-}  // namespace twice
+}  // namespace twice::experiments

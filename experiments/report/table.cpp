@@ -11,7 +11,7 @@
 #include "autodiff/array/error.h"
 #include "experiments/run/terminal.h"
 
-namespace twice {
+namespace twice::experiments {
 namespace {
 
 using Lines = std::vector<std::string>;
@@ -185,4 +185,4 @@ void Table::print() const {
   flush_output();
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-namespace twice {
+namespace twice::experiments {
 
 /// Three significant digits: "2.31", "231", "2310", "1.20e-07". Here and below what is not finite
 /// is "-": a value that is missing.
@@ -38,4 +38,4 @@ class Table {
   std::vector<std::vector<std::string>> rows_;
 };
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -21,7 +21,7 @@
 #include "experiments/report/table.h"
 #include "experiments/run/terminal.h"
 
-namespace twice {
+namespace twice::experiments {
 namespace {
 
 namespace fs = std::filesystem;
@@ -276,4 +276,4 @@ void write_report(const fs::path& folder) {
   write_atomically(folder / "report.html", page("twice report", body));
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -3,7 +3,7 @@
 
 #include <filesystem>
 
-namespace twice {
+namespace twice::experiments {
 
 /// Writes DIR/report.html: an index, and a section for each record of `compare`, `sweep`, `study`
 /// and `bench` in DIR and the folders in it, for each folder of `train`, and, when there are
@@ -13,4 +13,4 @@ namespace twice {
 /// is no folder or holds no record that can be shown.
 void write_report(const std::filesystem::path& folder);
 
-}  // namespace twice
+}  // namespace twice::experiments

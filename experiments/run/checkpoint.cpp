@@ -1,10 +1,10 @@
 // Checkpoints, written and read back with every check.
 #include "experiments/run/checkpoint.h"
 
-#include "autodiff/array/reduce.h"
+#include "autodiff/kernels/reduce.h"
 #include "experiments/files/safetensors.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -121,4 +121,4 @@ ModelState read_model_state(const std::filesystem::path& file, const Model& mode
   return state;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -14,7 +14,7 @@
 #include "experiments/files/json.h"
 #include "experiments/run/trainer.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// What a checkpoint holds beside the trainer's own state.
 struct RunHistory {
@@ -37,4 +37,4 @@ RunHistory read_checkpoint(const std::filesystem::path& file, Trainer& trainer);
 /// Only the model's numbers.
 ModelState read_model_state(const std::filesystem::path& file, const Model& model);
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -6,7 +6,7 @@
 
 #include <sstream>
 
-namespace twice {
+namespace twice::experiments {
 
 ErrorFile::ErrorFile() : file_(::memfd_create("stderr", MFD_CLOEXEC)) {}
 
@@ -23,4 +23,4 @@ std::string ErrorFile::last_line() const {
   return last;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

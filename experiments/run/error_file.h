@@ -3,7 +3,7 @@
 
 #include <string>
 
-namespace twice {
+namespace twice::experiments {
 
 /// A file without a name, gone with its last descriptor. Ours is closed when another program is
 /// started; the child gets it by dup2.
@@ -22,4 +22,4 @@ class ErrorFile {
   int file_;
 };
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -12,7 +12,7 @@
 
 #include "experiments/run/options.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -55,4 +55,4 @@ FolderLock::FolderLock(const std::filesystem::path& folder) {
                   folder.string(), holder(directory_)));
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

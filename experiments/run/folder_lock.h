@@ -5,7 +5,7 @@
 
 #include "experiments/files/descriptor.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// Holds a folder while it lives; another FolderLock on the same folder fails. The lock is on the
 /// directory itself and needs no lock file. The descriptor may be passed on to child processes: the
@@ -23,4 +23,4 @@ class FolderLock {
   Descriptor directory_;
 };
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -3,7 +3,7 @@
 
 #include "experiments/files/json.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -56,4 +56,4 @@ Json graph_json(const Tensors& outputs, const std::map<int, std::string>& names,
   return {{"nodes", nodes}, {"outputs", places}};
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

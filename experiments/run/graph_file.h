@@ -17,7 +17,7 @@
 #include "experiments/files/json.h"
 #include "experiments/files/safetensors.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// The part of their tape that `outputs` need. `names` says under which name the caller has put
 /// the array of a leaf (by tape node) into `file`; the arrays of other leaves are appended as
@@ -25,4 +25,4 @@ namespace twice {
 Json graph_json(const Tensors& outputs, const std::map<int, std::string>& names,
                 const std::string& prefix, TensorFile& file);
 
-}  // namespace twice
+}  // namespace twice::experiments

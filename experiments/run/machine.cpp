@@ -11,12 +11,12 @@
 #include <cmath>
 #include <fstream>
 
-#include "autodiff/array/blas.h"
-#include "autodiff/array/gemm.h"
-#include "autodiff/array/threads.h"
+#include "autodiff/kernels/blas.h"
+#include "autodiff/kernels/gemm.h"
+#include "autodiff/threads/threads.h"
 #include "experiments/files/json.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -93,4 +93,4 @@ Json record_header(const std::string& command) {
   return {{"command", command}, {"version", TWICE_VERSION}, {"machine", machine_record()}};
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -1,10 +1,10 @@
 // The machine that a result was measured on, for records.
 #pragma once
 
-#include "autodiff/array/team.h"
+#include "autodiff/threads/team.h"
 #include "experiments/files/json.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// CPU, cores, memory, operating system, compiler, BLAS and the threads in effect.
 Json machine_record();
@@ -20,4 +20,4 @@ Json team_record(const TeamUse& use = team_use());
 /// The header that every record starts with: command, version, machine.
 Json record_header(const std::string& command);
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -8,11 +8,11 @@
 #include <cmath>
 #include <limits>
 
-#include "autodiff/array/threads.h"
+#include "autodiff/threads/threads.h"
 #include "experiments/data/augment.h"
 #include "experiments/files/json.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -357,4 +357,4 @@ void check_stored(const Json& config) {
   }
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -18,7 +18,7 @@ namespace CLI {
 class App;
 }
 
-namespace twice {
+namespace twice::experiments {
 
 /// A mistake in how a command was called: exit status 2.
 struct UsageError : Error {
@@ -103,4 +103,4 @@ RunOptions parse_options(std::vector<std::string> words);
 /// line.
 void check_stored(const Json& config);
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -8,7 +8,7 @@
 #include "experiments/files/json.h"
 #include "experiments/run/stop.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace fs = std::filesystem;
 
@@ -51,4 +51,4 @@ void write_json(const fs::path& file, const Json& record) {
   write_output(file, record_text(record));
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -8,7 +8,7 @@
 
 #include "experiments/files/json.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// Creates the folder (with its parents) and writes and removes a small file in it. Throws
 /// `[out] cannot write to PATH: reason`.
@@ -29,4 +29,4 @@ std::string record_text(const Json& record);
 /// `write_output` of a record.
 void write_json(const std::filesystem::path& file, const Json& record);
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -6,7 +6,7 @@
 #include "autodiff/ops/power.h"
 #include "autodiff/ops/tensors.h"
 
-namespace twice {
+namespace twice::experiments {
 
 std::string Problem::label() const {
   const RunOptions& o = options;
@@ -145,4 +145,4 @@ RecordedEvaluation record_evaluation(const Problem& problem, const ModelState& s
   return evaluation;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -8,7 +8,7 @@
 #include "experiments/data/dataset.h"
 #include "experiments/run/options.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// What is trained, and on what.
 struct Problem {
@@ -68,4 +68,4 @@ struct RecordedEvaluation {
 };
 RecordedEvaluation record_evaluation(const Problem& problem, const ModelState& state, Index rows);
 
-}  // namespace twice
+}  // namespace twice::experiments

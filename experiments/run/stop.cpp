@@ -3,7 +3,7 @@
 
 #include <csignal>
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -33,4 +33,4 @@ SignalsEndTheProcess::~SignalsEndTheProcess() {
   std::signal(SIGTERM, terminate_);
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

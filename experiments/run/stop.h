@@ -2,7 +2,7 @@
 // in order; the second one ends the process at once.
 #pragma once
 
-namespace twice {
+namespace twice::experiments {
 
 /// Exit status of a run that was stopped by Ctrl-C, as shells expect it.
 inline constexpr int stopped_status = 130;
@@ -25,4 +25,4 @@ class SignalsEndTheProcess {
   void (*terminate_)(int);
 };
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -35,4 +35,4 @@ std::string did_you_mean(const std::string& word, const std::vector<std::string>
   return fmt::format("; did you mean {}?", *nearest);
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -10,7 +10,7 @@
 
 #include "autodiff/array/error.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -74,4 +74,4 @@ void open_standard_files() {
     if (::fcntl(number, F_GETFD) == -1 && ::open("/dev/null", O_RDWR) == -1) return;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace twice {
+namespace twice::experiments {
 
 /// The text as one line that cannot control a terminal: control characters, and bytes that are not
 /// UTF-8, become escapes such as `\n`, `\t` and `\x1b`. Valid UTF-8 is unchanged.
@@ -21,4 +21,4 @@ void flush_output();
 /// is opened later would get their number, and the printed text with it.
 void open_standard_files();
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -4,14 +4,14 @@
 #include <chrono>
 #include <cmath>
 
-#include "autodiff/array/parallel.h"
-#include "autodiff/array/reduce.h"
+#include "autodiff/kernels/reduce.h"
+#include "autodiff/threads/parallel.h"
 #include "experiments/files/json.h"
 #include "experiments/run/stop.h"
 #include "nn/losses.h"
 #include "optim/clipping.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -162,4 +162,4 @@ std::optional<EpochRecord> run_epoch(Trainer& trainer, const std::function<void(
   return trainer.finish_epoch();
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -11,7 +11,7 @@
 #include "experiments/run/recording.h"
 #include "optim/optimizers.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// A run that cannot go on, such as a loss that is not finite: exit status 1.
 struct RunFailure : Error {
@@ -94,4 +94,4 @@ class Trainer {
 /// after each. Nothing when a stop was requested before the epoch's end.
 std::optional<EpochRecord> run_epoch(Trainer& trainer, const std::function<void()>& after_step);
 
-}  // namespace twice
+}  // namespace twice::experiments

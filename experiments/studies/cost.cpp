@@ -5,7 +5,7 @@
 #include "experiments/report/table.h"
 #include "experiments/studies/cost_run.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -294,4 +294,4 @@ Study cost_study() {
       run};
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -5,7 +5,7 @@
 
 #include "experiments/measure/fit.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -98,4 +98,4 @@ double crossing(const Vector& x, const Vector& ratios) {
   return std::isnan(found) ? x.back() : found;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

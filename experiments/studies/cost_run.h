@@ -5,7 +5,7 @@
 #include "experiments/studies/planned.h"
 #include "experiments/studies/study.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// A model and a batch. An mlp has `size` units a layer, a cnn or resnet `size` channels.
 struct CostCase {
@@ -56,4 +56,4 @@ Vector batch_shares(int parts);
 /// not.
 double crossing(const Vector& x, const Vector& ratios);
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -7,7 +7,7 @@
 #include "experiments/studies/planned.h"
 #include "experiments/studies/training.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -305,4 +305,4 @@ Study curvature_term_study() {
       run};
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

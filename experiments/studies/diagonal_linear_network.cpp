@@ -3,7 +3,7 @@
 // error, at full batch and at batch size 1.
 #include "experiments/studies/diagonal_run.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -230,4 +230,4 @@ Study diagonal_linear_network_study() {
       run};
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

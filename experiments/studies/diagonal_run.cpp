@@ -5,7 +5,7 @@
 
 #include "autodiff/autodiff.h"
 
-namespace twice {
+namespace twice::experiments {
 
 Regression regression(Index samples, Index inputs, Index sparsity, std::uint64_t seed) {
   Array x({samples, inputs}, DType::f64), truth = Array::zeros({inputs, 1}, DType::f64);
@@ -115,4 +115,4 @@ DiagonalOutcome train(StudyContext& context, const Regression& problem, const Di
   return outcome;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -4,7 +4,7 @@
 #include "experiments/studies/planned.h"
 #include "experiments/studies/study.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// y = X beta*, X from N(0, I), beta* 1/sqrt(s) on s = `sparsity` inputs, zero on the others.
 struct Regression {
@@ -49,4 +49,4 @@ struct DiagonalOutcome {
 DiagonalOutcome train(StudyContext& context, const Regression& problem, const DiagonalRun& run,
                       std::uint64_t seed, double correction);
 
-}  // namespace twice
+}  // namespace twice::experiments

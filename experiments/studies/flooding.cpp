@@ -4,7 +4,7 @@
 
 #include "experiments/studies/flooding_run.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -201,4 +201,4 @@ Study flooding_study() {
           run};
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

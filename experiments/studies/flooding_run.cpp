@@ -1,7 +1,7 @@
 // Training by flooding, its crossings of the level and its averages.
 #include "experiments/studies/flooding_run.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -123,4 +123,4 @@ HeldRun held_run(StudyContext& context, std::uint64_t seed, double eta,
   return result;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

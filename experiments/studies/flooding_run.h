@@ -4,7 +4,7 @@
 #include "experiments/studies/planned.h"
 #include "experiments/studies/study.h"
 
-namespace twice {
+namespace twice::experiments {
 
 inline constexpr double flood_level = 0.3;
 /// Windows over which a held run is averaged.
@@ -43,4 +43,4 @@ struct HeldRun {
 
 HeldRun held_run(StudyContext& context, std::uint64_t seed, double eta, const Departure& departure);
 
-}  // namespace twice
+}  // namespace twice::experiments

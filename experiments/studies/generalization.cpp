@@ -8,7 +8,7 @@
 #include "experiments/studies/generalization_run.h"
 #include "experiments/studies/generalization_tables.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -245,4 +245,4 @@ Study generalization_study() {
       run};
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -9,7 +9,7 @@
 #include "nn/losses.h"
 #include "optim/curvature.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -172,4 +172,4 @@ GeneralizationRun generalization_run(StudyContext& context, const ImagePool& poo
   return run;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

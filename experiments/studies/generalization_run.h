@@ -5,7 +5,7 @@
 #include "experiments/run/recording.h"
 #include "experiments/studies/study.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// A model on a data set.
 struct Arena {
@@ -70,4 +70,4 @@ GeneralizationRun generalization_run(StudyContext& context, const ImagePool& poo
 /// Steps of such a run, which it adds to the progress.
 double generalization_steps(const StudyContext& context);
 
-}  // namespace twice
+}  // namespace twice::experiments

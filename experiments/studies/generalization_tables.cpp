@@ -4,7 +4,7 @@
 #include <cmath>
 #include <functional>
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -213,4 +213,4 @@ void describe(const Explored& e, StudyResult& result) {
                     e.arena.name(), diverged, runs));
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

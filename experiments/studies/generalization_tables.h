@@ -4,7 +4,7 @@
 #include "experiments/studies/generalization_run.h"
 #include "experiments/studies/planned.h"
 
-namespace twice {
+namespace twice::experiments {
 
 struct GridAxes {
   Vector gammas, epsilons;
@@ -29,4 +29,4 @@ Vector accuracies(const std::vector<GeneralizationRun>& seeds);
 
 void describe(const Explored& e, StudyResult& result);
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -8,7 +8,7 @@
 #include "experiments/studies/planned.h"
 #include "experiments/studies/training.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -232,4 +232,4 @@ Study gradient_error_study() {
       run};
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -6,7 +6,7 @@
 #include "experiments/studies/planned.h"
 #include "experiments/studies/study.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -221,4 +221,4 @@ Study implicit_study() {
           run};
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

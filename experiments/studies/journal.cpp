@@ -8,7 +8,7 @@
 #include "experiments/files/atomic_file.h"
 #include "experiments/files/checksum.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace fs = std::filesystem;
 
@@ -76,4 +76,4 @@ void Journal::remove() {
   fs::remove_all(folder_, ignored);
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

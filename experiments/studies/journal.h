@@ -10,7 +10,7 @@
 
 #include "experiments/files/record.h"
 
-namespace twice {
+namespace twice::experiments {
 
 class Journal {
  public:
@@ -45,4 +45,4 @@ class Journal {
   Clock::time_point start_ = Clock::now();
 };
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -8,7 +8,7 @@
 #include "experiments/report/html.h"
 #include "experiments/report/plot_record.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -146,4 +146,4 @@ std::vector<std::pair<std::string, std::string>> study_files(const Json& record,
   return files;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

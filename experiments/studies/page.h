@@ -10,7 +10,7 @@
 #include "experiments/files/record.h"
 #include "experiments/studies/study.h"
 
-namespace twice {
+namespace twice::experiments {
 
 Json to_json(const StudyPlot& plot);
 Json to_json(const StudyHeatMap& map);
@@ -19,4 +19,4 @@ Json to_json(const StudyHeatMap& map);
 std::vector<std::pair<std::string, std::string>> study_files(const Json& record,
                                                              const std::filesystem::path& folder);
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -5,7 +5,7 @@
 
 #include "autodiff/autodiff.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -97,4 +97,4 @@ Vector PlannedMethod::hvp() const {
   return result;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

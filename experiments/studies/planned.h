@@ -6,7 +6,7 @@
 #include "nn/nn.h"
 #include "optim/optim.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// Inputs (n, d) and either labels (n), i32, for cross-entropy, or targets (n, 1) for quarter_mse.
 struct SmallData {
@@ -62,4 +62,4 @@ std::vector<Array> clone(const std::vector<Array>& arrays);
 /// Writes the numbers of `flat` back.
 void assign(const std::vector<Array>& arrays, const Vector& numbers);
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -6,7 +6,7 @@
 #include "experiments/studies/planned.h"
 #include "experiments/studies/training.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -238,4 +238,4 @@ Study sam_study() {
           run};
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

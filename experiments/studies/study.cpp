@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <exception>
 
-#include "autodiff/array/parallel.h"
+#include "autodiff/threads/parallel.h"
 #include "experiments/run/stop.h"
 
-namespace twice {
+namespace twice::experiments {
 
 const std::vector<Study>& studies() {
   static const std::vector<Study> table = {
@@ -66,4 +66,4 @@ std::vector<Json> StudyContext::run_jobs(const std::string& task, std::size_t co
   return results;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -17,7 +17,7 @@
 #include "experiments/studies/journal.h"
 #include "experiments/studies/verdict.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// A number that a study may be given: `--NAME`. Names are shared between studies.
 struct Setting {
@@ -150,4 +150,4 @@ Study curvature_term_study();
 Study generalization_study();
 Study cost_study();
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-namespace twice {
+namespace twice::experiments {
 
 RunOptions digits_run(const std::string& activation, Index width, int epochs, std::uint64_t seed) {
   RunOptions options;
@@ -41,4 +41,4 @@ TrainedRun train_run(StudyContext& context, const Problem& problem, const Method
           last.gradient_norm, accuracies,     trainer.state()};
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -4,7 +4,7 @@
 #include "experiments/run/trainer.h"
 #include "experiments/studies/study.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// A tanh, relu, ... mlp on the digits: batch 64, momentum 0.9, cosine schedule from 0.05, float32.
 RunOptions digits_run(const std::string& activation, Index width, int epochs, std::uint64_t seed);
@@ -31,4 +31,4 @@ struct TrainedRun {
 
 TrainedRun train_run(StudyContext& context, const Problem& problem, const Method& method);
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -8,7 +8,7 @@
 #include "autodiff/array/error.h"
 #include "experiments/files/json.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -71,4 +71,4 @@ Json to_json(const Claim& c) {
           {"holds", c.holds()}};
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -9,7 +9,7 @@
 #include "experiments/files/json.h"
 #include "experiments/measure/statistics.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// The range in which a claim's value must lie. Ends may be infinite.
 struct Range {
@@ -52,4 +52,4 @@ std::string verdict(const std::vector<Claim>& claims);
 
 Json to_json(const Claim& claim);
 
-}  // namespace twice
+}  // namespace twice::experiments

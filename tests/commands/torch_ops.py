@@ -166,7 +166,7 @@ def standardize(text, x):
     return center(axes, x) * inverse_deviation(text, x, variance(axes, x))
 
 
-# Dropout's mask: uniform numbers of Philox 4x32-10 (Salmon et al. 2011), keyed as array/random.h says.
+# Dropout's mask: uniform numbers of Philox 4x32-10 (Salmon et al. 2011), keyed as kernels/random.h says.
 
 def philox(counter, key):
     x, mask = list(counter), 0xFFFFFFFF

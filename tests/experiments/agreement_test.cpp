@@ -4,9 +4,10 @@
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 
-#include "autodiff/array/random.h"
+#include "autodiff/kernels/random.h"
 
 using namespace twice;
+using namespace twice::experiments;
 
 namespace {
 

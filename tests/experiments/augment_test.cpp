@@ -7,9 +7,10 @@
 #include <set>
 #include <tuple>
 
-#include "autodiff/array/threads.h"
+#include "autodiff/threads/threads.h"
 
 namespace twice {
+using namespace experiments;
 namespace {
 
 using Rows = std::vector<std::int32_t>;

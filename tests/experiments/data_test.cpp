@@ -5,12 +5,13 @@
 #include <numeric>
 #include <set>
 
-#include "autodiff/array/threads.h"
+#include "autodiff/threads/threads.h"
 #include "experiments/data/batches.h"
 #include "experiments/data/loaders.h"
 #include "tests/experiments/scratch_folder.h"
 
 using namespace twice;
+using namespace twice::experiments;
 
 namespace {
 

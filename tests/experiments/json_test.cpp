@@ -10,6 +10,7 @@
 namespace {
 
 using namespace twice;
+using namespace twice::experiments;
 
 struct Inner {
   double a = 0;

@@ -8,6 +8,7 @@
 #include "experiments/files/record.h"
 
 namespace twice {
+using namespace experiments;
 
 const double nan_value = std::numeric_limits<double>::quiet_NaN();
 const double infinity = std::numeric_limits<double>::infinity();

@@ -6,6 +6,7 @@
 #include <random>
 
 using namespace twice;
+using namespace twice::experiments;
 
 BOOST_AUTO_TEST_SUITE(paired)
 

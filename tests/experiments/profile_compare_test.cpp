@@ -9,6 +9,7 @@
 #include "tests/experiments/scratch_folder.h"
 
 namespace twice {
+using namespace experiments;
 namespace {
 
 Json report(double pace) { return report_json(sample_profile(pace)); }

@@ -21,6 +21,7 @@
 #include "tests/experiments/scratch_folder.h"
 
 namespace twice {
+using namespace experiments;
 namespace {
 
 double total_ms(const Json& record) {

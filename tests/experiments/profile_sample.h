@@ -4,6 +4,7 @@
 #include "experiments/files/record.h"
 
 namespace twice {
+using namespace experiments;
 
 /// A record of `profile`: rows with samples, steps of every phase with ops, layers, phases and
 /// memory that sum them up, some names that files must escape, and a `scaling`. All times are

@@ -8,6 +8,7 @@
 #include "tests/experiments/scratch_folder.h"
 
 namespace twice {
+using namespace experiments;
 namespace {
 
 std::string report_of(const std::filesystem::path& folder) {

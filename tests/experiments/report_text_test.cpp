@@ -18,6 +18,7 @@
 #include "tests/experiments/scratch_folder.h"
 
 namespace twice {
+using namespace experiments;
 namespace {
 
 namespace fs = std::filesystem;

@@ -8,6 +8,7 @@
 #include "tests/experiments/scratch_folder.h"
 
 using namespace twice;
+using namespace twice::experiments;
 namespace fs = std::filesystem;
 
 namespace {

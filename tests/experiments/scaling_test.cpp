@@ -4,13 +4,14 @@
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 
-#include "autodiff/array/threads.h"
+#include "autodiff/threads/threads.h"
 #include "experiments/commands/profile/scaling_axes.h"
 #include "experiments/measure/fit.h"
 #include "experiments/measure/our_step.h"
 #include "tests/experiments/scratch_folder.h"
 
 namespace twice {
+using namespace experiments;
 namespace {
 
 Problem small_problem(const std::string& model, int batch) {

@@ -7,6 +7,7 @@
 #include "experiments/run/terminal.h"
 
 using namespace twice;
+using namespace twice::experiments;
 
 BOOST_AUTO_TEST_SUITE(terminal)
 

@@ -13,6 +13,7 @@
 #include "experiments/run/trainer.h"
 
 using namespace twice;
+using namespace twice::experiments;
 
 namespace {
 

@@ -25,6 +25,7 @@
 #include "tests/ops/helpers.h"
 
 using namespace twice;
+using namespace twice::experiments;
 using namespace twice::testing;
 
 namespace {

@@ -1,7 +1,7 @@
 // Instrumented ops that move, repeat, sum and pick numbers.
 #include <limits>
 
-#include "autodiff/array/random.h"
+#include "autodiff/kernels/random.h"
 #include "tests/ops/counted.h"
 
 namespace twice::testing {

@@ -36,6 +36,7 @@ Shape Execution::list(const std::string& word) const {
 }  // namespace twice::testing
 
 using namespace twice;
+using namespace twice::experiments;
 using namespace twice::testing;
 
 namespace {

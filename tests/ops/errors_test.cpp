@@ -10,6 +10,7 @@
 #include "tests/ops/helpers.h"
 
 using namespace twice;
+using namespace twice::experiments;
 using namespace twice::testing;
 
 BOOST_AUTO_TEST_SUITE(shapes_and_errors)

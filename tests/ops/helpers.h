@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "autodiff/array/random.h"
-#include "autodiff/array/threads.h"
+#include "autodiff/kernels/random.h"
 #include "autodiff/plan/plan.h"
+#include "autodiff/threads/threads.h"
 
 namespace twice::testing {
 

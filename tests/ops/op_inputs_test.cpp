@@ -5,12 +5,13 @@
 #include <set>
 
 #include "autodiff/autodiff.h"
-#include "autodiff/derive/check.h"
+#include "autodiff/check/derivatives.h"
 #include "experiments/commands/check/check_command.h"
 #include "experiments/commands/check/op_table.h"
 #include "tests/ops/helpers.h"
 
 using namespace twice;
+using namespace twice::experiments;
 using namespace twice::testing;
 
 namespace {

@@ -6,9 +6,9 @@
 #include <cmath>
 #include <cstring>
 
-#include "autodiff/array/parallel.h"
-#include "autodiff/array/random.h"
+#include "autodiff/kernels/random.h"
 #include "autodiff/ops/arithmetic.h"
+#include "autodiff/threads/parallel.h"
 #include "tests/optim/problem.h"
 
 using namespace twice;

@@ -4,8 +4,8 @@
 
 #include <cmath>
 
-#include "autodiff/array/random.h"
 #include "autodiff/derive/grad.h"
+#include "autodiff/kernels/random.h"
 #include "autodiff/ops/activations.h"
 #include "autodiff/ops/arithmetic.h"
 #include "autodiff/ops/broadcast.h"

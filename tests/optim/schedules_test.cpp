@@ -4,8 +4,8 @@
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 
-#include "autodiff/array/parallel.h"
-#include "autodiff/array/random.h"
+#include "autodiff/kernels/random.h"
+#include "autodiff/threads/parallel.h"
 #include "optim/clipping.h"
 #include "tests/optim/problem.h"
 

@@ -12,7 +12,7 @@
 #include "autodiff/ops/power.h"
 #include "autodiff/ops/shape_ops.h"
 #include "autodiff/ops/tensors.h"
-#include "autodiff/plan/fused_op.h"
+#include "autodiff/plan/passes/fused_op.h"
 #include "tests/ops/helpers.h"
 #include "tests/plan/fusion_cases.h"
 

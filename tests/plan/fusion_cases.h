@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "autodiff/plan/fused_op.h"
+#include "autodiff/plan/passes/fused_op.h"
 #include "autodiff/profile/ledger.h"
 #include "tests/ops/helpers.h"
 

@@ -41,7 +41,7 @@ class HostileGraph {
               "the bound does not hold as recorded: output {}, entry {}: {}, exact {}, bound {}", k,
               i, recorded[k][i], double(r.value[i]), double(r.bound[i]));
     }
-    // Scalings move by up to 2^40, f64's by 2^300 (plan/rewrite.h).
+    // Scalings move by up to 2^40, f64's by 2^300 (plan/passes/rewrite.h).
     const std::vector<Rounded> bounds =
         rounding_bounds(outputs_, dtype_ == DType::f32 ? 0x1p40 : 0x1p300);
     std::vector<std::pair<std::string, PlanOptions>> all = {{"all passes", PlanOptions{}}};

@@ -13,7 +13,7 @@
 #include "autodiff/ops/broadcast.h"
 #include "autodiff/ops/matmul.h"
 #include "autodiff/ops/power.h"
-#include "autodiff/plan/fused_op.h"
+#include "autodiff/plan/passes/fused_op.h"
 #include "autodiff/profile/ledger.h"
 #include "tests/profile/steps.h"
 

@@ -3,7 +3,7 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include "autodiff/array/threads.h"
+#include "autodiff/threads/threads.h"
 
 using namespace twice;
 

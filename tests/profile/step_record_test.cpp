@@ -10,6 +10,7 @@
 #include "tests/profile/steps.h"
 
 using namespace twice;
+using namespace twice::experiments;
 using namespace twice::testing;
 
 namespace {

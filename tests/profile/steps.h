@@ -6,6 +6,7 @@
 #include "experiments/measure/our_step.h"
 
 namespace twice::testing {
+using namespace experiments;
 
 /// Options of a small model.
 inline RunOptions small(const std::string& model, const std::string& activation = "relu") {

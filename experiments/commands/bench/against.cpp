@@ -13,7 +13,7 @@
 #include "experiments/report/table.h"
 #include "experiments/run/output.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -285,4 +285,4 @@ int against(const AgainstOptions& options, const OtherProgram& ours, const Other
   return fails ? slower_status : 0;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -11,7 +11,7 @@
 #include "experiments/measure/other_program.h"
 #include "experiments/run/options.h"
 
-namespace twice {
+namespace twice::experiments {
 
 struct AgainstOptions {
   /// Measuring time for a model.
@@ -39,4 +39,4 @@ struct AgainstModel {
 int against(const AgainstOptions& options, const OtherProgram& ours, const OtherProgram& other,
             const std::vector<AgainstModel>& models, Json record);
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -7,7 +7,7 @@
 #include "experiments/commands/bench/against.h"
 #include "experiments/run/machine.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -141,4 +141,4 @@ int compare_programs(const OptionWords& words, double margin, const std::string&
   return compare_programs(options, ours, other, option);
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

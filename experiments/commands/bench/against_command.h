@@ -4,7 +4,7 @@
 
 #include "experiments/commands/bench/bench.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// Compares two programs (other_program.h) as `options` say; `ours` is this one when it is empty.
 /// `option` is what mistakes are reported of. Returns the exit status.
@@ -16,4 +16,4 @@ int compare_programs(const BenchOptions& options, const std::string& ours, const
 int compare_programs(const OptionWords& words, double margin, const std::string& ours,
                      const std::string& other, const std::string& option);
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -3,7 +3,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "autodiff/array/threads.h"
+#include "autodiff/threads/threads.h"
 #include "experiments/commands/bench/against_command.h"
 #include "experiments/commands/bench/race.h"
 #include "experiments/commands/bench/suite.h"
@@ -16,7 +16,7 @@
 #include "experiments/run/output.h"
 #include "experiments/run/stop.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -201,4 +201,4 @@ int bench(BenchOptions options) {
   return 0;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -5,7 +5,7 @@
 #include "experiments/commands/bench/suite.h"
 #include "experiments/run/options.h"
 
-namespace twice {
+namespace twice::experiments {
 
 struct BenchOptions {
   RunOptions run;
@@ -48,4 +48,4 @@ Json config_of(const BenchOptions& options);
 /// the exit status.
 int bench(BenchOptions options);
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -7,15 +7,15 @@
 #include <ctime>
 #include <thread>
 
-#include "autodiff/array/threads.h"
 #include "autodiff/profile/peak.h"
+#include "autodiff/threads/threads.h"
 #include "experiments/measure/agreement.h"
 #include "experiments/measure/cost.h"
 #include "experiments/measure/memory.h"
 #include "experiments/run/machine.h"
 #include "experiments/run/stop.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -256,4 +256,4 @@ Json race(const RunOptions& options, Peer* peer, const RaceOptions& race_options
   return rows;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

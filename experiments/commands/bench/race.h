@@ -5,7 +5,7 @@
 
 #include "experiments/measure/peer.h"
 
-namespace twice {
+namespace twice::experiments {
 
 struct RaceOptions {
   /// Measuring time for the model, all methods and both sides together.
@@ -32,4 +32,4 @@ struct BestProduct {
 Json race(const RunOptions& options, Peer* peer, const RaceOptions& race_options, IdleUse& idle,
           BestProduct& best, const std::function<void(double)>& progress);
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -1,7 +1,7 @@
 // The rows of the suite.
 #include "experiments/commands/bench/suite.h"
 
-namespace twice {
+namespace twice::experiments {
 
 const std::vector<SuiteRow>& paper_suite() {
   static const std::vector<SuiteRow> rows = {
@@ -16,4 +16,4 @@ const std::vector<SuiteRow>& paper_suite() {
   return rows;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

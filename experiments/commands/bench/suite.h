@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-namespace twice {
+namespace twice::experiments {
 
 /// A model and a batch; `size` is the width of an mlp and the channels of a cnn, and a cnn has no
 /// choice of depth.
@@ -18,4 +18,4 @@ struct SuiteRow {
 /// about and above the width: what exact GR costs beside finite differences depends on that.
 const std::vector<SuiteRow>& paper_suite();
 
-}  // namespace twice
+}  // namespace twice::experiments

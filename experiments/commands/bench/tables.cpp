@@ -8,7 +8,7 @@
 
 #include "experiments/report/columns.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -155,4 +155,4 @@ void print_summary(const Json& record) {
   table.print();
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

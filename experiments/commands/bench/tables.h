@@ -3,7 +3,7 @@
 
 #include "experiments/files/json.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// Threads and BLAS; the peer.
 void print_start(const Json& record);
@@ -21,4 +21,4 @@ void print_summary(const Json& record);
 /// The best product that was seen in the run, ours and OpenBLAS's.
 void print_peaks(const Json& record);
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -9,13 +9,13 @@
 #include <cstring>
 #include <limits>
 
-#include "autodiff/array/random.h"
 #include "autodiff/derive/grad.h"
+#include "autodiff/kernels/random.h"
 #include "autodiff/ops/broadcast.h"
 #include "autodiff/plan/plan.h"
 #include "experiments/commands/check/op_table.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -304,4 +304,4 @@ Json accuracy_json(const std::vector<AccuracyRow>& rows) {
   return list;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -12,7 +12,7 @@
 #include "autodiff/array/dtype.h"
 #include "experiments/files/json.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// The largest error of one derivative of one row of the op table in one dtype. The error of a
 /// computed y at inputs x, with the exact f and f' there, is
@@ -70,4 +70,4 @@ class ExactFunction {
   std::size_t index_;
 };
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -9,7 +9,7 @@
 #include "autodiff/array/error.h"
 #include "experiments/commands/check/accuracy.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -491,4 +491,4 @@ double ExactFunction::error(int derivative, std::span<const double> x, double co
   return off <= width ? 0 : static_cast<double>(Exact((off - width) / std::max(unit, width)));
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -1,8 +1,8 @@
 // Each case recorded, differentiated three times, run and stored.
 #include "experiments/commands/check/cases.h"
 
-#include "autodiff/array/random.h"
 #include "autodiff/derive/grad.h"
+#include "autodiff/kernels/random.h"
 #include "autodiff/ops/tensors.h"
 #include "autodiff/plan/plan.h"
 #include "experiments/commands/check/op_table.h"
@@ -15,7 +15,7 @@
 #include "nn/models.h"
 #include "optim/gradient_regularization.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -177,4 +177,4 @@ void write_cases(const std::filesystem::path& folder, int graphs, const CheckOpt
   cases.write(folder);
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

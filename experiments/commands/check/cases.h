@@ -4,9 +4,9 @@
 
 #include <filesystem>
 
-#include "autodiff/derive/check.h"
+#include "autodiff/check/derivatives.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// Writes FOLDER/cases.json and FOLDER/cases.safetensors: a case for each row of the op table, for
 /// ops at their kinks, for each of the random graphs of seeds 1 to `graphs`, and for the loss of a
@@ -21,4 +21,4 @@ namespace twice {
 ///   K.METHOD.I         a model: the gradient that the method gives to the optimiser
 void write_cases(const std::filesystem::path& folder, int graphs, const CheckOptions& options = {});
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -8,7 +8,7 @@
 #include "experiments/commands/check/random_graphs.h"
 #include "experiments/files/json.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -142,4 +142,4 @@ Json check_json(const std::vector<CheckRow>& rows) {
   return list;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -7,10 +7,10 @@
 #include <string_view>
 #include <vector>
 
-#include "autodiff/derive/check.h"
+#include "autodiff/check/derivatives.h"
 #include "experiments/files/json.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// One check of one row of the op table, or of a model.
 struct CheckRow : CheckResult {
@@ -46,4 +46,4 @@ std::string check_report(const std::vector<CheckRow>& rows);
 /// ok}. A NaN, which JSON does not have, is null.
 Json check_json(const std::vector<CheckRow>& rows);
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <cmath>
 
-#include "autodiff/array/threads.h"
 #include "autodiff/derive/grad.h"
 #include "autodiff/ops/arithmetic.h"
 #include "autodiff/ops/power.h"
 #include "autodiff/ops/tensors.h"
+#include "autodiff/threads/threads.h"
 #include "experiments/commands/check/accuracy.h"
 #include "experiments/commands/check/cases.h"
 #include "experiments/commands/check/check_command.h"
@@ -20,7 +20,7 @@
 #include "experiments/run/machine.h"
 #include "experiments/run/output.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -202,4 +202,4 @@ int check(CheckCommandOptions options) {
   return all_ok(rows) && all_ok(errors) ? 0 : 1;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

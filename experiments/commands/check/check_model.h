@@ -3,7 +3,7 @@
 
 #include "experiments/run/options.h"
 
-namespace twice {
+namespace twice::experiments {
 
 struct CheckCommandOptions {
   RunOptions run;
@@ -26,4 +26,4 @@ void add_check_options(CLI::App& app, CheckCommandOptions& options);
 /// become files (cases.h) for checking elsewhere.
 int check(CheckCommandOptions options);
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -1,7 +1,7 @@
 // Random inputs within an op's domain.
 #include "experiments/commands/check/inputs.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -54,4 +54,4 @@ RandomArray indices(const Shape& shape, Index count) {
   });
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -4,9 +4,9 @@
 
 #include <functional>
 
-#include "autodiff/array/random.h"
+#include "autodiff/kernels/random.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// Draws one input.
 using RandomArray = std::function<Array(const Rng&)>;
@@ -22,4 +22,4 @@ RandomArray distinct(const Shape& shape);
 /// Labels or indices: i32 in [0, count).
 RandomArray indices(const Shape& shape, Index count);
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -12,7 +12,7 @@
 #include "autodiff/ops/power.h"
 #include "experiments/commands/check/op_table.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -65,4 +65,4 @@ std::vector<OpCase> kink_cases() {
   };
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -1,7 +1,7 @@
 // The groups of the table, joined.
 #include "experiments/commands/check/op_table.h"
 
-namespace twice {
+namespace twice::experiments {
 
 std::vector<Array> OpCase::draw(std::uint64_t seed) const {
   std::vector<Array> arrays;
@@ -20,4 +20,4 @@ const std::vector<OpCase>& op_table() {
   return table;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

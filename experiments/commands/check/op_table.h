@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "autodiff/derive/check.h"
+#include "autodiff/check/derivatives.h"
 #include "experiments/commands/check/inputs.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// The bounds of an elementwise op's errors, of value, slope and curvature, in units in the last
 /// place (accuracy.h), for both dtypes.
@@ -44,4 +44,4 @@ std::vector<OpCase> layer_cases();
 /// Ops at kinks and ties. Not part of the table: finite differences cannot check them.
 std::vector<OpCase> kink_cases();
 
-}  // namespace twice
+}  // namespace twice::experiments

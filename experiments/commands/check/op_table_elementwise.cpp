@@ -9,7 +9,7 @@
 #include "autodiff/ops/trigonometric.h"
 #include "experiments/commands/check/op_table.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -170,4 +170,4 @@ std::vector<OpCase> elementwise_cases() {
   };
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

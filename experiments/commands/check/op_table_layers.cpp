@@ -4,7 +4,7 @@
 #include "experiments/commands/check/op_table.h"
 #include "nn/layers.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -42,4 +42,4 @@ std::vector<OpCase> layer_cases() {
   };
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

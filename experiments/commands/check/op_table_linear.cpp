@@ -10,7 +10,7 @@
 #include "autodiff/ops/slice.h"
 #include "experiments/commands/check/op_table.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -124,4 +124,4 @@ std::vector<OpCase> linear_cases() {
   };
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

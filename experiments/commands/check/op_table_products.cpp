@@ -8,7 +8,7 @@
 #include "autodiff/ops/power.h"
 #include "experiments/commands/check/op_table.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -118,4 +118,4 @@ std::vector<OpCase> product_cases() {
   return rows;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -8,7 +8,7 @@
 #include "autodiff/ops/softmax.h"
 #include "experiments/commands/check/op_table.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -96,4 +96,4 @@ std::vector<OpCase> reduction_cases() {
   };
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -13,7 +13,7 @@
 #include "experiments/commands/check/random_graph_shapes.h"
 #include "nn/layers.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -145,4 +145,4 @@ std::vector<GraphOp> kinked_graph_ops() {
   return all;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

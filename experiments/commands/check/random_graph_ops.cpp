@@ -17,7 +17,7 @@
 #include "autodiff/ops/trigonometric.h"
 #include "experiments/commands/check/random_graph_shapes.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -201,4 +201,4 @@ const std::vector<GraphOp>& graph_ops() {
   return ops;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

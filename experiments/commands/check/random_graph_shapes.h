@@ -3,7 +3,7 @@
 
 #include "experiments/commands/check/random_graphs.h"
 
-namespace twice::graph_shapes {
+namespace twice::experiments::graph_shapes {
 
 using Shapes = std::vector<Shape>;
 using Accepts = bool (*)(const Shapes&);
@@ -57,11 +57,11 @@ inline GraphOp binary(const char* name, Accepts accepts, Binary apply, Kinks kin
   return {name, 2, accepts, [apply](const Tensors& x) { return apply(x[0], x[1]); }, kinks};
 }
 
-}  // namespace twice::graph_shapes
+}  // namespace twice::experiments::graph_shapes
 
-namespace twice {
+namespace twice::experiments {
 
 /// (random_graph_kinked_ops.cpp) The ops with kinks, and those that pick numbers by indices.
 std::vector<GraphOp> kinked_graph_ops();
 
-}  // namespace twice
+}  // namespace twice::experiments

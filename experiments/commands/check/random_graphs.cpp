@@ -6,7 +6,7 @@
 
 #include "autodiff/plan/plan.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -188,4 +188,4 @@ RandomGraph shrunk(RandomGraph graph, const std::function<bool(const RandomGraph
   return graph;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

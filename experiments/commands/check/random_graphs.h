@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "autodiff/array/random.h"
-#include "autodiff/derive/check.h"
+#include "autodiff/check/derivatives.h"
+#include "autodiff/kernels/random.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// One way to make a value of others.
 struct GraphOp {
@@ -58,4 +58,4 @@ RandomGraph random_graph(std::uint64_t seed, const std::vector<GraphOp>& table =
 /// dropped, any other becomes an input. No single op can then be taken away.
 RandomGraph shrunk(RandomGraph graph, const std::function<bool(const RandomGraph&)>& fails);
 
-}  // namespace twice
+}  // namespace twice::experiments

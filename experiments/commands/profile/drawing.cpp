@@ -7,7 +7,7 @@
 
 #include "experiments/report/html.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -106,4 +106,4 @@ std::vector<double> linear_ticks(double high) {
   return ticks;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

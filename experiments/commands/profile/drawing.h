@@ -9,7 +9,7 @@
 
 #include "experiments/report/palette.h"
 
-namespace twice {
+namespace twice::experiments {
 
 class Drawing {
  public:
@@ -52,4 +52,4 @@ struct DrawnAxis {
 /// Round numbers of a linear axis from 0 on, about five, the last at most `high`.
 std::vector<double> linear_ticks(double high);
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -8,7 +8,7 @@
 #include "experiments/measure/statistics.h"
 #include "experiments/run/stop.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -159,4 +159,4 @@ void add_memory(Json& rows, const Problem& problem, const std::vector<RowKind>& 
   }
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -6,7 +6,7 @@
 #include "experiments/commands/profile/measure.h"
 #include "experiments/files/record.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// The rows' programs, all of them ready to run. Throws when they do not fit into memory at once.
 std::vector<std::unique_ptr<RowProgram>> make_rows(const Problem& problem,
@@ -33,4 +33,4 @@ void add_memory(Json& rows, const Problem& problem, const std::vector<RowKind>& 
 /// Median, fastest and quartiles of a row or step under the names that records have for them.
 void add_times(Json& row, const std::vector<double>& ms);
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -3,7 +3,7 @@
 
 #include <set>
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -83,4 +83,4 @@ std::vector<std::string> layers_of(const Tape& tape) {
   return layers;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

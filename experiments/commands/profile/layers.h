@@ -7,7 +7,7 @@
 
 #include "autodiff/tape/tape.h"
 
-namespace twice {
+namespace twice::experiments {
 
 // What is no layer of the model.
 inline constexpr const char *input_layer = "(input)", *loss_layer = "(loss)",
@@ -27,4 +27,4 @@ std::string layer_rule();
 ///    they are of several, as in the gradient's norm.
 std::vector<std::string> layers_of(const Tape& tape);
 
-}  // namespace twice
+}  // namespace twice::experiments

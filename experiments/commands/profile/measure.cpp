@@ -5,13 +5,13 @@
 
 #include <algorithm>
 
-#include "autodiff/array/matmul.h"
-#include "autodiff/array/threads.h"
+#include "autodiff/kernels/matmul.h"
+#include "autodiff/threads/threads.h"
 #include "experiments/files/json.h"
 #include "experiments/measure/memory.h"
 #include "experiments/run/stop.h"
 
-namespace twice {
+namespace twice::experiments {
 
 std::vector<double> StepMeasurement::median_ms() const {
   std::vector<double> result;
@@ -97,4 +97,4 @@ std::string row_memory_here(const std::string& request) {
   return fmt::format("{} {}", all, anonymous_mib() - before);
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

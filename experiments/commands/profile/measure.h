@@ -6,7 +6,7 @@
 #include "experiments/commands/profile/programs.h"
 #include "experiments/measure/cost.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// A training step run again and again, in turn with clock readings between its parts and without.
 struct StepMeasurement {
@@ -39,4 +39,4 @@ RowMemory row_memory(const Problem& problem, const RowKind& kind);
 /// In that process: two numbers as text, for a request that `row_memory` made.
 std::string row_memory_here(const std::string& request);
 
-}  // namespace twice
+}  // namespace twice::experiments

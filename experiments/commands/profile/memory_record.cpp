@@ -5,7 +5,7 @@
 #include "autodiff/profile/memory_profile.h"
 #include "experiments/commands/profile/step_record.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -76,4 +76,4 @@ Json memory_record(const ProfiledStep& profiled, const std::vector<std::string>&
           {"values", values}};
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -13,7 +13,7 @@
 #include "experiments/report/plots.h"
 #include "experiments/report/sections.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -116,4 +116,4 @@ std::string memory_section(const Json& record) {
       2, "memory");
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -3,9 +3,9 @@
 
 #include "experiments/files/record.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// A section of the page; "" when the record has no memory.
 std::string memory_section(const Json& record);
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -7,7 +7,7 @@
 
 #include "experiments/report/html.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -62,4 +62,4 @@ std::string ops_csv(const Json& record) {
   return csv;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -3,7 +3,7 @@
 
 #include "experiments/files/record.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// One line for each of the record's `ops`, longest self time first, all digits: Name, Self CPU %,
 /// Self CPU ms, CPU total %, CPU total ms, CPU time avg ms, # of Calls (torch.profiler's
@@ -12,4 +12,4 @@ namespace twice {
 /// ended by a newline alone.
 std::string ops_csv(const Json& record);
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -5,7 +5,7 @@
 
 #include "experiments/commands/profile/layers.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -68,4 +68,4 @@ void Sums::add_phases(Json& row, const std::vector<int>& parts) const {
   }
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -9,7 +9,7 @@
 #include "experiments/commands/profile/measure.h"
 #include "experiments/files/record.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// What is profiled: the step, how long its parts took, and the machine's bounds.
 struct ProfiledStep {
@@ -55,4 +55,4 @@ class Sums {
   double whole_ms_ = 0;
 };
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -6,7 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
-#include "autodiff/array/threads.h"
+#include "autodiff/threads/threads.h"
 #include "experiments/commands/profile/profile_compare.h"
 #include "experiments/commands/profile/profile_files.h"
 #include "experiments/commands/profile/profile_record.h"
@@ -19,7 +19,7 @@
 #include "experiments/run/stop.h"
 #include "experiments/run/terminal.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -148,4 +148,4 @@ int profile(ProfileOptions options) {
   return 0;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -5,7 +5,7 @@
 
 #include "experiments/run/options.h"
 
-namespace twice {
+namespace twice::experiments {
 
 struct ProfileOptions {
   RunOptions run;
@@ -36,4 +36,4 @@ void add_profile_options(CLI::App& app, ProfileOptions& options);
 /// the exit status.
 int profile(ProfileOptions options);
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -176,4 +176,4 @@ const std::vector<Column>& value_columns() {
   return columns;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

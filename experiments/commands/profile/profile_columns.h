@@ -4,7 +4,7 @@
 
 #include "experiments/report/columns.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// Of `rows` with their `gave_up` (profile_findings.h).
 const std::vector<Column>& headline_columns();
@@ -19,4 +19,4 @@ const std::vector<Column>& step_columns();
 /// Of `memory.at_peak`.
 const std::vector<Column>& value_columns();
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -14,7 +14,7 @@
 #include "experiments/run/options.h"
 #include "experiments/run/output.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -204,4 +204,4 @@ int compare_profiles(const std::filesystem::path& a, const std::filesystem::path
   return 0;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

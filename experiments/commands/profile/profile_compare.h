@@ -6,7 +6,7 @@
 
 #include "experiments/files/record.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// The comparison of two reports, as it is printed and written; docs/records.md has its fields. Its
 /// verdicts are `inconclusive`: how much the machine's speed changed between the two measurements
@@ -20,4 +20,4 @@ Json compare_reports(const Json& a, const Json& b, const std::string& a_name,
 int compare_profiles(const std::filesystem::path& a, const std::filesystem::path& b,
                      const std::filesystem::path& json);
 
-}  // namespace twice
+}  // namespace twice::experiments

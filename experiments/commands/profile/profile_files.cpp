@@ -13,7 +13,7 @@
 #include "experiments/files/atomic_file.h"
 #include "experiments/files/temporary.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace fs = std::filesystem;
 
@@ -40,4 +40,4 @@ void write_profile_files(const Json& record, const fs::path& folder) try {
   fail("profile", "cannot write to {}: {}", folder.string(), error.code().message());
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -5,7 +5,7 @@
 
 #include "experiments/files/record.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// Writes report.html, report.json, ops.csv, trace.json, stacks.txt and roofline.svg into the
 /// folder, which exists. All of them are made and on the disk, in a folder of their own, before the
@@ -13,4 +13,4 @@ namespace twice {
 /// be.
 void write_profile_files(const Json& record, const std::filesystem::path& folder);
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -8,7 +8,7 @@
 
 #include "experiments/report/table.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -187,4 +187,4 @@ std::vector<std::string> profile_findings(const Json& record) {
   return lines;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -4,7 +4,7 @@
 #include "experiments/files/record.h"
 #include "experiments/report/html.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// What a row of the headline gives up against the exact result: nothing but rounding, an error,
 /// the penalty, or the objective itself.
@@ -17,4 +17,4 @@ std::vector<TextPair> profile_tiles(const Json& record);
 /// bound, phase and layer; and its memory.
 std::vector<std::string> profile_findings(const Json& record);
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -16,7 +16,7 @@
 #include "experiments/report/plots.h"
 #include "experiments/report/sections.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -222,4 +222,4 @@ std::string profile_html(const Json& record) {
           glossary());
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

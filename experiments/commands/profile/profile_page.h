@@ -3,9 +3,9 @@
 
 #include "experiments/files/record.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// The page of a record of `profile`. What the record lacks is left out.
 std::string profile_html(const Json& record);
 
-}  // namespace twice
+}  // namespace twice::experiments

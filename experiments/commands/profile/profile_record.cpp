@@ -3,14 +3,14 @@
 
 #include <fmt/format.h>
 
-#include "autodiff/array/blas.h"
+#include "autodiff/kernels/blas.h"
 #include "experiments/commands/profile/layers.h"
 #include "experiments/commands/profile/step_record.h"
 #include "experiments/report/progress.h"
 #include "experiments/run/machine.h"
 #include "experiments/run/stop.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -151,4 +151,4 @@ std::optional<Json> profile_record(const ProfileOptions& options, const Problem&
   return record;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

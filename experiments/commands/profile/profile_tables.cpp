@@ -8,7 +8,7 @@
 #include "experiments/commands/profile/profile_columns.h"
 #include "experiments/commands/profile/profile_findings.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -113,4 +113,4 @@ void print_profile(const Json& record) {
   print_measured(record);
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -3,8 +3,8 @@
 
 #include "experiments/files/record.h"
 
-namespace twice {
+namespace twice::experiments {
 
 void print_profile(const Json& record);
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -3,7 +3,7 @@
 
 #include "autodiff/derive/grad.h"
 
-namespace twice {
+namespace twice::experiments {
 
 std::vector<RowKind> row_kinds(const std::vector<std::string>& methods) {
   std::vector<RowKind> kinds = {
@@ -125,4 +125,4 @@ ProductLaw law_of(const Problem& problem, const RowKind& kind) {
   return {8, linear && L > 1 && problem.model.buffer_info().empty() ? 6 : 5};
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

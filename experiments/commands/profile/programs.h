@@ -5,7 +5,7 @@
 #include "experiments/measure/gradient_error.h"
 #include "experiments/measure/our_step.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// One row of the headline.
 struct RowKind {
@@ -67,4 +67,4 @@ class RowProgram {
 /// How many products the row's program should have.
 ProductLaw law_of(const Problem& problem, const RowKind& kind);
 
-}  // namespace twice
+}  // namespace twice::experiments

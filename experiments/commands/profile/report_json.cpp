@@ -9,7 +9,7 @@
 
 #include "experiments/measure/statistics.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -91,4 +91,4 @@ Json report_json(const Json& record) {
   return {{"context", context_of(record)}, {"benchmarks", benchmarks}, {"twice", record}};
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

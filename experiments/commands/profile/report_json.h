@@ -3,7 +3,7 @@
 
 #include "experiments/files/record.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// `context` and `benchmarks` as google/benchmark writes them (docs/user_guide.md and
 /// src/json_reporter.cc there), one family of repetitions for each row of the record with mean,
@@ -13,4 +13,4 @@ namespace twice {
 /// not measured: it repeats `real_time`, and the context says so.
 Json report_json(const Json& record);
 
-}  // namespace twice
+}  // namespace twice::experiments

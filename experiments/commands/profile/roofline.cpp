@@ -12,7 +12,7 @@
 #include "experiments/report/plots.h"
 #include "experiments/report/table.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -133,4 +133,4 @@ std::string roofline_file(const Json& record) {
             phase_legend(record));
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

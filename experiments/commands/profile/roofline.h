@@ -5,7 +5,7 @@
 #include "experiments/files/record.h"
 #include "experiments/report/palette.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// The colour of a phase, in every picture of a profile.
 Ink phase_ink(std::string_view phase);
@@ -21,4 +21,4 @@ std::string roofline_plot(const Json& record);
 /// The same as an SVG file that stands alone.
 std::string roofline_file(const Json& record);
 
-}  // namespace twice
+}  // namespace twice::experiments

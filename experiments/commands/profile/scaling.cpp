@@ -5,7 +5,7 @@
 #include <chrono>
 #include <cmath>
 
-#include "autodiff/array/threads.h"
+#include "autodiff/threads/threads.h"
 #include "experiments/commands/profile/scaling_axes.h"
 #include "experiments/measure/cost.h"
 #include "experiments/measure/fit.h"
@@ -13,7 +13,7 @@
 #include "experiments/measure/statistics.h"
 #include "experiments/run/stop.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -264,4 +264,4 @@ Json measure_scaling(const Problem& problem, const std::string& chosen, double s
   return record;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -7,7 +7,7 @@
 #include "experiments/files/record.h"
 #include "experiments/run/recording.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// Times steps of `sgd`, `f-gr`, `exact` and `method`, taking turns, at a few points around the
 /// problem's model on random numbers of its data's shape, about `seconds` in all; counts products
@@ -17,4 +17,4 @@ namespace twice {
 Json measure_scaling(const Problem& problem, const std::string& method, double seconds,
                      const std::function<void(double)>& progress);
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "autodiff/array/threads.h"
+#include "autodiff/threads/threads.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -73,4 +73,4 @@ RunOptions varied(RunOptions options, const std::string& axis, Index value) {
   return options;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

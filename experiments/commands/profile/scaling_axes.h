@@ -3,7 +3,7 @@
 
 #include "experiments/run/options.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// One number of the options that is varied.
 struct Axis {
@@ -22,4 +22,4 @@ std::vector<Axis> axes_of(const RunOptions& o);
 /// The options with that number set.
 RunOptions varied(RunOptions options, const std::string& axis, Index value);
 
-}  // namespace twice
+}  // namespace twice::experiments

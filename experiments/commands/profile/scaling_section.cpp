@@ -10,7 +10,7 @@
 #include "experiments/report/plots.h"
 #include "experiments/report/table.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -230,4 +230,4 @@ std::string scaling_section(const Json& record) {
       2, "growth");
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

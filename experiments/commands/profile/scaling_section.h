@@ -4,9 +4,9 @@
 
 #include "experiments/files/record.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// A section of the page; "" when the record has no `scaling`.
 std::string scaling_section(const Json& record);
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -8,7 +8,7 @@
 #include "experiments/commands/profile/step_times.h"
 #include "experiments/report/html.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -33,4 +33,4 @@ std::string collapsed_stacks(const Json& record) {
   return lines;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -3,7 +3,7 @@
 
 #include "experiments/files/record.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// A line `method;phase;layer;op NANOSECONDS` for each different stack, in the order in which they
 /// first run; the sum of all is the time of the program's steps. It is the input format of
@@ -11,4 +11,4 @@ namespace twice {
 /// space and a whole number.
 std::string collapsed_stacks(const Json& record);
 
-}  // namespace twice
+}  // namespace twice::experiments

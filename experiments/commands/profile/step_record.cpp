@@ -7,7 +7,7 @@
 #include "experiments/commands/profile/layers.h"
 #include "experiments/measure/statistics.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -171,4 +171,4 @@ Json step_record(const ProfiledStep& profiled) {
           {"attribution", attribution_of(profiled, parts)}};
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -4,7 +4,7 @@
 
 #include "experiments/commands/profile/parts.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// `steps`, `ops`, `phases`, `layers`, `origins`, `memory` and `attribution` of the record.
 Json step_record(const ProfiledStep& profiled);
@@ -20,4 +20,4 @@ Json memory_record(const ProfiledStep& profiled, const std::vector<std::string>&
 /// A forward op as steps and values name it: its node, op and shape, and the step that computes it.
 Json forward_record(const Tape& tape, int node, const std::vector<int>& step_of_node);
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -6,7 +6,7 @@
 
 #include "experiments/files/record.h"
 
-namespace twice {
+namespace twice::experiments {
 
 struct StepTime {
   Json step;
@@ -28,4 +28,4 @@ inline std::vector<StepTime> step_times(const Json& record) {
   return times;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -3,13 +3,13 @@
 
 #include <algorithm>
 
-#include "autodiff/plan/fused_op.h"
+#include "autodiff/plan/passes/fused_op.h"
 #include "autodiff/profile/attribution.h"
 #include "autodiff/profile/memory_profile.h"
 #include "experiments/commands/profile/headline.h"
 #include "experiments/commands/profile/step_record.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -102,4 +102,4 @@ Json forward_record(const Tape& tape, int node, const std::vector<int>& step_of_
           {"step", step >= 0 ? Json(step) : Json()}};
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -7,7 +7,7 @@
 
 #include "experiments/commands/profile/step_times.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -149,4 +149,4 @@ Json chrome_trace(const Json& record) {
             {"times", "median of each step of the program, one after another"}}}};
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -4,7 +4,7 @@
 
 #include "experiments/files/record.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// A lane (thread) for each phase and one for the whole step; a complete event (X) for each step of
 /// the program with its costs as arguments; the arena's live bytes as a counter (C); and flow
@@ -13,4 +13,4 @@ namespace twice {
 /// `dur` are in microseconds, as the format wants them.
 Json chrome_trace(const Json& record);
 
-}  // namespace twice
+}  // namespace twice::experiments

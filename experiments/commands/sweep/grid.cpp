@@ -11,7 +11,7 @@
 
 #include "experiments/report/runs.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -216,4 +216,4 @@ Strings arguments(const Json& config) {
   return result;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

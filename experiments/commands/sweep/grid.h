@@ -10,7 +10,7 @@
 #include "experiments/files/json.h"
 #include "experiments/run/options.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// An option by its command-line name without dashes, and the values that it shall take, as one
 /// would write them there. `without`, a list by nature, has one value: "fuse,in-place".
@@ -59,4 +59,4 @@ RunOptions grid_run_options(const Json& config, int threads);
 /// The same as train's command line.
 std::vector<std::string> arguments(const Json& config);
 
-}  // namespace twice
+}  // namespace twice::experiments

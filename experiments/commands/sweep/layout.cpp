@@ -8,12 +8,12 @@
 #include <memory>
 #include <sstream>
 
-#include "autodiff/array/threads.h"
+#include "autodiff/threads/threads.h"
 #include "experiments/measure/subprocess.h"
 #include "experiments/run/stop.h"
 #include "experiments/run/trainer.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -129,4 +129,4 @@ int measure_steps(const std::string& config) {
   return 0;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -6,7 +6,7 @@
 
 #include "experiments/commands/sweep/grid.h"
 
-namespace twice {
+namespace twice::experiments {
 
 struct Layout {
   /// Runs at a time, and threads of each.
@@ -25,4 +25,4 @@ Layout choose_layout(const std::vector<const GridRun*>& runs, int jobs, int core
 /// with a 0; then, for each line with a number of threads, prints the steps per second with them.
 int measure_steps(const std::string& config);
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -3,7 +3,7 @@
 
 #include "autodiff/profile/ledger.h"
 
-namespace twice {
+namespace twice::experiments {
 
 std::string cost_key(const Json& config, bool steps) {
   std::string key;
@@ -41,4 +41,4 @@ EpochCosts check_models(const Grid& grid, bool count_flops) {
   return costs;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -9,7 +9,7 @@
 #include "experiments/files/json.h"
 #include "experiments/run/recording.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// The options that decide about a model, or with `steps` about the cost of its steps: runs that
 /// agree in them are alike.
@@ -26,4 +26,4 @@ using EpochCosts = std::map<std::string, double>;
 /// `count_flops` it plans each method's step, too; else there are no costs.
 EpochCosts check_models(const Grid& grid, bool count_flops = false);
 
-}  // namespace twice
+}  // namespace twice::experiments

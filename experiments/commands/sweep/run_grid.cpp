@@ -11,7 +11,7 @@
 #include <set>
 #include <thread>
 
-#include "autodiff/array/threads.h"
+#include "autodiff/threads/threads.h"
 #include "experiments/commands/sweep/run_cost.h"
 #include "experiments/commands/sweep/worker.h"
 #include "experiments/files/atomic_file.h"
@@ -23,7 +23,7 @@
 #include "experiments/run/stop.h"
 #include "experiments/run/terminal.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -292,4 +292,4 @@ std::vector<RunResult> run_grid(Grid grid, const GridOptions& options) {
   return results;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -7,7 +7,7 @@
 
 #include "experiments/commands/sweep/run_record.h"
 
-namespace twice {
+namespace twice::experiments {
 
 struct GridOptions {
   /// Each run gets the folder out/NAME; beside them lies sweep.json.
@@ -36,4 +36,4 @@ std::vector<RunResult> run_grid(Grid grid, const GridOptions& options);
 /// folder's axes give it.
 std::vector<RunResult> look_up_grid(Grid grid, const std::filesystem::path& out);
 
-}  // namespace twice
+}  // namespace twice::experiments

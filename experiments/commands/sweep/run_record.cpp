@@ -10,7 +10,7 @@
 #include "experiments/files/record.h"
 #include "experiments/run/machine.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -204,4 +204,4 @@ Grid recorded_grid(const Json& record, const fs::path& file) {
   return grid;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

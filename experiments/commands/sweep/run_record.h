@@ -7,7 +7,7 @@
 #include "experiments/commands/sweep/layout.h"
 #include "experiments/run/trainer.h"
 
-namespace twice {
+namespace twice::experiments {
 
 enum class RunState { pending, done, failed };
 
@@ -42,4 +42,4 @@ Layout recorded_layout(const Json& record);
 /// The grid that such a record is of. `file` is for the error's words.
 Grid recorded_grid(const Json& record, const std::filesystem::path& file);
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -15,7 +15,7 @@
 #include "experiments/run/stop.h"
 #include "experiments/run/terminal.h"
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -177,4 +177,4 @@ int sweep(SweepOptions options) {
   return 0;
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -5,7 +5,7 @@
 
 #include "experiments/commands/sweep/run_grid.h"
 
-namespace twice {
+namespace twice::experiments {
 
 struct SweepOptions {
   /// What was given for train's options, word by word.
@@ -24,4 +24,4 @@ void add_sweep_options(CLI::App& app, SweepOptions& options);
 /// Runs or goes on, prints a row for each setting. Returns the exit status: 1 when a run failed.
 int sweep(SweepOptions options);
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -19,7 +19,7 @@
 
 extern char** environ;
 
-namespace twice {
+namespace twice::experiments {
 
 namespace {
 
@@ -96,4 +96,4 @@ void Worker::stop() {
   if (!status_) ::kill(child_, SIGTERM);
 }
 
-}  // namespace twice
+}  // namespace twice::experiments

@@ -10,7 +10,7 @@
 
 #include "experiments/run/error_file.h"
 
-namespace twice {
+namespace twice::experiments {
 
 /// This program once more. It is not in the terminal's process group, so that Ctrl-C reaches only
 /// us; it is killed when we die, however that happens; its output is dropped and its stderr kept.
@@ -37,4 +37,4 @@ class Worker {
   ErrorFile errors_;
 };
 
-}  // namespace twice
+}  // namespace twice::experiments

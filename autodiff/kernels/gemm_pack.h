@@ -1,0 +1,138 @@
+// The layouts that the product kernel (gemm.cpp) reads: panels of B and bands of A, in the order in
+// which it reads them.
+#pragma once
+
+#include <algorithm>
+#include <utility>
+
+#include "autodiff/kernels/vector.h"
+#include "autodiff/threads/parallel.h"
+
+namespace twice {
+
+// The register tile of C, in rows and vectors. In 32 registers there is room for 24 sums, 4 vectors
+// of B and a number of A, which take only 10 loads for 24 multiplications; in 16 registers for 12
+// sums, which take 8.
+inline constexpr bool many_registers = vector_registers >= 32;
+inline constexpr int tile_rows = 6, tile_vectors = many_registers ? 4 : 2;
+template <class T>
+inline constexpr Index panel_columns = tile_vectors* Index{full_lanes<T>};
+/// Numbers in a line of the cache. Hardware does not foresee reads that are a row apart.
+template <class T>
+inline constexpr Index line = 64 / Index{sizeof(T)};
+
+/// Of two rows of a square, each of `distance`-wide blocks: the even blocks of both, or the odd
+/// ones.
+template <int distance, bool odd, class V, int... lane>
+V blocks_of(const V& x, const V& y, std::integer_sequence<int, lane...>) {
+  constexpr int lanes = sizeof...(lane), from = odd ? distance : 0;
+  return __builtin_shufflevector(
+      x, y, (lane & distance ? lanes + (lane ^ distance) + from : lane + from)...);
+}
+
+template <int distance, class V, std::size_t lanes>
+void exchange_blocks(V (&row)[lanes]) {
+  constexpr std::make_integer_sequence<int, static_cast<int>(lanes)> each;
+#pragma GCC unroll 16
+  for (std::size_t i = 0; i < lanes; ++i) {
+    if (i & distance) continue;
+    const V x = row[i], y = row[i + distance];
+    row[i] = blocks_of<distance, false>(x, y, each);
+    row[i + distance] = blocks_of<distance, true>(x, y, each);
+  }
+}
+
+/// to[j * to_step + i] = from[i * from_step + j] for a square as wide as a vector, in registers:
+/// rows exchange ever smaller blocks.
+template <class T>
+void transpose_square(const T* from, Index from_step, T alpha, T* to, Index to_step) {
+  constexpr int lanes = full_lanes<T>;
+  using V = Vector<T, lanes>;
+  typename V::Type row[lanes];
+#pragma GCC unroll 16
+  for (int i = 0; i < lanes; ++i) row[i] = V::load(from + i * from_step) * alpha;
+  if constexpr (lanes > 8) exchange_blocks<8>(row);
+  if constexpr (lanes > 4) exchange_blocks<4>(row);
+  exchange_blocks<2>(row);
+  exchange_blocks<1>(row);
+  // Else g++ keeps this loop, and with it the rows in memory.
+#pragma GCC unroll 16
+  for (int i = 0; i < lanes; ++i) V::store(to + i * to_step, row[i]);
+}
+
+/// alpha B to panels of panel_columns columns, the last one filled up with zeros to whole vectors.
+/// A few rows at a time, across all panels, so that rows are read from their beginning to their
+/// end, while the next rows are on their way.
+template <class T>
+void pack_rows(const T* b, Index ldb, T alpha, Index depth, Index columns, T* to) {
+  constexpr Index lanes = full_lanes<T>, rows_together = 8;
+  using V = Vector<T, lanes>;
+  for (Index row = 0; row < depth; row += rows_together) {
+    const Index last = std::min(depth, row + rows_together);
+    for (Index first = 0; first < columns; first += panel_columns<T>) {
+      const Index count = std::min(panel_columns<T>, columns - first),
+                  whole = count / lanes * lanes;
+      const Index step = ceil_div(count, lanes) * lanes;
+      const T* from = b + row * ldb + first;
+      T* panel = to + first * depth + row * step;
+      for (Index p = row; p < last; ++p, from += ldb, panel += step) {
+        for (Index j = 0; j < count; j += line<T>)
+          __builtin_prefetch(from + rows_together * ldb + j);
+        for (Index j = 0; j < whole; j += lanes) V::store(panel + j, V::load(from + j) * alpha);
+        if (whole < count) V::store(panel + whole, V::load(from + whole, count - whole) * alpha);
+      }
+    }
+  }
+}
+
+/// The same of alpha B', whose columns are the rows of what is stored.
+template <class T>
+void pack_columns(const T* b, Index ldb, T alpha, Index depth, Index columns, T* to) {
+  constexpr Index lanes = full_lanes<T>;
+  for (Index first = 0; first < columns; first += panel_columns<T>) {
+    const Index count = std::min(panel_columns<T>, columns - first);
+    const Index step = ceil_div(count, lanes) * lanes;
+    for (Index j = 0; j < step; j += lanes) {
+      const T* from = b + (first + j) * ldb;
+      Index p = 0;
+      if (j + lanes <= count)
+        for (; p + lanes <= depth; p += lanes) {
+          if (p % line<T> == 0)
+            for (Index lane = lanes; lane < 2 * lanes; ++lane)
+              __builtin_prefetch(from + lane * ldb + p);
+          transpose_square(from + p, ldb, alpha, to + p * step + j, step);
+        }
+      for (; p < depth; ++p)
+        for (Index lane = 0; lane < lanes; ++lane)
+          to[p * step + j + lane] = j + lane < count ? alpha * from[lane * ldb + p] : T(0);
+    }
+    to += depth * step;
+  }
+}
+
+/// `from`'s tile_rows numbers to `to`. When `more` of both follow, a whole vector is copied, in one
+/// load and one store.
+template <class T>
+void copy_tile_row(const T* from, bool more, T* to) {
+  constexpr int lanes = 8;
+  static_assert(lanes >= tile_rows);
+  if constexpr (lanes <= full_lanes<T>)
+    if (more) return Vector<T, lanes>::store(to, Vector<T, lanes>::load(from));
+  std::memcpy(to, from, tile_rows * sizeof(T));
+}
+
+/// Rows of A' as stored (one for each step of k) to tiles of tile_rows: a[p * lda + r] to
+/// to[r / tile_rows][p][r % tile_rows].
+template <class T>
+void pack_band(const T* a, Index lda, Index depth, Index rows, T* to) {
+  for (Index p = 0; p < depth; ++p, a += lda, to += tile_rows) {
+    for (Index ahead = 0; ahead < rows; ahead += line<T>) __builtin_prefetch(a + 12 * lda + ahead);
+    Index r = 0;
+    // What is copied too much comes from the next row, or stands where the next row will go.
+    for (; r + tile_rows <= rows; r += tile_rows)
+      copy_tile_row(a + r, p + 1 < depth, to + r * depth);
+    std::copy_n(a + r, rows - r, to + r * depth);
+  }
+}
+
+}  // namespace twice
