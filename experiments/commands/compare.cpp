@@ -6,6 +6,7 @@
 
 #include "autodiff/profile/peak.h"
 #include "autodiff/threads/threads.h"
+#include "experiments/app/terminal.h"
 #include "experiments/files/atomic_file.h"
 #include "experiments/measure/cost.h"
 #include "experiments/measure/gradient_error.h"
@@ -17,7 +18,6 @@
 #include "experiments/run/machine.h"
 #include "experiments/run/output.h"
 #include "experiments/run/stop.h"
-#include "experiments/run/terminal.h"
 
 namespace twice::experiments {
 
@@ -103,7 +103,7 @@ void print(const Problem& problem, const Json& record) {
   const RunOptions& o = problem.options;
   fmt::print("\n{} on {}: {} epochs, gamma {}, epsilon {}, lr {}, seed {}, {} threads\n\n",
              problem.label(), o.data, o.epochs, o.regularization.gamma, o.regularization.epsilon,
-             o.lr, o.seed, threads());
+             *o.lr, o.seed, threads());
   run_table(record).print();
   fmt::print(
       "\nms/step: median, methods timed in turn. products: full-size matrix products and "
@@ -127,7 +127,13 @@ const std::vector<std::string>& compared_methods() {
   return names;
 }
 
+void declare_compare(OptionSet& set, RunOptions& options) {
+  options.methods = compared_methods();
+  declare(set, options);
+}
+
 int compare(RunOptions options) {
+  watch_for_stop();
   if (options.out.empty()) options.out = "runs/compare";
   complete(options, compared_methods());
   set_threads(options.threads);
@@ -178,7 +184,8 @@ int compare(RunOptions options) {
   for (const Compared& row : rows)
     record["rows"].push_back(row_of(problem, row, costs.front().ms, peak));
   record["epsilon_sweep"] = Json::array();
-  const ModelState start = initial_state(problem.model, options.seed, options.number_type());
+  const ModelState start =
+      initial_state(problem.model, options.seed_of_weights(), options.number_type());
   for (const EpsilonPoint& point : epsilon_sweep(problem, start, batch))
     record["epsilon_sweep"].push_back({{"method", point.method},
                                        {"dtype", point.dtype},

@@ -9,6 +9,8 @@ namespace twice::experiments {
 /// The methods that are compared when none are named.
 const std::vector<std::string>& compared_methods();
 
+void declare_compare(OptionSet& set, RunOptions& options);
+
 /// Runs the comparison, prints the table, and writes compare.json and report.html to
 /// `options.out` (and the JSON to `options.json`). Returns the exit status.
 int compare(RunOptions options);

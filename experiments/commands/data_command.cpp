@@ -4,6 +4,7 @@
 #include "autodiff/array/error.h"
 #include "experiments/data/fetch.h"
 #include "experiments/data/loaders.h"
+#include "experiments/run/stop.h"
 
 namespace twice::experiments {
 
@@ -19,6 +20,8 @@ std::string status(const DataSource& source) {
 }
 
 }  // namespace
+
+namespace {
 
 void list_data() {
   for (const DataSource& source : data_sources())
@@ -54,6 +57,29 @@ void verify_data(const std::string& name) {
     fmt::print("ok  {}  {}\n", (folder / file.name).string(),
                file.checksum.empty() ? "size only: no checksum is published" : file.checksum);
   }
+}
+
+}  // namespace
+
+void declare_data(OptionSet& set, DataOptions& options) {
+  std::vector<std::string> names;
+  for (const DataSource& source : data_sources()) names.push_back(source.name);
+  set.group("Arguments");
+  set.add("ACTION", &options.action, "list, fetch or verify", one_of({"list", "fetch", "verify"}));
+  set.add("NAME", &options.name, "Data set", one_of(names)).shows_default = false;
+}
+
+int data(DataOptions options) {
+  const auto& [action, name] = options;
+  if ((action == "list") != name.empty())
+    throw UsageError(action == "list"
+                         ? "data list takes no name"
+                         : fmt::format("data {} needs the name of a data set", action));
+  watch_for_stop();  // Ctrl-C stops npm; what it left is then removed as after any failure
+  if (action == "list") list_data();
+  if (action == "fetch") fetch_data(name);
+  if (action == "verify") verify_data(name);
+  return 0;
 }
 
 }  // namespace twice::experiments

@@ -1,17 +1,18 @@
-// The bodies of `./twice data [list | fetch NAME | verify NAME]`. They print; errors are thrown.
+// `./twice data [list | fetch NAME | verify NAME]`.
 #pragma once
 
-#include <string>
+#include "experiments/app/option_set.h"
 
 namespace twice::experiments {
 
-/// Prints every data set, whether it is here, how to get it, and whom to credit.
-void list_data();
+struct DataOptions {
+  std::string action = "list", name;
+};
 
-/// Gets a data set and says where it is.
-void fetch_data(const std::string& name);
+void declare_data(OptionSet& set, DataOptions& options);
 
-/// Checks every file of a data set and prints its checksum.
-void verify_data(const std::string& name);
+/// Lists every data set, whether it is here, how to get it and whom to credit; or gets one; or
+/// checks every file of one and prints its checksum. Returns the exit status.
+int data(DataOptions options);
 
 }  // namespace twice::experiments

@@ -1,7 +1,6 @@
 // A plan after each pass, by phase and step by step.
 #include "experiments/commands/explain.h"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -89,14 +88,9 @@ void print_steps(const Program& program) {
 
 }  // namespace
 
-void add_explain_options(CLI::App& app, ExplainOptions& options) {
-  OptionGroups groups;
-  groups.training = false;
-  add_options(app, options.run, groups);
-  app.add_flag("--log-norm", options.run.log_norm,
-               "Each step also computes the norm of the plain gradient, as one that logs it does")
-      ->group("Method");
-  app.add_flag("--brief", options.brief, "Leave the list of steps out")->group("Output");
+void declare_explain(OptionSet& set, ExplainOptions& options) {
+  declare(set, options.run, {.training = false, .norm = true});
+  set.add("brief", &options.brief, "Leave the list of steps out");
 }
 
 int explain(ExplainOptions options) {
@@ -105,7 +99,7 @@ int explain(ExplainOptions options) {
   prepare_file(options.run.json);
   const Problem problem = make_problem(options.run);
   const ModelState state =
-      initial_state(problem.model, options.run.seed, options.run.number_type());
+      initial_state(problem.model, options.run.seed_of_weights(), options.run.number_type());
   Json record = record_header("explain");
   record["config"] = to_json(options.run);
   record["rows"] = Json::array();

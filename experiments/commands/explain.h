@@ -10,7 +10,7 @@ struct ExplainOptions {
   bool brief = false;
 };
 
-void add_explain_options(CLI::App& app, ExplainOptions& options);
+void declare_explain(OptionSet& set, ExplainOptions& options);
 
 /// Prints for each pass the nodes, products, GFLOP and memory before and after; then the cost by
 /// phase; then, unless `brief`, every step: what it computes, from what, for which forward op,

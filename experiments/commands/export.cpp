@@ -1,8 +1,6 @@
 // Which arrays an export holds.
 #include "experiments/commands/export.h"
 
-#include <CLI/CLI.hpp>
-
 #include "autodiff/derive/grad.h"
 #include "autodiff/ops/tensors.h"
 #include "autodiff/threads/threads.h"
@@ -36,17 +34,15 @@ std::filesystem::path target(const RunOptions& options, const Problem& problem) 
 
 }  // namespace
 
-void add_export_options(CLI::App& app, ExportOptions& options) {
+void declare_export(OptionSet& set, ExportOptions& options) {
   options.run.dtype = "f64";
-  OptionGroups groups;
-  groups.training = false;
-  add_options(app, options.run, groups);
-  app.get_option("--json")->group("");
-  app.add_option("--checkpoint", options.checkpoint,
-                 "Take parameters and buffers from a checkpoint of `train`")
-      ->group("Model");
-  app.add_flag("--graph", options.graph,
-               "Write the graph of the loss too, op by op, as JSON beside the numbers");
+  declare(set, options.run, {.training = false});
+  set.remove({"json"});
+  set.add("graph", &options.graph,
+          "Write the graph of the loss too, op by op, as JSON beside the numbers");
+  set.group("Model");
+  set.add("checkpoint", &options.checkpoint,
+          "Take parameters and buffers from a checkpoint of `train`");
 }
 
 int export_step(ExportOptions options) {
@@ -55,7 +51,8 @@ int export_step(ExportOptions options) {
   set_threads(options.run.threads);
   const Problem problem = make_problem(options.run);
   const std::filesystem::path file = target(options.run, problem);
-  ModelState state = initial_state(problem.model, options.run.seed, options.run.number_type());
+  ModelState state =
+      initial_state(problem.model, options.run.seed_of_weights(), options.run.number_type());
   if (!options.checkpoint.empty())
     state = cast(read_model_state(options.checkpoint, problem.model), options.run.number_type());
   const FixedBatch batch = fixed_batch(problem);

@@ -23,7 +23,7 @@ struct ExportOptions {
   bool graph = false;
 };
 
-void add_export_options(CLI::App& app, ExportOptions& options);
+void declare_export(OptionSet& set, ExportOptions& options);
 
 /// Writes MODEL.safetensors to --out, or the file that --out names when it ends in .safetensors;
 /// the graph has the same name, but ends in .json.

@@ -1,10 +1,10 @@
 // Options, the run, what is printed and written.
 #include "experiments/commands/study.h"
 
-#include <CLI/CLI.hpp>
 #include <cmath>
 
 #include "autodiff/threads/threads.h"
+#include "experiments/app/terminal.h"
 #include "experiments/files/atomic_file.h"
 #include "experiments/files/record.h"
 #include "experiments/report/table.h"
@@ -12,7 +12,6 @@
 #include "experiments/run/machine.h"
 #include "experiments/run/output.h"
 #include "experiments/run/stop.h"
-#include "experiments/run/terminal.h"
 #include "experiments/studies/page.h"
 
 namespace twice::experiments {
@@ -136,26 +135,22 @@ void write_pages(const std::filesystem::path& folder, const Json& record) {
 
 }  // namespace
 
-void add_study_options(CLI::App& app, StudyOptions& options) {
-  add_options(app, options.run, {false, false, false, false, true});
-  app.add_option("NAME", options.name, "The study: " + names())->always_capture_default(false);
-  app.add_flag("--list", options.list, "List the studies, their times and settings")
-      ->group("Study");
-  app.add_flag("--quick", options.quick, "The form of about a minute")->group("Study");
-  app.add_option("--document", options.document,
-                 "Make page and plots from this record instead of running")
-      ->group("Study");
+void declare_study(OptionSet& set, StudyOptions& options) {
+  declare(set, options.run, {.model = false, .data = false, .method = false, .training = false});
+  set.remove({"init-seed", "data-seed"});
+  set.group("Study");
+  set.add("NAME", &options.name, "The study: " + names()).shows_default = false;
+  set.add("list", &options.list, "List the studies, their times and settings");
+  set.add("quick", &options.quick, "The form of about a minute");
+  set.add("document", &options.document, "Make page and plots from this record instead of running");
+  set.group("Settings of some studies (--list tells which and what they are unless given)");
   for (const Study& study : studies())
-    for (const Setting& s : study.settings) {
-      auto& value = options.settings[s.name];
-      if (app.get_option_no_throw("--" + s.name)) continue;
-      app.add_option("--" + s.name, value, s.meaning)
-          ->always_capture_default(false)
-          ->group("Settings of some studies (--list tells which and what they are unless given)");
-    }
+    for (const Setting& s : study.settings)
+      if (!set.find(s.name)) set.add(s.name, &options.settings[s.name], s.meaning);
 }
 
 int study(StudyOptions options) {
+  watch_for_stop();
   if (options.list) {
     print_list();
     return 0;

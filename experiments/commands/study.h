@@ -15,7 +15,7 @@ struct StudyOptions {
   std::map<std::string, std::optional<double>> settings;
 };
 
-void add_study_options(CLI::App& app, StudyOptions& options);
+void declare_study(OptionSet& set, StudyOptions& options);
 
 /// Returns the exit status: 0 whatever the verdict, since a negative one is a result too.
 int study(StudyOptions options);

@@ -3,12 +3,12 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <cmath>
 
 #include "autodiff/kernels/reduce.h"
 #include "autodiff/profile/ledger.h"
 #include "autodiff/threads/threads.h"
+#include "experiments/app/terminal.h"
 #include "experiments/files/atomic_file.h"
 #include "experiments/files/json.h"
 #include "experiments/report/progress.h"
@@ -19,7 +19,6 @@
 #include "experiments/run/machine.h"
 #include "experiments/run/output.h"
 #include "experiments/run/stop.h"
-#include "experiments/run/terminal.h"
 
 namespace twice::experiments {
 
@@ -31,7 +30,7 @@ namespace fs = std::filesystem;
 RunOptions resumed_options(const TrainOptions& given, const fs::path& checkpoint) {
   const Json stored = checkpoint_config(checkpoint), asked = to_json(given.run);
   for (const auto& [name, value] : asked.members())
-    if (name != "threads" && name != "epochs" && given.app->count("--" + name) > 0 &&
+    if (name != "threads" && name != "epochs" && given.given.contains("--" + name) &&
         (!stored.contains(name) || stored[name] != value))
       throw UsageError(
           fmt::format("--{} is {} but the run in {} has {}: leave it out to resume, or "
@@ -40,13 +39,12 @@ RunOptions resumed_options(const TrainOptions& given, const fs::path& checkpoint
                       stored.contains(name) ? stored[name].dump() : "none"));
   RunOptions options;
   try {
-    check_stored(stored);
     options = run_options(stored);
   } catch (const JsonError& error) {
     fail("checkpoint", "{}: the stored options are damaged: {}", checkpoint.string(), error.what());
   }
-  if (given.app->count("--threads") > 0) options.threads = given.run.threads;
-  if (given.app->count("--epochs") > 0) {
+  if (given.given.contains("--threads")) options.threads = given.run.threads;
+  if (given.given.contains("--epochs")) {
     if (given.run.epochs < options.epochs)
       throw UsageError(
           fmt::format("--epochs {} but the run in {} has {}: a run can be made longer, "
@@ -147,20 +145,19 @@ int run_to_end(Trainer& trainer, RunHistory& history, const fs::path& folder, in
 
 }  // namespace
 
-void add_train_options(CLI::App& app, TrainOptions& options) {
-  add_options(app, options.run);
-  app.add_flag("--resume", options.resume, "Go on from the checkpoint in --out")
-      ->group("Checkpoints");
-  app.add_flag("--fresh", options.fresh, "Start anew although --out holds a run")
-      ->group("Checkpoints");
-  app.add_option("--checkpoint-every", options.checkpoint_every,
-                 "Steps between checkpoints (0: one after each epoch)")
-      ->check(CLI::Range(0, 1 << 30))
-      ->group("Checkpoints");
-  options.app = &app;
+void declare_train(OptionSet& set, TrainOptions& options) {
+  options.run.methods = {"exact"};
+  declare(set, options.run);
+  set.group("Checkpoints");
+  set.add("resume", &options.resume, "Go on from the checkpoint in --out");
+  set.add("fresh", &options.fresh, "Start anew although --out holds a run");
+  set.add("checkpoint-every", &options.checkpoint_every,
+          "Steps between checkpoints (0: one after each epoch)", whole(0, 1 << 30));
+  set.keep_given(options.given);
 }
 
 int train(TrainOptions options) {
+  watch_for_stop();
   if (options.run.out.empty()) options.run.out = "runs/train";
   if (options.resume && options.fresh) throw UsageError("--resume and --fresh exclude each other");
   const fs::path checkpoint = fs::path(options.run.out) / "checkpoint.safetensors";
@@ -191,7 +188,7 @@ int train(TrainOptions options) {
   const MethodOptions& r = options.run.regularization;
   fmt::print("{} on {}, {}: {}\ngamma {}, epsilon {}, lr {}, {} epochs of {} steps, seed {}\n\n",
              problem.label(), options.run.data, trainer.method().name, trainer.method().equation,
-             r.gamma, r.epsilon, options.run.lr, options.run.epochs, trainer.steps_per_epoch(),
+             r.gamma, r.epsilon, *options.run.lr, options.run.epochs, trainer.steps_per_epoch(),
              options.run.seed);
   const int status = run_to_end(trainer, history, folder, options.checkpoint_every);
   if (status != 0) return status;

@@ -11,11 +11,10 @@ struct TrainOptions {
   bool resume = false, fresh = false;
   /// Steps between checkpoints; 0: at the end of each epoch. One is always written there.
   int checkpoint_every = 0;
-  /// The parsed command line, for telling options that were given from defaults.
-  const CLI::App* app = nullptr;
+  OptionWords given;
 };
 
-void add_train_options(CLI::App& app, TrainOptions& options);
+void declare_train(OptionSet& set, TrainOptions& options);
 
 /// Writes to --out: checkpoint.safetensors, train.json after each epoch, report.html at the end.
 /// With --resume the options are those of the checkpoint; one that is given and differs is a

@@ -28,7 +28,8 @@ Problem random_problem(const RunOptions& options, const Examples& examples) {
 
 OurStep::OurStep(const Problem& problem, const Method& method)
     : method_(method),
-      state_(initial_state(problem.model, problem.options.seed, problem.options.number_type())),
+      state_(initial_state(problem.model, problem.options.seed_of_weights(),
+                           problem.options.number_type())),
       recorded_(record_step(problem, method, state_)),
       plan_(plan_step(recorded_, problem.options, method)),
       optimizer_(optimizer_options(problem.options)),

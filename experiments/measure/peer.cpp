@@ -58,7 +58,7 @@ Json model_request(const Problem& problem) {
           {"activation", o.activation},
           {"gamma", o.regularization.gamma},
           {"epsilon", o.regularization.epsilon},
-          {"lr", o.lr},
+          {"lr", *o.lr},
           {"methods", o.methods},
           {"parameters", names},
           {"pixels", pixels}};

@@ -15,9 +15,9 @@
 #include <utility>
 
 #include "autodiff/array/error.h"
+#include "experiments/app/terminal.h"
 #include "experiments/report/html.h"
 #include "experiments/report/palette.h"
-#include "experiments/run/terminal.h"
 
 extern char** environ;
 

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "experiments/app/terminal.h"
 #include "experiments/report/table.h"
 
 namespace twice::experiments {
@@ -37,7 +38,10 @@ std::string cut(const std::string& text, std::size_t columns) {
 }  // namespace
 
 Progress::Progress(std::string task, double total, int terminal)
-    : task_(std::move(task)), total_(total), terminal_(terminal), silent_(isatty(terminal) != 1) {
+    : task_(std::move(task)),
+      total_(total),
+      terminal_(terminal),
+      silent_(is_quiet() || isatty(terminal) != 1) {
   if (!silent_) draw();
 }
 

@@ -9,7 +9,7 @@
 #include <cstdio>
 
 #include "autodiff/array/error.h"
-#include "experiments/run/terminal.h"
+#include "experiments/app/terminal.h"
 
 namespace twice::experiments {
 namespace {

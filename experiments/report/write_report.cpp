@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "autodiff/array/error.h"
+#include "experiments/app/terminal.h"
 #include "experiments/files/atomic_file.h"
 #include "experiments/report/bench_report.h"
 #include "experiments/report/compare_report.h"
@@ -19,7 +20,6 @@
 #include "experiments/report/study_report.h"
 #include "experiments/report/sweep_report.h"
 #include "experiments/report/table.h"
-#include "experiments/run/terminal.h"
 
 namespace twice::experiments {
 namespace {

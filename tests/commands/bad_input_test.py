@@ -115,9 +115,13 @@ class BadInput(CommandTest):
         # A value of the file that is not that of the run is as much a conflict as one of an option.
         self.refuse(2, ["--lr is 0.125", "0.25"], "train", "--config", "run.toml", "--resume")
         for text, fragments in [("nope = 3\n", ["run.toml", "'nope'"]),
-                                ("width = 3\nthis is no TOML\n", ["run.toml", "'this is no TOML'"]),
+                                ("width = 3\nthis is no TOML\n", ["run.toml, line 2"]),
                                 ("[section]\nwidth = 3\n", ["run.toml", "'section'"]),
-                                ("width = [\n", ["width"]), ("width\n", ["width"]),
+                                ("width = [\n", ["run.toml, line 1"]),
+                                ("width\n", ["run.toml, line 1", "'='"]),
+                                ("widht = 3\n", ["'widht'", "did you mean width?"]),
+                                ("width = [3, 4]\n", ["--width", "one value"]),
+                                ("batch = 064\n", ["run.toml, line 1"]),
                                 ("width = \"wide\"\n", ["--width", "'wide'"]),
                                 ("epsilon = 0\n", ["--epsilon", "> 0"]),
                                 ("batch = 5000\n", ["--batch 5000", "1437"]),
@@ -125,6 +129,10 @@ class BadInput(CommandTest):
             with self.subTest(text):
                 config.write_text(text)
                 self.refuse(2, fragments, "train", "--out", "other", "--config", "run.toml")
+        config.write_text('\ufeffout = "a\\tb#c"\nmethod = [\n  "sgd",  # the plain one\n]\nepochs = 1\nwidth = 2\n')
+        self.succeed("train", "--config", "run.toml")
+        self.assertTrue((self.folder / "a\tb#c/train.json").exists())
+        shutil.rmtree(self.folder / "a\tb#c")
         config.write_text("")
         self.assertEqual(self.files(), {**before, "run.toml": b""})
 

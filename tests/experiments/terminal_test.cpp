@@ -3,8 +3,8 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "experiments/app/terminal.h"
 #include "experiments/report/table.h"
-#include "experiments/run/terminal.h"
 
 using namespace twice;
 using namespace twice::experiments;

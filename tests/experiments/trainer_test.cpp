@@ -4,7 +4,6 @@
 // An option that is lost on its way changes the numbers.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <numbers>
@@ -21,12 +20,11 @@ using Vector = std::vector<double>;
 using Words = std::vector<std::string>;
 
 /// Options as `train` reads them, once through the record of a run.
-RunOptions options_of(Words words) {
+RunOptions options_of(const Words& words) {
   RunOptions options;
-  CLI::App app;
-  add_options(app, options);
-  std::reverse(words.begin(), words.end());  // as CLI11 wants them
-  app.parse(words);
+  OptionSet set;
+  declare(set, options);
+  set.parse(words);
   complete(options, {"exact"});
   return run_options(to_json(options));
 }

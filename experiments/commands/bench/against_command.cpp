@@ -1,7 +1,6 @@
 // From options to two programs and their words.
 #include "experiments/commands/bench/against_command.h"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 
 #include "experiments/commands/bench/against.h"
@@ -13,31 +12,35 @@ namespace {
 
 /// A percentage such as "3%" as a share.
 double share_of(const char* option, const std::string& text) {
-  double percent = 0;
   const std::size_t end = text.find_last_not_of(" %") + 1;
-  if (!text.ends_with('%') || !CLI::detail::lexical_cast(text.substr(0, end), percent) ||
-      !(percent >= 0 && percent <= 1000))
+  const std::optional<double> percent = parse_number(text.substr(0, end));
+  if (!text.ends_with('%') || !percent || !(*percent >= 0 && *percent <= 1000))
     throw UsageError(fmt::format("{} must be a percentage such as 3%, was '{}'", option, text));
-  return percent / 100;
+  return *percent / 100;
 }
 
 /// Options that a process which takes turns must know. The others say where results go and how long
 /// the whole takes.
 bool is_of_a_step(const std::string& name) {
-  const auto others = {"--seconds",     "--against",     "--same-within", "--fail-if-slower",
-                       "--json",        "--suite",       "--rows",        "--peer",
-                       "--peer-python", "--peer-malloc", "--no-memory",   "--config",
-                       "--method",      "--serve",       "--neighbours",  "--neighbour-kind"};
+  const auto others = {
+      "--seconds", "--against", "--same-within", "--fail-if-slower", "--json",          "--suite",
+      "--rows",    "--peer",    "--peer-python", "--peer-malloc",    "--no-memory",     "--config",
+      "--method",  "--serve",   "--quiet",       "--neighbours",     "--neighbour-kind"};
   return std::ranges::find(others, name) == others.end();
 }
 
-void parse(CLI::App& app, const std::string& words, const std::string& option) {
-  read_decimals(app);
+/// The options of bench from words; what is wrong with them is said of `option`.
+BenchOptions parsed(BenchOptions options, const std::vector<std::string>& words,
+                    const std::string& option) {
+  options.given.clear();
+  OptionSet set;
+  declare_bench(set, options);
   try {
-    app.parse(words);
-  } catch (const CLI::ParseError& error) {
+    set.parse(words);
+  } catch (const UsageError& error) {
     throw UsageError(fmt::format("{}: {}", option, error.what()));
   }
+  return options;
 }
 
 struct Side {
@@ -53,11 +56,7 @@ Side side_of(const BenchOptions& options, const OtherProgram& program, const std
     if (is_of_a_step(name)) side.words[name] = value;
   if (program.options.empty()) return side;
 
-  BenchOptions changed = options;
-  changed.given.clear();
-  CLI::App app;
-  add_bench_options(app, changed);
-  parse(app, program.options, option);
+  BenchOptions changed = parsed(options, split_words(program.options), option);
   for (const auto& [name, value] : changed.given) {
     if (is_of_a_step(name))
       side.words[name] = value;
@@ -80,18 +79,6 @@ OptionWords words_of(const SuiteRow& row) {
   }
   if (row.model == "cnn") words["--channels"] = std::to_string(row.size);
   return words;
-}
-
-/// The options of `bench` from words; UsageError names `option` when one of them is none of
-/// bench's.
-BenchOptions bench_options(const OptionWords& words, const std::string& option) {
-  BenchOptions options;
-  CLI::App app;
-  add_bench_options(app, options);
-  std::string line;
-  for (const auto& [name, value] : words) line += fmt::format("{}=\"{}\" ", name, value);
-  parse(app, line, option);
-  return options;
 }
 
 }  // namespace
@@ -133,7 +120,9 @@ int compare_programs(const BenchOptions& options, const std::string& ours, const
 
 int compare_programs(const OptionWords& words, double margin, const std::string& ours,
                      const std::string& other, const std::string& option) {
-  BenchOptions options = bench_options(words, option + " of programs");
+  std::vector<std::string> list;
+  for (const auto& [name, value] : words) list.push_back(name + "=" + value);
+  BenchOptions options = parsed({}, list, option + " of programs");
   options.against = other;
   options.same_within = fmt::format("{}%", 100 * margin);
   if (options.run.methods.empty()) options.run.methods = {"exact"};

@@ -1,8 +1,6 @@
 // Options, the models to run, tables and the record.
 #include "experiments/commands/bench/bench.h"
 
-#include <CLI/CLI.hpp>
-
 #include "autodiff/threads/threads.h"
 #include "experiments/commands/bench/against_command.h"
 #include "experiments/commands/bench/race.h"
@@ -93,61 +91,43 @@ void complete(BenchOptions& options) {
     throw UsageError("--fail-if-slower needs --against");
 }
 
-void add_bench_options(CLI::App& app, BenchOptions& options) {
-  OptionGroups groups;
-  groups.training = false;
-  add_options(app, options.run, groups);
+void declare_bench(OptionSet& set, BenchOptions& options) {
+  declare(set, options.run, {.training = false, .norm = true});
   // The numbers are random, and nothing is written but the record.
-  for (const char* none : {"--data", "--augment", "--out"}) app.remove_option(app.get_option(none));
-  const std::string group = "Bench";
-  CLI::Option* suite =
-      app.add_option("--suite", options.suite, "A set of models instead of one: paper")
-          ->check(CLI::IsMember({"paper"}))
-          ->group(group);
-  for (const char* one : {"--model", "--width", "--depth", "--channels", "--activation", "--batch"})
-    suite->excludes(app.get_option(one));
-  app.add_option("--rows", options.rows, "Only the suite's models whose names hold this")
-      ->group(group);
-  app.add_option("--seconds", options.seconds, "Measuring time for a model (10; 30 with --against)")
-      ->group(group);
-  app.add_option("--against", options.against,
-                 "Compare with another program: a build, a git revision, or this one with other "
-                 "options (\"--without winograd\")")
-      ->group(group);
-  app.add_option("--same-within", options.same_within,
-                 "With --against: smaller differences do not count")
-      ->group(group);
-  app.add_option("--fail-if-slower", options.fail_if_slower,
-                 "With --against: exit status 3 when this program is slower by more, such as 3%")
-      ->group(group);
-  app.add_option("--peer", options.peer, "Another engine beside ours: pytorch")
-      ->check(CLI::IsMember({"pytorch"}))
-      ->group(group);
-  app.add_option("--peer-python", options.peer_python, "The Python that has PyTorch")->group(group);
-  app.add_option("--peer-malloc", options.peer_malloc,
-                 "system: as it is; keep: freed memory stays in the peer's process")
-      ->check(CLI::IsMember({"system", "keep"}))
-      ->group(group);
-  app.add_option("--neighbours", options.neighbours,
-                 "Busy processes beside the measurement, to see what sharing the machine costs")
-      ->check(CLI::Range(0, 1024))
-      ->group(group);
-  app.add_option("--neighbour-kind", options.neighbour_kind,
-                 "cpu: they compute; memory: they copy memory; bursts: they compute for 3 ms, then "
-                 "sleep for 3 ms")
-      ->check(CLI::IsMember(neighbour_kinds()))
-      ->group(group);
-  app.add_flag("--log-norm", options.run.log_norm,
-               "Each step also computes the norm of the plain gradient, as one that logs it does")
-      ->group(group);
-  app.add_flag("--no-memory", options.no_memory, "Do not measure memory")->group(group);
-  app.add_option("--measure-memory", options.measure_memory)->group("");
-  app.add_flag("--serve", options.serve)->group("");
-  app.add_option("--handicap", options.handicap)->check(CLI::Range(0.0, 10.0))->group("");
-  keep_given(app, options.given);
+  set.remove({"data", "augment", "out"});
+  set.group("Bench");
+  set.add("suite", &options.suite, "A set of models instead of one: paper", one_of({"paper"}))
+      .excludes = {"model", "width", "depth", "channels", "activation", "batch"};
+  set.add("rows", &options.rows, "Only the suite's models whose names hold this");
+  set.add("seconds", &options.seconds, "Measuring time for a model (10; 30 with --against)");
+  set.add("against", &options.against,
+          "Compare with another program: a build, a git revision, or this one with other options "
+          "(\"--without winograd\")");
+  set.add("same-within", &options.same_within, "With --against: smaller differences do not count");
+  set.add("fail-if-slower", &options.fail_if_slower,
+          "With --against: exit status 3 when this program is slower by more, such as 3%");
+  set.add("peer", &options.peer, "Another engine beside ours: pytorch", one_of({"pytorch"}));
+  set.add("peer-python", &options.peer_python, "The Python that has PyTorch");
+  set.add("peer-malloc", &options.peer_malloc,
+          "system: as it is; keep: freed memory stays in the peer's process",
+          one_of({"system", "keep"}));
+  set.add("neighbours", &options.neighbours,
+          "Busy processes beside the measurement, to see what sharing the machine costs",
+          whole(0, 1024));
+  set.add("neighbour-kind", &options.neighbour_kind,
+          "cpu: they compute; memory: they copy memory; bursts: they compute for 3 ms, then sleep "
+          "for 3 ms",
+          one_of(neighbour_kinds()));
+  set.add("no-memory", &options.no_memory, "Do not measure memory");
+  set.group("");
+  set.add("measure-memory", &options.measure_memory);
+  set.add("serve", &options.serve);
+  set.add("handicap", &options.handicap, "", number_from(0, 10));
+  set.keep_given(options.given);
 }
 
 int bench(BenchOptions options) {
+  watch_for_stop();
   if (!options.measure_memory.empty()) {
     fmt::print("{}\n", step_memory_here(options.measure_memory));
     return 0;

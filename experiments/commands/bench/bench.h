@@ -31,7 +31,7 @@ struct BenchOptions {
   OptionWords given;
 };
 
-void add_bench_options(CLI::App& app, BenchOptions& options);
+void declare_bench(OptionSet& set, BenchOptions& options);
 
 /// Checks what the command line cannot, and fills in a bench's own defaults: random data, and plain
 /// sgd with steps so small that the numbers stay as they are in a network at its start, however

@@ -1,7 +1,6 @@
 // The options of `check`, and what is checked of a model and its methods.
 #include "experiments/commands/check/check_model.h"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
 
@@ -77,7 +76,7 @@ CheckRow check_difference(const Problem& problem, const Method& m, const ModelSt
 std::vector<CheckRow> check_model(const RunOptions& options, const CheckOptions& checks) {
   const Problem problem = make_problem(options);
   const FixedBatch batch = fixed_batch(problem);
-  const ModelState state = initial_state(problem.model, options.seed, DType::f64);
+  const ModelState state = initial_state(problem.model, options.seed_of_weights(), DType::f64);
   const Function loss = loss_of(problem, batch, state);
   std::vector<CheckRow> rows = check_function(problem.label(), loss, state.parameters, checks);
   for (CheckRow& row : rows) row.label = "loss";
@@ -122,30 +121,25 @@ std::vector<CheckRow> check_model(const RunOptions& options, const CheckOptions&
 
 }  // namespace
 
-void add_check_options(CLI::App& app, CheckCommandOptions& options) {
+void declare_check(OptionSet& set, CheckCommandOptions& options) {
   // Small sizes: a check perturbs entries one by one.
   options.run.width = 8;
   options.run.batch = 8;
   options.run.activation = "tanh";
-  OptionGroups groups;
-  groups.training = false;
-  add_options(app, options.run, groups);
-  app.add_option("--op", options.op, "Only the ops whose name contains this")->group("Check");
-  app.add_option("--order", options.order, "Highest order of derivative")
-      ->check(CLI::Range(1, 3))
-      ->group("Check");
-  app.add_option("--graphs", options.graphs, "Check this many random graphs of 5 to 60 ops instead")
-      ->check(CLI::Range(0, 1000000))
-      ->group("Check");
-  app.add_option("--write", options.write,
-                 "Check nothing: write ops, graphs and their derivatives to this folder, to be "
-                 "checked elsewhere")
-      ->group("Check");
-  options.app = &app;
+  declare(set, options.run, {.training = false});
+  set.group("Check");
+  set.add("op", &options.op, "Only the ops whose name contains this");
+  set.add("order", &options.order, "Highest order of derivative", whole(1, 3));
+  set.add("graphs", &options.graphs, "Check this many random graphs of 5 to 60 ops instead",
+          whole(0, 1000000));
+  set.add("write", &options.write,
+          "Check nothing: write ops, graphs and their derivatives to this folder, to be checked "
+          "elsewhere");
+  set.keep_given(options.given);
 }
 
 int check(CheckCommandOptions options) {
-  const auto given = [&](const char* name) { return options.app->count(name) > 0; };
+  const auto given = [&](const char* name) { return options.given.contains(name); };
   const bool model = given("--model") || given("--method");
   if (model && !options.op.empty())
     throw UsageError("--op is for checks of single ops; it does not go with --model or --method");

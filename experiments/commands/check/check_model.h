@@ -14,11 +14,10 @@ struct CheckCommandOptions {
   int graphs = 0;
   /// Write the cases there instead of checking them.
   std::string write;
-  /// Set while parsing: a model or a method was named.
-  const CLI::App* app = nullptr;
+  OptionWords given;
 };
 
-void add_check_options(CLI::App& app, CheckCommandOptions& options);
+void declare_check(OptionSet& set, CheckCommandOptions& options);
 
 /// Checks every op and measures the errors of elementwise ones, or checks random graphs, or, when a
 /// model or method is named, that model's loss to third order and each method's gradient; all in

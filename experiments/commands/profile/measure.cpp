@@ -80,14 +80,15 @@ std::string row_memory_here(const std::string& request) {
   const double all = memory_rise([&] {
     problem = random_problem(options, {Shape(image), asked.at("classes")});
     if (!kind.method)
-      point.state = initial_state(problem->model, options.seed, options.number_type());
+      point.state = initial_state(problem->model, options.seed_of_weights(), options.number_type());
     if (kind.kind == "hvp")
       for (const Array& w : point.state.parameters) point.direction.push_back(w.clone());
     row.emplace(*problem, kind, point);
     row->run();
   });
 
-  if (kind.method) point.state = initial_state(problem->model, options.seed, options.number_type());
+  if (kind.method)
+    point.state = initial_state(problem->model, options.seed_of_weights(), options.number_type());
   // Once more, where all that kernels keep is there already: what is new are the arena's pages.
   const RecordedRow again = record_row(*problem, kind, point);
   Plan plan = plan_row(*problem, kind, again);

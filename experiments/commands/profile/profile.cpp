@@ -3,10 +3,10 @@
 
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 
 #include "autodiff/threads/threads.h"
+#include "experiments/app/terminal.h"
 #include "experiments/commands/profile/profile_compare.h"
 #include "experiments/commands/profile/profile_files.h"
 #include "experiments/commands/profile/profile_record.h"
@@ -17,7 +17,6 @@
 #include "experiments/run/folder_lock.h"
 #include "experiments/run/output.h"
 #include "experiments/run/stop.h"
-#include "experiments/run/terminal.h"
 
 namespace twice::experiments {
 
@@ -56,6 +55,9 @@ int compare_programs_of(const ProfileOptions& options) {
 }
 
 int compare(const ProfileOptions& options) {
+  if (options.compare.size() != 2)
+    throw UsageError(fmt::format("--compare takes two reports or programs, was given {}",
+                                 options.compare.size()));
   const auto is_report = [](const std::string& file) {
     return file.ends_with(".json") ||
            (std::filesystem::exists(file) && ::access(file.c_str(), X_OK) != 0);
@@ -76,41 +78,34 @@ int stopped() {
 
 }  // namespace
 
-void add_profile_options(CLI::App& app, ProfileOptions& options) {
+void declare_profile(OptionSet& set, ProfileOptions& options) {
   // Steps so small that the numbers hardly move, however many are timed.
   options.run.lr = 1e-4;
-  add_options(app, options.run);
+  declare(set, options.run);
   // A profile takes steps on one batch and trains nothing.
-  for (const char* none : {"--augment", "--epochs", "--schedule", "--warmup", "--clip"})
-    app.remove_option(app.get_option(none));
-  const std::string group = "Profile";
+  set.remove({"augment", "epochs", "schedule", "warmup", "clip"});
+  set.group("Profile");
   std::vector<std::string> names;
   for (const Method& m : methods()) names.emplace_back(m.name);
-  app.add_option("--methods", options.methods,
-                 "Methods of the headline, separated by commas (none: all)")
-      ->delimiter(',')
-      ->check(CLI::IsMember(names))
-      ->group(group);
-  app.add_option("--seconds", options.seconds, "Measuring time, scaling left out")->group(group);
-  app.add_flag("--no-memory", options.no_memory, "Do not measure memory")->group(group);
-  app.add_flag("--no-scaling", options.no_scaling,
-               "Do not time other depths, widths, batches and threads")
-      ->group(group);
-  app.add_option(
-         "--compare", options.compare,
-         "Compare two programs, which take turns (as bench --against), or show two report.json "
-         "beside each other")
-      ->expected(2)
-      ->group(group);
-  app.add_option("--margin", options.margin,
-                 "With --compare: smaller differences of programs do not count")
-      ->check(CLI::Range(0.0, 1.0))
-      ->group(group);
-  app.add_option("--measure-memory", options.measure_memory)->group("");
-  keep_given(app, options.given);
+  set.add("methods", &options.methods, "Methods of the headline, separated by commas (none: all)",
+          one_of(names));
+  set.add("seconds", &options.seconds, "Measuring time, scaling left out");
+  set.add("no-memory", &options.no_memory, "Do not measure memory");
+  set.add("no-scaling", &options.no_scaling,
+          "Do not time other depths, widths, batches and threads");
+  set.add("compare", &options.compare,
+          "Compare two programs, which take turns (as bench --against), or show two report.json "
+          "beside each other")
+      .split = false;
+  set.add("margin", &options.margin, "With --compare: smaller differences of programs do not count",
+          number_from(0, 1));
+  set.group("");
+  set.add("measure-memory", &options.measure_memory);
+  set.keep_given(options.given);
 }
 
 int profile(ProfileOptions options) {
+  watch_for_stop();
   if (!options.measure_memory.empty()) {
     fmt::print("{}\n", row_memory_here(options.measure_memory));
     return 0;

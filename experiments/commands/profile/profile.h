@@ -30,7 +30,7 @@ struct ProfileOptions {
                           const std::string& other, const std::string& option) = nullptr;
 };
 
-void add_profile_options(CLI::App& app, ProfileOptions& options);
+void declare_profile(OptionSet& set, ProfileOptions& options);
 
 /// Prints the report's tables and writes its files to `--out` and its record to `--json`. Returns
 /// the exit status.

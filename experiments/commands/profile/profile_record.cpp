@@ -70,7 +70,7 @@ Json how_of(const ProfileOptions& options, const Json& record) {
        "its median over the runs, and tables sum these medians"},
       {"data", fmt::format("the first {} training images of {} in the data set's order, parameters "
                            "as seed {} gives them; learning rate {}, so that they hardly move",
-                           o.batch, o.data, o.seed, o.lr)},
+                           o.batch, o.data, o.seed, *o.lr)},
       {"memory",
        "planned: arena, parameters, inputs and constants, known before anything runs; measured: "
        "rise of the resident memory of a process of its own, the optimiser's memory included; "

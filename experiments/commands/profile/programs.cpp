@@ -34,7 +34,7 @@ Problem one_batch(const Problem& problem) {
 
 Point start_of(const Problem& problem) {
   const DType dtype = problem.options.number_type();
-  Point point{initial_state(problem.model, problem.options.seed, dtype), {}};
+  Point point{initial_state(problem.model, problem.options.seed_of_weights(), dtype), {}};
   const std::vector<double> g =
       gradient_vectors(problem, method("sgd"), point.state, fixed_batch(problem)).gradient;
   auto at = g.begin();

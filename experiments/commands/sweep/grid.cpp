@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <map>
 #include <set>
@@ -48,11 +47,11 @@ bool reads(const std::string& method_name, const std::string& optimizer,
 }
 
 RunOptions parsed(const Strings& arguments) {
-  try {
-    return parse_options(arguments);
-  } catch (const CLI::ParseError& error) {
-    throw UsageError(error.what());
-  }
+  RunOptions options;
+  OptionSet set;
+  declare(set, options, {.output = false});
+  set.parse(arguments);
+  return options;
 }
 
 /// As a part of a name: numbers and switches need their option beside them, words speak for
@@ -98,13 +97,11 @@ bool takes(const std::map<std::string, std::string>& chosen, const Strings& mode
 const Strings& grid_options() {
   static const Strings names = [] {
     RunOptions options;
-    CLI::App train;
-    add_options(train, options, {.output = false});
+    OptionSet train;
+    declare(train, options, {.output = false});
     Strings result;
-    for (const CLI::Option* option : train.get_options())
-      if (const std::string name = option->get_lnames().at(0);
-          name != "help" && name != "config" && name != "threads")
-        result.push_back(name);
+    for (const Option& option : train.options())
+      if (option.name != "threads") result.push_back(option.name);
     return result;
   }();
   return names;
@@ -192,8 +189,9 @@ std::optional<std::string> clash(const Json& a, const Json& b, const Strings& ax
   const auto same = [&](const char* option) { return a.at(option) == b.at(option); };
   for (const std::string& option : grid_options()) {
     if (contains(axes, option) || !uses(a, option) || !uses(b, option)) continue;
-    // These have defaults that follow the data set or the model, which may vary.
+    // These have defaults that follow another option, which may vary.
     if ((option == "augment" || option == "epochs") && !same("data")) continue;
+    if (option == "lr" && !same("optimizer")) continue;
     if (is_size(option) && !same("model")) continue;
     if (a.value(option, Json()) != b.value(option, Json())) return option;
   }

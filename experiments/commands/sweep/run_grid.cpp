@@ -1,4 +1,4 @@
-// Checks, lock, what is there already, then the runs.
+// Runs a grid: checks, how the cores are used, what is there already, then the runs.
 #include "experiments/commands/sweep/run_grid.h"
 
 #include <fmt/format.h>
@@ -6,22 +6,26 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iostream>
 #include <map>
 #include <memory>
 #include <set>
+#include <sstream>
 #include <thread>
 
+#include "autodiff/profile/ledger.h"
 #include "autodiff/threads/threads.h"
-#include "experiments/commands/sweep/run_cost.h"
+#include "experiments/app/terminal.h"
 #include "experiments/commands/sweep/worker.h"
 #include "experiments/files/atomic_file.h"
 #include "experiments/files/record.h"
+#include "experiments/measure/subprocess.h"
 #include "experiments/report/progress.h"
 #include "experiments/report/table.h"
 #include "experiments/run/folder_lock.h"
 #include "experiments/run/output.h"
+#include "experiments/run/recording.h"
 #include "experiments/run/stop.h"
-#include "experiments/run/terminal.h"
 
 namespace twice::experiments {
 
@@ -29,6 +33,141 @@ namespace {
 
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
+
+constexpr double seconds_of_timing = 0.3;
+constexpr int least_steps = 2;
+// A run's start and its evaluation are not measured; side by side, they cost less. So one run on
+// all cores must be this much faster.
+constexpr double margin = 1.1;
+// The models that are measured, so that a grid over many of them starts soon.
+constexpr std::size_t most_models = 4;
+
+/// Runs of one model in processes of their own, ready to take steps.
+class Measured {
+ public:
+  Measured(Json config, int count) {
+    config["threads"] = 1;
+    for (int i = 0; i < count; ++i)
+      processes_.push_back(std::make_unique<Subprocess>(
+          std::vector<std::string>{"/proc/self/exe", "sweep", "--measure-steps", config.dump()}));
+    for (const auto& process : processes_) answer(*process);
+  }
+
+  /// Steps per second of the first `count` at a time with that many threads each, all of them
+  /// together, while the others wait; 0 after a stop was requested.
+  double steps_per_second(int count, int threads) {
+    for (int i = 0; i < count; ++i) at(i).write_line(std::to_string(threads));
+    double sum = 0;
+    for (int i = 0; i < count; ++i) sum += answer(at(i));
+    return sum;
+  }
+
+ private:
+  Subprocess& at(int i) { return *processes_[static_cast<std::size_t>(i)]; }
+
+  static double answer(Subprocess& process) {
+    const std::optional<std::string> line = process.read_line();
+    double value = 0;
+    if (stop_requested()) return 0;
+    if (!line || !(std::istringstream(*line) >> value)) fail("sweep", "{}", process.last_error());
+    return value;
+  }
+
+  std::vector<std::unique_ptr<Subprocess>> processes_;
+};
+
+/// What the time of a step depends on.
+std::string step_key(const Json& config) {
+  std::string key;
+  for (const char* option :
+       {"model", "width", "depth", "channels", "activation", "data", "dtype", "batch", "augment"})
+    key += config.value(option, Json()).dump() + " ";
+  return key;
+}
+
+/// Steps of each different model among the runs (of the first four) are timed both ways, on their
+/// own data in processes of their own, and the way is taken in which the runs would need less time
+/// (all cores only where that saves a tenth). Not measured: a `jobs` that is given, one core, one
+/// run.
+Layout choose_layout(const std::vector<const GridRun*>& runs, int jobs, int cores) {
+  const int count = static_cast<int>(std::max<std::size_t>(runs.size(), 1));
+  if (jobs > 0) return {jobs, std::max(cores / jobs, 1), "as --jobs says"};
+  if (cores == 1) return {1, 1, "there is one core"};
+  if (count == 1) return {1, cores, "there is one run"};
+  const Layout each{std::min(cores, count), cores / std::min(cores, count), ""};
+
+  std::map<std::string, std::pair<const GridRun*, double>> models;
+  for (const GridRun* run : runs) {
+    const std::string key = step_key(run->config);
+    if (models.size() == most_models && !models.contains(key)) continue;
+    auto& [first, weight] = models[key];
+    if (!first) first = run;
+    weight += 1;
+  }
+  double apart = 0, together = 0;  // seconds for a step of each run
+  try {
+    for (const auto& [key, model] : models) {
+      const auto& [run, weight] = model;
+      Measured measured(run->config, each.jobs);
+      apart += weight / measured.steps_per_second(each.jobs, each.threads);
+      together += weight / measured.steps_per_second(1, cores);
+      if (stop_requested()) return each;
+    }
+  } catch (const Error& error) {
+    return {each.jobs, each.threads, fmt::format("not measured: {}", error.what())};
+  }
+  const bool all_cores = together * margin < apart;
+  const double ms = 1e3 / static_cast<double>(runs.size());
+  const std::string reason = fmt::format(
+      "measured: {:.3g} ms a step with one run a core, {:.3g} ms with one run on all cores",
+      apart * ms, together * ms);
+  return all_cores ? Layout{1, cores, reason} : Layout{each.jobs, each.threads, reason};
+}
+
+/// The options that decide about a model, or with `steps` about the cost of its steps: runs that
+/// agree in them are alike.
+std::string cost_key(const Json& config, bool steps) {
+  std::string key;
+  const auto add = [&](const char* option) { key += config.value(option, Json()).dump() + " "; };
+  for (const char* option : {"data", "model", "width", "depth", "channels", "activation", "batch"})
+    add(option);
+  if (steps)
+    for (const char* option : {"method", "dtype", "without"}) add(option);
+  return key;
+}
+
+/// Floating-point operations of the planned steps of one epoch, in those of f32: in f64 a vector
+/// holds half as many numbers.
+double epoch_flops(const Problem& problem, const Method& method) {
+  const RunOptions& options = problem.options;
+  const DType dtype = options.number_type();
+  const ModelState state = initial_state(problem.model, options.seed_of_weights(), dtype);
+  const RecordedStep step = record_step(problem, method, state);
+  const double flops = ledger(plan_step(step, options, method).program()).total().flops;
+  const auto steps = static_cast<double>(problem.data.train.size() / options.batch);
+  return steps * flops * (dtype == DType::f64 ? 2 : 1);
+}
+
+/// The cost of an epoch by `cost_key(config, true)`.
+using EpochCosts = std::map<std::string, double>;
+
+/// Makes each different model once, on its data, for the errors that train would find. With
+/// `count_flops` it plans each method's step, too; else there are no costs.
+EpochCosts check_models(const Grid& grid, bool count_flops) {
+  std::map<std::string, std::map<std::string, const GridRun*>> by_data;
+  for (const GridRun& run : grid.runs)
+    by_data[run.config.at("data")].emplace(cost_key(run.config, count_flops), &run);
+  EpochCosts costs;
+  for (const auto& [name, models] : by_data) {
+    const DataSplit data = load_data(name);
+    for (const auto& [key, run] : models) {
+      const RunOptions options = grid_run_options(run->config, 1);
+      const Problem problem = make_problem(options, data);
+      if (count_flops) costs[key] = epoch_flops(problem, method(options.methods.at(0)));
+    }
+  }
+  return costs;
+}
 
 /// The folder's runs before ours, and ours with names in which the axes of both appear.
 struct Merged {
@@ -97,7 +236,7 @@ class Scheduler {
         options_(options),
         costs_(costs),
         lock_(lock),
-        progress_(options.task, work_left()) {
+        progress_("sweep", work_left()) {
     for (std::size_t i = 0; i < ours.size(); ++i)
       (ours[i].state == RunState::done ? done_ : to_do_) += 1;
     write();
@@ -201,7 +340,7 @@ class Scheduler {
     }
     advance(result, before);
     write();
-    if (result.state != RunState::pending && options_.talk) print(result);
+    if (result.state != RunState::pending) print(result);
   }
 
   void print(const RunResult& result) {
@@ -256,8 +395,32 @@ class Scheduler {
 
 }  // namespace
 
+int measure_steps(const std::string& config) {
+  using Clock = std::chrono::steady_clock;
+  const RunOptions options = run_options(Json::parse(config));
+  const Problem problem = make_problem(options);
+  Trainer trainer(problem, method(options.methods.at(0)));
+  fmt::print("0\n");  // ready
+  std::fflush(stdout);
+  for (int count = 0; std::cin >> count && !stop_requested();) {
+    set_threads(count);
+    trainer.step();  // wakes the threads up, and at first touches all memory
+    const Clock::time_point start = Clock::now();
+    double seconds = 0;
+    int steps = 0;
+    while ((seconds < seconds_of_timing || steps < least_steps) && !stop_requested()) {
+      trainer.step();
+      ++steps;
+      seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    }
+    fmt::print("{}\n", steps / seconds);
+    std::fflush(stdout);
+  }
+  return 0;
+}
+
 std::vector<RunResult> look_up_grid(Grid grid, const fs::path& out) {
-  check_models(grid);
+  check_models(grid, false);
   return look_up_all(merge(std::move(grid), out).grid, out);
 }
 
@@ -279,15 +442,13 @@ std::vector<RunResult> run_grid(Grid grid, const GridOptions& options) {
     layout = choose_layout(left, options.jobs, cores);
     if (stop_requested()) return results;
   }
-  if (options.talk) {
-    fmt::print("{} run{}, {} done", results.size(), results.size() == 1 ? "" : "s",
-               results.size() - left.size());
-    if (!left.empty())
-      fmt::print("; {} at a time, {} thread{} each ({})", layout.jobs, layout.threads,
-                 layout.threads == 1 ? "" : "s", layout.reason);
-    fmt::print("\n");
-    flush_output();
-  }
+  fmt::print("{} run{}, {} done", results.size(), results.size() == 1 ? "" : "s",
+             results.size() - left.size());
+  if (!left.empty())
+    fmt::print("; {} at a time, {} thread{} each ({})", layout.jobs, layout.threads,
+               layout.threads == 1 ? "" : "s", layout.reason);
+  fmt::print("\n");
+  flush_output();
   Scheduler(results, merged, layout, options, costs, lock.descriptor()).run();
   return results;
 }

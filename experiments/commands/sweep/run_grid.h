@@ -1,27 +1,23 @@
-// Runs a grid: the machinery of `./twice sweep`, for other code too. Each run is a `twice train` in
+// Runs a grid. Each run is a `twice train` in
 // a process of its own with a folder of its own, so it is resumed from its checkpoint as train
 // resumes it, and one that fails does not stop the others.
 #pragma once
 
 #include <vector>
 
-#include "experiments/commands/sweep/run_record.h"
+#include "experiments/commands/sweep/runs.h"
 
 namespace twice::experiments {
 
 struct GridOptions {
   /// Each run gets the folder out/NAME; beside them lies sweep.json.
   std::filesystem::path out;
-  /// Runs at a time; 0: chosen, see commands/sweep/layout.h.
+  /// Runs at a time; 0: one a core or one on all cores, whichever is measured to be faster.
   int jobs = 0;
   /// Cores for all of them together; 0: those that this process may use.
   int threads = 0;
   /// As train's.
   int checkpoint_every = 0;
-  /// What the bar on the terminal is called.
-  std::string task = "sweep";
-  /// Says on stdout what is done, with a line for each run that ends.
-  bool talk = true;
 };
 
 /// Runs what is not done yet and returns the grid's runs in its order; states tell which failed or,
@@ -35,5 +31,9 @@ std::vector<RunResult> run_grid(Grid grid, const GridOptions& options);
 /// What run_grid would find: the runs' states, nothing changed. The grid gets the names that the
 /// folder's axes give it.
 std::vector<RunResult> look_up_grid(Grid grid, const std::filesystem::path& out);
+
+/// `twice sweep --measure-steps CONFIG`, in a process of its own: prepares the run and says so with
+/// a 0; then, for each line with a number of threads, prints the steps per second with them.
+int measure_steps(const std::string& config);
 
 }  // namespace twice::experiments

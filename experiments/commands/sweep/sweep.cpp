@@ -3,29 +3,20 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
 
+#include "experiments/app/terminal.h"
 #include "experiments/files/atomic_file.h"
 #include "experiments/files/record.h"
 #include "experiments/report/table.h"
 #include "experiments/report/write_report.h"
 #include "experiments/run/output.h"
 #include "experiments/run/stop.h"
-#include "experiments/run/terminal.h"
 
 namespace twice::experiments {
 
 namespace {
-
-/// A list in a TOML file is also a list where the command line has a switch: `nesterov = [true,
-/// false]`.
-struct ListConfig : CLI::ConfigTOML {
-  std::string to_flag(const CLI::ConfigItem& item) const override {
-    return fmt::format("{}", fmt::join(item.inputs, ","));
-  }
-};
 
 std::vector<GridAxis> axes_of(const SweepOptions& options) {
   std::vector<GridAxis> axes;
@@ -100,52 +91,36 @@ void print_rows(const Json& record) {
 
 }  // namespace
 
-void add_sweep_options(CLI::App& app, SweepOptions& options) {
+void declare_sweep(OptionSet& set, SweepOptions& options) {
   RunOptions unused;
-  CLI::App train;
-  add_options(train, unused);
-  for (const std::string& name : grid_options()) {
-    const CLI::Option* model = train.get_option("--" + name);
-    CLI::Option* option = app.add_option("--" + name, options.values[name]);
-    option->group(model->get_group())->delimiter(',')->type_name(model->get_type_name());
-    if (model->get_expected_max() == 0) {  // a switch
-      option->expected(0, CLI::detail::expected_max_vector_size);
-      option->type_name("[true,false]");
-    }
-    option->description(model->get_description());
-  }
-  CLI::Option* seeds =
-      app.add_option("--seeds", options.seeds, "Seeds 1 to N")->check(CLI::Range(1, 100000));
-  seeds->group("Run")->excludes(app.get_option("--seed"));
-  app.add_option("--threads", options.grid.threads,
-                 "Cores for all runs together (0: those that this process may use)")
-      ->check(CLI::Range(0, 1024))
-      ->group("Run");
-  app.add_option("--jobs", options.grid.jobs,
-                 "Runs at a time, which share the cores (0: one a core, or one on all cores, "
-                 "whichever is measured to be faster)")
-      ->check(CLI::Range(0, 1024))
-      ->group("Run");
-  app.add_option("--checkpoint-every", options.grid.checkpoint_every,
-                 "Steps between checkpoints of a run (0: one after each epoch)")
-      ->check(CLI::Range(0, 1 << 30))
-      ->group("Run");
-  app.add_flag("--dry-run", options.dry_run, "List the runs and do nothing")->group("Run");
-  app.add_option("--out", options.grid.out,
-                 "Folder of the runs; one that holds some is gone on with")
-      ->group("Output");
-  app.add_option("--json", options.json, "File for the same result as JSON")->group("Output");
-  app.add_option("--measure-steps", options.measure)->group("");
-  app.set_config("--config", "", "TOML file with any of these options; lists are axes")
-      ->group("Output");
-  app.config_formatter(std::make_shared<ListConfig>());
-  app.allow_config_extras(false);
-  app.footer("Train's options take lists: --gamma 0.01,0.1 --seeds 5 makes every combination.");
+  unused.methods = {"exact"};
+  OptionSet train;
+  declare(train, unused, {.output = false});
+  for (const Option& option : train.options())
+    if (option.name != "threads") set.add_axis(option, options.values[option.name]);
+  set.group("Run");
+  set.add("seeds", &options.seeds, "Seeds 1 to N", whole(1, 100000)).excludes = {"seed"};
+  set.add("threads", &options.grid.threads,
+          "Cores for all runs together (0: those that this process may use)", whole(0, 1024));
+  set.add("jobs", &options.grid.jobs,
+          "Runs at a time, which share the cores (0: one a core, or one on all cores, whichever is "
+          "measured to be faster)",
+          whole(0, 1024));
+  set.add("checkpoint-every", &options.grid.checkpoint_every,
+          "Steps between checkpoints of a run (0: one after each epoch)", whole(0, 1 << 30));
+  set.add("dry-run", &options.dry_run, "List the runs and do nothing");
+  set.group("Output");
+  set.add("out", &options.out, "Folder of the runs; one that holds some is gone on with");
+  set.add("json", &options.json, "File for the same result as JSON");
+  set.group("");
+  set.add("measure-steps", &options.measure);
+  set.footer("Train's options take lists: --gamma 0.01,0.1 --seeds 5 makes every combination.");
 }
 
 int sweep(SweepOptions options) {
+  watch_for_stop();
   if (!options.measure.empty()) return measure_steps(options.measure);
-  if (options.grid.out.empty()) options.grid.out = "runs/sweep";
+  options.grid.out = options.out.empty() ? "runs/sweep" : options.out;
   const Grid grid = expand(axes_of(options));
   const std::filesystem::path out = options.grid.out;
   if (options.dry_run) {

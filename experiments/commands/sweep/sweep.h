@@ -13,13 +13,13 @@ struct SweepOptions {
   /// 0: --seed, or 1.
   int seeds = 0;
   GridOptions grid;
-  std::string json;
+  std::string out, json;
   bool dry_run = false;
   /// Not for users: a run's options, of whose steps the time is to be measured.
   std::string measure;
 };
 
-void add_sweep_options(CLI::App& app, SweepOptions& options);
+void declare_sweep(OptionSet& set, SweepOptions& options);
 
 /// Runs or goes on, prints a row for each setting. Returns the exit status: 1 when a run failed.
 int sweep(SweepOptions options);

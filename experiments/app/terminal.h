@@ -13,6 +13,10 @@ std::string printable(std::string_view text);
 /// Writes `printable(text)` as a line to stderr. Where that cannot be written, the line is lost.
 void print_error(std::string_view text);
 
+/// `--quiet`: no progress is shown from now on.
+void be_quiet();
+bool is_quiet();
+
 /// Flushes standard output; throws `[output] cannot write the output: reason` when that fails, as
 /// on a full disk.
 void flush_output();

@@ -1,5 +1,5 @@
 // Escaping, and writing that may fail.
-#include "experiments/run/terminal.h"
+#include "experiments/app/terminal.h"
 
 #include <fcntl.h>
 #include <fmt/core.h>
@@ -62,6 +62,13 @@ void print_error(std::string_view text) {
   const std::string line = printable(text) + "\n";
   std::fwrite(line.data(), 1, line.size(), stderr);
 }
+
+namespace {
+bool quiet = false;
+}
+
+void be_quiet() { quiet = true; }
+bool is_quiet() { return quiet; }
 
 void flush_output() {
   if (std::fflush(stdout) != 0 || std::ferror(stdout))

@@ -1,13 +1,20 @@
-// What a sweep knows of its runs, read from their folders; and the record that it makes of them.
+// The runs of a sweep: how far each is, read from its folder, and the record of all.
 #pragma once
 
 #include <filesystem>
 
 #include "experiments/commands/sweep/grid.h"
-#include "experiments/commands/sweep/layout.h"
 #include "experiments/run/trainer.h"
 
 namespace twice::experiments {
+
+/// How a sweep uses the cores.
+struct Layout {
+  /// Runs at a time, and threads of each.
+  int jobs = 1, threads = 1;
+  /// Why, in words, for the screen and the record.
+  std::string reason;
+};
 
 enum class RunState { pending, done, failed };
 

@@ -1,5 +1,5 @@
 // Runs to JSON and back; means and deviations over seeds.
-#include "experiments/commands/sweep/run_record.h"
+#include "experiments/commands/sweep/runs.h"
 
 #include <algorithm>
 #include <cmath>
@@ -8,6 +8,7 @@
 
 #include "experiments/files/atomic_file.h"
 #include "experiments/files/record.h"
+#include "experiments/measure/statistics.h"
 #include "experiments/run/machine.h"
 
 namespace twice::experiments {
@@ -20,23 +21,9 @@ std::string state_name(RunState state) {
   return state == RunState::done ? "done" : state == RunState::failed ? "failed" : "pending";
 }
 
-double mean(const std::vector<double>& x) {
-  double sum = 0;
-  for (const double value : x) sum += value;
-  return sum / static_cast<double>(x.size());
-}
-
-/// Of the sample, with n - 1; of one number it is unknown.
-double deviation(const std::vector<double>& x) {
-  const double middle = mean(x);
-  double sum = 0;
-  for (const double value : x) sum += (value - middle) * (value - middle);
-  return x.size() < 2 ? std::nan("") : std::sqrt(sum / static_cast<double>(x.size() - 1));
-}
-
-void add_moments(Json& row, const char* name, const std::vector<double>& x) {
+void add_moments(Json& row, const std::string& name, const std::vector<double>& x) {
   row[name] = x.empty() ? std::nan("") : mean(x);
-  row[std::string(name) + "_std"] = x.empty() ? std::nan("") : deviation(x);
+  row[name + "_std"] = standard_deviation(x);
 }
 
 /// The options that the setting's runs have and the whole sweep has not.
@@ -53,27 +40,26 @@ Json row_of(const std::vector<const RunResult*>& runs, const std::vector<std::st
   Json row = {{"method", config.at("method").at(0)},
               {"setting", setting_name(config, axes)},
               {"options", axis_values(config, axes)}};
-  std::vector<double> accuracy, loss, train_loss, norm, seconds;
-  int failed = 0;
+  std::map<std::string, std::vector<double>> results = {{"test_accuracy", {}},
+                                                        {"loss", {}},
+                                                        {"train_loss", {}},
+                                                        {"gradient_norm", {}},
+                                                        {"seconds", {}}};
+  std::size_t done = 0, failed = 0;
+  row["model"] = nullptr;
   for (const RunResult* result : runs) {
     failed += result->state == RunState::failed;
     if (!result->model.empty()) row["model"] = result->model;
     if (result->state != RunState::done) continue;
-    accuracy.push_back(result->curve.back().test_accuracy);
-    loss.push_back(result->curve.back().test_loss);
-    train_loss.push_back(result->curve.back().train_loss);
-    norm.push_back(result->curve.back().gradient_norm);
-    seconds.push_back(result->seconds());
+    ++done;
+    Json last = to_json(result->curve.back());
+    last["seconds"] = result->seconds();
+    for (auto& [name, values] : results) values.push_back(number(last, name));
   }
-  row["n"] = accuracy.size();
+  row["n"] = done;
   row["failed"] = failed;
-  row["to_do"] = runs.size() - accuracy.size() - static_cast<std::size_t>(failed);
-  if (!row.contains("model")) row["model"] = nullptr;
-  add_moments(row, "test_accuracy", accuracy);
-  add_moments(row, "loss", loss);
-  add_moments(row, "train_loss", train_loss);
-  add_moments(row, "gradient_norm", norm);
-  add_moments(row, "seconds", seconds);
+  row["to_do"] = runs.size() - done - failed;
+  for (const auto& [name, values] : results) add_moments(row, name, values);
   return row;
 }
 

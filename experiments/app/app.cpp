@@ -1,0 +1,136 @@
+// Choosing the command, and the line that tells why it failed.
+#include "experiments/app/app.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <new>
+#include <system_error>
+
+#include "experiments/app/terminal.h"
+
+namespace twice::experiments {
+
+namespace {
+
+std::string reason(const std::exception& error) {
+  // fmt does not say which file it could not write.
+  const auto* failure = dynamic_cast<const std::system_error*>(&error);
+  return failure && std::ferror(stdout) ? "cannot write the output: " + failure->code().message()
+                                        : error.what();
+}
+
+/// Runs a function; an error becomes one line and an exit status. `about` begins the line.
+int guarded(const std::string& about, const std::function<int()>& function) {
+  try {
+    const int status = function();
+    if (status == 0) flush_output();
+    return status;
+  } catch (const HelpAsked& help) {
+    fmt::print("{}", help.what());
+    return 0;
+  } catch (const UsageError& error) {
+    print_error(fmt::format("{0}: {1} ({0} --help lists the options)", about, error.what()));
+    return 2;
+  } catch (const std::bad_alloc&) {
+    print_error(
+        fmt::format("{}: the memory is not enough for this size; try a smaller --batch, --width or "
+                    "--channels",
+                    about));
+    return 1;
+  } catch (const std::exception& error) {
+    print_error(fmt::format("{}: {}", about, reason(error)));
+    return 1;
+  }
+}
+
+}  // namespace
+
+void App::print_nothing() {
+  if (!std::freopen("/dev/null", "w", stdout)) fail("output", "cannot open /dev/null");
+  be_quiet();
+}
+
+std::vector<std::string> App::names() const {
+  std::vector<std::string> names;
+  for (const Command& command : commands_) names.push_back(command.name);
+  names.emplace_back("test");
+  return names;
+}
+
+std::string App::help() const {
+  std::string text = fmt::format(
+      "twice {}: exact Hessian-vector products and gradient regularization on CPUs\n\n"
+      "twice COMMAND [OPTIONS]; twice COMMAND --help lists a command's options\n\n",
+      version_);
+  for (const Command& command : commands_)
+    text += fmt::format("  {:<12}{}\n", command.name, command.purpose);
+  text += fmt::format("  {:<12}{}\n", "completion",
+                      "print the completion for bash: source <(twice completion)");
+  return text + fmt::format("  {:<12}{}\n", "test", "run all tests (of the script ./twice)");
+}
+
+std::string App::completion() const {
+  std::string cases;
+  for (const Command& command : commands_) {
+    std::string names = "--help", values;
+    const OptionSet set = command.options();
+    for (const Option& option : set.options()) {
+      if (option.group.empty()) continue;
+      const std::string words = fmt::format("{}", fmt::join(option.accepted.words, " "));
+      if (option.is_argument())
+        names += " " + words;
+      else
+        names += " --" + option.name;
+      if (!words.empty() && !option.is_argument())
+        values += fmt::format("        --{}) words='{}' ;;\n", option.name, words);
+    }
+    cases += fmt::format("    {})\n      words='{} --config --quiet'\n", command.name, names);
+    if (!values.empty()) cases += fmt::format("      case $before in\n{}      esac ;;\n", values);
+    if (values.empty()) cases += "      ;;\n";
+  }
+  return fmt::format(R"(# Completion of twice for bash.
+_twice() {{
+  local word=${{COMP_WORDS[COMP_CWORD]}} before=${{COMP_WORDS[COMP_CWORD - 1]}} words=
+  if ((COMP_CWORD == 1)); then
+    COMPREPLY=($(compgen -W '{} completion help --version' -- "$word"))
+    return
+  fi
+  case ${{COMP_WORDS[1]}} in
+{}  esac
+  COMPREPLY=($(compgen -W "$words" -- "$word"))
+}}
+complete -o default -F _twice twice ./twice
+)",
+                     fmt::join(names(), " "), cases);
+}
+
+int App::run(const std::vector<std::string>& words) const {
+  return guarded("twice", [&] {
+    const std::string name = words.empty() ? "--help" : words[0];
+    if (name == "--help" || name == "-h" || name == "help") {
+      fmt::print("{}", help());
+      return words.empty() ? 2 : 0;
+    }
+    if (name == "--version") {
+      fmt::print("twice {}\n", version_);
+      return 0;
+    }
+    if (name == "completion") {
+      fmt::print("{}", completion());
+      return 0;
+    }
+    for (const Command& command : commands_)
+      if (name == command.name)
+        return guarded("twice " + name, [&] {
+          return command.run({words.begin() + 1, words.end()});
+        });
+    const std::string meant = did_you_mean(name, names());
+    print_error(fmt::format(
+        "twice: there is no command '{}'{}", name,
+        meant.empty() ? fmt::format("; the commands are {}", fmt::join(names(), ", ")) : meant));
+    return 2;
+  });
+}
+
+}  // namespace twice::experiments
