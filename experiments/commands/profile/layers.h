@@ -9,12 +9,15 @@
 
 namespace twice::experiments {
 
-// What is no layer of the model.
+// Parts of a step that belong to no layer of the model.
 inline constexpr const char *input_layer = "(input)", *loss_layer = "(loss)",
                             *whole_model_layer = "(whole model)", *optimizer_layer = "(optimizer)";
 
 /// The rules, in words, for records and reports.
-std::string layer_rule();
+inline constexpr const char* layer_rule =
+    "a forward op belongs to the layer whose parameters it reads; without parameters, to the layer "
+    "before it; a derivative to the layer of its forward op; arithmetic on gradients to their "
+    "layer, or to the whole model when they are of several";
 
 /// A layer's name for each node of a tape that holds a training step:
 /// 1. A parameter or buffer belongs to the layer that its name starts with: `linear1.bias` to

@@ -1,23 +1,27 @@
-// The profiled step in the record: its steps one by one, the tables that sum them up, and the
-// memory over them. docs/records.md has all fields.
+// The profiled training step: the times of its parts, its record and the tables that sum them up.
 #pragma once
 
-#include "experiments/commands/profile/parts.h"
+#include "autodiff/profile/clock.h"
+#include "autodiff/profile/peak.h"
+#include "experiments/files/record.h"
+#include "experiments/measure/cost.h"
+#include "experiments/measure/our_step.h"
 
 namespace twice::experiments {
 
-/// `steps`, `ops`, `phases`, `layers`, `origins`, `memory` and `attribution` of the record.
-Json step_record(const ProfiledStep& profiled);
+/// A training step run again and again, in turn with clock readings between its parts and without.
+struct StepMeasurement {
+  /// The program's steps, then the optimiser's update.
+  StepTimes times;
+  /// Wall time of each run with readings and of each run without, in milliseconds.
+  std::vector<double> timed, untimed;
+};
 
-// Its parts:
+/// For about `seconds`, in rounds as of `timed_in_turns`: one run of each kind.
+StepMeasurement measure_steps(OurStep& step, double seconds, const TimingProgress& progress);
 
-/// `layers`: of each node of the tape (layers.h).
-Json steps_record(const ProfiledStep& profiled, const std::vector<Part>& parts,
-                  const std::vector<std::string>& layers, const Sums& sums);
-/// `memory`: what is known before anything runs, and what the optimiser remembers.
-Json memory_record(const ProfiledStep& profiled, const std::vector<std::string>& layers);
-
-/// A forward op as steps and values name it: its node, op and shape, and the step that computes it.
-Json forward_record(const Tape& tape, int node, const std::vector<int>& step_of_node);
+/// `steps`, `ops`, `phases`, `layers`, `origins`, `memory` and `attribution` of the record
+/// (docs/records.md). All tables are sums of the same parts, so they add up to the same whole.
+Json step_record(const OurStep& step, const StepMeasurement& measured, const Peak& peak);
 
 }  // namespace twice::experiments

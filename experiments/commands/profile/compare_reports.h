@@ -10,8 +10,8 @@ namespace twice::experiments {
 
 /// The comparison of two reports, as it is printed and written; docs/records.md has its fields. Its
 /// verdicts are `inconclusive`: how much the machine's speed changed between the two measurements
-/// cannot be known. Throws UsageError, naming `a_name` or `b_name`, for what is no such report,
-/// reports of different models or methods, and reports without a row in common.
+/// cannot be known. Throws UsageError, naming `a_name` or `b_name`, for a file that is no such
+/// report, reports of different models or methods, and reports without a row in common.
 Json compare_reports(const Json& a, const Json& b, const std::string& a_name,
                      const std::string& b_name);
 

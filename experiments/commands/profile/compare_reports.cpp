@@ -1,10 +1,9 @@
 // Two reports read, their rows matched by name, and their ratios.
-#include "experiments/commands/profile/profile_compare.h"
+#include "experiments/commands/profile/compare_reports.h"
 
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "experiments/files/atomic_file.h"
 #include "experiments/measure/statistics.h"
@@ -18,10 +17,10 @@ namespace twice::experiments {
 
 namespace {
 
-/// All times of one row of a report.
+/// All times of one row or op of a report.
 struct Family {
   std::string name;
-  std::vector<double> ms;
+  std::vector<double> ms = {};
 };
 
 /// More repetitions than any report has.
@@ -44,7 +43,7 @@ std::vector<Family> families(const Json& report, const std::string& file) {
       continue;
     const std::string name = text(entry, entry.contains("run_name") ? "run_name" : "name");
     auto found = std::ranges::find(list, name, &Family::name);
-    if (found == list.end()) found = list.insert(list.end(), {name, {}});
+    if (found == list.end()) found = list.insert(list.end(), {name});
     found->ms.push_back(time * milliseconds(text(entry, "time_unit"), file));
     if (found->ms.size() > most_repetitions)
       throw UsageError(
@@ -62,7 +61,7 @@ std::vector<Family> families(const Json& report, const std::string& file) {
 std::vector<Family> op_families(const Json& report) {
   std::vector<Family> list;
   for (const Json& op : objects(member(member(report, "twice"), "ops"))) {
-    Family family{text(op, "name"), {}};
+    Family family{text(op, "name")};
     for (const Json& sample : member(op, "samples_ms"))
       if (sample.is_number() && sample.get<double>() > 0) family.ms.push_back(sample.get<double>());
     if (!family.ms.empty() && family.ms.size() <= most_repetitions)
@@ -71,11 +70,13 @@ std::vector<Family> op_families(const Json& report) {
   return list;
 }
 
-/// What a reader must know of two reports before comparing them: where they differ.
+/// Where two reports differ, which a reader must know before comparing them.
 Json differences(const Json& a, const Json& b) {
   Json list = Json::array();
+  // An option may stand in several parts, and is listed once.
   const auto compare = [&](const std::string& what, const Json& x, const Json& y) {
-    if (x != y) list.push_back({{"what", what}, {"a", show(x)}, {"b", show(y)}});
+    const Json difference = {{"what", what}, {"a", show(x)}, {"b", show(y)}};
+    if (x != y && std::find(list.begin(), list.end(), difference) == list.end()) list.push_back(difference);
   };
   const Json &own_a = member(a, "twice"), &own_b = member(b, "twice");
   if (own_a.is_null() && own_b.is_null()) {
@@ -89,31 +90,9 @@ Json differences(const Json& a, const Json& b) {
     for (const Json* side : {&x, &y})
       if (side->is_object())
         for (const auto& [key, value] : side->members())
-          if ((side == &x || !x.contains(key)) && !key.starts_with("no-"))
-            compare(key, member(x, key), member(y, key));
+          if (!key.starts_with("no-")) compare(key, member(x, key), member(y, key));
   }
-  // The number of threads stands in both parts.
-  for (std::size_t i = list.size(); i-- > 0;)
-    for (std::size_t k = 0; k < i; ++k)
-      if (list[k] == list[i]) {
-        list.erase(i);
-        break;
-      }
   return list;
-}
-
-void check_alike(const Json& a, const Json& b, const std::string& a_name,
-                 const std::string& b_name) {
-  for (const char* key : {"model", "method"}) {
-    const std::string x = text(member(a, "twice"), key), y = text(member(b, "twice"), key);
-    if (x != y)
-      throw UsageError(fmt::format("{} is of the {} {}, {} of {}; expected two reports of one {}",
-                                   a_name, key, x, b_name, y, key));
-  }
-}
-
-Json side_of(const Family& family) {
-  return {{"ms", median(family.ms)}, {"samples", family.ms.size()}};
 }
 
 /// The rows of both. When the files were measured the machine may have been faster or slower, and
@@ -121,12 +100,13 @@ Json side_of(const Family& family) {
 Json matched_rows(const std::vector<Family>& of_a, const std::vector<Family>& of_b) {
   Json rows = Json::array();
   for (const Family& a : of_a)
-    if (const auto b = std::ranges::find(of_b, a.name, &Family::name); b != of_b.end())
-      rows.push_back({{"name", a.name},
-                      {"a", side_of(a)},
-                      {"b", side_of(*b)},
-                      {"ratio", median(b->ms) / median(a.ms)},
-                      {"verdict", "inconclusive"}});
+    for (const Family& b : of_b)
+      if (a.name == b.name)
+        rows.push_back({{"name", a.name},
+                        {"a", {{"ms", median(a.ms)}, {"samples", a.ms.size()}}},
+                        {"b", {{"ms", median(b.ms)}, {"samples", b.ms.size()}}},
+                        {"ratio", median(b.ms) / median(a.ms)},
+                        {"verdict", "inconclusive"}});
   return rows;
 }
 
@@ -139,26 +119,14 @@ Json names_without(const std::vector<Family>& list, const std::vector<Family>& o
   return names;
 }
 
-void print_rows(const char* what, const Json& rows) {
-  Table table({what, "A ms", "B ms", "B / A", "samples"});
-  for (const Json& row : objects(rows))
+void print_rows(const char* heading, const Json& rows) {
+  Table table({heading, "A ms", "B ms", "B / A", "samples"});
+  for (const Json& row : rows)
     table.add({text(row, "name"), format_number(number(row["a"], "ms")),
                format_number(number(row["b"], "ms")), fmt::format("{:.3f}", number(row, "ratio")),
                text(row["a"], "samples") + ", " + text(row["b"], "samples")});
   fmt::print("\n");
   table.print();
-}
-
-void print(const Json& record) {
-  fmt::print("A: {}\nB: {}\n", text(record["config"], "a"), text(record["config"], "b"));
-  for (const Json& difference : objects(record["differences"]))
-    fmt::print("{} differs: A {}, B {}\n", text(difference, "what"), text(difference, "a"),
-               text(difference, "b"));
-  print_rows("row", record["rows"]);
-  if (!record["ops"].empty()) print_rows("op, self time", record["ops"]);
-  for (const char* side : {"only_in_a", "only_in_b"})
-    if (!record[side].empty())
-      fmt::print("{}: {}\n", replace_all(side, "_", " "), show(record[side]));
 }
 
 Json read_report(const std::filesystem::path& file) {
@@ -176,14 +144,19 @@ Json read_report(const std::filesystem::path& file) {
 Json compare_reports(const Json& a, const Json& b, const std::string& a_name,
                      const std::string& b_name) {
   const std::vector<Family> of_a = families(a, a_name), of_b = families(b, b_name);
-  check_alike(a, b, a_name, b_name);
+  for (const char* key : {"model", "method"}) {
+    const std::string x = text(member(a, "twice"), key), y = text(member(b, "twice"), key);
+    if (x != y)
+      throw UsageError(fmt::format("{} is of the {} {}, {} of {}; expected two reports of one {}",
+                                   a_name, key, x, b_name, y, key));
+  }
   Json record = record_header("profile");
-  record["config"] = {{"a", a_name}, {"b", b_name}};
-  record["differences"] = differences(a, b);
-  record["rows"] = matched_rows(of_a, of_b);
-  record["ops"] = matched_rows(op_families(a), op_families(b));
-  record["only_in_a"] = names_without(of_a, of_b);
-  record["only_in_b"] = names_without(of_b, of_a);
+  record.update({{"config", {{"a", a_name}, {"b", b_name}}},
+                 {"differences", differences(a, b)},
+                 {"rows", matched_rows(of_a, of_b)},
+                 {"ops", matched_rows(op_families(a), op_families(b))},
+                 {"only_in_a", names_without(of_a, of_b)},
+                 {"only_in_b", names_without(of_b, of_a)}});
   if (record["rows"].empty())
     throw UsageError(fmt::format("{} and {} have no row in common: the one has {}, the other {}",
                                  a_name, b_name, of_a[0].name, of_b[0].name));
@@ -194,7 +167,15 @@ int compare_profiles(const std::filesystem::path& a, const std::filesystem::path
                      const std::filesystem::path& json) {
   const Json of_a = read_report(a), of_b = read_report(b);
   const Json record = compare_reports(of_a, of_b, a.string(), b.string());
-  print(record);
+  fmt::print("A: {}\nB: {}\n", a.string(), b.string());
+  for (const Json& difference : record["differences"])
+    fmt::print("{} differs: A {}, B {}\n", text(difference, "what"), text(difference, "a"),
+               text(difference, "b"));
+  print_rows("row", record["rows"]);
+  if (!record["ops"].empty()) print_rows("op, self time", record["ops"]);
+  for (const char* side : {"only_in_a", "only_in_b"})
+    if (!record[side].empty())
+      fmt::print("{}: {}\n", replace_all(side, "_", " "), show(record[side]));
   fmt::print(
       "\nInconclusive: the files were measured one after the other, and how much the speed of the "
       "machine changed between\nthem is unknown. To compare two programs, let them take turns: "

@@ -1,4 +1,4 @@
-// What a profile says, in sentences: the cost of each derivative, and why it costs that.
+// The sentences of a profile: the cost of each derivative, and why it costs that.
 #pragma once
 
 #include "experiments/files/record.h"
@@ -6,9 +6,9 @@
 
 namespace twice::experiments {
 
-/// What a row of the headline gives up against the exact result: nothing but rounding, an error,
-/// the penalty, or the objective itself.
-std::string gave_up(const Json& row, bool double_precision);
+/// `rows` of the record, each with `gave_up`: how it differs from the exact result, which is by
+/// rounding alone, an error, the penalty, or the objective itself.
+std::vector<Json> headline_rows(const Json& record);
 
 /// The large numbers at the top of the page.
 std::vector<TextPair> profile_tiles(const Json& record);
