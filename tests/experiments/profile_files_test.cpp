@@ -10,7 +10,6 @@
 #include <sstream>
 
 #include "experiments/commands/profile/page.h"
-#include "experiments/commands/profile/pictures.h"
 #include "experiments/files/atomic_file.h"
 #include "tests/experiments/pages.h"
 #include "tests/experiments/profile_sample.h"

@@ -1,10 +1,9 @@
 // Two reports read, their rows matched by name, and their ratios.
-#include "experiments/commands/profile/compare_reports.h"
-
 #include <fmt/core.h>
 
 #include <algorithm>
 
+#include "experiments/commands/profile/files.h"
 #include "experiments/files/atomic_file.h"
 #include "experiments/measure/statistics.h"
 #include "experiments/report/columns.h"
@@ -76,7 +75,8 @@ Json differences(const Json& a, const Json& b) {
   // An option may stand in several parts, and is listed once.
   const auto compare = [&](const std::string& what, const Json& x, const Json& y) {
     const Json difference = {{"what", what}, {"a", show(x)}, {"b", show(y)}};
-    if (x != y && std::find(list.begin(), list.end(), difference) == list.end()) list.push_back(difference);
+    if (x != y && std::find(list.begin(), list.end(), difference) == list.end())
+      list.push_back(difference);
   };
   const Json &own_a = member(a, "twice"), &own_b = member(b, "twice");
   if (own_a.is_null() && own_b.is_null()) {

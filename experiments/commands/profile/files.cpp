@@ -13,7 +13,6 @@
 
 #include "autodiff/array/error.h"
 #include "experiments/commands/profile/page.h"
-#include "experiments/commands/profile/pictures.h"
 #include "experiments/files/atomic_file.h"
 #include "experiments/files/temporary.h"
 #include "experiments/measure/statistics.h"
@@ -31,53 +30,37 @@ std::string csv_cell(const std::string& text) {
   return "\"" + replace_all(text, "\"", "\"\"") + "\"";
 }
 
-/// A step of the program on one time line.
-struct StepTime {
-  Json step;
-  /// Whole numbers, so that rounding neither overlaps two steps nor loses time.
-  long long begin_ns, end_ns;
-};
-
-/// The record's `steps`, each from the sum of the times before it to the sum with its own.
-std::vector<StepTime> step_times(const Json& record) {
-  std::vector<StepTime> times;
-  double sum_ms = 0;
-  long long end = 0;
-  for (const Json& step : objects(member(record, "steps"))) {
-    const double ms = number(step, "ms");
-    sum_ms += std::isfinite(ms) ? ms : 0;
-    const long long begin = end;
-    end = std::llround(sum_ms * 1e6);
-    times.push_back({step, begin, end});
-  }
-  return times;
+// The steps follow one another from 0. In whole nanoseconds, rounding neither overlaps two of them
+// nor loses time.
+long long begin_ns(const Json& step) { return std::llround(number(step, "start_ms") * 1e6); }
+long long end_ns(const Json& step) {
+  return std::llround((number(step, "start_ms") + number(step, "ms")) * 1e6);
 }
 
 /// The step that runs each forward op, by its tape node.
-std::map<Json, std::size_t> forward_steps(const std::vector<StepTime>& times) {
-  std::map<Json, std::size_t> steps;
-  for (const StepTime& time : times) {
-    const Json& forward = member(time.step, "forward");
-    if (const Json& step = member(forward, "step"); step.is_number())
-      steps[member(forward, "node")] = step.get<std::size_t>();
+std::map<Json, std::size_t> forward_steps(const std::vector<Json>& steps) {
+  std::map<Json, std::size_t> found;
+  for (const Json& step : steps) {
+    const Json& forward = member(step, "forward");
+    if (const Json& own = member(forward, "step"); own.is_number())
+      found[member(forward, "node")] = own.get<std::size_t>();
     // A forward op that was fused with others runs in the step that holds it.
-    if (text(time.step, "phase") == "forward")
-      for (const Json& part : objects(member(time.step, "members")))
+    if (text(step, "phase") == "forward")
+      for (const Json& part : objects(member(step, "members")))
         if (text(part, "phase") == "forward")
-          steps.emplace(member(part, "forward_node"), member(time.step, "index"));
+          found.emplace(member(part, "forward_node"), member(step, "index"));
   }
-  return steps;
+  return found;
 }
 
 /// The steps from which a step comes: those of its own forward op and of its parts'.
 std::set<std::size_t> sources(const Json& step, const std::map<Json, std::size_t>& forward) {
+  std::vector<Json> nodes = {member(member(step, "forward"), "node")};
+  for (const Json& part : objects(member(step, "members")))
+    nodes.push_back(member(part, "forward_node"));
   std::set<std::size_t> found;
-  const auto add = [&](const Json& node) {
-    if (const auto at = forward.find(node); !node.is_null() && at != forward.end())
-      found.insert(at->second);
-  };
-  add(member(member(step, "forward"), "node"));
-  for (const Json& part : objects(member(step, "members"))) add(member(part, "forward_node"));
+  for (const Json& node : nodes)
+    if (const auto at = forward.find(node); at != forward.end()) found.insert(at->second);
   found.erase(member(step, "index").get<std::size_t>());
   return found;
 }
@@ -192,12 +175,12 @@ std::string collapsed_stacks(const Json& record) {
     return replace_all(one_line(text(object, key)), ";", ",");
   };
   std::vector<std::pair<std::string, long long>> stacks;
-  for (const auto& [step, begin, end] : step_times(record)) {
+  for (const Json& step : objects(member(record, "steps"))) {
     const std::string stack = frame(record, "method") + ";" + frame(step, "phase") + ";" +
                               frame(step, "layer") + ";" + frame(step, "label");
     auto found = std::ranges::find(stacks, stack, &std::pair<std::string, long long>::first);
     if (found == stacks.end()) found = stacks.insert(found, {stack, 0});
-    found->second += end - begin;
+    found->second += end_ns(step) - begin_ns(step);
   }
   std::string lines;
   for (const auto& [stack, nanoseconds] : stacks)
@@ -206,7 +189,7 @@ std::string collapsed_stacks(const Json& record) {
 }
 
 Json chrome_trace(const Json& record) {
-  const std::vector<StepTime> times = step_times(record);
+  const std::vector<Json> steps = objects(member(record, "steps"));
   Json events = Json::array();
   const auto add = [&](const char* kind, const std::string& name, int lane, Json more) {
     events.push_back({{"ph", kind}, {"name", name}, {"pid", 1}, {"tid", lane}});
@@ -227,8 +210,8 @@ Json chrome_trace(const Json& record) {
     return lane;
   };
   const int whole = lane_of("step");
-  const auto lane = [&](const StepTime& time) { return lane_of(text(time.step, "phase")); };
-  for (const StepTime& time : times) lane(time);
+  const auto lane = [&](const Json& step) { return lane_of(text(step, "phase")); };
+  for (const Json& step : steps) lane(step);
   const auto slice = [&](const std::string& name, const std::string& category, int at,
                          long long begin, long long end, const Json& more) {
     add("X", name, at,
@@ -238,31 +221,29 @@ Json chrome_trace(const Json& record) {
   const auto counter = [&](long long at, const Json& bytes) {
     add("C", "live bytes", whole, {{"ts", microseconds(at)}, {"args", {{"arena", bytes}}}});
   };
-  const long long end = times.empty() ? 0 : times.back().end_ns;
+  const long long end = steps.empty() ? 0 : end_ns(steps.back());
   slice("step of " + text(record, "method"), "step", whole, 0, end, Json::object());
-  for (const StepTime& time : times) {
-    slice(text(time.step, "label"), text(time.step, "phase"), lane(time), time.begin_ns,
-          time.end_ns, {{"args", arguments_of(time.step)}});
-    counter(time.begin_ns, member(time.step, "live_bytes"));
+  for (const Json& step : steps) {
+    slice(text(step, "label"), text(step, "phase"), lane(step), begin_ns(step), end_ns(step),
+          {{"args", arguments_of(step)}});
+    counter(begin_ns(step), member(step, "live_bytes"));
   }
   counter(end, 0);
 
   // An arrow begins and ends inside the slices that it joins: at their middles.
-  const std::map<Json, std::size_t> forward = forward_steps(times);
+  const std::map<Json, std::size_t> forward = forward_steps(steps);
   int arrow = 0;
-  const auto end_of_arrow = [&](const char* kind, const StepTime& time) {
-    add(kind, "spawned", lane(time),
-        {{"cat", "origin"},
-         {"id", arrow},
-         {"ts", microseconds((time.begin_ns + time.end_ns) / 2)}});
-    if (*kind == 'f') events.back()["bp"] = "e";
+  const auto end_of_arrow = [&](const char* kind, const Json& step) {
+    const double middle = microseconds((begin_ns(step) + end_ns(step)) / 2);
+    add(kind, "spawned", lane(step), {{"cat", "origin"}, {"id", arrow}, {"ts", middle}});
   };
-  for (const StepTime& time : times)
-    for (const std::size_t source : sources(time.step, forward)) {
-      if (source >= times.size() || times[source].begin_ns >= time.begin_ns) continue;
+  for (const Json& step : steps)
+    for (const std::size_t source : sources(step, forward)) {
+      if (source >= steps.size() || begin_ns(steps[source]) >= begin_ns(step)) continue;
       ++arrow;
-      end_of_arrow("s", times[source]);
-      end_of_arrow("f", time);
+      end_of_arrow("s", steps[source]);
+      end_of_arrow("f", step);
+      events.back()["bp"] = "e";
     }
   return {{"traceEvents", events},
           {"displayTimeUnit", "ns"},

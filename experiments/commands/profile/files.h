@@ -1,4 +1,4 @@
-// The files of a cost report, all made from its record alone.
+// The files of a cost report, all made from its record alone; two of them compared.
 #pragma once
 
 #include <filesystem>
@@ -39,5 +39,18 @@ std::string collapsed_stacks(const Json& record);
 /// spawned: its backward, its double backward. Times are the medians of the timed runs, one after
 /// another from 0; `ts` and `dur` are in microseconds.
 Json chrome_trace(const Json& record);
+
+/// The comparison of two report.json of `profile`, or of any files that google/benchmark wrote with
+/// repetitions, as it is printed and written; docs/records.md has its fields. Its verdicts are
+/// `inconclusive`: how much the machine's speed changed between the two measurements cannot be
+/// known. Throws UsageError, naming `a_name` or `b_name`, for a file that is no such report,
+/// reports of different models or methods, and reports without a row in common.
+Json compare_reports(const Json& a, const Json& b, const std::string& a_name,
+                     const std::string& b_name);
+
+/// `./twice profile --compare A.json B.json`: reads the files, prints their comparison and writes
+/// it to `json` unless that is empty. Returns the exit status, 0.
+int compare_profiles(const std::filesystem::path& a, const std::filesystem::path& b,
+                     const std::filesystem::path& json);
 
 }  // namespace twice::experiments

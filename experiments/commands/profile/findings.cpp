@@ -1,22 +1,17 @@
 // Sentences and large numbers from the record. Each is left out when the record lacks its numbers.
-#include "experiments/commands/profile/findings.h"
-
 #include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>
 
-#include "experiments/report/table.h"
+#include "experiments/commands/profile/page.h"
+#include "experiments/commands/profile/tables.h"
 
 namespace twice::experiments {
 
 namespace {
 
 const std::string finite_differences = "H v, finite differences";
-
-std::string error_text(double error) {
-  return error >= 1e-4 ? format_percent(error) : format_error(error);
-}
 
 std::string percent(double share) {
   return std::isfinite(share) ? fmt::format("{:.0f} %", 100 * share) : "-";
@@ -35,17 +30,6 @@ std::string products_text(const Json& row) {
   std::string line = text(row, "products") + " products";
   if (text(row, "products_law_text") != "-") line += " (" + text(row, "products_law_text") + ")";
   return line;
-}
-
-std::string gave_up(const Json& row, bool double_precision) {
-  const double error = number(row, "error"), hvp_error = number(row, "hvp_error");
-  if (text(row, "objective") == "another") return "follows another objective";
-  if (!std::isfinite(error)) return "-";
-  if (error < (double_precision ? 1e-11 : 1e-4))
-    return fmt::format("nothing but rounding ({})", format_error(error));
-  if (text(row, "method") == "sgd") return "the penalty: " + error_text(error) + " of G";
-  if (!std::isfinite(hvp_error)) return error_text(error) + " error";
-  return fmt::format("{} error in G, {} in H g", error_text(error), error_text(hvp_error));
 }
 
 /// The rows that sentences are about; null where there is none.
@@ -121,13 +105,6 @@ std::string shares_by(const std::vector<Json>& steps, const char* field, std::si
 }
 
 }  // namespace
-
-std::vector<Json> headline_rows(const Json& record) {
-  std::vector<Json> rows = objects(member(record, "rows"));
-  const bool wide = text(member(record, "config"), "dtype") == "f64";
-  for (Json& row : rows) row["gave_up"] = gave_up(row, wide);
-  return rows;
-}
 
 std::vector<TextPair> profile_tiles(const Json& record) {
   const Rows rows(record);

@@ -1,7 +1,7 @@
-// The rules, node by node in the order of the tape.
-#include "experiments/commands/profile/layers.h"
-
+// The layer of each node of a tape, node by node.
 #include <set>
+
+#include "experiments/commands/profile/step_record.h"
 
 namespace twice::experiments {
 

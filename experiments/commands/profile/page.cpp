@@ -8,8 +8,6 @@
 #include <cmath>
 #include <set>
 
-#include "experiments/commands/profile/findings.h"
-#include "experiments/commands/profile/pictures.h"
 #include "experiments/commands/profile/tables.h"
 #include "experiments/report/plots.h"
 #include "experiments/report/sections.h"

@@ -1,6 +1,4 @@
 // SVG, shape by shape, in the page's text colour and the colours of palette.h as the other plots.
-#include "experiments/commands/profile/pictures.h"
-
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -8,6 +6,7 @@
 #include <numbers>
 #include <optional>
 
+#include "experiments/commands/profile/page.h"
 #include "experiments/report/html.h"
 #include "experiments/report/plots.h"
 #include "experiments/report/table.h"

@@ -9,9 +9,7 @@
 
 #include "autodiff/kernels/blas.h"
 #include "autodiff/threads/threads.h"
-#include "experiments/commands/profile/compare_reports.h"
 #include "experiments/commands/profile/files.h"
-#include "experiments/commands/profile/layers.h"
 #include "experiments/commands/profile/rows.h"
 #include "experiments/commands/profile/scaling.h"
 #include "experiments/commands/profile/step_record.h"

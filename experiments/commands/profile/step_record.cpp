@@ -10,7 +10,6 @@
 #include "autodiff/plan/passes/fused_op.h"
 #include "autodiff/profile/attribution.h"
 #include "autodiff/profile/memory_profile.h"
-#include "experiments/commands/profile/layers.h"
 #include "experiments/commands/profile/rows.h"
 #include "experiments/measure/statistics.h"
 

@@ -7,8 +7,6 @@
 #include <cmath>
 #include <sstream>
 
-#include "experiments/commands/profile/findings.h"
-
 namespace twice::experiments {
 
 namespace {
@@ -151,6 +149,17 @@ Column column_of(const std::string& table, std::string key) {
   return column;
 }
 
+std::string gave_up(const Json& row, bool double_precision) {
+  const double error = number(row, "error"), hvp_error = number(row, "hvp_error");
+  if (text(row, "objective") == "another") return "follows another objective";
+  if (!std::isfinite(error)) return "-";
+  if (error < (double_precision ? 1e-11 : 1e-4))
+    return fmt::format("nothing but rounding ({})", format_error(error));
+  if (text(row, "method") == "sgd") return "the penalty: " + error_text(error) + " of G";
+  if (!std::isfinite(hvp_error)) return error_text(error) + " error";
+  return fmt::format("{} error in G, {} in H g", error_text(error), error_text(hvp_error));
+}
+
 void print_table(const std::string& title, const std::string& name, const std::vector<Json>& rows) {
   fmt::print("\n{}\n", title);
   screen_table(profile_columns(name), rows).print();
@@ -197,6 +206,10 @@ void print_measured(const Json& record) {
 
 }  // namespace
 
+std::string error_text(double error) {
+  return error >= 1e-4 ? format_percent(error) : format_error(error);
+}
+
 std::vector<Column> profile_columns(const std::string& table) {
   std::vector<Column> result;
   for (const Keys& keys : tables) {
@@ -205,6 +218,13 @@ std::vector<Column> profile_columns(const std::string& table) {
     for (std::string key; words >> key;) result.push_back(column_of(keys.table, key));
   }
   return result;
+}
+
+std::vector<Json> headline_rows(const Json& record) {
+  std::vector<Json> rows = objects(member(record, "rows"));
+  const bool wide = text(member(record, "config"), "dtype") == "f64";
+  for (Json& row : rows) row["gave_up"] = gave_up(row, wide);
+  return rows;
 }
 
 void print_profile(const Json& record) {
