@@ -78,15 +78,15 @@ std::string Drawing::file(std::string_view title, std::string_view subtitle,
   return fmt::format(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}\" height=\"{1}\" viewBox=\"0 0 {0} "
       "{1}\" font-family=\"Helvetica, Arial, sans-serif\" role=\"img\" aria-label=\"{2}\">\n"
-      "<style>svg {{ {3} --page: #ffffff; color: #1f2328; }}\n"
-      "@media (prefers-color-scheme: dark) {{ svg {{ {4} --page: #0d1117; color: #e6edf3; }} }}\n"
-      "text {{ fill: currentColor; }} .gridline {{ stroke: currentColor; stroke-opacity: 0.15; }}"
+      "<style>{3} svg {{ --page: #ffffff; color: #1f2328; }}\n"
+      "@media (prefers-color-scheme: dark) {{ svg {{ --page: #0d1117; color: #e6edf3; }} }}\n"
+      "text {{ fill: currentColor; }}"
       "</style>\n<rect width=\"{0}\" height=\"{1}\" fill=\"var(--page)\"/>\n"
       "<text x=\"16\" y=\"22\" font-size=\"15\" font-weight=\"bold\">{2}</text>\n"
-      "<text x=\"16\" y=\"41\" font-size=\"12\">{5}</text>\n{6}"
-      "<g transform=\"translate(0 {7})\">\n{8}</g>\n</svg>\n",
-      width_, height_ + top, escape(title), ink_definitions(false), ink_definitions(true),
-      escape(subtitle), entries, top, shapes_);
+      "<text x=\"16\" y=\"41\" font-size=\"12\">{4}</text>\n{5}"
+      "<g transform=\"translate(0 {6})\">\n{7}</g>\n</svg>\n",
+      width_, height_ + top, escape(title), embedded_file("picture.css"), escape(subtitle), entries,
+      top, shapes_);
 }
 
 double DrawnAxis::operator()(double value) const {

@@ -1,13 +1,13 @@
 // A picture drawn shape by shape, where gnuplot (report/gnuplot.h) has no plot for it: discs whose
 // area is a number, rectangles of the arena. In the page's text colour and the colours of
-// palette.h, as the other plots.
+// picture.css, as the other plots.
 #pragma once
 
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "experiments/report/palette.h"
+#include "experiments/report/picture.h"
 
 namespace twice::experiments {
 

@@ -2,7 +2,7 @@
 // tooltips and the glossary read them from here.
 #pragma once
 
-#include "experiments/report/columns.h"
+#include "experiments/report/table.h"
 
 namespace twice::experiments {
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "experiments/files/record.h"
-#include "experiments/report/palette.h"
+#include "experiments/report/picture.h"
 
 namespace twice::experiments {
 
