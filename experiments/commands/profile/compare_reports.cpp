@@ -6,7 +6,7 @@
 #include "experiments/commands/profile/files.h"
 #include "experiments/files/atomic_file.h"
 #include "experiments/measure/statistics.h"
-#include "experiments/report/columns.h"
+#include "experiments/report/table.h"
 #include "experiments/report/html.h"
 #include "experiments/run/machine.h"
 #include "experiments/run/options.h"
