@@ -39,7 +39,6 @@ export USER_ID=1000 SUDO=no NETWORK=no DELAY=0 BROKEN=no STEPS=1 LIBRARIES=apt S
 
 fake id <<<'echo "$USER_ID"'
 fake sudo <<<'[[ $SUDO == yes ]] || exit 1; shift; exec "$@"'
-fake gnuplot <<<''
 fake ninja <<<''
 fake make <<<''
 fake c++ <<<'for ((i = 0; i < ${SLOWNESS-1}; ++i)); do :; done'
@@ -197,16 +196,6 @@ twice test --with pytorch
 check 'PyTorch' '((status == 1)) && one_line && [[ $err == *"apt-get install python3-torch python3-numpy" ]]'
 twice test --list
 check 'a list' '[[ $out == $'"'plan\\ncommand_bench'"' && $calls != *--build* ]]'
-
-# Plots are for later.
-touch "$tree/nn/layer.h"
-USER_ID=0 NETWORK=yes hide gnuplot -- twice train
-sleep 0.2
-check 'gnuplot' '((status == 7)) && [[ $err == "twice: building" ]] && grep -qx "installed gnuplot-nox" "$work/installed"'
-grep -v gnuplot "$work/installed" >"$work/others" && mv "$work/others" "$work/installed"
-touch "$tree/nn/layer.h"
-hide gnuplot -- twice train
-check 'no gnuplot' '((status == 7)) && [[ $err == "twice: building" ]]'
 
 # A long build says how long, in between how far, and at the end how long it took.
 for i in {1..200}; do touch "$tree/optim/$i.cpp"; done

@@ -3,7 +3,11 @@
 # adds to TARGET a generated source that defines, in namespace twice::experiments,
 #   extern const unsigned char SYMBOL[];
 #   extern const std::size_t SYMBOL_size;
-# and that is generated anew when FILE changes. `cmake -P` of this same file is the generator.
+# and that is generated anew when FILE changes.
+#   embed_files(TARGET FILE...)
+# does the same, once for a target, and defines a function that finds a file by its name without folder:
+#   std::string_view embedded_file(std::string_view name);
+# `cmake -P` of this same file is the generator.
 if(CMAKE_SCRIPT_MODE_FILE)
   file(READ ${INPUT} bytes HEX)
   string(LENGTH "${bytes}" digits)
@@ -35,5 +39,29 @@ function(embed_file target file symbol)
     DEPENDS ${file} ${EMBED_SCRIPT}
     COMMENT "Embedding ${file}"
     VERBATIM)
+  target_sources(${target} PRIVATE ${output})
+endfunction()
+
+function(embed_files target)
+  foreach(file ${ARGN})
+    get_filename_component(name ${file} NAME)
+    string(MAKE_C_IDENTIFIER ${name} symbol)
+    embed_file(${target} ${file} ${symbol})
+    string(APPEND declarations "extern const unsigned char ${symbol}[];
+extern const std::size_t ${symbol}_size;
+")
+    string(APPEND rows "  if (name == \"${name}\")
+    return {reinterpret_cast<const char*>(${symbol}), ${symbol}_size};
+")
+  endforeach()
+  set(output ${CMAKE_CURRENT_BINARY_DIR}/embedded/embedded_file.cpp)
+  file(CONFIGURE OUTPUT ${output} CONTENT "#include <string_view>
+namespace twice::experiments {
+${declarations}
+std::string_view embedded_file(std::string_view name) {
+${rows}  return {};
+}
+}  // namespace twice::experiments
+")
   target_sources(${target} PRIVATE ${output})
 endfunction()

@@ -1,6 +1,4 @@
-// gnuplot scripts for heat maps: a rectangle and its words for each cell, and a key above.
-#include "experiments/report/heat_map.h"
-
+// Heat maps: a rectangle and its words for each cell, and a key above.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -8,7 +6,7 @@
 #include <cmath>
 
 #include "autodiff/array/error.h"
-#include "experiments/report/gnuplot.h"
+#include "experiments/report/plots.h"
 #include "experiments/report/table.h"
 
 namespace twice::experiments {
@@ -100,15 +98,9 @@ std::string full_text(const HeatMap& map, const HeatCell& cell) {
   return cell.note.empty() ? text : text + " (" + cell.note + ")";
 }
 
-// The layout in the plot's own units, which are the page's at about its own size.
-constexpr int least_width = 420, least_cell = 54, key_height = 40, key_width = 132;
-constexpr double letter = 0.6;  // width over font size, nearly the widest of sans-serif digits
-
-std::size_t longest(const std::vector<std::string>& words) {
-  std::size_t length = 0;
-  for (const std::string& word : words) length = std::max(length, code_points(word));
-  return length;
-}
+// The layout in the picture's own units, which are the page's at about its own size.
+constexpr int least_width = 420, least_cell = 54, key_height = 40, key_width = 132, right = 8;
+constexpr std::size_t longest_name = 24;
 
 struct Frame {
   int width, height, left, bottom;
@@ -117,77 +109,78 @@ struct Frame {
 };
 
 Frame frame_of(const HeatMap& map, bool spreads) {
-  const auto wide = [](std::size_t count) {
-    return static_cast<int>(letter * plot_font * static_cast<double>(count));
+  const auto widest = [](const std::vector<std::string>& names) {
+    std::size_t length = 0;
+    for (const std::string& name : names)
+      length = std::max(length, std::min(width_of(name), longest_name));
+    return static_cast<int>(letter_width * static_cast<double>(length));
   };
   const int columns = static_cast<int>(map.x.size()), rows = static_cast<int>(map.y.size());
   Frame frame{};
-  frame.left = std::min(wide(longest(map.y)), 190) + 40;
-  constexpr int right = 8;
+  frame.left = widest(map.y) + 40;
   frame.cell_width = std::max((least_width - frame.left - right) / columns, least_cell);
   frame.cell_height = spreads ? 46 : 36;
-  frame.turned = wide(longest(map.x)) + 6 > frame.cell_width;
-  frame.bottom = 48 + (frame.turned ? std::min(wide(longest(map.x)) / 2, 110) : 0);
+  frame.turned = widest(map.x) + 6 > frame.cell_width;
+  frame.bottom = 48 + (frame.turned ? widest(map.x) / 2 : 0);
   frame.width = frame.left + columns * frame.cell_width + right;
   frame.height = key_height + rows * frame.cell_height + frame.bottom;
   return frame;
 }
 
+std::string rectangle(double x, double y, double width, double height, std::string_view style) {
+  return fmt::format("x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" {}", x, y, width,
+                     height, style);
+}
+
 /// Low and high end of the scale, and its colours between them.
-std::string key(const HeatMap& map, const Scale& scale, const Frame& frame) {
-  if (scale.best == scale.worst) return "";
+void draw_key(Picture& picture, const HeatMap& map, const Scale& scale, const Frame& frame) {
+  if (scale.best == scale.worst) return;
   const auto [low, high] = std::minmax(scale.best, scale.worst);
   const auto end_text = [&](double value, const char* beyond) {
     return (scale.cut && value == scale.worst ? beyond : "") + full_text(map, {.value = value});
   };
   constexpr int steps = 33;
-  const double height = frame.height, width = frame.width;
-  const double from = 0.5 * (width + frame.left - key_width), y = height - 15;
-  std::string script;
+  const double from = 0.5 * (frame.width + frame.left - key_width),
+               step = key_width / (steps + 0.0);
   for (int i = 0; i < steps; ++i) {
     const double share = i / (steps - 1.0);
-    script += fmt::format(
-        "set object rectangle from screen {:.6g}, screen {:.6g} to screen {:.6g}, screen {:.6g} "
-        "fs solid 1 noborder fc rgb '{}'\n",
-        (from + key_width * (i / (steps + 0.0))) / width, (y - 6) / height,
-        // A little overlap leaves no seams.
-        (from + key_width * ((i + 1.0) / steps) + (i + 1 < steps ? 0.6 : 0)) / width,
-        (y + 6) / height, hex(colour(scale.best == low ? 1 - share : share)));
+    const Rgb c = colour(scale.best == low ? 1 - share : share);
+    // A little overlap leaves no seams.
+    picture.shape("rect", rectangle(from + i * step, 9, step + (i + 1 < steps ? 0.6 : 0), 12,
+                                    fmt::format("fill=\"{}\"", hex(c))));
   }
-  const auto words = [&](const std::string& text, double x, const char* side) {
-    return fmt::format("set label {} at screen {:.6g}, screen {:.6g} {}\n", gnuplot_quote(text),
-                       x / width, y / height, side);
-  };
-  return script + words(end_text(low, "≤ "), from - 8, "right") +
-         words(end_text(high, "≥ "), from + key_width + 8, "left");
+  picture.text(from - 8, 20, end_text(low, "≤ "), "end");
+  picture.text(from + key_width + 8, 20, end_text(high, "≥ "));
 }
 
-/// The words in a cell, as large as fits, at most as the plot's.
-std::string words_in(const std::vector<std::string>& lines, const std::string& colour_of_text,
-                     std::size_t column, std::size_t row, const Frame& frame) {
-  const double room = frame.cell_width - 8.0;
+/// The words in a cell around (x, y), as large as fits, at most nearly as the other words.
+void draw_words(Picture& picture, const std::vector<std::string>& lines, double x, double y,
+                double width, const char* letters) {
+  std::size_t longest = 1;
+  for (const std::string& line : lines) longest = std::max(longest, width_of(line));
   const double size =
-      std::min(static_cast<double>(plot_font - 1),
-               room / (letter * static_cast<double>(std::max<std::size_t>(longest(lines), 1))));
-  std::string script;
+      std::min(12., 13 * (width - 8) / (letter_width * static_cast<double>(longest)));
   for (std::size_t i = 0; i < lines.size(); ++i) {
-    const double up = 0.5 * (static_cast<double>(lines.size()) - 1) - static_cast<double>(i);
-    script += fmt::format("set label {} at first {}, first {:.6g} center front font ',{:.3g}' {}\n",
-                          gnuplot_quote(lines[i]), column,
-                          static_cast<double>(row) + up * (size + 3) / frame.cell_height,
-                          i == 0 ? size : size - 1.5, colour_of_text);
+    const double down = static_cast<double>(i) - 0.5 * (static_cast<double>(lines.size()) - 1);
+    picture.text(
+        x, y + down * (size + 3) + 0.35 * size, lines[i], "middle", 0,
+        fmt::format("font-size=\"{:.3g}\" fill=\"{}\"", i == 0 ? size : size - 1.5, letters));
   }
-  return script;
 }
 
 }  // namespace
 
-std::string heat_map(const HeatMap& map) {
-  if (map.cells.size() != map.x.size() * map.y.size())
-    fail("heat map", "{} cells for {} columns and {} rows", map.cells.size(), map.x.size(),
-         map.y.size());
+std::optional<Picture> draw(const HeatMap& map) {
+  const std::size_t columns = map.x.size(), rows = map.y.size();
+  if (columns > most_heat_lines || rows > most_heat_lines) {
+    Picture picture(least_width, 40);
+    picture.text(10, 24, fmt::format("{} × {} cells are too many to draw", columns, rows));
+    return picture;
+  }
+  if (map.cells.size() != columns * rows)
+    fail("heat map", "{} cells for {} columns and {} rows", map.cells.size(), columns, rows);
   const auto has_value = [](const HeatCell& cell) { return std::isfinite(cell.value); };
-  if (std::ranges::none_of(map.cells, has_value)) return "";
+  if (std::ranges::none_of(map.cells, has_value)) return {};
   const Scale scale = scale_of(map);
   double best = std::nan("");
   for (const HeatCell& cell : map.cells)
@@ -195,72 +188,66 @@ std::string heat_map(const HeatMap& map) {
   const Frame frame = frame_of(map, std::ranges::any_of(map.cells, [](const HeatCell& cell) {
                                  return std::isfinite(cell.spread);
                                }));
-
-  const auto ticks = [](const std::vector<std::string>& names) {
-    std::string list;
-    for (std::size_t i = 0; i < names.size(); ++i)
-      list += fmt::format("{}{} {}", i ? ", " : "", gnuplot_quote(names[i]), i);
-    return list;
+  Picture picture(frame.width, frame.height);
+  draw_key(picture, map, scale, frame);
+  const double floor = frame.height - frame.bottom;
+  const auto x_of = [&](std::size_t x) {
+    return frame.left + (static_cast<double>(x) + 0.5) * frame.cell_width;
   };
-  const double width = frame.width, height = frame.height;
-  std::string script =
-      plot_header(frame.width, frame.height) +
-      fmt::format(
-          "set xrange [-0.5:{}.5]\nset yrange [-0.5:{}.5]\nset lmargin at screen {:.6g}\n"
-          "set rmargin at screen {:.6g}\nset bmargin at screen {:.6g}\n"
-          "set tmargin at screen {:.6g}\nset xtics ({}) {}\nset ytics ({})\n"
-          "set label {} at screen {:.6g}, screen {:.6g} center\n"
-          "set label {} at screen {:.6g}, screen {:.6g} center rotate by 90\n",
-          map.x.size() - 1, map.y.size() - 1, frame.left / width, 1 - 8 / width,
-          frame.bottom / height, 1 - key_height / height, ticks(map.x),
-          frame.turned ? "rotate by 30 right" : "", ticks(map.y), gnuplot_quote(map.x_title),
-          0.5 * (frame.left / width + 1 - 8 / width), 10 / height, gnuplot_quote(map.y_title),
-          10 / width, 0.5 * (frame.bottom / height + 1 - key_height / height)) +
-      key(map, scale, frame);
-
-  std::string elements;
-  std::vector<std::string> names;
-  const auto box = [&](std::size_t x, std::size_t y, double inset, const std::string& style) {
-    const auto left = static_cast<double>(x) - 0.5 + inset / frame.cell_width;
-    const auto low = static_cast<double>(y) - 0.5 + inset / frame.cell_height;
-    elements += fmt::format(
-        "{}'+' every ::0::0 using ({}):({}):({:.6g}):({:.6g}):({:.6g}):({:.6g}) with boxxyerror {}",
-        elements.empty() ? "" : ", ", x, y, left, left + 1 - 2 * inset / frame.cell_width, low,
-        low + 1 - 2 * inset / frame.cell_height, style);
+  const auto y_of = [&](std::size_t y) {
+    return floor - (static_cast<double>(y) + 0.5) * frame.cell_height;
   };
-  for (std::size_t y = 0; y < map.y.size(); ++y)
-    for (std::size_t x = 0; x < map.x.size(); ++x) {
-      const HeatCell& cell = map.cells[y * map.x.size() + x];
+  for (std::size_t x = 0; x < columns; ++x)
+    picture.text(x_of(x), floor + 17, shortened(map.x[x], longest_name),
+                 frame.turned ? "end" : "middle", frame.turned ? -30 : 0);
+  for (std::size_t y = 0; y < rows; ++y)
+    picture.text(frame.left - 6, y_of(y) + 4, shortened(map.y[y], longest_name), "end");
+  picture.text(0.5 * (frame.left + frame.width - right), frame.height - 8, map.x_title, "middle");
+  picture.text(14, 0.5 * (key_height + floor), map.y_title, "middle", -90);
+
+  for (std::size_t y = 0; y < rows; ++y)
+    for (std::size_t x = 0; x < columns; ++x) {
+      const HeatCell& cell = map.cells[y * columns + x];
       const std::string where =
           fmt::format("{} {}{}: ", map.x_title, map.x[x],
                       map.y_title.empty() ? "" : fmt::format(", {} {}", map.y_title, map.y[y]));
+      const auto box = [&](double inset, std::string_view style, const std::string& tooltip) {
+        picture.shape("rect",
+                      rectangle(x_of(x) - 0.5 * frame.cell_width + inset,
+                                y_of(y) - 0.5 * frame.cell_height + inset,
+                                frame.cell_width - 2 * inset, frame.cell_height - 2 * inset, style),
+                      "", tooltip);
+      };
       if (has_value(cell)) {
         const Rgb c = colour(scale.place(cell.value));
-        box(x, y, 2, fmt::format("fs solid 1 noborder lc rgb '{}'", hex(c)));
-        names.push_back(where + full_text(map, cell));
+        const std::string tooltip = where + full_text(map, cell);
+        box(2, fmt::format("fill=\"{}\"", hex(c)), tooltip);
         std::vector<std::string> lines = {value_text(map, cell.value) +
                                           (cell.note.empty() ? "" : "*")};
         if (std::isfinite(cell.spread)) lines.push_back("± " + value_text(map, cell.spread));
-        script += words_in(lines, fmt::format("textcolor rgb '{}'", letters_on(c)), x, y, frame);
-        if (cell.value == best) {
-          box(x, y, 0.5, "lc rgb 'black' lw 3 fs empty border rgb 'black'");
-          names.push_back(where + full_text(map, cell) + ", the best");
-        }
+        draw_words(picture, lines, x_of(x), y_of(y), frame.cell_width, letters_on(c));
+        if (cell.value == best)
+          box(0.5, "fill=\"none\" stroke=\"currentColor\" stroke-width=\"3\"",
+              tooltip + ", the best");
       } else {
-        box(x, y, 3, "lc rgb 'black' lw 1 dt (3,4) fs empty border rgb 'black'");
-        names.push_back(where + cell.missing);
-        script += words_in({cell.missing}, "", x, y, frame);
+        box(3, "fill=\"none\" stroke=\"currentColor\" stroke-dasharray=\"3 4\"",
+            where + cell.missing);
+        draw_words(picture, {shortened(cell.missing, longest_name)}, x_of(x), y_of(y),
+                   frame.cell_width, "currentColor");
       }
     }
-  std::string svg = run_gnuplot(script + "set samples 2\nplot " + elements + "\n");
-  for (std::size_t k = 0; k < names.size(); ++k)
-    svg = name_element(std::move(svg), k + 1, names[k]);
-  svg = adapt_svg(std::move(svg), map.label);
+  return picture;
+}
+
+std::string heat_map(const HeatMap& map) {
+  const std::optional<Picture> picture = draw(map);
+  if (!picture) return "";
   // A map of many columns keeps its words legible; its figure scrolls.
-  if (!svg.empty() && frame.width > least_width)
-    svg.insert(4, fmt::format(" style=\"min-width: {}px; max-width: {}px\"", 4 * frame.width / 5,
-                              5 * frame.width / 4));
-  return svg;
+  const int width = map.x.size() > most_heat_lines ? 0 : frame_of(map, false).width;
+  return picture->str(map.label, width > least_width
+                                     ? fmt::format(" style=\"min-width: {}px; max-width: {}px\"",
+                                                   4 * width / 5, 5 * width / 4)
+                                     : "");
 }
 
 }  // namespace twice::experiments

@@ -1,60 +1,75 @@
-// HTML from text.
+// Templates, filled by the library mustache, and the parts of pages that are made of them.
 #include "experiments/report/html.h"
 
 #include <fmt/core.h>
 
-#include <cctype>
 #include <cmath>
+#include <kainjow/mustache.hpp>
+#include <map>
 
-#include "experiments/report/gnuplot.h"
-#include "experiments/report/page_style.h"
+#include "autodiff/array/error.h"
+#include "experiments/app/terminal.h"
 
 namespace twice::experiments {
 namespace {
 
-std::string css_class_attribute(std::string_view name) {
-  return name.empty() ? "" : fmt::format(" class=\"{}\"", escape(name));
+namespace mustache = kainjow::mustache;
+
+mustache::data to_data(const Json& value) {
+  if (value.is_array()) {
+    mustache::list list;
+    for (const Json& element : value) list.push_back(to_data(element));
+    return list;
+  }
+  if (value.is_object()) {
+    mustache::data object;
+    for (const auto& [key, element] : value.members()) object[key] = to_data(element);
+    return object;
+  }
+  if (value.is_boolean()) return value.get<bool>();
+  const std::string text = value.is_null() ? "" : show(value);
+  if (text.empty()) return false;
+  return text;
+}
+
+std::string part(const std::string& name, const Json& data) {
+  return render("parts", Json::Object{{name, data}});
+}
+
+Json to_json(const std::vector<TextPair>& pairs) {
+  Json list = Json::array();
+  for (const auto& [first, second] : pairs) list.push_back({{"first", first}, {"second", second}});
+  return list;
 }
 
 }  // namespace
 
-std::string escape(std::string_view text) {
-  std::string result;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        result += "&amp;";
-        break;
-      case '<':
-        result += "&lt;";
-        break;
-      case '>':
-        result += "&gt;";
-        break;
-      case '"':
-        result += "&quot;";
-        break;
-      case '\'':
-        result += "&#39;";
-        break;
-      default:
-        if (static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r')
-          result += "\uFFFD";
-        else
-          result += c;
-    }
+std::string render(const std::string& name, const Json& data) {
+  static std::map<std::string, mustache::mustache> templates;
+  auto found = templates.find(name);
+  if (found == templates.end()) {
+    found = templates.emplace(name, std::string(embedded_file(name + ".mustache"))).first;
+    found->second.set_custom_escape([](const std::string& text) { return escape(text); });
   }
-  return result;
+  const std::string text = found->second.render(to_data(data));
+  if (!found->second.is_valid())
+    fail("page", "{}.mustache: {}", name, found->second.error_message());
+  return text;
 }
 
-std::string prose(std::string_view text) {
+std::string escape(std::string_view text) {
   std::string result;
-  const auto letter = [&](std::size_t i) {
-    return i < text.size() && std::isalpha(static_cast<unsigned char>(text[i]));
-  };
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    result += escape(text.substr(i, 1));
-    if (text[i] == '-' && i > 0 && letter(i - 1) && letter(i + 1)) result += "\u2060";
+  for (std::size_t begin = 0, end = 1; begin < text.size(); begin = end++) {
+    while (end < text.size() && (text[end] & 0xC0) == 0x80) ++end;
+    const std::string_view letter = text.substr(begin, end - begin);
+    constexpr std::string_view special = "&<>\"'", allowed = "\t\n\r";
+    constexpr std::string_view entities[] = {"&amp;", "&lt;", "&gt;", "&quot;", "&#39;"};
+    if (const std::size_t i = special.find(letter[0]); i != std::string_view::npos)
+      result += entities[i];
+    else
+      result += allowed.find(letter[0]) != std::string_view::npos || printable(letter) == letter
+                    ? letter
+                    : "\uFFFD";
   }
   return result;
 }
@@ -78,125 +93,84 @@ std::string replace_all(std::string text, std::string_view from, std::string_vie
 }
 
 std::string page(std::string_view title, const std::string& html) {
-  const std::string name = escape(title), missing = missing_plots();
-  return "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
-         "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n"
-         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
-         "style-src 'unsafe-inline'; script-src 'unsafe-inline'\"/>\n<title>" +
-         name + "</title>\n<style>\n" + page_style() + "</style>\n</head>\n<body>\n<main>\n" +
-         (missing.empty() ? "" : paragraph(missing + ".", "warning")) + html +
-         "</main>\n<script>\n" + page_script() + "</script>\n</body>\n</html>\n";
+  return render("page", {{"title", title},
+                         {"style", std::string(embedded_file("style.css")) +
+                                       std::string(embedded_file("picture.css"))},
+                         {"script", embedded_file("script.js")},
+                         {"html", html}});
 }
 
 std::string section(std::string_view title, const std::string& html, int level,
                     std::string_view id) {
-  const std::string name = id.empty() ? "" : fmt::format(" id=\"{}\"", escape(id));
-  return fmt::format("<section{}>\n<h{}>{}</h{}>\n{}</section>\n", name, level, escape(title),
-                     level, html);
+  return part("section", {{"title", title}, {"html", html}, {"level", level}, {"id", id}});
 }
 
 std::string paragraph(std::string_view text, std::string_view css_class) {
-  return fmt::format("<p{}>{}</p>\n", css_class_attribute(css_class), prose(text));
+  return part("paragraph", {{"text", text}, {"class", css_class}});
 }
 
 std::string definitions(const std::vector<TextPair>& pairs, std::string_view css_class) {
-  std::string html;
-  for (const auto& [term, meaning] : pairs)
-    html += fmt::format("<div><dt>{}</dt><dd>{}</dd></div>\n", escape(term), escape(meaning));
-  return html.empty() ? "" : fmt::format("<dl{}>\n{}</dl>\n", css_class_attribute(css_class), html);
-}
-
-std::string details(std::string_view summary, const std::string& html) {
-  return fmt::format("<details>\n<summary>{}</summary>\n{}</details>\n", escape(summary), html);
-}
-
-std::string figure(std::string_view title, const std::string& svg_html) {
-  if (svg_html.empty()) return "";
-  return fmt::format("<figure>\n<figcaption>{}</figcaption>\n{}\n</figure>\n", escape(title),
-                     svg_html);
-}
-
-std::string figures(const std::string& html) {
-  return html.empty() ? "" : "<div class=\"figures\">\n" + html + "</div>\n";
-}
-
-std::string legend(const std::vector<std::pair<std::string, Ink>>& entries, bool clickable) {
-  std::string html;
-  for (const auto& [name, ink] : entries) {
-    const std::string swatch =
-        fmt::format("<i class=\"swatch{}\" style=\"--ink: var(--{})\"></i>{}",
-                    ink.dashed ? " dashed" : "", ink.name, escape(name));
-    html += clickable ? fmt::format(
-                            "<li><button type=\"button\" aria-pressed=\"true\" data-toggle=\"{}\""
-                            " title=\"show or hide {} in the plots\">{}</button></li>\n",
-                            escape(name), escape(name), swatch)
-                      : fmt::format("<li>{}</li>\n", swatch);
-  }
-  return html.empty() ? "" : "<ul class=\"legend\">\n" + html + "</ul>\n";
+  if (pairs.empty()) return "";
+  return part("definitions", {{"pairs", to_json(pairs)}, {"class", css_class}});
 }
 
 std::string bullets(const std::vector<std::string>& lines) {
-  std::string html;
-  for (const std::string& line : lines) html += "<li>" + prose(line) + "</li>\n";
-  return html.empty() ? "" : "<ul class=\"bullets\">\n" + html + "</ul>\n";
+  return lines.empty() ? "" : part("bullets", {{"lines", lines}});
 }
 
 std::string tiles(const std::vector<TextPair>& pairs) {
-  std::string html;
-  for (const auto& [value, caption] : pairs)
-    html += fmt::format("<div><strong>{}</strong><span>{}</span></div>\n", escape(value),
-                        prose(caption));
-  return html.empty() ? "" : "<div class=\"tiles\">\n" + html + "</div>\n";
+  return pairs.empty() ? "" : part("tiles", {{"pairs", to_json(pairs)}});
+}
+
+std::string details(std::string_view summary, const std::string& html) {
+  return part("details", {{"title", summary}, {"html", html}});
 }
 
 std::string choice(std::string_view label, const std::vector<TextPair>& html_parts) {
-  std::string options, html;
-  for (const auto& [name, part] : html_parts) {
-    options += fmt::format("<option>{}</option>", escape(name));
-    html += fmt::format("<div>\n<h4>{}</h4>\n{}</div>\n", escape(name), part);
-  }
-  const std::string list =
-      html_parts.size() < 2
-          ? ""
-          : fmt::format("<label>{} <select>{}</select></label>\n", escape(label), options);
-  return html_parts.empty() ? "" : "<div class=\"choice\">\n" + list + html + "</div>\n";
+  if (html_parts.empty()) return "";
+  return part("choice",
+              {{"label", label}, {"list", html_parts.size() > 1}, {"parts", to_json(html_parts)}});
+}
+
+std::string figure(std::string_view title, const std::string& svg_html) {
+  return svg_html.empty() ? "" : part("figure", {{"title", title}, {"html", svg_html}});
+}
+
+std::string figures(const std::string& html) { return html.empty() ? "" : part("figures", html); }
+
+std::string legend(const Legend& entries, bool clickable) {
+  Json list = Json::array();
+  for (const auto& [name, ink] : entries)
+    list.push_back({{"name", name}, {"ink", ink.name}, {"dashed", ink.dashed}});
+  return list.empty() ? "" : part("legend", {{"entries", list}, {"clickable", clickable}});
 }
 
 std::string sortable_table(const std::vector<Heading>& headings,
                            const std::vector<std::vector<Cell>>& rows) {
-  const auto attribute = [](const char* name, const std::string& value) {
-    return value.empty() ? "" : fmt::format(" {}=\"{}\"", name, escape(value));
-  };
-  constexpr std::size_t many = 24;
-  std::string html = fmt::format("<div class=\"wide{}\">\n", rows.size() > many ? " tall" : "") +
-                     "<table>\n<thead>\n<tr>\n";
-  for (std::size_t c = 0; c < headings.size(); ++c) {
-    const bool numbers = !rows.empty() && c < rows[0].size() && rows[0][c].is_number;
-    html += fmt::format("<th scope=\"col\"{}{}><button type=\"button\">{}</button></th>\n",
-                        attribute("class", numbers ? "number" : ""),
-                        attribute("title", headings[c].tooltip), escape(headings[c].name));
-  }
-  html += "</tr>\n</thead>\n<tbody>\n";
-  for (const auto& row : rows) {
-    html += "<tr>";
+  Json heads = Json::array(), body = Json::array();
+  for (std::size_t c = 0; c < headings.size(); ++c)
+    heads.push_back({{"name", headings[c].name},
+                     {"tooltip", headings[c].tooltip},
+                     {"number", !rows.empty() && c < rows[0].size() && rows[0][c].is_number}});
+  for (const std::vector<Cell>& row : rows) {
+    Json cells = Json::array();
     for (const Cell& cell : row) {
-      std::string text = escape(cell.text);
-      if (!cell.link.empty()) text = fmt::format("<a href=\"#{}\">{}</a>", escape(cell.link), text);
-      if (!cell.ink.empty())
-        text = fmt::format("<i class=\"swatch\" style=\"--ink: var(--{})\"></i>{}", cell.ink, text);
-      const char* tag = &cell == &row.front() ? "th scope=\"row\"" : "td";
-      std::string order;
-      // A number that is missing has no order; the script sorts it last.
-      if (cell.is_number)
-        order = std::isfinite(cell.order) ? fmt::format(" data-order=\"{:.9g}\"", cell.order)
-                                          : " data-order=\"\"";
-      html +=
-          fmt::format("<{}{}{}{}>{}</{}>", tag, order, attribute("class", cell.css_class),
-                      attribute("title", cell.tooltip), text, std::string_view(tag).substr(0, 2));
+      const bool first = cells.empty();
+      cells.push_back(
+          {{"text", cell.text},
+           {"tooltip", cell.tooltip},
+           {"number", cell.is_number},
+           {"order", std::isfinite(cell.order) ? fmt::format("{:.9g}", cell.order) : ""},
+           {"ink", cell.ink},
+           {"link", cell.link},
+           {"class", cell.css_class},
+           {"tag", first ? "th scope=\"row\"" : "td"},
+           {"end", first ? "th" : "td"}});
     }
-    html += "</tr>\n";
+    body.push_back({{"cells", cells}});
   }
-  return html + "</tbody>\n</table>\n</div>\n";
+  constexpr std::size_t many = 24;
+  return part("table", {{"headings", heads}, {"rows", body}, {"tall", rows.size() > many}});
 }
 
 }  // namespace twice::experiments

@@ -1,15 +1,12 @@
-// gnuplot scripts for the plots.
+// Curves and bars, and plots from a record's numbers.
 #include "experiments/report/plots.h"
 
 #include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
-#include "autodiff/array/error.h"
-#include "experiments/report/gnuplot.h"
-#include "experiments/report/html.h"
+#include "experiments/report/table.h"
 
 namespace twice::experiments {
 namespace {
@@ -17,23 +14,27 @@ namespace {
 // A plot's own units, chosen so that its words stay about as large as the page's: on a narrow
 // screen it is shown at 0.8 of them, on a wide one, where three share a row, at 0.9.
 struct Size {
-  int width, height;
+  double width, height;
 };
 constexpr Size normal{420, 270}, large{500, 330};
+
 struct Range {
   double low = std::numeric_limits<double>::infinity();
   double high = -std::numeric_limits<double>::infinity();
   void add(double value) { low = std::min(low, value), high = std::max(high, value); }
-  bool empty() const { return low > high; }
+  bool drawable() const { return low <= high && std::isfinite(high - low); }
 };
 
 bool drawable(double value, bool log) { return std::isfinite(value) && (!log || value > 0); }
 
 /// Some room around the data; a single value gets an axis around it.
 Range widened(Range range, bool log, double share) {
+  using Limits = std::numeric_limits<double>;
   if (log) {
-    const double room = std::max(std::pow(range.high / range.low, share), 1.15);
-    return {range.low / room, range.high * room};
+    const double room =
+        std::max(std::exp(share * (std::log(range.high) - std::log(range.low))), 1.15);
+    return {std::max(range.low / room, Limits::denorm_min()),
+            std::min(range.high * room, Limits::max())};
   }
   const double room = share * (range.high - range.low);
   // What differs by rounding alone is a single value, too.
@@ -43,184 +44,261 @@ Range widened(Range range, bool log, double share) {
   return {range.low - around, range.high + around};
 }
 
-std::string axis(const char* name, Range range, bool log) {
-  std::string script = fmt::format("set {}range [{:.9g}:{:.9g}]\n", name, range.low, range.high);
-  if (!log) return script;
-  std::string ticks;
-  const bool powers = range.high > 1e4 * range.low;
-  for (const double tick : log_ticks(range.low, range.high))
-    ticks += fmt::format("{}'{}' {:.9g}", ticks.empty() ? "" : ", ", tick_text(tick, powers), tick);
-  return script + fmt::format("set logscale {}\nset {}tics ({})\n", name, name, ticks);
-}
-
-/// The data of curve i as the gnuplot data block $i.
-std::string data_block(std::size_t i, const Curve& curve, const CurvePlot& plot) {
-  std::string block = fmt::format("$c{} << END_OF_DATA\n", i);
-  for (std::size_t k = 0; k < std::min(curve.x.size(), curve.y.size()); ++k) {
-    if (!drawable(curve.x[k], plot.log_x)) continue;
-    // An unfinished pair of columns ends the line: a gap.
-    if (drawable(curve.y[k], plot.log_y))
-      block += fmt::format("{:.9g} {:.9g}\n", curve.x[k], curve.y[k] * (plot.percent ? 100 : 1));
-    else
-      block += fmt::format("{:.9g} NaN\n", curve.x[k]);
-  }
-  return block + "END_OF_DATA\n";
-}
-
 bool whole_numbers(const CurvePlot& plot) {
   return std::ranges::all_of(plot.curves, [](const Curve& curve) {
     return std::ranges::all_of(curve.x, [](double x) { return x == std::round(x); });
   });
 }
 
-/// The slope, written beside the guide at two thirds of the part of it that is in the plot.
-std::string guide_label(const SlopeGuide& guide, Range x, Range y) {
-  const auto crossing = [&](double height) {
-    return std::clamp(guide.x0 * std::pow(height / guide.y0, 1 / guide.slope), x.low, x.high);
+void draw_curve(Picture& picture, const Curve& curve, const CurvePlot& plot, const Axis& x,
+                const Axis& y) {
+  std::string path, dots;
+  bool pen_down = false;
+  const bool points = curve.points || curve.x.size() == 1;  // a lone point makes no line
+  for (std::size_t k = 0; k < std::min(curve.x.size(), curve.y.size()); ++k) {
+    if (!drawable(curve.x[k], plot.log_x)) continue;
+    const bool here = drawable(curve.y[k], plot.log_y);
+    if (here) {
+      const double across = x(curve.x[k]), up = y(curve.y[k] * (plot.percent ? 100 : 1));
+      path += fmt::format("{}{:.1f} {:.1f}", pen_down ? "L" : "M", across, up);
+      if (points) dots += fmt::format("M{:.1f} {:.1f}h0", across, up);
+    }
+    pen_down = here;
+  }
+  if (path.empty()) return;
+  const char* dash = curve.faint        ? " stroke-dasharray=\"2 4\""
+                     : curve.ink.dashed ? " stroke-dasharray=\"7 5\""
+                                        : "";
+  picture.shape("path",
+                fmt::format("d=\"{}\" fill=\"none\" stroke=\"var(--{})\" stroke-width=\"{}\" "
+                            "stroke-linejoin=\"round\"{}",
+                            path, curve.ink.name,
+                            curve.thin    ? 0.7
+                            : curve.faint ? 1.4
+                                          : 2.2,
+                            dash),
+                curve.name, curve.name);
+  // Lines of no length with round ends.
+  if (!dots.empty())
+    picture.shape("path",
+                  fmt::format("d=\"{}\" stroke=\"var(--{})\" stroke-width=\"5\" "
+                              "stroke-linecap=\"round\"",
+                              dots, curve.ink.name),
+                  curve.name);
+}
+
+/// The line, and its slope beside it at two thirds of the part that is in the plot.
+void draw_guide(Picture& picture, const SlopeGuide& guide, const Axis& x, const Axis& y) {
+  const auto height = [&](double at) { return y(guide.y0 * std::pow(at / guide.x0, guide.slope)); };
+  const auto crossing = [&](double value) {
+    return std::clamp(guide.x0 * std::pow(value / guide.y0, 1 / guide.slope), x.low, x.high);
   };
-  const double at = std::pow(crossing(y.low), 1. / 3) * std::pow(crossing(y.high), 2. / 3);
-  return fmt::format(
-      "set label 'slope {:g}' at {:.9g}, {:.9g} {}\n", guide.slope, at,
-      guide.y0 * std::pow(at / guide.x0, guide.slope),
-      guide.above ? "right offset character -0.8,0.5" : "left offset character 0.8,-0.5");
+  const std::string name = fmt::format("slope {:g}", guide.slope);
+  const double low = crossing(y.low), high = crossing(y.high);
+  picture.line(x(low), height(low), x(high), height(high),
+               "stroke=\"currentColor\" stroke-dasharray=\"5 6\"");
+  const double at = std::pow(low, 1. / 3) * std::pow(high, 2. / 3);
+  picture.text(x(at) + (guide.above ? -8 : 8), height(at) + (guide.above ? -6 : 12), name,
+               guide.above ? "end" : "start");
+}
+
+Ink ink_named(const std::string& name) {
+  constexpr std::string_view ramp = "ramp-";
+  return name.starts_with(ramp) ? ramp_ink(static_cast<std::size_t>(name.back() - '1'))
+                                : method_ink(name);
+}
+
+std::vector<double> numbers(const Json& values) {
+  std::vector<double> result;
+  for (const Json& value : values)
+    result.push_back(value.is_number() ? value.get<double>() : std::nan(""));
+  return result;
+}
+
+std::vector<std::string> words(const Json& values) {
+  std::vector<std::string> result;
+  for (const Json& value : values) result.push_back(show(value));
+  return result;
+}
+
+/// Five digits tell all that a plot shows.
+Json short_number(double value) {
+  return std::isfinite(value) ? Json(std::stod(fmt::format("{:.5g}", value))) : Json();
+}
+
+bool is_heat_map(const Json& plot) { return member(plot, "cells").is_array(); }
+
+HeatMap heat_map_of(const Json& plot) {
+  HeatMap map{.label = text(plot, "title"),
+              .x_title = text(plot, "x_title"),
+              .y_title = text(plot, "y_title"),
+              .x = words(member(plot, "x")),
+              .y = words(member(plot, "y")),
+              .percent = member(plot, "percent") == true,
+              .lower_is_better = member(plot, "lower_is_better") == true};
+  if (std::max(map.x.size(), map.y.size()) > most_heat_lines) return map;
+  map.cells.resize(map.x.size() * map.y.size());
+  const std::vector<double> values = numbers(member(plot, "cells"));
+  const std::vector<double> spreads = numbers(member(plot, "spreads"));
+  const std::vector<std::string> missing = words(member(plot, "missing"));
+  for (std::size_t i = 0; i < map.cells.size(); ++i) {
+    if (i < values.size()) map.cells[i].value = values[i];
+    if (i < spreads.size()) map.cells[i].spread = spreads[i];
+    if (i < missing.size()) map.cells[i].missing = missing[i];
+  }
+  return map;
+}
+
+CurvePlot curves_of(const Json& record) {
+  CurvePlot plot{text(record, "title"), text(record, "x_title"), true};
+  plot.log_x = member(record, "log_x") == true;
+  plot.log_y = member(record, "log_y") == true;
+  for (const Json& curve : objects(member(record, "curves"))) {
+    Curve line{text(curve, "name"), numbers(member(curve, "x")), numbers(member(curve, "y")),
+               ink_named(text(curve, "ink"))};
+    line.ink.dashed = line.ink.dashed || member(curve, "dashed") == true;
+    line.points = line.x.size() <= 20;
+    for (const char* bound : {"low", "high"})
+      if (curve.contains(bound)) {
+        Curve edge{line.name, line.x, numbers(member(curve, bound)), line.ink};
+        edge.faint = true;
+        plot.curves.push_back(edge);
+      }
+    plot.curves.push_back(line);
+  }
+  return plot;
 }
 
 }  // namespace
 
-std::vector<double> log_ticks(double low, double high) {
-  std::vector<double> ticks;
-  const int first = static_cast<int>(std::ceil(std::log10(low) - 1e-9));
-  const int last = static_cast<int>(std::floor(std::log10(high) + 1e-9));
-  if (last - first >= 2) {
-    const int stride = (last - first) / 8 + 1;
-    for (int power = first; power <= last; power += stride) ticks.push_back(std::pow(10., power));
-    return ticks;
-  }
-  for (int power = first - 1; power <= last; ++power)
-    for (const double digit : {1., 2., 5.}) {
-      const double tick = digit * std::pow(10., power);
-      if (tick >= low * (1 - 1e-9) && tick <= high * (1 + 1e-9)) ticks.push_back(tick);
-    }
-  return ticks;
-}
-
-std::string tick_text(double value, bool as_power) {
-  if (value == 1 || (!as_power && value >= 0.999e-3 && value < 1e5))
-    return fmt::format("{:.4g}", value);
-  static constexpr const char* superscripts[] = {"⁰", "¹", "²", "³", "⁴", "⁵", "⁶", "⁷", "⁸", "⁹"};
-  const int power = static_cast<int>(std::floor(std::log10(value) + 1e-9));
-  const double digit = value / std::pow(10., power);
-  std::string text = digit < 1.5 ? "10" : fmt::format("{:.0f}·10", digit);
-  if (power < 0) text += "⁻";
-  for (const char c : std::to_string(std::abs(power))) text += superscripts[c - '0'];
-  return text;
-}
-
-std::string curve_plot(const CurvePlot& plot) {
+std::optional<Picture> draw(const CurvePlot& plot) {
+  const double unit = plot.percent ? 100 : 1;
   Range x, y;
   for (const Curve& curve : plot.curves)
     for (std::size_t k = 0; k < std::min(curve.x.size(), curve.y.size()); ++k)
       if (drawable(curve.x[k], plot.log_x) && drawable(curve.y[k], plot.log_y))
-        x.add(curve.x[k]), y.add(curve.y[k] * (plot.percent ? 100 : 1));
-  if (x.empty()) return "";
+        x.add(curve.x[k]), y.add(curve.y[k] * unit);
+  if (!x.drawable() || !y.drawable()) return {};
   if (plot.log_x || x.low == x.high) x = widened(x, plot.log_x, 0.02);
   y = widened(y, plot.log_y, 0.05);
   if (plot.percent) y.high = std::min(y.high, 100.);
-  y.low = std::max(y.low, std::min(plot.y_from * (plot.percent ? 100 : 1), y.high));
+  y.low = std::max(y.low, std::min(plot.y_from * unit, y.high));
 
-  std::string script =
-      plot_header((plot.large ? large : normal).width, (plot.large ? large : normal).height) +
-      "set grid ytics back lt 1 lw 1 lc rgb 'black'\n" + "set xlabel " +
-      gnuplot_quote(plot.x_title) + " offset 0,0.4\nset rmargin 2.5\n" + axis("x", x, plot.log_x) +
-      axis("y", y, plot.log_y);
-  // Epochs are whole.
-  if (!plot.log_x && x.high - x.low <= 8 && whole_numbers(plot)) script += "set xtics 1\n";
-  if (plot.percent) script += "set ytics format '%g %%'\n";
-  std::string elements;
-  if (plot.mark > x.low && plot.mark < x.high)
-    script += fmt::format(
-        "set arrow from {0:.9g}, graph 0 to {0:.9g}, graph 1 nohead lw 1 dt (2,4)\n"
-        "set label {1} at {0:.9g}, graph 1 center offset 0,0.6\nset tmargin 2\n",
-        plot.mark, gnuplot_quote(plot.mark_text));
-  for (const SlopeGuide& guide : plot.guides) {
-    elements += fmt::format("{}{:.9g} * (x / {:.9g})**{:.9g} lw 1 dt (5,6) lc rgb 'black'",
-                            elements.empty() ? "" : ", ", guide.y0, guide.x0, guide.slope);
-    script += guide_label(guide, x, y);
+  const auto [width, height] = plot.large ? large : normal;
+  const bool marked = plot.mark > x.low && plot.mark < x.high;
+  const double top = marked ? 26 : 12, bottom = height - 44;
+  const Axis y_axis{y.low, y.high, bottom, top, plot.log_y};
+  double left = 0;
+  std::vector<std::pair<double, std::string>> y_ticks;
+  for (const double tick : y_axis.ticks()) {
+    y_ticks.emplace_back(y_axis(tick), y_axis.tick(tick) + (plot.percent ? " %" : ""));
+    left = std::max(left, letter_width * static_cast<double>(width_of(y_ticks.back().second)) + 14);
   }
-  for (std::size_t i = 0; i < plot.curves.size(); ++i) {
-    const Curve& curve = plot.curves[i];
-    script += data_block(i, curve, plot);
-    // A lone point makes no line.
-    const bool points = curve.points || curve.x.size() == 1;
-    elements +=
-        fmt::format("{}$c{} using 1:2 with {} lw {} {} lc rgb '{}'", elements.empty() ? "" : ", ",
-                    i, points ? "linespoints pt 7 ps 0.6" : "lines",
-                    curve.thin    ? 0.7
-                    : curve.faint ? 1.4
-                                  : 2.2,
-                    curve.faint        ? "dt (2,5)"
-                    : curve.ink.dashed ? "dt (9,8)"
-                                       : "dt 1",
-                    curve.ink.light);
+  const Axis x_axis{x.low, x.high, left, width - 14, plot.log_x};
+  Picture picture(width, height);
+  for (const auto& [place, words] : y_ticks) {
+    picture.line(left, place, width - 14, place);
+    picture.text(left - 6, place + 4, words, "end");
   }
-  std::string svg = run_gnuplot(script + "plot " + elements + "\n");
-  for (std::size_t k = 0; k < plot.guides.size(); ++k)
-    svg = name_element(std::move(svg), k + 1, fmt::format("slope {:g}", plot.guides[k].slope));
-  for (std::size_t i = 0; i < plot.curves.size(); ++i)
-    svg = name_element(std::move(svg), plot.guides.size() + i + 1, plot.curves[i].name);
-  return adapt_svg(std::move(svg), plot.label);
+  const bool whole = !plot.log_x && whole_numbers(plot);
+  for (const double tick : x_axis.ticks())
+    if (!whole || tick == std::round(tick))  // epochs are whole
+      picture.text(x_axis(tick), bottom + 18, x_axis.tick(tick), "middle");
+  picture.text((left + width - 14) / 2, height - 6, plot.x_title, "middle");
+  if (marked) {
+    picture.line(x_axis(plot.mark), top, x_axis(plot.mark), bottom,
+                 "stroke=\"currentColor\" stroke-dasharray=\"2 4\"");
+    picture.text(x_axis(plot.mark), top - 8, plot.mark_text, "middle");
+  }
+  picture.begin_frame(left - 4, top - 4, width - left - 6, bottom - top + 8);
+  for (const SlopeGuide& guide : plot.guides) draw_guide(picture, guide, x_axis, y_axis);
+  for (const Curve& curve : plot.curves) draw_curve(picture, curve, plot, x_axis, y_axis);
+  picture.end_frame();
+  return picture;
+}
+
+std::string curve_plot(const CurvePlot& plot) {
+  const std::optional<Picture> picture = draw(plot);
+  return picture ? picture->str(plot.label) : "";
 }
 
 std::string bar_plot(const BarPlot& plot) {
-  double longest = 0;
-  std::size_t name_length = 0, value_length = 0;
+  constexpr double line = 32, thickness = 0.68 * line;
+  constexpr std::size_t longest_text = 26;
+  double longest = 0, left = 0, behind = 0;
+  const auto width = [&](const std::string& words) {
+    return letter_width * static_cast<double>(std::min(width_of(words), longest_text)) + 10;
+  };
   for (const Bar& bar : plot.bars) {
     double sum = 0;
     for (const double part : bar.parts) sum += drawable(part, true) ? part : 0;
     longest = std::max(longest, sum);
-    name_length = std::max(name_length, code_points(bar.name));
-    value_length = std::max(value_length, code_points(bar.value));
+    left = std::max(left, width(bar.name));
+    behind = std::max(behind, width(bar.value));
   }
-  if (longest == 0) return "";
-
-  const std::size_t count = plot.bars.size();
-  // Few sans-serif texts are wider than 0.62 of the font's size per letter.
-  const double letter = 0.62 * plot_font / normal.width;
-  const double left = std::min(0.5, letter * static_cast<double>(name_length) + 0.02);
-  const double right = std::max(0.4, 0.98 - letter * static_cast<double>(value_length));
-  std::string script =
-      plot_header(normal.width, static_cast<int>(32 * count) + 10) +
-      fmt::format(
-          "unset xtics\nunset ytics\nset xrange [0:{:.9g}]\nset yrange [{:.1f}:-0.5]\n"
-          "set lmargin at screen {:.4f}\nset rmargin at screen {:.4f}\n"
-          "set tmargin at screen 0.98\nset bmargin at screen 0.02\n",
-          longest, static_cast<double>(count) - 0.5, left, right);
-  std::string elements;
-  std::vector<std::string> names;
-  for (std::size_t i = 0; i < count; ++i) {
-    const Bar& bar = plot.bars[i];
-    script += fmt::format("set label {} at graph 0, first {} right offset character -0.8,0\n",
-                          gnuplot_quote(bar.name), i);
+  if (longest == 0 || !std::isfinite(longest)) return "";
+  const Axis axis{0, longest, left, std::max(left + 0.1 * normal.width, normal.width - behind)};
+  Picture picture(std::max(normal.width, axis.end + behind),
+                  line * static_cast<double>(plot.bars.size()) + 10);
+  double middle = 5 + line / 2;
+  for (const Bar& bar : plot.bars) {
+    picture.text(left - 8, middle + 4, shortened(bar.name, longest_text), "end");
     double begin = 0;
     for (std::size_t p = 0; p < bar.parts.size(); ++p) {
       if (!drawable(bar.parts[p], true)) continue;
-      const double end = begin + bar.parts[p];
-      // Columns of boxxyerror: x, y and the rectangle's four sides.
-      elements += fmt::format(
-          "{}'+' every ::0::0 using ({:.9g}):({}):({:.9g}):({:.9g}):({}):({}) "
-          "with boxxyerror fs solid 1 noborder lc rgb '{}'",
-          elements.empty() ? "" : ", ", begin, i, begin, end, static_cast<double>(i) - 0.34,
-          static_cast<double>(i) + 0.34, bar.inks.at(p).light);
-      names.push_back(bar.name);
-      begin = end;
+      picture.shape(
+          "rect",
+          fmt::format("x=\"{:.2f}\" y=\"{:.1f}\" width=\"{:.2f}\" height=\"{:.1f}\" "
+                      "fill=\"var(--{})\"",
+                      axis(begin), middle - thickness / 2, axis(begin + bar.parts[p]) - axis(begin),
+                      thickness, bar.inks.at(p).name),
+          bar.name, bar.name);
+      begin += bar.parts[p];
     }
-    script += fmt::format("set label {} at first {:.9g}, first {} left offset character 0.8,0\n",
-                          gnuplot_quote(bar.value), begin, i);
+    picture.text(axis(begin) + 8, middle + 4, shortened(bar.value, longest_text));
+    middle += line;
   }
-  std::string svg = run_gnuplot(script + "set samples 2\nplot " + elements + "\n");
-  for (std::size_t k = 0; k < names.size(); ++k)
-    svg = name_element(std::move(svg), k + 1, names[k]);
-  return adapt_svg(std::move(svg), plot.label);
+  return picture.str(plot.label);
+}
+
+Json to_json(const HeatMap& map) {
+  Json record = {{"x", map.x},
+                 {"y", map.y},
+                 {"x_title", map.x_title},
+                 {"y_title", map.y_title},
+                 {"percent", map.percent},
+                 {"lower_is_better", map.lower_is_better}};
+  bool spreads = false;
+  for (const HeatCell& cell : map.cells) {
+    record["cells"].push_back(short_number(cell.value));
+    record["spreads"].push_back(short_number(cell.spread));
+    record["missing"].push_back(std::isfinite(cell.value) ? "" : cell.missing);
+    spreads = spreads || std::isfinite(cell.spread);
+  }
+  if (!spreads) record.erase("spreads");
+  return record;
+}
+
+std::string recorded_plot(const Json& plot) {
+  return is_heat_map(plot) ? heat_map(heat_map_of(plot)) : curve_plot(curves_of(plot));
+}
+
+Legend recorded_legend(const Json& plot) {
+  Legend entries;
+  for (const Json& curve : objects(member(plot, "curves"))) {
+    entries.emplace_back(text(curve, "name"), ink_named(text(curve, "ink")));
+    entries.back().second.dashed |= member(curve, "dashed") == true;
+  }
+  return entries;
+}
+
+std::string recorded_plot_file(const Json& plot) {
+  const std::optional<Picture> picture =
+      is_heat_map(plot) ? draw(heat_map_of(plot)) : draw(curves_of(plot));
+  // A heat map's y_title stands at its axis; what its numbers are is said here.
+  return picture.value_or(Picture(large.width, large.height))
+      .file(text(plot, "title"), text(plot, is_heat_map(plot) ? "value_title" : "y_title"),
+            recorded_legend(plot));
 }
 
 }  // namespace twice::experiments

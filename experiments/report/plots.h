@@ -1,13 +1,15 @@
-// The kinds of plots that reports are made of, as SVG for a page: curves over linear or
-// logarithmic axes, and bars. Axes and words are drawn in the page's text colour, data in the
-// colours of palette.h. A legend is the page's matter (html.h), so it never covers data.
+// The plots that reports are made of, as SVG for a page: curves over linear or logarithmic axes,
+// bars and heat maps; and those that a record holds as numbers (`plots` of a study:
+// docs/records.md).
 #pragma once
 
 #include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "experiments/report/palette.h"
+#include "experiments/files/record.h"
+#include "experiments/report/picture.h"
 
 namespace twice::experiments {
 
@@ -53,16 +55,56 @@ struct BarPlot {
   std::vector<Bar> bars = {};  ///< from top to bottom
 };
 
-/// "" when there is nothing to draw.
+/// Without a finite value it is drawn as an empty dotted frame with the word `missing` in it.
+struct HeatCell {
+  double value = std::numeric_limits<double>::quiet_NaN();
+  double spread = std::numeric_limits<double>::quiet_NaN();  ///< behind ± when finite
+  std::string missing = "none";                              ///< "failed", "not run"
+  std::string note = {};                                     ///< for an asterisk and the tooltip
+};
+
+/// Of more columns or rows a heat map draws no cells; it says how many there are.
+constexpr std::size_t most_heat_lines = 100;
+
+struct HeatMap {
+  std::string label;  ///< what it shows, for those who cannot see it
+  std::string x_title, y_title;
+  /// What the columns (from the left) and the rows (from the bottom) are called: "0.05", "relu".
+  std::vector<std::string> x, y;
+  std::vector<HeatCell> cells = {};  ///< x.size() of the lowest row, then the next row's
+  bool percent = false;              ///< values are shares of one, shown in percent
+  bool lower_is_better = false;      ///< of losses; else, as of accuracies, more is better
+  /// The values of all maps that share a scale of colours; its own cells' when empty.
+  std::vector<double> beside = {};
+};
+
+// A plot is nothing, or "", when there is nothing to draw.
+
+std::optional<Picture> draw(const CurvePlot& plot);
 std::string curve_plot(const CurvePlot& plot);
 std::string bar_plot(const BarPlot& plot);
 
-/// Round numbers in [low, high], both positive: the powers of ten, or when these are fewer than
-/// three also their 2- and 5-folds. At most about eight.
-std::vector<double> log_ticks(double low, double high);
+std::optional<Picture> draw(const HeatMap& map);
+/// Bright is better: the colours run from dark blue over green to yellow (viridis), whose lightness
+/// alone tells their order, so they need no colour vision and are the same in light and dark mode.
+/// Outlined is the best cell. Positive values that span more than a factor of ten are coloured by
+/// their logarithm; a value that is more than three times as far from the best as the median is
+/// gets the worst colour, so that one diverged setting does not make all others equal. Throws when
+/// cells are not x times y.
+std::string heat_map(const HeatMap& map);
 
-/// A tick's text: "0.05", "200", "10⁻⁶"; with `as_power`, powers of ten other than 1 always as
-/// such.
-std::string tick_text(double value, bool as_power = false);
+/// A heat map as a record holds it, but for its `name` and `title` and for `value_title`, which
+/// says what its numbers are: `x`, `y`, `x_title`, `y_title`, `percent`, `lower_is_better`; cell by
+/// cell, as in HeatMap, `cells` (values), `spreads` (where there are any) and `missing` (words).
+Json to_json(const HeatMap& map);
+
+/// A recorded plot, curves or heat map (it has `cells`), as SVG for a page; "" without data.
+std::string recorded_plot(const Json& plot);
+
+/// The legend of a recorded plot: names and colours of its curves; none of a heat map.
+Legend recorded_legend(const Json& plot);
+
+/// A recorded plot as an SVG file that stands alone.
+std::string recorded_plot_file(const Json& plot);
 
 }  // namespace twice::experiments

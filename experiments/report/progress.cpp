@@ -2,7 +2,6 @@
 #include "experiments/report/progress.h"
 
 #include <fmt/core.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,22 +16,9 @@ namespace {
 constexpr auto redraw_interval = std::chrono::milliseconds(100);
 constexpr int bar_width = 24;
 
-std::size_t terminal_columns(int terminal) {
-  winsize size{};
-  return ioctl(terminal, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
-}
-
 /// In one call, so that a line is never interleaved with another process's; a lost redraw is none.
 void write_once(int terminal, const std::string& bytes) {
   [[maybe_unused]] const ssize_t written = ::write(terminal, bytes.data(), bytes.size());
-}
-
-/// The first `columns` code points.
-std::string cut(const std::string& text, std::size_t columns) {
-  std::size_t i = 0;
-  for (; i < text.size(); ++i)
-    if ((text[i] & 0xC0) != 0x80 && columns-- == 0) break;
-  return text.substr(0, i);
 }
 
 }  // namespace
@@ -41,7 +27,7 @@ Progress::Progress(std::string task, double total, int terminal)
     : task_(std::move(task)),
       total_(total),
       terminal_(terminal),
-      silent_(is_quiet() || isatty(terminal) != 1) {
+      silent_(is_quiet() || !screen_of(terminal).erasable) {
   if (!silent_) draw();
 }
 
@@ -67,7 +53,8 @@ void Progress::draw() {
     line += ", " + format_seconds(std::ceil(elapsed * (1 - share) / share)) + " left";
   if (!note_.empty()) line += ", " + note_;
   // A line that reached the last column would wrap, and \r could no longer erase it.
-  write_once(terminal_, "\r" + cut(line, terminal_columns(terminal_) - 1) + "\033[K");
+  write_once(terminal_,
+             "\r" + shortened(in_charset(line), screen_of(terminal_).width - 1) + "\033[K");
   visible_ = true;
   drawn_ = Clock::now();
 }

@@ -7,8 +7,8 @@
 namespace twice::experiments {
 
 /// One line on the terminal behind stderr, redrawn in place at most ten times a second and erased
-/// at the end. Silent when stderr is no terminal; stdout is never touched, so results can be piped
-/// away while the bar is shown.
+/// at the end. Silent when stderr is no terminal, or one that cannot erase (TERM=dumb); stdout is
+/// never touched, so results can be piped away while the bar is shown.
 class Progress {
  public:
   /// `total` units of work, such as steps; `terminal` is a file descriptor.

@@ -1,10 +1,10 @@
-// Training runs as a report looks at them: all of a sweep, or those that lie around in a folder,
-// and the settings that they make, each with its seeds.
+// Training runs as a report looks at them: all of a sweep, or the single ones of a folder, and the
+// settings that they make, each with its seeds; and the section that shows them.
 #pragma once
 
 #include <map>
 #include <string>
-#include <utility>
+#include <string_view>
 #include <vector>
 
 #include "experiments/files/record.h"
@@ -14,17 +14,18 @@ namespace twice::experiments {
 
 struct Run {
   std::string name;
-  std::string state;  ///< "done", "failed" or "unfinished"
-  std::string error;  ///< of a failed run
-  std::string file;   ///< its record, relative to the reported folder; "" without one
-  std::string method, model, seed;
+  Json config = {};
+  std::string state = {};  ///< "done", "failed" or "unfinished"
+  std::string error = {};  ///< of a failed run
+  std::string file = {};   ///< its record, relative to the reported folder; "" without one
+  std::string method = {}, model = {}, seed = {};
   /// The values of the axes that it uses, without method and seed.
   Json options = Json::object();
   /// `train`'s row, with the curve as far as it goes; null before the first epoch's end.
-  Json row;
+  Json row = {};
   double epochs = 0;
   /// Only of a run that is done: the fields of `run_fields`.
-  std::map<std::string, double> results;
+  std::map<std::string, double> results = {};
 };
 
 /// What is compared between runs.
@@ -80,19 +81,21 @@ struct RunSetting {
 /// In order of their first runs.
 std::vector<RunSetting> settings_of(const RunSet& set);
 
-/// The values that an axis takes: numbers from small to large, words in order of appearance.
-std::vector<Json> axis_values(const std::vector<RunSetting>& settings, const std::string& axis);
-
-/// The methods in order of appearance.
-std::vector<std::string> methods_of(const std::vector<RunSetting>& settings);
-
-/// "95.1 % ± 0.2 %"; without a deviation that is not known.
-std::string plus_minus(const Moments& moments, const RunField& field);
-
-/// Whether the settings' models differ.
-bool several_models(const std::vector<RunSetting>& settings);
-
 /// A method's setting of the highest mean test accuracy; null when it has no finished run.
 const RunSetting* best_setting(const std::vector<RunSetting>& settings, const std::string& method);
+
+/// For each quantity that is no cost, to choose from: a heat map for each method (and each
+/// combination of the options besides the two) of its mean over seeds, all on one scale of colours:
+/// over gamma and epsilon where both vary, else over the first two axes that do. "" when fewer than
+/// two vary.
+std::string run_maps(const RunSet& set, const std::vector<RunSetting>& settings);
+
+/// Train loss, test accuracy and gradient norm over epochs: the best setting of each method, and
+/// in views to choose the settings of each method. "" when no run has an epoch.
+std::string run_curves(const std::vector<RunSetting>& settings);
+
+/// Settings, maps, curves, costs and every run. `record` gives machine and options; it may be null.
+std::string runs_section(const RunSet& set, const Json& record, std::string_view title,
+                         std::string_view id);
 
 }  // namespace twice::experiments

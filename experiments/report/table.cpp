@@ -1,12 +1,15 @@
 // Layout of text tables. Widths count code points, so that "×" is as wide as "x".
 #include "experiments/report/table.h"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
+#include <numeric>
 
 #include "autodiff/array/error.h"
 #include "experiments/app/terminal.h"
@@ -17,10 +20,22 @@ namespace {
 using Lines = std::vector<std::string>;
 constexpr std::size_t gap = 2;
 
-std::size_t columns_of(std::string_view text) {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(text, [](char c) { return (c & 0xC0) != 0x80; }));
+/// "" when it is not set.
+std::string_view variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value ? value : "";
 }
+
+struct Transliteration {
+  std::string_view text, ascii;
+};
+constexpr Transliteration transliterations[] = {
+    {"×", "x"},  {"±", "+-"}, {"…", "..."},   {"·", "*"},      {"≤", "<="},
+    {"≥", ">="}, {"µ", "u"},  {"γ", "gamma"}, {"ε", "eps"},    {"∇", "grad"},
+    {"ℒ", "L"},  {"’", "'"},  {"–", "-"},     {"\u00A0", " "}, {"\u2060", ""}};
+constexpr std::string_view superscripts[] = {"⁰", "¹", "²", "³", "⁴", "⁵", "⁶", "⁷", "⁸", "⁹", "⁻"};
+
+bool is_continuation(char c) { return (c & 0xC0) == 0x80; }
 
 /// Breaks between words so that no line is wider than `width`, unless a single word is.
 Lines wrap(const std::string& text, std::size_t width) {
@@ -30,7 +45,7 @@ Lines wrap(const std::string& text, std::size_t width) {
     const std::string word = text.substr(begin, end - begin);
     if (lines.back().empty()) {
       lines.back() = word;
-    } else if (columns_of(lines.back()) + 1 + columns_of(word) <= width) {
+    } else if (width_of(lines.back()) + 1 + width_of(word) <= width) {
       lines.back() += " " + word;
     } else {
       lines.push_back(word);
@@ -42,7 +57,7 @@ Lines wrap(const std::string& text, std::size_t width) {
 
 std::size_t widest(const Lines& lines) {
   std::size_t width = 0;
-  for (const std::string& line : lines) width = std::max(width, columns_of(line));
+  for (const std::string& line : lines) width = std::max(width, width_of(line));
   return width;
 }
 
@@ -52,25 +67,9 @@ bool numeric(const std::string& cell) {
   return first != std::string::npos && cell[first] >= '0' && cell[first] <= '9';
 }
 
-/// Appends the cells of one row, each wrapped to its column's width.
-void append_row(std::string& out, const Lines& cells, const std::vector<std::size_t>& widths,
-                const std::vector<bool>& right, bool bold) {
-  std::vector<Lines> wrapped;
-  std::size_t height = 0;
-  for (std::size_t c = 0; c < cells.size(); ++c) {
-    wrapped.push_back(wrap(cells[c], widths[c]));
-    height = std::max(height, wrapped.back().size());
-  }
-  for (std::size_t i = 0; i < height; ++i) {
-    std::string line;
-    for (std::size_t c = 0; c < cells.size(); ++c) {
-      const std::string cell = i < wrapped[c].size() ? wrapped[c][i] : "";
-      const std::string space(widths[c] - std::min(widths[c], columns_of(cell)), ' ');
-      line += std::string(c == 0 ? 0 : gap, ' ') + (right[c] ? space + cell : cell + space);
-    }
-    line.erase(line.find_last_not_of(' ') + 1);
-    out += bold ? "\033[1m" + line + "\033[0m\n" : line + "\n";
-  }
+/// Shares that are measured, not counted, deserve no decimals.
+std::string format_rough_percent(double value) {
+  return std::isfinite(value) ? fmt::format("{:.0f} %", 100 * value) : "-";
 }
 
 }  // namespace
@@ -124,65 +123,247 @@ std::string format_seconds(double value) {
   return fmt::format("{} h {:02} min", seconds / 3600, seconds / 60 % 60);
 }
 
-Table::Table(std::vector<std::string> headings) : headings_(std::move(headings)) {
-  for (std::string& heading : headings_) heading = printable(heading);
+std::size_t width_of(std::string_view text) {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(text, [](char c) { return !is_continuation(c); }));
+}
+
+std::string shortened(const std::string& text, std::size_t width) {
+  if (width_of(text) <= width) return text;
+  const std::string dots = width > 3 ? in_charset("…") : "";
+  std::size_t end = 0;
+  for (std::size_t left = width - width_of(dots); end < text.size(); ++end)
+    if (!is_continuation(text[end]) && left-- == 0) break;
+  return text.substr(0, end) + dots;
+}
+
+Screen screen_of(int descriptor) {
+  const bool terminal = isatty(descriptor) == 1, dumb = variable("TERM") == "dumb";
+  Screen screen{0, terminal && !dumb && variable("NO_COLOR").empty(), terminal && !dumb};
+  if (winsize size{}; terminal && ioctl(descriptor, TIOCGWINSZ, &size) == 0)
+    screen.width = size.ws_col;
+  if (screen.width == 0)
+    screen.width = std::strtoul(std::string(variable("COLUMNS")).c_str(), nullptr, 10);
+  if (screen.width == 0 && terminal) screen.width = 100;
+  return screen;
+}
+
+std::string in_charset(std::string_view text) {
+  std::string_view locale;
+  for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"})
+    if (locale.empty()) locale = variable(name);
+  if (locale != "C" && locale != "POSIX") return std::string(text);
+  std::string result;
+  bool raised = false;  // within superscripts, which one "^" begins
+  for (std::size_t begin = 0, end = 1; begin < text.size(); begin = end++) {
+    while (end < text.size() && is_continuation(text[end])) ++end;
+    const std::string_view letter = text.substr(begin, end - begin);
+    const auto power = std::ranges::find(superscripts, letter);
+    const auto known = std::ranges::find(transliterations, letter, &Transliteration::text);
+    if (power != std::end(superscripts)) {
+      const std::size_t digit = static_cast<std::size_t>(power - superscripts);
+      result += fmt::format("{}{}", raised ? "" : "^", "0123456789-"[digit]);
+    } else if (known != std::end(transliterations)) {
+      result += known->ascii;
+    } else {
+      result += static_cast<unsigned char>(letter[0]) < 0x80 ? letter : "?";
+    }
+    raised = power != std::end(superscripts);
+  }
+  return result;
+}
+
+const std::vector<Column>& run_columns() {
+  static const std::vector<Column> columns = {
+      {"method", "method", "How the gradient that the optimiser follows is made; see Methods.",
+       nullptr},
+      {"ms", "ms/step",
+       "Time of one training step, update included, in milliseconds. Of compare: the median of "
+       "many "
+       "steps, the methods timed in turn; of train: the mean of the last epoch.",
+       format_number},
+      {"ms_min", "fastest", "The fastest of the measured steps, in milliseconds.", format_number,
+       false},
+      {"ratio_to_gradient", "vs gradient",
+       "Time of a step over the time of a step of sgd, which is one plain gradient.", format_ratio},
+      {"products", "products",
+       "Full-size matrix products or convolutions in one step, counted in the planned program. "
+       "They are what a step costs in theory.",
+       format_number},
+      {"products_law_text", "law",
+       "The number of products that theory predicts, for L layers; its value where it differs "
+       "from the count.",
+       nullptr, true, true},
+      {"gflop", "GFLOP", "Floating-point operations of one step, in units of 10⁹.", format_number,
+       true, true},
+      {"peak_share", "of peak",
+       "The share of the machine's measured peak speed that the step reaches.",
+       format_rough_percent, false},
+      {"peak_mib", "peak MiB",
+       "Memory that the step needs at its peak, in MiB; the planner knows it before anything runs.",
+       format_number},
+      {"gradient_error_start", "error at start",
+       "How far the method's gradient is from the exact gradient of L + gamma/2 |grad L|^2 at the "
+       "start of training: |G - G*| / |G*|, where G* is exact in float64 at the same parameters on "
+       "the same batch. For sgd it is the share of the penalty, which sgd leaves out.",
+       format_error},
+      {"gradient_error_end", "error at end",
+       "The same at the end of training. Near a minimum gradients are small differences of "
+       "large terms, and errors grow.",
+       format_error},
+      {"train_loss", "train loss",
+       "Mean loss over the steps of the last epoch, without the penalty.", format_number, false},
+      {"loss", "test loss", "Mean loss over the test set at the end, without the penalty.",
+       format_number},
+      {"test_accuracy", "test accuracy", "Share of the test set that is classified correctly.",
+       format_percent},
+      {"gradient_norm", "|grad|",
+       "Norm of the loss's gradient over many training images at the end: what gradient "
+       "regularization makes small.",
+       format_number},
+      {"threads", "threads", "Threads that the step ran on.", format_number, false},
+  };
+  return columns;
+}
+
+std::string cell_text(const Column& column, const Json& row) {
+  if (column.key == "products_law_text") {
+    const double law = number(row, "products_law");
+    const std::string formula = text(row, column.key);
+    if (!std::isfinite(law) || law == number(row, "products")) return formula;
+    return (formula == "-" ? "" : formula + " = ") + show(member(row, "products_law"));
+  }
+  if (!column.format) return text(row, column.key);
+  const double value = number(row, column.key);
+  // Counts are written as they are.
+  if (column.format == format_number && value == std::floor(value) && std::abs(value) < 1e6)
+    return show(member(row, column.key));
+  return column.format(value);
+}
+
+bool is_used(const Column& column, const std::vector<Json>& rows) {
+  return std::ranges::any_of(rows, [&](const Json& row) { return cell_text(column, row) != "-"; });
+}
+
+Table::Table(std::vector<std::string> headings, std::vector<bool> minor)
+    : headings_(std::move(headings)), minor_(std::move(minor)) {
+  for (std::string& heading : headings_) heading = in_charset(printable(heading));
+  minor_.resize(headings_.size());
 }
 
 void Table::add(std::vector<std::string> cells) {
   if (cells.size() > headings_.size())
     fail("table", "a row of {} cells under {} headings", cells.size(), headings_.size());
   cells.resize(headings_.size());
-  for (std::string& cell : cells) cell = printable(cell);
+  for (std::string& cell : cells) cell = in_charset(printable(cell));
   rows_.push_back(std::move(cells));
 }
 
 std::string Table::str(bool bold_headings, std::size_t width) const {
+  if (headings_.empty()) return "";
+  constexpr std::size_t least_text = 16, widest_number = 24;
   const std::size_t count = headings_.size();
-  std::vector<std::size_t> widths(count), shortest(count);
+  std::vector<std::size_t> widths(count), least(count);
   std::vector<bool> right(count, !rows_.empty());
-  std::size_t total = gap * (count - std::min<std::size_t>(count, 1));
   for (std::size_t c = 0; c < count; ++c) {
     std::size_t body = 0;
     for (const Lines& row : rows_) {
-      body = std::max(body, columns_of(row[c]));
+      body = std::max(body, width_of(row[c]));
       right[c] = right[c] && numeric(row[c]);
     }
-    // A column is at least as wide as its longest word, and numbers are never broken.
-    shortest[c] = widest(wrap(headings_[c], 0));
-    for (const Lines& row : rows_)
-      shortest[c] = std::max(shortest[c], right[c] ? columns_of(row[c]) : widest(wrap(row[c], 0)));
-    // Headings break first: a column is as wide as its body needs.
-    widths[c] = std::max(body, shortest[c]);
-    total += widths[c];
+    // Headings break first, so a column is as wide as its body or its heading's longest word.
+    const std::size_t heading = widest(wrap(headings_[c], 0));
+    const bool fixed = right[c] && body <= widest_number;
+    widths[c] = std::max(body, heading);
+    least[c] = std::max(heading, fixed ? body : std::min(body, least_text));
+  }
+
+  std::vector<std::size_t> shown(count);
+  std::iota(shown.begin(), shown.end(), std::size_t{0});
+  const auto total = [&](const std::vector<std::size_t>& of) {
+    std::size_t sum = gap * (shown.size() - 1);
+    for (const std::size_t c : shown) sum += of[c];
+    return sum;
+  };
+  Lines left_out;
+  while (width > 0 && shown.size() > 1 && total(least) > width) {
+    // The first column names the row and stays.
+    const auto last_minor =
+        std::find_if(shown.rbegin(), shown.rend() - 1, [&](std::size_t c) { return minor_[c]; });
+    const auto last = last_minor == shown.rend() - 1 ? shown.end() - 1 : last_minor.base() - 1;
+    left_out.insert(left_out.begin(), headings_[*last]);
+    shown.erase(last);
+  }
+  if (shown.size() == 1 && width > 0) least[0] = std::min(least[0], width);
+  while (width > 0 && total(widths) > width) {
+    const auto room = [&](std::size_t c) { return widths[c] > least[c] ? widths[c] : 0; };
+    --widths[std::ranges::max(shown, {}, room)];
   }
   // Room that is left makes the highest heading lower, as long as one has more than one line.
-  while (total < width) {
-    std::size_t highest = 0;
-    std::size_t lines = 1;
-    for (std::size_t c = 0; c < count; ++c)
-      if (const std::size_t own = wrap(headings_[c], widths[c]).size(); own > lines)
-        highest = c, lines = own;
-    if (lines == 1) break;
-    ++widths[highest], ++total;
-  }
-  while (total > width) {
-    std::size_t wide = count;
-    for (std::size_t c = 0; c < count; ++c)
-      if (widths[c] > shortest[c] && (wide == count || widths[c] > widths[wide])) wide = c;
-    if (wide == count) break;  // nothing left that may be broken
-    --widths[wide], --total;
+  while (width == 0 || total(widths) < width) {
+    const auto lines = [&](std::size_t c) { return wrap(headings_[c], widths[c]).size(); };
+    const std::size_t highest = std::ranges::max(shown, {}, lines);
+    if (lines(highest) == 1) break;
+    ++widths[highest];
   }
 
   std::string out;
-  append_row(out, headings_, widths, right, bold_headings);
-  for (const Lines& row : rows_) append_row(out, row, widths, right, false);
+  const auto append_line = [&](const auto& cell_of) {
+    std::string line;
+    for (const std::size_t c : shown) {
+      const std::string cell = shortened(cell_of(c), widths[c]);
+      const std::string space(widths[c] - std::min(widths[c], width_of(cell)), ' ');
+      line += std::string(c == shown[0] ? 0 : gap, ' ') + (right[c] ? space + cell : cell + space);
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    out += line + "\n";
+  };
+  std::vector<Lines> headings(count);
+  std::size_t height = 0;
+  for (const std::size_t c : shown) {
+    headings[c] = wrap(headings_[c], widths[c]);
+    height = std::max(height, headings[c].size());
+  }
+  for (std::size_t i = 0; i < height; ++i) {
+    if (bold_headings) out += "\033[1m";
+    append_line([&](std::size_t c) { return i < headings[c].size() ? headings[c][i] : ""; });
+    if (bold_headings) out.insert(out.size() - 1, "\033[0m");
+  }
+  for (const Lines& row : rows_) append_line([&](std::size_t c) { return row[c]; });
+  if (!left_out.empty())
+    for (const std::string& line :
+         wrap(fmt::format("(not in {} columns: {})", width, fmt::join(left_out, ", ")), width))
+      out += line + "\n";
   return out;
 }
 
 void Table::print() const {
-  const std::string out = str(isatty(STDOUT_FILENO) == 1);
+  const Screen screen = screen_of(STDOUT_FILENO);
+  const std::string out = str(screen.styled, screen.width);
   std::fwrite(out.data(), 1, out.size(), stdout);
   flush_output();
+}
+
+Table screen_table(const std::vector<Column>& columns, const std::vector<Json>& rows) {
+  std::vector<Column> shown = columns;
+  std::erase_if(shown, [&](const Column& c) { return !c.on_screen || !is_used(c, rows); });
+  std::vector<std::string> headings;
+  std::vector<bool> minor;
+  for (const Column& column : shown) {
+    headings.push_back(column.heading);
+    minor.push_back(column.minor);
+  }
+  Table table(headings, minor);
+  for (const Json& row : rows) {
+    std::vector<std::string> cells;
+    for (const Column& column : shown) cells.push_back(cell_text(column, row));
+    table.add(std::move(cells));
+  }
+  return table;
+}
+
+Table run_table(const Json& record) {
+  return screen_table(run_columns(), objects(member(record, "rows")));
 }
 
 }  // namespace twice::experiments

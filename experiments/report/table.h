@@ -1,14 +1,17 @@
-// Tables for the terminal and the number formats that screen and report share.
+// Tables for the terminal, the columns of the head-to-head, and the number formats that screen and
+// report share.
 #pragma once
 
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "experiments/files/record.h"
+
 namespace twice::experiments {
 
-/// Three significant digits: "2.31", "231", "2310", "1.20e-07". Here and below what is not finite
-/// is "-": a value that is missing.
+/// Three significant digits: "2.31", "231", "2310", "1.20e-07". Here and below a value that is not
+/// finite is missing: "-".
 std::string format_number(double value);
 /// With an SI prefix: format_si(2.5e9, "FLOP") = "2.50 GFLOP".
 std::string format_si(double value, std::string_view unit = "");
@@ -21,21 +24,68 @@ std::string format_ratio(double value);
 /// A duration: "42 s", "3 min 05 s", "2 h 10 min".
 std::string format_seconds(double value);
 
+/// The number of code points: the width of a text whose characters are one column wide.
+std::size_t width_of(std::string_view text);
+/// `text`, or its beginning and "…" where it is wider than `width`.
+std::string shortened(const std::string& text, std::size_t width);
+
+/// What a stream is shown on.
+struct Screen {
+  std::size_t width;  ///< in columns; 0: a file or a pipe, where nothing needs to fit
+  bool styled;    ///< escape sequences are obeyed: a terminal, and neither TERM=dumb nor NO_COLOR
+  bool erasable;  ///< a line can be redrawn: a terminal, and not TERM=dumb
+};
+
+/// The width is the terminal's, else COLUMNS, else 100. A file or a pipe has one only from COLUMNS.
+Screen screen_of(int descriptor);
+
+/// `text` in ASCII where LC_ALL, LC_CTYPE or LANG, the first of them that is set, is C or POSIX:
+/// "×" as "x", "±" as "+-", "…" as "...". Else `text`.
+std::string in_charset(std::string_view text);
+
+/// A column of tables on the screen and in reports: its heading, its meaning, how its numbers are
+/// written.
+struct Column {
+  std::string key;  ///< the field of a record's row
+  std::string heading;
+  std::string meaning;            ///< one or two sentences, for tooltip and legend
+  std::string (*format)(double);  ///< null for text
+  bool on_screen = true;          ///< false: in the report only
+  bool minor = false;             ///< left out before others where the screen is too narrow
+};
+
+/// Columns of the rows of `compare` and `train`.
+const std::vector<Column>& run_columns();
+
+/// What a row shows under a column, "-" when it has none.
+std::string cell_text(const Column& column, const Json& row);
+
+/// True when at least one row has something under the column.
+bool is_used(const Column& column, const std::vector<Json>& rows);
+
 /// Rows of text under headings. Columns of numbers are right-aligned, the others left-aligned.
 class Table {
  public:
-  explicit Table(std::vector<std::string> headings);
+  explicit Table(std::vector<std::string> headings, std::vector<bool> minor = {});
   /// Cells that are missing at the end are empty.
   void add(std::vector<std::string> cells);
-  /// The lines of the table, each ended by a newline. What does not fit `width` columns is made
-  /// narrower by breaking lines between words, first of the headings, then of the widest text.
-  std::string str(bool bold_headings = false, std::size_t width = 120) const;
-  /// Writes it to stdout; the headings are bold when stdout is a terminal.
+  /// The lines of the table, each ended by a newline. Headings are broken between words to be as
+  /// narrow as their columns. Where the table does not fit `width`, texts are shortened to 16
+  /// columns at the least, then columns are left out and named in a line below: the minor ones
+  /// from the right, then the others from the right. 0: any width fits.
+  std::string str(bool bold_headings = false, std::size_t width = 0) const;
+  /// Writes it to stdout, as wide as the screen.
   void print() const;
 
  private:
   std::vector<std::string> headings_;
+  std::vector<bool> minor_;
   std::vector<std::vector<std::string>> rows_;
 };
+
+/// Rows under those of the columns that are for the screen and that some row uses.
+Table screen_table(const std::vector<Column>& columns, const std::vector<Json>& rows);
+/// The rows of a record of `compare` or `train`.
+Table run_table(const Json& record);
 
 }  // namespace twice::experiments

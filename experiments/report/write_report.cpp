@@ -5,39 +5,31 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <map>
 #include <vector>
 
 #include "autodiff/array/error.h"
 #include "experiments/app/terminal.h"
 #include "experiments/files/atomic_file.h"
-#include "experiments/report/bench_report.h"
-#include "experiments/report/compare_report.h"
-#include "experiments/report/html.h"
+#include "experiments/report/compare_page.h"
 #include "experiments/report/runs.h"
 #include "experiments/report/sections.h"
-#include "experiments/report/study_report.h"
-#include "experiments/report/sweep_report.h"
-#include "experiments/report/table.h"
 
 namespace twice::experiments {
 namespace {
 
 namespace fs = std::filesystem;
 
-/// "" for JSON that no command of twice wrote.
-std::string command_of(const Json& content) {
-  const Json& command = member(content, "command");
-  return command.is_string() ? command.get<std::string>() : "";
+bool has_command(const FoundRecord& record, std::string_view command) {
+  return member(record.content, "command") == Json(command);
 }
 
-bool is_shown(const std::string& command) {
-  return command == "compare" || command == "train" || command == "sweep" || command == "study" ||
-         command == "bench";
+/// "1 record", "2 records".
+std::string records_text(std::size_t count) {
+  return fmt::format("{} record{}", count, count == 1 ? "" : "s");
 }
 
-/// What lies in a folder.
+/// What is in a folder. File names are printable, so that the page is UTF-8 whatever they are.
 struct Found {
   std::vector<FoundRecord> records;
   std::vector<std::string> left_out;          ///< files with reasons
@@ -65,27 +57,27 @@ Found find_records(const fs::path& folder) {
   Found found;
   for (const fs::path& file : json_files(folder)) {
     ++found.files;
-    const std::string name = file.lexically_relative(folder).string();
-    Json content;
+    FoundRecord record{printable(file.lexically_relative(folder).string()), {}};
     try {
-      content = Json::parse(read_file(file));
+      record.content = Json::parse(read_file(file));
     } catch (const JsonError&) {
-      found.left_out.push_back(file.string() + " is no valid JSON (cut or corrupt)");
+      found.left_out.push_back(printable(file.string()) + " is no valid JSON (cut or corrupt)");
       continue;
     } catch (const Error& error) {
-      found.left_out.push_back(error.what());
+      found.left_out.push_back(printable(error.what()));
       continue;
     }
-    const std::string command = command_of(content);
-    if (is_shown(command)) {
+    const Json& command = member(record.content, "command");
+    constexpr std::string_view shown[] = {"compare", "train", "sweep", "study", "bench"};
+    if (std::ranges::any_of(shown, [&](std::string_view c) { return has_command(record, c); })) {
       // The same record twice, as --json writes it, is one.
-      const auto same = std::ranges::find(found.records, content, &FoundRecord::content);
+      const auto same = std::ranges::find(found.records, record.content, &FoundRecord::content);
       if (same == found.records.end())
-        found.records.push_back({name, std::move(content)});
+        found.records.push_back(std::move(record));
       else
-        same->file += ", " + name;
-    } else if (!command.empty() && content.contains("version")) {
-      ++found.others[command];
+        same->file += ", " + record.file;
+    } else if (command.is_string() && record.content.contains("version")) {
+      ++found.others[command.string()];
     }
   }
   return found;
@@ -97,7 +89,8 @@ std::map<std::string, FoundRecord> take_runs(std::vector<FoundRecord>& records,
   const fs::path folder = fs::path(sweep.file).parent_path();
   std::map<std::string, FoundRecord> trains;
   for (const Json& run : objects(member(sweep.content, "runs"))) {
-    const std::string name = text(run, "name"), file = (folder / name / "train.json").string();
+    const std::string name = text(run, "name"),
+                      file = (folder / printable(name) / "train.json").string();
     const auto train = std::ranges::find(records, file, &FoundRecord::file);
     if (train == records.end()) continue;
     trains.emplace(name, std::move(*train));
@@ -105,15 +98,6 @@ std::map<std::string, FoundRecord> take_runs(std::vector<FoundRecord>& records,
   }
   return trains;
 }
-
-/// A section of the page and its line in the index.
-struct Part {
-  std::string name, command, result, file;
-  double accuracy = std::nan("");
-  std::string html;
-};
-
-std::string section_id(std::size_t i) { return fmt::format("record-{}", i + 1); }
 
 double best_accuracy(const Json& record) {
   double best = std::nan("");
@@ -132,39 +116,11 @@ std::string methods_text(const Json& record) {
 }
 
 std::string counts_text(const RunSet& set) {
-  std::map<std::string, std::size_t> counts;
-  for (const Run& run : set.runs) ++counts[run.state];
   std::string line = fmt::format("{} runs", set.runs.size());
   for (const char* state : {"failed", "unfinished"})
-    if (counts[state] > 0) line += fmt::format(", {} {}", counts[state], state);
+    if (const auto count = std::ranges::count(set.runs, state, &Run::state); count > 0)
+      line += fmt::format(", {} {}", count, state);
   return line;
-}
-
-Part part_of(const FoundRecord& record, const std::string& id,
-             const std::map<std::string, FoundRecord>& trains) {
-  const Json& content = record.content;
-  Part part{.name = record_name(content),
-            .command = command_of(content),
-            .result = methods_text(content),
-            .file = record.file,
-            .accuracy = best_accuracy(content),
-            .html = ""};
-  if (part.command == "study") part.name = text(content, "study");
-  const std::string title = part.command + ": " + part.name;
-  if (part.command == "study") {
-    part.result = text(content, "verdict");
-    part.html = study_section(content, title, id);
-  } else if (part.command == "sweep") {
-    const RunSet set = sweep_runs(content, trains);
-    part.result += "; " + counts_text(set);
-    part.html = runs_section(set, content, title, id);
-  } else if (part.command == "bench") {
-    part.html = bench_section(content, title, id);
-  } else {
-    part.html = part.command == "compare" ? compare_section(content, title, id)
-                                          : train_section(content, title, id);
-  }
-  return part;
 }
 
 /// Machine and options of a record, as far as all records agree.
@@ -182,68 +138,79 @@ Json in_common(const std::vector<FoundRecord>& records) {
   return result;
 }
 
-/// All sections. What cannot be shown is added to `left_out`.
-std::vector<Part> parts_of(std::vector<FoundRecord> records, std::vector<std::string>& left_out) {
-  std::vector<FoundRecord> sweeps;
-  std::ranges::copy_if(records, std::back_inserter(sweeps), [](const FoundRecord& record) {
-    return command_of(record.content) == "sweep";
-  });
-  std::map<std::string, std::map<std::string, FoundRecord>> trains_of;
-  for (const FoundRecord& sweep : sweeps) trains_of[sweep.file] = take_runs(records, sweep);
+/// The sections and their lines in the index, as the page grows.
+struct Page {
+  std::vector<std::vector<Cell>> index = {};
+  std::string sections = {};
 
+  /// `section` makes the HTML of a section with that id.
+  void add(const std::string& name, const std::string& command, const std::string& result,
+           const std::string& file, double accuracy, const auto& section) {
+    const std::string id = fmt::format("record-{}", index.size() + 1);
+    sections += section(id);
+    index.push_back({{.text = name, .link = id},
+                     {.text = command},
+                     {.text = result, .css_class = "words"},
+                     {.text = format_percent(accuracy), .is_number = true, .order = accuracy},
+                     {.text = file, .css_class = "words"}});
+  }
+
+  void add(const FoundRecord& record, const std::map<std::string, FoundRecord>& trains) {
+    const Json& content = record.content;
+    const std::string command = text(content, "command");
+    const bool study = command == "study";
+    const std::string name = study ? text(content, "study") : record_name(content);
+    const RunSet set = command == "sweep" ? sweep_runs(content, trains) : RunSet();
+    std::string result = study ? text(content, "verdict") : methods_text(content);
+    if (command == "sweep") result += "; " + counts_text(set);
+    add(name, command, result, record.file, best_accuracy(content), [&](const std::string& id) {
+      const std::string title = command + ": " + name;
+      if (command == "sweep") return runs_section(set, content, title, id);
+      const auto make = study                  ? study_section
+                        : command == "bench"   ? bench_section
+                        : command == "compare" ? compare_section
+                                               : train_section;
+      return make(content, title, id);
+    });
+  }
+};
+
+Page page_of(Found& found) {
+  std::vector<FoundRecord>& records = found.records;
+  std::map<std::string, std::map<std::string, FoundRecord>> trains_of;
+  const std::vector<FoundRecord> all = records;
+  for (const FoundRecord& sweep : all)
+    if (has_command(sweep, "sweep")) trains_of[sweep.file] = take_runs(records, sweep);
+
+  const auto is_train = [](const FoundRecord& record) { return has_command(record, "train"); };
   std::vector<FoundRecord> single;
-  std::ranges::copy_if(records, std::back_inserter(single), [](const FoundRecord& record) {
-    return command_of(record.content) == "train";
-  });
+  std::ranges::copy_if(records, std::back_inserter(single), is_train);
   // Many single runs are shown together only: each has a page of its own in its folder.
   constexpr std::size_t few = 4;
-  if (single.size() > few)
-    std::erase_if(records,
-                  [](const FoundRecord& record) { return command_of(record.content) == "train"; });
+  if (single.size() > few) std::erase_if(records, is_train);
 
-  std::vector<Part> parts;
-  const auto add = [&](const std::string& file, const auto& make) {
+  Page page;
+  const auto add_or_leave_out = [&](const std::string& file, const auto& add) {
     try {
-      parts.push_back(make(section_id(parts.size())));
+      add();
     } catch (const JsonError& error) {
-      left_out.push_back(fmt::format("{}: not as twice writes it: {}", file, error.what()));
+      found.left_out.push_back(fmt::format("{}: not as twice writes it: {}", file, error.what()));
     }
   };
   if (single.size() > 1)
-    add("the single runs", [&](const std::string& id) {
+    add_or_leave_out("the single runs", [&] {
       const RunSet set = train_runs(single);
-      Part part{.name = fmt::format("{} single runs", single.size()),
-                .command = "train",
-                .result = counts_text(set),
-                .file = "",
-                .html = runs_section(set, in_common(single), "train: all single runs", id)};
+      double accuracy = std::nan("");
       for (const FoundRecord& train : single)
-        part.accuracy = std::fmax(part.accuracy, best_accuracy(train.content));
-      return part;
+        accuracy = std::fmax(accuracy, best_accuracy(train.content));
+      page.add(fmt::format("{} single runs", single.size()), "train", counts_text(set), "",
+               accuracy, [&](const std::string& id) {
+                 return runs_section(set, in_common(single), "train: all single runs", id);
+               });
     });
   for (const FoundRecord& record : records)
-    add(record.file,
-        [&](const std::string& id) { return part_of(record, id, trains_of[record.file]); });
-  return parts;
-}
-
-std::string index_table(const std::vector<Part>& parts) {
-  std::vector<std::vector<Cell>> rows;
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    const Part& part = parts[i];
-    rows.push_back(
-        {{.text = part.name, .link = section_id(i)},
-         {.text = part.command},
-         {.text = part.result, .css_class = "words"},
-         {.text = format_percent(part.accuracy), .is_number = true, .order = part.accuracy},
-         {.text = part.file, .css_class = "words"}});
-  }
-  return sortable_table({{"record", "model and data, or the study's name"},
-                         {"command", "the command that wrote it"},
-                         {"what", "methods, runs, or verdict"},
-                         {"test accuracy", "the best in the record"},
-                         {"file", "where the record lies in the folder"}},
-                        rows);
+    add_or_leave_out(record.file, [&] { page.add(record, trains_of[record.file]); });
+  return page;
 }
 
 }  // namespace
@@ -251,29 +218,29 @@ std::string index_table(const std::vector<Part>& parts) {
 void write_report(const fs::path& folder) {
   Found found = find_records(folder);
   const std::size_t count = found.records.size();
-  const std::vector<Part> parts = parts_of(std::move(found.records), found.left_out);
-  if (parts.empty())
+  const Page shown = page_of(found);
+  if (shown.index.empty())
     fail("report",
          "no records in {} ({} JSON files{}); expected files written by twice compare, train, "
          "sweep, study or bench",
          folder.string(), found.files,
          found.left_out.empty() ? "" : "; " + one_line(found.left_out.front()));
-
-  std::string body =
-      "<header>\n<h1>Report</h1>\n" +
-      paragraph(fmt::format("{} record{} of twice", count, count == 1 ? "" : "s"), "subtitle") +
-      "</header>\n";
-  for (const std::string& reason : found.left_out) {
-    body += paragraph("Left out: " + reason + ".", "warning");
-    print_error("[report] left out: " + reason);
-  }
-  body += "<nav>\n" + index_table(parts) + "</nav>\n";
+  for (const std::string& reason : found.left_out) print_error("[report] left out: " + reason);
+  Json others = Json::array();
   for (const auto& [command, number] : found.others)
-    body += paragraph(
-        fmt::format("Not shown: {} record{} of twice {}.", number, number == 1 ? "" : "s", command),
-        "note");
-  for (const Part& part : parts) body += part.html;
-  write_atomically(folder / "report.html", page("twice report", body));
+    others.push_back({{"command", command}, {"count", records_text(number)}});
+  const std::string index = sortable_table({{"record", "model and data, or the study's name"},
+                                            {"command", "the command that wrote it"},
+                                            {"what", "methods, runs, or verdict"},
+                                            {"test accuracy", "the best in the record"},
+                                            {"file", "where the record lies in the folder"}},
+                                           shown.index);
+  const std::string html = render("report", {{"count", records_text(count)},
+                                             {"left_out", found.left_out},
+                                             {"index", index},
+                                             {"others", others},
+                                             {"sections", shown.sections}});
+  write_atomically(folder / "report.html", page("twice report", html));
 }
 
 }  // namespace twice::experiments

@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "experiments/report/html.h"
-#include "experiments/report/plot_record.h"
+#include "experiments/report/plots.h"
 
 namespace twice::experiments {
 

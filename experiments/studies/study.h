@@ -11,7 +11,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "experiments/report/heat_map.h"
+#include "experiments/report/plots.h"
 #include "experiments/report/progress.h"
 #include "experiments/run/options.h"
 #include "experiments/studies/journal.h"

@@ -1,9 +1,8 @@
 // Two reports compared: ratios, what differs, and what is refused.
-#include "experiments/commands/profile/profile_compare.h"
+#include "experiments/commands/profile/files.h"
 
 #include <boost/test/unit_test.hpp>
 
-#include "experiments/commands/profile/report_json.h"
 #include "experiments/files/atomic_file.h"
 #include "tests/experiments/profile_sample.h"
 #include "tests/experiments/scratch_folder.h"

@@ -1,6 +1,6 @@
 // The files of a profile, read again: each is what the tool it is for expects, and all hold the
 // record's numbers.
-#include "experiments/commands/profile/profile_files.h"
+#include "experiments/commands/profile/files.h"
 
 #include <boost/test/unit_test.hpp>
 #include <cmath>
@@ -9,12 +9,7 @@
 #include <set>
 #include <sstream>
 
-#include "experiments/commands/profile/ops_csv.h"
-#include "experiments/commands/profile/profile_page.h"
-#include "experiments/commands/profile/report_json.h"
-#include "experiments/commands/profile/roofline.h"
-#include "experiments/commands/profile/stacks.h"
-#include "experiments/commands/profile/trace.h"
+#include "experiments/commands/profile/page.h"
 #include "experiments/files/atomic_file.h"
 #include "tests/experiments/pages.h"
 #include "tests/experiments/profile_sample.h"

@@ -133,6 +133,33 @@ BOOST_AUTO_TEST_CASE(records_that_are_none_are_no_crash) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(names_that_are_not_utf8_are_escaped) {
+  const ScratchFolder folder;
+  const std::filesystem::path odd = folder.path / "r\xff";
+  std::filesystem::create_directories(odd / "x\xfe");
+  write_atomically(odd / "x\xfe" / "compare.json", sample_record().dump());
+  write_atomically(odd / "cut\xfd.json", "{");
+  const std::string html = report_of(odd);
+  check_page(html);
+  BOOST_TEST(contains(html, "x\\xfe/compare.json"));
+  BOOST_TEST(contains(html, "cut\\xfd.json is no valid JSON"));
+  for (const char byte : {'\xfd', '\xfe', '\xff'}) BOOST_TEST(html.find(byte) == std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(deep_and_odd_records_are_left_out) {
+  const ScratchFolder folder;
+  write_atomically(folder.path / "compare.json", sample_record().dump());
+  write_atomically(folder.path / "deep.json", R"({"command": "compare", "rows": )" +
+                                                  std::string(20000, '[') +
+                                                  std::string(20000, ']') + "}");
+  write_atomically(folder.path / "study.json",
+                   R"({"command": "study", "plots": [{"log_x": true, "log_y": true, "curves": [
+                       {"name": "c", "x": [1e-320, 1], "y": [1e-320, 1]}, {"x": {}, "y": 3}]}]})");
+  const std::string html = report_of(folder.path);
+  check_page(html);
+  BOOST_TEST(contains(html, "deep.json is no valid JSON"));
+}
+
 BOOST_AUTO_TEST_CASE(the_same_record_twice_is_one) {
   const ScratchFolder folder;
   for (const char* name : {"compare.json", "copy.json"})

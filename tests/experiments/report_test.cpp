@@ -4,9 +4,9 @@
 #include <filesystem>
 
 #include "experiments/files/atomic_file.h"
-#include "experiments/report/columns.h"
-#include "experiments/report/compare_report.h"
+#include "experiments/report/compare_page.h"
 #include "experiments/report/html.h"
+#include "experiments/report/table.h"
 #include "experiments/report/write_report.h"
 #include "tests/experiments/pages.h"
 #include "tests/experiments/scratch_folder.h"
@@ -36,7 +36,7 @@ BOOST_AUTO_TEST_CASE(compare_page_shows_every_row) {
       BOOST_TEST(contains(html, escape(column.heading)));
       BOOST_TEST(count(html, escape(column.meaning)) == 2u);  // tooltip and legend
     }
-  BOOST_TEST(count(html, "<svg") == 8u);
+  BOOST_TEST(count(html, "<svg xmlns") == 8u);
   BOOST_TEST(contains(html, "mlp-64x3-b32-tanh-f32 on digits"));
   BOOST_TEST(contains(html, "slope 2"));
 }
@@ -61,6 +61,7 @@ BOOST_AUTO_TEST_CASE(compare_page_tolerates_what_is_missing) {
 
 BOOST_AUTO_TEST_CASE(pages_take_any_text_as_text) {
   BOOST_TEST(escape("<a href=\"x\">&'\x01") == "&lt;a href=&quot;x&quot;&gt;&amp;&#39;\uFFFD");
+  BOOST_TEST(escape("µ\n\t\xff\xc3z\xe4\xb8") == "µ\n\t\uFFFD\uFFFDz\uFFFD");
   const std::string hostile = "</title><script>alert('1')</script>\"&`\n%d";
   Json record = sample_record();
   for (Json& row : record["rows"])

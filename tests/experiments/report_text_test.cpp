@@ -1,17 +1,19 @@
 // What reports say in words: number formats, text tables, the progress bar, findings.
 #include <fmt/core.h>
 #include <pty.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <boost/test/unit_test.hpp>
 #include <cerrno>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 #include <thread>
 
-#include "experiments/report/columns.h"
-#include "experiments/report/findings.h"
+#include "experiments/report/compare_page.h"
 #include "experiments/report/progress.h"
 #include "experiments/report/table.h"
 #include "tests/experiments/pages.h"
@@ -39,6 +41,17 @@ struct Terminal {
   }
   int master = -1, slave = -1;
   std::string error;
+};
+
+/// An environment variable until the end of the scope.
+struct ScopedVariable {
+  ScopedVariable(const char* name, const char* value) : name_(name) {
+    if (const char* before = std::getenv(name)) before_ = before;
+    ::setenv(name, value, 1);
+  }
+  ~ScopedVariable() { before_ ? ::setenv(name_, before_->c_str(), 1) : ::unsetenv(name_); }
+  const char* name_;
+  std::optional<std::string> before_;
 };
 
 }  // namespace
@@ -85,21 +98,78 @@ BOOST_AUTO_TEST_CASE(table_aligns_words_left_and_numbers_right) {
   BOOST_TEST(contains(error_of([&] { table.add({"1", "2", "3", "4", "5"}); }), "4 headings"));
 }
 
-BOOST_AUTO_TEST_CASE(table_fits_its_width) {
-  Table table({"a rather long heading", "number", "text"});
-  table.add({"1", "1234567", "many words that must go to several lines, none of them lost"});
-  for (const std::size_t width : {30, 50, 120}) {
-    const std::string text = table.str(false, width);
-    std::string line;
-    for (std::istringstream lines(text); std::getline(lines, line);)
-      BOOST_TEST(line.size() <= width);
-    for (const char* word : {"many", "several", "lost", "1234567", "rather"})
-      BOOST_TEST(contains(text, word));
-  }
-  // The whole head-to-head fits a terminal.
+/// The lines of a text, and that none is wider than `width`.
+std::vector<std::string> lines_within(const std::string& text, std::size_t width) {
+  std::vector<std::string> lines;
   std::string line;
-  for (std::istringstream lines(run_table(sample_record()).str()); std::getline(lines, line);)
-    BOOST_TEST(line.size() <= 125u);  // bytes; × has two
+  for (std::istringstream stream(text); std::getline(stream, line);) {
+    BOOST_TEST(width_of(line) <= width, line);
+    lines.push_back(line);
+  }
+  return lines;
+}
+
+BOOST_AUTO_TEST_CASE(table_fits_its_width) {
+  Table table({"name", "a rather long heading", "number", "law", "text"},
+              {false, false, false, true, false});
+  table.add(
+      {"a", "1", "1234567", "6L - 3", "many words that are shortened, never broken into lines"});
+  // Without a width nothing is lost.
+  BOOST_TEST(contains(table.str(), "never broken into lines"));
+  BOOST_TEST(lines_within(table.str(), 200).size() == 2u);
+  // First headings are broken and texts shortened, to 16 columns.
+  std::vector<std::string> lines = lines_within(table.str(false, 60), 60);
+  BOOST_TEST(lines.size() == 3u);
+  BOOST_TEST(lines.back().starts_with("a"));
+  BOOST_TEST(lines.back().ends_with("many words that are sho…"));
+  // Then columns are left out, the minor one first, and named.
+  lines = lines_within(table.str(false, 45), 45);
+  BOOST_TEST(contains(lines.back(), "(not in 45 columns: law)"));
+  lines = lines_within(table.str(false, 24), 24);
+  BOOST_TEST(lines.back() == "columns: law, text)");
+  BOOST_TEST(contains(table.str(false, 24), "1234567"));
+  // The first column stays, however narrow the screen is.
+  BOOST_TEST(lines_within(table.str(false, 3), 8).front() == "nam");
+  // The whole head-to-head fits a terminal.
+  for (const std::size_t width : {80, 100, 120})
+    lines_within(run_table(sample_record()).str(false, width), width);
+  BOOST_TEST(!contains(run_table(sample_record()).str(false, 120), "not in"));
+}
+
+BOOST_AUTO_TEST_CASE(other_charsets_get_ascii) {
+  const ScopedVariable all("LC_ALL", "C");
+  BOOST_TEST(in_charset("1.21× 2 ± 1 … 10⁻¹² 10⁹ ∇ 中a") == "1.21x 2 +- 1 ... 10^-12 10^9 grad ?a");
+  Table table({"name", "±"});
+  table.add({"a long name, which is cut", "2.00×"});
+  for (const std::string& line : lines_within(table.str(false, 20), 20))
+    for (const char c : line) BOOST_TEST(static_cast<unsigned char>(c) < 0x80u);
+  const ScopedVariable utf8("LC_ALL", "C.UTF-8");
+  BOOST_TEST(in_charset("×") == "×");
+  const ScopedVariable none("LC_ALL", ""), type("LC_CTYPE", ""), language("LANG", "POSIX");
+  BOOST_TEST(in_charset("×") == "x");
+}
+
+BOOST_AUTO_TEST_CASE(screens_of_terminals_and_files) {
+  const ScopedVariable columns("COLUMNS", "77"), term("TERM", "xterm"), color("NO_COLOR", "");
+  const ScratchFolder folder;
+  std::FILE* file = std::fopen((folder.path / "log").c_str(), "w");
+  BOOST_REQUIRE(file);
+  BOOST_TEST(screen_of(fileno(file)).width == 77u);
+  BOOST_TEST(!screen_of(fileno(file)).styled);
+  const ScopedVariable no_columns("COLUMNS", "");
+  BOOST_TEST(screen_of(fileno(file)).width == 0u);
+  std::fclose(file);
+  const Terminal terminal;
+  if (!terminal.error.empty()) return;
+  BOOST_TEST(screen_of(terminal.slave).width == 60u);
+  BOOST_TEST((screen_of(terminal.slave).styled && screen_of(terminal.slave).erasable));
+  const ScopedVariable no_color("NO_COLOR", "1");
+  BOOST_TEST((!screen_of(terminal.slave).styled && screen_of(terminal.slave).erasable));
+  const ScopedVariable dumb("TERM", "dumb");
+  BOOST_TEST((!screen_of(terminal.slave).styled && !screen_of(terminal.slave).erasable));
+  const winsize unknown{};
+  BOOST_TEST(ioctl(terminal.slave, TIOCSWINSZ, &unknown) == 0);
+  BOOST_TEST(screen_of(terminal.slave).width == 100u);
 }
 
 BOOST_AUTO_TEST_CASE(table_shows_what_a_row_lacks_as_a_dash) {
@@ -116,6 +186,7 @@ BOOST_AUTO_TEST_CASE(table_shows_what_a_row_lacks_as_a_dash) {
 }
 
 BOOST_AUTO_TEST_CASE(progress_is_drawn_in_place_and_erased) {
+  const ScopedVariable term("TERM", "xterm");
   const Terminal terminal;
   if (!terminal.error.empty()) {
     fmt::print("skipped: report, the progress bar: no pseudo-terminal: {}; it needs /dev/pts\n",
@@ -135,6 +206,15 @@ BOOST_AUTO_TEST_CASE(progress_is_drawn_in_place_and_erased) {
     BOOST_TEST(drawn.size() - drawn.rfind('\r') <= 1 + 59 + 3);  // \r, the line, "erase the rest"
   }
   BOOST_TEST(terminal.read() == "\r\033[K");
+}
+
+BOOST_AUTO_TEST_CASE(progress_is_silent_in_a_dumb_terminal) {
+  const Terminal terminal;
+  if (!terminal.error.empty()) return;
+  const ScopedVariable term("TERM", "dumb");
+  { Progress progress("comparing", 4, terminal.slave); }
+  BOOST_TEST(::write(terminal.slave, "end", 3) == 3);
+  BOOST_TEST(terminal.read() == "end");
 }
 
 BOOST_AUTO_TEST_CASE(progress_is_silent_in_a_file) {
@@ -165,16 +245,12 @@ BOOST_AUTO_TEST_CASE(error_slopes_are_those_of_power_laws) {
 
 BOOST_AUTO_TEST_CASE(findings_say_what_the_numbers_say) {
   Json record = sample_record();
-  const auto all = [&] {
-    std::string text;
-    for (const std::string& line : findings(objects(record["rows"]), record)) text += line + "\n";
-    return text;
-  };
+  const auto all = [&] { return compare_html(record); };
   const std::string text = all();
   BOOST_TEST(contains(text,
                       "A step of exact takes 2.00 ms, 0.50× the time of f-gr (4.00 ms) and "
                       "2.00× that of sgd."));
-  BOOST_TEST(contains(text, "exact is off by 1.2e-07; f-gr's by 0.80 %, b-gr's by 0.80 %"));
+  BOOST_TEST(contains(text, "exact is off by 1.2e-07; f-gr&#39;s by 0.80 %, b-gr&#39;s by 0.80 %"));
   BOOST_TEST(contains(text, "between 91.00 % (sgd) and 96.00 % (c-gr)"));
   BOOST_TEST(contains(text, "f-gr at slope 1.00, c-gr at slope 2.00"));
   BOOST_TEST(contains(text, "Every method's count of products is the one its law predicts."));
@@ -182,7 +258,7 @@ BOOST_AUTO_TEST_CASE(findings_say_what_the_numbers_say) {
   BOOST_TEST(contains(all(), "f-gr has 13 products, the law 6L-3 says 7"));
   record["rows"] = Json::array();
   record["epsilon_sweep"] = nullptr;
-  BOOST_TEST(all() == "");
+  BOOST_TEST(!contains(all(), "<li>"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

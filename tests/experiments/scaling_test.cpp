@@ -5,7 +5,6 @@
 #include <cmath>
 
 #include "autodiff/threads/threads.h"
-#include "experiments/commands/profile/scaling_axes.h"
 #include "experiments/measure/fit.h"
 #include "experiments/measure/our_step.h"
 #include "tests/experiments/scratch_folder.h"

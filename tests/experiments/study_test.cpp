@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "experiments/files/atomic_file.h"
-#include "experiments/report/plot_record.h"
+#include "experiments/report/plots.h"
 #include "experiments/studies/cost_run.h"
 #include "experiments/studies/page.h"
 #include "experiments/studies/planned.h"

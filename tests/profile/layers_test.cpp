@@ -1,5 +1,5 @@
 // Which layer a node belongs to, on every model and method.
-#include "experiments/commands/profile/layers.h"
+#include "experiments/commands/profile/step_record.h"
 
 #include <boost/test/unit_test.hpp>
 

@@ -25,7 +25,7 @@ struct Profiled {
       : problem(small_problem(options)),
         step(problem, method(name)),
         measured(measure_steps(step, 0.01, [](double) {})),
-        record(step_record({step, measured, Peak{1, 50, 10}})) {}
+        record(step_record(step, measured, Peak{1, 50, 10})) {}
 };
 
 double sum(const Json& rows, const std::string& key) {

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "experiments/report/columns.h"
+#include "experiments/report/table.h"
 
 namespace twice::experiments {
 

@@ -1,13 +1,13 @@
-// The rules, node by node in the order of the tape.
-#include "experiments/commands/profile/layers.h"
-
+// The layer of each node of a tape, node by node.
 #include <set>
+
+#include "experiments/commands/profile/step_record.h"
 
 namespace twice::experiments {
 
 namespace {
 
-/// What is known of a node while its successors are looked at.
+/// Of a node that later ones read.
 struct Place {
   std::string layer;
   /// True for a parameter, and for what is computed from parameters (and gradients) alone.
@@ -56,12 +56,6 @@ Place place_of_update(const Tape& tape, const Node& node, const std::vector<Plac
 }
 
 }  // namespace
-
-std::string layer_rule() {
-  return "a forward op belongs to the layer whose parameters it reads; without parameters, to the "
-         "layer before it; a derivative to the layer of its forward op; arithmetic on gradients to "
-         "their layer, or to the whole model when they are of several";
-}
 
 std::vector<std::string> layers_of(const Tape& tape) {
   std::vector<Place> places;

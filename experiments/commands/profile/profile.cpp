@@ -1,26 +1,32 @@
 // Options, then: measure, print, write.
 #include "experiments/commands/profile/profile.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
 
+#include "autodiff/kernels/blas.h"
 #include "autodiff/threads/threads.h"
 #include "experiments/app/terminal.h"
-#include "experiments/commands/profile/profile_compare.h"
-#include "experiments/commands/profile/profile_files.h"
-#include "experiments/commands/profile/profile_record.h"
-#include "experiments/commands/profile/profile_tables.h"
+#include "experiments/commands/profile/files.h"
+#include "experiments/commands/profile/rows.h"
 #include "experiments/commands/profile/scaling.h"
+#include "experiments/commands/profile/step_record.h"
+#include "experiments/commands/profile/tables.h"
 #include "experiments/measure/peer.h"
 #include "experiments/report/progress.h"
 #include "experiments/run/folder_lock.h"
+#include "experiments/run/machine.h"
 #include "experiments/run/output.h"
 #include "experiments/run/stop.h"
 
 namespace twice::experiments {
 
 namespace {
+
+/// Of the measuring time: the profiled step's; the rows have the rest.
+constexpr double step_seconds = 0.3;
 
 /// Checks what CLI11 cannot, and fills in defaults.
 void set_up(ProfileOptions& options) {
@@ -35,23 +41,14 @@ void set_up(ProfileOptions& options) {
   if (!(options.seconds >= 0.01 && options.seconds <= 3600))  // NaN is neither
     throw UsageError(
         fmt::format("--seconds must be a number from 0.01 to 3600, was {}", options.seconds));
-  if (options.methods.empty())
-    for (const Method& m : methods()) options.methods.emplace_back(m.name);
-  std::vector<std::string> once;
-  for (const std::string& name : options.methods)
-    if (std::find(once.begin(), once.end(), name) == once.end()) once.push_back(name);
-  options.methods = once;
-  if (std::find(once.begin(), once.end(), o.methods[0]) == once.end())
-    options.methods.push_back(o.methods[0]);
-}
-
-/// Two programs take turns, as in `bench`, which knows the options of a model and its methods.
-int compare_programs_of(const ProfileOptions& options) {
-  OptionWords words = options.given;
-  words.erase("--compare");
-  words.erase("--margin");
-  return options.compare_programs(words, options.margin, options.compare[1], options.compare[0],
-                                  "--compare");
+  std::vector<std::string> named = options.methods;
+  if (named.empty())
+    for (const Method& m : methods()) named.emplace_back(m.name);
+  named.push_back(o.methods[0]);
+  options.methods.clear();
+  for (const std::string& name : named)
+    if (std::ranges::find(options.methods, name) == options.methods.end())
+      options.methods.push_back(name);
 }
 
 int compare(const ProfileOptions& options) {
@@ -62,18 +59,143 @@ int compare(const ProfileOptions& options) {
     return file.ends_with(".json") ||
            (std::filesystem::exists(file) && ::access(file.c_str(), X_OK) != 0);
   };
-  const bool a = is_report(options.compare[0]), b = is_report(options.compare[1]);
-  if (a && b) return compare_profiles(options.compare[0], options.compare[1], options.run.json);
+  const std::string &first = options.compare[0], &second = options.compare[1];
+  const bool a = is_report(first), b = is_report(second);
+  if (a && b) return compare_profiles(first, second, options.run.json);
   if (a || b)
     throw UsageError(
         fmt::format("--compare: {} is a report and {} a program; expected two of a kind",
-                    options.compare[a ? 0 : 1], options.compare[a ? 1 : 0]));
-  return compare_programs_of(options);
+                    a ? first : second, a ? second : first));
+  // Two programs take turns, as in `bench`, which knows the options of a model and its methods.
+  OptionWords words = options.given;
+  words.erase("--compare");
+  words.erase("--margin");
+  return options.compare_programs(words, options.margin, second, first, "--compare");
 }
 
-int stopped() {
-  print_error("stopped; a profile that is not finished leaves no record");
-  return stopped_status;
+/// `L1 Data 48 KiB, L2 Unified 1024 KiB shared by 2 cores`
+std::string caches_text(const Json& caches) {
+  std::vector<std::string> parts;
+  for (const Json& cache : caches)
+    parts.push_back(fmt::format("L{} {} {} KiB{}", text(cache, "level"), text(cache, "type"),
+                                cache["bytes"].get<long>() / 1024,
+                                cache["shared_by"] > 1
+                                    ? fmt::format(" shared by {} cores", text(cache, "shared_by"))
+                                    : ""));
+  return fmt::format("{}", fmt::join(parts, ", "));
+}
+
+/// How each number was measured, in words.
+Json how_of(const ProfileOptions& options, const Json& record) {
+  const RunOptions& o = options.run;
+  const Json& machine = record["machine"];
+  return {
+      {"warm_up", 2},
+      {"rounds", record["rows"][0]["samples"]},
+      {"least_rounds", least_rounds},
+      {"most_rounds", most_rounds},
+      {"seconds", options.seconds},
+      {"spread", "first and third quartile over the rounds"},
+      {"timing",
+       "the rows take turns, one run each a round, after two runs each that are not timed; a step "
+       "is the program and the optimiser's update on a batch that is already loaded; ms is the "
+       "median"},
+      {"steps",
+       "the clock is read between the steps of the program and after the update; a step's time is "
+       "its median over the runs, and tables sum these medians"},
+      {"data", fmt::format("the first {} training images of {} in the data set's order, parameters "
+                           "as seed {} gives them; learning rate {}, so that they hardly move",
+                           o.batch, o.data, o.seed, *o.lr)},
+      {"memory",
+       "planned: arena, parameters, inputs and constants, known before anything runs; measured: "
+       "rise of the resident memory of a process of its own, the optimiser's memory included; "
+       "measured arena: rise by the program's first run alone, page by page"},
+      {"peaks",
+       "product: best of 8 products of two 1024 x 1024 matrices; memory: best of 6 runs of "
+       "a = b + s c over arrays larger than the caches, three arrays counted; with 1 to all "
+       "threads"},
+      {"errors",
+       "|a - b| / |b| over all parameters at the start, b in float64 at the same numbers"},
+      {"layers", layer_rule},
+      {"fused",
+       "a fused step is counted whole for the value that it stores: its last member's phase, "
+       "forward op and layer"},
+      {"bound",
+       "the larger of FLOP over the product's peak and bytes over the memory's; overhead where it "
+       "explains less than a fifth of the time"},
+      {"compiler", machine["compiler"]},
+      {"flags", machine["flags"]},
+      {"blas", machine["blas"]},
+      {"blas_core", blas_core()},
+      {"threads", machine["threads"]},
+      {"cores", machine["cores"]},
+      {"dtype", o.dtype},
+      {"caches", caches_text(machine["caches"])}};
+}
+
+/// The record, from which all tables, pages and files are made. It shows progress on the terminal.
+/// Nothing when a stop was requested meanwhile.
+std::optional<Json> measured(const ProfileOptions& options, const Problem& problem) {
+  const RunOptions& o = options.run;
+  const Method& profiled = method(o.methods[0]);
+  Json record = record_header("profile");
+  Json& config = record["config"] = to_json(o);
+  config.update({{"methods", options.methods},
+                 {"seconds", options.seconds},
+                 {"no-memory", options.no_memory},
+                 {"no-scaling", options.no_scaling}});
+  record.update({{"model", problem.label()},
+                 {"method", profiled.name},
+                 {"equation", profiled.equation},
+                 {"L", problem.model.products()}});
+
+  // The peaks are measured before, during and after the rest; the maximum is kept.
+  Progress progress("profiling", options.seconds);
+  progress.advance(0, "the machine's peaks");
+  std::vector<Peak> peaks = measured_peaks(o.number_type(), o.threads);
+  progress.advance(0, "recording and planning");
+  Json rows = time_rows(problem, options.methods, options.seconds * (1 - step_seconds),
+                        [&](double seconds) { progress.advance(seconds, "rows in turn"); });
+  if (stop_requested()) return {};
+  keep_best(peaks, measured_peaks(o.number_type(), o.threads));
+  {
+    OurStep step(problem, profiled);
+    const StepMeasurement times =
+        measure_steps(step, options.seconds * step_seconds, [&](double seconds) {
+          progress.advance(seconds, fmt::format("steps of {}", profiled.name));
+        });
+    if (stop_requested()) return {};
+    keep_best(peaks, measured_peaks(o.number_type(), o.threads));
+    record.update(step_record(step, times, peaks.back()));
+  }
+  for (const Peak& peak : peaks)
+    record["peaks"].push_back({{"threads", peak.threads},
+                               {"dtype", str(o.number_type())},
+                               {"gflops", peak.gflops},
+                               {"gbs", peak.gbs},
+                               {"ridge", peak.ridge()},
+                               {"stream_mib", static_cast<double>(stream_bytes()) / (1 << 20)}});
+  record["peak"] = record["peaks"].back();
+  for (Json& row : rows) row["peak_share"] = number(row, "gflops") / peaks.back().gflops;
+  record["machine"].update({{"caches", caches_record()},
+                            {"peak_gflops", peaks.back().gflops},
+                            {"stream_gbs", peaks.back().gbs}});
+  record["team"] = team_record();
+  progress.clear();
+
+  Progress checks("errors and memory", static_cast<double>(2 * rows.size()));
+  add_errors(rows, problem, [&] { checks.advance(1, "errors"); });
+  if (!options.no_memory) add_memory(rows, problem, [&] { checks.advance(1, "memory"); });
+  checks.clear();
+  record["rows"] = std::move(rows);
+  record["how"] = how_of(options, record);
+  if (!options.no_scaling && !stop_requested()) {
+    Progress points("scaling", options.seconds);
+    record["scaling"] = measure_scaling(problem, o.methods[0], options.seconds,
+                                        [&](double seconds) { points.advance(seconds); });
+  }
+  if (stop_requested()) return {};
+  return record;
 }
 
 }  // namespace
@@ -104,43 +226,31 @@ void declare_profile(OptionSet& set, ProfileOptions& options) {
   set.keep_given(options.given);
 }
 
-int profile(ProfileOptions options) {
+int profile(ProfileOptions options) try {
   watch_for_stop();
   if (!options.measure_memory.empty()) {
     fmt::print("{}\n", row_memory_here(options.measure_memory));
     return 0;
   }
+  if (!options.compare.empty()) return compare(options);
   RunOptions& o = options.run;
-  if (!options.compare.empty()) try {
-      return compare(options);
-    } catch (const Stopped&) {
-      return stopped();
-    }
   if (o.out.empty()) o.out = "runs/profile";
   set_up(options);
   set_threads(o.threads);
   const std::filesystem::path folder = prepare_folder(o.out);
   const FolderLock lock(folder);
   prepare_file(o.json);
-  const Problem problem = one_batch(make_problem(o));
-
-  std::optional<Json> record = profile_record(options, problem);
-  if (!record || stop_requested()) return stopped();
-  if (!options.no_scaling) {
-    Progress progress("scaling", options.seconds);
-    (*record)["scaling"] =
-        measure_scaling(problem, std::string((*record)["method"]), options.seconds,
-                        [&](double seconds) { progress.advance(seconds); });
-    if (stop_requested()) return stopped();
-  }
+  const std::optional<Json> record = measured(options, one_batch(make_problem(o)));
+  if (!record) throw Stopped{};
   print_profile(*record);
   fmt::print("\n");
-  write_profile_files(*record, folder);
-  for (const char* file :
-       {"report.html", "report.json", "ops.csv", "trace.json", "stacks.txt", "roofline.svg"})
-    fmt::print("{}\n", (folder / file).string());
+  for (const std::filesystem::path& file : write_profile_files(*record, folder))
+    fmt::print("{}\n", file.string());
   if (!o.json.empty()) write_json(o.json, *record);
   return 0;
+} catch (const Stopped&) {
+  print_error("stopped; a profile that is not finished leaves no record");
+  return stopped_status;
 }
 
 }  // namespace twice::experiments

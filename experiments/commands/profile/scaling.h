@@ -9,6 +9,18 @@
 
 namespace twice::experiments {
 
+/// One number of the options that is varied.
+struct Axis {
+  std::string name;
+  Index base;
+  /// Where times are taken, ascending, `base` among them; where counts are.
+  std::vector<Index> timed, counted;
+};
+
+/// Depth and width of an mlp, channels and for a resnet depth of the others; batch; threads. `o` is
+/// complete, and the threads in effect are those of the run.
+std::vector<Axis> axes_of(const RunOptions& o);
+
 /// Times steps of `sgd`, `f-gr`, `exact` and `method`, taking turns, at a few points around the
 /// problem's model on random numbers of its data's shape, about `seconds` in all; counts products
 /// and FLOPs of many more points without running them. docs/records.md has the fields of the

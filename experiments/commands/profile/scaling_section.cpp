@@ -1,14 +1,13 @@
-// Curves and laws from the record's `scaling`.
-#include "experiments/commands/profile/scaling_section.h"
-
+// The section on how cost grows: curves and laws from the record's `scaling`.
 #include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>
 
+#include "experiments/commands/profile/page.h"
 #include "experiments/report/html.h"
 #include "experiments/report/plots.h"
-#include "experiments/report/table.h"
+#include "experiments/report/sections.h"
 
 namespace twice::experiments {
 
@@ -27,64 +26,62 @@ std::vector<std::string> methods_of(const Json& scaling) {
   return names;
 }
 
+/// The element that is of a method; null when none is.
+Json of_method(const Json& list, const std::string& method) {
+  for (const Json& element : objects(list))
+    if (text(element, "method") == method) return element;
+  return {};
+}
+
 std::string axis_figure(const Json& axis, const std::vector<std::string>& methods) {
   const std::string name = text(axis, "axis");
+  const std::vector<Json> points = objects(member(axis, "points"));
+  if (points.size() < 2) return "";
   CurvePlot plot{.label = "Milliseconds of a step against " + name + ", a line for each method",
                  .x_title = name};
   plot.log_x = plot.log_y = name != "depth";
   for (const std::string& method : methods) {
     Curve curve{.name = method, .ink = method_ink(method), .points = true};
-    for (const Json& point : objects(member(axis, "points")))
-      for (const Json& row : objects(member(point, "methods")))
-        if (text(row, "method") == method) {
-          curve.x.push_back(number(point, "value"));
-          curve.y.push_back(number(row, "ms"));
-        }
+    for (const Json& point : points) {
+      curve.x.push_back(number(point, "value"));
+      curve.y.push_back(number(of_method(member(point, "methods"), method), "ms"));
+    }
     plot.curves.push_back(std::move(curve));
   }
-  if (objects(member(axis, "points")).size() < 2) return "";
   return figure("ms of a step against " + name, curve_plot(plot));
 }
 
-Cell number_cell(double value, const std::string& text) {
-  return {.text = text, .is_number = true, .order = value};
+std::string format_exponent(double value) {
+  return std::isfinite(value) ? fmt::format("{:.2f}", value) : "-";
 }
 
 /// The laws of one method along all axes, a row for each method.
-std::string laws_table(const Json& scaling, const std::vector<std::string>& methods) {
-  std::vector<Heading> headings = {
-      {"method", ""},
-      {"ms for a GFLOP", "a in ms = a GFLOP + b, over all points but those of threads"},
-      {"fixed ms", "b in the same law"},
-      {"residual", "root of the mean of the law's squared relative errors"}};
-  std::vector<std::vector<Cell>> rows;
-  for (const Json& law : objects(member(scaling, "laws"))) {
-    const std::string method = text(law, "method");
-    rows.push_back({{.text = method, .ink = method_ink(method).name}});
-    for (const char* field : {"ms_per_gflop", "ms_fixed"})
-      rows.back().push_back(number_cell(number(law, field), format_number(number(law, field))));
-    rows.back().push_back(
-        number_cell(number(law, "residual"), format_percent(number(law, "residual"))));
-  }
+std::string laws_table(const Json& scaling) {
+  std::vector<Column> columns = {
+      {"method", "method", "", nullptr},
+      {"ms_per_gflop", "ms for a GFLOP",
+       "a in ms = a GFLOP + b, over all points but those of threads", format_number},
+      {"ms_fixed", "fixed ms", "b in the same law", format_number},
+      {"residual", "residual", "root of the mean of the law's squared relative errors",
+       format_percent}};
+  std::vector<Json> rows = objects(member(scaling, "laws"));
+  for (Json& row : rows) row["equation"] = "";
   for (const Json& axis : objects(member(scaling, "axes"))) {
     const std::string name = text(axis, "axis");
-    const bool linear = name == "depth";
     if (objects(member(axis, "points")).size() < 3) continue;  // two points follow any law
-    headings.push_back(linear
-                           ? Heading{"ms a layer", "slope of the straight line of ms against depth"}
-                           : Heading{"power of " + name, "p in ms = c " + name + "^p"});
-    headings.push_back({"residual", "of that law"});
-    for (std::size_t i = 0; i < methods.size(); ++i)
-      for (const Json& fit : objects(member(axis, "fits")))
-        if (text(fit, "method") == methods[i]) {
-          const double value = number(fit, linear ? "ms_per_layer" : "exponent"),
-                       residual = number(fit, "residual");
-          rows[i].push_back(
-              number_cell(value, linear ? format_number(value) : fmt::format("{:.2f}", value)));
-          rows[i].push_back(number_cell(residual, format_percent(residual)));
-        }
+    const bool linear = name == "depth";
+    for (Json& row : rows) {
+      const Json fit = of_method(member(axis, "fits"), text(row, "method"));
+      row[name] = number(fit, linear ? "ms_per_layer" : "exponent");
+      row[name + " residual"] = number(fit, "residual");
+    }
+    columns.push_back(
+        linear ? Column{name, "ms a layer", "slope of the straight line of ms against depth",
+                        format_number}
+               : Column{name, "power of " + name, "p in ms = c " + name + "^p", format_exponent});
+    columns.push_back({name + " residual", "residual", "of that law", format_percent});
   }
-  return sortable_table(headings, rows);
+  return rows_table(rows, columns);
 }
 
 /// "6L - 4" for 6, -4.
@@ -93,47 +90,47 @@ std::string line_text(double slope, double intercept) {
 }
 
 std::string products_table(const Json& scaling) {
-  std::vector<std::vector<Cell>> rows;
-  for (const Json& row : objects(member(scaling, "products"))) {
-    const std::vector<double> L = numbers(member(row, "L"));
-    const std::string method = text(row, "method");
-    rows.push_back({{.text = method, .ink = method_ink(method).name},
-                    {.text = fmt::format("{:g} to {:g}", L.front(), L.back())},
-                    {.text = member(row, "straight") == true
-                                 ? line_text(number(row, "slope"), number(row, "intercept"))
-                                 : "no straight line"},
-                    {.text = text(row, "law")},
-                    {.text = member(row, "follows_law") == true ? "yes" : "no"}});
-  }
+  std::vector<Json> rows = objects(member(scaling, "products"));
   if (rows.empty()) return "";
-  return section("Products against layers",
-                 paragraph("Counted in the planned program of each depth, nothing run.", "note") +
-                     sortable_table({{"method", ""},
-                                     {"L", "layers counted"},
-                                     {"counted", "the straight line through all counts"},
-                                     {"law", "what theory says, docs/planner.md"},
-                                     {"every count as the law says", ""}},
-                                    rows),
-                 3);
+  for (Json& row : rows) {
+    const std::vector<double> L = numbers(member(row, "L"));
+    row.update({{"equation", ""},
+                {"range", fmt::format("{:g} to {:g}", L.front(), L.back())},
+                {"line", member(row, "straight") == true
+                             ? line_text(number(row, "slope"), number(row, "intercept"))
+                             : "no straight line"},
+                {"follows", member(row, "follows_law") == true ? "yes" : "no"}});
+  }
+  return section(
+      "Products against layers",
+      paragraph("Counted in the planned program of each depth, nothing run.", "note") +
+          rows_table(rows, {{"method", "method", "", nullptr},
+                            {"range", "L", "layers counted", nullptr},
+                            {"line", "counted", "the straight line through all counts", nullptr},
+                            {"law", "law", "what theory says, docs/planner.md", nullptr},
+                            {"follows", "every count as the law says", "", nullptr}}),
+      3);
 }
 
 std::string crossover_figure(const Json& crossover) {
   const std::string name = text(crossover, "axis");
   CurvePlot plot{.label = "Cost of exact over f-gr against " + name, .x_title = name};
   plot.log_x = true;
-  Curve counted{.name = "counted FLOPs",
-                .x = numbers(member(member(crossover, "counted"), "values")),
-                .y = numbers(member(member(crossover, "counted"), "ratio")),
-                .ink = method_ink("sgd")};
-  Curve measured{.name = "measured time",
-                 .x = numbers(member(member(crossover, "measured"), "values")),
-                 .y = numbers(member(member(crossover, "measured"), "ratio")),
-                 .ink = method_ink("exact"),
-                 .points = true};
+  const auto curve = [&](const char* part, const char* title, const char* ink) {
+    return Curve{.name = title,
+                 .x = numbers(member(member(crossover, part), "values")),
+                 .y = numbers(member(member(crossover, part), "ratio")),
+                 .ink = method_ink(ink)};
+  };
+  const Curve counted = curve("counted", "counted FLOPs", "sgd");
   if (counted.x.empty()) return "";
-  Curve equal{.name = "equal", .ink = method_ink("f-gr"), .faint = true};
-  equal.x = {counted.x.front(), counted.x.back()};
-  equal.y = {1, 1};
+  Curve measured = curve("measured", "measured time", "exact");
+  measured.points = true;
+  const Curve equal{.name = "equal",
+                    .x = {counted.x.front(), counted.x.back()},
+                    .y = {1, 1},
+                    .ink = method_ink("f-gr"),
+                    .faint = true};
   plot.curves = {equal, counted, measured};
   return figure("exact over f-gr against " + name, curve_plot(plot));
 }
@@ -183,12 +180,11 @@ std::string speed_up(const Json& scaling, const std::vector<std::string>& method
     if (text(axis, "axis") != "threads" || points.size() < 2) continue;
     std::string line;
     for (const std::string& method : methods) {
-      double first = std::nan(""), last = std::nan("");
-      for (const Json* point : {&points.front(), &points.back()})
-        for (const Json& row : objects(member(*point, "methods")))
-          if (text(row, "method") == method)
-            (point == &points.front() ? first : last) = number(row, "ms");
-      line += fmt::format("{}{} {}", line.empty() ? "" : ", ", method, format_ratio(first / last));
+      const auto ms = [&](const Json& point) {
+        return number(of_method(member(point, "methods"), method), "ms");
+      };
+      line += fmt::format("{}{} {}", line.empty() ? "" : ", ", method,
+                          format_ratio(ms(points.front()) / ms(points.back())));
     }
     return paragraph(fmt::format("Speed-up of {} threads over {}: {}.",
                                  text(points.back(), "value"), text(points.front(), "value"), line),
@@ -224,7 +220,7 @@ std::string scaling_section(const Json& record) {
                 "the machine's speed shows in the laws and not in the ratios.") +
           section("Measured",
                   legend(entries) + figures(plots) + left_out(scaling) +
-                      speed_up(scaling, methods) + laws_table(scaling, methods),
+                      speed_up(scaling, methods) + laws_table(scaling),
                   3) +
           products_table(scaling) + crossover_section(scaling),
       2, "growth");

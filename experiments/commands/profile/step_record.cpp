@@ -1,174 +1,406 @@
-// Sums of steps: by op, phase, layer and forward op; how much of the time they explain.
+// The step's parts, one by one and summed up by op, phase, layer and forward op; the memory over
+// them; how much of the time they explain.
 #include "experiments/commands/profile/step_record.h"
 
-#include <algorithm>
+#include <fmt/format.h>
 
+#include <algorithm>
+#include <set>
+
+#include "autodiff/plan/passes/fused_op.h"
 #include "autodiff/profile/attribution.h"
-#include "experiments/commands/profile/layers.h"
+#include "autodiff/profile/memory_profile.h"
+#include "experiments/commands/profile/rows.h"
 #include "experiments/measure/statistics.h"
 
 namespace twice::experiments {
 
 namespace {
 
-/// The groups of the program's steps, and the optimiser's update as a group of its own.
-std::vector<StepGroup> with_update(std::vector<StepGroup> groups, const Program& program) {
-  groups.push_back({optimizer_op, -1, {static_cast<int>(program.steps.size())}});
-  return groups;
+/// The name of the update where steps have that of their op.
+constexpr const char* optimizer_op = "optimizer";
+
+/// A step of the program or, the last one, the optimiser's update.
+struct Part {
+  /// Median over the timed runs.
+  double ms;
+  Cost cost;
+  Phase phase;
+  std::string layer;
+};
+
+/// `fused(relu+add)`: the members' ops from the value that is stored inwards, each once.
+std::string label_of(const Step& step) {
+  const auto* fused = dynamic_cast<const FusedElementwise*>(step.op.get());
+  if (!fused) return std::string(step.op->name());
+  constexpr std::size_t most = 4;
+  std::vector<std::string> names;
+  for (auto m = fused->members().rbegin(); m != fused->members().rend(); ++m)
+    if (const std::string name(m->op->name()); std::ranges::find(names, name) == names.end())
+      names.push_back(name);
+  const bool more = names.size() > most;
+  if (more) names.resize(most);
+  return fmt::format("fused({}{})", fmt::join(names, "+"), more ? "+..." : "");
 }
 
-Json ops_of(const ProfiledStep& profiled, const Sums& sums) {
-  const Program& program = profiled.program();
-  const StepTimes& times = profiled.measured.times;
-  const std::vector<double> step_ms = profiled.measured.median_ms();
-  std::vector<Json> rows;
-  for (const StepGroup& group : with_update(steps_by_op(program), program)) {
-    Json row = {{"name", group.name}, {"calls", group.steps.size()}};
-    sums.add(row, group.steps);
-    row["self_ms"] = row["ms"];
-    row["self_share"] = row["share"];
-    row["avg_ms"] = row["ms"].get<double>() / static_cast<double>(group.steps.size());
-    row.erase("ms");
-    row.erase("share");
-    double total = row["self_ms"];
-    for (std::size_t s = 0; s < program.steps.size(); ++s)
-      if (const Step& step = program.steps[s];
-          step.op->name() != group.name && step.forward_op && step.forward_op->name() == group.name)
-        total += step_ms[s];
-    row["total_ms"] = total;
-    row["total_share"] = total / sums.whole_ms();
-    row["samples_ms"] = Json::array();
-    for (std::size_t run = 0; run < times.runs(); ++run) {
+class StepRecord {
+ public:
+  StepRecord(const OurStep& step, const StepMeasurement& measured, const Peak& peak)
+      : step_(step),
+        measured_(measured),
+        peak_(peak),
+        program_(step.plan().program()),
+        tape_(*step.recorded().tape),
+        memory_(memory_profile(program_)),
+        live_bytes_(memory_.live_bytes),
+        step_of_node_(steps_of_forward_nodes(program_)),
+        layers_(layers_of(tape_)) {
+    for (const Step& s : program_.steps)
+      parts_.push_back({0, s.cost, s.phase, layer_of(s.forward_origin)});
+    // The update reads w and G and writes w; it reads and writes what it remembers. Its few FLOPs
+    // are not counted.
+    Cost update;
+    for (const Array& w : step.state().parameters)
+      update.bytes += 3.0 * static_cast<double>(w.bytes());
+    for (const auto& [name, memory] : step.optimizer().state())
+      update.bytes += 2.0 * static_cast<double>(memory.bytes());
+    parts_.push_back({0, update, Phase::update, optimizer_layer});
+    for (std::size_t s = 0; s < parts_.size(); ++s) {
+      parts_[s].ms = quantile(measured.times.sorted(s), 0.5) * 1e3;
+      whole_ms_ += parts_[s].ms;
+    }
+    live_bytes_.push_back(0);
+    for (const ArenaValue& v : memory_.values)
+      if (v.last == std::ssize(program_.steps)) live_bytes_.back() += v.padded();
+  }
+
+  Json steps() const {
+    Json rows = Json::array();
+    double start_ms = 0;
+    for (std::size_t s = 0; s < parts_.size(); ++s) {
+      Json row = {{"index", s},
+                  {"phase", str(parts_[s].phase)},
+                  {"layer", parts_[s].layer},
+                  {"calls", 1},
+                  {"start_ms", start_ms},
+                  {"inputs", Json::array()},
+                  {"live_bytes", live_bytes_[s]}};
+      add_sums(row, {static_cast<int>(s)});
+      std::vector<double> ms = measured_.times.sorted(s);
+      for (double& t : ms) t *= 1e3;
+      add_times(row, ms);
+      start_ms += parts_[s].ms;
+      if (s == program_.steps.size()) {
+        row.update({{"op", optimizer_op},
+                    {"attributes", step_.optimizer().options().name},
+                    {"label", optimizer_op},
+                    {"members", Json::array()},
+                    {"in_place", false}});
+        for (const char* none :
+             {"forward", "output", "offset", "output_bytes", "workspace_offset", "workspace_bytes"})
+          row[none] = Json();
+      } else {
+        const Step& step = program_.steps[s];
+        const Value& output = value(step.output);
+        for (const int input : step.inputs) row["inputs"].push_back(str(value(input).spec));
+        row.update({{"op", step.op->name()},
+                    {"attributes", step.op->attributes()},
+                    {"label", label_of(step)},
+                    {"forward", forward(step.forward_origin)},
+                    {"members", members_of(step)},
+                    {"output", str(output.spec)},
+                    {"offset", output.offset},
+                    {"output_bytes", output.spec.bytes()},
+                    {"workspace_offset", step.workspace_offset},
+                    {"workspace_bytes", step.workspace_bytes},
+                    {"in_place", memory_.in_place(static_cast<int>(s))}});
+      }
+      rows.push_back(std::move(row));
+    }
+    return rows;
+  }
+
+  Json ops() const {
+    const StepTimes& times = measured_.times;
+    std::vector<Json> rows;
+    for (const StepGroup& group : with_update(steps_by_op(program_))) {
+      Json row = {{"name", group.name}, {"calls", group.steps.size()}};
+      add_sums(row, group.steps);
+      const double self_ms = row["ms"];
+      double total_ms = self_ms;
+      for (std::size_t s = 0; s < program_.steps.size(); ++s)
+        if (const Step& step = program_.steps[s]; step.op->name() != group.name &&
+                                                  step.forward_op &&
+                                                  step.forward_op->name() == group.name)
+          total_ms += parts_[s].ms;
+      std::vector<double> samples(times.runs());
+      for (std::size_t run = 0; run < times.runs(); ++run)
+        for (const int s : group.steps)
+          samples[run] += times.seconds(run, static_cast<std::size_t>(s)) * 1e3;
+      row.update({{"self_ms", self_ms},
+                  {"self_share", row["share"]},
+                  {"avg_ms", self_ms / static_cast<double>(group.steps.size())},
+                  {"total_ms", total_ms},
+                  {"total_share", total_ms / whole_ms_},
+                  {"samples_ms", samples}});
+      row.erase("ms");
+      row.erase("share");
+      rows.push_back(std::move(row));
+    }
+    std::ranges::stable_sort(rows, std::greater{},
+                             [](const Json& row) { return number(row, "self_ms"); });
+    return rows;
+  }
+
+  Json phases() const {
+    std::vector<StepGroup> groups = steps_by_phase(program_);
+    const std::string update(str(Phase::update));
+    if (groups.empty() || groups.back().name != update) groups.push_back({update, -1, {}});
+    groups.back().steps.push_back(static_cast<int>(program_.steps.size()));
+    Json rows = Json::array();
+    for (const StepGroup& group : groups) {
+      rows.push_back({{"phase", group.name}, {"steps", group.steps.size()}});
+      add_sums(rows.back(), group.steps);
+    }
+    return rows;
+  }
+
+  Json layers() const {
+    // In the order of the tape; what is no layer of the model, in parentheses, comes last.
+    std::vector<std::string> order = layers_;
+    std::erase_if(order, [](const std::string& layer) { return layer.front() == '('; });
+    order.insert(order.end(), {input_layer, loss_layer, whole_model_layer, optimizer_layer});
+    Json rows = Json::array();
+    std::set<std::string> seen;
+    for (const std::string& layer : order) {
+      if (!seen.insert(layer).second) continue;
+      std::vector<int> parts;
+      for (int s = 0; s < std::ssize(parts_); ++s)
+        if (parts_[static_cast<std::size_t>(s)].layer == layer) parts.push_back(s);
+      if (parts.empty()) continue;
+      rows.push_back({{"layer", layer}});
+      add_phases(rows.back(), parts);
+      add_sums(rows.back(), parts);
+    }
+    return rows;
+  }
+
+  Json origins() const {
+    Json rows = Json::array();
+    for (const StepGroup& group : with_update(steps_by_forward_op(program_))) {
+      const int node = group.forward_node;
+      Json row =
+          node < 0
+              ? Json{{"node", Json()}, {"op", optimizer_op}, {"shape", Json()}, {"step", Json()}}
+              : forward(node);
+      row["layer"] = node < 0 ? optimizer_layer : layer_of(node);
+      add_phases(row, group.steps);
+      add_sums(row, group.steps);
+      rows.push_back(std::move(row));
+    }
+    return rows;
+  }
+
+  Json memory() const {
+    std::vector<Json> values, at_peak;
+    std::size_t optimizer = 0;
+    for (const ArenaValue& v : memory_.values) {
+      values.push_back(value_record(v));
+      if (!v.alive_at(memory_.peak_step)) continue;
+      at_peak.push_back(values.back());
+      at_peak.back()["overwritten"] = v.overwritten && v.last == memory_.peak_step;
+    }
+    std::ranges::stable_sort(at_peak, std::greater{},
+                             [](const Json& value) { return number(value, "bytes"); });
+    for (const auto& [name, array] : step_.optimizer().state()) optimizer += array.bytes();
+    return {{"arena_bytes", program_.arena_bytes},
+            {"most_alive_bytes", program_.most_alive_bytes},
+            {"without_reuse_bytes", memory_.without_reuse},
+            {"saved_bytes", memory_.without_reuse - program_.arena_bytes},
+            {"leaf_bytes", program_.leaf_bytes},
+            {"parameter_bytes", leaf_bytes(NodeKind::parameter)},
+            {"input_bytes", leaf_bytes(NodeKind::input)},
+            {"constant_bytes", leaf_bytes(NodeKind::constant)},
+            {"optimizer_bytes", optimizer},
+            {"live_bytes", live_bytes_},
+            {"peak_step", memory_.peak_step},
+            {"at_peak", at_peak},
+            {"values", values}};
+  }
+
+  Json attribution() const {
+    const StepMeasurement& m = measured_;
+    std::vector<double> shares, sums;
+    for (std::size_t run = 0; run < m.times.runs(); ++run) {
+      sums.push_back(m.times.total(run) * 1e3);
+      shares.push_back(sums.back() / m.timed[run]);
+    }
+    // The fastest of each kind: other work on the machine disturbs either, and by more than a few
+    // readings of the clock.
+    const double fastest = std::ranges::min(m.untimed), fastest_timed = std::ranges::min(m.timed);
+    const double clock = clock_reading_seconds(), step_ms = median(m.untimed);
+    const std::size_t readings = parts_.size() + 1;
+    double mixed_ms = 0;
+    for (std::size_t s = 0; s < program_.steps.size(); ++s)
+      if (mixed(program_.steps[s])) mixed_ms += parts_[s].ms;
+    return {{"step_ms", step_ms},
+            {"timed_step_ms", median(m.timed)},
+            {"attributed_ms", median(sums)},
+            {"sum_of_medians_ms", whole_ms_},
+            {"attributed_share", median(shares)},
+            {"overhead_ms", fastest_timed - fastest},
+            {"overhead_share", fastest_timed / fastest - 1},
+            {"clock_ns", clock * 1e9},
+            {"clock_share", clock * static_cast<double>(readings) * 1e3 / step_ms},
+            {"readings", readings},
+            {"mixed_ms", mixed_ms},
+            {"mixed_share", mixed_ms / whole_ms_},
+            {"timed_runs", m.timed.size()},
+            {"untimed_runs", m.untimed.size()},
+            {"how",
+             "whole steps in turn with clock readings between their parts and without; the parts' "
+             "sum over the wall time of the same step; the fastest step with readings over the "
+             "fastest one without"}};
+  }
+
+ private:
+  const std::string& layer_of(int node) const { return layers_[static_cast<std::size_t>(node)]; }
+  const Value& value(int index) const { return program_.values[static_cast<std::size_t>(index)]; }
+  /// The groups of the program's steps, and the update as a group of its own.
+  std::vector<StepGroup> with_update(std::vector<StepGroup> groups) const {
+    groups.push_back({optimizer_op, -1, {static_cast<int>(program_.steps.size())}});
+    return groups;
+  }
+
+  /// Adds the sums of these parts under the names that all tables share.
+  void add_sums(Json& row, const std::vector<int>& parts) const {
+    double ms = 0;
+    Cost cost;
+    for (const int s : parts) {
+      const Part& part = parts_[static_cast<std::size_t>(s)];
+      ms += part.ms;
+      cost += part.cost;
+    }
+    const Bound bound = bound_of(cost, ms / 1e3, peak_);
+    row.update({{"ms", ms},
+                {"share", ms / whole_ms_},
+                {"flop", cost.flops},
+                {"bytes", cost.bytes},
+                {"products", cost.products},
+                {"small_products", cost.small_products},
+                {"gflops", cost.flops / ms / 1e6},
+                {"gbs", cost.bytes / ms / 1e6},
+                {"intensity", cost.bytes > 0 ? Json(cost.flops / cost.bytes) : Json()},
+                {"bound", str(bound.limit)},
+                {"bound_ms", bound.seconds * 1e3},
+                {"bound_share", bound.share}});
+  }
+
+  /// Adds the number of these parts and their times by phase.
+  void add_phases(Json& row, const std::vector<int>& parts) const {
+    row["steps"] = parts.size();
+    for (int phase = 0; phase < phase_count; ++phase) {
       double ms = 0;
-      for (int s : group.steps) ms += times.seconds(run, static_cast<std::size_t>(s)) * 1e3;
-      row["samples_ms"].push_back(ms);
+      for (const int s : parts)
+        if (const Part& part = parts_[static_cast<std::size_t>(s)];
+            part.phase == static_cast<Phase>(phase))
+          ms += part.ms;
+      std::string name(str(static_cast<Phase>(phase)));
+      std::ranges::replace(name, ' ', '_');
+      row[name + "_ms"] = ms;
     }
-    rows.push_back(std::move(row));
   }
-  std::stable_sort(rows.begin(), rows.end(), [](const Json& a, const Json& b) {
-    return a["self_ms"].get<double>() > b["self_ms"].get<double>();
-  });
-  return rows;
-}
 
-Json phases_of(const Program& program, const Sums& sums) {
-  std::vector<StepGroup> groups = steps_by_phase(program);
-  const std::string update(str(Phase::update));
-  if (groups.empty() || groups.back().name != update) groups.push_back({update, -1, {}});
-  groups.back().steps.push_back(static_cast<int>(program.steps.size()));
-  Json rows = Json::array();
-  for (const StepGroup& group : groups) {
-    Json row = {{"phase", group.name}, {"steps", group.steps.size()}};
-    sums.add(row, group.steps);
-    rows.push_back(std::move(row));
+  /// A forward op as steps and values name it, with the step that computes it.
+  Json forward(int node) const {
+    const Node& origin = tape_.node(node);
+    const int step =
+        node < std::ssize(step_of_node_) ? step_of_node_[static_cast<std::size_t>(node)] : -1;
+    return {{"node", node},
+            {"op", tape_.name(origin)},
+            {"shape", str(origin.spec.shape)},
+            {"step", step >= 0 ? Json(step) : Json()}};
   }
-  return rows;
-}
 
-Json layers_record(const std::vector<Part>& parts, const std::vector<std::string>& layers,
-                   const Sums& sums) {
-  // In the order in which the tape meets them; what is no layer of the model comes last.
-  std::vector<std::string> order;
-  const auto add = [&](const std::string& layer) {
-    if (std::find(order.begin(), order.end(), layer) == order.end()) order.push_back(layer);
-  };
-  for (const std::string& layer : layers)
-    if (layer.front() != '(') add(layer);
-  for (const char* other : {input_layer, loss_layer, whole_model_layer, optimizer_layer})
-    add(other);
-  Json rows = Json::array();
-  for (const std::string& layer : order) {
-    std::vector<int> steps;
-    for (int s = 0; s < std::ssize(parts); ++s)
-      if (parts[static_cast<std::size_t>(s)].layer == layer) steps.push_back(s);
-    if (steps.empty()) continue;
-    Json row = {{"layer", layer}};
-    sums.add_phases(row, steps);
-    sums.add(row, steps);
-    rows.push_back(std::move(row));
+  Json members_of(const Step& step) const {
+    Json members = Json::array();
+    if (const auto* fused = dynamic_cast<const FusedElementwise*>(step.op.get()))
+      for (const FusedElementwise::Member& m : fused->members())
+        members.push_back({{"op", m.op->name()},
+                           {"phase", str(m.phase)},
+                           {"layer", layer_of(m.forward_origin)},
+                           {"forward_node", m.forward_origin},
+                           {"forward_op", m.forward_op ? Json(m.forward_op->name()) : Json()}});
+    return members;
   }
-  return rows;
-}
 
-Json origins_of(const ProfiledStep& profiled, const std::vector<std::string>& layers,
-                const Sums& sums) {
-  const Program& program = profiled.program();
-  const std::vector<int> step_of_node = steps_of_forward_nodes(program);
-  Json rows = Json::array();
-  for (const StepGroup& group : with_update(steps_by_forward_op(program), program)) {
-    Json row = {{"node", Json()},
-                {"op", optimizer_op},
-                {"shape", Json()},
-                {"step", Json()},
-                {"layer", optimizer_layer}};
-    if (group.forward_node >= 0) {
-      row = forward_record(profiled.tape(), group.forward_node, step_of_node);
-      row["layer"] = layers[static_cast<std::size_t>(group.forward_node)];
-    }
-    sums.add_phases(row, group.steps);
-    sums.add(row, group.steps);
-    rows.push_back(std::move(row));
+  Json value_record(const ArenaValue& v) const {
+    const Step& step = program_.steps[static_cast<std::size_t>(v.first)];
+    const bool workspace = v.value < 0;
+    return {{"value", workspace ? Json() : Json(v.value)},
+            {"workspace", workspace},
+            {"op", step.op->name()},
+            {"shape", workspace ? Json() : Json(str(value(v.value).spec))},
+            {"bytes", v.bytes},
+            {"offset", v.offset},
+            {"phase", str(step.phase)},
+            {"layer", layer_of(step.forward_origin)},
+            {"forward", forward(step.forward_origin)},
+            {"from_step", v.first},
+            {"to_step", v.last < std::ssize(program_.steps) ? Json(v.last) : Json()}};
   }
-  return rows;
-}
 
-Json attribution_of(const ProfiledStep& profiled, const std::vector<Part>& parts) {
-  const StepMeasurement& m = profiled.measured;
-  const Program& program = profiled.program();
-  std::vector<double> shares, sums;
-  for (std::size_t run = 0; run < m.times.runs(); ++run) {
-    sums.push_back(m.times.total(run) * 1e3);
-    shares.push_back(m.times.total(run) / m.timed[run]);
+  /// Bytes of the leaves of one kind.
+  std::size_t leaf_bytes(NodeKind kind) const {
+    std::size_t bytes = 0;
+    for (const Value& value : program_.values)
+      if (value.place == Value::Place::leaf && value.kind == kind) bytes += value.spec.bytes();
+    return bytes;
   }
-  const double step_ms = median(m.untimed) * 1e3, timed_ms = median(m.timed) * 1e3;
-  // The fastest of each kind: what else the machine does disturbs either, and by more than a few
-  // readings of the clock.
-  const double fastest = *std::min_element(m.untimed.begin(), m.untimed.end()),
-               fastest_timed = *std::min_element(m.timed.begin(), m.timed.end());
-  const double clock = clock_reading_seconds(), readings = static_cast<double>(parts.size() + 1);
-  double mixed_ms = 0, whole_ms = 0;
-  for (std::size_t s = 0; s < parts.size(); ++s) {
-    whole_ms += parts[s].ms;
-    if (s < program.steps.size() && mixed(program.steps[s])) mixed_ms += parts[s].ms;
-  }
-  return {
-      {"step_ms", step_ms},
-      {"timed_step_ms", timed_ms},
-      {"attributed_ms", median(sums)},
-      {"sum_of_medians_ms", whole_ms},
-      {"attributed_share", median(shares)},
-      {"overhead_ms", (fastest_timed - fastest) * 1e3},
-      {"overhead_share", fastest_timed / fastest - 1},
-      {"clock_ns", clock * 1e9},
-      {"clock_share", clock * readings * 1e3 / step_ms},
-      {"readings", parts.size() + 1},
-      {"mixed_ms", mixed_ms},
-      {"mixed_share", mixed_ms / whole_ms},
-      {"timed_runs", m.timed.size()},
-      {"untimed_runs", m.untimed.size()},
-      {"how",
-       "whole steps in turn with clock readings between their parts and without; the parts' "
-       "sum over the wall time of the same step; the fastest step with readings over the fastest "
-       "one without"}};
-}
+
+  const OurStep& step_;
+  const StepMeasurement& measured_;
+  const Peak& peak_;
+  const Program& program_;
+  const Tape& tape_;
+  const MemoryProfile memory_;
+  /// Bytes of the arena that are alive in each part. While the optimiser works, only the program's
+  /// outputs are.
+  std::vector<std::size_t> live_bytes_;
+  const std::vector<int> step_of_node_;
+  /// Of each node of the tape.
+  const std::vector<std::string> layers_;
+  std::vector<Part> parts_;
+  double whole_ms_ = 0;
+};
 
 }  // namespace
 
-Json step_record(const ProfiledStep& profiled) {
-  const Program& program = profiled.program();
-  const std::vector<std::string> layers = layers_of(profiled.tape());
-  const std::vector<Part> parts = parts_of(profiled, layers);
-  const Sums sums(parts, profiled.peak);
-  Json steps = steps_record(profiled, parts, layers, sums);
-  const Json memory = memory_record(profiled, layers);
-  steps.back()["live_bytes"] = memory["live_bytes"].back();
-  return {{"steps", steps},
-          {"ops", ops_of(profiled, sums)},
-          {"phases", phases_of(program, sums)},
-          {"layers", layers_record(parts, layers, sums)},
-          {"origins", origins_of(profiled, layers, sums)},
-          {"memory", memory},
-          {"attribution", attribution_of(profiled, parts)}};
+StepMeasurement measure_steps(OurStep& step, double seconds, const TimingProgress& progress) {
+  StepMeasurement result{StepTimes(step.plan().program().steps.size() + 1, most_rounds), {}, {}};
+  step.run();
+  // The kind that goes first changes every round, so that neither always finds the other's caches:
+  // timed, untimed; untimed, timed; ...
+  const auto is_timed = [](std::size_t call) { return (call + 1) / 2 % 2 == 0; };
+  std::size_t calls = 0;
+  const auto run = [&] {
+    is_timed(calls++) ? step.run_timed(result.times.next_run()) : step.run();
+  };
+  const std::vector<std::vector<double>> ms = timed_in_turns({run, run}, seconds, progress);
+  for (std::size_t call = 0; call < 2 * ms[0].size(); ++call)
+    (is_timed(call) ? result.timed : result.untimed).push_back(ms[call % 2][call / 2]);
+  return result;
+}
+
+Json step_record(const OurStep& step, const StepMeasurement& measured, const Peak& peak) {
+  const StepRecord record(step, measured, peak);
+  return {{"steps", record.steps()},
+          {"ops", record.ops()},
+          {"phases", record.phases()},
+          {"layers", record.layers()},
+          {"origins", record.origins()},
+          {"memory", record.memory()},
+          {"attribution", record.attribution()}};
 }
 
 }  // namespace twice::experiments

@@ -1,23 +1,51 @@
-// The profiled step in the record: its steps one by one, the tables that sum them up, and the
-// memory over them. docs/records.md has all fields.
+// The profiled training step: the times of its parts, its record and the tables that sum them up.
 #pragma once
 
-#include "experiments/commands/profile/parts.h"
+#include "autodiff/profile/clock.h"
+#include "autodiff/profile/peak.h"
+#include "experiments/files/record.h"
+#include "experiments/measure/cost.h"
+#include "experiments/measure/our_step.h"
 
 namespace twice::experiments {
 
-/// `steps`, `ops`, `phases`, `layers`, `origins`, `memory` and `attribution` of the record.
-Json step_record(const ProfiledStep& profiled);
+// Which layer of the model a node of the tape belongs to. The tape knows ops, and only the leaves
+// carry names, so layers are found from the names of the parameters.
 
-// Its parts:
+// Parts of a step that belong to no layer of the model.
+inline constexpr const char *input_layer = "(input)", *loss_layer = "(loss)",
+                            *whole_model_layer = "(whole model)", *optimizer_layer = "(optimizer)";
 
-/// `layers`: of each node of the tape (layers.h).
-Json steps_record(const ProfiledStep& profiled, const std::vector<Part>& parts,
-                  const std::vector<std::string>& layers, const Sums& sums);
-/// `memory`: what is known before anything runs, and what the optimiser remembers.
-Json memory_record(const ProfiledStep& profiled, const std::vector<std::string>& layers);
+/// The rules, in words, for records and reports.
+inline constexpr const char* layer_rule =
+    "a forward op belongs to the layer whose parameters it reads; without parameters, to the layer "
+    "before it; a derivative to the layer of its forward op; arithmetic on gradients to their "
+    "layer, or to the whole model when they are of several";
 
-/// A forward op as steps and values name it: its node, op and shape, and the step that computes it.
-Json forward_record(const Tape& tape, int node, const std::vector<int>& step_of_node);
+/// A layer's name for each node of a tape that holds a training step:
+/// 1. A parameter or buffer belongs to the layer that its name starts with: `linear1.bias` to
+///    `linear1`, `stage1.block1.conv1.weight` to `stage1.block1.conv1`.
+/// 2. An op of the forward pass that reads a parameter, as it is or moved (w + epsilon g), belongs
+///    to that parameter's layer; one that reads none, to the layer of its input that was recorded
+///    last: the layer before it. What comes after the labels is the loss.
+/// 3. A derivative belongs to the layer of the forward op that it was derived from.
+/// 4. Arithmetic on gradients and parameters belongs to their layer, and to the whole model where
+///    they are of several, as in the gradient's norm.
+std::vector<std::string> layers_of(const Tape& tape);
+
+/// A training step run again and again, in turn with clock readings between its parts and without.
+struct StepMeasurement {
+  /// The program's steps, then the optimiser's update.
+  StepTimes times;
+  /// Wall time of each run with readings and of each run without, in milliseconds.
+  std::vector<double> timed, untimed;
+};
+
+/// For about `seconds`, in rounds as of `timed_in_turns`: one run of each kind.
+StepMeasurement measure_steps(OurStep& step, double seconds, const TimingProgress& progress);
+
+/// `steps`, `ops`, `phases`, `layers`, `origins`, `memory` and `attribution` of the record
+/// (docs/records.md). All tables are sums of the same parts, so they add up to the same whole.
+Json step_record(const OurStep& step, const StepMeasurement& measured, const Peak& peak);
 
 }  // namespace twice::experiments

@@ -1,0 +1,283 @@
+// Benchmarks, comma-separated values, stacks and a time line from a record.
+#include "experiments/commands/profile/files.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <ctime>
+#include <map>
+#include <set>
+#include <system_error>
+
+#include "autodiff/array/error.h"
+#include "experiments/commands/profile/page.h"
+#include "experiments/files/atomic_file.h"
+#include "experiments/files/temporary.h"
+#include "experiments/measure/statistics.h"
+#include "experiments/report/html.h"
+
+namespace twice::experiments {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// In quotes where it holds what separates cells.
+std::string csv_cell(const std::string& text) {
+  if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
+  return "\"" + replace_all(text, "\"", "\"\"") + "\"";
+}
+
+// The steps follow one another from 0. In whole nanoseconds, rounding neither overlaps two of them
+// nor loses time.
+long long begin_ns(const Json& step) { return std::llround(number(step, "start_ms") * 1e6); }
+long long end_ns(const Json& step) {
+  return std::llround((number(step, "start_ms") + number(step, "ms")) * 1e6);
+}
+
+/// The step that runs each forward op, by its tape node.
+std::map<Json, std::size_t> forward_steps(const std::vector<Json>& steps) {
+  std::map<Json, std::size_t> found;
+  for (const Json& step : steps) {
+    const Json& forward = member(step, "forward");
+    if (const Json& own = member(forward, "step"); own.is_number())
+      found[member(forward, "node")] = own.get<std::size_t>();
+    // A forward op that was fused with others runs in the step that holds it.
+    if (text(step, "phase") == "forward")
+      for (const Json& part : objects(member(step, "members")))
+        if (text(part, "phase") == "forward")
+          found.emplace(member(part, "forward_node"), member(step, "index"));
+  }
+  return found;
+}
+
+/// The steps from which a step comes: those of its own forward op and of its parts'.
+std::set<std::size_t> sources(const Json& step, const std::map<Json, std::size_t>& forward) {
+  std::vector<Json> nodes = {member(member(step, "forward"), "node")};
+  for (const Json& part : objects(member(step, "members")))
+    nodes.push_back(member(part, "forward_node"));
+  std::set<std::size_t> found;
+  for (const Json& node : nodes)
+    if (const auto at = forward.find(node); at != forward.end()) found.insert(at->second);
+  found.erase(member(step, "index").get<std::size_t>());
+  return found;
+}
+
+/// What a trace shows of a step when it is clicked at.
+Json arguments_of(const Json& step) {
+  Json arguments = Json::object();
+  for (const char* key : {"index", "op", "attributes", "layer", "inputs", "output", "share", "flop",
+                          "bytes", "products", "gflops", "gbs", "intensity", "bound", "bound_share",
+                          "live_bytes", "offset", "in_place"})
+    if (const Json& value = member(step, key); !value.is_null() && value != "")
+      arguments[key] = value;
+  if (const Json& forward = member(step, "forward"); forward.is_object())
+    arguments["forward op"] =
+        text(forward, "op") + " " + text(forward, "shape") + ", node " + text(forward, "node");
+  return arguments;
+}
+
+}  // namespace
+
+Json report_json(const Json& record) {
+  const Json& machine = member(record, "machine");
+  Json caches = Json::array(), benchmarks = Json::array();
+  for (const Json& cache : objects(member(machine, "caches")))
+    caches.push_back({{"type", member(cache, "type")},
+                      {"level", member(cache, "level")},
+                      {"size", member(cache, "bytes")},
+                      {"num_sharing", member(cache, "shared_by")}});
+  const Json context = {
+      {"date", fmt::format("{:%Y-%m-%dT%H:%M:%S+00:00}", fmt::gmtime(std::time(nullptr)))},
+      {"executable", "twice profile"},
+      {"num_cpus", member(machine, "cores")},
+      {"caches", caches},
+      {"library_version", "twice " + text(record, "version")},
+      {"library_build_type", "release"},
+      {"json_schema_version", 1},
+      {"cpu_time", "not measured; a copy of real_time"}};
+  const std::vector<Json> rows = objects(member(record, "rows"));
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const std::string name = text(rows[i], "name");
+    // In microseconds: google/benchmark's compare.py shows no digits behind the point.
+    std::vector<double> samples;
+    for (const Json& sample : member(rows[i], "samples_ms"))
+      if (sample.is_number()) samples.push_back(1e3 * sample.get<double>());
+    const auto add = [&](const std::string& suffix, double time, const Json& more) {
+      benchmarks.push_back({{"name", name + suffix},
+                            {"family_index", i},
+                            {"per_family_instance_index", 0},
+                            {"run_name", name},
+                            {"label", text(record, "model")},
+                            {"repetitions", samples.size()},
+                            {"threads", member(machine, "threads")},
+                            {"time_unit", "us"},
+                            {"real_time", time},
+                            {"cpu_time", time}});
+      benchmarks.back().update(more);
+    };
+    for (std::size_t k = 0; k < samples.size(); ++k)
+      add("", samples[k], {{"run_type", "iteration"}, {"repetition_index", k}, {"iterations", 1}});
+    if (samples.size() < 2) continue;
+    const double center = mean(samples), spread = standard_deviation(samples);
+    for (const auto& [aggregate, value] : {std::pair{"mean", center},
+                                           {"median", median(samples)},
+                                           {"stddev", spread},
+                                           {"cv", spread / center}})
+      add(std::string("_") + aggregate, value,
+          {{"run_type", "aggregate"},
+           {"aggregate_name", aggregate},
+           {"aggregate_unit", aggregate == std::string("cv") ? "percentage" : "time"},
+           {"iterations", samples.size()}});
+  }
+  return {{"context", context}, {"benchmarks", benchmarks}, {"twice", record}};
+}
+
+std::string ops_csv(const Json& record) {
+  static const std::vector<TextPair> columns = {{"Name", "name"},
+                                                {"Self CPU %", "self_share"},
+                                                {"Self CPU ms", "self_ms"},
+                                                {"CPU total %", "total_share"},
+                                                {"CPU total ms", "total_ms"},
+                                                {"CPU time avg ms", "avg_ms"},
+                                                {"# of Calls", "calls"},
+                                                {"Products", "products"},
+                                                {"Small products", "small_products"},
+                                                {"FLOP", "flop"},
+                                                {"Bytes", "bytes"},
+                                                {"GF/s", "gflops"},
+                                                {"GB/s", "gbs"},
+                                                {"FLOP per byte", "intensity"},
+                                                {"Bound", "bound"},
+                                                {"Bound's share", "bound_share"}};
+  std::vector<std::string> cells;
+  for (const auto& [heading, field] : columns) cells.push_back(csv_cell(heading));
+  std::string csv = fmt::format("{}\n", fmt::join(cells, ","));
+  for (const Json& op : objects(member(record, "ops"))) {
+    cells.clear();
+    for (const auto& [heading, field] : columns) {
+      const Json& value = member(op, field);
+      const double factor = heading.ends_with("%") ? 100 : 1;
+      cells.push_back(value.is_null() ? ""
+                      : value.is_float() || factor != 1
+                          ? fmt::format("{}", number(op, field) * factor)
+                          : csv_cell(show(value)));
+    }
+    csv += fmt::format("{}\n", fmt::join(cells, ","));
+  }
+  return csv;
+}
+
+std::string collapsed_stacks(const Json& record) {
+  const auto frame = [](const Json& object, const char* key) {
+    return replace_all(one_line(text(object, key)), ";", ",");
+  };
+  std::vector<std::pair<std::string, long long>> stacks;
+  for (const Json& step : objects(member(record, "steps"))) {
+    const std::string stack = frame(record, "method") + ";" + frame(step, "phase") + ";" +
+                              frame(step, "layer") + ";" + frame(step, "label");
+    auto found = std::ranges::find(stacks, stack, &std::pair<std::string, long long>::first);
+    if (found == stacks.end()) found = stacks.insert(found, {stack, 0});
+    found->second += end_ns(step) - begin_ns(step);
+  }
+  std::string lines;
+  for (const auto& [stack, nanoseconds] : stacks)
+    lines += fmt::format("{} {}\n", stack, nanoseconds);
+  return lines;
+}
+
+Json chrome_trace(const Json& record) {
+  const std::vector<Json> steps = objects(member(record, "steps"));
+  Json events = Json::array();
+  const auto add = [&](const char* kind, const std::string& name, int lane, Json more) {
+    events.push_back({{"ph", kind}, {"name", name}, {"pid", 1}, {"tid", lane}});
+    events.back().update(more);
+  };
+  const auto microseconds = [](long long ns) { return static_cast<double>(ns) / 1e3; };
+  add("M", "process_name", 0, {{"args", {{"name", "twice profile: " + text(record, "model")}}}});
+  // The whole step, then the phases in the order in which they first run.
+  std::vector<std::string> lanes;
+  const auto lane_of = [&](const std::string& name) {
+    const auto at = std::ranges::find(lanes, name);
+    const int lane = 1 + static_cast<int>(at - lanes.begin());
+    if (at == lanes.end()) {
+      add("M", "thread_name", lane, {{"args", {{"name", name}}}});
+      add("M", "thread_sort_index", lane, {{"args", {{"sort_index", lane - 1}}}});
+      lanes.push_back(name);
+    }
+    return lane;
+  };
+  const int whole = lane_of("step");
+  const auto lane = [&](const Json& step) { return lane_of(text(step, "phase")); };
+  for (const Json& step : steps) lane(step);
+  const auto slice = [&](const std::string& name, const std::string& category, int at,
+                         long long begin, long long end, const Json& more) {
+    add("X", name, at,
+        {{"cat", category}, {"ts", microseconds(begin)}, {"dur", microseconds(end - begin)}});
+    events.back().update(more);
+  };
+  const auto counter = [&](long long at, const Json& bytes) {
+    add("C", "live bytes", whole, {{"ts", microseconds(at)}, {"args", {{"arena", bytes}}}});
+  };
+  const long long end = steps.empty() ? 0 : end_ns(steps.back());
+  slice("step of " + text(record, "method"), "step", whole, 0, end, Json::object());
+  for (const Json& step : steps) {
+    slice(text(step, "label"), text(step, "phase"), lane(step), begin_ns(step), end_ns(step),
+          {{"args", arguments_of(step)}});
+    counter(begin_ns(step), member(step, "live_bytes"));
+  }
+  counter(end, 0);
+
+  // An arrow begins and ends inside the slices that it joins: at their middles.
+  const std::map<Json, std::size_t> forward = forward_steps(steps);
+  int arrow = 0;
+  const auto end_of_arrow = [&](const char* kind, const Json& step) {
+    const double middle = microseconds((begin_ns(step) + end_ns(step)) / 2);
+    add(kind, "spawned", lane(step), {{"cat", "origin"}, {"id", arrow}, {"ts", middle}});
+  };
+  for (const Json& step : steps)
+    for (const std::size_t source : sources(step, forward)) {
+      if (source >= steps.size() || begin_ns(steps[source]) >= begin_ns(step)) continue;
+      ++arrow;
+      end_of_arrow("s", steps[source]);
+      end_of_arrow("f", step);
+      events.back()["bp"] = "e";
+    }
+  return {{"traceEvents", events},
+          {"displayTimeUnit", "ns"},
+          {"otherData",
+           {{"model", text(record, "model")},
+            {"method", text(record, "method")},
+            {"version", "twice " + text(record, "version")},
+            {"times", "median of each step of the program, one after another"}}}};
+}
+
+std::vector<fs::path> write_profile_files(const Json& record, const fs::path& folder) try {
+  const std::pair<const char*, std::string> files[] = {
+      {"report.html", profile_html(record)},
+      {"report.json", report_json(record).dump(1) + "\n"},
+      {"ops.csv", ops_csv(record)},
+      {"trace.json", chrome_trace(record).dump() + "\n"},
+      {"stacks.txt", collapsed_stacks(record)},
+      {"roofline.svg", roofline_file(record)}};
+  const Temporary trial(folder, "profile-files", Temporary::Kind::folder);
+  for (const auto& [name, bytes] : files) {
+    if (fs::is_directory(folder / name))
+      fail("profile", "cannot write {}: it is a folder", (folder / name).string());
+    write_atomically(trial.path() / name, bytes);
+  }
+  std::vector<fs::path> paths;
+  for (const auto& [name, bytes] : files) {
+    std::error_code error;
+    paths.push_back(folder / name);
+    fs::rename(trial.path() / name, paths.back(), error);
+    if (error) fail("profile", "cannot write {}: {}", paths.back().string(), error.message());
+  }
+  return paths;
+} catch (const std::system_error& error) {
+  fail("profile", "cannot write to {}: {}", folder.string(), error.code().message());
+}
+
+}  // namespace twice::experiments

@@ -1,0 +1,166 @@
+// Sentences and large numbers from the record. Each is left out when the record lacks its numbers.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "experiments/commands/profile/page.h"
+#include "experiments/commands/profile/tables.h"
+
+namespace twice::experiments {
+
+namespace {
+
+const std::string finite_differences = "H v, finite differences";
+
+std::string percent(double share) {
+  return std::isfinite(share) ? fmt::format("{:.0f} %", 100 * share) : "-";
+}
+
+std::string times(double ratio) {
+  return std::isfinite(ratio) ? fmt::format("{:.2f} times", ratio) : "- times";
+}
+
+std::string ms_text(const Json& row) { return format_number(number(row, "ms")) + " ms"; }
+
+std::string mib_text(double bytes) { return format_number(bytes / (1 << 20)) + " MiB"; }
+
+/// "8 products (3L - 1)"
+std::string products_text(const Json& row) {
+  std::string line = text(row, "products") + " products";
+  if (text(row, "products_law_text") != "-") line += " (" + text(row, "products_law_text") + ")";
+  return line;
+}
+
+/// The rows that sentences are about; null where there is none.
+struct Rows {
+  explicit Rows(const Json& record) : all(headline_rows(record)) {
+    for (const Json& row : all)
+      if (text(row, "kind") == "hvp" && text(row, "name") != finite_differences &&
+          (fastest_hvp.is_null() || number(row, "ms") < number(fastest_hvp, "ms")))
+        fastest_hvp = row;
+  }
+  Json named(const std::string& name) const {
+    const auto found =
+        std::ranges::find(all, name, [](const Json& row) { return text(row, "name"); });
+    return found == all.end() ? Json() : *found;
+  }
+  Json step(const std::string& method) const { return named("step of " + method); }
+
+  std::vector<Json> all;
+  /// The fastest exact H v.
+  Json fastest_hvp;
+};
+
+std::string gradient_sentence(const Rows& rows) {
+  const Json loss = rows.named("loss"), gradient = rows.named("gradient");
+  const double ratio = number(gradient, "ratio_to_loss");
+  if (!std::isfinite(ratio)) return "";
+  return fmt::format("A gradient takes {}, {} a loss: {} where the loss has {}.", ms_text(gradient),
+                     times(ratio), products_text(gradient), products_text(loss));
+}
+
+std::string hvp_sentence(const Rows& rows) {
+  const Json &exact = rows.fastest_hvp, finite = rows.named(finite_differences);
+  if (exact.is_null()) return "";
+  const std::string way = replace_all(text(exact, "name"), "H v, ", "");
+  std::string line = fmt::format("H v takes {} exactly ({}), {} a gradient", ms_text(exact), way,
+                                 times(number(exact, "ratio_to_gradient")));
+  if (!finite.is_null())
+    line += fmt::format("; by finite differences {}, with an error of {}", ms_text(finite),
+                        error_text(number(finite, "error")));
+  return line + ".";
+}
+
+/// The profiled method beside those that aim at the same gradient.
+std::string method_sentence(const Rows& rows, const std::string& method) {
+  const Json own = rows.step(method), plain = rows.step("sgd");
+  if (own.is_null()) return "";
+  std::string line = fmt::format("A step of {} takes {}", method, ms_text(own));
+  if (!plain.is_null() && method != "sgd")
+    line += fmt::format(", {} a step of sgd", times(number(own, "ms") / number(plain, "ms")));
+  line += ": " + products_text(own);
+  for (const char* other : {"exact", "f-gr"})
+    if (const Json row = rows.step(other); !row.is_null() && method != other)
+      line +=
+          fmt::format("; {} takes {} and gives up {}", other, ms_text(row), text(row, "gave_up"));
+  return line + ".";
+}
+
+/// Shares of the steps' time under a field's values, largest first: "70 % compute, 20 % memory".
+std::string shares_by(const std::vector<Json>& steps, const char* field, std::size_t most) {
+  std::vector<std::pair<std::string, double>> shares;
+  for (const Json& step : steps) {
+    const std::string name = text(step, field);
+    auto found = std::ranges::find(shares, name, &std::pair<std::string, double>::first);
+    if (found == shares.end()) found = shares.insert(found, {name, 0});
+    found->second += number(step, "share");
+  }
+  std::ranges::stable_sort(shares, std::greater{}, &std::pair<std::string, double>::second);
+  std::string line;
+  for (std::size_t i = 0; i < std::min(most, shares.size()); ++i)
+    if (i == 0 || shares[i].second >= 0.005)
+      line += fmt::format("{}{} {}", i ? ", " : "", percent(shares[i].second), shares[i].first);
+  return line;
+}
+
+}  // namespace
+
+std::vector<TextPair> profile_tiles(const Json& record) {
+  const Rows rows(record);
+  const std::string method = text(record, "method");
+  const Json loss = rows.named("loss"), gradient = rows.named("gradient"), own = rows.step(method),
+             sgd = rows.step("sgd"), f_gr = rows.step("f-gr");
+  const auto ms = [](const Json& row) { return number(row, "ms"); };
+  std::vector<TextPair> pairs;
+  const auto add = [&](double value, auto format, const std::string& caption) {
+    if (std::isfinite(value)) pairs.emplace_back(format(value), caption);
+  };
+  add(number(gradient, "ratio_to_loss"), format_ratio,
+      fmt::format("a gradient over a loss; {} over {} products", text(gradient, "products"),
+                  text(loss, "products")));
+  add(number(rows.fastest_hvp, "ratio_to_gradient"), format_ratio, "an exact H v over a gradient");
+  if (method != "sgd")
+    add(ms(own) / ms(sgd), format_ratio,
+        fmt::format("a step of {} over a step of sgd; {} over {} products", method,
+                    text(own, "products"), text(sgd, "products")));
+  if (method != "f-gr")
+    add(ms(own) / ms(f_gr), format_ratio, fmt::format("a step of {} over one of f-gr", method));
+  add(number(own, "peak_share"), percent,
+      fmt::format("of the machine's measured product peak, in a step of {}", method));
+  return pairs;
+}
+
+std::vector<std::string> profile_findings(const Json& record) {
+  const Rows rows(record);
+  const std::vector<Json> steps = objects(member(record, "steps"));
+  const std::string method = text(record, "method");
+  const Json& memory = member(record, "memory");
+  std::vector<std::string> lines = {gradient_sentence(rows), hvp_sentence(rows),
+                                    method_sentence(rows, method)};
+  if (const Json own = rows.step(method); !steps.empty() && !own.is_null())
+    lines.push_back(fmt::format(
+        "Why: by what limits it, its time is {}. As a whole it runs at {} GF/s, {} of what a large "
+        "matrix product reaches here.",
+        shares_by(steps, "bound", 3), format_number(number(own, "gflops")),
+        percent(number(own, "peak_share"))));
+  if (!steps.empty())
+    lines.push_back(fmt::format("Where: {}; of the ops {}; of the layers {}.",
+                                shares_by(steps, "phase", 4), shares_by(steps, "op", 3),
+                                shares_by(steps, "layer", 3)));
+  if (const double arena = number(memory, "arena_bytes"),
+      apart = number(memory, "without_reuse_bytes");
+      arena > 0)
+    lines.push_back(
+        fmt::format("Its values take {} in one arena; with a place of its own for each they would "
+                    "take {}, {} as much.",
+                    mib_text(arena), mib_text(apart), times(apart / arena)));
+  std::erase(lines, "");
+  // A line does not break between a number and its unit.
+  for (std::string& line : lines)
+    for (const char* unit : {"%", "ms", "MiB", "GF/s"})
+      line = replace_all(line, std::string(" ") + unit, std::string("\u00A0") + unit);
+  return lines;
+}
+
+}  // namespace twice::experiments

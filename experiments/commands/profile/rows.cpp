@@ -1,0 +1,345 @@
+// The programs of the rows, and what is measured of them.
+#include "experiments/commands/profile/rows.h"
+
+#include <malloc.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "autodiff/derive/grad.h"
+#include "autodiff/kernels/matmul.h"
+#include "autodiff/threads/threads.h"
+#include "experiments/measure/gradient_error.h"
+#include "experiments/measure/memory.h"
+#include "experiments/run/stop.h"
+
+namespace twice::experiments {
+
+namespace {
+
+constexpr double mib = 1 << 20;
+const std::string step_of = "step of ";
+
+struct RowKind {
+  /// Its name in records, such as `gradient` or `step of exact`.
+  std::string name;
+  /// `loss`, `gradient`, `hvp` or `step`.
+  std::string kind;
+  std::string equation;
+  /// Of H v.
+  HvpMode mode = HvpMode::reverse_over_reverse;
+  /// Of a step.
+  const Method* method = nullptr;
+};
+
+const std::vector<RowKind> derivatives = {
+    {"loss", "loss", "L"},
+    {"gradient", "gradient", "g = grad L"},
+    {"H v, reverse over reverse", "hvp", "H v = grad <grad L, v>"},
+    {"H v, forward over reverse", "hvp", "H v = the derivative of grad L along v",
+     HvpMode::forward_over_reverse},
+    {"H v, finite differences", "hvp",
+     "(grad L(w + epsilon v) - grad L(w - epsilon v)) / (2 epsilon)", HvpMode::finite_difference}};
+
+RowKind kind_of(const std::string& row) {
+  if (row.starts_with(step_of)) {
+    const Method& m = method(row.substr(step_of.size()));
+    return {row, "step", std::string(m.equation), {}, &m};
+  }
+  const auto found = std::ranges::find(derivatives, row, &RowKind::name);
+  return derivatives.at(static_cast<std::size_t>(found - derivatives.begin()));
+}
+
+/// Where the rows are evaluated.
+struct Point {
+  ModelState state;
+  /// The v of H v, one array for each parameter.
+  std::vector<Array> direction;
+};
+
+/// The numbers that the options' seed gives, in the options' dtype, and v = g there.
+Point start_of(const Problem& problem) {
+  const DType dtype = problem.options.number_type();
+  Point point{initial_state(problem.model, problem.options.seed_of_weights(), dtype), {}};
+  const std::vector<double> g =
+      gradient_vectors(problem, method("sgd"), point.state, fixed_batch(problem)).gradient;
+  auto at = g.begin();
+  for (const Array& w : point.state.parameters) {
+    const auto end = at + w.elements();
+    point.direction.push_back(Array::from(std::vector<double>(at, end), w.shape()).cast(dtype));
+    at = end;
+  }
+  return point;
+}
+
+/// A row's work: a program and, for a step, the optimiser's update.
+class RowProgram {
+ public:
+  /// Records and plans. A step starts at the seed's numbers whatever `point` is; the others read
+  /// the point's arrays in place.
+  RowProgram(const Problem& problem, const RowKind& kind, const Point& point);
+
+  /// The program's first run, without an update.
+  void start() { plan_->run({{x_, images_}, {y_, labels_}}); }
+  /// Once more, with the update.
+  void run() {
+    plan_->run();
+    if (optimizer_) optimizer_->update(state_.parameters, gradient_);
+  }
+  const Plan& plan() const { return *plan_; }
+  /// The outputs of a row that is no step, as one long vector.
+  std::vector<double> result() const;
+
+ private:
+  void record(const Problem& problem, const RowKind& kind, const std::vector<Array>& direction);
+
+  ModelState state_;
+  std::unique_ptr<Tape> tape_;
+  Tensor x_, y_;
+  /// L, g or H v; none of a step.
+  Tensors outputs_;
+  std::optional<Plan> plan_;
+  std::optional<Optimizer> optimizer_;
+  std::vector<Array> gradient_;
+  Array images_, labels_;
+};
+
+RowProgram::RowProgram(const Problem& problem, const RowKind& kind, const Point& point)
+    : state_(point.state), images_(problem.data.train.images), labels_(problem.data.train.labels) {
+  if (kind.method) {
+    state_ = initial_state(problem.model, problem.options.seed_of_weights(),
+                           problem.options.number_type());
+    RecordedStep step = record_step(problem, *kind.method, state_);
+    plan_ = plan_step(step, problem.options, *kind.method);
+    gradient_ = plan_->values(step.estimate.gradient);
+    tape_ = std::move(step.tape);
+    x_ = step.x;
+    y_ = step.y;
+    optimizer_.emplace(optimizer_options(problem.options));
+  } else {
+    record(problem, kind, point.direction);
+    plan_ = Plan({outputs_}, plan_options(problem.options, "sgd"));
+  }
+  images_ = images_.cast(state_.parameters[0].dtype());
+}
+
+void RowProgram::record(const Problem& problem, const RowKind& kind,
+                        const std::vector<Array>& direction) {
+  tape_ = std::make_unique<Tape>();
+  x_ = tape_->input(problem.batch_shape(), state_.parameters[0].dtype(), "images");
+  y_ = tape_->labels({problem.options.batch});
+  const Tensors w = problem.model.parameters(*tape_, state_.parameters);
+  const ScalarFunction loss = [&](const Tensors& parameters) {
+    return cross_entropy(problem.model(parameters, x_), y_);
+  };
+  if (kind.kind == "loss") outputs_ = loss(w);
+  if (kind.kind == "gradient") outputs_ = grad(loss(w), w);
+  if (kind.kind != "hvp") return;
+  Tensors v;
+  for (const Array& array : direction) v.push_back(tape_->parameter(array, "v"));
+  outputs_ = hvp(loss, w, v, kind.mode, problem.options.regularization.epsilon);
+}
+
+std::vector<double> RowProgram::result() const {
+  std::vector<double> all;
+  for (const Array& array : plan_->values(outputs_)) {
+    const std::vector<double> part = array.to_vector();
+    all.insert(all.end(), part.begin(), part.end());
+  }
+  return all;
+}
+
+/// How many products the row's program should have.
+ProductLaw law_of(const Problem& problem, const RowKind& kind) {
+  if (kind.method) return expected_law(problem, *kind.method);
+  if (kind.kind == "loss") return {1, 0};
+  if (kind.kind == "gradient") return expected_law(problem, method("sgd"));
+  if (kind.mode == HvpMode::finite_difference) {
+    // As in c-gr: the first layer's x'd of both gradients are joined where products are.
+    const Method& central = method("c-gr");
+    return {6, expected_law(problem, central).saved == central.planned_law.saved ? 3 : 2};
+  }
+  // A pass without the weights' gradients, 2L - 1, and its derivative along v: 2L - 1 for values,
+  // 2L - 2 for cotangents, 2L - 1 for the weights' gradients. The cotangent of the first hidden
+  // layer is needed for its second derivatives only, which piecewise linear activations lack.
+  const std::string& activation = problem.options.activation;
+  const bool linear = activation.starts_with("relu") || activation.starts_with("leaky_relu") ||
+                      activation == "identity";
+  return {8, linear && problem.model.products() > 1 && problem.model.buffer_info().empty() ? 6 : 5};
+}
+
+Json row_of(const Problem& problem, const RowKind& kind, const Program& program,
+            const std::vector<double>& samples) {
+  const Cost total = ledger(program).total();
+  const ProductLaw law = law_of(problem, kind);
+  Json row = {{"name", kind.name},
+              {"kind", kind.kind},
+              {"method", kind.method ? Json(kind.method->name) : Json()},
+              {"equation", kind.equation},
+              {"samples", samples.size()},
+              {"samples_ms", samples},
+              {"products", total.products},
+              {"small_products", total.small_products},
+              {"products_law", law.products(problem.model.products())},
+              {"products_law_text", law.saved == 0 ? "L" : str(law)},
+              {"gflop", total.flops / 1e9},
+              {"mib_moved", total.bytes / mib},
+              {"peak_mib", static_cast<double>(program.peak_bytes()) / mib},
+              {"arena_mib", static_cast<double>(program.arena_bytes) / mib}};
+  add_times(row, samples);
+  row["ms_iqr"] = number(row, "ms_q3") - number(row, "ms_q1");
+  row["gflops"] = number(row, "gflop") / number(row, "ms") * 1e3;
+  row["gbs"] = number(row, "mib_moved") * mib / number(row, "ms") / 1e6;
+  for (const char* later : {"peak_share", "measured_mib", "measured_arena_mib", "error",
+                            "error_against", "hvp_error", "objective"})
+    row[later] = Json();
+  return row;
+}
+
+/// Methods that follow the gradient of L + gamma/2 |grad L|^2, and sgd, which leaves the penalty
+/// out; the others have another objective.
+bool same_objective(const Method& m) {
+  return m.name == "sgd" || m.convention.starts_with("squared norm");
+}
+
+}  // namespace
+
+Problem one_batch(const Problem& problem) {
+  const FixedBatch batch = fixed_batch(problem);
+  DataSplit data = problem.data;
+  data.train.images = batch.images;
+  data.train.labels = batch.labels;
+  data.test = data.train;
+  return make_problem(problem.options, std::move(data));
+}
+
+void add_times(Json& row, std::vector<double> ms) {
+  std::ranges::sort(ms);
+  row["ms"] = quantile(ms, 0.5);
+  row["ms_min"] = ms.front();
+  row["ms_q1"] = quantile(ms, 0.25);
+  row["ms_q3"] = quantile(ms, 0.75);
+}
+
+Json time_rows(const Problem& problem, const std::vector<std::string>& methods, double seconds,
+               const TimingProgress& progress) {
+  std::vector<RowKind> kinds = derivatives;
+  for (const std::string& name : methods) kinds.push_back(kind_of(step_of + name));
+  const double memory =
+      static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
+  const Point start = start_of(problem);
+  std::vector<std::unique_ptr<RowProgram>> programs;
+  std::vector<std::function<void()>> work;
+  double sum = 0;
+  for (const RowKind& kind : kinds) {
+    if (stop_requested()) return {};
+    RowProgram& program =
+        *programs.emplace_back(std::make_unique<RowProgram>(problem, kind, start));
+    program.start();
+    work.push_back([&program] { program.run(); });
+    sum += static_cast<double>(program.plan().peak_bytes());
+    if (sum > memory / 2)
+      fail("profile",
+           "the programs that are timed in turn take more than half of this machine's {:.1f} GiB; "
+           "name fewer with --methods, or take a smaller --batch, --width or --channels",
+           memory / (1 << 30));
+  }
+  for (const auto& run : work) run();
+  const std::vector<std::vector<double>> samples = timed_in_turns(work, seconds, progress);
+  Json rows = Json::array();
+  if (stop_requested()) return rows;
+  for (std::size_t i = 0; i < kinds.size(); ++i) {
+    rows.push_back(row_of(problem, kinds[i], programs[i]->plan().program(), samples[i]));
+    rows.back()["ratio_to_loss"] = number(rows.back(), "ms") / number(rows[0], "ms");
+  }
+  for (Json& row : rows) row["ratio_to_gradient"] = number(row, "ms") / number(rows[1], "ms");
+  return rows;
+}
+
+void add_errors(Json& rows, const Problem& problem, const std::function<void()>& progress) {
+  const FixedBatch batch = fixed_batch(problem);
+  // The same numbers in both dtypes, so that only the arithmetic differs.
+  const Point start = start_of(problem);
+  Point precise{cast(start.state, DType::f64), {}};
+  for (const Array& v : start.direction) precise.direction.push_back(v.cast(DType::f64));
+  const double gamma = problem.options.regularization.gamma;
+  const GradientVectors exact = gradient_vectors(problem, method("exact"), precise.state, batch);
+  const auto result = [&](const RowKind& kind, const Point& point) {
+    RowProgram program(problem, kind, point);
+    program.start();
+    return program.result();
+  };
+  for (Json& row : rows) {
+    if (stop_requested()) return;
+    RowKind kind = kind_of(text(row, "name"));
+    if (!kind.method) {
+      const std::vector<double> found = result(kind, start);
+      kind.mode = HvpMode::reverse_over_reverse;
+      row["error"] = relative_error(found, result(kind, precise));
+      row["error_against"] = (kind.kind == "loss"       ? "L"
+                              : kind.kind == "gradient" ? "g"
+                                                        : "H v, reverse over reverse,") +
+                             std::string(" in float64");
+    } else if (!same_objective(*kind.method)) {
+      row["objective"] = "another";
+    } else {
+      const GradientVectors found = gradient_vectors(problem, *kind.method, start.state, batch);
+      row["objective"] = "gamma/2 |grad L|^2";
+      row["error"] = relative_error(found.gradient, exact.gradient);
+      row["error_against"] = "g + gamma H g, exact, in float64";
+      if (gamma > 0 && kind.method->name != "sgd")
+        row["hvp_error"] = relative_error(estimated_hvp(found, gamma), estimated_hvp(exact, gamma));
+    }
+    progress();
+  }
+}
+
+void add_memory(Json& rows, const Problem& problem, const std::function<void()>& progress) {
+  const Shape& images = problem.data.train.images.shape();
+  for (Json& row : rows) {
+    if (stop_requested()) return;
+    const std::string name = text(row, "name");
+    const Json request = {{"options", to_json(problem.options)},
+                          {"image", {images[1], images[2], images[3]}},
+                          {"classes", problem.data.train.classes},
+                          {"row", name}};
+    const std::vector<double> numbers =
+        numbers_of_fresh_process({"profile", "--measure-memory", request.dump()}, name);
+    row["measured_mib"] = numbers.size() == 2 ? numbers[0] : 0;
+    row["measured_arena_mib"] = numbers.size() == 2 ? numbers[1] : 0;
+    progress();
+  }
+}
+
+std::string row_memory_here(const std::string& request) {
+  const Json asked = Json::parse(request);
+  const RunOptions options = run_options(asked.at("options"));
+  const RowKind kind = kind_of(asked.at("row"));
+  set_threads(options.threads);
+  // Large blocks come from the system anew, never from memory that was freed before.
+  mallopt(M_MMAP_THRESHOLD, 1 << 16);
+  // Every thread's buffers of the product kernel, which the process keeps, are there before.
+  const Array a = Array::filled({1024, 1024}, options.number_type(), 1);
+  matmul(a, a, false, false, Array({1024, 1024}, options.number_type()));
+  std::optional<Problem> problem;
+  Point point;
+  std::optional<RowProgram> row;
+  const double all = memory_rise([&] {
+    problem = random_problem(
+        options, {Shape(asked.at("image").get<std::vector<Index>>()), asked.at("classes")});
+    if (!kind.method)
+      point.state = initial_state(problem->model, options.seed_of_weights(), options.number_type());
+    if (kind.kind == "hvp")
+      for (const Array& w : point.state.parameters) point.direction.push_back(w.clone());
+    row.emplace(*problem, kind, point);
+    row->start();
+    row->run();
+  });
+  // Once more, where all that kernels keep is there already: only the arena's pages are new.
+  RowProgram again(*problem, kind, point);
+  const double before = anonymous_mib();
+  again.start();
+  return fmt::format("{} {}", all, anonymous_mib() - before);
+}
+
+}  // namespace twice::experiments

@@ -1,0 +1,330 @@
+// What the template compare.mustache shows of a record.
+#include "experiments/report/compare_page.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+
+#include "experiments/measure/statistics.h"
+#include "experiments/report/plots.h"
+#include "experiments/report/sections.h"
+
+namespace twice::experiments {
+namespace {
+
+/// The number of a method's row, NaN without one.
+double of(const std::vector<Json>& rows, const std::string& method, const std::string& key) {
+  for (const Json& row : rows)
+    if (text(row, "method") == method) return number(row, key);
+  return std::nan("");
+}
+
+/// Errors that people discuss in percent are written so, rounding errors as powers of ten.
+std::string error_text(double error) {
+  return error >= 1e-4 ? format_percent(error) : format_error(error);
+}
+
+std::string headline_tiles(const std::vector<Json>& rows) {
+  const double f_gr = of(rows, "f-gr", "ms"), finite = of(rows, "f-gr", "gradient_error_start");
+  std::vector<TextPair> pairs = {
+      {format_ratio(of(rows, "exact", "ms") / f_gr), "time of a step of exact over one of f-gr"},
+      {format_ratio(of(rows, "exact-naive", "ms") / f_gr),
+       "the same without planning (exact-naive)"},
+      {format_error(of(rows, "exact", "gradient_error_start")), "gradient error of exact"},
+      {error_text(finite), "gradient error of f-gr"}};
+  std::erase_if(pairs, [](const TextPair& pair) { return pair.first == "-"; });
+  return tiles(pairs);
+}
+
+Json training_finding(const std::vector<Json>& rows) {
+  std::vector<std::pair<double, std::string>> results;
+  for (const Json& row : rows)
+    if (std::isfinite(number(row, "test_accuracy")))
+      results.emplace_back(number(row, "test_accuracy"), text(row, "method"));
+  if (results.size() < 2) return {};
+  std::ranges::stable_sort(results, std::greater(), &std::pair<double, std::string>::first);
+  const double high = results.front().first, low = results.back().first;
+  std::vector<std::string> best;
+  for (const auto& [accuracy, method] : results)
+    if (accuracy == high) best.push_back(method);
+  return {{"high", format_percent(high)},
+          {"best", fmt::format("{}", fmt::join(best, ", "))},
+          {"low", format_percent(low)},
+          {"worst", results.back().second},
+          {"equal", high == low ? format_percent(high) : ""}};
+}
+
+Json law_finding(const std::vector<Json>& rows) {
+  std::vector<std::string> differing;
+  bool compared = false;
+  for (const Json& row : rows) {
+    const double products = number(row, "products"), law = number(row, "products_law");
+    compared = compared || std::isfinite(products - law);
+    if (std::isfinite(products - law) && products != law)
+      differing.push_back(fmt::format("{} has {} products, the law {} says {}", text(row, "method"),
+                                      products, text(row, "products_law_text"), law));
+  }
+  if (!compared) return {};
+  return {{"differing", fmt::format("{}", fmt::join(differing, "; "))}};
+}
+
+/// What the numbers of one model say, for the sentences of the template.
+Json findings(const std::vector<Json>& rows) {
+  Json data = Json::object();
+  const double exact = of(rows, "exact", "ms"), f_gr = of(rows, "f-gr", "ms"),
+               naive = of(rows, "exact-naive", "ms"),
+               gradient = of(rows, "exact", "ratio_to_gradient");
+  if (std::isfinite(exact / f_gr))
+    data["cost"] = {{"ms", format_number(exact)},
+                    {"ratio", format_ratio(exact / f_gr)},
+                    {"f_gr", format_number(f_gr)},
+                    {"gradient", std::isfinite(gradient) ? format_ratio(gradient) : ""}};
+  if (std::isfinite(exact / naive)) {
+    data["plan"] = {{"before", format_number(naive)},
+                    {"after", format_number(exact)},
+                    {"share", format_ratio(exact / naive)},
+                    {"products", nullptr}};
+    const double before = of(rows, "exact-naive", "products"),
+                 after = of(rows, "exact", "products");
+    if (std::isfinite(before - after))
+      data["plan"]["products"] = {{"before", before}, {"after", after}};
+  }
+  if (const double error = of(rows, "exact", "gradient_error_start"); std::isfinite(error)) {
+    std::vector<std::string> others;
+    for (const char* method : {"f-gr", "b-gr", "c-gr"})
+      if (const double other = of(rows, method, "gradient_error_start"); std::isfinite(other))
+        others.push_back(fmt::format("{}'s by {}", method, error_text(other)));
+    data["accuracy"] = {
+        {"exact", error_text(error)},
+        {"others", fmt::format("{}{}", others.empty() ? "" : "; ", fmt::join(others, ", "))}};
+  }
+  data["training"] = training_finding(rows);
+  data["law"] = law_finding(rows);
+  const double sgd_norm = of(rows, "sgd", "gradient_norm"),
+               exact_norm = of(rows, "exact", "gradient_norm");
+  if (std::isfinite(sgd_norm - exact_norm))
+    data["norm"] = {{"exact", format_number(exact_norm)}, {"sgd", format_number(sgd_norm)}};
+  return data;
+}
+
+std::string bars(const std::vector<Json>& rows, const std::string& key, const std::string& title,
+                 const auto& value_text) {
+  BarPlot plot{.label = title + ", one bar per method"};
+  for (const Json& row : rows)
+    plot.bars.push_back({row_label(row, rows),
+                         value_text(row),
+                         {number(row, key)},
+                         {method_ink(text(row, "method"))}});
+  return figure(title, bar_plot(plot));
+}
+
+std::string phase_bars(const std::vector<Json>& rows) {
+  const auto gflop = [](const Json& row, const std::string& phase) {
+    return number(member(member(row, "phases"), phase), "gflop");
+  };
+  // In the order in which a step runs them; unknown ones last.
+  std::vector<std::string> phases = {"forward", "backward", "double backward", "update"};
+  for (const Json& row : rows)
+    if (member(row, "phases").is_object())
+      for (const auto& [phase, cost] : member(row, "phases").members())
+        if (std::ranges::find(phases, phase) == phases.end()) phases.push_back(phase);
+  std::erase_if(phases, [&](const std::string& phase) {
+    return std::ranges::none_of(rows, [&](const Json& row) { return gflop(row, phase) > 0; });
+  });
+  BarPlot plot{.label = "Floating-point operations by phase, one bar per method"};
+  Legend entries;
+  for (const Json& row : rows) {
+    Bar bar{.name = row_label(row, rows)};
+    double sum = 0;
+    for (const std::string& phase : phases) {
+      bar.parts.push_back(gflop(row, phase));
+      bar.inks.push_back(ramp_ink(bar.inks.size()));
+      sum += std::isfinite(bar.parts.back()) ? bar.parts.back() : 0;
+    }
+    bar.value = format_si(1e9 * sum, "FLOP");
+    plot.bars.push_back(std::move(bar));
+  }
+  for (const std::string& phase : phases)
+    entries.emplace_back(replace_all(phase, "_", " "), ramp_ink(entries.size()));
+  const std::string svg = bar_plot(plot);
+  return svg.empty() ? "" : figure("Work of one step by phase", svg + legend(entries, false));
+}
+
+std::string cost_figures(const std::vector<Json>& rows) {
+  const auto ms = [](const Json& row) {
+    const double ratio = number(row, "ratio_to_gradient");
+    return format_number(number(row, "ms")) + " ms" +
+           (std::isfinite(ratio) ? " · " + format_ratio(ratio) : "");
+  };
+  const auto mib = [](const Json& row) { return format_number(number(row, "peak_mib")) + " MiB"; };
+  return figures(bars(rows, "ms", "Time of one step (× a gradient)", ms) + phase_bars(rows) +
+                 bars(rows, "peak_mib", "Peak memory of one step", mib));
+}
+
+/// One curve of `epsilon_sweep`, in order of eps.
+struct EpsilonCurve {
+  std::string method, dtype;
+  std::vector<double> epsilons = {};
+  std::vector<double> errors = {};      ///< of the whole gradient
+  std::vector<double> hvp_errors = {};  ///< of its estimate of H g
+};
+
+/// Curves in the order of the record, so that it decides what lies on top.
+std::vector<EpsilonCurve> epsilon_curves(const Json& record) {
+  std::vector<EpsilonCurve> curves;
+  std::vector<Json> points = objects(member(record, "epsilon_sweep"));
+  const auto curve_of = [&](const Json& point) {
+    const std::string method = text(point, "method"), dtype = text(point, "dtype");
+    const auto same = [&](const EpsilonCurve& c) { return c.method == method && c.dtype == dtype; };
+    const auto found = std::ranges::find_if(curves, same);
+    return found == curves.end() ? curves.insert(found, {.method = method, .dtype = dtype}) : found;
+  };
+  for (const Json& point : points) curve_of(point);
+  std::erase_if(points, [](const Json& point) {
+    return !std::isfinite(number(point, "epsilon") - number(point, "error"));
+  });
+  std::ranges::stable_sort(points, {}, [](const Json& point) { return number(point, "epsilon"); });
+  for (const Json& point : points) {
+    const auto curve = curve_of(point);
+    curve->epsilons.push_back(number(point, "epsilon"));
+    curve->errors.push_back(number(point, "error"));
+    curve->hvp_errors.push_back(number(point, "hvp_error"));
+  }
+  return curves;
+}
+
+/// Errors over eps. `errors` says which ones.
+std::string epsilon_plot(const Json& record, const std::vector<EpsilonCurve>& curves,
+                         const std::string& label, std::vector<double> EpsilonCurve::*errors) {
+  CurvePlot plot{.label = label + " against eps, both axes logarithmic",
+                 .x_title = "step size ε",
+                 .large = true,
+                 .log_x = true,
+                 .log_y = true,
+                 .mark = number(member(record, "config"), "epsilon"),
+                 .mark_text = "ε of this run"};
+  for (const EpsilonCurve& curve : curves) {
+    const std::vector<double>& y = curve.*errors;
+    const bool faint = curve.dtype != curves.back().dtype;
+    plot.curves.push_back({.name = curve.method,
+                           .x = curve.epsilons,
+                           .y = y,
+                           .ink = method_ink(curve.method),
+                           .points = !faint,
+                           .faint = faint});
+    // Guides beside the curves that theory says follow them: 1 above f-gr, 2 below c-gr.
+    const double slope = curve.method == "f-gr" ? 1 : 2;
+    if (faint || (curve.method != "f-gr" && curve.method != "c-gr")) continue;
+    for (std::size_t i = y.size(); i-- > 0;)
+      if (y[i] > 0 && y[i] < 0.3) {
+        plot.guides.push_back(
+            {slope, curve.epsilons[i], y[i] * (slope == 1 ? 3 : 0.3), slope == 1});
+        break;
+      }
+  }
+  return figure(label, curve_plot(plot));
+}
+
+Json epsilon_errors(const Json& record, const std::vector<EpsilonCurve>& curves) {
+  const std::string plots = figures(
+      epsilon_plot(record, curves, "Relative error of the gradient", &EpsilonCurve::errors) +
+      epsilon_plot(record, curves, "Relative error of H∇L alone", &EpsilonCurve::hvp_errors));
+  if (plots.empty()) return {};
+  Legend entries;
+  std::string faint;
+  for (const EpsilonCurve& curve : curves) {
+    const auto known = [&](const auto& entry) { return entry.first == curve.method; };
+    if (std::ranges::none_of(entries, known))
+      entries.emplace_back(curve.method, method_ink(curve.method));
+    if (faint.empty() && curve.dtype != curves.back().dtype) faint = curve.dtype;
+  }
+  return {{"plots", legend(entries) + plots}, {"solid", curves.back().dtype}, {"faint", faint}};
+}
+
+Json introduction(const Json& record, std::size_t methods) {
+  const Json& config = member(record, "config");
+  std::vector<std::string> settings;
+  for (const auto& [key, name] : std::vector<TextPair>{{"batch", "batch"},
+                                                       {"epochs", "epochs"},
+                                                       {"lr", "learning rate"},
+                                                       {"gamma", "γ"},
+                                                       {"epsilon", "ε"},
+                                                       {"seed", "seed"},
+                                                       {"threads", "threads"}})
+    if (!member(config, key).is_null()) settings.push_back(name + "\u00A0" + text(config, key));
+  return {{"train", methods == 1 ? "one method trains" : fmt::format("{} methods train", methods)},
+          {"data", member(config, "data")},
+          {"settings", fmt::format("{}", fmt::join(settings, ", "))}};
+}
+
+}  // namespace
+
+double error_slope(const std::vector<double>& epsilons, const std::vector<double>& errors) {
+  double smallest = std::numeric_limits<double>::infinity(), turn = 0;
+  const std::size_t count = std::min(epsilons.size(), errors.size());
+  for (std::size_t i = 0; i < count; ++i)
+    if (errors[i] > 0 && errors[i] < smallest) smallest = errors[i], turn = epsilons[i];
+  std::vector<double> slopes;
+  const auto due_to_step = [&](std::size_t i) {
+    return epsilons[i] > turn && errors[i] > 10 * smallest && errors[i] < 0.3;
+  };
+  for (std::size_t i = 1; i < count; ++i)
+    if (due_to_step(i - 1) && due_to_step(i) && epsilons[i] != epsilons[i - 1])
+      slopes.push_back(std::log(errors[i] / errors[i - 1]) /
+                       std::log(epsilons[i] / epsilons[i - 1]));
+  return median(slopes);
+}
+
+std::string record_name(const Json& record) {
+  const std::vector<std::string> models = models_of(objects(member(record, "rows")));
+  constexpr std::size_t few = 3;
+  std::string name = models.size() > few ? fmt::format("{} models", models.size())
+                                         : fmt::format("{}", fmt::join(models, ", "));
+  const std::string data = text(member(record, "config"), "data");
+  if (name.empty() || name == "-") name = text(member(record, "config"), "model");
+  return data == "-" ? name : name + " on " + data;
+}
+
+std::string compare_section(const Json& record, std::string_view title, std::string_view id) {
+  const std::vector<Json> rows = objects(member(record, "rows"));
+  const std::vector<std::string> models = models_of(rows);
+  const std::vector<EpsilonCurve> curves = epsilon_curves(record);
+  Json data = {{"models", Json::array()}};
+  if (!rows.empty()) {
+    data["introduction"] = introduction(record, rows.size());
+    data["errors"] = epsilon_errors(record, curves);
+  }
+  std::vector<std::string> slopes;
+  for (const EpsilonCurve& curve : curves)
+    if (const double slope = error_slope(curve.epsilons, curve.errors);
+        curve.dtype == "f64" && std::isfinite(slope))
+      slopes.push_back(fmt::format("{} at slope {:.2f}", curve.method, slope));
+  for (const std::string& model : models) {
+    std::vector<Json> own;
+    for (const Json& row : rows)
+      if (text(row, "model") == model) own.push_back(row);
+    Json part = findings(own);
+    part["name"] = models.size() > 1 ? model : "";
+    part["slopes"] = models.size() == 1 ? fmt::format("{}", fmt::join(slopes, ", ")) : "";
+    part["tiles"] = headline_tiles(own);
+    part["table"] = rows_table(own) + columns_legend(own);
+    part["costs"] = cost_figures(own);
+    part["curves"] = training_plots(own);
+    data["models"].push_back(part);
+  }
+  return record_section(record, title, id, rows, render("compare", data));
+}
+
+std::string compare_html(const Json& record) {
+  const std::string name = record_name(record), version = text(record, "version");
+  const std::string head =
+      "<header>\n<h1>Exact against finite-difference gradient regularization</h1>\n" +
+      paragraph(name + (version == "-" ? "" : " · twice " + version), "subtitle") + "</header>\n";
+  return page("twice compare: " + name,
+              head + compare_section(record, "What was compared", "compare"));
+}
+
+}  // namespace twice::experiments

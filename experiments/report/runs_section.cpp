@@ -1,0 +1,365 @@
+// What the template sweep.mustache shows of a set of runs.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <set>
+
+#include "experiments/measure/statistics.h"
+#include "experiments/report/plots.h"
+#include "experiments/report/runs.h"
+#include "experiments/report/sections.h"
+
+namespace twice::experiments {
+namespace {
+
+/// The values that an axis takes: numbers from small to large, words in order of appearance.
+std::vector<Json> axis_values(const std::vector<RunSetting>& settings, const std::string& axis) {
+  std::vector<Json> values;
+  for (const RunSetting& setting : settings)
+    if (const Json* value = setting.options.find(axis);
+        value && std::ranges::find(values, *value) == values.end())
+      values.push_back(*value);
+  if (std::ranges::all_of(values, [](const Json& value) { return value.is_number(); }))
+    std::ranges::sort(values);
+  return values;
+}
+
+/// The methods in order of appearance.
+std::vector<std::string> methods_of(const std::vector<RunSetting>& settings) {
+  std::vector<std::string> methods;
+  for (const RunSetting& setting : settings)
+    if (std::ranges::find(methods, setting.method) == methods.end())
+      methods.push_back(setting.method);
+  return methods;
+}
+
+bool several_models(const RunSet& set) {
+  std::set<std::string> models;
+  for (const Run& run : set.runs)
+    if (!run.model.empty()) models.insert(run.model);
+  return models.size() > 1;
+}
+
+/// "95.1 % ± 0.2 %"; without a deviation that is not known.
+std::string plus_minus(const Moments& moments, const RunField& field) {
+  std::string text = field.format(moments.mean);
+  if (std::isfinite(moments.deviation)) text += " ± " + field.format(moments.deviation);
+  return text;
+}
+
+/// "1 run", "2 runs".
+std::string counted(std::size_t count, const char* noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
+Cell number_cell(std::string text, double value, const char* css_class = "") {
+  return {.text = std::move(text), .is_number = true, .order = value, .css_class = css_class};
+}
+
+/// A table of runs or settings, column by column.
+template <class Item>
+struct ItemTable {
+  const RunSet& set;
+  const std::vector<Item>& items;
+  std::vector<Heading> headings = {};
+  std::vector<std::vector<Cell>> rows = std::vector<std::vector<Cell>>(items.size());
+
+  void add(const std::string& name, const std::string& tooltip, const auto& cell_of) {
+    headings.push_back({name, tooltip});
+    for (std::size_t i = 0; i < items.size(); ++i) rows[i].push_back(cell_of(items[i]));
+    // A column of words holds words only, else it would sort by halves.
+    if (std::ranges::any_of(rows, [](const auto& row) { return !row.back().is_number; }))
+      for (std::vector<Cell>& row : rows) row.back().is_number = false;
+  }
+  void add_method() {
+    add("method", "", [](const Item& item) {
+      return Cell{.text = item.method, .ink = method_ink(item.method).name};
+    });
+  }
+  void add_options() {
+    if (several_models(set)) add("model", "", [](const Item& item) { return Cell{item.model}; });
+    for (const std::string& axis : set.axes)
+      add(axis, "option --" + axis, [&](const Item& item) {
+        const Json& value = member(item.options, axis);
+        const bool is_number = value.is_number() || value.is_null();
+        return Cell{
+            .text = show(value), .is_number = is_number, .order = number(item.options, axis)};
+      });
+  }
+  void add_results(const std::string& more, const auto& cell_of) {
+    for (const RunField& field : run_fields())
+      if (std::ranges::any_of(set.runs,
+                              [&](const Run& r) { return r.results.contains(field.key); }))
+        add(field.heading, field.meaning + more, [&](const Item& i) { return cell_of(i, field); });
+  }
+};
+
+std::string settings_table(const RunSet& set, const std::vector<RunSetting>& settings) {
+  ItemTable<RunSetting> table{set, settings};
+  const auto count = [](std::size_t number, const char* css_class) {
+    return number_cell(std::to_string(number), static_cast<double>(number),
+                       number > 0 ? css_class : "");
+  };
+  table.add_method();
+  table.add_options();
+  table.add("n", "runs that are done", [&](const RunSetting& s) { return count(s.done(), ""); });
+  table.add("failed", "runs that ended before their last epoch, with an error",
+            [&](const RunSetting& s) { return count(s.failed, "bad"); });
+  table.add("unfinished", "runs that are still to do, running, or were stopped",
+            [&](const RunSetting& s) { return count(s.unfinished, "bad"); });
+  table.add_results(" Mean ± standard deviation over seeds.",
+                    [](const RunSetting& setting, const RunField& field) {
+                      const Moments moments = setting.moments(field.key);
+                      return number_cell(plus_minus(moments, field), moments.mean);
+                    });
+  return sortable_table(table.headings, table.rows);
+}
+
+std::string runs_table(const RunSet& set) {
+  ItemTable<Run> table{set, set.runs};
+  table.add("run", "", [](const Run& run) { return Cell{run.name, run.file}; });
+  table.add("state", "", [](const Run& run) {
+    return Cell{
+        .text = run.state, .tooltip = run.error, .css_class = run.state == "done" ? "" : "bad"};
+  });
+  table.add_method();
+  table.add_options();
+  table.add("seed", "",
+            [](const Run& run) { return number_cell(run.seed, std::atof(run.seed.c_str())); });
+  table.add("epochs", "that are complete",
+            [](const Run& run) { return number_cell(show(run.epochs), run.epochs); });
+  table.add_results("", [](const Run& run, const RunField& field) {
+    const auto value = run.results.find(field.key);
+    const double number = value == run.results.end() ? std::nan("") : value->second;
+    return number_cell(field.format(number), number);
+  });
+  return sortable_table(table.headings, table.rows);
+}
+
+std::string failures(const RunSet& set) {
+  std::vector<std::string> lines;
+  for (const Run& run : set.runs)
+    if (run.state == "failed") lines.push_back(run.name + ": " + one_line(run.error));
+  if (lines.empty()) return "";
+  const std::string title = counted(lines.size(), "run") + " failed";
+  // A long list may be opened.
+  constexpr std::size_t few = 5;
+  return lines.size() <= few ? section(title, bullets(lines), 4) : details(title, bullets(lines));
+}
+
+/// Bars of the medians over the runs that are done, for each method, or each model and method.
+std::string cost_figures(const RunSet& set) {
+  const bool models = several_models(set);
+  const auto bars = [&](const char* title, const char* unit, const auto& value_of) {
+    std::vector<std::pair<const Run*, std::vector<double>>> costs;
+    for (const Run& run : set.runs) {
+      const double value = run.state == "done" ? value_of(run) : std::nan("");
+      if (!std::isfinite(value)) continue;
+      auto cost = std::ranges::find_if(costs, [&](const auto& c) {
+        return c.first->method == run.method && c.first->model == run.model;
+      });
+      if (cost == costs.end()) cost = costs.insert(costs.end(), {&run, {}});
+      cost->second.push_back(value);
+    }
+    std::ranges::stable_sort(costs, {}, [](const auto& cost) { return cost.first->model; });
+    BarPlot plot{.label = std::string(title) + ", one bar per method"};
+    for (const auto& [run, values] : costs)
+      plot.bars.push_back({.name = models ? run->model + " " + run->method : run->method,
+                           .value = format_number(median(values)) + unit,
+                           .parts = {median(values)},
+                           .inks = {method_ink(run->method)}});
+    return figure(title, bar_plot(plot));
+  };
+  const auto result = [](const Run& run, const char* field) {
+    const auto found = run.results.find(field);
+    return found == run.results.end() ? std::nan("") : found->second;
+  };
+  return figures(
+      bars("Time of one step", " ms", [&](const Run& run) { return result(run, "ms"); }) +
+      bars("Training time of one epoch", " s",
+           [&](const Run& run) { return result(run, "seconds") / run.epochs; }));
+}
+
+/// The cells of a map: rows over `down`, or a single row where it is "".
+HeatMap map_of(const std::vector<const RunSetting*>& settings, const RunField& field,
+               const std::vector<Json>& columns, const std::string& across,
+               const std::vector<Json>& rows, const std::string& down) {
+  HeatMap map{.label = "",
+              .x_title = across,
+              .y_title = down,
+              .x = {},
+              .y = {},
+              .percent = field.format == format_percent,
+              .lower_is_better = field.lower_is_better};
+  for (const Json& column : columns) map.x.push_back(show(column));
+  for (const Json& row : rows) map.y.push_back(down.empty() ? "" : show(row));
+  if (std::max(map.x.size(), map.y.size()) > most_heat_lines) return map;
+  map.cells.resize(columns.size() * rows.size());
+  for (const RunSetting* setting : settings) {
+    const auto x = std::ranges::find(columns, member(setting->options, across)),
+               y = down.empty() ? rows.begin()
+                                : std::ranges::find(rows, member(setting->options, down));
+    if (x == columns.end() || y == rows.end()) continue;
+    HeatCell& cell = map.cells[static_cast<std::size_t>(y - rows.begin()) * columns.size() +
+                               static_cast<std::size_t>(x - columns.begin())];
+    const Moments moments = setting->moments(field.key);
+    cell.value = moments.mean;
+    cell.spread = moments.deviation;
+    cell.missing = setting->failed > 0 ? "failed" : "to do";
+    if (moments.n < setting->runs.size())
+      cell.note = fmt::format("{} of {} runs done", moments.n, setting->runs.size());
+  }
+  return map;
+}
+
+std::string field_maps(const RunSet& set, const std::vector<RunSetting>& settings,
+                       const RunField& field) {
+  const auto has = [&](const char* axis) {
+    return std::ranges::find(set.axes, axis) != set.axes.end();
+  };
+  const bool usual = has("gamma") && has("epsilon");
+  const std::string down = usual ? "gamma" : set.axes[0], across = usual ? "epsilon" : set.axes[1];
+
+  // One map for each method and combination of the other options.
+  std::vector<std::pair<std::string, std::vector<const RunSetting*>>> parts;
+  std::vector<double> all;
+  for (const RunSetting& setting : settings) {
+    if (!setting.options.contains(down) && !setting.options.contains(across)) continue;
+    std::string title = setting.method;
+    for (const std::string& axis : set.axes)
+      if (axis != down && axis != across && setting.options.contains(axis))
+        title += fmt::format(", {} {}", axis, text(setting.options, axis));
+    auto part = std::ranges::find_if(parts, [&](const auto& p) { return p.first == title; });
+    if (part == parts.end()) part = parts.insert(parts.end(), {title, {}});
+    part->second.push_back(&setting);
+    all.push_back(setting.moments(field.key).mean);
+  }
+  std::string html;
+  constexpr std::size_t most_maps = 24;
+  for (std::size_t i = 0; i < std::min(parts.size(), most_maps); ++i) {
+    const auto& [title, own] = parts[i];
+    const bool has_across = own[0]->options.contains(across);
+    const bool both = has_across && own[0]->options.contains(down);
+    // A method without one of the two has a map of one row.
+    const std::string x_axis = has_across ? across : down;
+    HeatMap map =
+        map_of(own, field, axis_values(settings, x_axis), x_axis,
+               both ? axis_values(settings, down) : std::vector<Json>(1), both ? down : "");
+    map.label = field.heading + " of " + title;
+    map.beside = all;
+    html += figure(title, heat_map(map));
+  }
+  if (parts.size() > most_maps)
+    html += paragraph(fmt::format("{} more maps are left out; the table has their numbers.",
+                                  parts.size() - most_maps),
+                      "note");
+  return figures(html);
+}
+
+/// Eight that can be told apart: from light to dark, then the same dashed.
+Ink step_ink(std::size_t step) { return {ramp_ink(3 - step % 4).name, step >= 4}; }
+constexpr std::size_t most_lines = 8;
+
+TrainingLine training_line(const RunSetting& setting, const std::string& name, const Ink& ink) {
+  TrainingLine line{name, ink, {}};
+  // The loss of a failed run just before its end would dwarf the others.
+  for (const Run* run : setting.runs)
+    if (run->state != "failed")
+      (run->state == "done" ? line.done : line.unfinished).push_back(&member(run->row, "curve"));
+  return line;
+}
+
+}  // namespace
+
+std::string run_maps(const RunSet& set, const std::vector<RunSetting>& settings) {
+  if (set.axes.size() < 2) return "";
+  std::vector<TextPair> parts;
+  for (const RunField& field : run_fields())
+    if (!field.is_cost)
+      if (const std::string maps = field_maps(set, settings, field); !maps.empty())
+        parts.emplace_back(field.heading, maps);
+  return choice("Show", parts);
+}
+
+std::string run_curves(const std::vector<RunSetting>& settings) {
+  std::vector<TextPair> views;
+  std::vector<TrainingLine> best;
+  for (const std::string& method : methods_of(settings))
+    if (const RunSetting* setting = best_setting(settings, method)) {
+      const std::string values = setting->values();
+      best.push_back(training_line(*setting, values.empty() ? method : method + ", " + values,
+                                   method_ink(method)));
+    }
+  const auto add = [&](const std::string& title, const std::vector<TrainingLine>& lines) {
+    // Toggles of the legend reach the plots of their own section.
+    if (const std::string html = training_plots(lines); !html.empty())
+      views.emplace_back(title, "<section>\n" + html + "</section>\n");
+  };
+  add("the best setting of each method", best);
+  for (const std::string& method : methods_of(settings)) {
+    std::vector<const RunSetting*> own;
+    for (const RunSetting& setting : settings)
+      if (setting.method == method) own.push_back(&setting);
+    if (own.size() == 1 && best_setting(settings, method)) continue;  // it is in the first view
+    std::ranges::stable_sort(own, [](const RunSetting* a, const RunSetting* b) {
+      const double x = a->moments("test_accuracy").mean, y = b->moments("test_accuracy").mean;
+      return std::isnan(y) ? !std::isnan(x) : x > y;
+    });
+    const std::size_t shown = std::min(own.size(), most_lines);
+    std::vector<TrainingLine> lines;
+    for (std::size_t i = 0; i < shown; ++i)
+      lines.push_back(
+          training_line(*own[i], own[i]->options.empty() ? method : own[i]->values(), step_ink(i)));
+    add(shown < own.size()
+            ? fmt::format("{}: the best {} of {} settings", method, shown, own.size())
+            : fmt::format("{}: {} settings", method, shown),
+        lines);
+  }
+  return choice("Show", views);
+}
+
+std::string runs_section(const RunSet& set, const Json& record, std::string_view title,
+                         std::string_view id) {
+  const std::vector<RunSetting> settings = settings_of(set);
+  Json data = Json::object();
+  if (!settings.empty()) {
+    std::vector<std::string> best;
+    for (const std::string& method : methods_of(settings))
+      if (const RunSetting* setting = best_setting(settings, method)) {
+        const Moments accuracy = setting->moments("test_accuracy");
+        best.push_back(
+            fmt::format("{}: {}{} (n = {})", method, plus_minus(accuracy, run_fields().front()),
+                        setting->options.empty() ? "" : " at " + setting->values(), accuracy.n));
+      }
+    Json axes = Json::array();
+    for (const std::string& axis : set.axes)
+      axes.push_back({{"axis", axis}, {"values", show(axis_values(settings, axis))}});
+    std::set<std::string> seeds;
+    for (const Run& run : set.runs) seeds.insert(run.seed);
+    const auto in_state = [&](const char* state) {
+      return std::ranges::count(set.runs, state, &Run::state);
+    };
+    data["runs"] = {{"count", counted(set.runs.size(), "run")},
+                    {"settings", counted(settings.size(), "setting")},
+                    {"done", in_state("done")},
+                    {"failed", in_state("failed")},
+                    {"unfinished", in_state("unfinished")},
+                    {"seeds", counted(seeds.size(), "seed")},
+                    {"axes", axes},
+                    {"best", bullets(best)},
+                    {"table", settings_table(set, settings)},
+                    {"maps", run_maps(set, settings)},
+                    {"curves", run_curves(settings)},
+                    {"costs", cost_figures(set)},
+                    {"failures", failures(set)},
+                    {"run_table", runs_table(set)}};
+  }
+  std::vector<Json> rows;
+  for (const Run& run : set.runs)
+    if (run.row.is_object()) rows.push_back(run.row);
+  return record_section(record, title, id, rows, render("sweep", data));
+}
+
+}  // namespace twice::experiments
