@@ -8,6 +8,7 @@
 #include <limits>
 #include <map>
 
+#include "experiments/measure/statistics.h"
 #include "experiments/report/table.h"
 
 namespace twice::experiments {
@@ -138,9 +139,7 @@ double error_slope(const std::vector<double>& epsilons, const std::vector<double
     if (due_to_step(i - 1) && due_to_step(i) && epsilons[i] != epsilons[i - 1])
       slopes.push_back(std::log(errors[i] / errors[i - 1]) /
                        std::log(epsilons[i] / epsilons[i - 1]));
-  if (slopes.empty()) return std::numeric_limits<double>::quiet_NaN();
-  std::ranges::sort(slopes);
-  return 0.5 * (slopes[(slopes.size() - 1) / 2] + slopes[slopes.size() / 2]);
+  return median(slopes);
 }
 
 std::vector<EpsilonCurve> epsilon_curves(const Json& record) {

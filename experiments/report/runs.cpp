@@ -7,6 +7,7 @@
 #include <cmath>
 #include <set>
 
+#include "experiments/measure/statistics.h"
 #include "experiments/report/table.h"
 
 namespace twice::experiments {
@@ -174,12 +175,7 @@ Moments RunSetting::moments(const std::string& field) const {
   for (const Run* run : runs)
     if (const auto value = run->results.find(field); value != run->results.end())
       values.push_back(value->second);
-  const double n = static_cast<double>(values.size());
-  double sum = 0, squares = 0;
-  for (const double value : values) sum += value;
-  for (const double value : values) squares += (value - sum / n) * (value - sum / n);
-  return {values.empty() ? std::nan("") : sum / n,
-          values.size() < 2 ? std::nan("") : std::sqrt(squares / (n - 1)), values.size()};
+  return {mean(values), standard_deviation(values), values.size()};
 }
 
 std::string RunSetting::values() const {

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <set>
 
+#include "experiments/measure/statistics.h"
 #include "experiments/report/html.h"
 #include "experiments/report/plots.h"
 #include "experiments/report/run_curves.h"
@@ -89,11 +90,6 @@ std::string cost_section(const std::vector<RunSetting>& settings) {
         cost->seconds.push_back(run->results.at("seconds") / run->epochs);
     }
   std::ranges::stable_sort(costs, {}, &Cost::model);
-  const auto median = [](std::vector<double> values) {
-    if (values.empty()) return std::nan("");
-    std::ranges::sort(values);
-    return 0.5 * (values[(values.size() - 1) / 2] + values[values.size() / 2]);
-  };
   const bool models = several_models(settings);
   const auto bars = [&](const char* title, std::vector<double> Cost::*part, const char* unit) {
     BarPlot plot{.label = std::string(title) + ", one bar per method", .bars = {}};

@@ -6,8 +6,8 @@
 
 #include "autodiff/threads/threads.h"
 #include "experiments/commands/profile/scaling_axes.h"
-#include "experiments/measure/fit.h"
 #include "experiments/measure/our_step.h"
+#include "experiments/measure/statistics.h"
 #include "tests/experiments/scratch_folder.h"
 
 namespace twice {

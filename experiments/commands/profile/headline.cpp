@@ -46,12 +46,10 @@ std::vector<Array> cast_all(const std::vector<Array>& arrays, DType dtype) {
 }  // namespace
 
 void add_times(Json& row, const std::vector<double>& ms) {
-  std::vector<double> s = ms;
-  std::sort(s.begin(), s.end());
-  row["ms"] = quantile(s, 0.5);
-  row["ms_min"] = s.front();
-  row["ms_q1"] = quantile(s, 0.25);
-  row["ms_q3"] = quantile(s, 0.75);
+  row["ms"] = median(ms);
+  row["ms_min"] = std::ranges::min(ms);
+  row["ms_q1"] = quantile(ms, 0.25);
+  row["ms_q3"] = quantile(ms, 0.75);
 }
 
 std::vector<std::unique_ptr<RowProgram>> make_rows(const Problem& problem,

@@ -3,20 +3,18 @@
 
 #include <malloc.h>
 
-#include <algorithm>
-
 #include "autodiff/kernels/matmul.h"
 #include "autodiff/threads/threads.h"
 #include "experiments/files/json.h"
 #include "experiments/measure/memory.h"
+#include "experiments/measure/statistics.h"
 #include "experiments/run/stop.h"
 
 namespace twice::experiments {
 
 std::vector<double> StepMeasurement::median_ms() const {
   std::vector<double> result;
-  for (std::size_t s = 0; s < times.steps(); ++s)
-    result.push_back(quantile(times.sorted(s), 0.5) * 1e3);
+  for (std::size_t s = 0; s < times.steps(); ++s) result.push_back(median(times.sorted(s)) * 1e3);
   return result;
 }
 

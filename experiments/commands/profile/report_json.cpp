@@ -4,7 +4,6 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
-#include <cmath>
 #include <ctime>
 
 #include "experiments/measure/statistics.h"
@@ -39,13 +38,6 @@ std::vector<double> samples_of(const Json& row) {
   return samples;
 }
 
-double deviation(const std::vector<double>& values) {
-  const double center = mean(values);
-  double squares = 0;
-  for (const double value : values) squares += (value - center) * (value - center);
-  return std::sqrt(squares / static_cast<double>(values.size() - 1));
-}
-
 }  // namespace
 
 Json report_json(const Json& record) {
@@ -72,7 +64,7 @@ Json report_json(const Json& record) {
       benchmarks.push_back(std::move(entry));
     }
     if (samples.size() < 2) continue;
-    const double center = mean(samples), spread = deviation(samples);
+    const double center = mean(samples), spread = standard_deviation(samples);
     for (const auto& [aggregate, value] : {std::pair{"mean", center},
                                            {"median", median(samples)},
                                            {"stddev", spread},

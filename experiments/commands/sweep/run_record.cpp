@@ -8,6 +8,7 @@
 
 #include "experiments/files/atomic_file.h"
 #include "experiments/files/record.h"
+#include "experiments/measure/statistics.h"
 #include "experiments/run/machine.h"
 
 namespace twice::experiments {
@@ -20,23 +21,9 @@ std::string state_name(RunState state) {
   return state == RunState::done ? "done" : state == RunState::failed ? "failed" : "pending";
 }
 
-double mean(const std::vector<double>& x) {
-  double sum = 0;
-  for (const double value : x) sum += value;
-  return sum / static_cast<double>(x.size());
-}
-
-/// Of the sample, with n - 1; of one number it is unknown.
-double deviation(const std::vector<double>& x) {
-  const double middle = mean(x);
-  double sum = 0;
-  for (const double value : x) sum += (value - middle) * (value - middle);
-  return x.size() < 2 ? std::nan("") : std::sqrt(sum / static_cast<double>(x.size() - 1));
-}
-
 void add_moments(Json& row, const char* name, const std::vector<double>& x) {
-  row[name] = x.empty() ? std::nan("") : mean(x);
-  row[std::string(name) + "_std"] = x.empty() ? std::nan("") : deviation(x);
+  row[name] = mean(x);
+  row[std::string(name) + "_std"] = standard_deviation(x);
 }
 
 /// The options that the setting's runs have and the whole sweep has not.
