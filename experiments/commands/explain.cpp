@@ -8,6 +8,7 @@
 #include "autodiff/profile/ledger.h"
 #include "autodiff/threads/threads.h"
 #include "experiments/files/json.h"
+#include "experiments/measure/statistics.h"
 #include "experiments/report/table.h"
 #include "experiments/run/machine.h"
 #include "experiments/run/output.h"
@@ -60,14 +61,13 @@ std::string reference(const Program& program, int value) {
 
 /// Milliseconds that planning takes, from the recorded tape to a program with memory: the median.
 double planning_ms(const Tensors& outputs, const PlanOptions& options) {
-  std::array<double, 9> times;
+  std::vector<double> times(9);
   for (double& time : times) {
     const auto start = std::chrono::steady_clock::now();
     const Plan plan({outputs}, options);
     time = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() * 1e3;
   }
-  std::sort(times.begin(), times.end());
-  return times[times.size() / 2];
+  return median(times);
 }
 
 void print_steps(const Program& program) {

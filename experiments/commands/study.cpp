@@ -7,12 +7,12 @@
 #include "experiments/app/terminal.h"
 #include "experiments/files/atomic_file.h"
 #include "experiments/files/record.h"
+#include "experiments/report/html.h"
 #include "experiments/report/table.h"
 #include "experiments/run/folder_lock.h"
 #include "experiments/run/machine.h"
 #include "experiments/run/output.h"
 #include "experiments/run/stop.h"
-#include "experiments/studies/page.h"
 
 namespace twice::experiments {
 
@@ -74,9 +74,31 @@ Json identity(const Study& study, const StudyOptions& options,
   return result;
 }
 
+/// Puts the settings' values into the texts: `{width}` is the number of that name.
+void fill(Json& json, const std::map<std::string, double>& settings) {
+  if (json.is_string()) {
+    std::string text = json.string();
+    for (const auto& [name, value] : settings)
+      text = replace_all(std::move(text), "{" + name + "}", fmt::format("{}", value));
+    json = text;
+  }
+  if (json.is_array())
+    for (Json& element : json) fill(element, settings);
+  if (json.is_object())
+    for (auto& [key, element] : json.members()) fill(element, settings);
+}
+
 Json record_of(const Study& study, const StudyResult& result, const StudyOptions& options,
                const std::map<std::string, double>& settings, double seconds) {
+  Json found = {{"setup", result.setup},
+                {"claims", result.claims},
+                {"remarks", result.remarks},
+                {"plots", result.plots},
+                {"tables", result.tables}};
+  for (const Json& map : result.heat_maps) found["plots"].push_back(map);
+  fill(found, settings);
   Json record = record_header("study");
+  record.update(found);
   record["study"] = study.name;
   record["form"] = options.quick ? "quick" : "full";
   record["verdict"] = verdict(result.claims);
@@ -89,19 +111,9 @@ Json record_of(const Study& study, const StudyResult& result, const StudyOptions
   for (const auto& [name, value] : options.settings)
     if (value) record["changed"].push_back(name);
   record["seconds"] = std::round(seconds * 10) / 10;
-  record["setup"] = result.setup;
-  record["claims"] = Json::array();
-  for (const Claim& claim : result.claims) record["claims"].push_back(to_json(claim));
-  record["remarks"] = result.remarks;
   record["larger"] = study.larger;
-  record["plots"] = Json::array();
-  for (const StudyPlot& plot : result.plots) record["plots"].push_back(to_json(plot));
-  for (const StudyHeatMap& map : result.heat_maps) record["plots"].push_back(to_json(map));
-  record["tables"] = Json::array();
-  for (const StudyTable& table : result.tables)
-    record["tables"].push_back(
-        {{"title", table.title}, {"headings", table.headings}, {"rows", table.rows}});
-  return record;
+  // As it will be read: what is not finite is null.
+  return Json::parse(record.dump());
 }
 
 void print(const Json& record) {
@@ -180,9 +192,9 @@ int study(StudyOptions options) {
   if (journal.size() > 0)
     fmt::print("going on after the {} jobs that {} has\n", journal.size(), journal.file().string());
   StudyContext context(settings, options.run.seed, journal);
-  StudyResult result;
+  StudyResult result{chosen.setup, chosen.remarks};
   try {
-    result = chosen.run(context);
+    chosen.run(context, result);
   } catch (const Stopped&) {
     print_error(fmt::format("stopped with {} jobs done{}", journal.size(),
                             journal.size() > 0 ? "; the same command goes on from there" : ""));

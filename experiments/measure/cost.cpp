@@ -4,16 +4,10 @@
 #include <algorithm>
 #include <chrono>
 
+#include "experiments/measure/statistics.h"
 #include "experiments/run/stop.h"
 
 namespace twice::experiments {
-
-double quantile(const std::vector<double>& sorted, double q) {
-  const double at = q * static_cast<double>(sorted.size() - 1);
-  const auto low = static_cast<std::size_t>(at);
-  const std::size_t high = std::min(low + 1, sorted.size() - 1);
-  return sorted[low] + (at - static_cast<double>(low)) * (sorted[high] - sorted[low]);
-}
 
 std::vector<std::vector<double>> timed_in_turns(const std::vector<std::function<void()>>& work,
                                                 double seconds, const TimingProgress& progress) {
@@ -53,13 +47,12 @@ std::vector<StepCost> step_costs(const Problem& problem, const std::vector<const
     cost.method = methods[i]->name;
     cost.ledger = ledger(trainers[i]->plan().program());
     cost.peak_mib = static_cast<double>(trainers[i]->plan().peak_bytes()) / (1 << 20);
-    std::vector<double>& sorted = samples[i];
-    if (!sorted.empty()) {
-      std::sort(sorted.begin(), sorted.end());
-      cost.ms = quantile(sorted, 0.5);
-      cost.ms_min = sorted.front();
-      cost.ms_spread = quantile(sorted, 0.75) - quantile(sorted, 0.25);
-      cost.samples = static_cast<int>(sorted.size());
+    const std::vector<double>& times = samples[i];
+    if (!times.empty()) {
+      cost.ms = median(times);
+      cost.ms_min = std::ranges::min(times);
+      cost.ms_spread = quantile(times, 0.75) - quantile(times, 0.25);
+      cost.samples = static_cast<int>(times.size());
     }
     costs.push_back(std::move(cost));
   }

@@ -7,9 +7,6 @@
 
 namespace twice::experiments {
 
-/// The value below which the share `q` of sorted samples, of which there is at least one, lies.
-double quantile(const std::vector<double>& sorted, double q);
-
 struct StepCost {
   std::string method;
   /// Milliseconds of a step: the program and the optimiser's update.

@@ -1,10 +1,11 @@
-// Means, intervals, slopes.
+// Means, quantiles, intervals, least squares. Student's distribution is Boost's, whose headers take
+// seconds to compile and are included only here.
 #include "experiments/measure/statistics.h"
 
 #include <algorithm>
+#include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 #include <limits>
-#include <numbers>
 
 #include "autodiff/array/error.h"
 
@@ -14,22 +15,56 @@ namespace {
 
 constexpr double none = std::numeric_limits<double>::quiet_NaN();
 
+using Values = std::vector<double>;
+
+void check_pairs(const char* who, const Values& x, const Values& y) {
+  if (x.size() != y.size()) fail(who, "{} values against {}; expected pairs", x.size(), y.size());
+}
+
+/// sum w (x - mean x)(y - mean y) over sum w (x - mean x)^2, with means weighted by w too.
+struct WeightedSlope {
+  double slope, mean_x, mean_y;
+};
+WeightedSlope weighted_slope(const Values& x, const Values& y, const Values& weights) {
+  double sum = 0, sum_x = 0, sum_y = 0, xx = 0, xy = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    sum += weights[i];
+    sum_x += weights[i] * x[i];
+    sum_y += weights[i] * y[i];
+  }
+  const double mean_x = sum_x / sum, mean_y = sum_y / sum;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    xx += weights[i] * (x[i] - mean_x) * (x[i] - mean_x);
+    xy += weights[i] * (x[i] - mean_x) * (y[i] - mean_y);
+  }
+  return {xx > 0 ? xy / xx : none, mean_x, mean_y};
+}
+
 }  // namespace
 
-double mean(const std::vector<double>& values) {
+double mean(const Values& values) {
   double sum = 0;
   for (const double value : values) sum += value;
   return values.empty() ? none : sum / static_cast<double>(values.size());
 }
 
-double median(std::vector<double> values) {
+double median(Values values) {
   if (values.empty()) return none;
   std::ranges::sort(values);
   const std::size_t n = values.size();
   return (values[(n - 1) / 2] + values[n / 2]) / 2;
 }
 
-double standard_deviation(const std::vector<double>& values) {
+double quantile(Values values, double q) {
+  if (values.empty()) return none;
+  std::ranges::sort(values);
+  const double at = q * static_cast<double>(values.size() - 1);
+  const auto low = static_cast<std::size_t>(at);
+  const std::size_t high = std::min(low + 1, values.size() - 1);
+  return values[low] + (at - static_cast<double>(low)) * (values[high] - values[low]);
+}
+
+double standard_deviation(const Values& values) {
   if (values.size() < 2) return none;
   const double center = mean(values);
   double squares = 0;
@@ -38,29 +73,10 @@ double standard_deviation(const std::vector<double>& values) {
 }
 
 double t_quantile(double probability, double degrees) {
-  // With t = sqrt(degrees) tan(a) the density is proportional to cos(a)^(degrees - 1), which is
-  // smooth on a finite interval: Simpson's rule, then bisection for a.
-  const auto mass = [&](double angle) {
-    constexpr int pieces = 400;
-    const double h = angle / pieces;
-    double sum = 0;
-    for (int i = 0; i <= pieces; ++i)
-      sum += (i == 0 || i == pieces ? 1
-              : i % 2 == 1          ? 4
-                                    : 2) *
-             std::pow(std::max(std::cos(i * h), 0.0), degrees - 1);
-    return sum * h / 3;
-  };
-  double low = 0, high = std::numbers::pi / 2;
-  const double wanted = (2 * probability - 1) * mass(high);
-  for (int i = 0; i < 60; ++i) {
-    const double middle = (low + high) / 2;
-    (mass(middle) < wanted ? low : high) = middle;
-  }
-  return std::sqrt(degrees) * std::tan(low);
+  return boost::math::quantile(boost::math::students_t(degrees), probability);
 }
 
-Interval mean_interval(const std::vector<double>& values, int comparisons) {
+Interval mean_interval(const Values& values, int comparisons) {
   constexpr double infinity = std::numeric_limits<double>::infinity();
   if (values.size() < 2) return {-infinity, infinity};
   const double n = static_cast<double>(values.size()), center = mean(values),
@@ -69,29 +85,70 @@ Interval mean_interval(const std::vector<double>& values, int comparisons) {
   return {center - half, center + half};
 }
 
-double log_slope(const std::vector<double>& x, const std::vector<double>& y) {
+Values differences(const Values& a, const Values& b) {
+  check_pairs("differences", a, b);
+  Values result(a.size());
+  std::ranges::transform(a, b, result.begin(), std::minus());
+  return result;
+}
+
+double log_slope(const Values& x, const Values& y) {
   if (x.size() != y.size() || x.size() < 2) return none;
-  std::vector<double> u, v;
+  Values u, v;
   for (std::size_t i = 0; i < x.size(); ++i) {
     if (!(x[i] > 0 && y[i] > 0)) return none;
     u.push_back(std::log(x[i]));
     v.push_back(std::log(y[i]));
   }
-  const double um = mean(u), vm = mean(v);
-  double uv = 0, uu = 0;
-  for (std::size_t i = 0; i < u.size(); ++i) {
-    uv += (u[i] - um) * (v[i] - vm);
-    uu += (u[i] - um) * (u[i] - um);
-  }
-  return uu > 0 ? uv / uu : none;
+  return weighted_slope(u, v, Values(u.size(), 1)).slope;
 }
 
-std::vector<double> differences(const std::vector<double>& a, const std::vector<double>& b) {
-  if (a.size() != b.size())
-    fail("differences", "{} values against {}; expected pairs", a.size(), b.size());
-  std::vector<double> result;
-  for (std::size_t i = 0; i < a.size(); ++i) result.push_back(a[i] - b[i]);
-  return result;
+Line fit_line(const Values& x, const Values& y) {
+  check_pairs("fit_line", x, y);
+  Values weights;
+  for (const double value : y) weights.push_back(1 / (value * value));
+  const auto [slope, mean_x, mean_y] = weighted_slope(x, y, weights);
+  if (std::isnan(slope)) return {none, none, none, none};
+  Line line{slope, mean_y - slope * mean_x, 0, 0};
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const double error = (line.slope * x[i] + line.intercept) / y[i] - 1;
+    line.residual += error * error / static_cast<double>(x.size());
+    line.worst = std::max(line.worst, std::abs(error));
+  }
+  line.residual = std::sqrt(line.residual);
+  return line;
+}
+
+Power fit_power(const Values& x, const Values& y) {
+  check_pairs("fit_power", x, y);
+  Power power{log_slope(x, y), 0, 0, 0};
+  Values factors;
+  for (std::size_t i = 0; i < x.size(); ++i)
+    factors.push_back(std::log(y[i]) - power.exponent * std::log(x[i]));
+  power.factor = std::exp(mean(factors));
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const double error = power.factor * std::pow(x[i], power.exponent) / y[i] - 1;
+    power.residual += error * error / static_cast<double>(x.size());
+    power.worst = std::fmax(power.worst, std::abs(error));
+  }
+  power.residual = std::sqrt(power.residual);
+  return power;
+}
+
+double first_crossing(const Values& x, const Values& ratio) {
+  check_pairs("first_crossing", x, ratio);
+  for (std::size_t i = 0; i + 1 < x.size(); ++i) {
+    const double here = std::log(ratio[i]), next = std::log(ratio[i + 1]);
+    if (here == 0) return x[i];
+    if (here * next < 0) return x[i] * std::pow(x[i + 1] / x[i], here / (here - next));
+  }
+  return !x.empty() && ratio.back() == 1 ? x.back() : none;
+}
+
+double crossing(const Values& x, const Values& ratio) {
+  if (ratio.front() >= 1) return x.front();
+  const double found = first_crossing(x, ratio);
+  return std::isnan(found) ? x.back() : found;
 }
 
 }  // namespace twice::experiments

@@ -145,7 +145,7 @@ Moments RunSetting::moments(const std::string& field) const {
   for (const Run* run : runs)
     if (const auto value = run->results.find(field); value != run->results.end())
       values.push_back(value->second);
-  return {values.empty() ? std::nan("") : mean(values), standard_deviation(values), values.size()};
+  return {mean(values), standard_deviation(values), values.size()};
 }
 
 std::string RunSetting::values() const {

@@ -101,27 +101,32 @@ double Trainer::step() {
   return loss;
 }
 
-EpochRecord Trainer::finish_epoch() {
-  const Dataset& test = problem_.data.test;
+Trainer::Evaluation Trainer::evaluate(const Dataset& data) {
   const Index rows = evaluation_.x.size(0);
-  EpochRecord record;
-  record.epoch = static_cast<int>(steps() / steps_per_epoch_);
-  Batch batch = make_batch(test, rows, problem_.options.number_type());
+  Batch batch = make_batch(data, rows, problem_.options.number_type());
   std::vector<std::int32_t> order(static_cast<std::size_t>(rows));
-  Index correct = 0;
-  for (Index first = 0; first < test.size(); first += rows) {
-    const Index count = std::min(rows, test.size() - first);
+  Evaluation result;
+  for (Index first = 0; first < data.size(); first += rows) {
+    const Index count = std::min(rows, data.size() - first);
     for (Index i = 0; i < rows; ++i)
       order[static_cast<std::size_t>(i)] = static_cast<std::int32_t>(first + (i < count ? i : 0));
-    gather(test, order, batch);
+    gather(data, order, batch);
     evaluation_plan_.run({{evaluation_.x, batch.images}});
     const Array logits = evaluation_plan_.value(evaluation_.logits).sliced(0, 0, count);
     const Array labels = batch.labels.sliced(0, 0, count);
-    correct += count_correct(logits, labels);
-    record.test_loss += total_cross_entropy(logits, labels);
+    result.accuracy += static_cast<double>(count_correct(logits, labels));
+    result.loss += total_cross_entropy(logits, labels);
   }
-  record.test_loss /= static_cast<double>(test.size());
-  record.test_accuracy = static_cast<double>(correct) / static_cast<double>(test.size());
+  const auto count = static_cast<double>(data.size());
+  return {result.loss / count, result.accuracy / count};
+}
+
+EpochRecord Trainer::finish_epoch() {
+  const Evaluation test = evaluate(problem_.data.test);
+  EpochRecord record;
+  record.epoch = static_cast<int>(steps() / steps_per_epoch_);
+  record.test_loss = test.loss;
+  record.test_accuracy = test.accuracy;
   record.gradient_norm = gradient_norm();
   record.train_loss = epoch_.loss_sum / static_cast<double>(steps_per_epoch_);
   record.seconds = epoch_.seconds;

@@ -55,6 +55,11 @@ class Trainer {
   /// Takes the next step and returns its loss. When the loss or the gradient is not finite,
   /// throws RunFailure with the step, the op and the forward op, and leaves the state as it was.
   double step();
+  /// Mean loss and share of right answers over a data set, in evaluation mode.
+  struct Evaluation {
+    double loss = 0, accuracy = 0;
+  };
+  Evaluation evaluate(const Dataset& data);
   /// The epoch that the last step completed; starts the sums of the next one.
   EpochRecord finish_epoch();
   const EpochProgress& epoch_progress() const { return epoch_; }

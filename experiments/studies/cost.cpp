@@ -2,31 +2,114 @@
 // the first layer and the activation do to it.
 #include <cmath>
 
+#include "experiments/measure/cost.h"
 #include "experiments/report/table.h"
-#include "experiments/studies/cost_run.h"
+#include "experiments/studies/problems.h"
 
 namespace twice::experiments {
 
 namespace {
 
+using Names = std::vector<std::string>;
+const Names all_methods = {"sgd", "f-gr", "b-gr", "c-gr", "exact-naive", "exact"};
+
 /// What is claimed of each method: per_layer L - saved products. Exact's is that of dense layers.
 struct Law {
-  const char* method;
+  std::string method;
   int per_layer, saved;
 };
-constexpr Law laws[] = {
+const Law laws[] = {
     {"sgd", 3, 1}, {"f-gr", 6, 2}, {"b-gr", 6, 2}, {"exact-naive", 9, 5}, {"exact", 6, 4}};
 constexpr const char* inks[] = {"exact", "f-gr", "b-gr", "sgd", "pgn"};
 constexpr const char* activations[] = {"relu", "tanh", "gelu"};
 
-const MethodCost& cost_of(const std::vector<MethodCost>& costs, const std::string& method) {
-  for (const MethodCost& cost : costs)
-    if (cost.method == method) return cost;
-  fail("cost", "{} was not measured", method);
+/// A model and a batch. An mlp has `size` units a layer, a cnn or resnet `size` channels.
+struct CostCase {
+  std::string model;
+  Index inputs, size;
+  int depth, batch;
+  std::string activation = "relu";
+
+  /// `mlp 784-512x4, batch 128, relu`
+  std::string name() const {
+    const std::string shape = model == "mlp" ? fmt::format("{}-{}x{}", inputs, size, depth)
+                                             : fmt::format("{} channels", size);
+    return fmt::format("{} {}, batch {}, {}", model, shape, batch, activation);
+  }
+};
+
+/// `layers`, and of each method's step, as `exact products`: `products`, `small products`, `gflop`
+/// and `mib`, counted from its program. With `seconds` above 0 steps of the methods are timed in
+/// turn on random images, for as long in all: `ms` (median) and `spread`. `rewrite` false: without
+/// the passes that rewrite products.
+Measured costs(StudyContext& context, const CostCase& c, const Names& methods, bool rewrite,
+               double seconds = 0) {
+  RunOptions options;
+  options.model = c.model;
+  if (c.model == "mlp") {
+    options.width = c.size;
+    options.depth = c.depth;
+  } else {
+    options.channels = c.size;
+  }
+  options.activation = c.activation;
+  options.batch = c.batch;
+  options.data = "synthetic";
+  if (!rewrite) options.without = {"accumulate", "gram", "reassociate"};
+  complete(options, {"sgd"});
+  SyntheticOptions data;
+  data.train = c.batch;
+  data.test = 10;
+  data.image = c.model == "mlp" ? Shape{1, 1, c.inputs} : Shape{32, 32, 3};
+  const Problem problem = make_problem(options, synthetic_data(data));
+
+  std::vector<StepCost> steps;
+  if (seconds > 0) {
+    std::vector<const Method*> list;
+    for (const std::string& name : methods) list.push_back(&method(name));
+    steps = step_costs(problem, list, seconds, [&](double passed) { context.advance(passed); });
+    context.advance(0);  // a stop leaves the timing early: then its numbers are not wanted
+  } else {
+    const ModelState state = initial_state(problem.model, 1, DType::f32);
+    for (const std::string& name : methods) {
+      const RecordedStep step = record_step(problem, method(name), state);
+      const Plan plan = plan_step(step, problem.options, method(name));
+      steps.push_back({.method = name,
+                       .ledger = ledger(plan.program()),
+                       .peak_mib = static_cast<double>(plan.peak_bytes()) / (1 << 20)});
+    }
+    context.advance();
+  }
+  Measured result = {{"layers", {static_cast<double>(problem.model.products())}}};
+  for (const StepCost& step : steps) {
+    const Cost total = step.ledger.total();
+    result[step.method + " products"] = {static_cast<double>(total.products)};
+    result[step.method + " small products"] = {static_cast<double>(total.small_products)};
+    result[step.method + " gflop"] = {total.flops / 1e9};
+    result[step.method + " mib"] = {step.peak_mib};
+    result[step.method + " ms"] = {step.ms};
+    result[step.method + " spread"] = {step.ms_spread};
+  }
+  return result;
 }
 
-double flop_ratio(const std::vector<MethodCost>& costs, const char* a, const char* b) {
-  return cost_of(costs, a).gflop / cost_of(costs, b).gflop;
+/// A number of one method's step over that of another.
+double ratio(const Measured& m, const char* a, const char* b, const std::string& number) {
+  return m.at(a + (" " + number))[0] / m.at(b + (" " + number))[0];
+}
+
+/// Batches over the width, from 1/32 to 2 in steps of a factor 2^(1/parts).
+Vector batch_shares(int parts) {
+  Vector shares;
+  for (int i = -5 * parts; i <= parts; ++i) shares.push_back(std::pow(2, i / double(parts)));
+  return shares;
+}
+
+/// A job for each number from 0, not for each seed.
+std::vector<std::uint64_t> numbers(std::size_t count) {
+  std::vector<std::uint64_t> result(count);
+  for (std::size_t i = 0; i < count; ++i) result[i] = i;
+  return result;
 }
 
 void check_laws(StudyContext& context, StudyResult& result) {
@@ -39,41 +122,39 @@ void check_laws(StudyContext& context, StudyResult& result) {
   for (const char* activation : activations)
     for (const char* model : {"cnn", "resnet"})
       cases.push_back({model, 3072, context.count("channels"), 0, 16, activation});
-  const auto found = context.jobs(
-      "counting products", cases.size(), static_cast<double>(cases.size()), [&](std::size_t i) {
-        context.advance();
-        return count_costs(cases[i], cost_methods(), context.flag("rewrite"));
-      });
+  const Repeated found = context.jobs(
+      "counting products", 1, numbers(cases.size()), 1, [&](std::size_t, std::uint64_t i) {
+        return costs(context, cases[i], all_methods, context.flag("rewrite"));
+      })[0];
 
-  for (const Law& law : laws) {
+  for (const auto& [name, per_layer, saved] : laws) {
     Vector mlps, convolutional;
-    const bool exact = std::string(law.method) == "exact";
-    const std::string claimed = fmt::format("{}L - {}", law.per_layer, law.saved);
+    const bool exact = name == "exact";
+    const std::string claimed = fmt::format("{}L - {}", per_layer, saved);
     for (std::size_t i = 0; i < cases.size(); ++i) {
-      const MethodCost& cost = cost_of(found[i], law.method);
-      const bool backward = exact && i >= dense;
-      const int lawful = (backward ? 9 : law.per_layer) * cost.layers - (backward ? 5 : law.saved);
-      (i < dense ? mlps : convolutional).push_back(cost.products - lawful);
+      const double products = found[i].at(name + " products")[0], layers = found[i].at("layers")[0];
+      const double law = exact && i >= dense ? 9 * layers - 5 : per_layer * layers - saved;
+      (i < dense ? mlps : convolutional).push_back(products - law);
     }
-    result.claims.push_back(on_all(fmt::format("mlp, batch a quarter of the width: full-size "
-                                               "products of {} minus {}",
-                                               law.method, claimed),
-                                   mlps, {0, 0}));
-    result.claims.push_back(on_all(fmt::format("cnn and resnet: full-size products of {} "
-                                               "minus {}",
-                                               law.method, exact ? "9L - 5" : claimed),
-                                   convolutional, {exact ? -3.0 : 0.0, 0}));
+    result.claim(
+        {on_all(fmt::format("mlp, batch a quarter of the width: full-size products of {} minus {}",
+                            name, claimed),
+                mlps, {0, 0}),
+         on_all(fmt::format("cnn and resnet: full-size products of {} minus {}", name,
+                            exact ? "9L - 5" : claimed),
+                convolutional, {exact ? -3.0 : 0.0, 0})});
   }
-  StudyTable table{
-      "Products of a step, counted (in brackets: smaller ones beside them)", {"network", "L"}, {}};
-  for (const std::string& name : cost_methods()) table.headings.push_back(name);
+  StudyTable table{"Products of a step, counted (in brackets: smaller ones beside them)",
+                   {"network", "L"}};
+  for (const std::string& name : all_methods) table.headings.push_back(name);
   for (std::size_t i = 0; i < cases.size(); ++i) {
     if (cases[i].activation != "relu" || (i < dense && cases[i].size != 256)) continue;
-    std::vector<std::string> row = {cases[i].name(), std::to_string(found[i][0].layers)};
-    for (const MethodCost& cost : found[i])
-      row.push_back(cost.small_products == 0
-                        ? std::to_string(cost.products)
-                        : fmt::format("{} ({})", cost.products, cost.small_products));
+    std::vector<std::string> row = {cases[i].name(), show(found[i].at("layers")[0])};
+    for (const std::string& name : all_methods) {
+      const double small = found[i].at(name + " small products")[0];
+      row.push_back(show(found[i].at(name + " products")[0]) +
+                    (small == 0 ? "" : fmt::format(" ({})", small)));
+    }
     table.rows.push_back(row);
   }
   result.tables.push_back(table);
@@ -84,123 +165,103 @@ void count_crossover(StudyContext& context, StudyResult& result) {
   const Vector shares = batch_shares(4);
   const std::vector<std::pair<Index, int>> shapes = {
       {784, 3}, {784, 4}, {784, 8}, {3072, 4}, {width, 16}};
-  const std::size_t count = shapes.size() * shares.size();
-  const auto found = context.jobs(
-      "counting over the batch", count, static_cast<double>(count), [&](std::size_t i) {
-        const auto [inputs, depth] = shapes[i / shares.size()];
-        context.advance();
-        return count_costs(
-            {"mlp", inputs, width, depth,
-             static_cast<int>(std::lround(shares[i % shares.size()] * static_cast<double>(width)))},
-            {"f-gr", "exact"}, context.flag("rewrite"));
+  const std::vector<Repeated> found = context.jobs(
+      "counting over the batch", shapes.size(), numbers(shares.size()), 1,
+      [&](std::size_t k, std::uint64_t i) {
+        const auto batch = static_cast<int>(std::lround(shares[i] * static_cast<double>(width)));
+        return costs(context, {"mlp", shapes[k].first, width, shapes[k].second, batch},
+                     {"f-gr", "exact"}, context.flag("rewrite"));
       });
-  StudyPlot plot{"crossover-flop",
-                 fmt::format("Exact over F-GR in FLOPs, mlps of width {}", width),
-                 "FLOPs of a step, exact / F-GR; below 1 exact is cheaper",
-                 "batch / width",
-                 true,
-                 false,
-                 {}};
+  StudyPlot plot{.name = "crossover-flop",
+                 .title = "Exact over F-GR in FLOPs, mlps of width {width}",
+                 .y_title = "FLOPs of a step, exact / F-GR; below 1 exact is cheaper",
+                 .x_title = "batch / width",
+                 .log_x = true};
   Vector crossings, eighth;
   for (std::size_t k = 0; k < shapes.size(); ++k) {
     StudyCurve curve{fmt::format("{} inputs, {} layers", shapes[k].first, shapes[k].second),
                      inks[k], shares};
-    for (std::size_t i = 0; i < shares.size(); ++i)
-      curve.y.push_back(flop_ratio(found[k * shares.size() + i], "exact", "f-gr"));
+    for (const Measured& m : found[k]) curve.y.push_back(ratio(m, "exact", "f-gr", "gflop"));
     crossings.push_back(crossing(curve.x, curve.y));
     if (shapes[k].second <= 8) eighth.push_back(curve.y[8]);  // shares[8] = 1/8
     plot.curves.push_back(curve);
   }
   result.plots.push_back(plot);
-  result.claims.push_back(
-      on_all("mlps of 3 to 8 layers, batch an eighth of the width: FLOPs, exact / F-GR", eighth,
-             at_most(1)));
-  result.claims.push_back(
-      on_all("mlps of 3 to 16 layers: batch / width up to which exact takes fewer FLOPs than F-GR",
-             crossings, at_least(0.25), Weight::limit));
+  result.claim(
+      {on_all("mlps of 3 to 8 layers, batch an eighth of the width: FLOPs, exact / F-GR", eighth,
+              at_most(1)),
+       on_all("mlps of 3 to 16 layers: batch / width up to which exact takes fewer FLOPs than F-GR",
+              crossings, at_least(0.25), Weight::limit)});
 }
 
 void count_first_layer(StudyContext& context, StudyResult& result) {
   const std::vector<Index> inputs = {64, 784, 3072};
   const Vector depths = {2, 3, 4, 6, 8, 16};
   const int width = context.count("width");
-  const std::size_t count = inputs.size() * depths.size();
-  const auto found = context.jobs(
-      "counting over the depth", count, static_cast<double>(count), [&](std::size_t i) {
-        context.advance();
-        return count_costs({"mlp", inputs[i / depths.size()], width,
-                            static_cast<int>(depths[i % depths.size()]), width / 4},
-                           {"f-gr", "exact-naive"}, true);
+  const std::vector<Repeated> found = context.jobs(
+      "counting over the depth", inputs.size(), numbers(depths.size()), 1,
+      [&](std::size_t k, std::uint64_t i) {
+        return costs(context, {"mlp", inputs[k], width, static_cast<int>(depths[i]), width / 4},
+                     {"f-gr", "exact-naive"}, true);
       });
-  StudyPlot plot{"first-layer",
-                 "Double backpropagation over F-GR in FLOPs",
-                 fmt::format("exact-naive / F-GR; mlps of width {}, batch {}", width, width / 4),
-                 "layers",
-                 true,
-                 false,
-                 {}};
-  Vector shallow, deep;
+  StudyPlot plot{
+      .name = "first-layer",
+      .title = "Double backpropagation over F-GR in FLOPs",
+      .y_title = fmt::format("exact-naive / F-GR; mlps of width {}, batch {}", width, width / 4),
+      .x_title = "layers",
+      .log_x = true};
   for (std::size_t k = 0; k < inputs.size(); ++k) {
-    StudyCurve curve{fmt::format("{} inputs", inputs[k]), inks[k], depths};
-    for (std::size_t i = 0; i < depths.size(); ++i) {
-      curve.y.push_back(flop_ratio(found[k * depths.size() + i], "exact-naive", "f-gr"));
-      if (inputs[k] == 3072 && depths[i] <= 4) shallow.push_back(curve.y.back());
-      if (inputs[k] == 64 && depths[i] == 16) deep.push_back(curve.y.back());
-    }
-    plot.curves.push_back(curve);
+    plot.curves.push_back({fmt::format("{} inputs", inputs[k]), inks[k], depths});
+    for (const Measured& m : found[k])
+      plot.curves[k].y.push_back(ratio(m, "exact-naive", "f-gr", "gflop"));
   }
+  const Vector &narrow = plot.curves[0].y, &wide = plot.curves[2].y;
   result.plots.push_back(plot);
-  result.claims.push_back(on_all(
-      fmt::format("width {}, 2 to 4 layers on 3072 inputs: FLOPs, exact-naive / F-GR", width),
-      shallow, at_most(1.2)));
-  result.claims.push_back(
-      on_all(fmt::format("width {}, 16 layers on 64 inputs: FLOPs, exact-naive / F-GR", width),
-             deep, {1.4, 1.5}));
+  result.claim({on_all("width {width}, 2 to 4 layers on 3072 inputs: FLOPs, exact-naive / F-GR",
+                       Vector(wide.begin(), wide.begin() + 3), at_most(1.2)),
+                on_all("width {width}, 16 layers on 64 inputs: FLOPs, exact-naive / F-GR",
+                       {narrow.back()}, {1.4, 1.5})});
 }
 
 void time_crossover(StudyContext& context, StudyResult& result) {
-  const Index width = context.count("width");
-  const int rounds = context.count("rounds");
-  const double seconds = context.number("seconds");
+  const double width = context.number("width"), seconds = context.number("seconds");
   const Vector shares = batch_shares(1);
-  const std::size_t count = static_cast<std::size_t>(rounds) * shares.size();
-  const auto found = context.jobs_in_turn(
-      "timing over the batch", count, static_cast<double>(count) * seconds, [&](std::size_t i) {
-        const auto batch =
-            static_cast<int>(std::max(1.0, shares[i % shares.size()] * static_cast<double>(width)));
-        return time_costs(context, {"mlp", 784, width, 4, static_cast<int>(batch)},
-                          {"f-gr", "exact"}, seconds, context.flag("rewrite"));
-      });
-  StudyCurve curve{"mean of the rounds", "exact", shares};
-  std::vector<Vector> by_round(static_cast<std::size_t>(rounds));
-  Vector crossings, eighth;
-  for (std::size_t k = 0; k < shares.size(); ++k) {
-    Vector ratios;
-    for (std::size_t r = 0; r < by_round.size(); ++r) {
-      const std::vector<MethodCost>& costs = found[r * shares.size() + k];
-      ratios.push_back(costs[1].ms / costs[0].ms);
-      by_round[r].push_back(ratios.back());
-    }
-    const Interval i = mean_interval(ratios);
-    curve.y.push_back(mean(ratios));
-    curve.low.push_back(i.low);
-    curve.high.push_back(i.high);
-    if (shares[k] == 0.125) eighth = ratios;
+  const std::vector<Repeated> rounds = context.jobs(
+      "timing over the batch", static_cast<std::size_t>(context.count("rounds")),
+      numbers(shares.size()), seconds,
+      [&](std::size_t, std::uint64_t i) {
+        const auto batch = static_cast<int>(std::max(1.0, shares[i] * width));
+        return costs(context, {"mlp", 784, context.count("width"), 4, batch}, {"f-gr", "exact"},
+                     context.flag("rewrite"), seconds);
+      },
+      StudyContext::Order::in_turn);
+  const auto ratios = [&](std::size_t share) {
+    Vector found;
+    for (const Repeated& round : rounds)
+      found.push_back(ratio(round[share], "exact", "f-gr", "ms"));
+    return found;
+  };
+  Vector crossings;
+  for (const Repeated& round : rounds) {
+    Vector along;
+    for (const Measured& m : round) along.push_back(ratio(m, "exact", "f-gr", "ms"));
+    crossings.push_back(crossing(shares, along));
   }
-  for (const Vector& ratios : by_round) crossings.push_back(crossing(shares, ratios));
-  result.plots.push_back({"crossover-time",
-                          fmt::format("Exact over F-GR in time, mlp 784-{}x4", width),
-                          "time of a step, exact / F-GR; dotted: 95 % of the mean of the rounds",
-                          "batch / width",
-                          true,
-                          false,
-                          {curve}});
-  result.claims.push_back(on_mean("mlp, batch an eighth of the width: time, exact / F-GR", eighth,
-                                  at_most(1), Weight::limit));
-  result.claims.back().uncertainty = fmt::format("95 % for the mean of {} rounds", rounds);
-  result.claims.push_back(
-      on_all("mlp: batch / width up to which exact is faster than F-GR, each round (at most 2)",
-             crossings, at_least(0.125), Weight::limit));
+  result.plots.push_back(
+      {.name = "crossover-time",
+       .title = "Exact over F-GR in time, mlp 784-{width}x4",
+       .y_title = "time of a step, exact / F-GR; dotted: 95 % of the mean of the rounds",
+       .x_title = "batch / width",
+       .log_x = true,
+       .curves = {
+           mean_curve("mean of the rounds", "exact", shares, Shown::mean_and_interval, ratios)}});
+  Claim eighth = on_mean("mlp, batch an eighth of the width: time, exact / F-GR", ratios(2),
+                         at_most(1), Weight::limit);  // shares[2] = 1/8
+  eighth.uncertainty = "95 % for the mean of {rounds} rounds";
+  result.claim(
+      {eighth,
+       on_all("mlp: batch / width up to which exact is faster than F-GR, each round (at most 2)",
+              crossings, at_least(0.125), Weight::limit)});
 }
 
 void time_models(StudyContext& context, StudyResult& result) {
@@ -217,56 +278,40 @@ void time_models(StudyContext& context, StudyResult& result) {
   for (const char* activation : {"relu", "gelu"})
     cases.push_back({"cnn", 3072, channels, 0, 32, activation});
   cases.push_back({"resnet", 3072, channels, 0, 32});
-  const auto found = context.jobs_in_turn(
-      "timing models", cases.size(), static_cast<double>(cases.size()) * seconds,
-      [&](std::size_t i) {
-        return time_costs(context, cases[i], cost_methods(), seconds, context.flag("rewrite"));
-      });
+  const Repeated found = context.jobs(
+      "timing models", 1, numbers(cases.size()), seconds,
+      [&](std::size_t, std::uint64_t i) {
+        return costs(context, cases[i], all_methods, context.flag("rewrite"), seconds);
+      },
+      StudyContext::Order::in_turn)[0];
   StudyTable table{
       "A step: time (median, and the width of the middle half of the steps, methods in turn), "
       "FLOPs, memory",
-      {"network", "method", "ms", "spread", "over sgd", "over F-GR", "products", "GFLOP", "MiB"},
-      {}};
-  for (std::size_t i = 0; i < cases.size(); ++i)
-    for (const MethodCost& cost : found[i])
-      table.rows.push_back(
-          {cases[i].name(), cost.method, format_number(cost.ms), format_number(cost.spread),
-           format_ratio(cost.ms / cost_of(found[i], "sgd").ms),
-           format_ratio(cost.ms / cost_of(found[i], "f-gr").ms), std::to_string(cost.products),
-           format_number(cost.gflop), format_number(cost.mib)});
-  result.tables.push_back(table);
+      {"network", "method", "ms", "spread", "over sgd", "over F-GR", "products", "GFLOP", "MiB"}};
   Vector convolutional;
-  for (std::size_t i = 0; i < cases.size(); ++i)
-    if (cases[i].model != "mlp") convolutional.push_back(flop_ratio(found[i], "exact", "f-gr"));
-  result.claims.push_back(
-      on_all("cnn and resnet: exact is not cheaper than F-GR, and at most 1.5 times (FLOPs)",
-             convolutional, {1, 1.5}));
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    for (const std::string& name : all_methods) {
+      const auto of = [&](const char* number) { return found[i].at(name + " " + number)[0]; };
+      table.rows.push_back(
+          {cases[i].name(), name, format_number(of("ms")), format_number(of("spread")),
+           format_ratio(ratio(found[i], name.c_str(), "sgd", "ms")),
+           format_ratio(ratio(found[i], name.c_str(), "f-gr", "ms")), show(of("products")),
+           format_number(of("gflop")), format_number(of("mib"))});
+    }
+    if (cases[i].model != "mlp") convolutional.push_back(ratio(found[i], "exact", "f-gr", "gflop"));
+  }
+  result.tables.push_back(table);
+  result.claim(
+      {on_all("cnn and resnet: exact is not cheaper than F-GR, and at most 1.5 times (FLOPs)",
+              convolutional, {1, 1.5})});
 }
 
-StudyResult run(StudyContext& context) {
-  StudyResult result;
-  result.setup = {
-      "Products, FLOPs and memory are counted from the program: they have no uncertainty. L: "
-      "linear "
-      "layers and convolutions. Full-size: not put by the planner in the place of a larger "
-      "product.",
-      fmt::format("Laws: mlps of 2 to {} layers, widths 32, 64 and 256, relu, tanh and gelu, batch "
-                  "width / 4; cnn and resnet of {} channels on 32x32x3.",
-                  context.count("max-depth"), context.count("channels")),
-      fmt::format("Crossover: width {}, batch from 1/32 to twice the width; in time from {} rounds "
-                  "of {} s a batch size, float32, random images, methods in turn.",
-                  context.count("width"), context.count("rounds"), context.number("seconds")),
-      "exact-naive: double backpropagation, planned without the passes that rewrite products."};
+void run(StudyContext& context, StudyResult& result) {
   check_laws(context, result);
   count_crossover(context, result);
   count_first_layer(context, result);
   time_crossover(context, result);
   time_models(context, result);
-  result.remarks = {
-      "Claims on times are of one machine at one time; their intervals do not cover other "
-      "machines.",
-      "FLOPs are not time: small products and elementwise work run slower than large products."};
-  return result;
 }
 
 }  // namespace
@@ -291,6 +336,19 @@ Study cost_study() {
        {"rounds", "repetitions of the timed crossover", 3, 10, 2, 1000, true},
        {"seconds", "of timing for a batch size; twice that for a model", 0.4, 6, 0.01, 1e4, false},
        {"rewrite", "1: the planner may rewrite products; 0: it may not", 1, 1, 0, 1, true}},
+      {"Products, FLOPs and memory are counted from the program: they have no uncertainty. L: "
+       "linear "
+       "layers and convolutions. Full-size: not put by the planner in the place of a larger "
+       "product.",
+       "Laws: mlps of 2 to {max-depth} layers, widths 32, 64 and 256, relu, tanh and gelu, batch "
+       "width / 4; cnn and resnet of {channels} channels on 32x32x3.",
+       "Crossover: width {width}, batch from 1/32 to twice the width; in time from {rounds} rounds "
+       "of "
+       "{seconds} s a batch size, float32, random images, methods in turn.",
+       "exact-naive: double backpropagation, planned without the passes that rewrite products."},
+      {"Claims on times are of one machine at one time; their intervals do not cover other "
+       "machines.",
+       "FLOPs are not time: small products and elementwise work run slower than large products."},
       run};
 }
 

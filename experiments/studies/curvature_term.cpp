@@ -4,35 +4,31 @@
 
 #include "autodiff/autodiff.h"
 #include "experiments/measure/gradient_error.h"
-#include "experiments/studies/planned.h"
-#include "experiments/studies/training.h"
+#include "experiments/studies/problems.h"
 
 namespace twice::experiments {
 
 namespace {
 
-const std::vector<std::string>& activations() {
-  static const std::vector<std::string> names = {"beta_gelu:1", "beta_gelu:4", "beta_gelu:16",
-                                                 "relu"};
-  return names;
-}
+/// From smooth (gelu) to piecewise linear.
+const std::vector<std::string> activations = {"beta_gelu:1", "beta_gelu:4", "beta_gelu:16", "relu"};
+constexpr std::size_t gelu = 0, relu = 3;
 
-/// What is trained and measured: a method on the network with or without phi''.
+/// A method on the network with or without phi'', which is trained and measured.
 struct Variant {
-  std::string name, method, ink;
-  double epsilon;
-  bool second_derivative;
+  std::string name, method;
+  double epsilon = 1;
+  bool second_derivative = true;
 };
+const std::vector<Variant> variants = {{"SGD", "sgd"},
+                                       {"exact", "exact"},
+                                       {"exact without phi''", "exact", 1, false},
+                                       {"F-GR(0.01)", "f-gr", 0.01},
+                                       {"F-GR(0.05)", "f-gr", 0.05},
+                                       {"F-GR(0.2)", "f-gr", 0.2}};
+enum : std::size_t { sgd, exact, without, f_gr_small, f_gr_middle, f_gr_large };
 
-const std::vector<Variant>& variants() {
-  static const std::vector<Variant> table = {{"SGD", "sgd", "sgd", 1, true},
-                                             {"exact", "exact", "exact", 1, true},
-                                             {"exact without phi''", "exact", "c-gr", 1, false},
-                                             {"F-GR(0.01)", "f-gr", "f-gr", 0.01, true},
-                                             {"F-GR(0.05)", "f-gr", "f-gr", 0.05, true},
-                                             {"F-GR(0.2)", "f-gr", "f-gr", 0.2, true}};
-  return table;
-}
+const Vector sweep = {1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1};  // eps
 
 /// y = phi(x) with slope phi'(x) and second derivative 0: phi and phi' are computed at a copy of x
 /// that is held fixed, and y = phi + phi' (x - copy).
@@ -69,23 +65,9 @@ Problem problem_of(const StudyContext& context, const std::string& activation,
   return problem;
 }
 
-/// Distances from the exact H g over its length: for each variant, and each eps of a sweep.
-struct Distances {
-  Vector variants, sweep;
-
-  static void json_fields(auto& self, const auto& visit) {
-    visit("variants", self.variants);
-    visit("sweep", self.sweep);
-  }
-};
-
-const Vector& sweep_epsilons() {
-  static const Vector epsilons = {1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1};
-  return epsilons;
-}
-
-Distances distances(const StudyContext& context, const std::string& activation, std::uint64_t seed,
-                    const ModelState& state) {
+/// The distance from the exact H g over its length, of each variant and each eps of the sweep.
+void add_distances(const StudyContext& context, const std::string& activation, std::uint64_t seed,
+                   const ModelState& state, const std::string& when, Measured& result) {
   const ModelState f64 = cast(state, DType::f64);
   const auto hvp = [&](const Variant& variant) {
     Problem problem = problem_of(context, activation, variant, seed);
@@ -94,190 +76,128 @@ Distances distances(const StudyContext& context, const std::string& activation, 
         gradient_vectors(problem, method(variant.method), f64, fixed_batch(problem));
     return differences(v.gradient, v.plain);
   };
-  const Vector exact = hvp(variants()[1]);
-  const auto distance = [&](const Variant& v) { return relative_distance(hvp(v), exact); };
-  Distances result;
-  for (const Variant& variant : variants()) result.variants.push_back(distance(variant));
-  for (const double eps : sweep_epsilons())
-    result.sweep.push_back(distance({"", "f-gr", "", eps, true}));
-  return result;
+  const Vector truth = hvp(variants[exact]);
+  for (const Variant& variant : variants)
+    result[when + " distance"].push_back(relative_distance(hvp(variant), truth));
+  for (const double eps : sweep)
+    result[when + " sweep"].push_back(relative_distance(hvp({"", "f-gr", eps}), truth));
 }
 
-/// Of one activation and seed.
-struct Found {
-  Distances start, trained;
-  std::vector<TrainedRun> runs;  // of each variant
-
-  static void json_fields(auto& self, const auto& visit) {
-    visit("start", self.start);
-    visit("trained", self.trained);
-    visit("runs", self.runs);
-  }
-};
-
-Found measure(StudyContext& context, const std::string& activation, std::uint64_t seed) {
-  Found found;
-  const Problem plain = problem_of(context, activation, variants()[0], seed);
-  found.start = distances(context, activation, seed, initial_state(plain.model, seed, DType::f32));
-  for (const Variant& variant : variants()) {
+/// `start distance`, `start sweep`, `trained distance`, `trained sweep`; and of the training with
+/// each variant `accuracy` in percent, `test loss` and `gradient norm`.
+Measured measure(StudyContext& context, const std::string& activation, std::uint64_t seed) {
+  Measured result;
+  const Problem plain = problem_of(context, activation, variants[sgd], seed);
+  add_distances(context, activation, seed, initial_state(plain.model, seed, DType::f32), "start",
+                result);
+  ModelState trained;
+  for (const Variant& variant : variants) {
     const Problem problem = problem_of(context, activation, variant, seed);
-    found.runs.push_back(train_run(context, problem, method(variant.method)));
+    const Measured run = train_run(context, problem, variant.method,
+                                   &variant == &variants[sgd] ? &trained : nullptr);
+    result["accuracy"].push_back(100 * run.at("test_accuracy")[0]);
+    result["test loss"].push_back(run.at("test_loss")[0]);
+    result["gradient norm"].push_back(run.at("gradient_norm")[0]);
   }
-  found.trained = distances(context, activation, seed, found.runs[0].state);
-  return found;
-}
-
-/// found[activation][seed]
-using All = std::vector<std::vector<Found>>;
-
-/// One number of each seed.
-Vector of_seeds(const std::vector<Found>& seeds, const std::function<double(const Found&)>& f) {
-  Vector result;
-  for (const Found& found : seeds) result.push_back(f(found));
+  add_distances(context, activation, seed, trained, "trained", result);
   return result;
 }
 
-/// In percent.
-Vector accuracies(const std::vector<Found>& seeds, std::size_t variant) {
-  return of_seeds(seeds, [&](const Found& f) { return 100 * f.runs[variant].test_accuracy; });
-}
-
-std::string with_interval(const Vector& values, const char* format) {
-  const Interval i = mean_interval(values);
-  return fmt::format(fmt::runtime(format), mean(values), i.low, i.high);
-}
-
-void describe(const All& all, StudyResult& result) {
-  StudyTable terms{
-      "Distance from the exact H g, over its length: means over seeds",
-      {"activation", "state", "without phi''", "F-GR(0.01)", "F-GR(0.05)", "F-GR(0.2)"},
-      {}};
+void describe(const std::vector<Repeated>& found, StudyResult& result) {
+  StudyTable terms{"Distance from the exact H g, over its length: means over seeds",
+                   {"activation", "state"}};
+  for (std::size_t v = without; v < variants.size(); ++v)
+    terms.headings.push_back(v == without ? "without phi''" : variants[v].name);
   StudyTable training{"Training: test accuracy in percent, mean over seeds (and 95 % of the mean)",
                       {"activation", "method", "test accuracy", "minus SGD, paired",
-                       "minus exact, paired", "test loss", "|grad L|"},
-                      {}};
-  StudyPlot plot{"distance",
-                 "How far F-GR is from the exact H g, after training",
-                 "distance over |H g|, geometric mean of seeds; dashed: exact without phi''",
-                 "eps",
-                 true,
-                 true,
-                 {}};
+                       "minus exact, paired", "test loss", "|grad L|"}};
+  StudyPlot plot{
+      .name = "distance",
+      .title = "How far F-GR is from the exact H g, after training",
+      .y_title = "distance over |H g|, geometric mean of seeds; dashed: exact without phi''",
+      .x_title = "eps",
+      .log_x = true,
+      .log_y = true};
   const char* inks[] = {"exact", "b-gr", "pgn", "f-gr"};
-  for (std::size_t a = 0; a < all.size(); ++a) {
-    for (const bool trained : {false, true}) {
-      std::vector<std::string> row = {activations()[a], trained ? "trained by SGD" : "start"};
-      for (std::size_t v = 2; v < variants().size(); ++v)
-        row.push_back(with_interval(
-            of_seeds(all[a],
-                     [&](const Found& f) { return (trained ? f.trained : f.start).variants[v]; }),
-            "{:.3g} ({:.3g} to {:.3g})"));
+  for (std::size_t a = 0; a < found.size(); ++a) {
+    const auto of = [&](const char* numbers, std::size_t k) { return each(found[a], numbers, k); };
+    for (const char* when : {"start", "trained"}) {
+      const std::string distance = std::string(when) + " distance";
+      std::vector<std::string> row = {activations[a],
+                                      when == std::string("start") ? "start" : "trained by SGD"};
+      for (std::size_t v = without; v < variants.size(); ++v)
+        row.push_back(with_interval(each(found[a], distance, v), "{:.3g}"));
       terms.rows.push_back(row);
     }
-    for (std::size_t v = 0; v < variants().size(); ++v) {
-      const Vector own = accuracies(all[a], v);
+    for (std::size_t v = 0; v < variants.size(); ++v) {
       const auto minus = [&](std::size_t other) {
-        return v == other ? std::string()
-                          : with_interval(differences(own, accuracies(all[a], other)),
-                                          "{:+.2f} ({:+.2f} to {:+.2f})");
+        if (v == other) return std::string();
+        return with_interval(differences(of("accuracy", v), of("accuracy", other)), "{:+.2f}");
       };
-      training.rows.push_back(
-          {activations()[a], variants()[v].name, with_interval(own, "{:.2f} ({:.2f} to {:.2f})"),
-           minus(0), minus(1),
-           fmt::format("{:.4f}",
-                       mean(of_seeds(all[a], [&](const Found& f) { return f.runs[v].test_loss; }))),
-           fmt::format("{:.4f}", mean(of_seeds(all[a], [&](const Found& f) {
-                         return f.runs[v].gradient_norm;
-                       })))});
+      training.rows.push_back({activations[a], variants[v].name,
+                               with_interval(of("accuracy", v), "{:.2f}"), minus(sgd), minus(exact),
+                               fmt::format("{:.4f}", mean(of("test loss", v))),
+                               fmt::format("{:.4f}", mean(of("gradient norm", v)))});
     }
-    StudyCurve curve{activations()[a], inks[a], sweep_epsilons()}, dropped = curve;
-    const auto geometric = [&](const std::function<double(const Found&)>& f) {
-      return std::exp(mean(of_seeds(all[a], [&](const Found& x) { return std::log(f(x)); })));
-    };
-    for (std::size_t k = 0; k < curve.x.size(); ++k) {
-      curve.y.push_back(geometric([&](const Found& f) { return f.trained.sweep[k]; }));
-      dropped.y.push_back(geometric([](const Found& f) { return f.trained.variants[2]; }));
-    }
-    dropped.name += " without phi''";
-    dropped.dashed = true;
-    plot.curves.push_back(curve);
-    if (a + 1 < all.size()) plot.curves.push_back(dropped);
+    plot.curves.push_back(mean_curve(activations[a], inks[a], sweep, Shown::geometric_mean,
+                                     [&](std::size_t k) { return of("trained sweep", k); }));
+    if (a == relu) continue;
+    plot.curves.push_back(mean_curve(activations[a] + " without phi''", inks[a], sweep,
+                                     Shown::geometric_mean,
+                                     [&](std::size_t) { return of("trained distance", without); }));
+    plot.curves.back().dashed = true;
   }
   result.plots = {plot};
   result.tables = {terms, training};
 }
 
-void judge(const All& all, StudyResult& result) {
-  const std::vector<Found>&smooth = all.front(), &relu = all.back();
-  for (const bool trained : {false, true}) {
-    const auto state = [&](const Found& f) -> const Distances& {
-      return trained ? f.trained : f.start;
-    };
-    const std::string when = trained ? "after training: " : "at the start: ";
-    result.claims.push_back(on_mean(
-        when + "gelu: distance of F-GR(0.001) from the exact H g over that of exact without phi'', "
-               "powers of ten",
-        of_seeds(
-            smooth,
-            [&](const Found& f) { return std::log10(state(f).sweep[2] / state(f).variants[2]); }),
-        at_most(-0.3)));
-    Vector sharper;
-    for (std::size_t s = 0; s < smooth.size(); ++s)
-      sharper.push_back(std::log10(state(relu[s]).variants[3] / state(smooth[s]).variants[3]));
-    result.claims.push_back(
-        on_mean(when + "distance of F-GR(0.01) from the exact H g, relu over gelu, powers of ten",
-                sharper, at_least(0), trained ? Weight::limit : Weight::core));
-    result.claims.push_back(on_all(
-        when + "relu: exact H g has no term of phi'' (distance of exact without phi'')",
-        of_seeds(relu, [&](const Found& f) { return state(f).variants[2]; }), at_most(1e-12)));
-  }
-  result.claims.push_back(on_mean(
-      "training, gelu: exact minus exact without phi'' (test accuracy in percent, paired)",
-      differences(accuracies(smooth, 1), accuracies(smooth, 2)), at_least(0), Weight::limit));
-  result.claims.push_back(
-      on_mean("training: gain of exact over SGD with gelu minus the gain with relu (test accuracy "
-              "in percent)",
-              differences(differences(accuracies(smooth, 1), accuracies(smooth, 0)),
-                          differences(accuracies(relu, 1), accuracies(relu, 0))),
-              at_least(0), Weight::limit));
-  result.claims.push_back(
-      on_mean("training, relu: F-GR(0.2) minus exact (test accuracy in percent, paired)",
-              differences(accuracies(relu, 5), accuracies(relu, 1)), at_least(0), Weight::limit));
+/// log10(a_i / b_i)
+Vector powers_of_ten(Vector a, const Vector& b) {
+  for (std::size_t i = 0; i < a.size(); ++i) a[i] = std::log10(a[i] / b[i]);
+  return a;
 }
 
-StudyResult run(StudyContext& context) {
-  const std::vector<std::uint64_t> seeds = context.seeds();
-  const double steps = steps_of(problem_of(context, "relu", variants()[0], seeds[0]));
-  const std::size_t count = activations().size() * seeds.size();
-  const std::vector<Found> found = context.jobs(
-      "training", count, static_cast<double>(count * variants().size()) * steps,
-      [&](std::size_t i) {
-        return measure(context, activations()[i / seeds.size()], seeds[i % seeds.size()]);
-      });
-  All all(activations().size());
-  for (std::size_t i = 0; i < count; ++i) all[i / seeds.size()].push_back(found[i]);
+void judge(const std::vector<Repeated>& found, StudyResult& result) {
+  for (const std::string when : {"start", "trained"}) {
+    const auto distance = [&](std::size_t activation, std::size_t variant) {
+      return each(found[activation], when + " distance", variant);
+    };
+    const bool trained = when == "trained";
+    const std::string at = trained ? "after training: " : "at the start: ";
+    result.claim(
+        {on_mean(at + "gelu: distance of F-GR(0.001) from the exact H g over that of exact without "
+                      "phi'', powers of ten",
+                 powers_of_ten(each(found[gelu], when + " sweep", 2), distance(gelu, without)),
+                 at_most(-0.3)),
+         on_mean(at + "distance of F-GR(0.01) from the exact H g, relu over gelu, powers of ten",
+                 powers_of_ten(distance(relu, f_gr_small), distance(gelu, f_gr_small)), at_least(0),
+                 trained ? Weight::limit : Weight::core),
+         on_all(at + "relu: exact H g has no term of phi'' (distance of exact without phi'')",
+                distance(relu, without), at_most(1e-12))});
+  }
+  /// Test accuracy of one variant minus that of another, by seed.
+  const auto gain = [&](std::size_t activation, std::size_t variant, std::size_t over) {
+    return differences(each(found[activation], "accuracy", variant),
+                       each(found[activation], "accuracy", over));
+  };
+  result.claim(
+      {on_mean("training, gelu: exact minus exact without phi'' (test accuracy in percent, paired)",
+               gain(gelu, exact, without), at_least(0), Weight::limit),
+       on_mean("training: gain of exact over SGD with gelu minus the gain with relu (test accuracy "
+               "in percent)",
+               differences(gain(gelu, exact, sgd), gain(relu, exact, sgd)), at_least(0),
+               Weight::limit),
+       on_mean("training, relu: F-GR(0.2) minus exact (test accuracy in percent, paired)",
+               gain(relu, f_gr_large, exact), at_least(0), Weight::limit)});
+}
 
-  StudyResult result;
-  result.setup = {
-      fmt::format("Networks: mlp of width {}, 3 layers, activation x Phi(beta x), beta = 1 (gelu), "
-                  "4, 16, and relu, its limit; handwritten digits, {} seeds.",
-                  context.count("width"), seeds.size()),
-      "Without phi'': the activation is recorded as phi(c) + phi'(c) (x - c), c = x held fixed, so "
-      "values and gradients are the same and the second derivative is 0; then exact GR as usual.",
-      fmt::format("Gradient: distances from the exact H g in float64 on {} training images, at the "
-                  "start and after training by SGD.",
-                  context.count("batch")),
-      fmt::format("Training: gamma = {}, {} epochs, batch 64, momentum 0.9, cosine schedule from "
-                  "0.05, float32; the same start and batches for each method of a seed.",
-                  context.number("gamma"), context.count("epochs"))};
-  describe(all, result);
-  judge(all, result);
-  result.remarks = {
-      "Test accuracies on 360 images move by 0.3 points with one image: small differences need the "
-      "full form's seeds, and are a statement on this data set and this gamma.",
-      "The part without phi'' is not the Gauss-Newton product: it keeps the terms of H between "
-      "layers, which exist for relu too."};
-  return result;
+void run(StudyContext& context, StudyResult& result) {
+  const double steps = steps_of(problem_of(context, "relu", variants[sgd], 1));
+  const std::vector<Repeated> found = context.jobs(
+      "training", activations.size(), context.seeds(), static_cast<double>(variants.size()) * steps,
+      [&](std::size_t a, std::uint64_t seed) { return measure(context, activations[a], seed); });
+  describe(found, result);
+  judge(found, result);
 }
 
 }  // namespace
@@ -302,6 +222,21 @@ Study curvature_term_study() {
        {"gamma", "strength of the penalty", 0.05, 0.05, 1e-9, 100, false},
        {"drop", "1: the variant without phi'' is really without it; 0: it is not", 1, 1, 0, 1,
         true}},
+      {"Networks: mlp of width {width}, 3 layers, activation x Phi(beta x), beta = 1 (gelu), 4, "
+       "16, "
+       "and relu, its limit; handwritten digits, {seeds} seeds.",
+       "Without phi'': the activation is recorded as phi(c) + phi'(c) (x - c), c = x held fixed, "
+       "so "
+       "values and gradients are the same and the second derivative is 0; then exact GR as usual.",
+       "Gradient: distances from the exact H g in float64 on {batch} training images, at the start "
+       "and after training by SGD.",
+       "Training: gamma = {gamma}, {epochs} epochs, batch 64, momentum 0.9, cosine schedule from "
+       "0.05, float32; the same start and batches for each method of a seed."},
+      {"Test accuracies on 360 images move by 0.3 points with one image: small differences need "
+       "the "
+       "full form's seeds, and are a statement on this data set and this gamma.",
+       "The part without phi'' is not the Gauss-Newton product: it keeps the terms of H between "
+       "layers, which exist for relu too."},
       run};
 }
 

@@ -1,11 +1,159 @@
 // The diagonal linear network, where the bias of gradient regularization has a formula: the
 // invariant alpha_GR, the potential that the solution minimises, and what this does to the test
 // error, at full batch and at batch size 1.
-#include "experiments/studies/diagonal_run.h"
+#include <cmath>
+
+#include "autodiff/autodiff.h"
+#include "experiments/studies/problems.h"
 
 namespace twice::experiments {
 
 namespace {
+
+constexpr double start_alpha = 0.1;
+
+/// y = X beta*, X from N(0, I), beta* 1/sqrt(s) on s = `sparsity` inputs, zero on the others.
+struct Regression {
+  Index samples, inputs;
+  SmallData data;
+  Vector truth;
+};
+
+Regression regression(Index samples, Index inputs, Index sparsity, std::uint64_t seed) {
+  Array x({samples, inputs}, DType::f64), truth = Array::zeros({inputs, 1}, DType::f64);
+  fill_normal(Rng(seed, 0, 0xD1A6), 0, 1, x);
+  const double entry = 1 / std::sqrt(static_cast<double>(sparsity));
+  for (Index i = 0; i < sparsity; ++i) truth.set(i, entry);
+  Tape tape;
+  const Array y = value(matmul(tape.constant(x), tape.constant(truth)));
+  return {samples, inputs, {x, y}, truth.to_vector()};
+}
+
+/// At the minimum of sum phi_a(beta) over X beta = y the gradient of phi, asinh(beta / 2 a^2) / 4,
+/// is X' nu for some nu. This is the distance of the gradient from such a point, over its length.
+double kkt_residual(const Regression& problem, const Vector& beta, const Vector& a) {
+  const Index n = problem.samples, d = problem.inputs;
+  Vector v;
+  for (std::size_t i = 0; i < beta.size(); ++i)
+    v.push_back(std::asinh(beta[i] / (2 * a[i] * a[i])));
+  Tape tape;
+  const Tensor x = tape.constant(problem.data.x), t = tape.constant(Array::from(v, {d, 1}));
+  const Vector gram = value(matmul(x, transpose(x))).to_vector();
+  const Vector right = value(matmul(x, t)).to_vector();
+  // nu = (X X')^-1 X v by the eigenvectors of X X'.
+  const SymmetricEigen eigen = symmetric_eigen(gram);
+  const auto count = static_cast<std::size_t>(n);
+  Vector nu(count, 0);
+  for (std::size_t k = 0; k < count; ++k) {
+    double along = 0;
+    for (std::size_t i = 0; i < count; ++i) along += eigen.vectors[i * count + k] * right[i];
+    for (std::size_t i = 0; i < count; ++i)
+      nu[i] += eigen.vectors[i * count + k] * along / eigen.values[k];
+  }
+  const Tensor multipliers = tape.constant(Array::from(nu, {n, 1}));
+  return relative_distance(value(matmul(transpose(x), multipliers)).to_vector(), v);
+}
+
+/// One training.
+struct Setup {
+  std::string method;
+  double epsilon, gamma, step;
+  bool single;  ///< batch size 1, else the whole data
+  int most_steps;
+
+  std::string name() const {
+    if (method == "sgd") return single ? "SGD" : "GD";
+    if (method == "exact") return "exact";
+    return fmt::format("{}({:g})", method == "f-gr" ? "F-GR" : "B-GR", epsilon);
+  }
+};
+
+/// Trains and measures where the run ends:
+/// `test error`       sum of (beta - beta*)^2, the expected squared error for an x from N(0, I);
+/// `loss`
+/// `invariant error`  the largest |alpha measured / alpha_GR - 1|, alpha measured = sqrt(w+ o w-);
+/// `kkt`, `kkt start` the KKT residual with a = alpha_GR and with the alpha of the start;
+/// `shrinkage`        -mean ln(alpha_GR / alpha).
+Measured train(StudyContext& context, const Regression& problem, const Setup& run,
+               std::uint64_t seed) {
+  // A factor on the exponent of alpha_GR: 1, but for those who want to see the check fail.
+  const double correction = context.number("correction");
+  const Model model = dln({.inputs = problem.inputs, .alpha = start_alpha});
+  const Index rows = run.single ? 1 : problem.samples;
+  const std::vector<Array> w = model.initial_parameters(Rng(seed), DType::f64);
+  PlannedMethod step(model, problem.data, rows, w, run.method,
+                     {.gamma = run.gamma, .epsilon = run.epsilon > 0 ? run.epsilon : 1});
+  std::vector<SmallData> batches;
+  for (Index part = 0; part < problem.samples / rows; ++part)
+    batches.push_back(problem.data.part(part, rows));
+  // Views of the plan's memory, which each run fills anew.
+  const std::vector<Array> plain = step.plain(), gradient = step.gradient();
+  const double *plus = w[0].data<double>(), *minus = w[1].data<double>(),
+               *g_plus = plain[0].data<double>(), *g_minus = plain[1].data<double>(),
+               *G_plus = gradient[0].data<double>(), *G_minus = gradient[1].data<double>();
+  const auto d = static_cast<std::size_t>(problem.inputs);
+  Vector integral(d, 0);  // of gamma g g' dt
+  const bool difference = run.method == "f-gr" || run.method == "b-gr";
+  const double eps = run.method == "b-gr" ? -run.epsilon : run.epsilon;
+  Optimizer optimizer({.lr = run.step});
+  const Rng order = Rng(seed).keyed(0, 0x0DE4);
+  constexpr int batch_of_steps = 1000;
+  int t = 0;
+  for (; t < run.most_steps; ++t) {
+    if (t % batch_of_steps == 0) context.advance(std::min(batch_of_steps, run.most_steps - t));
+    const auto pick = static_cast<std::size_t>(order.uniform(static_cast<std::uint64_t>(t)) *
+                                               static_cast<double>(batches.size()));
+    step.run(batches[pick]);
+    // The gradient by w+- is +- w+- o g: with X'(X beta - y)/n = g at the point, and g' where a
+    // finite difference looks. Of w+ and w- the larger tells it more exactly.
+    if (run.method != "sgd")
+      for (std::size_t i = 0; i < d; ++i) {
+        const bool up = std::abs(plus[i]) >= std::abs(minus[i]);
+        const double own = up ? plus[i] : minus[i], slope = up ? g_plus[i] : g_minus[i],
+                     all = up ? G_plus[i] : G_minus[i], sign = up ? 1 : -1;
+        const double g = sign * slope / own;
+        const double elsewhere =
+            difference ? sign * (slope + eps / run.gamma * (all - slope)) / (own + eps * slope) : g;
+        integral[i] += run.step * run.gamma * g * elsewhere;
+      }
+    if (!run.single && step.loss() < 1e-18) break;
+    optimizer.update(w, gradient);
+  }
+  context.advance((run.most_steps - t) / batch_of_steps * batch_of_steps);
+
+  Vector beta(d), alpha(d);
+  double test_error = 0, invariant_error = 0, shrinkage = 0;
+  for (std::size_t i = 0; i < d; ++i) {
+    beta[i] = plus[i] * plus[i] - minus[i] * minus[i];
+    alpha[i] = start_alpha * std::exp(-correction * integral[i]);
+    const double measured = std::sqrt(plus[i] * minus[i]);
+    test_error += (beta[i] - problem.truth[i]) * (beta[i] - problem.truth[i]);
+    // A NaN, of a product that is negative, must not be lost in a maximum.
+    const double error = std::abs(measured / alpha[i] - 1);
+    if (!(error <= invariant_error)) invariant_error = error;
+    shrinkage += correction * integral[i] / static_cast<double>(d);
+  }
+  Measured result = {{"test error", {test_error}},
+                     {"loss", {step.loss()}},
+                     {"invariant error", {invariant_error}},
+                     {"shrinkage", {shrinkage}}};
+  if (!run.single) {
+    result["kkt"] = {kkt_residual(problem, beta, alpha)};
+    result["kkt start"] = {kkt_residual(problem, beta, Vector(d, start_alpha))};
+  }
+  return result;
+}
+
+std::vector<Repeated> train_all(StudyContext& context, const char* task,
+                                const std::vector<Setup>& runs, Index samples, Index inputs,
+                                Index sparsity, int seeds) {
+  double steps = 0;
+  for (const Setup& run : runs) steps += run.most_steps / static_cast<double>(runs.size());
+  return context.jobs(
+      task, runs.size(), context.seeds(0, seeds), steps, [&](std::size_t i, std::uint64_t seed) {
+        return train(context, regression(samples, inputs, sparsity, seed), runs[i], seed);
+      });
+}
 
 /// a_i / b_i
 Vector ratios(Vector a, const Vector& b) {
@@ -13,196 +161,107 @@ Vector ratios(Vector a, const Vector& b) {
   return a;
 }
 
-/// outcomes[run][seed]
-using Outcomes = std::vector<std::vector<DiagonalOutcome>>;
-
-Outcomes train_all(StudyContext& context, const char* task, const std::vector<DiagonalRun>& runs,
-                   Index samples, Index inputs, Index sparsity, int count) {
-  double steps = 0;
-  for (const DiagonalRun& run : runs) steps += run.most_steps;
-  const std::uint64_t first = context.seeds()[0];
-  const auto seeds = static_cast<std::size_t>(count);
-  const std::vector<DiagonalOutcome> all =
-      context.jobs(task, runs.size() * seeds, steps * count, [&](std::size_t i) {
-        const std::uint64_t seed = first + i % seeds;
-        const Regression problem = regression(samples, inputs, sparsity, seed);
-        return train(context, problem, runs[i / seeds], seed, context.number("correction"));
-      });
-  Outcomes outcomes(runs.size());
-  for (std::size_t i = 0; i < all.size(); ++i) outcomes[i / seeds].push_back(all[i]);
-  return outcomes;
-}
-
-Vector all_of(const std::vector<DiagonalOutcome>& outcomes, double DiagonalOutcome::*member) {
-  Vector result;
-  for (const DiagonalOutcome& outcome : outcomes) result.push_back(outcome.*member);
-  return result;
-}
-
-std::string name_of(const DiagonalRun& run) {
-  if (run.method == "sgd") return run.single ? "SGD" : "GD";
-  if (run.method == "exact") return "exact";
-  return fmt::format("{}({:g})", run.method == "f-gr" ? "F-GR" : "B-GR", run.epsilon);
-}
-
-std::string with_interval(const Vector& values) {
-  const Interval i = mean_interval(values);
-  return fmt::format("{:.4f} ({:.4f} to {:.4f})", mean(values), i.low, i.high);
-}
-
 void full_batch(StudyContext& context, StudyResult& result) {
-  const double gamma = 0.5, alpha = 0.1, step = context.number("step");
-  const int most = context.count("full-steps");
+  const double step = context.number("step");
   const auto run_of = [&](const char* name, double eps, double size) {
-    return DiagonalRun{name, eps, gamma, size, alpha, false, static_cast<int>(most * step / size)};
+    return Setup{name, eps,   0.5,
+                 size, false, static_cast<int>(context.count("full-steps") * step / size)};
   };
-  const std::vector<DiagonalRun> runs = {
-      run_of("sgd", 0, step),    run_of("b-gr", 0.5, step),     run_of("exact", 0, step),
-      run_of("f-gr", 0.5, step), run_of("exact", 0, 10 * step), run_of("f-gr", 0.5, 10 * step)};
-  const int seeds = context.count("seeds");
-  const Outcomes found = train_all(context, "full batch", runs, 20, 30, 3, seeds);
+  const std::vector<Setup> runs = {run_of("sgd", 0, step),        run_of("b-gr", 0.5, step),
+                                   run_of("exact", 0, step),      run_of("f-gr", 0.5, step),
+                                   run_of("exact", 0, 10 * step), run_of("f-gr", 0.5, 10 * step)};
+  const std::vector<Repeated> found =
+      train_all(context, "full batch", runs, 20, 30, 3, context.count("seeds"));
 
   StudyTable table{
       "Full batch: means over seeds, with 95 % of the mean",
       {"method", "step", "test error", "ln alpha falls by", "largest error of alpha_GR",
-       "largest KKT residual, alpha_GR", "smallest, alpha of the start"},
-      {}};
-  Vector invariants, residuals, uncorrected, losses, growth;
+       "largest KKT residual, alpha_GR", "smallest, alpha of the start"}};
+  Repeated everything, regularized;  // regularized: in small steps
   for (std::size_t r = 0; r < runs.size(); ++r) {
-    const Vector kkt = all_of(found[r], &DiagonalOutcome::kkt),
-                 start = all_of(found[r], &DiagonalOutcome::kkt_start),
-                 invariant = all_of(found[r], &DiagonalOutcome::invariant_error);
-    table.rows.push_back({name_of(runs[r]), fmt::format("{:g}", runs[r].step),
-                          with_interval(all_of(found[r], &DiagonalOutcome::test_error)),
-                          with_interval(all_of(found[r], &DiagonalOutcome::shrinkage)),
-                          fmt::format("{:.1e}", on_all("", invariant, at_most(0)).interval.high),
-                          fmt::format("{:.1e}", on_all("", kkt, at_most(0)).interval.high),
-                          fmt::format("{:.2f}", on_all("", start, at_most(0)).interval.low)});
-    for (const DiagonalOutcome& outcome : found[r]) losses.push_back(outcome.loss);
-    if (r == 0 || r > 3) continue;
-    invariants.insert(invariants.end(), invariant.begin(), invariant.end());
-    residuals.insert(residuals.end(), kkt.begin(), kkt.end());
-    uncorrected.insert(uncorrected.end(), start.begin(), start.end());
+    table.rows.push_back({runs[r].name(), fmt::format("{:g}", runs[r].step),
+                          with_interval(each(found[r], "test error"), "{:.4f}"),
+                          with_interval(each(found[r], "shrinkage"), "{:.4f}"),
+                          fmt::format("{:.1e}", range_of(each(found[r], "invariant error")).high),
+                          fmt::format("{:.1e}", range_of(each(found[r], "kkt")).high),
+                          fmt::format("{:.2f}", range_of(each(found[r], "kkt start")).low)});
+    everything.insert(everything.end(), found[r].begin(), found[r].end());
+    if (r >= 1 && r <= 3) regularized.insert(regularized.end(), found[r].begin(), found[r].end());
   }
-  for (const auto& [coarse, fine] : {std::pair(4, 2), std::pair(5, 3)})
-    for (std::size_t s = 0; s < found[0].size(); ++s)
-      growth.push_back(found[static_cast<std::size_t>(coarse)][s].kkt /
-                       found[static_cast<std::size_t>(fine)][s].kkt);
   result.tables.push_back(table);
-
-  const auto shrinkage = [&](std::size_t r) {
-    return all_of(found[r], &DiagonalOutcome::shrinkage);
-  };
-  const auto error = [&](std::size_t r) { return all_of(found[r], &DiagonalOutcome::test_error); };
-  result.claims.push_back(
-      on_all("full batch: training interpolates (loss, of about 0.25 at the start)", losses,
-             at_most(1e-4)));
-  result.claims.push_back(
-      on_all("sqrt(w+ o w-) = alpha_GR (largest relative error of an entry; B-GR, exact, F-GR)",
-             invariants, at_most(0.01)));
-  result.claims.push_back(
-      on_all("KKT residual of the potential with alpha_GR", residuals, at_most(1e-3)));
-  result.claims.push_back(
-      on_all("the correction is needed: the residual with the alpha of the start is larger by",
-             ratios(uncorrected, residuals), at_least(100)));
-  result.claims.push_back(
-      on_all("the residual is due to the finite step: with steps ten times larger it is larger by",
-             growth, {4, 25}));
-  result.claims.push_back(on_mean(
-      "F-GR shrinks alpha more than exact (-ln alpha / alpha_0, mean of the entries: ratio)",
-      ratios(shrinkage(3), shrinkage(2)), at_least(1)));
-  result.claims.push_back(on_mean("exact shrinks alpha more than B-GR (the same ratio)",
-                                  ratios(shrinkage(2), shrinkage(1)), at_least(1)));
-  result.claims.push_back(
-      on_mean("full batch: F-GR(0.5) has a smaller test error than GD (paired difference)",
-              differences(error(3), error(0)), at_most(0), Weight::limit));
+  Vector growth = ratios(each(found[4], "kkt"), each(found[2], "kkt"));
+  const Vector more = ratios(each(found[5], "kkt"), each(found[3], "kkt"));
+  growth.insert(growth.end(), more.begin(), more.end());
+  const auto shrinkage = [&](std::size_t r) { return each(found[r], "shrinkage"); };
+  result.claim(
+      {on_all("full batch: training interpolates (loss, of about 0.25 at the start)",
+              all(everything, "loss"), at_most(1e-4)),
+       on_all("sqrt(w+ o w-) = alpha_GR (largest relative error of an entry; B-GR, exact, F-GR)",
+              all(regularized, "invariant error"), at_most(0.01)),
+       on_all("KKT residual of the potential with alpha_GR", all(regularized, "kkt"),
+              at_most(1e-3)),
+       on_all("the correction is needed: the residual with the alpha of the start is larger by",
+              ratios(all(regularized, "kkt start"), all(regularized, "kkt")), at_least(100)),
+       on_all("the residual is due to the finite step: with steps ten times larger it is larger by",
+              growth, {4, 25}),
+       on_mean(
+           "F-GR shrinks alpha more than exact (-ln alpha / alpha_0, mean of the entries: ratio)",
+           ratios(shrinkage(3), shrinkage(2)), at_least(1)),
+       on_mean("exact shrinks alpha more than B-GR (the same ratio)",
+               ratios(shrinkage(2), shrinkage(1)), at_least(1)),
+       on_mean("full batch: F-GR(0.5) has a smaller test error than GD (paired difference)",
+               differences(each(found[3], "test error"), each(found[0], "test error")), at_most(0),
+               Weight::limit)});
 }
 
 void single_examples(StudyContext& context, StudyResult& result) {
-  const double gamma = 0.05, alpha = 0.1, step = 0.002;
-  const int most = context.count("single-steps");
   const Vector epsilons = {0.05, 0.2, 0.5, 1};
-  std::vector<DiagonalRun> runs = {{"sgd", 0, gamma, step, alpha, true, most},
-                                   {"exact", 0, gamma, step, alpha, true, most}};
-  for (const double eps : epsilons) runs.push_back({"f-gr", eps, gamma, step, alpha, true, most});
-  runs.push_back({"b-gr", 1, gamma, step, alpha, true, most});
-  const Outcomes found =
+  const auto run_of = [&](const char* name, double eps) {
+    return Setup{name, eps, 0.05, 0.002, true, context.count("single-steps")};
+  };
+  std::vector<Setup> runs = {run_of("sgd", 0), run_of("exact", 0)};
+  for (const double eps : epsilons) runs.push_back(run_of("f-gr", eps));
+  runs.push_back(run_of("b-gr", 1));
+  const std::vector<Repeated> found =
       train_all(context, "batch size 1", runs, 40, 100, 5, context.count("single-seeds"));
 
   StudyTable table{"Batch size 1: means over seeds, with 95 % of the mean",
                    {"method", "test error", "minus exact, paired", "ln alpha falls by",
-                    "training loss of the last example, median"},
-                   {}};
-  std::vector<Vector> errors;
-  for (const std::vector<DiagonalOutcome>& outcomes : found)
-    errors.push_back(all_of(outcomes, &DiagonalOutcome::test_error));
+                    "training loss of the last example, median"}};
+  const auto error = [&](std::size_t r) { return each(found[r], "test error"); };
   for (std::size_t r = 0; r < runs.size(); ++r)
-    table.rows.push_back({name_of(runs[r]), with_interval(errors[r]),
-                          r == 1 ? "" : with_interval(differences(errors[r], errors[1])),
-                          with_interval(all_of(found[r], &DiagonalOutcome::shrinkage)),
-                          fmt::format("{:.1e}", median(all_of(found[r], &DiagonalOutcome::loss)))});
+    table.rows.push_back({runs[r].name(), with_interval(error(r), "{:.4f}"),
+                          r == 1 ? "" : with_interval(differences(error(r), error(1)), "{:.4f}"),
+                          with_interval(each(found[r], "shrinkage"), "{:.4f}"),
+                          fmt::format("{:.1e}", median(each(found[r], "loss")))});
   result.tables.push_back(table);
 
-  StudyPlot plot{"single",
-                 "Test error at batch size 1",
-                 "sum of (beta - beta*)^2: mean over seeds; dotted: 95 % of F-GR's mean",
-                 "eps of F-GR",
-                 true,
-                 false,
-                 {}};
-  StudyCurve curve{"F-GR", "f-gr", epsilons};
-  for (std::size_t k = 0; k < epsilons.size(); ++k) {
-    const Interval i = mean_interval(errors[2 + k]);
-    curve.y.push_back(mean(errors[2 + k]));
-    curve.low.push_back(i.low);
-    curve.high.push_back(i.high);
-  }
-  plot.curves = {curve};
-  const Vector ends = {epsilons.front(), epsilons.back()};
-  for (const auto& [name, ink, r] :
-       {std::tuple("exact", "exact", std::size_t{1}), std::tuple("SGD", "sgd", std::size_t{0}),
-        std::tuple("B-GR(1)", "b-gr", runs.size() - 1)})
-    plot.curves.push_back({name, ink, ends, {mean(errors[r]), mean(errors[r])}});
+  StudyPlot plot{.name = "single",
+                 .title = "Test error at batch size 1",
+                 .y_title = "sum of (beta - beta*)^2: mean over seeds; dotted: 95 % of F-GR's mean",
+                 .x_title = "eps of F-GR",
+                 .log_x = true};
+  plot.curves.push_back(mean_curve("F-GR", "f-gr", epsilons, Shown::mean_and_interval,
+                                   [&](std::size_t k) { return error(2 + k); }));
+  for (const std::size_t r : {std::size_t{1}, std::size_t{0}, runs.size() - 1})
+    plot.curves.push_back(mean_curve(runs[r].name(), runs[r].method,
+                                     {epsilons.front(), epsilons.back()}, Shown::mean,
+                                     [&](std::size_t) { return error(r); }));
   result.plots.push_back(plot);
 
   const auto compare = [&](const char* text, std::size_t a, std::size_t b, Weight weight) {
-    result.claims.push_back(
-        on_mean(fmt::format("batch size 1: {} (test error, paired difference)", text),
-                differences(errors[a], errors[b]), at_most(0), weight));
+    return on_mean(fmt::format("batch size 1: {} (test error, paired difference)", text),
+                   differences(error(a), error(b)), at_most(0), weight);
   };
-  compare("F-GR(1) is better than exact", 5, 1, Weight::core);
-  compare("F-GR(1) is better than F-GR(0.05)", 5, 2, Weight::core);
-  compare("exact is better than SGD", 1, 0, Weight::core);
-  compare("SGD is better than B-GR(1)", 0, 6, Weight::limit);
+  result.claim({compare("F-GR(1) is better than exact", 5, 1, Weight::core),
+                compare("F-GR(1) is better than F-GR(0.05)", 5, 2, Weight::core),
+                compare("exact is better than SGD", 1, 0, Weight::core),
+                compare("SGD is better than B-GR(1)", 0, 6, Weight::limit)});
 }
 
-StudyResult run(StudyContext& context) {
-  StudyResult result;
-  result.setup = {
-      "beta = w+^2 - w-^2 (elementwise), w+- = alpha = 0.1 at the start, L = |X beta - y|^2 / 4n, "
-      "float64; X from N(0, I), beta* 1/sqrt(s) on s inputs and else zero, "
-      "y = X beta*.",
-      fmt::format(
-          "Full batch: n = 20, d = 30, 3 nonzero, gamma = 0.5, step {} (and ten times that), "
-          "until L < 1e-18, at most {} steps, {} seeds.",
-          context.number("step"), context.count("full-steps"), context.count("seeds")),
-      fmt::format("Batch size 1: n = 40, d = 100, 5 nonzero, gamma = 0.05, step 0.002, {} steps, "
-                  "{} seeds; the example of each step drawn at random, the same for all methods.",
-                  context.count("single-steps"), context.count("single-seeds")),
-      "alpha_GR = alpha exp(-gamma Int g g' dt), the integral summed along the run from the "
-      "gradients that the engine computes: g = X'(X beta - y)/n at the point, g' where the finite "
-      "difference looks (exact: g' = g).",
-      "Potential: phi_a(b) = 1/4 sum [b asinh(b / 2a^2) - sqrt(b^2 + 4a^4)]; its KKT residual is "
-      "the share of its gradient that is no combination of the rows of X.",
-      "Test error: sum of (beta - beta*)^2, the expected squared error."};
+void run(StudyContext& context, StudyResult& result) {
   full_batch(context, result);
   single_examples(context, result);
-  result.remarks = {
-      "A smaller alpha is nearer to the L1 regime. On the full batch this does not lower the test "
-      "error, because alpha shrinks on the support too; at batch size 1 it does.",
-      "The differences between methods depend on gamma, alpha and the number of steps; none was "
-      "tuned on the test error here."};
-  return result;
 }
 
 }  // namespace
@@ -227,6 +286,22 @@ Study diagonal_linear_network_study() {
        {"single-steps", "steps at batch size 1", 100000, 300000, 100, 1e9, true},
        {"single-seeds", "repetitions at batch size 1", 5, 10, 2, 1000, true},
        {"correction", "factor on the exponent of alpha_GR", 1, 1, -10, 10, false}},
+      {"beta = w+^2 - w-^2 (elementwise), w+- = alpha = 0.1 at the start, L = |X beta - y|^2 / 4n, "
+       "float64; X from N(0, I), beta* 1/sqrt(s) on s inputs and else zero, y = X beta*.",
+       "Full batch: n = 20, d = 30, 3 nonzero, gamma = 0.5, step {step} (and ten times that), "
+       "until L < 1e-18, at most {full-steps} steps, {seeds} seeds.",
+       "Batch size 1: n = 40, d = 100, 5 nonzero, gamma = 0.05, step 0.002, {single-steps} steps, "
+       "{single-seeds} seeds; the example of each step drawn at random, the same for all methods.",
+       "alpha_GR = alpha exp(-gamma Int g g' dt), the integral summed along the run from the "
+       "gradients that the engine computes: g = X'(X beta - y)/n at the point, g' where the finite "
+       "difference looks (exact: g' = g).",
+       "Potential: phi_a(b) = 1/4 sum [b asinh(b / 2a^2) - sqrt(b^2 + 4a^4)]; its KKT residual is "
+       "the share of its gradient that is no combination of the rows of X.",
+       "Test error: sum of (beta - beta*)^2, the expected squared error."},
+      {"A smaller alpha is nearer to the L1 regime. On the full batch this does not lower the test "
+       "error, because alpha shrinks on the support too; at batch size 1 it does.",
+       "The differences between methods depend on gamma, alpha and the number of steps; none was "
+       "tuned on the test error here."},
       run};
 }
 

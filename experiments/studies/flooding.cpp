@@ -1,181 +1,227 @@
-// Flooding: that two of its steps are one of finite-difference GR; that the gradient's norm falls
-// while the loss stays where it is held; and where the identity ends.
+// Flooding: two of its steps are one of finite-difference GR; the gradient's norm falls while the
+// loss stays where it is held; and where the identity ends.
 #include <cmath>
 
-#include "experiments/studies/flooding_run.h"
+#include "experiments/studies/problems.h"
 
 namespace twice::experiments {
 
 namespace {
 
-double last_over_first(const HeldRun& run) {
-  return run.loss.empty() ? std::nan("") : run.squared_norm.back() / run.squared_norm.front();
-}
+constexpr double level = 0.3;
+/// Windows over which a held run is averaged.
+constexpr int windows = 50;
+const Vector etas = {0.1, 0.2, 0.5};
 
+/// Training by flooding, and how it departs from plain gradient descent on one batch, for which the
+/// identity is stated.
 struct Setup {
-  double eta;
-  Departure departure;
   std::string name;
+  double eta, momentum = 0;
+  bool changing_batches = false;
 };
 
-void append(Vector& all, const Vector& more) { all.insert(all.end(), more.begin(), more.end()); }
+/// One step after the other, on the whole data or on quarters of it in turn.
+class FloodedRun {
+ public:
+  FloodedRun(const StudyContext& context, std::uint64_t seed, const Setup& setup)
+      : data_(teacher_data(context.count("samples"), 20, 10, 0.2, seed, DType::f64)),
+        rows_(data_.y.elements() / (setup.changing_batches ? 4 : 1)),
+        step_(small_mlp(64), data_, rows_, small_mlp(64).initial_parameters(Rng(seed), DType::f64),
+              "flooding", {.flood_level = level}),
+        optimizer_({.lr = setup.eta, .momentum = setup.momentum}) {}
 
-/// The identity's part of the study.
-void check_identity(StudyContext& context, const std::vector<double>& etas, StudyResult& result) {
+  /// Runs the next step's batch at the present parameters; `descend` then moves them.
+  void look() {
+    batch_ = data_.part(step_number_ % (data_.y.elements() / rows_), rows_);
+    step_.run(batch_);
+  }
+  void descend() {
+    optimizer_.update(step_.parameters(), step_.gradient());
+    ++step_number_;
+  }
+  const PlannedMethod& step() const { return step_; }
+  const SmallData& batch() const { return batch_; }
+
+  /// Another method on the same batches, at parameters of its own.
+  PlannedMethod beside(const std::string& method_name, const MethodOptions& options) const {
+    return {small_mlp(64), data_, rows_, clone(step_.parameters()), method_name, options};
+  }
+
+ private:
+  SmallData data_;
+  Index rows_, step_number_ = 0;
+  PlannedMethod step_;
+  SmallData batch_;
+  Optimizer optimizer_;
+};
+
+/// Two steps of flooding that begin below the level and go on above it (`forward`), or the reverse
+/// (`backward`), against one step of size eta^2 against F-GR's estimate of H g, or B-GR's, with
+/// eps = eta: |two steps - the predicted one| / |two steps| at each crossing.
+Measured identity_errors(StudyContext& context, std::uint64_t seed, const Setup& setup) {
+  FloodedRun run(context, seed, setup);
+  const MethodOptions difference{.gamma = 1, .epsilon = setup.eta};
+  PlannedMethod ahead = run.beside("f-gr", difference), behind = run.beside("b-gr", difference);
+  struct Moment {
+    Vector parameters;
+    double loss;
+    SmallData batch;
+  };
+  std::vector<Moment> last;  // at most two, the older first
+  Measured errors;
+  Vector &forward = errors["forward"], &backward = errors["backward"];
+  const auto wanted = static_cast<std::size_t>(context.count("crossings"));
+  const int steps = context.count("identity-steps");
+  for (int t = 0; t < steps; ++t) {
+    context.advance();
+    run.look();
+    const Vector now = flat(run.step().parameters());
+    if (last.size() == 2) {
+      const bool up = last[0].loss < level && last[1].loss > level;
+      const bool down = last[0].loss > level && last[1].loss < level;
+      Vector& found = up ? forward : backward;
+      if ((up || down) && found.size() < wanted) {
+        PlannedMethod& predicting = up ? ahead : behind;
+        assign(predicting.parameters(), last[0].parameters);
+        predicting.run(last[0].batch);
+        Vector predicted = predicting.hvp();
+        for (double& value : predicted) value *= -setup.eta * setup.eta;
+        found.push_back(relative_distance(predicted, differences(now, last[0].parameters)));
+      }
+      last.erase(last.begin());
+    }
+    last.push_back({now, run.step().loss(), run.batch()});
+    if (forward.size() == wanted && backward.size() == wanted) {
+      context.advance(steps - t - 1);
+      break;
+    }
+    run.descend();
+  }
+  return errors;
+}
+
+/// Means over windows of steps, from the first step at which the loss is below the level:
+/// `squared norm` of the gradient, and `loss`.
+Measured held_run(StudyContext& context, std::uint64_t seed, const Setup& setup) {
+  FloodedRun run(context, seed, setup);
+  const int steps = context.count("steps"), length = std::max(1, steps / windows);
+  Measured result;
+  Vector &norms = result["squared norm"], &losses = result["loss"];
+  double norm_sum = 0, loss_sum = 0;
+  int held = -1;  // steps since the level was reached
+  // The way down to the level may take as long again.
+  for (int t = 0; t < 2 * steps && static_cast<int>(losses.size()) < windows; ++t) {
+    run.look();
+    if (held < 0 && run.step().loss() < level) held = 0;
+    if (held >= 0) {
+      context.advance();
+      norm_sum += run.step().squared_norm();
+      loss_sum += run.step().loss();
+      if (++held % length == 0) {
+        norms.push_back(norm_sum / length);
+        losses.push_back(loss_sum / length);
+        norm_sum = loss_sum = 0;
+      }
+    }
+    run.descend();
+  }
+  return result;
+}
+
+void check_identity(StudyContext& context, StudyResult& result) {
   const double momentum = context.number("momentum");
   std::vector<Setup> setups;
-  for (const double eta : etas) setups.push_back({eta, {momentum, false}, ""});
-  setups.push_back({0.1, {0.9, false}, "momentum 0.9"});
-  setups.push_back({0.1, {0, true}, "batches that change"});
-  const std::vector<std::uint64_t> seeds = context.seeds();
-  const std::size_t count = setups.size() * seeds.size();
-  const std::vector<IdentityErrors> errors = context.jobs(
-      "two steps against one", count, static_cast<double>(count) * context.number("identity-steps"),
-      [&](std::size_t i) {
-        const Setup& s = setups[i / seeds.size()];
-        return identity_errors(context, seeds[i % seeds.size()], s.eta, s.departure);
-      });
-
+  for (const double eta : etas) setups.push_back({"one batch, momentum {momentum}", eta, momentum});
+  setups.push_back({"momentum 0.9", 0.1, 0.9});
+  setups.push_back({"batches that change", 0.1, 0, true});
+  const std::vector<Repeated> found = context.jobs(
+      "two steps against one", setups.size(), context.seeds(), context.number("identity-steps"),
+      [&](std::size_t i, std::uint64_t seed) { return identity_errors(context, seed, setups[i]); });
   StudyTable table{"Error of the identity: |two steps - predicted| / |two steps|",
-                   {"steps", "eta", "direction", "crossings", "median", "largest"},
-                   {}};
-  IdentityErrors plain;
-  std::vector<Vector> broken;
-  for (std::size_t k = 0; k < setups.size(); ++k) {
-    IdentityErrors all;
-    for (std::size_t s = 0; s < seeds.size(); ++s) {
-      append(all.forward, errors[k * seeds.size() + s].forward);
-      append(all.backward, errors[k * seeds.size() + s].backward);
-    }
-    for (const auto& [direction, values] :
-         {std::pair("up, then down", &all.forward), std::pair("down, then up", &all.backward)}) {
-      const Claim range = on_all("", *values, at_most(0));
-      table.rows.push_back(
-          {k < etas.size() ? fmt::format("one batch, momentum {:g}", momentum) : setups[k].name,
-           fmt::format("{:g}", setups[k].eta), direction, std::to_string(values->size()),
-           fmt::format("{:.2g}", range.value), fmt::format("{:.2g}", range.interval.high)});
-    }
-    if (k < etas.size()) {
-      append(plain.forward, all.forward);
-      append(plain.backward, all.backward);
-    } else {
-      append(all.forward, all.backward);
-      broken.push_back(all.forward);
+                   {"steps", "eta", "direction", "crossings", "median", "largest"}};
+  Repeated plain;
+  for (std::size_t i = 0; i < setups.size(); ++i) {
+    if (i < etas.size()) plain.insert(plain.end(), found[i].begin(), found[i].end());
+    for (const auto& [direction, name] :
+         {std::pair("up, then down", "forward"), std::pair("down, then up", "backward")}) {
+      const Vector errors = all(found[i], name);
+      table.rows.push_back({setups[i].name, fmt::format("{:g}", setups[i].eta), direction,
+                            std::to_string(errors.size()), fmt::format("{:.2g}", median(errors)),
+                            fmt::format("{:.2g}", range_of(errors).high)});
     }
   }
+  const auto both = [&](std::size_t i) {
+    Vector errors = all(found[i], "forward");
+    const Vector more = all(found[i], "backward");
+    errors.insert(errors.end(), more.begin(), more.end());
+    return errors;
+  };
   result.tables.push_back(table);
-  result.claims.push_back(
-      on_all("up, then down: two steps of flooding are one step of size eta^2 against F-GR's "
-             "estimate of H g with eps = eta (relative error)",
-             plain.forward, at_most(1e-10)));
-  result.claims.push_back(
-      on_all("down, then up: the same with B-GR (relative error)", plain.backward, at_most(1e-10)));
-  result.claims.push_back(on_all("the identity ends with momentum 0.9 (relative error)", broken[0],
-                                 at_least(0.01), Weight::limit));
-  result.claims.push_back(on_all("the identity ends when the batch changes (relative error)",
-                                 broken[1], at_least(0.01), Weight::limit));
+  result.claim(
+      {on_all("up, then down: two steps of flooding are one step of size eta^2 against F-GR's "
+              "estimate of H g with eps = eta (relative error)",
+              all(plain, "forward"), at_most(1e-10)),
+       on_all("down, then up: the same with B-GR (relative error)", all(plain, "backward"),
+              at_most(1e-10)),
+       on_all("the identity ends with momentum 0.9 (relative error)", both(etas.size()),
+              at_least(0.01), Weight::limit),
+       on_all("the identity ends when the batch changes (relative error)", both(etas.size() + 1),
+              at_least(0.01), Weight::limit)});
 }
 
-/// The part on the gradient's norm.
-void follow_norm(StudyContext& context, const std::vector<double>& etas, StudyResult& result) {
+void follow_norm(StudyContext& context, StudyResult& result) {
   std::vector<Setup> setups;
-  for (const double eta : etas) setups.push_back({eta, {}, fmt::format("eta {:g}", eta)});
-  setups.push_back({0.1, {0.9, false}, "eta 0.1, momentum 0.9"});
-  setups.push_back({0.5, {0, true}, "eta 0.5, batches that change"});
-  const std::vector<std::uint64_t> seeds = context.seeds();
-  const std::size_t count = setups.size() * seeds.size();
-  const std::vector<HeldRun> runs =
-      context.jobs("holding the loss", count, static_cast<double>(count) * context.number("steps"),
-                   [&](std::size_t i) {
-                     const Setup& s = setups[i / seeds.size()];
-                     return held_run(context, seeds[i % seeds.size()], s.eta, s.departure);
-                   });
+  for (const double eta : etas) setups.push_back({fmt::format("eta {:g}", eta), eta});
+  setups.push_back({"eta 0.1, momentum 0.9", 0.1, 0.9});
+  setups.push_back({"eta 0.5, batches that change", 0.5, 0, true});
+  const std::vector<Repeated> found = context.jobs(
+      "holding the loss", setups.size(), context.seeds(), context.number("steps"),
+      [&](std::size_t i, std::uint64_t seed) { return held_run(context, seed, setups[i]); });
 
-  const double steps = context.number("steps"), length = std::floor(steps / flood_windows);
-  StudyPlot norms{"gradient-norm",
-                  "The gradient's norm while flooding holds the loss",
-                  "|g|^2, geometric mean of the seeds",
-                  "steps since L was first below the level",
-                  false,
-                  true,
-                  {}};
-  StudyPlot losses{
-      "loss", "The loss meanwhile", "L, mean of the seeds", norms.x_title, false, false, {}};
+  Vector steps;
+  for (int w = 0; w < windows; ++w)
+    steps.push_back((w + 0.5) * std::floor(context.number("steps") / windows));
+  StudyPlot norms{.name = "gradient-norm",
+                  .title = "The gradient's norm while flooding holds the loss",
+                  .y_title = "|g|^2, geometric mean of the seeds",
+                  .x_title = "steps since L was first below the level",
+                  .log_y = true};
+  StudyPlot losses{"loss", "The loss meanwhile", "L, mean of the seeds", norms.x_title};
   StudyTable table{"|g|^2 while the loss is held",
-                   {"run", "first window", "last window", "last over first", "L, last window"},
-                   {}};
-  for (std::size_t k = 0; k < setups.size(); ++k) {
-    const std::string inks[] = {"sgd", "exact", "f-gr", "pgn", "b-gr"};
-    StudyCurve norm_curve{setups[k].name, inks[k % 5]}, loss_curve = norm_curve;
-    Vector ratios, distances, firsts, lasts, ends;
-    for (std::size_t s = 0; s < seeds.size(); ++s) {
-      const HeldRun& run = runs[k * seeds.size() + s];
-      ratios.push_back(last_over_first(run));
-      ends.push_back(run.loss.empty() ? std::nan("") : run.loss.back());
-      distances.push_back(std::abs(ends.back() - flood_level) / flood_level);
-      firsts.push_back(run.loss.empty() ? std::nan("") : run.squared_norm.front());
-      lasts.push_back(run.loss.empty() ? std::nan("") : run.squared_norm.back());
+                   {"run", "first window", "last window", "last over first", "L, last window"}};
+  const char* inks[] = {"sgd", "exact", "f-gr", "pgn", "b-gr"};
+  for (std::size_t i = 0; i < setups.size(); ++i) {
+    const auto add = [&](StudyPlot& plot, Shown shown, const char* numbers) {
+      plot.curves.push_back(mean_curve(setups[i].name, inks[i], steps, shown,
+                                       [&](std::size_t w) { return each(found[i], numbers, w); }));
+    };
+    add(norms, Shown::geometric_mean, "squared norm");
+    add(losses, Shown::mean, "loss");
+    const Vector first = each(found[i], "squared norm"), end = each(found[i], "squared norm", last),
+                 loss = each(found[i], "loss", last);
+    Vector ratios, distances;
+    for (std::size_t s = 0; s < loss.size(); ++s) {
+      ratios.push_back(end[s] / first[s]);
+      distances.push_back(std::abs(loss[s] - level) / level);
     }
-    for (std::size_t w = 0; w < flood_windows; ++w) {
-      double logs = 0, sum = 0;
-      for (std::size_t s = 0; s < seeds.size(); ++s) {
-        const HeldRun& run = runs[k * seeds.size() + s];
-        const bool there = w < run.loss.size();
-        logs += there ? std::log(run.squared_norm[w]) : std::nan("");
-        sum += there ? run.loss[w] : std::nan("");
-      }
-      const double n = static_cast<double>(seeds.size());
-      norm_curve.x.push_back((static_cast<double>(w) + 0.5) * length);
-      norm_curve.y.push_back(std::exp(logs / n));
-      loss_curve.x.push_back(norm_curve.x.back());
-      loss_curve.y.push_back(sum / n);
-    }
-    norms.curves.push_back(norm_curve);
-    losses.curves.push_back(loss_curve);
-    const Interval interval = mean_interval(ratios);
-    table.rows.push_back(
-        {setups[k].name, fmt::format("{:.3g}", mean(firsts)), fmt::format("{:.3g}", mean(lasts)),
-         fmt::format("{:.2f} ({:.2f} to {:.2f})", mean(ratios), interval.low, interval.high),
-         fmt::format("{:.3f}", mean(ends))});
-    if (k >= etas.size()) continue;
-    result.claims.push_back(
-        on_mean(fmt::format("eta {:g}: |g|^2 falls while the loss is held (last window over first)",
-                            setups[k].eta),
-                ratios, at_most(1)));
-    result.claims.push_back(
-        on_all(fmt::format("eta {:g}: the loss stays at the level (|L - b| / b, last window)",
-                           setups[k].eta),
-               distances, at_most(0.1)));
+    table.rows.push_back({setups[i].name, fmt::format("{:.3g}", mean(first)),
+                          fmt::format("{:.3g}", mean(end)), with_interval(ratios, "{:.2f}"),
+                          fmt::format("{:.3f}", mean(loss))});
+    if (i >= etas.size()) continue;
+    result.claim(
+        {on_mean(setups[i].name + ": |g|^2 falls while the loss is held (last window over first)",
+                 ratios, at_most(1)),
+         on_all(setups[i].name + ": the loss stays at the level (|L - b| / b, last window)",
+                distances, at_most(0.1))});
   }
-  result.plots.push_back(norms);
-  result.plots.push_back(losses);
+  result.plots = {norms, losses};
   result.tables.push_back(table);
 }
 
-StudyResult run(StudyContext& context) {
-  const std::vector<double> etas = {0.1, 0.2, 0.5};
-  StudyResult result;
-  result.setup = {
-      fmt::format("Network: tanh, 20-64-64-10, float64. Data: {} samples from N(0, I), labels of a "
-                  "random linear map, 20 % of them replaced at random.",
-                  context.count("samples")),
-      fmt::format("Flooding: theta <- theta - eta sign(L - b) grad L, b = {}, plain gradient "
-                  "descent on the whole data, eta 0.1, 0.2 and 0.5.",
-                  flood_level),
-      fmt::format("Identity: at up to {} crossings of the level in each direction, for each eta "
-                  "and each of {} seeds, the move of two steps against the prediction from F-GR or "
-                  "B-GR at the first point, both computed by the engine.",
-                  context.count("crossings"), context.count("seeds")),
-      fmt::format("Norm: from the first step with L < b on, {} steps in {} windows; the mean of "
-                  "|g|^2 in the last window over that in the first.",
-                  context.count("steps"), flood_windows),
-      "Departures: momentum 0.9; quarters of the data in turn."};
-  check_identity(context, etas, result);
-  follow_norm(context, etas, result);
-  result.remarks = {
-      "With momentum or changing batches the identity is gone; what |g|^2 then does is in the "
-      "table and is no claim."};
-  return result;
+void run(StudyContext& context, StudyResult& result) {
+  check_identity(context, result);
+  follow_norm(context, result);
 }
 
 }  // namespace
@@ -198,6 +244,18 @@ Study flooding_study() {
            {"seeds", "repetitions", 3, 5, 2, 1000, true},
            {"samples", "training examples", 256, 256, 8, 1e6, true},
            {"momentum", "of the runs on which the identity is claimed", 0, 0, 0, 0.999, false}},
+          {"Network: tanh, 20-64-64-10, float64. Data: {samples} samples from N(0, I), labels of a "
+           "random linear map, 20 % of them replaced at random.",
+           "Flooding: theta <- theta - eta sign(L - b) grad L, b = 0.3, plain gradient descent on "
+           "the whole data, eta 0.1, 0.2 and 0.5.",
+           "Identity: at up to {crossings} crossings of the level in each direction, for each eta "
+           "and each of {seeds} seeds, the move of two steps against the prediction from F-GR or "
+           "B-GR at the first point, both computed by the engine.",
+           "Norm: from the first step with L < b on, {steps} steps in 50 windows; the mean of "
+           "|g|^2 in the last window over that in the first.",
+           "Departures: momentum 0.9; quarters of the data in turn."},
+          {"With momentum or changing batches the identity is gone; what |g|^2 then does is in the "
+           "table and is no claim."},
           run};
 }
 

@@ -1,30 +1,184 @@
 // Test accuracy over the grid gamma x eps x seed: whether F-GR generalises better than B-GR and
-// than the exact gradient of the same penalty.
-#include <fmt/format.h>
-
+// than the exact gradient of the same penalty. Settings are chosen on validation images; the test
+// set is looked at once, at the end of a run.
 #include <cmath>
+#include <ctime>
 
-#include "experiments/run/trainer.h"
-#include "experiments/studies/generalization_run.h"
-#include "experiments/studies/generalization_tables.h"
+#include "experiments/report/plots.h"
+#include "experiments/studies/problems.h"
+#include "optim/curvature.h"
 
 namespace twice::experiments {
 
 namespace {
 
-/// SGD, which is gamma = 0, then exact over gamma, then F-GR and B-GR over gamma and eps.
-std::vector<GridSetting> grid(const GridAxes& axes) {
-  std::vector<GridSetting> result = {{"sgd"}};
-  for (const double gamma : axes.gammas) result.push_back({"exact", gamma});
-  for (const char* method : {"f-gr", "b-gr"})
-    for (const double gamma : axes.gammas)
-      for (const double epsilon : axes.epsilons) result.push_back({method, gamma, epsilon});
-  return result;
+constexpr double none = std::numeric_limits<double>::quiet_NaN();
+
+// ---- One training ----
+
+/// A model on a data set.
+struct Arena {
+  std::string model, data;
+  std::string name() const { return model + " on " + data; }
+};
+
+/// One method with its constants; `sgd` uses none.
+struct GridSetting {
+  std::string method;
+  double gamma = 0, epsilon = 0;
+};
+
+DataSplit load(const std::string& data) {
+  try {
+    return load_data(data);
+  } catch (const Error& error) {
+    throw Error(fmt::format("{}; --{} 0 leaves this data set out", error.what(), data));
+  }
 }
 
-GridAxes axes_of(const StudyContext& context) {
-  if (context.flag("full-grid")) return {{1e-3, 1e-2, 1e-1}, {0.01, 0.02, 0.05, 0.1, 0.2, 0.5}};
-  return {{1e-2, 1e-1}, {0.02, 0.1, 0.5}};
+/// Random training images of the data set; in the place of the test set others of them, for
+/// validation. The same for every method of a seed.
+DataSplit draw(const StudyContext& context, const DataSplit& all, std::uint64_t seed) {
+  const Index train = context.count("train-images"),
+              validation = context.count("validation-images");
+  if (train + validation > all.train.size())
+    throw UsageError(
+        fmt::format("--train-images {} and --validation-images {} are more than the {} training "
+                    "images of {}",
+                    train, validation, all.train.size(), all.train.name));
+  constexpr std::uint64_t draw_use = 0x9E4E;  // in the place of an epoch's number
+  const std::vector<std::int32_t> order = epoch_order(seed, draw_use, all.train.size());
+  const auto subset = [&](Index first, Index count) {
+    const auto rows =
+        std::span(order).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
+    const Batch batch = make_batch(all.train, count, DType::f32);
+    gather(all.train, rows, batch);
+    return Dataset{all.train.name, batch.images, batch.labels, all.train.classes};
+  };
+  return {subset(0, train), subset(train, validation), all.mean, all.stddev};
+}
+
+/// CPU time of this thread, which is that of a run: it does not grow while others have the core.
+double thread_seconds() {
+  std::timespec now;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+/// Of the Hessian of the loss on 256 training images (batch normalisation by this batch): the
+/// largest eigenvalue `top`, how far from it a true one may be, `residual`, and the `trace`.
+void measure_curvature(const Problem& problem, const ModelState& state, Measured& run) {
+  Problem large = problem;
+  large.options.batch = static_cast<int>(std::min<Index>(256, problem.data.train.size()));
+  const RecordedStep step = record_step(large, method("sgd"), state);
+  const Batch batch = consecutive(large.data.train, 0, large.options.batch, DType::f32);
+  const MatVec hessian =
+      hessian_matvec(step.estimate.loss, step.w, {{step.x, batch.images}, {step.y, batch.labels}});
+  const Rng rng(problem.options.seed);
+  const LanczosResult ends =
+      lanczos(hessian, state.parameters, rng, {.products = 25, .tolerance = 1e-3});
+  run["top"] = {ends.top.value};
+  run["residual"] = {ends.top.residual};
+  run["trace"] = {hutchinson_trace(hessian, state.parameters, rng, 10).trace};
+}
+
+RunOptions run_options(const StudyContext& context, const Arena& arena, std::uint64_t seed) {
+  RunOptions options;
+  options.model = arena.model;
+  options.data = arena.data;
+  if (arena.model == "mlp") {
+    options.width = context.count("width");
+    options.depth = 3;
+  } else {
+    options.channels = context.count("channels");
+  }
+  if (!context.flag("augment"))
+    options.augment = "none";
+  else if (arena.data == "cifar10")
+    options.augment = "crop-flip";
+  options.batch = context.count("batch");
+  options.epochs = context.count("epochs");
+  options.lr = context.number(arena.model + "-lr");
+  options.weight_decay = 1e-4;
+  options.seed = seed;
+  complete(options, {"sgd"});
+  return options;
+}
+
+/// After each epoch `validation` (accuracy) and `seconds` (CPU time of the steps so far); at the
+/// end `test accuracy`, `test loss`, `train accuracy`, `gradient norm` and, where it is asked for,
+/// the curvature. NaN when the run diverged.
+Measured train(StudyContext& context, const DataSplit& data, const Arena& arena,
+               const GridSetting& setting, std::uint64_t seed, bool curvature) {
+  RunOptions options = run_options(context, arena, seed);
+  options.regularization.gamma = setting.gamma;
+  if (setting.epsilon > 0) options.regularization.epsilon = setting.epsilon;
+  const Problem problem = make_problem(options, draw(context, data, seed));
+  Trainer trainer(problem, method(setting.method));
+  Measured run;
+  Vector &validation = run["validation"], &seconds = run["seconds"];
+  for (const char* name : {"test accuracy", "test loss", "train accuracy", "gradient norm", "top",
+                           "residual", "trace"})
+    run[name] = {none};
+  try {
+    double passed = 0;
+    while (!trainer.finished()) {
+      const double start = thread_seconds();
+      trainer.step();
+      passed += thread_seconds() - start;
+      context.advance();
+      if (trainer.steps() % trainer.steps_per_epoch() != 0) continue;
+      validation.push_back(trainer.evaluate(problem.data.test).accuracy);
+      seconds.push_back(passed);
+    }
+  } catch (const RunFailure&) {
+    context.advance(static_cast<double>(trainer.total_steps() - trainer.steps()));
+    validation.resize(static_cast<std::size_t>(options.epochs), none);
+    seconds.resize(static_cast<std::size_t>(options.epochs), none);
+    return run;
+  }
+  const Trainer::Evaluation test = trainer.evaluate(data.test);
+  run["test accuracy"] = {test.accuracy};
+  run["test loss"] = {test.loss};
+  run["train accuracy"] = {trainer.evaluate(problem.data.train).accuracy};
+  run["gradient norm"] = {trainer.finish_epoch().gradient_norm};
+  if (curvature) measure_curvature(problem, trainer.state(), run);
+  return run;
+}
+
+// ---- The grid ----
+
+struct Explored {
+  Arena arena;
+  Vector gammas, epsilons;
+  /// SGD, which is gamma = 0, then exact over gamma, then F-GR and B-GR over gamma and eps.
+  std::vector<GridSetting> grid;
+  /// Of each setting.
+  std::vector<Repeated> runs;
+  /// The setting chosen on validation: of SGD, exact, F-GR, B-GR.
+  std::vector<std::size_t> chosen = {};
+  /// Of each chosen setting: runs with other seeds, with curvature.
+  std::vector<Repeated> ends = {};
+  /// Of the runs with gamma = 0: |test loss / SGD's - 1|.
+  Vector zero_errors = {};
+
+  std::size_t setting(const std::string& method, double gamma, double epsilon = 0) const {
+    for (std::size_t k = 0; k < grid.size(); ++k)
+      if (grid[k].method == method && grid[k].gamma == gamma && grid[k].epsilon == epsilon)
+        return k;
+    fail("generalization", "{} with gamma {} and eps {} is not in the grid", method, gamma,
+         epsilon);
+  }
+};
+constexpr const char* methods[] = {"sgd", "exact", "f-gr", "b-gr"};
+constexpr const char* names[] = {"SGD", "exact", "F-GR", "B-GR"};
+
+Vector gammas_of(const StudyContext& context) {
+  return context.flag("full-grid") ? Vector{1e-3, 1e-2, 1e-1} : Vector{1e-2, 1e-1};
+}
+Vector epsilons_of(const StudyContext& context) {
+  return context.flag("full-grid") ? Vector{0.01, 0.02, 0.05, 0.1, 0.2, 0.5}
+                                   : Vector{0.02, 0.1, 0.5};
 }
 
 std::vector<Arena> arenas_of(const StudyContext& context) {
@@ -39,76 +193,74 @@ std::vector<Arena> arenas_of(const StudyContext& context) {
   return arenas;
 }
 
-/// The mean over seeds of the last validation accuracy; NaN when a seed diverged.
-double validation(const std::vector<GeneralizationRun>& seeds) {
-  Vector all;
-  for (const GeneralizationRun& run : seeds) all.push_back(run.validation.back());
-  return mean(all);
+Vector percent(const Repeated& seeds, const char* name, std::size_t k = 0) {
+  Vector values = each(seeds, name, k);
+  for (double& value : values) value *= 100;
+  return values;
 }
+Vector accuracies(const Repeated& seeds) { return percent(seeds, "test accuracy"); }
 
-Explored explore(StudyContext& context, const ImagePool& pool, const Arena& arena) {
+Explored explore(StudyContext& context, const DataSplit& data, const Arena& arena) {
   const std::vector<std::uint64_t> seeds = context.seeds();
-  const double steps = generalization_steps(context);
-  Explored e{arena, axes_of(context), {}, {}, {}, {}, {}};
-  e.grid = grid(e.axes);
-  const std::size_t count = e.grid.size() * seeds.size();
-  const std::vector<GeneralizationRun> runs =
-      context.jobs(arena.name(), count, static_cast<double>(count) * steps, [&](std::size_t i) {
-        return generalization_run(context, pool, arena, e.grid[i / seeds.size()],
-                                  seeds[i % seeds.size()], false);
-      });
-  e.runs.resize(e.grid.size());
-  for (std::size_t i = 0; i < count; ++i) e.runs[i / seeds.size()].push_back(runs[i]);
-
-  for (const char* method : {"sgd", "exact", "f-gr", "b-gr"}) {
+  const double steps = std::floor(context.number("train-images") / context.number("batch")) *
+                       context.number("epochs");
+  Explored e{arena, gammas_of(context), epsilons_of(context), {{"sgd"}}, {}};
+  for (const double gamma : e.gammas) e.grid.push_back({"exact", gamma});
+  for (const char* method : {"f-gr", "b-gr"})
+    for (const double gamma : e.gammas)
+      for (const double epsilon : e.epsilons) e.grid.push_back({method, gamma, epsilon});
+  const auto train_all = [&](const char* what, const std::vector<GridSetting>& settings,
+                             const std::vector<std::uint64_t>& of, bool curvature) {
+    return context.jobs(arena.name() + what, settings.size(), of, steps,
+                        [&](std::size_t k, std::uint64_t seed) {
+                          return train(context, data, arena, settings[k], seed, curvature);
+                        });
+  };
+  e.runs = train_all("", e.grid, seeds, false);
+  std::vector<GridSetting> chosen;
+  for (const char* method : methods) {
     std::size_t best = e.grid.size();
-    double accuracy = -1;
+    double most = -1;
     for (std::size_t k = 0; k < e.grid.size(); ++k)
-      if (e.grid[k].method == method && validation(e.runs[k]) > accuracy)
-        best = k, accuracy = validation(e.runs[k]);
+      // NaN when a seed diverged.
+      if (const double accuracy = mean(each(e.runs[k], "validation", last));
+          e.grid[k].method == method && accuracy > most)
+        best = k, most = accuracy;
     if (best == e.grid.size())
       throw RunFailure(fmt::format("{}: {} diverged at every setting; try a smaller learning rate",
                                    arena.name(), method));
     e.chosen.push_back(best);
+    chosen.push_back(e.grid[best]);
   }
   // Other seeds than those that chose: more of them decide where only four settings are left.
-  const std::vector<std::uint64_t> fresh =
-      context.seeds(static_cast<int>(seeds.size()), context.count("fresh-seeds"));
-  const std::size_t chosen = e.chosen.size() * fresh.size();
-  const std::vector<GeneralizationRun> ends = context.jobs(
-      arena.name() + ", chosen", chosen, static_cast<double>(chosen) * steps, [&](std::size_t i) {
-        return generalization_run(context, pool, arena, e.grid[e.chosen[i / fresh.size()]],
-                                  fresh[i % fresh.size()], true);
-      });
-  e.ends.resize(e.chosen.size());
-  for (std::size_t i = 0; i < chosen; ++i) e.ends[i / fresh.size()].push_back(ends[i]);
-
-  const char* penalised[] = {"exact", "f-gr", "b-gr"};
-  const std::vector<GeneralizationRun> zero =
-      context.jobs(arena.name() + ", gamma 0", 3, 3 * steps, [&](std::size_t i) {
-        return generalization_run(context, pool, arena,
-                                  {penalised[i], context.number("zero-gamma"), 0.1}, seeds[0],
-                                  false);
-      });
-  for (const GeneralizationRun& run : zero)
-    e.zero_errors.push_back(std::abs(run.test_loss / e.runs[0][0].test_loss - 1));
+  e.ends =
+      train_all(", chosen", chosen,
+                context.seeds(static_cast<int>(seeds.size()), context.count("fresh-seeds")), true);
+  const double zero = context.number("zero-gamma");
+  for (const Repeated& run :
+       train_all(", gamma 0", {{"exact", zero, 0.1}, {"f-gr", zero, 0.1}, {"b-gr", zero, 0.1}},
+                 {seeds[0]}, false))
+    e.zero_errors.push_back(
+        std::abs(run[0].at("test loss")[0] / e.runs[0][0].at("test loss")[0] - 1));
   return e;
 }
+
+// ---- Claims ----
 
 /// F-GR at gamma = 0.1: mean test accuracy over eps >= 0.05 minus that over smaller eps, by seed.
 Vector large_minus_small(const Explored& e) {
   Vector result;
   for (std::size_t s = 0; s < e.runs[0].size(); ++s) {
     Vector large, small;
-    for (std::size_t k = 0; k < e.grid.size(); ++k)
-      if (e.grid[k].method == "f-gr" && e.grid[k].gamma == 0.1)
-        (e.grid[k].epsilon >= 0.05 ? large : small).push_back(100 * e.runs[k][s].test_accuracy);
+    for (const double epsilon : e.epsilons)
+      (epsilon >= 0.05 ? large : small)
+          .push_back(accuracies(e.runs[e.setting("f-gr", 0.1, epsilon)])[s]);
     result.push_back(mean(large) - mean(small));
   }
   return result;
 }
 
-/// What claims of "at least 0" say that do not hold: the opposite, or nothing.
+/// A claim of "at least 0" that does not hold says the opposite, or nothing.
 void read_failures(StudyResult& result) {
   int failed = 0, undecided = 0;
   for (const Claim& claim : result.claims) {
@@ -128,52 +280,186 @@ void read_failures(StudyResult& result) {
 
 void judge(const Explored& e, int comparisons, StudyResult& result) {
   const auto compare = [&](const char* text, std::size_t a, std::size_t b, Weight weight) {
-    result.claims.push_back(
-        on_mean(fmt::format("{}: {} (test accuracy in percent at the chosen settings, paired)",
-                            e.arena.name(), text),
-                differences(accuracies(e.ends[a]), accuracies(e.ends[b])), at_least(0), weight,
-                comparisons));
+    return on_mean(fmt::format("{}: {} (test accuracy in percent at the chosen settings, paired)",
+                               e.arena.name(), text),
+                   differences(accuracies(e.ends[a]), accuracies(e.ends[b])), at_least(0), weight,
+                   comparisons);
   };
-  compare("F-GR minus exact", 2, 1, Weight::core);
-  compare("F-GR minus B-GR", 2, 3, Weight::core);
-  compare("F-GR minus SGD", 2, 0, Weight::limit);
-  result.claims.push_back(
-      on_mean(e.arena.name() + ": F-GR at gamma = 0.1, eps of 0.05 and more minus smaller eps "
-                               "(test accuracy in percent, paired)",
-              large_minus_small(e), at_least(0), Weight::limit, comparisons));
-  result.claims.push_back(
-      on_all(e.arena.name() + ": with gamma = 0 exact, F-GR and B-GR train as SGD does (relative "
-                              "difference of test loss, first seed)",
-             e.zero_errors, at_most(0.01)));
+  result.claim(
+      {compare("F-GR minus exact", 2, 1, Weight::core),
+       compare("F-GR minus B-GR", 2, 3, Weight::core),
+       compare("F-GR minus SGD", 2, 0, Weight::limit),
+       on_mean(e.arena.name() + ": F-GR at gamma = 0.1, eps of 0.05 and more minus smaller eps "
+                                "(test accuracy in percent, paired)",
+               large_minus_small(e), at_least(0), Weight::limit, comparisons),
+       on_all(e.arena.name() + ": with gamma = 0 exact, F-GR and B-GR train as SGD does (relative "
+                               "difference of test loss, first seed)",
+              e.zero_errors, at_most(0.01))});
 }
 
+// ---- Tables and plots ----
+
+std::string with_deviation(const Vector& values) {
+  return fmt::format("{:.2f} ± {:.2f}", mean(values), standard_deviation(values));
+}
+
+StudyTable accuracy_table(const Explored& e) {
+  StudyTable table{
+      e.arena.name() +
+          ": chosen on validation, reported on test with other seeds (percent, mean ± standard "
+          "deviation over seeds; differences paired, 95 % of this one alone)",
+      {"method", "gamma", "eps", "validation", "train", "test", "minus SGD", "minus exact",
+       "test loss"}};
+  for (std::size_t m = 0; m < e.chosen.size(); ++m) {
+    const std::size_t k = e.chosen[m];
+    const Vector own = accuracies(e.ends[m]);
+    const auto minus = [&](std::size_t other) {
+      if (m == other) return std::string();
+      return with_interval(differences(own, accuracies(e.ends[other])), "{:+.2f}");
+    };
+    table.rows.push_back({names[m], fmt::format("{:g}", e.grid[k].gamma),
+                          m < 2 ? "" : fmt::format("{:g}", e.grid[k].epsilon),
+                          with_deviation(percent(e.runs[k], "validation", last)),
+                          with_deviation(percent(e.ends[m], "train accuracy")), with_deviation(own),
+                          minus(0), minus(1),
+                          fmt::format("{:.3f}", mean(each(e.ends[m], "test loss")))});
+  }
+  return table;
+}
+
+StudyTable end_table(const Explored& e) {
+  const double target = 0.95 * mean(each(e.ends[0], "validation", last));
+  StudyTable table{
+      fmt::format("{}: where the chosen runs end, and how long they took to {:.1f} % on validation "
+                  "(95 % of SGD's last; seconds of CPU time, one thread)",
+                  e.arena.name(), 100 * target),
+      {"method", "|grad L|", "top eigenvalue", "its residual", "trace", "epochs to accuracy",
+       "seconds to accuracy"}};
+  for (std::size_t m = 0; m < e.ends.size(); ++m) {
+    Vector epochs, seconds;  // until the accuracy was first reached, of the runs that reached it
+    for (const Measured& run : e.ends[m]) {
+      const Vector& validation = run.at("validation");
+      for (std::size_t i = 0; i < validation.size(); ++i)
+        if (validation[i] >= target) {
+          epochs.push_back(static_cast<double>(i + 1));
+          seconds.push_back(run.at("seconds")[i]);
+          break;
+        }
+    }
+    const auto time = [&](const Vector& values) {
+      if (values.empty()) return std::string("never");
+      return fmt::format("{:.3g}{}", median(values),
+                         values.size() < e.ends[m].size()
+                             ? fmt::format(" ({} of {} seeds)", values.size(), e.ends[m].size())
+                             : "");
+    };
+    table.rows.push_back({names[m], with_interval(each(e.ends[m], "gradient norm"), "{:.3f}"),
+                          with_interval(each(e.ends[m], "top"), "{:.3g}"),
+                          fmt::format("{:.1g}", median(each(e.ends[m], "residual"))),
+                          with_interval(each(e.ends[m], "trace"), "{:.3g}"), time(epochs),
+                          time(seconds)});
+  }
+  return table;
+}
+
+StudyTable exact_table(const Explored& e) {
+  StudyTable table{
+      e.arena.name() + ": exact over gamma (test accuracy in percent, mean ± standard deviation)",
+      {"gamma", "test"},
+      {{"0 (SGD)", with_deviation(accuracies(e.runs[0]))}}};
+  for (const double gamma : e.gammas)
+    table.rows.push_back({fmt::format("{:g}", gamma),
+                          with_deviation(accuracies(e.runs[e.setting("exact", gamma)]))});
+  return table;
+}
+
+StudyPlot epsilon_plot(const Explored& e, const std::string& name) {
+  const Vector &x = e.epsilons, ends = {x.front(), x.back()};
+  const auto level = [&](const std::string& shown, const char* ink, std::size_t k, Shown how) {
+    return mean_curve(shown, ink, ends, how, [&](std::size_t) { return accuracies(e.runs[k]); });
+  };
+  StudyPlot plot{.name = name + "-eps",
+                 .title = e.arena.name() + ": test accuracy over eps at gamma = 0.1",
+                 .y_title = "percent, mean over seeds; dotted: 95 % of the mean",
+                 .x_title = "eps",
+                 .log_x = true};
+  for (const std::size_t m : {2, 3})
+    plot.curves.push_back(mean_curve(
+        names[m], methods[m], x, Shown::mean_and_interval,
+        [&](std::size_t k) { return accuracies(e.runs[e.setting(methods[m], 0.1, x[k])]); }));
+  const double chosen = e.grid[e.chosen[1]].gamma;
+  plot.curves.push_back(level(fmt::format("exact, chosen gamma {:g}", chosen), "exact", e.chosen[1],
+                              Shown::mean_and_interval));
+  if (chosen != 0.1)
+    plot.curves.push_back(level("exact, gamma 0.1", "exact", e.setting("exact", 0.1), Shown::mean));
+  plot.curves.push_back(level("SGD", "sgd", 0, Shown::mean));
+  for (StudyCurve& curve : plot.curves) curve.dashed = curve.low.empty();
+  return plot;
+}
+
+Json accuracy_map(const Explored& e, const std::string& name, std::size_t m) {
+  HeatMap map{.label = "", .x_title = "eps", .y_title = "gamma", .x = {}, .y = {"0 (SGD)"}};
+  map.percent = true;
+  const auto cell = [&](std::size_t k) {
+    const Vector values = accuracies(e.runs[k]);
+    map.cells.push_back({mean(values) / 100, standard_deviation(values) / 100, "diverged", ""});
+  };
+  for (const double epsilon : e.epsilons) map.x.push_back(fmt::format("{:g}", epsilon)), cell(0);
+  for (const double gamma : e.gammas) {
+    map.y.push_back(fmt::format("{:g}", gamma));
+    for (const double epsilon : e.epsilons) cell(e.setting(methods[m], gamma, epsilon));
+  }
+  Json record = to_json(map);
+  record.update({{"name", name + "-" + methods[m]},
+                 {"title", e.arena.name() + ": " + names[m]},
+                 {"value_title", "test accuracy, mean ± standard deviation over seeds"}});
+  return record;
+}
+
+void describe(const Explored& e, StudyResult& result) {
+  const std::string name = e.arena.model + "-" + e.arena.data;
+  result.plots.push_back(epsilon_plot(e, name));
+  for (const std::size_t m : {2, 3}) result.heat_maps.push_back(accuracy_map(e, name, m));
+  for (const StudyTable& table : {accuracy_table(e), end_table(e), exact_table(e)})
+    result.tables.push_back(table);
+  std::size_t diverged = 0, runs = 0;
+  for (const std::vector<Repeated>* trained : {&e.runs, &e.ends})
+    for (const Repeated& seeds : *trained)
+      for (const double accuracy : accuracies(seeds)) {
+        ++runs;
+        diverged += std::isnan(accuracy) ? 1 : 0;
+      }
+  if (diverged > 0)
+    result.remarks.push_back(
+        fmt::format("{}: {} of {} runs diverged; a setting of which a seed of the grid diverges is "
+                    "never chosen.",
+                    e.arena.name(), diverged, runs));
+}
+
+// ---- The study ----
+
 std::vector<std::string> setup(const StudyContext& context, const std::vector<Arena>& arenas) {
-  const GridAxes axes = axes_of(context);
   std::vector<std::string> lines;
-  for (const Arena& arena : arenas) {
-    const RunOptions options = generalization_options(context, arena, 1);
+  for (const Arena& arena : arenas)
     lines.push_back(fmt::format(
         "{}: {}, relu; augmentation {}.", arena.name(),
-        arena.model == "mlp" ? fmt::format("width {}, 3 layers", context.count("width"))
-                             : fmt::format("8 layers, {} channels in the first stage, batch norm",
-                                           context.count("channels")),
-        options.augment));
-  }
-  lines.push_back(fmt::format(
-      "For each seed {} training images drawn at random, {} others for validation; the whole test "
-      "set. {} seeds for the grid; of one seed all methods have the same images, start and "
-      "batches.",
-      context.count("train-images"), context.count("validation-images"), context.count("seeds")));
-  lines.push_back(fmt::format(
-      "{} epochs, batch {}, momentum 0.9, cosine schedule from {} (mlp) and {} (resnet), weight "
-      "decay 1e-4 outside the penalty, float32.",
-      context.count("epochs"), context.count("batch"), context.number("mlp-lr"),
-      context.number("resnet-lr")));
+        arena.model == "mlp" ? "width {width}, 3 layers"
+                             : "8 layers, {channels} channels in the first stage, batch norm",
+        run_options(context, arena, 1).augment));
+  lines.push_back(
+      "For each seed {train-images} training images drawn at random, {validation-images} others "
+      "for "
+      "validation; the whole test set. {seeds} seeds for the grid; of one seed all methods have "
+      "the "
+      "same images, start and batches.");
+  lines.push_back(
+      "{epochs} epochs, batch {batch}, momentum 0.9, cosine schedule from {mlp-lr} (mlp) and "
+      "{resnet-lr} (resnet), weight decay 1e-4 outside the penalty, float32.");
   lines.push_back(fmt::format(
       "Grid: gamma {}; eps {} (F-GR, B-GR). gamma = 0 is SGD. For each method the setting with the "
-      "best mean validation accuracy is chosen. It is trained again with {} other seeds, and what "
-      "is compared is the test accuracy of these.",
-      fmt::join(axes.gammas, ", "), fmt::join(axes.epsilons, ", "), context.count("fresh-seeds")));
+      "best mean validation accuracy is chosen. It is trained again with {{fresh-seeds}} other "
+      "seeds, and what is compared is the test accuracy of these.",
+      show(gammas_of(context)), show(epsilons_of(context))));
   lines.push_back(fmt::format(
       "Intervals of the comparisons are Student's for paired differences over seeds, widened by "
       "Bonferroni for {} comparisons.",
@@ -185,26 +471,21 @@ std::vector<std::string> setup(const StudyContext& context, const std::vector<Ar
   return lines;
 }
 
-StudyResult run(StudyContext& context) {
+void run(StudyContext& context, StudyResult& result) {
   const std::vector<Arena> arenas = arenas_of(context);
-  const int comparisons = 4 * static_cast<int>(arenas.size());
-  StudyResult result;
   result.setup = setup(context, arenas);
   if (context.flag("digits"))
     result.remarks.push_back(
         "The handwritten digits are there without a fetch, and too small to decide: their test set "
         "is 360 images, so one image is 0.28 points.");
-  std::optional<ImagePool> pool;
-  std::string loaded;
-  for (const Arena& arena : arenas) {
-    if (loaded != arena.data) pool.emplace(arena.data);
-    loaded = arena.data;
-    const Explored explored = explore(context, *pool, arena);
-    judge(explored, comparisons, result);
+  DataSplit data;
+  for (std::size_t i = 0; i < arenas.size(); ++i) {
+    if (i == 0 || arenas[i].data != arenas[i - 1].data) data = load(arenas[i].data);
+    const Explored explored = explore(context, data, arenas[i]);
+    judge(explored, 4 * static_cast<int>(arenas.size()), result);
     describe(explored, result);
   }
   read_failures(result);
-  return result;
 }
 
 }  // namespace
@@ -242,6 +523,8 @@ Study generalization_study() {
        {"fashion-mnist", "1: on Fashion-MNIST", 0, 1, 0, 1, true},
        {"cifar10", "1: on CIFAR-10", 0, 1, 0, 1, true},
        {"zero-gamma", "gamma of the runs that must equal SGD", 0, 0, 0, 100, false}},
+      {},
+      {},
       run};
 }
 

@@ -1,18 +1,10 @@
 // The gradient regularization that plain gradient descent carries by itself: it follows the flow of
 // the loss with gamma = eta / 2 one order closer than that of the loss.
-#include <algorithm>
-#include <cmath>
-
-#include "experiments/studies/planned.h"
-#include "experiments/studies/study.h"
+#include "experiments/studies/problems.h"
 
 namespace twice::experiments {
 
 namespace {
-
-Model network() {
-  return mlp({.inputs = 20, .width = 32, .depth = 3, .outputs = 10, .activation = "tanh"});
-}
 
 constexpr int fewest_steps = 8, step_sizes = 5;  // 8, 16, ..., 128 steps in the same time
 
@@ -21,31 +13,30 @@ class Landscape {
  public:
   explicit Landscape(std::uint64_t seed, Index samples)
       : data_(teacher_data(samples, 20, 10, 0.2, seed, DType::f64)),
-        start_(network().initial_parameters(Rng(seed), DType::f64)),
-        w_(clone(start_)),
+        w_(small_mlp(32).initial_parameters(Rng(seed), DType::f64)),
+        start_(flat(w_)),
         // With gamma = 1 one plan gives g and H g, from which the flow of any gamma is made.
-        step_(network(), data_, samples, w_, method("exact"), {.gamma = 1}) {}
+        step_(small_mlp(32), data_, samples, w_, "exact", {.gamma = 1}) {}
 
   /// -grad (L + gamma/2 |grad L|^2) at a point.
   Vector velocity(const Vector& point, double gamma) {
     assign(w_, point);
     step_.run(data_);
-    Vector v = flat(step_.plain());
-    const Vector Hg = step_.hvp();
-    for (std::size_t i = 0; i < v.size(); ++i) v[i] = -(v[i] + gamma * Hg[i]);
+    Vector v = moved(flat(step_.plain()), gamma, step_.hvp());
+    for (double& value : v) value = -value;
     return v;
   }
 
   /// Gradient descent: where `steps` steps of size time / steps lead.
   Vector descend(double time, int steps) {
-    Vector point = start();
+    Vector point = start_;
     for (int t = 0; t < steps; ++t) point = moved(point, time / steps, velocity(point, 0));
     return point;
   }
 
   /// The flow of L + gamma/2 |grad L|^2, by `steps` steps of the classical Runge-Kutta method.
   Vector flow(double time, double gamma, int steps) {
-    Vector point = start();
+    Vector point = start_;
     const double h = time / steps;
     for (int t = 0; t < steps; ++t) {
       const Vector k1 = velocity(point, gamma), k2 = velocity(moved(point, h / 2, k1), gamma),
@@ -57,148 +48,89 @@ class Landscape {
     return point;
   }
 
-  Vector start() const { return flat(start_); }
-
- private:
-  static Vector moved(Vector point, double step, const Vector& v) {
-    for (std::size_t i = 0; i < point.size(); ++i) point[i] += step * v[i];
-    return point;
+  /// |a - b| over how far b went from the start.
+  double distance(const Vector& a, const Vector& b) const {
+    return relative_distance(a, b) * norm(b) / norm(differences(b, start_));
   }
 
+ private:
   SmallData data_;
-  std::vector<Array> start_, w_;
+  std::vector<Array> w_;
+  Vector start_;
   PlannedMethod step_;
 };
 
-/// |a - b| over how far b went from the start.
-double distance(const Vector& a, const Vector& b, const Vector& start) {
-  Vector way = b;
-  for (std::size_t i = 0; i < way.size(); ++i) way[i] -= start[i];
-  return relative_distance(a, b) * norm(b) / norm(way);
-}
-
-struct SeedResult {
-  /// For each step size: the distance of gradient descent from the two flows.
-  Vector plain, modified;
-  /// The factor c for which the flow with gamma = c eta comes closest, at each step size.
-  Vector best_factor;
-  /// The distance between the plain flow and the same by half as many steps.
-  double integration;
-
-  static void json_fields(auto& self, const auto& visit) {
-    visit("plain", self.plain);
-    visit("modified", self.modified);
-    visit("best_factor", self.best_factor);
-    visit("integration", self.integration);
-  }
-};
-
-SeedResult follow(StudyContext& context, std::uint64_t seed) {
+/// For each step size the distance of gradient descent from the two flows, `plain` and `modified`,
+/// and the factor c for which the flow with gamma = c eta comes closest, `best factor`.
+/// `integration`: the distance between the plain flow and the same by half as many steps.
+Measured follow(StudyContext& context, std::uint64_t seed) {
   Landscape land(seed, context.count("samples"));
   const double time = context.number("time"), factor = context.number("factor");
   const int fine = context.count("flow-steps");
-  const Vector start = land.start(), plain = land.flow(time, 0, fine);
-  SeedResult result;
-  result.integration = distance(land.flow(time, 0, fine / 2), plain, start);
+  const Vector plain = land.flow(time, 0, fine);
+  Measured result;
+  result["integration"] = {land.distance(land.flow(time, 0, fine / 2), plain)};
   context.advance();
   for (int k = 0; k < step_sizes; ++k) {
     const int steps = fewest_steps << k;
     const double eta = time / steps;
     const Vector descended = land.descend(time, steps);
-    const Vector modified = land.flow(time, factor * eta, fine);
-    result.plain.push_back(distance(descended, plain, start));
-    result.modified.push_back(distance(descended, modified, start));
+    result["plain"].push_back(land.distance(descended, plain));
+    result["modified"].push_back(land.distance(descended, land.flow(time, factor * eta, fine)));
     // To first order the flow's end is linear in c: the least squares of descended - flow(c).
-    const Vector full = land.flow(time, eta, fine);
+    const Vector per_factor = differences(land.flow(time, eta, fine), plain);
     double along = 0, squares = 0;
-    for (std::size_t i = 0; i < full.size(); ++i) {
-      const double per_factor = full[i] - plain[i];
-      along += (descended[i] - plain[i]) * per_factor;
-      squares += per_factor * per_factor;
+    for (std::size_t i = 0; i < plain.size(); ++i) {
+      along += (descended[i] - plain[i]) * per_factor[i];
+      squares += per_factor[i] * per_factor[i];
     }
-    result.best_factor.push_back(along / squares);
+    result["best factor"].push_back(along / squares);
     context.advance();
   }
   return result;
 }
 
-StudyResult run(StudyContext& context) {
-  const std::vector<std::uint64_t> seeds = context.seeds();
-  const double time = context.number("time"), factor = context.number("factor");
-  const std::vector<SeedResult> found =
-      context.jobs("flows", seeds.size(), static_cast<double>(seeds.size()) * (step_sizes + 1),
-                   [&](std::size_t i) { return follow(context, seeds[i]); });
-
-  Vector etas;
-  for (int k = 0; k < step_sizes; ++k) etas.push_back(time / (fewest_steps << k));
-  StudyResult result;
-  result.setup = {
-      fmt::format(
-          "Network: tanh, 20-32-32-10, float64; {} samples from N(0, I), labels of a random "
-          "linear map, 20 % replaced; {} seeds of network and data.",
-          context.count("samples"), seeds.size()),
-      fmt::format(
-          "From one start over the time {}: gradient descent by {} to {} steps, against the "
-          "flow of L and the flow of L + gamma/2 |grad L|^2 with gamma = {} eta.",
-          time, fewest_steps, fewest_steps << (step_sizes - 1), factor),
-      fmt::format("The flows: the exact H g of the engine in {} steps of the classical Runge-Kutta "
-                  "method.",
-                  context.count("flow-steps")),
-      "Slope: least squares in the log-log plot of distance at the end, over the distance that the "
-      "flow went, against eta; for each seed its own."};
-
-  Vector plain_slopes, modified_slopes, factors, integration;
-  StudyPlot plot{"distance",
-                 "How far gradient descent is from two flows",
-                 "distance at the end / distance gone, geometric mean and range of the seeds",
-                 "step size eta",
-                 true,
-                 true,
-                 {}};
-  StudyCurve plain{"flow of L", "sgd", etas},
-      modified{fmt::format("flow with gamma = {:g} eta", factor), "exact", etas};
+void run(StudyContext& context, StudyResult& result) {
+  const Repeated found =
+      context.jobs("flows", 1, context.seeds(), step_sizes + 1,
+                   [&](std::size_t, std::uint64_t seed) { return follow(context, seed); })[0];
+  Vector etas, plain_slopes, modified_slopes, integration;
+  for (int k = 0; k < step_sizes; ++k) etas.push_back(context.number("time") / (fewest_steps << k));
+  for (const Measured& seed : found) {
+    plain_slopes.push_back(log_slope(etas, seed.at("plain")));
+    modified_slopes.push_back(log_slope(etas, seed.at("modified")));
+    integration.push_back(seed.at("integration")[0] / seed.at("modified").back());
+  }
+  const auto curve = [&](const char* name, const char* ink, const char* numbers) {
+    return mean_curve(name, ink, etas, Shown::geometric_mean_and_range,
+                      [&](std::size_t k) { return each(found, numbers, k); });
+  };
+  const StudyCurve plain = curve("flow of L", "sgd", "plain"),
+                   modified = curve("flow with gamma = {factor} eta", "exact", "modified");
+  result.plots = {
+      {.name = "distance",
+       .title = "How far gradient descent is from two flows",
+       .y_title = "distance at the end / distance gone, geometric mean and range of the seeds",
+       .x_title = "step size eta",
+       .log_x = true,
+       .log_y = true,
+       .curves = {plain, modified}}};
   StudyTable table{"Distances, and the factor c in gamma = c eta that fits best (means over seeds)",
-                   {"eta", "flow of L", "modified flow", "best c"},
-                   {}};
-  for (const SeedResult& seed : found) {
-    plain_slopes.push_back(log_slope(etas, seed.plain));
-    modified_slopes.push_back(log_slope(etas, seed.modified));
-    factors.push_back(seed.best_factor.back());
-    integration.push_back(seed.integration / seed.modified.back());
-  }
-  for (std::size_t k = 0; k < etas.size(); ++k) {
-    Vector a, b, c;
-    for (const SeedResult& seed : found) {
-      a.push_back(std::log(seed.plain[k]));
-      b.push_back(std::log(seed.modified[k]));
-      c.push_back(seed.best_factor[k]);
-    }
-    for (auto [curve, logs] : {std::pair(&plain, a), std::pair(&modified, b)}) {
-      curve->y.push_back(std::exp(mean(logs)));
-      curve->low.push_back(std::exp(*std::min_element(logs.begin(), logs.end())));
-      curve->high.push_back(std::exp(*std::max_element(logs.begin(), logs.end())));
-    }
-    const Interval i = mean_interval(c);
-    table.rows.push_back({fmt::format("{:.4g}", etas[k]), fmt::format("{:.3g}", plain.y.back()),
-                          fmt::format("{:.3g}", modified.y.back()),
-                          fmt::format("{:.4f} ({:.4f} to {:.4f})", mean(c), i.low, i.high)});
-  }
-  plot.curves = {plain, modified};
-  result.plots = {plot};
+                   {"eta", "flow of L", "modified flow", "best c"}};
+  for (std::size_t k = 0; k < etas.size(); ++k)
+    table.rows.push_back({fmt::format("{:.4g}", etas[k]), fmt::format("{:.3g}", plain.y[k]),
+                          fmt::format("{:.3g}", modified.y[k]),
+                          with_interval(each(found, "best factor", k), "{:.4f}")});
   result.tables = {table};
   result.claims = {
       on_mean("distance from the flow of L: slope", plain_slopes, {0.9, 1.1}),
-      on_mean(fmt::format("distance from the flow with gamma = {:g} eta: slope", factor),
-              modified_slopes, {1.8, 2.2}),
-      on_mean("the c in gamma = c eta whose flow comes closest, at the smallest eta", factors,
-              {0.45, 0.55}),
+      on_mean("distance from the flow with gamma = {factor} eta: slope", modified_slopes,
+              {1.8, 2.2}),
+      on_mean("the c in gamma = c eta whose flow comes closest, at the smallest eta",
+              each(found, "best factor", last), {0.45, 0.55}),
       on_all("error of the flows themselves (half as many steps), over the smallest distance "
              "measured",
              integration, at_most(0.01))};
-  result.remarks = {
-      "The statement is on the way of gradient descent over a fixed time at small eta on the whole "
-      "data. It says nothing on minibatches, and nothing on how good the solution is."};
-  return result;
 }
 
 }  // namespace
@@ -218,6 +150,16 @@ Study implicit_study() {
            {"time", "eta times steps", 1, 2, 0.01, 100, false},
            {"flow-steps", "Runge-Kutta steps of the flows", 64, 128, 2, 1e6, true},
            {"factor", "c in gamma = c eta", 0.5, 0.5, 0, 10, false}},
+          {"Network: tanh, 20-32-32-10, float64; {samples} samples from N(0, I), labels of a "
+           "random linear map, 20 % replaced; {seeds} seeds of network and data.",
+           "From one start over the time {time}: gradient descent by 8 to 128 steps, against the "
+           "flow of L and the flow of L + gamma/2 |grad L|^2 with gamma = {factor} eta.",
+           "The flows: the exact H g of the engine in {flow-steps} steps of the classical "
+           "Runge-Kutta method.",
+           "Slope: least squares in the log-log plot of distance at the end, over the distance "
+           "that the flow went, against eta; for each seed its own."},
+          {"The statement is on the way of gradient descent over a fixed time at small eta on the "
+           "whole data. It says nothing on minibatches, and nothing on how good the solution is."},
           run};
 }
 

@@ -1,36 +1,28 @@
-// Markdown and SVG from a record.
-#include "experiments/studies/page.h"
-
-#include <fmt/core.h>
-
-#include <cmath>
-
+// The page of a study, made from its record alone: Markdown with plots beside it, as it is read in
+// a repository's web view.
 #include "experiments/report/html.h"
 #include "experiments/report/plots.h"
+#include "experiments/studies/study.h"
 
 namespace twice::experiments {
 
 namespace {
 
-/// A cell of a Markdown table.
-std::string cell(std::string text) {
-  text = replace_all(one_line(text), "|", "\\|");
-  return text.empty() ? " " : text;
-}
-
 std::string markdown_row(const std::vector<std::string>& cells) {
   std::string row = "|";
-  for (const std::string& text : cells) row += fmt::format(" {} |", cell(text));
+  for (const std::string& text : cells) {
+    const std::string cell = replace_all(one_line(text), "|", "\\|");
+    row += fmt::format(" {} |", cell.empty() ? " " : cell);
+  }
   return row + "\n";
 }
 
-std::string markdown_table(const std::vector<std::string>& headings,
-                           const std::vector<std::vector<std::string>>& rows) {
-  std::string table = markdown_row(headings) + "|";
-  for (std::size_t i = 0; i < headings.size(); ++i) table += "---|";
-  table += "\n";
-  for (const std::vector<std::string>& row : rows) table += markdown_row(row);
-  return table + "\n";
+std::string markdown_table(const StudyTable& table) {
+  std::string text = markdown_row(table.headings) + "|";
+  for (std::size_t i = 0; i < table.headings.size(); ++i) text += "---|";
+  text += "\n";
+  for (const std::vector<std::string>& row : table.rows) text += markdown_row(row);
+  return text + "\n";
 }
 
 std::string bullet_list(const Json& lines) {
@@ -51,22 +43,20 @@ std::string command_of(const Json& record, const std::filesystem::path& folder) 
 }
 
 std::string claims_table(const Json& record) {
-  std::vector<std::vector<std::string>> rows;
+  StudyTable table{
+      "", {"claim", "value", "interval", "the interval is", "expected", "weight", "holds"}};
   for (const Json& claim : objects(member(record, "claims")))
-    rows.push_back({text(claim, "claim"), record_number(member(claim, "value")),
-                    record_interval(member(claim, "interval")), text(claim, "uncertainty"),
-                    record_range(member(claim, "expected")), text(claim, "weight"),
-                    member(claim, "holds") == true ? "yes" : "**no**"});
-  return markdown_table(
-      {"claim", "value", "interval", "the interval is", "expected", "weight", "holds"}, rows);
+    table.rows.push_back({text(claim, "claim"), record_number(member(claim, "value")),
+                          record_interval(member(claim, "interval")), text(claim, "uncertainty"),
+                          record_range(member(claim, "expected")), text(claim, "weight"),
+                          member(claim, "holds") == true ? "yes" : "**no**"});
+  return markdown_table(table);
 }
 
 std::string tables(const Json& record) {
   std::string all;
-  for (const Json& table : objects(member(record, "tables")))
-    all += "### " + text(table, "title") + "\n\n" +
-           markdown_table(table.at("headings").get<std::vector<std::string>>(),
-                          table.at("rows").get<std::vector<std::vector<std::string>>>());
+  for (const StudyTable table : objects(member(record, "tables")))
+    all += "### " + table.title + "\n\n" + markdown_table(table);
   return all;
 }
 
@@ -104,38 +94,7 @@ std::string page(const Json& record, const std::filesystem::path& folder) {
   return page;
 }
 
-/// Numbers for a record: five digits tell all that a plot shows.
-Json short_numbers(const std::vector<double>& values) {
-  Json result = Json::array();
-  for (const double value : values)
-    result.push_back(std::isfinite(value) ? Json(std::stod(fmt::format("{:.5g}", value))) : Json());
-  return result;
-}
-
 }  // namespace
-
-Json to_json(const StudyPlot& plot) {
-  Json curves = Json::array();
-  for (const StudyCurve& curve : plot.curves) {
-    Json entry = {{"name", curve.name},
-                  {"ink", curve.ink},
-                  {"dashed", curve.dashed},
-                  {"x", short_numbers(curve.x)},
-                  {"y", short_numbers(curve.y)}};
-    if (!curve.low.empty()) entry["low"] = short_numbers(curve.low);
-    if (!curve.high.empty()) entry["high"] = short_numbers(curve.high);
-    curves.push_back(entry);
-  }
-  return {{"name", plot.name},       {"title", plot.title}, {"y_title", plot.y_title},
-          {"x_title", plot.x_title}, {"log_x", plot.log_x}, {"log_y", plot.log_y},
-          {"curves", curves}};
-}
-
-Json to_json(const StudyHeatMap& map) {
-  Json record = to_json(map.map);
-  record.update({{"name", map.name}, {"title", map.title}, {"value_title", map.value_title}});
-  return record;
-}
 
 std::vector<std::pair<std::string, std::string>> study_files(const Json& record,
                                                              const std::filesystem::path& folder) {

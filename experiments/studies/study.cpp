@@ -1,13 +1,37 @@
-// The table of studies; seeds, progress and jobs.
+// The table of studies; jobs and their journal; claims and verdicts; curves of means.
 #include "experiments/studies/study.h"
 
 #include <algorithm>
+#include <cmath>
 #include <exception>
+#include <limits>
+#include <sstream>
 
 #include "autodiff/threads/parallel.h"
+#include "experiments/files/atomic_file.h"
+#include "experiments/files/checksum.h"
 #include "experiments/run/stop.h"
 
 namespace twice::experiments {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+constexpr double none = std::numeric_limits<double>::quiet_NaN();
+
+/// JSON has no NaN; what was one is null.
+Measured measured(const Json& lists) {
+  Measured result;
+  for (const auto& [name, list] : lists.members()) {
+    Vector& values = result[name];
+    for (const Json& value : list) values.push_back(value.is_null() ? none : value.get<double>());
+  }
+  return result;
+}
+
+}  // namespace
 
 const std::vector<Study>& studies() {
   static const std::vector<Study> table = {
@@ -15,6 +39,84 @@ const std::vector<Study>& studies() {
       implicit_study(),       gradient_error_study(), diagonal_linear_network_study(),
       curvature_term_study(), generalization_study()};
   return table;
+}
+
+// ---- Measurements ----
+
+Vector all(const Repeated& seeds, const std::string& name) {
+  Vector result;
+  for (const Measured& one : seeds)
+    result.insert(result.end(), one.at(name).begin(), one.at(name).end());
+  return result;
+}
+
+Vector each(const Repeated& seeds, const std::string& name, std::size_t k) {
+  Vector result;
+  for (const Measured& one : seeds) {
+    const Vector& list = one.at(name);
+    const std::size_t index = k == last ? list.size() - 1 : k;
+    result.push_back(index < list.size() ? list[index] : none);
+  }
+  return result;
+}
+
+Interval range_of(const Vector& values) {
+  if (std::ranges::any_of(values, [](double value) { return std::isnan(value); }))
+    return {none, none};
+  Interval range{infinity, -infinity};
+  for (const double value : values)
+    range = {std::min(range.low, value), std::max(range.high, value)};
+  return range;
+}
+
+Journal::Journal(const fs::path& out, const std::string& name, const Json& identity) {
+  const std::string head = identity.dump();
+  folder_ = out / fmt::format(".study-{}-{}", name, sha256(head).substr(0, 12));
+  if (fs::is_symlink(folder_))
+    fail("study", "{} is a symbolic link; expected a folder", folder_.string());
+  fs::create_directories(folder_);
+  text_ = head + "\n";
+  if (!fs::exists(file())) return;
+  std::istringstream lines(read_file(file()));
+  std::string line;
+  if (!std::getline(lines, line) || line != head) return;
+  while (std::getline(lines, line)) {
+    const Json entry = Json::parse_or_null(line);
+    if (!entry.contains("result")) break;
+    results_[{entry.at("task"), entry.at("job")}] = measured(entry.at("result"));
+    seconds_before_ = entry.at("seconds");
+    text_ += line + "\n";
+  }
+}
+
+Journal::~Journal() {
+  if (results_.empty()) remove();
+}
+
+const Measured* Journal::find(const std::string& task, std::size_t job) const {
+  const auto found = results_.find({task, job});
+  return found == results_.end() ? nullptr : &found->second;
+}
+
+void Journal::add(const std::string& task, std::size_t job, const Measured& result) {
+  const Json entry = {{"task", task}, {"job", job}, {"seconds", seconds()}, {"result", result}};
+  const std::string line = entry.dump();
+  // What is handed on is what would be read, so that a run which goes on cannot differ.
+  results_[{task, job}] = measured(Json::parse(line).at("result"));
+  if (folder_.empty()) return;
+  // The file is replaced whole at each job, so it is never cut.
+  text_ += line + "\n";
+  write_atomically(file(), text_);
+}
+
+double Journal::seconds() const {
+  return seconds_before_ + std::chrono::duration<double>(Clock::now() - start_).count();
+}
+
+void Journal::remove() {
+  if (folder_.empty()) return;
+  std::error_code ignored;  // it is only litter
+  fs::remove_all(folder_, ignored);
 }
 
 std::vector<std::uint64_t> StudyContext::seeds(int after, int count) const {
@@ -29,15 +131,14 @@ void StudyContext::advance(double units) {
   if (progress_) progress_->advance(units);
 }
 
-std::vector<Json> StudyContext::run_jobs(const std::string& task, std::size_t count, double units,
-                                         const std::function<Json(std::size_t)>& body,
-                                         bool together) {
+std::vector<Repeated> StudyContext::jobs(
+    const std::string& task, std::size_t count, const std::vector<std::uint64_t>& seeds,
+    double units, const std::function<Measured(std::size_t, std::uint64_t)>& body, Order order) {
   std::vector<std::size_t> open;
-  for (std::size_t i = 0; i < count; ++i)
-    if (!journal_.find(task, i)) open.push_back(i);
+  for (std::size_t job = 0; job < count * seeds.size(); ++job)
+    if (!journal_.find(task, job)) open.push_back(job);
   // The time left is that of the jobs which are left.
-  const double share = static_cast<double>(open.size()) / static_cast<double>(count);
-  progress_.emplace(task, std::max(units * share, 1.0));
+  progress_.emplace(task, std::max(units * static_cast<double>(open.size()), 1.0));
   std::exception_ptr failure;
   const auto run = [&](Index k) {
     const std::size_t job = open[static_cast<std::size_t>(k)];
@@ -46,7 +147,7 @@ std::vector<Json> StudyContext::run_jobs(const std::string& task, std::size_t co
         const std::lock_guard lock(mutex_);
         if (failure) return;
       }
-      const Json result = body(job);
+      const Measured result = body(job / seeds.size(), seeds[job % seeds.size()]);
       const std::lock_guard lock(mutex_);
       journal_.add(task, job, result);
     } catch (...) {
@@ -55,15 +156,82 @@ std::vector<Json> StudyContext::run_jobs(const std::string& task, std::size_t co
     }
   };
   const auto jobs = static_cast<Index>(open.size());
-  if (together)
+  if (order == Order::together)
     parallel_for(jobs, run);
   else
     for (Index k = 0; k < jobs; ++k) run(k);
   progress_.reset();
   if (failure) std::rethrow_exception(failure);
-  std::vector<Json> results;
-  for (std::size_t i = 0; i < count; ++i) results.push_back(*journal_.find(task, i));
+  std::vector<Repeated> results(count);
+  for (std::size_t job = 0; job < count * seeds.size(); ++job)
+    results[job / seeds.size()].push_back(*journal_.find(task, job));
   return results;
+}
+
+// ---- Claims ----
+
+Range at_most(double high) { return {-infinity, high}; }
+Range at_least(double low) { return {low, infinity}; }
+
+bool Claim::holds() const {
+  // Written so that a NaN fails.
+  return interval.low <= value && value <= interval.high && interval.low >= expected.low &&
+         interval.high <= expected.high;
+}
+
+Claim on_mean(std::string claim, const Vector& values, Range expected, Weight weight,
+              int comparisons) {
+  std::string uncertainty = fmt::format("95 % for the mean of {} seeds", values.size());
+  if (comparisons > 1) uncertainty += fmt::format(", {} such together", comparisons);
+  return {std::move(claim),       mean(values), mean_interval(values, comparisons),
+          std::move(uncertainty), expected,     weight};
+}
+
+Claim on_all(std::string claim, const Vector& values, Range expected, Weight weight) {
+  return {std::move(claim), median(values),
+          range_of(values), fmt::format("smallest and largest of {}", values.size()),
+          expected,         weight};
+}
+
+std::string verdict(const std::vector<Claim>& claims) {
+  const auto hold = [&](Weight weight) {
+    return std::ranges::all_of(
+        claims, [&](const Claim& claim) { return claim.weight != weight || claim.holds(); });
+  };
+  const bool any = std::ranges::count(claims, Weight::core, &Claim::weight) > 0;
+  if (!any || !hold(Weight::core)) return "not reproduced";
+  return hold(Weight::limit) ? "reproduced" : "reproduced within limits";
+}
+
+// ---- Plots and tables ----
+
+Vector five_digits(Vector values) {
+  for (double& value : values) value = std::stod(fmt::format("{:.5g}", value));
+  return values;
+}
+
+StudyCurve mean_curve(std::string name, std::string ink, Vector x, Shown shown,
+                      const std::function<Vector(std::size_t)>& values) {
+  StudyCurve curve{std::move(name), std::move(ink), std::move(x)};
+  const bool geometric = shown == Shown::geometric_mean || shown == Shown::geometric_mean_and_range;
+  for (std::size_t k = 0; k < curve.x.size(); ++k) {
+    Vector at = values(k);
+    Interval band = shown == Shown::mean_and_interval ? mean_interval(at) : range_of(at);
+    if (geometric)
+      for (double& value : at) value = std::log(value);
+    curve.y.push_back(geometric ? std::exp(mean(at)) : mean(at));
+    if (shown == Shown::mean || shown == Shown::geometric_mean) continue;
+    curve.low.push_back(band.low);
+    curve.high.push_back(band.high);
+  }
+  return curve;
+}
+
+std::string with_interval(const Vector& values, const char* format, const char* unit) {
+  const auto text = [&](double value) { return fmt::format(fmt::runtime(format), value); };
+  const Interval interval = mean_interval(values);
+  return fmt::format("{}{} ({} to {})", text(mean(values)), unit, text(interval.low),
+                     text(interval.high));
 }
 
 }  // namespace twice::experiments

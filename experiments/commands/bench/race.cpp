@@ -12,6 +12,7 @@
 #include "experiments/measure/agreement.h"
 #include "experiments/measure/cost.h"
 #include "experiments/measure/memory.h"
+#include "experiments/measure/statistics.h"
 #include "experiments/run/machine.h"
 #include "experiments/run/stop.h"
 
@@ -43,11 +44,6 @@ struct Entry {
   std::string variant;
   double peer_error = 0;
 };
-
-double median(std::vector<double> samples) {
-  std::sort(samples.begin(), samples.end());
-  return quantile(samples, 0.5);
-}
 
 /// Where methods perturb by epsilon, rounding is enlarged by gamma / epsilon.
 double enlargement(const Problem& problem, const Method& method) {
@@ -127,9 +123,8 @@ std::vector<double> take_turns(std::vector<Runner*>& runners, DType dtype, BestP
 }
 
 void add_times(Json& row, const std::string& prefix, const Runner& runner) {
-  std::vector<double> medians = runner.medians;
-  std::sort(medians.begin(), medians.end());
-  row[prefix + "ms"] = quantile(medians, 0.5);
+  const std::vector<double>& medians = runner.medians;
+  row[prefix + "ms"] = median(medians);
   row[prefix + "ms_min"] = runner.least;
   row[prefix + "ms_iqr"] = quantile(medians, 0.75) - quantile(medians, 0.25);
   row[prefix + "rounds_ms"] = runner.medians;

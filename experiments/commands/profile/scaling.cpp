@@ -8,7 +8,6 @@
 
 #include "autodiff/threads/threads.h"
 #include "experiments/measure/cost.h"
-#include "experiments/measure/fit.h"
 #include "experiments/measure/our_step.h"
 #include "experiments/measure/statistics.h"
 #include "experiments/run/stop.h"

@@ -22,7 +22,7 @@ std::string state_name(RunState state) {
 }
 
 void add_moments(Json& row, const std::string& name, const std::vector<double>& x) {
-  row[name] = x.empty() ? std::nan("") : mean(x);
+  row[name] = mean(x);
   row[name + "_std"] = standard_deviation(x);
 }
 

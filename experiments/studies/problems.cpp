@@ -1,0 +1,147 @@
+// Recording, planning and training for studies.
+#include "experiments/studies/problems.h"
+
+#include <cmath>
+
+#include "autodiff/autodiff.h"
+
+namespace twice::experiments {
+
+namespace {
+
+/// The streams of random numbers of a problem.
+enum Use : std::uint64_t { inputs_use = 0x57D1, teacher_use, noise_use };
+
+}  // namespace
+
+double norm(const Vector& a) {
+  double sum = 0;
+  for (const double value : a) sum += value * value;
+  return std::sqrt(sum);
+}
+
+double relative_distance(const Vector& a, const Vector& b) {
+  return norm(differences(a, b)) / norm(b);
+}
+
+Vector moved(Vector a, double scale, const Vector& b) {
+  for (std::size_t i = 0; i < a.size(); ++i) a[i] += scale * b[i];
+  return a;
+}
+
+Vector flat(const std::vector<Array>& arrays) {
+  Vector all;
+  for (const Array& array : arrays) {
+    const Vector part = array.to_vector();
+    all.insert(all.end(), part.begin(), part.end());
+  }
+  return all;
+}
+
+void assign(const std::vector<Array>& arrays, const Vector& numbers) {
+  std::size_t next = 0;
+  for (const Array& array : arrays)
+    for (Index i = 0; i < array.elements(); ++i) array.set(i, numbers[next++]);
+}
+
+std::vector<Array> clone(const std::vector<Array>& arrays) {
+  std::vector<Array> result;
+  for (const Array& array : arrays) result.push_back(array.clone());
+  return result;
+}
+
+SmallData teacher_data(Index samples, Index inputs, Index classes, double noise, std::uint64_t seed,
+                       DType dtype) {
+  const Rng rng(seed);
+  // In f64, so that both dtypes have the same labels.
+  Array x({samples, inputs}, DType::f64), map({inputs, classes}, DType::f64);
+  fill_normal(rng.keyed(0, inputs_use), 0, 1, x);
+  fill_normal(rng.keyed(0, teacher_use), 0, 1, map);
+  Tape tape;
+  const Array scores = value(matmul(tape.constant(x), tape.constant(map)));
+  Array labels({samples}, DType::i32);
+  const Rng draw = rng.keyed(0, noise_use);
+  for (Index i = 0; i < samples; ++i) {
+    Index best = 0;
+    for (Index c = 1; c < classes; ++c)
+      if (scores.at(i * classes + c) > scores.at(i * classes + best)) best = c;
+    const auto k = static_cast<std::uint64_t>(2 * i);
+    if (draw.uniform(k) < noise)
+      best = static_cast<Index>(draw.uniform(k + 1) * static_cast<double>(classes));
+    labels.set(i, static_cast<double>(best));
+  }
+  return {x.cast(dtype), labels};
+}
+
+Model small_mlp(Index width) {
+  return mlp({.inputs = 20, .width = width, .depth = 3, .outputs = 10, .activation = "tanh"});
+}
+
+PlannedMethod::PlannedMethod(const Model& model, const SmallData& like, Index rows,
+                             std::vector<Array> parameters, const std::string& method_name,
+                             const MethodOptions& options)
+    : x_(tape_.input({rows, like.x.shape()[1]}, like.x.dtype())),
+      y_(like.y.rank() == 1 ? tape_.labels({rows}) : tape_.input({rows, 1}, like.y.dtype())),
+      estimate_(method(method_name)(
+          [&](const Tensors& w) {
+            const Tensor z = model(w, x_);
+            return like.y.rank() == 1 ? cross_entropy(z, y_) : quarter_mse(z, y_);
+          },
+          model.parameters(tape_, parameters), options)),
+      squared_norm_(twice::squared_norm(estimate_.plain)),
+      gamma_(options.gamma),
+      parameters_(std::move(parameters)),
+      plan_({estimate_.loss, squared_norm_, estimate_.plain, estimate_.gradient},
+            twice::plan_options(method(method_name))) {}
+
+Vector PlannedMethod::hvp() const {
+  Vector result = differences(flat(gradient()), flat(plain()));
+  for (double& value : result) value /= gamma_;
+  return result;
+}
+
+RunOptions digits_run(const std::string& activation, Index width, int epochs, std::uint64_t seed) {
+  RunOptions options;
+  options.width = width;
+  options.depth = 3;
+  options.activation = activation;
+  options.epochs = epochs;
+  options.seed = seed;
+  complete(options, {"sgd"});
+  return options;
+}
+
+double steps_of(const Problem& problem) {
+  return static_cast<double>(problem.data.train.size() / problem.options.batch *
+                             problem.options.epochs);
+}
+
+Measured train_run(StudyContext& context, const Problem& problem, const std::string& method_name,
+                   ModelState* end) {
+  Trainer trainer(problem, method(method_name));
+  const Vector none = {std::nan("")};
+  Measured run = {
+      {"test_accuracy", none},
+      {"test_loss", none},
+      {"train_loss", none},
+      {"gradient_norm", none},
+      {"test_accuracies", Vector(static_cast<std::size_t>(problem.options.epochs), none[0])}};
+  try {
+    std::optional<EpochRecord> epoch;
+    while (!trainer.finished()) {
+      epoch = run_epoch(trainer, [&] { context.advance(); });
+      if (!epoch) throw Stopped("stopped");
+      run["test_accuracies"][static_cast<std::size_t>(epoch->epoch - 1)] = epoch->test_accuracy;
+    }
+    run["test_accuracy"] = {epoch->test_accuracy};
+    run["test_loss"] = {epoch->test_loss};
+    run["train_loss"] = {epoch->train_loss};
+    run["gradient_norm"] = {epoch->gradient_norm};
+  } catch (const RunFailure&) {
+    context.advance(static_cast<double>(trainer.total_steps() - trainer.steps()));
+  }
+  if (end) *end = trainer.state();
+  return run;
+}
+
+}  // namespace twice::experiments
