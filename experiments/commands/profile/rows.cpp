@@ -11,6 +11,7 @@
 #include "autodiff/threads/threads.h"
 #include "experiments/measure/gradient_error.h"
 #include "experiments/measure/memory.h"
+#include "experiments/measure/statistics.h"
 #include "experiments/run/stop.h"
 
 namespace twice::experiments {
