@@ -11,7 +11,7 @@
 #include <system_error>
 
 #include "autodiff/kernels/blas.h"
-#include "experiments/commands/bench/against_command.h"
+#include "experiments/commands/bench/against.h"
 #include "experiments/commands/bench/bench.h"
 #include "experiments/commands/check/check_model.h"
 #include "experiments/commands/compare.h"

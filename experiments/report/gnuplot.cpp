@@ -2,63 +2,18 @@
 #include "experiments/report/gnuplot.h"
 
 #include <fmt/core.h>
-#include <spawn.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <cstdio>
-#include <cstring>
 #include <utility>
 
-#include "autodiff/array/error.h"
+#include "experiments/files/process.h"
 #include "experiments/report/html.h"
 #include "experiments/report/palette.h"
 #include "experiments/run/terminal.h"
 
-extern char** environ;
-
 namespace twice::experiments {
 namespace {
-
-/// A file in memory, gone when closed. Files instead of pipes, because a pipe that nobody drains
-/// while the other one is being filled would block both processes.
-class MemoryFile {
- public:
-  explicit MemoryFile(std::string_view bytes = "")
-      : descriptor_(memfd_create("plot", MFD_CLOEXEC)) {
-    if (descriptor_ < 0) fail("plot", "no memory for a plot: {}", std::strerror(errno));
-    while (!bytes.empty()) {
-      const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
-      if (written < 0) {
-        const int reason = errno;
-        ::close(descriptor_);
-        fail("plot", "no memory for a plot: {}", std::strerror(reason));
-      }
-      bytes.remove_prefix(static_cast<std::size_t>(written));
-    }
-    ::lseek(descriptor_, 0, SEEK_SET);
-  }
-  ~MemoryFile() { ::close(descriptor_); }
-  MemoryFile(const MemoryFile&) = delete;
-  MemoryFile& operator=(const MemoryFile&) = delete;
-
-  int descriptor() const { return descriptor_; }
-  std::string contents() const {
-    std::string result;
-    std::array<char, 1 << 14> buffer;
-    ::lseek(descriptor_, 0, SEEK_SET);
-    for (ssize_t count; (count = ::read(descriptor_, buffer.data(), buffer.size())) > 0;)
-      result.append(buffer.data(), static_cast<std::size_t>(count));
-    return result;
-  }
-
- private:
-  int descriptor_;
-};
 
 /// Erases every part of `text` from `begin` to the `end` after it, both included.
 void erase_parts(std::string& text, std::string_view begin, std::string_view end) {
@@ -88,31 +43,19 @@ std::string missing_plots() {
 }
 
 std::string run_gnuplot(const std::string& script) {
-  const MemoryFile input(script), output, errors;
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, input.descriptor(), STDIN_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, output.descriptor(), STDOUT_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, errors.descriptor(), STDERR_FILENO);
-  // -d: no start-up files, so that every user gets the same plots.
-  std::string name = "gnuplot", defaults = "-d";
-  char* arguments[] = {name.data(), defaults.data(), nullptr};
-  pid_t child = 0;
-  const int refused = posix_spawnp(&child, "gnuplot", &actions, nullptr, arguments, environ);
-  posix_spawn_file_actions_destroy(&actions);
-  // EACCES: not found either, but a folder of PATH cannot be read.
-  if (refused == ENOENT || refused == EACCES) {
+  try {
+    // -d: no start-up files, so that every user gets the same plots.
+    Process gnuplot({"gnuplot", "-d"}, {.input = script});
+    const std::string svg = gnuplot.read_all();
+    if (gnuplot.wait() != 0 || svg.empty())
+      fail("plot", "gnuplot (Debian package gnuplot-nox) failed: {}", complaint(gnuplot.errors()));
+    return svg;
+  } catch (const CannotStart& error) {
+    // EACCES: not found either, but a folder of PATH cannot be read.
+    if (error.reason != ENOENT && error.reason != EACCES) throw;
     if (!std::exchange(plot_left_out, true)) print_error("[plot] " + missing_plots());
     return "";
   }
-  if (refused) fail("plot", "cannot start gnuplot: {}", std::strerror(refused));
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  std::string svg = output.contents();
-  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0 || svg.empty())
-    fail("plot", "gnuplot (Debian package gnuplot-nox) failed: {}", complaint(errors.contents()));
-  return svg;
 }
 
 std::string gnuplot_quote(std::string_view text) {

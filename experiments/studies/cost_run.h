@@ -1,7 +1,7 @@
 // What the study on cost measures: the programs of a step, counted, and steps, timed.
 #pragma once
 
-#include "experiments/measure/cost.h"
+#include "experiments/measure/steps.h"
 #include "experiments/studies/planned.h"
 #include "experiments/studies/study.h"
 

@@ -7,7 +7,7 @@
 #include "autodiff/threads/threads.h"
 #include "experiments/commands/profile/scaling_axes.h"
 #include "experiments/measure/fit.h"
-#include "experiments/measure/our_step.h"
+#include "experiments/measure/steps.h"
 #include "tests/experiments/scratch_folder.h"
 
 namespace twice {

@@ -8,7 +8,7 @@
 #include "autodiff/kernels/matmul.h"
 #include "autodiff/threads/threads.h"
 #include "experiments/files/json.h"
-#include "experiments/measure/memory.h"
+#include "experiments/measure/steps.h"
 #include "experiments/run/stop.h"
 
 namespace twice::experiments {

@@ -4,7 +4,7 @@
 
 #include "autodiff/profile/clock.h"
 #include "experiments/commands/profile/programs.h"
-#include "experiments/measure/cost.h"
+#include "experiments/measure/steps.h"
 
 namespace twice::experiments {
 

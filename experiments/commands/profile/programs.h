@@ -3,7 +3,7 @@
 #pragma once
 
 #include "experiments/measure/gradient_error.h"
-#include "experiments/measure/our_step.h"
+#include "experiments/measure/steps.h"
 
 namespace twice::experiments {
 

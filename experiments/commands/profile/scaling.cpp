@@ -7,10 +7,9 @@
 
 #include "autodiff/threads/threads.h"
 #include "experiments/commands/profile/scaling_axes.h"
-#include "experiments/measure/cost.h"
 #include "experiments/measure/fit.h"
-#include "experiments/measure/our_step.h"
 #include "experiments/measure/statistics.h"
+#include "experiments/measure/steps.h"
 #include "experiments/run/stop.h"
 
 namespace twice::experiments {

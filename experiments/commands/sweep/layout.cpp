@@ -9,7 +9,7 @@
 #include <sstream>
 
 #include "autodiff/threads/threads.h"
-#include "experiments/measure/subprocess.h"
+#include "experiments/files/process.h"
 #include "experiments/run/stop.h"
 #include "experiments/run/trainer.h"
 
@@ -31,7 +31,7 @@ class Measured {
   Measured(Json config, int count) {
     config["threads"] = 1;
     for (int i = 0; i < count; ++i)
-      processes_.push_back(std::make_unique<Subprocess>(
+      processes_.push_back(std::make_unique<Process>(
           std::vector<std::string>{"/proc/self/exe", "sweep", "--measure-steps", config.dump()}));
     for (const auto& process : processes_) answer(*process);
   }
@@ -46,17 +46,18 @@ class Measured {
   }
 
  private:
-  Subprocess& at(int i) { return *processes_[static_cast<std::size_t>(i)]; }
+  Process& at(int i) { return *processes_[static_cast<std::size_t>(i)]; }
 
-  static double answer(Subprocess& process) {
-    const std::optional<std::string> line = process.read_line();
+  static double answer(Process& process) {
+    const std::optional<std::string> line = process.read_line(stop_requested);
     double value = 0;
     if (stop_requested()) return 0;
-    if (!line || !(std::istringstream(*line) >> value)) fail("sweep", "{}", process.last_error());
+    if (!line || !(std::istringstream(*line) >> value))
+      fail("sweep", "{}", last_line(process.errors()));
     return value;
   }
 
-  std::vector<std::unique_ptr<Subprocess>> processes_;
+  std::vector<std::unique_ptr<Process>> processes_;
 };
 
 /// What the time of a step depends on.

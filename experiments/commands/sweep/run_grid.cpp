@@ -13,8 +13,8 @@
 
 #include "autodiff/threads/threads.h"
 #include "experiments/commands/sweep/run_cost.h"
-#include "experiments/commands/sweep/worker.h"
 #include "experiments/files/atomic_file.h"
+#include "experiments/files/process.h"
 #include "experiments/files/record.h"
 #include "experiments/report/progress.h"
 #include "experiments/report/table.h"
@@ -112,7 +112,7 @@ class Scheduler {
         if (RunResult& result = ours_[next++]; result.state != RunState::done) start(result);
       if (running_.empty()) break;
       if (stop_requested() && !told) {
-        for (auto& [result, worker] : running_) worker->stop();
+        for (auto& [result, process] : running_) process->stop();
         told = true;
       }
       collect();
@@ -146,16 +146,21 @@ class Scheduler {
   }
 
   void start(RunResult& result) {
-    std::vector<std::string> words = {"train"};
+    std::vector<std::string> words = {"/proc/self/exe", "train"};
     // All options again: train compares them with those of the checkpoint.
     for (std::string& word : arguments(result.run.config)) words.push_back(std::move(word));
     words.push_back(fmt::format("--threads={}", layout_.threads));
     words.push_back(fmt::format("--checkpoint-every={}", options_.checkpoint_every));
     words.push_back(fmt::format("--out={}", result.folder.string()));
     if (fs::exists(result.folder / "checkpoint.safetensors")) words.emplace_back("--resume");
+    // Without what ties threads to cores: all runs would be tied to the same ones.
+    const ProcessOptions how{
+        .environment = {{"OMP_PROC_BIND", {}}, {"OMP_PLACES", {}}, {"GOMP_CPU_AFFINITY", {}}},
+        .drop_output = true,
+        .inherited = lock_};
     --to_do_;
     try {
-      running_.emplace_back(&result, std::make_unique<Worker>(std::move(words), lock_));
+      running_.emplace_back(&result, std::make_unique<Process>(std::move(words), how));
     } catch (const Error& error) {
       finish(result, error.what());  // no memory for another process: the others go on
     }
@@ -177,9 +182,9 @@ class Scheduler {
   }
 
   /// "" for a run that ended well, or the reason why not.
-  static std::string ending(int status, const Worker& worker) {
+  static std::string ending(int status, const Process& process) {
     if (status == 0) return "";
-    const std::string line = worker.last_error();
+    const std::string line = last_line(process.errors());
     if (status < 0)
       return fmt::format("ended by signal {}{}{}", -status,
                          status == -9 ? " (killed, perhaps for want of memory)" : "",
@@ -234,7 +239,7 @@ class Scheduler {
     constexpr auto interval = std::chrono::milliseconds(500);
     if (Clock::now() - shown_ < interval) return;
     shown_ = Clock::now();
-    for (auto& [result, worker] : running_) {
+    for (auto& [result, process] : running_) {
       const std::size_t before = result->curve.size();
       result->curve = look_up(result->run, result->folder).curve;
       advance(*result, before);
@@ -249,7 +254,7 @@ class Scheduler {
   const EpochCosts& costs_;
   int lock_;
   Progress progress_;
-  std::vector<std::pair<RunResult*, std::unique_ptr<Worker>>> running_;
+  std::vector<std::pair<RunResult*, std::unique_ptr<Process>>> running_;
   std::size_t done_ = 0, failed_ = 0, to_do_ = 0;
   Clock::time_point shown_{};
 };
