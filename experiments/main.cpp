@@ -4,7 +4,7 @@
 #include "autodiff/kernels/blas.h"
 #include "experiments/app/app.h"
 #include "experiments/app/terminal.h"
-#include "experiments/commands/bench/against_command.h"
+#include "experiments/commands/bench/against.h"
 #include "experiments/commands/bench/bench.h"
 #include "experiments/commands/check/check_model.h"
 #include "experiments/commands/compare.h"

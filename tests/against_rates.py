@@ -4,7 +4,7 @@
                                    [--handicap 0] [--keep FILE] [OPTION OF bench ...]
 
 Each trial compares PROGRAM with itself. With `--handicap 5` each step of the other side is longer by
-5 % of its undisturbed time (experiments/measure/served_steps.h). `--neighbours N` keeps N other processes busy.
+5 % of its undisturbed time (experiments/commands/bench/serve.h). `--neighbours N` keeps N other processes busy.
 Prints a line for each trial, then how often the verdict on all rows together, and that of single rows,
 was right, wrong (faster or slower where equal, slower where faster, the same where different) or
 inconclusive.

@@ -1,36 +1,25 @@
 // The main job, in order: time, train, sweep epsilon, print, write.
 #include "experiments/commands/compare.h"
 
-#include <chrono>
-#include <cmath>
+#include <algorithm>
 
 #include "autodiff/profile/peak.h"
 #include "autodiff/threads/threads.h"
 #include "experiments/app/terminal.h"
 #include "experiments/files/atomic_file.h"
-#include "experiments/measure/cost.h"
 #include "experiments/measure/gradient_error.h"
-#include "experiments/measure/memory.h"
-#include "experiments/report/table.h"
+#include "experiments/measure/steps.h"
 #include "experiments/report/compare_page.h"
 #include "experiments/report/progress.h"
 #include "experiments/run/folder_lock.h"
 #include "experiments/run/machine.h"
 #include "experiments/run/output.h"
 #include "experiments/run/stop.h"
+#include "experiments/run/trainer.h"
 
 namespace twice::experiments {
 
 namespace {
-
-/// Everything that is found out about one method.
-struct Compared {
-  const Method* method;
-  StepCost cost;
-  double measured_mib = 0;
-  double error_start = 0, error_end = 0;
-  std::vector<EpochRecord> curve;
-};
 
 /// |G - G exact in f64| / |G exact in f64| at the same state and batch.
 double error_at(const Problem& problem, const Method& m, const ModelState& state,
@@ -40,17 +29,24 @@ double error_at(const Problem& problem, const Method& m, const ModelState& state
   return relative_error(gradient_vectors(problem, m, state, batch).gradient, exact.gradient);
 }
 
-void train(const Problem& problem, Compared& row, const FixedBatch& batch, Progress& progress) {
-  Trainer trainer(problem, *row.method);
-  row.error_start = error_at(problem, *row.method, trainer.state(), batch);
+/// Trains with one method, as far as no stop is requested, and adds the results to its row.
+void train(const Problem& problem, const StepCost& cost, const FixedBatch& batch,
+           Progress& progress, Json& row) {
+  const Method& m = method(cost.method);
+  Trainer trainer(problem, m);
+  row["gradient_error_start"] = error_at(problem, m, trainer.state(), batch);
+  Json& curve = row["curve"] = Json::array();
   while (!trainer.finished() && !stop_requested()) {
-    const std::string note = fmt::format("{}, epoch {}", row.method->name, row.curve.size() + 1);
+    const std::string note = fmt::format("{}, epoch {}", m.name, curve.size() + 1);
     const std::optional<EpochRecord> epoch =
-        run_epoch(trainer, [&] { progress.advance(row.cost.ms, note); });
+        run_epoch(trainer, [&] { progress.advance(cost.ms, note); });
     if (!epoch) return;
-    row.curve.push_back(*epoch);
+    curve.push_back(to_json(*epoch));
   }
-  row.error_end = error_at(problem, *row.method, trainer.state(), batch);
+  if (stop_requested()) return;
+  row["gradient_error_end"] = error_at(problem, m, trainer.state(), batch);
+  for (const char* field : {"loss", "train_loss", "test_accuracy", "gradient_norm"})
+    row[field] = curve.back()[field];
 }
 
 Json phases_of(const Ledger& ledger) {
@@ -63,40 +59,6 @@ Json phases_of(const Ledger& ledger) {
                                                              {"mib", cost.bytes / (1 << 20)}};
   }
   return result;
-}
-
-Json row_of(const Problem& problem, const Compared& row, double gradient_ms, double peak_gflops) {
-  const Cost total = row.cost.ledger.total();
-  const EpochRecord& last = row.curve.back();
-  const ProductLaw law = expected_law(problem, *row.method);
-  Json curve = Json::array();
-  for (const EpochRecord& record : row.curve) curve.push_back(to_json(record));
-  return {{"model", problem.label()},
-          {"method", row.method->name},
-          {"threads", threads()},
-          {"ms", row.cost.ms},
-          {"ms_min", row.cost.ms_min},
-          {"ms_iqr", row.cost.ms_spread},
-          {"samples", row.cost.samples},
-          {"ratio_to_gradient", row.cost.ms / gradient_ms},
-          {"products", total.products},
-          {"small_products", total.small_products},
-          {"products_law", law.products(problem.model.products())},
-          {"products_law_text", str(law)},
-          {"gflop", total.flops / 1e9},
-          {"peak_mib", row.cost.peak_mib},
-          {"measured_mib", row.measured_mib},
-          {"peak_share", total.flops / 1e6 / row.cost.ms / peak_gflops},
-          {"gradient_error_start", row.error_start},
-          {"gradient_error_end", row.error_end},
-          {"loss", last.test_loss},
-          {"train_loss", last.train_loss},
-          {"test_accuracy", last.test_accuracy},
-          {"gradient_norm", last.gradient_norm},
-          {"equation", row.method->equation},
-          {"convention", row.method->convention},
-          {"phases", phases_of(row.cost.ledger)},
-          {"curve", curve}};
 }
 
 void print(const Problem& problem, const Json& record) {
@@ -144,34 +106,37 @@ int compare(RunOptions options) {
   const FixedBatch batch = fixed_batch(problem);
 
   std::vector<const Method*> timed = {&method("sgd")};
-  std::vector<Compared> rows;
-  for (const std::string& name : options.methods) {
-    rows.push_back({&method(name), {}, 0, 0, 0, {}});
+  for (const std::string& name : options.methods)
     if (name != "sgd") timed.push_back(&method(name));
-  }
-
   constexpr double timing_seconds = 6;
   Progress timing("timing steps", timing_seconds);
   const std::vector<StepCost> costs =
       step_costs(problem, timed, timing_seconds, [&](double seconds) { timing.advance(seconds); });
   timing.clear();
+
   const Shape& images = problem.data.train.images.shape();
-  for (Compared& row : rows)
-    row.measured_mib = step_memory(options, row.method->name,
-                                   {{images[1], images[2], images[3]}, problem.data.train.classes});
-  for (Compared& row : rows)
-    for (const StepCost& cost : costs)
-      if (cost.method == row.method->name) row.cost = cost;
+  Json rows = Json::array();
+  std::vector<const StepCost*> trained;
+  double total_ms = 0;
+  for (const std::string& name : options.methods) {
+    const StepCost& cost =
+        *trained.emplace_back(&*std::ranges::find(costs, name, &StepCost::method));
+    total_ms += cost.ms;
+    Json row = cost_fields(problem, cost);
+    row["ratio_to_gradient"] = cost.ms / costs.front().ms;
+    row["measured_mib"] =
+        step_memory(options, name, {{images[1], images[2], images[3]}, problem.data.train.classes});
+    row["equation"] = method(name).equation;
+    row["convention"] = method(name).convention;
+    row["phases"] = phases_of(cost.ledger);
+    rows.push_back(std::move(row));
+  }
 
   // A method's share of the training time is its step's.
-  double total = 0;
-  for (const Compared& row : rows) total += row.cost.ms;
   const Index steps = problem.data.train.size() / options.batch * options.epochs;
-  Progress progress("training", total * static_cast<double>(steps));
-  for (Compared& row : rows) {
-    train(problem, row, batch, progress);
-    if (stop_requested()) break;
-  }
+  Progress progress("training", total_ms * static_cast<double>(steps));
+  for (std::size_t i = 0; i < rows.size() && !stop_requested(); ++i)
+    train(problem, *trained[i], batch, progress, rows[i]);
   progress.clear();
   if (stop_requested()) return stopped();
 
@@ -180,18 +145,11 @@ int compare(RunOptions options) {
   const double peak = measured_peak_gflops(options.number_type());
   record["machine"]["peak_gflops"] = peak;
   record["team"] = team_record();
-  record["rows"] = Json::array();
-  for (const Compared& row : rows)
-    record["rows"].push_back(row_of(problem, row, costs.front().ms, peak));
-  record["epsilon_sweep"] = Json::array();
+  for (Json& row : rows) row["peak_share"] = number(row, "gflop") * 1e3 / number(row, "ms") / peak;
+  record["rows"] = rows;
   const ModelState start =
       initial_state(problem.model, options.seed_of_weights(), options.number_type());
-  for (const EpsilonPoint& point : epsilon_sweep(problem, start, batch))
-    record["epsilon_sweep"].push_back({{"method", point.method},
-                                       {"dtype", point.dtype},
-                                       {"epsilon", point.epsilon},
-                                       {"error", point.error},
-                                       {"hvp_error", point.hvp_error}});
+  record["epsilon_sweep"] = epsilon_sweep(problem, start, batch);
   if (stop_requested()) return stopped();
 
   print(problem, record);

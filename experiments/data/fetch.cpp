@@ -1,19 +1,11 @@
 // npm and tar do the work, started without a shell; this file cares for what may go wrong.
 #include "experiments/data/fetch.h"
 
-#include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <system_error>
 
-#include "autodiff/array/error.h"
+#include "experiments/files/process.h"
 #include "experiments/files/temporary.h"
-
-extern char** environ;  // NOLINT: POSIX asks programs to declare it themselves
 
 namespace twice::experiments {
 
@@ -29,52 +21,20 @@ std::string one_line(std::string text) {
   return text.size() <= longest ? text : text.substr(0, longest) + "...";
 }
 
-/// Everything that arrives at the end of a pipe, which is closed.
-std::string read_pipe(int pipe_end) {
-  std::string text;
-  char part[4096];
-  for (;;) {
-    const ssize_t got = ::read(pipe_end, part, sizeof(part));
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) break;
-    text.append(part, static_cast<std::size_t>(got));
-  }
-  ::close(pipe_end);
-  return text;
-}
-
 /// Runs a program in `folder` and waits for it; throws when it cannot start or fails, with what it
-/// printed (through a pipe: on a full disk there is no place for a log).
-void run(std::vector<std::string> words, const std::string& debian_package,
+/// printed. Ctrl-C ends it, too.
+void run(const std::vector<std::string>& words, const std::string& debian_package,
          const fs::path& folder) {
-  std::vector<char*> arguments;
-  for (std::string& word : words) arguments.push_back(word.data());
-  arguments.push_back(nullptr);
-
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0)
-    fail("data", "cannot start {}: {}", words[0], std::generic_category().message(errno));
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
-  posix_spawn_file_actions_adddup2(&actions, ends[1], 2);
-  posix_spawn_file_actions_addchdir_np(&actions, folder.c_str());
-  pid_t child = 0;
-  const int error =
-      ::posix_spawnp(&child, arguments[0], &actions, nullptr, arguments.data(), environ);
-  posix_spawn_file_actions_destroy(&actions);
-  ::close(ends[1]);
-  const std::string printed = read_pipe(ends[0]);
-  if (error == ENOENT)
+  try {
+    Process process(words, {.folder = folder, .input = "", .own_group = false});
+    const std::string printed = process.read_all();
+    if (process.wait() != 0)
+      fail("data", "{} {} {} failed: {}", words[0], words[1], words[2],
+           one_line(printed + process.errors()));
+  } catch (const CannotStart& error) {
+    if (error.reason != ENOENT) throw;
     fail("data", "the program {} is missing: apt-get install {}", words[0], debian_package);
-  if (error != 0)
-    fail("data", "cannot start {}: {}", words[0], std::generic_category().message(error));
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
-  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-    fail("data", "{} {} {} failed: {}", words[0], words[1], words[2], one_line(printed));
 }
 
 fs::path downloaded_archive(const fs::path& folder, const std::string& package) {

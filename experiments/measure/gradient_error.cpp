@@ -1,11 +1,29 @@
-// Gradients as long vectors, and their distances.
+// Gradients as vectors, and their distances.
 #include "experiments/measure/gradient_error.h"
 
 #include <cmath>
+#include <limits>
 
 #include "experiments/run/stop.h"
 
 namespace twice::experiments {
+
+namespace {
+
+/// The squares of |a - b| and |b|.
+struct Distance {
+  double difference = 0, norm = 0;
+};
+Distance distance(const std::vector<double>& a, const std::vector<double>& b) {
+  Distance result;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    result.difference += (a[i] - b[i]) * (a[i] - b[i]);
+    result.norm += b[i] * b[i];
+  }
+  return result;
+}
+
+}  // namespace
 
 FixedBatch fixed_batch(const Problem& problem) {
   const Dataset& train = problem.data.train;
@@ -31,12 +49,37 @@ GradientVectors gradient_vectors(const Problem& problem, const Method& method,
 }
 
 double relative_error(const std::vector<double>& a, const std::vector<double>& b) {
-  double difference = 0, norm = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    difference += (a[i] - b[i]) * (a[i] - b[i]);
-    norm += b[i] * b[i];
-  }
+  const auto [difference, norm] = distance(a, b);
   return norm > 0 ? std::sqrt(difference / norm) : std::sqrt(difference);
+}
+
+GradientDifference gradient_difference(const std::vector<std::string>& names,
+                                       const std::vector<Array>& a, const std::vector<Array>& b) {
+  if (a.size() != names.size() || b.size() != names.size())
+    fail("agreement", "{} and {} gradients of {} parameters", a.size(), b.size(), names.size());
+  std::vector<Distance> distances;
+  double total = 0;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (a[i].shape() != b[i].shape())
+      fail("agreement", "the gradients of {} have shapes {} and {}", names[i], str(a[i].shape()),
+           str(b[i].shape()));
+    distances.push_back(distance(a[i].to_vector(), b[i].to_vector()));
+    total += distances.back().norm;
+  }
+  GradientDifference worst{0, names.empty() ? "" : names[0]};
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const auto [difference, norm] = distances[i];
+    double error = std::sqrt(difference) / std::sqrt(std::max(norm, total * 1e-4));
+    if (difference == 0) error = 0;  // 0 / 0 included
+    if (!std::isfinite(error)) error = std::numeric_limits<double>::infinity();
+    if (error > worst.error) worst = {error, names[i]};
+  }
+  return worst;
+}
+
+double agreement_tolerance(DType dtype, bool kinked, double gamma_over_epsilon) {
+  const double rounding = dtype == DType::f64 ? 1e-9 : kinked ? 3e-2 : 1e-4;
+  return rounding * std::max(1.0, gamma_over_epsilon);
 }
 
 std::vector<double> estimated_hvp(const GradientVectors& v, double gamma) {

@@ -1,4 +1,4 @@
-// Starting the peer, and what it is asked.
+// Starting the peer, and its requests.
 #include "experiments/measure/peer.h"
 
 #include <fmt/format.h>
@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
-#include <sstream>
 
 #include "autodiff/threads/threads.h"
+#include "experiments/files/atomic_file.h"
 #include "experiments/files/safetensors.h"
 #include "experiments/run/stop.h"
 
@@ -32,61 +32,48 @@ fs::path loaded_blas() {
   return {};
 }
 
-/// The peer finds our OpenBLAS first, whichever one the machine prefers.
-std::map<std::string, std::string> peer_environment() {
+/// The peer finds our OpenBLAS first, even where the machine prefers another one.
+ProcessOptions peer_environment() {
   std::string folders = loaded_blas().parent_path().string();
   if (const char* before = std::getenv("LD_LIBRARY_PATH"); before && *before)
     folders += std::string(":") + before;
-  return {{"LD_LIBRARY_PATH", folders}, {"PYTHONDONTWRITEBYTECODE", "1"}};
-}
-
-void write_bytes(const fs::path& path, const unsigned char* bytes, std::size_t size) {
-  std::ofstream file(path, std::ios::binary);
-  file.write(reinterpret_cast<const char*>(bytes), static_cast<std::streamsize>(size));
-  if (!file.flush()) fail("peer", "cannot write {}", path.string());
-}
-
-Json model_request(const Problem& problem) {
-  const RunOptions& o = problem.options;
-  std::vector<std::string> names;
-  for (const ParameterInfo& p : problem.model.parameter_info()) names.push_back(p.name);
-  const Shape& input = problem.model.input();
-  // The two poolings of a cnn leave this many of the pixels.
-  const std::vector<Index> pixels = {input.rank() == 3 ? input[0] / 4 : 1,
-                                     input.rank() == 3 ? input[1] / 4 : 1};
-  return {{"model", o.model},
-          {"activation", o.activation},
-          {"gamma", o.regularization.gamma},
-          {"epsilon", o.regularization.epsilon},
-          {"lr", *o.lr},
-          {"methods", o.methods},
-          {"parameters", names},
-          {"pixels", pixels}};
+  return {.environment = {{"LD_LIBRARY_PATH", folders}, {"PYTHONDONTWRITEBYTECODE", "1"}}};
 }
 
 }  // namespace
 
-Peer::Folder::Folder() {
-  std::string pattern = (fs::temp_directory_path() / "twice-bench-XXXXXX").string();
-  if (!::mkdtemp(pattern.data())) fail("peer", "cannot make a folder like {}", pattern);
-  path = pattern;
+Json Answerer::ask(const Json& request) {
+  process_.write_line(request.dump());
+  const std::optional<std::string> line = process_.read_line(stop_requested);
+  if (stop_requested()) throw Stopped{};
+  Json answer = line ? Json::parse_or_null(*line) : Json();
+  if (answer.is_object()) return answer;
+  if (line) fail("bench", "{} answered '{}': is it {}?", name_, *line, what_);
+  if (process_.wait() == 0) fail("bench", "{} ended without an answer: is it {}?", name_, what_);
+  fail("bench", "{} ended with {}", name_, process_.ending());
 }
 
-Peer::Folder::~Folder() {
-  std::error_code ignored;
-  fs::remove_all(path, ignored);
+std::vector<double> Answerer::timed_block(const Json& of, const BlockTiming& timing) {
+  Json request = timing;
+  request["do"] = "time";
+  request.update(of);
+  return ask(request)["ms"];
 }
 
-Peer::Peer(const Options& options) : options_(options) {
-  write_bytes(folder_.path / "pytorch_methods.py", pytorch_methods_py, pytorch_methods_py_size);
-  write_bytes(folder_.path / "pytorch_peer.py", pytorch_peer_py, pytorch_peer_py_size);
-  process_ = start();
-  description_ = ask(*process_, hello());
+Peer::Peer(const Options& options)
+    : options_(options),
+      folder_(fs::temp_directory_path(), "twice-bench", Temporary::Kind::folder) {
+  const auto write = [&](const char* name, const unsigned char* bytes, std::size_t size) {
+    write_atomically(folder_.path() / name, {reinterpret_cast<const char*>(bytes), size});
+  };
+  write("pytorch_methods.py", pytorch_methods_py, pytorch_methods_py_size);
+  write("pytorch_peer.py", pytorch_peer_py, pytorch_peer_py_size);
+  process_ = start(description_);
   const std::string package = description_["package"], version = description_["version"];
   name_ = "pytorch " + (package.empty() ? version : package.substr(0, package.find_first_of("+-")));
   // With OMP_PROC_BIND our first thread, whose place a new process inherits, is bound to one CPU.
   if (description_["cpus"] < std::min(options.threads, processors()))
-    fail("peer", "{} may use {} CPUs only, and we {}: unset OMP_PROC_BIND and OMP_PLACES", name_,
+    fail("bench", "{} may use {} CPUs only, and we {}: unset OMP_PROC_BIND and OMP_PLACES", name_,
          description_["cpus"].get<int>(), processors());
   description_["name"] = name_;
   description_["python"] = options.python;
@@ -94,41 +81,27 @@ Peer::Peer(const Options& options) : options_(options) {
   description_["same_blas"] = description_["blas"] == loaded_blas().string();
 }
 
-Json Peer::hello() const {
-  return {{"do", "hello"}, {"threads", options_.threads}, {"malloc", options_.malloc}};
-}
-
-std::unique_ptr<Subprocess> Peer::start() const {
+std::unique_ptr<Answerer> Peer::start(Json& hello) const {
+  constexpr const char* expected = "the Python of the Debian package python3-torch";
   try {
-    return std::make_unique<Subprocess>(
-        std::vector<std::string>{options_.python, (folder_.path / "pytorch_peer.py").string()},
-        peer_environment());
-  } catch (const Error&) {
-    fail("peer", "cannot start {}; expected the Python of the Debian package python3-torch",
-         options_.python);
+    auto process = std::make_unique<Answerer>(
+        std::vector<std::string>{options_.python, (folder_.path() / "pytorch_peer.py").string()},
+        expected, peer_environment());
+    hello =
+        process->ask({{"do", "hello"}, {"threads", options_.threads}, {"malloc", options_.malloc}});
+    if (hello.contains("no_torch"))
+      fail("bench", "{} cannot import torch ({}); expected {}", options_.python,
+           hello["no_torch"].get<std::string>(), expected);
+    return process;
+  } catch (const CannotStart&) {
+    fail("bench", "cannot start {}; expected {}", options_.python, expected);
   }
-}
-
-Json Peer::ask(Subprocess& process, const Json& request) const {
-  process.write_line(request.dump());
-  const std::optional<std::string> line = process.read_line();
-  if (stop_requested()) throw Stopped{};
-  const Json answer = line ? Json::parse_or_null(*line) : Json();
-  if (answer.is_object() && answer.contains("no_torch"))
-    fail("peer", "{} cannot import torch ({}); expected the Debian package python3-torch",
-         options_.python, answer["no_torch"].get<std::string>());
-  if (answer.is_object()) return answer;
-  if (line) fail("peer", "{}: {} answered '{}'", label_, options_.python, *line);
-  const int status = process.wait();
-  const std::string last = process.last_error();
-  fail("peer", "{}: {} ended with {} {}: {}", label_, name_.empty() ? options_.python : name_,
-       status < 0 ? "signal" : "status", std::abs(status), last.empty() ? "no reason given" : last);
 }
 
 void Peer::check(const RunOptions& o) const {
   const auto demand = [&](const char* list, const char* option, const std::string& value) {
     const std::vector<std::string> known = description_[list];
-    if (std::find(known.begin(), known.end(), value) == known.end())
+    if (std::ranges::find(known, value) == known.end())
       throw UsageError(fmt::format("--peer pytorch has no --{} {}; it has {}", option, value,
                                    fmt::join(known, ", ")));
   };
@@ -139,61 +112,67 @@ void Peer::check(const RunOptions& o) const {
 
 std::map<std::string, std::vector<std::string>> Peer::load(const Problem& problem,
                                                            const ModelState& state) {
-  label_ = problem.label();
-  Json request = model_request(problem);
-  parameters_ = request["parameters"];
+  process_->set_name(problem.label() + ": " + name_);
+  const RunOptions& o = problem.options;
+  const Shape& input = problem.model.input();
+  const DType dtype = o.number_type();
   TensorFile file;
-  const DType dtype = problem.options.number_type();
   file.tensors.emplace_back("images", problem.data.train.images.cast(dtype));
   file.tensors.emplace_back("labels", problem.data.train.labels);
-  for (std::size_t i = 0; i < parameters_.size(); ++i)
-    file.tensors.emplace_back(parameters_[i], state.parameters[i]);
-  const fs::path path = folder_.path / "model.safetensors";
+  Json names = Json::array();
+  const std::vector<ParameterInfo> parameters = problem.model.parameter_info();
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    names.push_back(parameters[i].name);
+    file.tensors.emplace_back(parameters[i].name, state.parameters[i]);
+  }
+  const fs::path path = folder_.path() / "model.safetensors";
   write_safetensors(path, file);
-  request["do"] = "model";
-  request["file"] = path.string();
-  return ask(*process_, request)["variants"];
+  // The two poolings of a cnn leave a quarter of the pixels either way.
+  const std::vector<Index> pixels = {input.rank() == 3 ? input[0] / 4 : 1,
+                                     input.rank() == 3 ? input[1] / 4 : 1};
+  model_ = {{"do", "model"},
+            {"file", path.string()},
+            {"model", o.model},
+            {"activation", o.activation},
+            {"gamma", o.regularization.gamma},
+            {"epsilon", o.regularization.epsilon},
+            {"lr", o.lr},
+            {"methods", o.methods},
+            {"parameters", names},
+            {"pixels", pixels}};
+  return process_->ask(model_)["variants"];
 }
 
-std::vector<Array> Peer::gradient(const std::string& method, const std::string& variant) {
-  const fs::path path = folder_.path / "gradient.safetensors";
-  ask(*process_,
+std::vector<Array> Peer::gradient(std::string_view method, const std::string& variant) {
+  const fs::path path = folder_.path() / "gradient.safetensors";
+  process_->ask(
       {{"do", "gradient"}, {"method", method}, {"variant", variant}, {"file", path.string()}});
   const TensorFile file = read_safetensors(path);
   std::vector<Array> result;
-  for (const std::string& name : parameters_) result.push_back(file.at(name));
+  for (const Json& name : model_["parameters"]) result.push_back(file.at(name));
   return result;
 }
 
-std::string Peer::choose(const std::string& method, double seconds) {
-  return ask(*process_, {{"do", "choose"}, {"method", method}, {"seconds", seconds}})["variant"];
+std::string Peer::fastest(std::string_view method, const std::vector<std::string>& variants,
+                          double seconds) {
+  constexpr BlockTiming block{.seconds = 0.01, .settle = 0, .lead = 0};
+  std::vector<std::vector<double>> times(variants.size());
+  if (variants.size() > 1)
+    for (Rounds rounds(seconds, [](double) {}); rounds.next();)
+      for (std::size_t i = 0; i < variants.size(); ++i)
+        std::ranges::copy(timed_block(method, variants[i], block), std::back_inserter(times[i]));
+  const auto best = std::ranges::min_element(
+      times, {}, [](const std::vector<double>& one) { return spread_of(one).median; });
+  return variants[static_cast<std::size_t>(best - times.begin())];
 }
 
-std::vector<double> Peer::timed_block(const std::string& method, const BlockTiming& timing) {
-  return ask(*process_, {{"do", "time"},
-                         {"method", method},
-                         {"seconds", timing.seconds},
-                         {"settle", timing.settle},
-                         {"lead", timing.lead}})["ms"];
-}
-
-double Peer::step_memory(const Problem& problem, const std::string& method,
-                         const std::string& variant) const {
-  Json request = model_request(problem);
-  const auto sizes = [](const Shape& shape) {
-    return std::vector<Index>(shape.begin(), shape.end());
-  };
-  request["shapes"] = {{"images", sizes(problem.batch_shape())},
-                       {"labels", {problem.options.batch}}};
-  for (const ParameterInfo& p : problem.model.parameter_info())
-    request["shapes"][p.name] = sizes(p.shape);
+double Peer::step_memory(std::string_view method, const std::string& variant) const {
+  Json unused, request = model_;
+  const std::unique_ptr<Answerer> fresh = start(unused);
   request["do"] = "memory";
-  request["dtype"] = problem.options.dtype;
   request["method"] = method;
   request["variant"] = variant;
-  const std::unique_ptr<Subprocess> fresh = start();
-  ask(*fresh, hello());
-  return ask(*fresh, request)["mib"];
+  return fresh->ask(request)["mib"];
 }
 
 }  // namespace twice::experiments

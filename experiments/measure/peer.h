@@ -1,17 +1,39 @@
-// The peer of a race: the same models and methods in another engine, in a process of its own that
-// answers requests (pytorch_peer.py).
+// Other programs that answer requests while we measure: the peer of a race, which is the same
+// models and methods in another engine (pytorch_peer.py), and twice itself (`bench --serve`).
 #pragma once
 
-#include <filesystem>
-#include <memory>
-
-#include "experiments/files/json.h"
-#include "experiments/measure/our_step.h"
-#include "experiments/measure/subprocess.h"
+#include "experiments/files/process.h"
+#include "experiments/files/temporary.h"
+#include "experiments/measure/steps.h"
 
 namespace twice::experiments {
 
-/// Another engine: its process.
+/// A stop was requested while another program was at work.
+struct Stopped {};
+
+/// A program that answers each JSON object on a line of its stdin by one on a line of its stdout.
+class Answerer {
+ public:
+  /// `what` the program should be is said where it answers something else.
+  Answerer(std::vector<std::string> words, const char* what, const ProcessOptions& options = {})
+      : process_(words, options), name_(words[0]), what_(what) {}
+
+  /// Throws Stopped, or one line that says why there is no answer.
+  Json ask(const Json& request);
+  /// `timed_block` of its steps; `of` says which.
+  std::vector<double> timed_block(const Json& of, const BlockTiming& timing);
+
+  double cpu_seconds() const { return process_.cpu_seconds(); }
+  /// Its name in messages, at first that of its program.
+  void set_name(const std::string& name) { name_ = name; }
+
+ private:
+  Process process_;
+  std::string name_;
+  const char* what_;
+};
+
+/// PyTorch.
 class Peer {
  public:
   struct Options {
@@ -35,43 +57,28 @@ class Peer {
   std::map<std::string, std::vector<std::string>> load(const Problem& problem,
                                                        const ModelState& state);
   /// G of a method as one of its variants computes it, before any step is taken.
-  std::vector<Array> gradient(const std::string& method, const std::string& variant);
-  /// Times a method's variants for about `seconds` and keeps the fastest, whose name it returns.
-  std::string choose(const std::string& method, double seconds);
-  /// As `timed_block`, of the chosen variant.
-  std::vector<double> timed_block(const std::string& method, const BlockTiming& timing);
-  /// As `step_memory`: measured in a fresh process of the peer's.
-  double step_memory(const Problem& problem, const std::string& method,
-                     const std::string& variant) const;
+  std::vector<Array> gradient(std::string_view method, const std::string& variant);
+  std::vector<double> timed_block(std::string_view method, const std::string& variant,
+                                  const BlockTiming& timing) {
+    return process_->timed_block({{"method", method}, {"variant", variant}}, timing);
+  }
+  /// The fastest of a method's variants, after about `seconds`.
+  std::string fastest(std::string_view method, const std::vector<std::string>& variants,
+                      double seconds);
+  /// As `step_memory`, of the model that is loaded: measured in a fresh process of the peer's.
+  double step_memory(std::string_view method, const std::string& variant) const;
 
   double cpu_seconds() const { return process_->cpu_seconds(); }
 
  private:
-  std::unique_ptr<Subprocess> start() const;
-  Json hello() const;
-  /// The answer to a request. Throws Stopped, or one line that says why there is none.
-  Json ask(Subprocess& process, const Json& request) const;
-
-  /// For the files that go to and fro; gone with it.
-  struct Folder {
-    Folder();
-    ~Folder();
-    Folder(const Folder&) = delete;
-    Folder& operator=(const Folder&) = delete;
-    std::filesystem::path path;
-  };
+  /// Starts a process; `hello` is its description of itself.
+  std::unique_ptr<Answerer> start(Json& hello) const;
 
   Options options_;
-  Folder folder_;
-  Json description_;
+  Temporary folder_;  ///< for the files that go to and fro
+  Json description_, model_;
   std::string name_;
-  /// Whose turn it is, for complaints.
-  std::string label_ = "starting";
-  std::vector<std::string> parameters_;
-  std::unique_ptr<Subprocess> process_;
+  std::unique_ptr<Answerer> process_;
 };
-
-/// A stop was requested while the peer was at work.
-struct Stopped {};
 
 }  // namespace twice::experiments

@@ -81,7 +81,7 @@ class Step:
         format = torch.channels_last if last else torch.contiguous_format
         images = array("images")
         self.x = (images.flatten(1).clone() if request["model"] == "mlp"
-                  else images.permute(0, 3, 1, 2).contiguous(memory_format=format))
+                  else images.permute(0, 3, 1, 2).clone(memory_format=format))
         self.y = array("labels").long()
         self.w = [self.to_torch(array(name)).requires_grad_() for name in self.names]
         self.moved = None

@@ -9,8 +9,8 @@ ends it, with its last line on stderr as the reason.
 import gc
 import json
 import os
+import re
 import signal
-import statistics
 import struct
 import subprocess
 import sys
@@ -46,13 +46,16 @@ class Variants:
 
 # ---- Files and memory ----
 
+MAPS = "/proc/self/maps"
 DTYPES = {"F32": torch.float32, "F64": torch.float64, "I32": torch.int32}
 
 
 def read_safetensors(path):
     with open(path, "rb") as file:
         header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
-        data = bytearray(file.read())
+        # No second copy: its memory would be used again by a step that `memory` measures.
+        data = bytearray(os.path.getsize(path) - file.tell())
+        file.readinto(data)
     header.pop("__metadata__", None)
     result = {}
     for name, entry in header.items():
@@ -96,14 +99,20 @@ class Peer:
             ctypes.CDLL(None).mallopt(-3, 1 << 30)
             ctypes.CDLL(None).mallopt(-1, (1 << 31) - 1)
         torch.set_num_threads(request["threads"])
-        with open("/proc/self/maps") as file:
-            libraries = {line.split()[-1] for line in file if "/" in line}
-        blas = sorted(p for p in libraries if "openblas" in p.rsplit("/", 1)[-1] or "mkl_core" in p)
         return {"version": torch.__version__, "package": self.package(),
-                "blas": blas[0] if blas else "unknown", "threads": torch.get_num_threads(),
+                "blas": self.blas(), "threads": torch.get_num_threads(),
                 "onednn": torch.backends.mkldnn.is_available(),
                 "cpus": len(os.sched_getaffinity(0)), "models": list(MODELS),
                 "methods": list(METHODS), "activations": list(ACTIVATIONS)}
+
+    def blas(self):
+        """The file of PyTorch's BLAS. NumPy and SciPy bring an OpenBLAS of their own."""
+        name = "mkl_core" if torch.backends.mkl.is_available() else "openblas"
+        with open(MAPS) as file:
+            libraries = sorted({line.split()[-1] for line in file if "/" in line})
+        found = [path for path in libraries if name in path.rsplit("/", 1)[-1]
+                 and not re.search(r"/(numpy|scipy)(\.libs)?/", path)]
+        return found[0] if found else "MKL within PyTorch" if name == "mkl_core" else "unknown"
 
     def package(self):
         """The version of Debian's package, when this PyTorch is Debian's: the library's own name for
@@ -121,7 +130,6 @@ class Peer:
         self.variants = None
         gc.collect()
         self.variants = Variants(request, read_safetensors(request["file"]).__getitem__)
-        self.chosen = {}
         return {"variants": {m: list(v) for m, v in self.variants.table.items()}}
 
     def gradient(self, request):
@@ -131,27 +139,10 @@ class Peer:
         write_safetensors(request["file"], {n: step.to_ours(v) for n, v in zip(step.names, G)})
         return {}
 
-    def choose(self, request):
-        """Times the variants of a method in turn and keeps the fastest."""
-        method = request["method"]
-        steps = {v: self.variants.step(method, v) for v in self.variants.table[method]}
-        times = {v: [] for v in steps}
-        for step in steps.values():
-            step()
-        end = time.perf_counter() + (request["seconds"] if len(steps) > 1 else 0)
-        while time.perf_counter() < end or len(times[next(iter(times))]) < 3:
-            for v, step in steps.items():
-                start = time.perf_counter()
-                step()
-                times[v].append(time.perf_counter() - start)
-        medians = {v: statistics.median(t) * 1e3 for v, t in times.items()}
-        best = min(medians, key=medians.get)
-        self.chosen[method] = steps[best]
-        return {"variant": best, "ms": medians}
-
     def time(self, request):
         """Milliseconds of each step in `seconds`, after untimed steps for `lead` seconds."""
-        step, clock, times = self.chosen[request["method"]], time.perf_counter, []
+        step = self.variants.step(request["method"], request["variant"])
+        clock, times = time.perf_counter, []
         time.sleep(request["settle"])
         end = clock() + request["lead"]
         while clock() < end:
@@ -164,24 +155,17 @@ class Peer:
         return {"ms": times}
 
     def memory(self, request):
-        """What two steps need beyond this process with PyTorch loaded and one small product done.
-        Pages of files, which are libraries' code, do not count."""
+        """What two steps need beyond this process with PyTorch loaded, the file read and one small
+        product done. Pages of files, which are libraries' code, do not count."""
         t = torch.ones(4, 4, requires_grad=True)
         torch.autograd.grad((t @ t).sum(), t)
-        dtype = {"f32": torch.float32, "f64": torch.float64}[request["dtype"]]
-        shapes = request["shapes"]
+        arrays = read_safetensors(request["file"])
         with open("/proc/self/clear_refs", "w") as file:
             file.write("5")  # the high-water mark starts anew
         before, file_before = memory(["VmRSS", "RssFile"])
-
-        def array(name):
-            if name == "labels":
-                return torch.zeros(shapes[name], dtype=torch.int32)
-            return torch.empty(shapes[name], dtype=dtype).uniform_(-0.1, 0.1)
-
         last = "channels last" in request["variant"]
         way = request["variant"].split(", channels")[0].replace("plain", "")
-        step = Step(request, array, last)
+        step = Step(request, arrays.__getitem__, last)
         gradient = METHODS[request["method"]].get(way) or METHODS[request["method"]][""]
         for _ in range(2):
             step.update(gradient(step))

@@ -2,7 +2,7 @@
 // the first layer and the activation do to it.
 #include <cmath>
 
-#include "experiments/measure/cost.h"
+#include "experiments/measure/steps.h"
 #include "experiments/report/table.h"
 #include "experiments/studies/problems.h"
 

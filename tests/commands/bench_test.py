@@ -374,10 +374,24 @@ class PyTorch(Bench):
                          self.changed("pytorch_methods.py", "(2, 0, 1, 3)", "(2, 1, 0, 3)"),
                          "--model", "cnn", "--channels", 2, "--batch", 3)
 
+    def test_the_blas_is_that_of_pytorch(self):
+        """NumPy's copy of OpenBLAS is not, with MKL inside PyTorch or in a file."""
+        numpy = "/venv/numpy.libs/libscipy_openblas64_-abc.so"
+        for files, blas in [([numpy], "MKL within PyTorch"), ([numpy, "/venv/lib/libmkl_core.so.2"],
+                                                              "/venv/lib/libmkl_core.so.2")]:
+            (self.folder / "maps").write_text("".join(f"7f00-7f01 r-xp 0 fe:00 12  {file}\n" for file in files))
+            python = self.changed("pytorch_peer.py", "torch.backends.mkl.is_available()", "True")
+            with open(self.folder / "change.py", "a") as change:
+                change.write('t = p.read_text()\np.write_text(t.replace("/proc/self/maps", "maps"))\n')
+            self.succeed("bench", "--peer", "pytorch", "--peer-python", python, "--json", "record.json", "--no-memory",
+                         *TINY)
+            peer = self.json("record.json")["peer"]
+            self.assertEqual((peer["blas"], peer["same_blas"]), (blas, False))
+
     def test_a_peer_that_dies_is_an_error(self):
         for new, fragments in [("raise MemoryError('no more of it')", ["MemoryError: no more of it"]),
                                ("os.kill(os.getpid(), 9)", ["signal 9"])]:
-            python = self.changed("pytorch_peer.py", 'method = request["method"]', new)
+            python = self.changed("pytorch_peer.py", 'clock, times = time.perf_counter, []', new)
             self.refuse_race(["mlp-16x4-b8-relu-f32: pytorch", *fragments], python, *TINY[:4])
 
     def test_ctrl_c_ends_the_peer(self):

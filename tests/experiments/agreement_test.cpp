@@ -1,5 +1,5 @@
 // Whether two engines' gradients are the same: what `bench` asks before it compares times.
-#include "experiments/measure/agreement.h"
+#include "experiments/measure/gradient_error.h"
 
 #include <boost/test/unit_test.hpp>
 #include <cmath>

@@ -5,8 +5,8 @@
 #include <cmath>
 
 #include "autodiff/threads/threads.h"
-#include "experiments/measure/our_step.h"
 #include "experiments/measure/statistics.h"
+#include "experiments/measure/steps.h"
 #include "tests/experiments/scratch_folder.h"
 
 namespace twice {

@@ -3,7 +3,7 @@
 
 #include <functional>
 
-#include "experiments/measure/our_step.h"
+#include "experiments/measure/steps.h"
 
 namespace twice::testing {
 using namespace experiments;

@@ -1,4 +1,4 @@
-// From times to verdicts.
+// From options to two programs, and from their times to verdicts.
 #include "experiments/commands/bench/against.h"
 
 #include <fmt/format.h>
@@ -6,11 +6,12 @@
 #include <algorithm>
 #include <cmath>
 
+#include "experiments/commands/bench/turns.h"
 #include "experiments/files/record.h"
 #include "experiments/measure/paired.h"
-#include "experiments/measure/turns.h"
 #include "experiments/report/progress.h"
 #include "experiments/report/table.h"
+#include "experiments/run/machine.h"
 #include "experiments/run/output.h"
 
 namespace twice::experiments {
@@ -21,14 +22,66 @@ namespace {
 /// shared by the rows.
 constexpr double error_level = 0.005;
 
-/// What a process's steps are summarised by: the median, or a lower quantile, which a busy
+// ---- The programs ----
+
+/// A percentage such as "3%" as a share.
+double share_of(const char* option, const std::string& text) {
+  const std::size_t end = text.find_last_not_of(" %") + 1;
+  const std::optional<double> percent = parse_number(text.substr(0, end));
+  if (!text.ends_with('%') || !percent || !(*percent >= 0 && *percent <= 1000))
+    throw UsageError(fmt::format("{} must be a percentage such as 3%, was '{}'", option, text));
+  return *percent / 100;
+}
+
+/// Reads options of bench; UsageError names `option`.
+BenchOptions parsed(BenchOptions options, const std::vector<std::string>& words,
+                    const std::string& option) {
+  options.given.clear();
+  OptionSet set;
+  declare_bench(set, options);
+  try {
+    set.parse(words);
+  } catch (const UsageError& error) {
+    throw UsageError(fmt::format("{}: {}", option, error.what()));
+  }
+  return options;
+}
+
+/// The given options that a process which takes turns must know. The others say where results go
+/// and how long the whole takes.
+OptionWords words_of_a_step(OptionWords given) {
+  for (const char* other :
+       {"--seconds", "--against", "--same-within", "--fail-if-slower", "--json", "--suite",
+        "--rows", "--peer", "--peer-python", "--peer-malloc", "--no-memory", "--config", "--method",
+        "--serve", "--quiet", "--neighbours", "--neighbour-kind"})
+    given.erase(other);
+  return given;
+}
+
+Contender side_of(const BenchOptions& options, const std::string& program,
+                  const std::string& option) {
+  const bool own = program.empty() || program.starts_with("-");
+  Contender side = own ? Contender{program, own_program()} : find_program(program, option);
+  side.words = words_of_a_step(options.given);
+  side.methods = options.run.methods;
+  if (program.empty()) side.name = "this program";
+  if (!program.starts_with("-")) return side;
+  BenchOptions changed = parsed(options, split_words(program), option);
+  const OptionWords words = words_of_a_step(changed.given);
+  for (const auto& [name, value] : changed.given)
+    if (!words.contains(name) && name != "--method")
+      throw UsageError(fmt::format("{}: {} belongs to the whole comparison", option, name));
+  for (const auto& [name, value] : words) side.words[name] = value;
+  complete(changed);
+  side.methods = changed.run.methods;
+  return side;
+}
+
+// ---- The times ----
+
+/// The quantile by which a process's steps are summarised: the median, or a lower one, which a busy
 /// neighbour disturbs less.
 constexpr std::array<double, 4> quantiles = {0.5, 0.25, 0.1, 0.02};
-
-double quantile_of(std::vector<double> times, double q) {
-  std::ranges::sort(times);
-  return times[static_cast<std::size_t>(q * static_cast<double>(times.size() - 1) + 0.5)];
-}
 
 using Summaries = std::array<double, 4>;
 
@@ -37,7 +90,11 @@ std::vector<Summaries> summaries(const Turns& turns, std::size_t method, double 
   std::vector<Summaries> result;
   for (const Repetition& repetition : turns.repetitions) {
     Summaries& four = result.emplace_back();
-    for (std::size_t i = 0; i < four.size(); ++i) four[i] = quantile_of(repetition[i][method], q);
+    for (std::size_t i = 0; i < four.size(); ++i) {
+      std::vector<double> times = repetition[i][method];
+      std::ranges::sort(times);
+      four[i] = quantile(times, q);
+    }
   }
   return result;
 }
@@ -62,227 +119,220 @@ std::vector<Contrasts> averaged(const std::vector<std::vector<Contrasts>>& lists
   return result;
 }
 
-double noise_of(const Turns& turns, std::size_t method, double q) {
-  return control_noise(contrasts_of(summaries(turns, method, q)));
-}
-
-/// The quantile by which a method's times are summarised: the median, unless the controls of
-/// another one scatter clearly less. The controls know nothing of the programs' difference, so that
-/// the choice does not bend it.
-double chosen_quantile(const Turns& turns, std::size_t method) {
+/// The quantile by which a method's times are summarised, and the noise of its controls: the
+/// median, unless the controls of another one scatter clearly less. The controls do not depend on
+/// the programs' difference, so the choice does not bend it.
+std::pair<double, double> chosen_quantile(const Turns& turns, std::size_t method) {
   constexpr double clearly = 0.7;
-  double best = quantiles[0], least = clearly * noise_of(turns, method, best);
+  double best = 0, least = INFINITY;
   for (const double q : quantiles)
-    if (const double found = noise_of(turns, method, q); found < least) best = q, least = found;
-  return best;
+    if (const double noise = control_noise(contrasts_of(summaries(turns, method, q)));
+        best == 0 || noise < (best == quantiles[0] ? clearly : 1) * least)
+      best = q, least = noise;
+  return {best, least};
 }
 
-std::string verdict_text(Verdict verdict, double margin) {
-  switch (verdict) {
-    case Verdict::faster:
-      return "faster";
-    case Verdict::slower:
-      return "slower";
-    case Verdict::same:
-      return fmt::format("same within {:.3g} %", 100 * margin);
-    case Verdict::inconclusive:
-      break;
-  }
-  return "inconclusive";
-}
-
-/// Adds ratio, interval, control and verdict.
-void decide(Json& row, const std::vector<Contrasts>& repetitions, double level, double margin) {
-  const PairedRatio found = paired_ratio(repetitions, level);
-  row["ratio"] = found.ratio;
-  row["interval"] =
-      std::isfinite(found.interval.high) ? Json{found.interval.low, found.interval.high} : Json();
-  row["control"] = found.control;
-  row["verdict"] = verdict_text(verdict_of(found.interval, margin), margin);
-}
-
-std::vector<std::string> cells_of(const Json& row) {
-  // Of a few disturbed repetitions the interval may span hundreds of digits: the verdict says
-  // enough.
-  constexpr double most = 10;
-  const Json& interval = row.at("interval");
-  const double control = number(row, "control");
-  return {
-      fmt::format("{:.3f}", number(row, "ratio")),
-      interval.is_null() || interval[1].get<double>() > most * interval[0].get<double>()
-          ? "-"
-          : fmt::format("{:.3f} to {:.3f}", interval[0].get<double>(), interval[1].get<double>()),
-      std::isfinite(control) && control < most ? fmt::format("± {:.2g} %", 100 * control) : "-",
-      text(row, "verdict")};
-}
-
-void print_rows(const std::vector<Json>& rows, const Json* overall) {
-  Table table(
-      {"model", "method", "ours ms", "other ms", "ours / other", "interval", "control", "ours is"});
-  const auto add = [&](std::vector<std::string> cells, const Json& row) {
-    for (std::string& cell : cells_of(row)) cells.push_back(std::move(cell));
-    table.add(std::move(cells));
-  };
-  for (const Json& row : rows)
-    add({text(row, "model"), text(row, "method"), format_number(number(row, "ms")),
-         format_number(number(row, "other_ms"))},
-        row);
-  if (overall) add({"all", "", "", ""}, *overall);
-  table.print();
-}
-
-/// How to read the table, and what can be done when it does not decide.
-void print_legend(const Json& verdict, const AgainstOptions& options, const Json& row) {
-  fmt::print(
-      "\n{} times four fresh processes, two of each program, took turns. The intervals hold "
-      "together in "
-      "{:g} %;\ncontrol: what equal programs may seem to differ by in this run.\n",
-      text(row, "repetitions"), 100 * (1 - error_level));
-  if (text(verdict, "verdict") == "inconclusive")
-    fmt::print(
-        "To decide smaller differences: close other programs, or measure longer (--seconds "
-        "{:.0f}).\n",
-        4 * options.seconds);
-}
-
-double median_of_columns(const std::vector<Summaries>& times, std::size_t first) {
-  std::vector<double> values;
-  for (const Summaries& four : times) {
-    values.push_back(four[first]);
-    values.push_back(four[first + 1]);
-  }
-  return median(values);
-}
-
-std::vector<std::string> arguments_of(const OptionWords& words) {
-  std::vector<std::string> result;
-  for (const auto& [name, value] : words) result.push_back(fmt::format("{}={}", name, value));
-  return result;
-}
-
-using Heard = std::function<void(double)>;
-
-/// Takes turns for `seconds`. On a busy machine the threads of a step wait for one that was put
+/// Takes turns on one model. On a busy machine the threads of a step wait for one that was put
 /// aside, far longer than they compute, and equal programs seem to differ by a lot. Where the first
-/// repetitions show that, and the number of threads is left to us, both sides go on with one
-/// thread.
-Turns measure(Contender ours, Contender others, double seconds, bool may_change_threads,
-              const Heard& progress) {
+/// repetitions show that, and the number of threads is left to us, both sides go on with one thread
+/// and `one_thread` becomes true.
+Turns measure(std::array<Contender, 2> sides, double seconds, bool& one_thread,
+              const TimingProgress& progress) {
   constexpr double wanted_repetitions = 16, trial = 3, busy_noise = 0.1;
   const double each = seconds / wanted_repetitions;
-  Turns first = take_turns(ours, others, trial * each, each, progress);
+  const Turns first = take_turns(sides[0], sides[1], trial * each, each, progress);
+  const std::size_t methods = sides[0].methods.size();
   double noise = 0;
-  for (std::size_t m = 0; m < ours.methods.size(); ++m)
-    noise +=
-        noise_of(first, m, chosen_quantile(first, m)) / static_cast<double>(ours.methods.size());
-  const bool busy = may_change_threads && noise > busy_noise;
-  if (busy)
-    for (Contender* side : {&ours, &others}) side->words.push_back("--threads=1");
-  Turns rest = take_turns(ours, others, (1 - trial / wanted_repetitions) * seconds, each, progress);
-  rest.one_thread = busy;
-  if (!busy)
+  for (std::size_t m = 0; m < methods; ++m)
+    noise += chosen_quantile(first, m).second / static_cast<double>(methods);
+  one_thread = noise > busy_noise && !sides[0].words.contains("--threads") &&
+               !sides[1].words.contains("--threads");
+  if (one_thread)
+    for (Contender& side : sides) side.words["--threads"] = "1";
+  Turns rest =
+      take_turns(sides[0], sides[1], (1 - trial / wanted_repetitions) * seconds, each, progress);
+  if (!one_thread)
     rest.repetitions.insert(rest.repetitions.begin(), first.repetitions.begin(),
                             first.repetitions.end());
   return rest;
 }
 
-/// What the programs differ in besides their code, a line each.
-void print_differences(const Json& ours, const Json& others) {
-  for (const char* key : {"compiler", "flags", "products", "blas", "threads"})
-    if (member(ours, key) != member(others, key))
-      fmt::print("{} differs: ours {}, other {}\n", key, text(ours, key), text(others, key));
+// ---- The verdicts ----
+
+/// Adds ratio, interval, control and verdict.
+void decide(Json& row, const std::vector<Contrasts>& repetitions, double level, double margin) {
+  const PairedRatio found = paired_ratio(repetitions, level);
+  const auto& [low, high] = found.interval;
+  row["ratio"] = found.ratio;
+  row["interval"] = std::isfinite(high) ? Json{low, high} : Json();
+  row["control"] = found.control;
+  switch (verdict_of(found.interval, margin)) {
+    case Verdict::faster:
+      row["verdict"] = "faster";
+      break;
+    case Verdict::slower:
+      row["verdict"] = "slower";
+      break;
+    case Verdict::same:
+      row["verdict"] = fmt::format("same within {:.3g} %", 100 * margin);
+      break;
+    case Verdict::inconclusive:
+      row["verdict"] = "inconclusive";
+  }
 }
 
-/// What the two programs are, which a record and the first lines of the output say.
-void introduce(const Turns& turns, Json& record) {
-  record["ours"] = Json::parse_or_null(turns.ours);
-  record["other"] = Json::parse_or_null(turns.others);
-  if (turns.whole_commands)
-    fmt::print("one program is older than --against: whole commands take turns\n");
-  else
-    print_differences(record["ours"], record["other"]);
+void add_to(Table& table, const Json& row, const std::string& model) {
+  // Of a few disturbed repetitions the interval may span hundreds of digits: the verdict says
+  // enough.
+  constexpr double most = 10;
+  const std::vector<double> interval = row.at("interval");
+  const double control = number(row, "control");
+  const bool narrow = !interval.empty() && interval[1] <= most * interval[0];
+  const auto shown = [&](const char* field) {
+    return row.contains(field) ? format_number(number(row, field)) : "";
+  };
+  table.add(
+      {model, row.value("method", ""), shown("ms"), shown("other_ms"),
+       fmt::format("{:.3f}", number(row, "ratio")),
+       narrow ? fmt::format("{:.3f} to {:.3f}", interval[0], interval[1]) : "-",
+       std::isfinite(control) && control < most ? fmt::format("± {:.2g} %", 100 * control) : "-",
+       text(row, "verdict")});
 }
 
 /// The rows of one model, but for their verdicts, and the contrasts of each.
-struct Measured {
-  std::vector<Json> rows;
-  std::vector<std::vector<Contrasts>> contrasts;
-};
-
-Measured measured(const AgainstModel& model, const Turns& turns) {
-  const Json ours = Json::parse_or_null(turns.ours);
-  const std::size_t methods = model.our_methods.size();
-  Measured result;
-  for (std::size_t m = 0; m < methods; ++m) {
-    const double q = chosen_quantile(turns, m);
+std::vector<std::pair<Json, std::vector<Contrasts>>> rows_of(const std::array<Contender, 2>& sides,
+                                                             const Turns& turns, bool one_thread) {
+  std::vector<std::pair<Json, std::vector<Contrasts>>> rows;
+  for (std::size_t m = 0; m < sides[0].methods.size(); ++m) {
+    const double q = chosen_quantile(turns, m).first;
     const std::vector<Summaries> times = summaries(turns, m, q);
+    std::array<std::vector<double>, 2> of_side;
     Json raw = Json::array();
-    for (const Summaries& four : times)
+    for (const Summaries& four : times) {
       raw.push_back(std::vector<double>(four.begin(), four.end()));
-    const std::string &a = model.our_methods[m], &b = model.other_methods[m];
-    result.rows.push_back({{"model", text(ours, "model")},
-                           {"method", a == b ? a : a + " / " + b},
-                           {"threads", turns.one_thread ? 1 : number(ours, "threads")},
-                           {"ms", median_of_columns(times, 0)},
-                           {"other_ms", median_of_columns(times, 2)},
-                           {"quantile", q},
-                           {"repetitions", times.size()},
-                           {"repetitions_ms", raw}});
-    result.contrasts.push_back(contrasts_of(times));
+      for (std::size_t i = 0; i < 4; ++i) of_side[i / 2].push_back(four[i]);
+    }
+    const std::string &a = sides[0].methods[m], &b = sides[1].methods[m];
+    rows.push_back({{{"model", text(turns.ours, "model")},
+                     {"method", a == b ? a : a + " / " + b},
+                     {"threads", one_thread ? 1 : number(turns.ours, "threads")},
+                     {"ms", median(of_side[0])},
+                     {"other_ms", median(of_side[1])},
+                     {"quantile", q},
+                     {"repetitions", times.size()},
+                     {"repetitions_ms", raw}},
+                    contrasts_of(times)});
   }
-  return result;
+  return rows;
+}
+
+/// What the programs say of themselves: the record has all of it, and the output what they differ
+/// in besides their code.
+void introduce(const Turns& turns, Json& record) {
+  record["ours"] = turns.ours;
+  record["other"] = turns.other;
+  if (turns.ours.is_null() || turns.other.is_null()) {
+    fmt::print("one program is older than --against: whole commands take turns\n");
+    return;
+  }
+  for (const char* key : {"compiler", "flags", "products", "blas", "threads"})
+    if (turns.ours[key] != turns.other[key])
+      fmt::print("{} differs: ours {}, other {}\n", key, text(turns.ours, key),
+                 text(turns.other, key));
 }
 
 }  // namespace
 
-int against(const AgainstOptions& options, const OtherProgram& ours, const OtherProgram& other,
-            const std::vector<AgainstModel>& models, Json record) {
-  fmt::print("ours:  {}\nother: {}\n", ours.name, other.name);
-  std::size_t count = 0;
-  for (const AgainstModel& model : models) count += model.our_methods.size();
-  const double row_level = count == 1 ? error_level : error_level / 2 / static_cast<double>(count);
+int compare_programs(const BenchOptions& options, const std::string& ours, const std::string& other,
+                     const std::string& option) {
+  const double seconds = *options.seconds, margin = share_of("--same-within", options.same_within),
+               allowed = options.fail_if_slower.empty()
+                             ? INFINITY
+                             : share_of("--fail-if-slower", options.fail_if_slower);
+  if (!options.peer.empty())
+    throw UsageError(fmt::format("{} and --peer are two comparisons; expected one", option));
+  std::array<Contender, 2> sides = {side_of(options, ours, option),
+                                    side_of(options, other, option)};
+  const std::size_t methods = sides[0].methods.size();
+  if (methods != sides[1].methods.size())
+    throw UsageError(
+        fmt::format("{}: {} methods against {}; they are paired in order, so expected as many",
+                    option, methods, sides[1].methods.size()));
+  const std::vector<Json> models = models_of(options);
+  fmt::print("ours:  {}\nother: {}\n", sides[0].name, sides[1].name);
 
-  std::vector<Json> rows;
+  Json record = record_header("bench");
+  record["config"] = config_of(options);
+  record["level"] = error_level;
+  record["rows"] = Json::array();
+  Table table(
+      {"model", "method", "ours ms", "other ms", "ours / other", "interval", "control", "ours is"});
+  const std::size_t count = models.size() * methods;
+  const double row_level = count == 1 ? error_level : error_level / 2 / static_cast<double>(count);
   std::vector<std::vector<Contrasts>> of_models;
-  Progress progress("timing", options.seconds * static_cast<double>(models.size()));
-  for (const AgainstModel& model : models) {
-    const bool may_change_threads = options.may_change_threads &&
-                                    !model.ours.contains("--threads") &&
-                                    !model.others.contains("--threads");
+  Progress progress("timing", seconds * static_cast<double>(models.size()));
+  for (const Json& model : models) {
+    std::array<Contender, 2> now = sides;
+    for (const auto& [name, value] : model.members())
+      for (Contender& side : now) side.words.emplace("--" + name, show(value));
+    // With neighbours the cost of several threads is what is asked for.
+    if (options.neighbours > 0)
+      for (Contender& side : now) side.words.emplace("--threads", "0");
+    bool one_thread = false;
     const Turns turns =
-        measure({ours.program, arguments_of(model.ours), model.our_methods},
-                {other.program, arguments_of(model.others), model.other_methods}, options.seconds,
-                may_change_threads, [&](double seconds) { progress.advance(seconds); });
+        measure(now, seconds, one_thread, [&](double passed) { progress.advance(passed); });
     progress.clear();
-    if (rows.empty()) introduce(turns, record);
-    Measured found = measured(model, turns);
-    if (turns.one_thread)
+    if (of_models.empty()) introduce(turns, record);
+    std::vector<std::vector<Contrasts>> of_rows;
+    for (auto& [row, repetitions] : rows_of(now, turns, one_thread)) {
+      decide(row, repetitions, row_level, margin);
+      add_to(table, row, text(row, "model"));
+      record["rows"].push_back(row);
+      of_rows.push_back(std::move(repetitions));
+    }
+    if (one_thread)
       fmt::print(
           "{}: the machine is busy; with all threads equal programs differ by more than 10 %, so "
           "both sides ran with one thread\n",
-          text(found.rows[0], "model"));
-    for (std::size_t m = 0; m < found.rows.size(); ++m) {
-      decide(found.rows[m], found.contrasts[m], row_level, options.margin);
-      rows.push_back(std::move(found.rows[m]));
-    }
-    of_models.push_back(averaged(found.contrasts));
+          text(record["rows"].back(), "model"));
+    of_models.push_back(averaged(of_rows));
   }
 
-  Json overall;
-  if (count > 1) decide(overall, averaged(of_models), error_level / 2, options.margin);
-  print_rows(rows, count > 1 ? &overall : nullptr);
-  print_legend(count > 1 ? overall : rows[0], options, rows[0]);
-  record["level"] = error_level;
-  record["rows"] = rows;
-  record["overall"] = count > 1 ? overall : Json();
-  if (!options.json.empty()) write_json(options.json, record);
-
-  if (count > 1) rows.push_back(overall);
-  const bool fails = std::ranges::any_of(rows, [&](const Json& row) {
-    return options.fail_if_slower && text(row, "verdict") == "slower" &&
-           number(row, "ratio") > 1 + *options.fail_if_slower;
+  std::vector<Json> verdicts = record["rows"].elements();
+  Json& overall = record["overall"] = Json();
+  if (count > 1) {
+    decide(overall, averaged(of_models), error_level / 2, margin);
+    add_to(table, overall, "all");
+    verdicts.push_back(overall);
+  }
+  table.print();
+  fmt::print(
+      "\n{} times four fresh processes, two of each program, took turns. The intervals hold "
+      "together in {:g} %;\ncontrol: what equal programs may seem to differ by in this run.\n",
+      text(verdicts[0], "repetitions"), 100 * (1 - error_level));
+  if (text(verdicts.back(), "verdict") == "inconclusive")
+    fmt::print(
+        "To decide smaller differences: close other programs, or measure longer (--seconds "
+        "{:.0f}).\n",
+        4 * seconds);
+  if (!options.run.json.empty()) write_json(options.run.json, record);
+  constexpr int slower_status = 3;
+  const bool fails = std::ranges::any_of(verdicts, [&](const Json& row) {
+    return text(row, "verdict") == "slower" && number(row, "ratio") > 1 + allowed;
   });
   return fails ? slower_status : 0;
+}
+
+int compare_programs(const OptionWords& words, double margin, const std::string& ours,
+                     const std::string& other, const std::string& option) {
+  std::vector<std::string> list;
+  for (const auto& [name, value] : words) list.push_back(name + "=" + value);
+  BenchOptions options = parsed({}, list, option + " of programs");
+  options.against = other;
+  options.same_within = fmt::format("{}%", 100 * margin);
+  if (options.run.methods.empty()) options.run.methods = {"exact"};
+  complete(options);
+  return compare_programs(options, ours, other, option);
 }
 
 }  // namespace twice::experiments

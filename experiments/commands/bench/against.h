@@ -1,42 +1,22 @@
 // `./twice bench --against OTHER`: is this program faster than another build, than another
-// revision, or than itself with other options? Processes of both take turns; see
-// measure/paired.h for how the answer comes about.
+// revision, or than itself with other options? Processes of both take turns (turns.h);
+// measure/paired.h has the equations behind the answer.
 #pragma once
 
-#include <optional>
-#include <string>
-#include <vector>
-
-#include "experiments/files/json.h"
-#include "experiments/measure/other_program.h"
-#include "experiments/run/options.h"
+#include "experiments/commands/bench/bench.h"
 
 namespace twice::experiments {
 
-struct AgainstOptions {
-  /// Measuring time for a model.
-  double seconds;
-  /// Differences below this share of the time do not count.
-  double margin;
-  /// Slower by more than this share: the exit status is `slower_status`.
-  std::optional<double> fail_if_slower;
-  std::string json;
-  /// Whether both sides may go on with one thread where other work makes times too noisy.
-  bool may_change_threads = true;
-};
+/// Compares two programs on each model, prints a table, and writes the record (docs/records.md).
+/// Either is what `find_program` finds or a list of options, which means this program with these
+/// options in place of its own; "" is this program. `option` is named in complaints. Returns the
+/// exit status. Throws Stopped when a stop was requested.
+int compare_programs(const BenchOptions& options, const std::string& ours, const std::string& other,
+                     const std::string& option);
 
-/// The status of a comparison that `--fail-if-slower` ends.
-inline constexpr int slower_status = 3;
-
-/// One model: its options as words for either side, and its methods, which are paired in order.
-struct AgainstModel {
-  OptionWords ours, others;
-  std::vector<std::string> our_methods, other_methods;
-};
-
-/// Compares the programs on each model, prints a table, and writes the record, which starts as
-/// `record` (docs/records.md). Returns the exit status. Throws Stopped when a stop was requested.
-int against(const AgainstOptions& options, const OtherProgram& ours, const OtherProgram& other,
-            const std::vector<AgainstModel>& models, Json record);
+/// The same for `profile --compare`: `words` are options of bench, and differences below the share
+/// `margin` do not count.
+int compare_programs(const OptionWords& words, double margin, const std::string& ours,
+                     const std::string& other, const std::string& option);
 
 }  // namespace twice::experiments

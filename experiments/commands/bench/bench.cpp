@@ -1,15 +1,17 @@
 // Options, the models to run, tables and the record.
 #include "experiments/commands/bench/bench.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
 #include "autodiff/threads/threads.h"
-#include "experiments/commands/bench/against_command.h"
+#include "experiments/commands/bench/against.h"
 #include "experiments/commands/bench/race.h"
-#include "experiments/commands/bench/suite.h"
-#include "experiments/commands/bench/tables.h"
-#include "experiments/measure/memory.h"
-#include "experiments/measure/neighbours.h"
-#include "experiments/measure/served_steps.h"
+#include "experiments/commands/bench/serve.h"
 #include "experiments/report/progress.h"
+#include "experiments/report/table.h"
 #include "experiments/run/machine.h"
 #include "experiments/run/output.h"
 #include "experiments/run/stop.h"
@@ -18,37 +20,160 @@ namespace twice::experiments {
 
 namespace {
 
-RunOptions with_row(RunOptions options, const SuiteRow& row) {
-  options.model = row.model;
-  options.batch = row.batch;
-  options.activation = row.activation;
-  if (row.model == "mlp") options.width = row.size, options.depth = row.depth;
-  if (row.model == "cnn") options.channels = row.size;
-  return options;
+// ---- Models ----
+
+/// The suite `paper`: small, wide and deep mlps on 784 inputs and cnns on 32 x 32 x 3 images, with
+/// batches far below, about and above the width: the cost of exact GR beside finite differences
+/// depends on that. `size` is the width of an mlp and the channels of a cnn, and a cnn has no
+/// choice of depth.
+struct SuiteRow {
+  const char* model;
+  int size, depth, batch;
+  const char* activation = "relu";
+};
+constexpr SuiteRow paper_suite[] = {
+    {"mlp", 64, 3, 32},           {"mlp", 128, 3, 64},
+    {"mlp", 512, 4, 32},          {"mlp", 512, 4, 128},
+    {"mlp", 512, 4, 128, "tanh"}, {"mlp", 512, 4, 128, "gelu"},
+    {"mlp", 512, 8, 128},         {"mlp", 1024, 4, 32},
+    {"mlp", 1024, 4, 128},        {"mlp", 1024, 4, 256},
+    {"mlp", 1024, 4, 512},        {"mlp", 2048, 4, 128},
+    {"mlp", 2048, 8, 64},         {"cnn", 8, 0, 32},
+    {"cnn", 8, 0, 32, "gelu"},    {"cnn", 16, 0, 64},
+    {"cnn", 16, 0, 64, "gelu"},   {"cnn", 32, 0, 64},
+    {"cnn", 32, 0, 64, "gelu"},
+};
+
+RunOptions with(const RunOptions& options, const Json& model) {
+  Json all = to_json(options);
+  all.update(model);
+  return run_options(all);
 }
 
-/// The options of each model that is to run.
-std::vector<RunOptions> models_of(const BenchOptions& options) {
-  if (options.suite.empty()) return {options.run};
-  std::vector<RunOptions> result;
-  for (const SuiteRow& row : suite_rows(options)) result.push_back(with_row(options.run, row));
-  return result;
+// ---- Tables ----
+
+std::string rough_percent(double value) {
+  return std::isfinite(value) ? fmt::format("{:.0f} %", 100 * value) : "-";
+}
+
+/// The fields mean what they mean in `compare`; docs/records.md has the others.
+const std::vector<Column>& columns() {
+  static const std::vector<Column> list = {{"method", "method", "", nullptr},
+                                           {"ms", "ms/step", "", format_number},
+                                           {"ms_iqr", "± iqr", "", format_number},
+                                           {"ratio_to_gradient", "vs gradient", "", format_ratio},
+                                           {"products", "products", "", format_number},
+                                           {"small_products", "small", "", format_number},
+                                           {"products_law_text", "law", "", nullptr},
+                                           {"gflop", "GFLOP", "", format_number},
+                                           {"peak_share", "of peak", "", rough_percent},
+                                           {"peak_mib", "peak MiB", "", format_number},
+                                           {"measured_mib", "measured MiB", "", format_number},
+                                           {"peer_ms", "peer ms", "", format_number},
+                                           {"peer_ms_iqr", "± iqr", "", format_number},
+                                           {"peer_mib", "peer MiB", "", format_number},
+                                           {"ratio", "peer / ours", "", format_ratio}};
+  return list;
+}
+
+/// Threads and BLAS; the peer.
+void print_start(const Json& record) {
+  const Json& machine = record["machine"];
+  fmt::print("{} threads, {}\n", text(machine, "threads"), text(machine, "blas"));
+  if (record.contains("peer")) {
+    const Json& peer = record["peer"];
+    fmt::print("peer: {} ({}), {} threads, {}\n", text(peer, "name"), text(peer, "python"),
+               text(peer, "threads"),
+               peer["same_blas"].get<bool>() ? "the same OpenBLAS"
+                                             : "another BLAS: " + text(peer, "blas"));
+  }
+  std::fflush(stdout);
+}
+
+/// The rows of one model.
+void print_model(const Json& rows) {
+  fmt::print("\n{}\n", text(rows[0], "model"));
+  screen_table(columns(), objects(rows)).print();
+  std::string variants;
+  for (const Json& row : rows)
+    if (row.contains("peer_variant"))
+      variants += fmt::format("{}{} {}", variants.empty() ? "" : "; ", text(row, "method"),
+                              text(row, "peer_variant"));
+  if (!variants.empty()) fmt::print("peer's fastest: {}\n", variants);
+  for (const Json& row : rows)
+    if (number(row, "put_aside") > number(row, "samples"))  // less often, every machine does that
+      fmt::print(
+          "{}: other work took a core {:.0f} times; helpers computed {:.0f} % of the tiles\n",
+          text(row, "method"), number(row, "put_aside"), 100 * number(row, "helper_share"));
+  for (const Json& row : rows)
+    if (row["method"] == "exact" && row.contains("ratio_to_f_gr"))
+      fmt::print("exact / f-gr {}\n", format_ratio(number(row, "ratio_to_f_gr")));
+  std::fflush(stdout);
+}
+
+/// For each method, in order of appearance, the geometric means over `rows` of the ratios that they
+/// have.
+Json means_of(const Json& rows) {
+  Json means = Json::array();
+  for (const Json& first : rows) {
+    if (std::ranges::any_of(means, [&](const Json& m) { return m["method"] == first["method"]; }))
+      continue;
+    Json mean = {{"method", first["method"]}};
+    for (const char* field : {"ratio", "ratio_to_gradient", "ratio_to_f_gr"}) {
+      double sum = 0;
+      int count = 0;
+      for (const Json& row : rows)
+        if (row["method"] == first["method"] && row.contains(field))
+          sum += std::log(number(row, field)), ++count;
+      if (count > 0) mean[field] = std::exp(sum / count);
+    }
+    means.push_back(mean);
+  }
+  return means;
+}
+
+/// The ratios alone, a line for each model, and their means: exact beside f-gr and the gradient,
+/// and each method's peer beside us.
+void print_summary(const Json& record) {
+  std::vector<Column> shown = {{"model", "model", "", nullptr},
+                               {"exact ratio_to_f_gr", "exact / f-gr", "", format_ratio},
+                               {"exact ratio_to_gradient", "exact / gradient", "", format_ratio}};
+  std::vector<Json> lines;
+  const auto add = [&](const std::string& model, const Json& row) {
+    if (lines.empty() || lines.back()["model"] != model) lines.push_back({{"model", model}});
+    for (const auto& [field, value] : row.members())
+      lines.back()[text(row, "method") + " " + field] = value;
+  };
+  for (const Json& row : record["rows"]) add(text(row, "model"), row);
+  for (const Json& mean : record["means"]) {
+    add("geometric mean", mean);
+    shown.push_back({text(mean, "method") + " ratio", "peer / ours: " + text(mean, "method"), "",
+                     format_ratio});
+  }
+  if (std::none_of(shown.begin() + 1, shown.end(),
+                   [&](const Column& column) { return is_used(column, lines); }))
+    return;
+  fmt::print("\n");
+  screen_table(shown, lines).print();
 }
 
 }  // namespace
 
-/// The suite's rows that are asked for.
-std::vector<SuiteRow> suite_rows(const BenchOptions& options) {
-  std::vector<SuiteRow> result;
-  std::string labels;
-  for (const SuiteRow& row : paper_suite()) {
-    const std::string label = random_problem(with_row(options.run, row)).label();
-    labels += (labels.empty() ? "" : ", ") + label;
-    if (label.find(options.rows) != std::string::npos) result.push_back(row);
+std::vector<Json> models_of(const BenchOptions& options) {
+  if (options.suite.empty()) return {Json::object()};
+  std::vector<Json> result;
+  std::vector<std::string> labels;
+  for (const SuiteRow& row : paper_suite) {
+    Json model = {{"model", row.model}, {"batch", row.batch}, {"activation", row.activation}};
+    const bool mlp = model["model"] == "mlp";
+    model[mlp ? "width" : "channels"] = row.size;
+    if (mlp) model["depth"] = row.depth;
+    labels.push_back(random_problem(with(options.run, model)).label());
+    if (labels.back().find(options.rows) != std::string::npos) result.push_back(model);
   }
   if (result.empty())
     throw UsageError(fmt::format("--rows: no model of the suite has '{}' in its name; they are {}",
-                                 options.rows, labels));
+                                 options.rows, fmt::join(labels, ", ")));
   return result;
 }
 
@@ -134,45 +259,48 @@ int bench(BenchOptions options) {
   }
   complete(options);
   set_threads(options.run.threads);
-  if (options.serve) return serve_steps(options.run, options.handicap);
+  if (options.serve) return serve(options.run, options.handicap);
   prepare_file(options.run.json);
 
   try {
-    const Neighbours neighbours(options.neighbours, options.neighbour_kind);
+    const auto neighbours = start_neighbours(options.neighbours, options.neighbour_kind);
     if (!options.against.empty())
       return compare_programs(options, "", options.against, "--against");
-    const std::vector<RunOptions> models = models_of(options);
+    std::vector<RunOptions> models;
+    for (const Json& model : models_of(options)) models.push_back(with(options.run, model));
+    Json record = record_header("bench");
+    record["config"] = config_of(options);
     std::optional<Peer> peer;
     if (!options.peer.empty()) {
       peer.emplace(Peer::Options{options.peer_python, options.peer_malloc, options.run.threads});
       for (const RunOptions& model : models) peer->check(model);
+      record["peer"] = peer->description();
     }
-    Json record = record_header("bench");
-    record["config"] = config_of(options);
-    const RaceOptions race_options{*options.seconds, !options.no_memory};
-    if (peer) record["peer"] = peer->description();
     record["rows"] = Json::array();
     print_start(record);
 
-    BestProduct best;
+    RaceTotals totals;
     Progress progress("timing", *options.seconds * static_cast<double>(models.size()));
-    IdleUse idle;
     for (const RunOptions& model : models) {
-      const Json rows = race(model, peer ? &*peer : nullptr, race_options, idle, best,
-                             [&](double seconds) { progress.advance(seconds); });
+      const Json rows = race(model, peer ? &*peer : nullptr, *options.seconds, !options.no_memory,
+                             totals, [&](double seconds) { progress.advance(seconds); });
       progress.clear();
       print_model(rows);
       for (const Json& row : rows) record["rows"].push_back(row);
     }
-    record["machine"]["peak_gflops"] = best.ours;
-    record["machine"]["blas_gflops"] = best.blas;
+    Json& machine = record["machine"];
+    machine["peak_gflops"] = totals.our_peak;
+    machine["blas_gflops"] = totals.blas_peak;
     record["means"] = means_of(record["rows"]);
     if (peer) {
-      record["peer"]["idle_cpu"] = idle.peers / idle.peers_while;
-      record["peer"]["our_idle_cpu"] = idle.ours / idle.ours_while;
+      record["peer"]["idle_cpu"] = totals.peers.share();
+      record["peer"]["our_idle_cpu"] = totals.ours.share();
     }
     if (models.size() > 1) print_summary(record);
-    print_peaks(record);
+    fmt::print(
+        "\nbest product of two 1024 x 1024 matrices: {} GFLOP/s by the kernel of plans ({}), {} by "
+        "OpenBLAS\n",
+        format_number(totals.our_peak), text(machine, "products"), format_number(totals.blas_peak));
     if (!options.run.json.empty()) write_json(options.run.json, record);
   } catch (const Stopped&) {
     fmt::print(stderr, "stopped; a bench that is not finished leaves no record\n");

@@ -2,7 +2,6 @@
 // another engine in the same run.
 #pragma once
 
-#include "experiments/commands/bench/suite.h"
 #include "experiments/run/options.h"
 
 namespace twice::experiments {
@@ -13,18 +12,18 @@ struct BenchOptions {
   std::string suite, rows;
   /// Measuring time for a model; by default 30 with `against`, else 10.
   std::optional<double> seconds;
-  /// Another program to compare this one with (other_program.h). Two percentages: smaller
+  /// Another program to compare this one with (against.h). Two percentages: smaller
   /// differences do not count, and a larger one, unless empty, has an exit status of its own.
   std::string against, same_within = "2%", fail_if_slower;
   std::string peer, peer_python = "/usr/bin/python3", peer_malloc = "keep";
   bool no_memory = false;
-  /// So many busy processes run beside the measurement (neighbours.h).
+  /// So many busy processes run beside the measurement (serve.h).
   int neighbours = 0;
   std::string neighbour_kind = "cpu";
   /// Not empty: only measure the memory of a step of these options (JSON), and print it. How this
-  /// program asks itself: see memory.h.
+  /// program asks itself: see steps.h.
   std::string measure_memory;
-  /// Only time steps on request, each longer than it is by the share `handicap`: served_steps.h.
+  /// Only time steps on request, each longer than it is by the share `handicap`: serve.h.
   bool serve = false;
   double handicap = 0;
   /// The options that were given, for another process.
@@ -38,8 +37,8 @@ void declare_bench(OptionSet& set, BenchOptions& options);
 /// many steps are timed.
 void complete(BenchOptions& options);
 
-/// The suite's rows that `options.rows` picks.
-std::vector<SuiteRow> suite_rows(const BenchOptions& options);
+/// The models that are measured: of each, the options in which it differs from `options.run`.
+std::vector<Json> models_of(const BenchOptions& options);
 
 /// Every option, for the record.
 Json config_of(const BenchOptions& options);

@@ -14,7 +14,7 @@ struct ProfileOptions {
   /// Measuring time.
   double seconds = 10;
   bool no_memory = false, no_scaling = false;
-  /// Two reports or two programs (measure/other_program.h): they are compared, and nothing is
+  /// Two reports or two programs (commands/bench/turns.h): they are compared, and nothing is
   /// profiled.
   std::vector<std::string> compare;
   /// Of two programs: differences smaller than this share of a time do not count.
@@ -24,7 +24,7 @@ struct ProfileOptions {
   std::string measure_memory;
   /// The options that were given.
   OptionWords given;
-  /// What compares two programs: `bench` (commands/bench/against_command.h), of which this command
+  /// What compares two programs: `bench` (commands/bench/against.h), of which this command
   /// knows nothing.
   int (*compare_programs)(const OptionWords& words, double margin, const std::string& ours,
                           const std::string& other, const std::string& option) = nullptr;

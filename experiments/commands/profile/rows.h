@@ -3,7 +3,7 @@
 #pragma once
 
 #include "experiments/files/record.h"
-#include "experiments/measure/cost.h"
+#include "experiments/measure/steps.h"
 
 namespace twice::experiments {
 

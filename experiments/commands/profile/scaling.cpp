@@ -7,9 +7,8 @@
 #include <set>
 
 #include "autodiff/threads/threads.h"
-#include "experiments/measure/cost.h"
-#include "experiments/measure/our_step.h"
 #include "experiments/measure/statistics.h"
+#include "experiments/measure/steps.h"
 #include "experiments/run/stop.h"
 
 namespace twice::experiments {

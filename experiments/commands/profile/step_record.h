@@ -4,8 +4,7 @@
 #include "autodiff/profile/clock.h"
 #include "autodiff/profile/peak.h"
 #include "experiments/files/record.h"
-#include "experiments/measure/cost.h"
-#include "experiments/measure/our_step.h"
+#include "experiments/measure/steps.h"
 
 namespace twice::experiments {
 

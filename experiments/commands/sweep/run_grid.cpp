@@ -16,10 +16,9 @@
 #include "autodiff/profile/ledger.h"
 #include "autodiff/threads/threads.h"
 #include "experiments/app/terminal.h"
-#include "experiments/commands/sweep/worker.h"
 #include "experiments/files/atomic_file.h"
+#include "experiments/files/process.h"
 #include "experiments/files/record.h"
-#include "experiments/measure/subprocess.h"
 #include "experiments/report/progress.h"
 #include "experiments/report/table.h"
 #include "experiments/run/folder_lock.h"
@@ -48,7 +47,7 @@ class Measured {
   Measured(Json config, int count) {
     config["threads"] = 1;
     for (int i = 0; i < count; ++i)
-      processes_.push_back(std::make_unique<Subprocess>(
+      processes_.push_back(std::make_unique<Process>(
           std::vector<std::string>{"/proc/self/exe", "sweep", "--measure-steps", config.dump()}));
     for (const auto& process : processes_) answer(*process);
   }
@@ -63,17 +62,18 @@ class Measured {
   }
 
  private:
-  Subprocess& at(int i) { return *processes_[static_cast<std::size_t>(i)]; }
+  Process& at(int i) { return *processes_[static_cast<std::size_t>(i)]; }
 
-  static double answer(Subprocess& process) {
-    const std::optional<std::string> line = process.read_line();
+  static double answer(Process& process) {
+    const std::optional<std::string> line = process.read_line(stop_requested);
     double value = 0;
     if (stop_requested()) return 0;
-    if (!line || !(std::istringstream(*line) >> value)) fail("sweep", "{}", process.last_error());
+    if (!line || !(std::istringstream(*line) >> value))
+      fail("sweep", "{}", last_line(process.errors()));
     return value;
   }
 
-  std::vector<std::unique_ptr<Subprocess>> processes_;
+  std::vector<std::unique_ptr<Process>> processes_;
 };
 
 /// What the time of a step depends on.
@@ -251,7 +251,7 @@ class Scheduler {
         if (RunResult& result = ours_[next++]; result.state != RunState::done) start(result);
       if (running_.empty()) break;
       if (stop_requested() && !told) {
-        for (auto& [result, worker] : running_) worker->stop();
+        for (auto& [result, process] : running_) process->stop();
         told = true;
       }
       collect();
@@ -285,16 +285,21 @@ class Scheduler {
   }
 
   void start(RunResult& result) {
-    std::vector<std::string> words = {"train"};
+    std::vector<std::string> words = {"/proc/self/exe", "train"};
     // All options again: train compares them with those of the checkpoint.
     for (std::string& word : arguments(result.run.config)) words.push_back(std::move(word));
     words.push_back(fmt::format("--threads={}", layout_.threads));
     words.push_back(fmt::format("--checkpoint-every={}", options_.checkpoint_every));
     words.push_back(fmt::format("--out={}", result.folder.string()));
     if (fs::exists(result.folder / "checkpoint.safetensors")) words.emplace_back("--resume");
+    // Without what ties threads to cores: all runs would be tied to the same ones.
+    const ProcessOptions how{
+        .environment = {{"OMP_PROC_BIND", {}}, {"OMP_PLACES", {}}, {"GOMP_CPU_AFFINITY", {}}},
+        .drop_output = true,
+        .inherited = lock_};
     --to_do_;
     try {
-      running_.emplace_back(&result, std::make_unique<Worker>(std::move(words), lock_));
+      running_.emplace_back(&result, std::make_unique<Process>(std::move(words), how));
     } catch (const Error& error) {
       finish(result, error.what());  // no memory for another process: the others go on
     }
@@ -316,9 +321,9 @@ class Scheduler {
   }
 
   /// "" for a run that ended well, or the reason why not.
-  static std::string ending(int status, const Worker& worker) {
+  static std::string ending(int status, const Process& process) {
     if (status == 0) return "";
-    const std::string line = worker.last_error();
+    const std::string line = last_line(process.errors());
     if (status < 0)
       return fmt::format("ended by signal {}{}{}", -status,
                          status == -9 ? " (killed, perhaps for want of memory)" : "",
@@ -373,7 +378,7 @@ class Scheduler {
     constexpr auto interval = std::chrono::milliseconds(500);
     if (Clock::now() - shown_ < interval) return;
     shown_ = Clock::now();
-    for (auto& [result, worker] : running_) {
+    for (auto& [result, process] : running_) {
       const std::size_t before = result->curve.size();
       result->curve = look_up(result->run, result->folder).curve;
       advance(*result, before);
@@ -388,7 +393,7 @@ class Scheduler {
   const EpochCosts& costs_;
   int lock_;
   Progress progress_;
-  std::vector<std::pair<RunResult*, std::unique_ptr<Worker>>> running_;
+  std::vector<std::pair<RunResult*, std::unique_ptr<Process>>> running_;
   std::size_t done_ = 0, failed_ = 0, to_do_ = 0;
   Clock::time_point shown_{};
 };

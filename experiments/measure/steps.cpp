@@ -1,0 +1,241 @@
+// Recording, counting, timing steps, and measuring their memory.
+#include "experiments/measure/steps.h"
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include "autodiff/kernels/matmul.h"
+#include "autodiff/kernels/random.h"
+#include "autodiff/threads/threads.h"
+#include "experiments/files/process.h"
+#include "experiments/run/stop.h"
+#include "experiments/run/trainer.h"
+
+namespace twice::experiments {
+
+Examples usual_examples(const RunOptions& options) {
+  return {options.model == "mlp" ? Shape{28, 28, 1} : Shape{32, 32, 3}, 10};
+}
+
+Problem random_problem(const RunOptions& options, const Examples& examples) {
+  // The use for which these numbers are drawn; training has other uses.
+  constexpr std::uint64_t images_use = 0xbe1c;
+  const auto& [image, classes] = examples;
+  DataSplit data;
+  data.train = {"random", Array({options.batch, image[0], image[1], image[2]}, DType::f32),
+                Array({options.batch}, DType::i32), classes};
+  fill_normal(Rng(options.seed, 0, images_use), 0, 1, data.train.images);
+  for (Index i = 0; i < options.batch; ++i)
+    data.train.labels.data<std::int32_t>()[i] = static_cast<std::int32_t>(i % classes);
+  data.test = data.train;
+  return make_problem(options, std::move(data));
+}
+
+OurStep::OurStep(const Problem& problem, const Method& method)
+    : method_(method),
+      state_(initial_state(problem.model, problem.options.seed_of_weights(),
+                           problem.options.number_type())),
+      recorded_(record_step(problem, method, state_)),
+      plan_(plan_step(recorded_, problem.options, method)),
+      optimizer_(optimizer_options(problem.options)),
+      gradient_(plan_.values(recorded_.estimate.gradient)),
+      images_(problem.data.train.images.cast(problem.options.number_type())),
+      labels_(problem.data.train.labels) {
+  plan_.run({{recorded_.x, images_}, {recorded_.y, labels_}});
+}
+
+void OurStep::run() {
+  plan_.run();
+  optimizer_.update(state_.parameters, gradient_);
+}
+
+void OurStep::run_timed(std::span<ClockReading> readings) {
+  plan_.run_timed(readings.first(readings.size() - 1));
+  optimizer_.update(state_.parameters, gradient_);
+  readings.back() = ClockReading::clock::now();
+}
+
+std::vector<Array> OurStep::gradient() {
+  plan_.run();
+  std::vector<Array> result;
+  for (const Array& g : gradient_) result.push_back(g.clone());
+  return result;
+}
+
+double seconds_since(ClockReading start) {
+  return std::chrono::duration<double>(ClockReading::clock::now() - start).count();
+}
+
+Rounds::Rounds(double seconds, TimingProgress progress, int least, int most)
+    : seconds_(seconds), progress_(std::move(progress)), least_(least), most_(most) {}
+
+bool Rounds::next() {
+  const double now = seconds_since(start_);
+  if (begun_ > 0) longest_ = std::max(longest_, now - began_);
+  began_ = now;
+  report();
+  if (stop_requested() || begun_ >= most_) return false;
+  return begun_++ < least_ || now + longest_ <= seconds_;
+}
+
+void Rounds::report() {
+  const double now = seconds_since(start_);
+  progress_(now - reported_);
+  reported_ = now;
+}
+
+std::vector<std::vector<double>> timed_in_turns(const std::vector<std::function<void()>>& work,
+                                                double seconds, const TimingProgress& progress) {
+  std::vector<std::vector<double>> samples(work.size());
+  for (Rounds rounds(seconds, progress, least_rounds, most_rounds); rounds.next();)
+    for (std::size_t i = 0; i < work.size(); ++i) {
+      const ClockReading before = ClockReading::clock::now();
+      work[i]();
+      samples[i].push_back(seconds_since(before) * 1e3);
+    }
+  return samples;
+}
+
+std::vector<double> timed_block(const std::function<void()>& step, const BlockTiming& timing) {
+  std::this_thread::sleep_for(std::chrono::duration<double>(timing.settle));
+  for (const ClockReading start = ClockReading::clock::now(); seconds_since(start) < timing.lead;)
+    step();
+  std::vector<double> times;
+  const ClockReading start = ClockReading::clock::now();
+  while (times.empty() || seconds_since(start) < timing.seconds) {
+    const ClockReading before = ClockReading::clock::now();
+    step();
+    times.push_back(seconds_since(before) * 1e3);
+  }
+  return times;
+}
+
+double quantile(const std::vector<double>& sorted, double q) {
+  const double at = q * static_cast<double>(sorted.size() - 1);
+  const auto low = static_cast<std::size_t>(at);
+  const std::size_t high = std::min(low + 1, sorted.size() - 1);
+  return sorted[low] + (at - static_cast<double>(low)) * (sorted[high] - sorted[low]);
+}
+
+Spread spread_of(std::vector<double> samples) {
+  if (samples.empty()) return {};
+  std::ranges::sort(samples);
+  return {quantile(samples, 0.5), samples.front(),
+          quantile(samples, 0.75) - quantile(samples, 0.25)};
+}
+
+StepCost step_cost(const Method& method, const Plan& plan, const std::vector<double>& ms) {
+  const auto [median, least, iqr] = spread_of(ms);
+  return {std::string(method.name),
+          median,
+          least,
+          iqr,
+          static_cast<int>(ms.size()),
+          ledger(plan.program()),
+          static_cast<double>(plan.peak_bytes()) / (1 << 20)};
+}
+
+std::vector<StepCost> step_costs(const Problem& problem, const std::vector<const Method*>& methods,
+                                 double seconds, const TimingProgress& progress) {
+  std::vector<std::unique_ptr<Trainer>> trainers;
+  std::vector<std::function<void()>> steps;
+  for (const Method* m : methods) {
+    Trainer& trainer = *trainers.emplace_back(std::make_unique<Trainer>(problem, *m));
+    trainer.step();
+    steps.push_back([&trainer] { trainer.run_and_update(); });
+  }
+  const std::vector<std::vector<double>> samples = timed_in_turns(steps, seconds, progress);
+  std::vector<StepCost> costs;
+  for (std::size_t i = 0; i < methods.size(); ++i)
+    costs.push_back(step_cost(*methods[i], trainers[i]->plan(), samples[i]));
+  return costs;
+}
+
+Json cost_fields(const Problem& problem, const StepCost& cost) {
+  const Cost total = cost.ledger.total();
+  const ProductLaw law = expected_law(problem, method(cost.method));
+  return {{"model", problem.label()},
+          {"method", cost.method},
+          {"threads", threads()},
+          {"ms", cost.ms},
+          {"ms_min", cost.ms_min},
+          {"ms_iqr", cost.ms_spread},
+          {"samples", cost.samples},
+          {"products", total.products},
+          {"small_products", total.small_products},
+          {"products_law", law.products(problem.model.products())},
+          {"products_law_text", str(law)},
+          {"gflop", total.flops / 1e9},
+          {"peak_mib", cost.peak_mib}};
+}
+
+namespace {
+
+/// A line such as `VmRSS:   123456 kB` of a file, in MiB.
+double mib_in(const char* path, const std::string& name) {
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with(name + ":")) return std::stod(line.substr(name.size() + 1)) / 1024;
+  fail("memory", "{} has no {}", path, name);
+}
+
+double status_mib(const std::string& name) { return mib_in("/proc/self/status", name); }
+
+}  // namespace
+
+double memory_rise(const std::function<void()>& work) {
+  std::ofstream("/proc/self/clear_refs") << "5";  // the high-water mark starts anew
+  const double before = status_mib("VmRSS"), files_before = status_mib("RssFile");
+  work();
+  const double most = status_mib("VmHWM"), files = status_mib("RssFile");
+  return most - before - (files - files_before);
+}
+
+double anonymous_mib() { return mib_in("/proc/self/smaps_rollup", "Anonymous"); }
+
+std::vector<double> numbers_of_fresh_process(std::vector<std::string> arguments,
+                                             std::string_view measured) {
+  arguments.insert(arguments.begin(), "/proc/self/exe");
+  Process process(std::move(arguments));
+  std::istringstream line(process.read_line(stop_requested).value_or(""));
+  std::vector<double> numbers;
+  if (stop_requested()) return numbers;
+  for (double number = 0; line >> number;) numbers.push_back(number);
+  if (numbers.empty()) {
+    process.wait();
+    fail("memory", "measuring the memory of {} failed: {}", measured, last_line(process.errors()));
+  }
+  return numbers;
+}
+
+double step_memory(const RunOptions& options, std::string_view method, const Examples& examples) {
+  Json request = {{"options", to_json(options)},
+                  {"image", std::vector<Index>(examples.image.begin(), examples.image.end())},
+                  {"classes", examples.classes}};
+  request["options"]["method"] = Json::array({method});
+  const std::vector<double> mib =
+      numbers_of_fresh_process({"bench", "--measure-memory", request.dump()}, method);
+  return mib.empty() ? 0 : mib[0];
+}
+
+double step_memory_here(const std::string& request) {
+  const Json asked = Json::parse(request);
+  const RunOptions options = run_options(asked.at("options"));
+  const auto image = asked.at("image").get<std::vector<Index>>();
+  set_threads(options.threads);
+  const Problem problem = random_problem(options, {Shape(image), asked.at("classes")});
+  const DType dtype = options.number_type();
+  const Array small = Array::filled({4, 4}, dtype, 1), product({4, 4}, dtype);
+  matmul(small, small, false, false, product);
+
+  std::optional<OurStep> step;
+  return memory_rise([&] {
+    step.emplace(problem, method(options.methods.at(0)));
+    step->run();
+    step->run();
+  });
+}
+
+}  // namespace twice::experiments
