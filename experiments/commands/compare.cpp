@@ -11,6 +11,7 @@
 #include "experiments/measure/steps.h"
 #include "experiments/report/compare_page.h"
 #include "experiments/report/progress.h"
+#include "experiments/report/table.h"
 #include "experiments/run/folder_lock.h"
 #include "experiments/run/machine.h"
 #include "experiments/run/output.h"

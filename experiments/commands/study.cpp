@@ -1,6 +1,7 @@
 // Options, the run, what is printed and written.
 #include "experiments/commands/study.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "autodiff/threads/threads.h"
@@ -25,9 +26,10 @@ std::string names() {
 }
 
 const Study& find(const std::string& name) {
-  for (const Study& study : studies())
-    if (study.name == name) return study;
-  throw UsageError(fmt::format("there is no study '{}'; the studies are {}", name, names()));
+  const auto found = std::ranges::find(studies(), name, &Study::name);
+  if (found == studies().end())
+    throw UsageError(fmt::format("there is no study '{}'; the studies are {}", name, names()));
+  return *found;
 }
 
 void print_list() {
@@ -97,21 +99,20 @@ Json record_of(const Study& study, const StudyResult& result, const StudyOptions
                 {"tables", result.tables}};
   for (const Json& map : result.heat_maps) found["plots"].push_back(map);
   fill(found, settings);
+  found.update({{"study", study.name},
+                {"form", options.quick ? "quick" : "full"},
+                {"verdict", verdict(result.claims)},
+                {"claimed", study.claimed},
+                {"by", study.by},
+                {"config", settings},
+                {"changed", Json::array()},
+                {"seconds", std::round(seconds * 10) / 10},
+                {"larger", study.larger}});
+  found["config"].update({{"seed", options.run.seed}, {"threads", options.run.threads}});
+  for (const auto& [name, value] : options.settings)
+    if (value) found["changed"].push_back(name);
   Json record = record_header("study");
   record.update(found);
-  record["study"] = study.name;
-  record["form"] = options.quick ? "quick" : "full";
-  record["verdict"] = verdict(result.claims);
-  record["claimed"] = study.claimed;
-  record["by"] = study.by;
-  record["config"] = settings;
-  record["config"]["seed"] = options.run.seed;
-  record["config"]["threads"] = options.run.threads;
-  record["changed"] = Json::array();
-  for (const auto& [name, value] : options.settings)
-    if (value) record["changed"].push_back(name);
-  record["seconds"] = std::round(seconds * 10) / 10;
-  record["larger"] = study.larger;
   // As it will be read: what is not finite is null.
   return Json::parse(record.dump());
 }
@@ -126,12 +127,6 @@ void print(const Json& record) {
                text(claim, "holds")});
   table.print();
   fmt::print("\nverdict: {}\n", text(record, "verdict"));
-}
-
-Json read_record(const std::string& file) {
-  const Json record = Json::parse_or_null(read_file(file));
-  if (text(record, "command") != "study") fail("study", "{} is no record of a study", file);
-  return record;
 }
 
 /// Page and plots, from the record alone.
@@ -168,7 +163,9 @@ int study(StudyOptions options) {
     return 0;
   }
   if (!options.document.empty()) {
-    const Json record = read_record(options.document);
+    const Json record = Json::parse_or_null(read_file(options.document));
+    if (text(record, "command") != "study")
+      fail("study", "{} is no record of a study", options.document);
     if (!options.name.empty() && options.name != text(record, "study"))
       throw UsageError(fmt::format("--document: {} is a record of {}, not of {}", options.document,
                                    text(record, "study"), options.name));

@@ -136,7 +136,7 @@ std::map<std::string, std::vector<std::string>> Peer::load(const Problem& proble
             {"activation", o.activation},
             {"gamma", o.regularization.gamma},
             {"epsilon", o.regularization.epsilon},
-            {"lr", o.lr},
+            {"lr", *o.lr},
             {"methods", o.methods},
             {"parameters", names},
             {"pixels", pixels}};

@@ -10,6 +10,7 @@
 #include "autodiff/kernels/random.h"
 #include "autodiff/threads/threads.h"
 #include "experiments/files/process.h"
+#include "experiments/measure/statistics.h"
 #include "experiments/run/stop.h"
 #include "experiments/run/trainer.h"
 
@@ -110,13 +111,6 @@ std::vector<double> timed_block(const std::function<void()>& step, const BlockTi
     times.push_back(seconds_since(before) * 1e3);
   }
   return times;
-}
-
-double quantile(const std::vector<double>& sorted, double q) {
-  const double at = q * static_cast<double>(sorted.size() - 1);
-  const auto low = static_cast<std::size_t>(at);
-  const std::size_t high = std::min(low + 1, sorted.size() - 1);
-  return sorted[low] + (at - static_cast<double>(low)) * (sorted[high] - sorted[low]);
 }
 
 Spread spread_of(std::vector<double> samples) {

@@ -113,9 +113,6 @@ std::vector<double> timed_block(const std::function<void()>& step, const BlockTi
 
 // ---- Cost ----
 
-/// The value below which the share `q` of sorted samples, of which there is at least one, lies.
-double quantile(const std::vector<double>& sorted, double q);
-
 /// Median, least, and the distance between the quartiles.
 struct Spread {
   double median = 0, least = 0, iqr = 0;

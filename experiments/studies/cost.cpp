@@ -235,7 +235,7 @@ void time_crossover(StudyContext& context, StudyResult& result) {
                      context.flag("rewrite"), seconds);
       },
       StudyContext::Order::in_turn);
-  const auto ratios = [&](std::size_t share) {
+  const auto of_rounds = [&](std::size_t share) {
     Vector found;
     for (const Repeated& round : rounds)
       found.push_back(ratio(round[share], "exact", "f-gr", "ms"));
@@ -253,9 +253,9 @@ void time_crossover(StudyContext& context, StudyResult& result) {
        .y_title = "time of a step, exact / F-GR; dotted: 95 % of the mean of the rounds",
        .x_title = "batch / width",
        .log_x = true,
-       .curves = {
-           mean_curve("mean of the rounds", "exact", shares, Shown::mean_and_interval, ratios)}});
-  Claim eighth = on_mean("mlp, batch an eighth of the width: time, exact / F-GR", ratios(2),
+       .curves = {mean_curve("mean of the rounds", "exact", shares, Shown::mean_and_interval,
+                             of_rounds)}});
+  Claim eighth = on_mean("mlp, batch an eighth of the width: time, exact / F-GR", of_rounds(2),
                          at_most(1), Weight::limit);  // shares[2] = 1/8
   eighth.uncertainty = "95 % for the mean of {rounds} rounds";
   result.claim(
@@ -337,14 +337,12 @@ Study cost_study() {
        {"seconds", "of timing for a batch size; twice that for a model", 0.4, 6, 0.01, 1e4, false},
        {"rewrite", "1: the planner may rewrite products; 0: it may not", 1, 1, 0, 1, true}},
       {"Products, FLOPs and memory are counted from the program: they have no uncertainty. L: "
-       "linear "
-       "layers and convolutions. Full-size: not put by the planner in the place of a larger "
+       "linear layers and convolutions. Full-size: not put by the planner in the place of a larger "
        "product.",
        "Laws: mlps of 2 to {max-depth} layers, widths 32, 64 and 256, relu, tanh and gelu, batch "
        "width / 4; cnn and resnet of {channels} channels on 32x32x3.",
        "Crossover: width {width}, batch from 1/32 to twice the width; in time from {rounds} rounds "
-       "of "
-       "{seconds} s a batch size, float32, random images, methods in turn.",
+       "of {seconds} s a batch size, float32, random images, methods in turn.",
        "exact-naive: double backpropagation, planned without the passes that rewrite products."},
       {"Claims on times are of one machine at one time; their intervals do not cover other "
        "machines.",

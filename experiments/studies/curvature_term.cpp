@@ -151,12 +151,6 @@ void describe(const std::vector<Repeated>& found, StudyResult& result) {
   result.tables = {terms, training};
 }
 
-/// log10(a_i / b_i)
-Vector powers_of_ten(Vector a, const Vector& b) {
-  for (std::size_t i = 0; i < a.size(); ++i) a[i] = std::log10(a[i] / b[i]);
-  return a;
-}
-
 void judge(const std::vector<Repeated>& found, StudyResult& result) {
   for (const std::string when : {"start", "trained"}) {
     const auto distance = [&](std::size_t activation, std::size_t variant) {

@@ -86,21 +86,19 @@ RunOptions run_options(const StudyContext& context, const Arena& arena, std::uin
   RunOptions options;
   options.model = arena.model;
   options.data = arena.data;
-  if (arena.model == "mlp") {
-    options.width = context.count("width");
-    options.depth = 3;
-  } else {
+  if (arena.model == "mlp")
+    options.width = context.count("width"), options.depth = 3;
+  else
     options.channels = context.count("channels");
-  }
-  if (!context.flag("augment"))
-    options.augment = "none";
-  else if (arena.data == "cifar10")
-    options.augment = "crop-flip";
   options.batch = context.count("batch");
   options.epochs = context.count("epochs");
   options.lr = context.number(arena.model + "-lr");
   options.weight_decay = 1e-4;
   options.seed = seed;
+  if (!context.flag("augment"))
+    options.augment = "none";
+  else if (arena.data == "cifar10")
+    options.augment = "crop-flip";
   complete(options, {"sgd"});
   return options;
 }
@@ -446,28 +444,26 @@ std::vector<std::string> setup(const StudyContext& context, const std::vector<Ar
         arena.model == "mlp" ? "width {width}, 3 layers"
                              : "8 layers, {channels} channels in the first stage, batch norm",
         run_options(context, arena, 1).augment));
-  lines.push_back(
+  const std::string others[] = {
       "For each seed {train-images} training images drawn at random, {validation-images} others "
       "for "
       "validation; the whole test set. {seeds} seeds for the grid; of one seed all methods have "
       "the "
-      "same images, start and batches.");
-  lines.push_back(
+      "same images, start and batches.",
       "{epochs} epochs, batch {batch}, momentum 0.9, cosine schedule from {mlp-lr} (mlp) and "
-      "{resnet-lr} (resnet), weight decay 1e-4 outside the penalty, float32.");
-  lines.push_back(fmt::format(
-      "Grid: gamma {}; eps {} (F-GR, B-GR). gamma = 0 is SGD. For each method the setting with the "
-      "best mean validation accuracy is chosen. It is trained again with {{fresh-seeds}} other "
-      "seeds, and what is compared is the test accuracy of these.",
-      show(gammas_of(context)), show(epsilons_of(context))));
-  lines.push_back(fmt::format(
-      "Intervals of the comparisons are Student's for paired differences over seeds, widened by "
-      "Bonferroni for {} comparisons.",
-      4 * arenas.size()));
-  lines.push_back(
+      "{resnet-lr} (resnet), weight decay 1e-4 outside the penalty, float32.",
+      fmt::format(
+          "Grid: gamma {}; eps {} (F-GR, B-GR). gamma = 0 is SGD. For each method the setting "
+          "with the best mean validation accuracy is chosen. It is trained again with "
+          "{{fresh-seeds}} other seeds, and what is compared is the test accuracy of these.",
+          show(gammas_of(context)), show(epsilons_of(context))),
+      fmt::format("Intervals of the comparisons are Student's for paired differences over seeds, "
+                  "widened by Bonferroni for {} comparisons.",
+                  4 * arenas.size()),
       "Cut against the WRN-28-10 protocol that is reported of the paper (all 50,000 images, batch "
       "128, lr 0.1): far smaller networks, fewer images, epochs and steps. Nothing here is a "
-      "statement on networks of that size.");
+      "statement on networks of that size."};
+  lines.insert(lines.end(), std::begin(others), std::end(others));
   return lines;
 }
 

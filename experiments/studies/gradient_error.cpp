@@ -117,12 +117,10 @@ void judge(const std::vector<Repeated>& found, double order, StudyResult& result
                               of_seeds(found[a], stage + " " + name + " f64", error_slope),
                               {0.9 * law, 1.1 * law})});
       const std::string single = stage + " f-gr f32", twice = stage + " f-gr f64";
-      Vector floors = of_seeds(found[a], single, least),
-             shifts = differences(of_seeds(found[a], single, best_index),
+      const Vector floors =
+          powers_of_ten(of_seeds(found[a], single, least), of_seeds(found[a], twice, least));
+      Vector shifts = differences(of_seeds(found[a], single, best_index),
                                   of_seeds(found[a], twice, best_index));
-      const Vector doubles = of_seeds(found[a], twice, least);
-      for (std::size_t s = 0; s < floors.size(); ++s)
-        floors[s] = std::log10(floors[s] / doubles[s]);
       for (double& shift : shifts) shift /= 2;
       result.claim(
           {on_mean(where + ": f-gr's smallest error in float32 over float64, powers of ten", floors,

@@ -94,12 +94,11 @@ void run(StudyContext& context, StudyResult& result) {
   const Repeated found =
       context.jobs("flows", 1, context.seeds(), step_sizes + 1,
                    [&](std::size_t, std::uint64_t seed) { return follow(context, seed); })[0];
-  Vector etas, plain_slopes, modified_slopes, integration;
+  Vector etas, plain_slopes, modified_slopes;
   for (int k = 0; k < step_sizes; ++k) etas.push_back(context.number("time") / (fewest_steps << k));
   for (const Measured& seed : found) {
     plain_slopes.push_back(log_slope(etas, seed.at("plain")));
     modified_slopes.push_back(log_slope(etas, seed.at("modified")));
-    integration.push_back(seed.at("integration")[0] / seed.at("modified").back());
   }
   const auto curve = [&](const char* name, const char* ink, const char* numbers) {
     return mean_curve(name, ink, etas, Shown::geometric_mean_and_range,
@@ -130,7 +129,7 @@ void run(StudyContext& context, StudyResult& result) {
               each(found, "best factor", last), {0.45, 0.55}),
       on_all("error of the flows themselves (half as many steps), over the smallest distance "
              "measured",
-             integration, at_most(0.01))};
+             ratios(each(found, "integration"), each(found, "modified", last)), at_most(0.01))};
 }
 
 }  // namespace

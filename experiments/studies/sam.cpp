@@ -62,12 +62,12 @@ void check_equalities(StudyContext& context, StudyResult& result) {
         fmt::format(" (relative error of G at each step, {})", d == 0 ? "float64" : "float32");
     result.claim(
         {on_all("F-GR with gamma = eps is the gradient at theta + eps g: unnormalised SAM" + is,
-                all(found[d], "unnormalised"), rounding),
-         on_all("SAM is F-GR with eps = gamma = rho / |g|" + is, all(found[d], "sam"), rounding),
+                all(found, d, d, "unnormalised"), rounding),
+         on_all("SAM is F-GR with eps = gamma = rho / |g|" + is, all(found, d, d, "sam"), rounding),
          on_all("SAM is the gradient where the parameters were moved by rho g / |g|" + is,
-                all(found[d], "sam moved"), rounding),
-         on_all("PGN is F-GR with eps = rho / |g|, gamma = lambda / |g|" + is, all(found[d], "pgn"),
-                rounding)});
+                all(found, d, d, "sam moved"), rounding),
+         on_all("PGN is F-GR with eps = rho / |g|, gamma = lambda / |g|" + is,
+                all(found, d, d, "pgn"), rounding)});
   }
 }
 

@@ -43,10 +43,12 @@ const std::vector<Study>& studies() {
 
 // ---- Measurements ----
 
-Vector all(const Repeated& seeds, const std::string& name) {
+Vector all(const std::vector<Repeated>& found, std::size_t from, std::size_t to,
+           const std::string& name) {
   Vector result;
-  for (const Measured& one : seeds)
-    result.insert(result.end(), one.at(name).begin(), one.at(name).end());
+  for (std::size_t i = from; i <= to; ++i)
+    for (const Measured& one : found[i])
+      result.insert(result.end(), one.at(name).begin(), one.at(name).end());
   return result;
 }
 
@@ -67,6 +69,16 @@ Interval range_of(const Vector& values) {
   for (const double value : values)
     range = {std::min(range.low, value), std::max(range.high, value)};
   return range;
+}
+
+Vector ratios(Vector a, const Vector& b) {
+  for (std::size_t i = 0; i < a.size(); ++i) a[i] /= b[i];
+  return a;
+}
+
+Vector powers_of_ten(Vector a, const Vector& b) {
+  for (std::size_t i = 0; i < a.size(); ++i) a[i] = std::log10(a[i] / b[i]);
+  return a;
 }
 
 Journal::Journal(const fs::path& out, const std::string& name, const Json& identity) {
@@ -103,7 +115,6 @@ void Journal::add(const std::string& task, std::size_t job, const Measured& resu
   const std::string line = entry.dump();
   // What is handed on is what would be read, so that a run which goes on cannot differ.
   results_[{task, job}] = measured(Json::parse(line).at("result"));
-  if (folder_.empty()) return;
   // The file is replaced whole at each job, so it is never cut.
   text_ += line + "\n";
   write_atomically(file(), text_);
@@ -114,7 +125,6 @@ double Journal::seconds() const {
 }
 
 void Journal::remove() {
-  if (folder_.empty()) return;
   std::error_code ignored;  // it is only litter
   fs::remove_all(folder_, ignored);
 }

@@ -37,21 +37,24 @@ using Measured = std::map<std::string, Vector>;
 /// The same job done for each seed.
 using Repeated = std::vector<Measured>;
 
-/// The list of every seed, one after the other.
-Vector all(const Repeated& seeds, const std::string& name);
+/// The lists of every seed, one after the other, of all settings from number `from` to `to`.
+Vector all(const std::vector<Repeated>& found, std::size_t from, std::size_t to,
+           const std::string& name);
 /// Of every seed element `k` of the list, or its last one; NaN where the list is shorter.
 Vector each(const Repeated& seeds, const std::string& name, std::size_t k = 0);
 inline constexpr std::size_t last = static_cast<std::size_t>(-1);
 /// The smallest and the largest value; NaN when one of them is.
 Interval range_of(const Vector& values);
+/// a_i / b_i
+Vector ratios(Vector a, const Vector& b);
+/// log10(a_i / b_i)
+Vector powers_of_ten(Vector a, const Vector& b);
 
 /// What a running study has finished: one line of JSON for each job, in a hidden folder beside the
 /// output. A study that was killed or stopped reads them again and does only the rest; since a job
 /// depends on its number alone, the result has the bits of a run that was never interrupted.
 class Journal {
  public:
-  /// Remembers until its end, and writes nothing.
-  Journal() = default;
   /// OUT/.study-NAME-KEY/jobs.jsonl, where KEY is made from `identity`: everything on which the
   /// study's numbers depend. Reads the jobs that are there. The caller holds OUT.
   Journal(const std::filesystem::path& out, const std::string& name, const Json& identity);

@@ -9,6 +9,7 @@
 #include "experiments/commands/bench/turns.h"
 #include "experiments/files/record.h"
 #include "experiments/measure/paired.h"
+#include "experiments/measure/statistics.h"
 #include "experiments/report/progress.h"
 #include "experiments/report/table.h"
 #include "experiments/run/machine.h"
