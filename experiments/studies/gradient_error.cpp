@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "experiments/measure/gradient_error.h"
-#include "experiments/report/compare_page.h"
+#include "experiments/report/sections.h"
 #include "experiments/report/html.h"
 #include "experiments/studies/problems.h"
 
