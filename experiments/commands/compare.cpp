@@ -11,7 +11,7 @@
 #include "experiments/measure/gradient_error.h"
 #include "experiments/measure/memory.h"
 #include "experiments/report/table.h"
-#include "experiments/report/compare_page.h"
+#include "experiments/report/sections.h"
 #include "experiments/report/progress.h"
 #include "experiments/run/folder_lock.h"
 #include "experiments/run/machine.h"

@@ -1,6 +1,4 @@
 // What the template compare.mustache shows of a record.
-#include "experiments/report/compare_page.h"
-
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -279,7 +277,7 @@ double error_slope(const std::vector<double>& epsilons, const std::vector<double
 }
 
 std::string record_name(const Json& record) {
-  const std::vector<std::string> models = models_of(objects(member(record, "rows")));
+  const std::vector<std::string> models = distinct(objects(member(record, "rows")), "model");
   constexpr std::size_t few = 3;
   std::string name = models.size() > few ? fmt::format("{} models", models.size())
                                          : fmt::format("{}", fmt::join(models, ", "));
@@ -290,7 +288,7 @@ std::string record_name(const Json& record) {
 
 std::string compare_section(const Json& record, std::string_view title, std::string_view id) {
   const std::vector<Json> rows = objects(member(record, "rows"));
-  const std::vector<std::string> models = models_of(rows);
+  const std::vector<std::string> models = distinct(rows, "model");
   const std::vector<EpsilonCurve> curves = epsilon_curves(record);
   Json data = {{"models", Json::array()}};
   if (!rows.empty()) {

@@ -101,24 +101,25 @@ std::string Picture::file(std::string_view title, std::string_view subtitle,
                             {"shapes", shapes_}});
 }
 
-double Axis::operator()(double value) const {
+double PlotAxis::operator()(double value) const {
   const auto at = [&](double v) { return log ? std::log10(v) : v; };
   return begin + (at(value) - at(low)) / (at(high) - at(low)) * (end - begin);
 }
 
-std::vector<double> Axis::ticks() const {
+std::vector<double> PlotAxis::ticks() const {
   if (log) return log_ticks(low, high);
   const double rough = (high - low) / 5, power = std::pow(10., std::floor(std::log10(rough)));
   double step = power;
   for (const double digit : {2., 5., 10.})
     if (step < rough * (1 - 1e-9)) step = digit * power;
   std::vector<double> ticks;
-  for (double i = std::ceil(low / step - 1e-9); i * step <= high + 1e-9 * step; ++i)
-    ticks.push_back(i * step);
+  const double first = std::ceil(low / step - 1e-9);
+  for (int k = 0; k < 10 && (first + k) * step <= high + 1e-9 * step; ++k)
+    ticks.push_back((first + k) * step);
   return ticks;
 }
 
-std::string Axis::tick(double value) const {
+std::string PlotAxis::tick(double value) const {
   return log ? tick_text(value, high / 1e4 > low) : fmt::format("{:.9g}", value);
 }
 

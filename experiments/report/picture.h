@@ -58,7 +58,7 @@ class Picture {
 };
 
 /// From numbers to places in a picture.
-struct Axis {
+struct PlotAxis {
   double low, high;   ///< the numbers at its ends; both positive if `log`
   double begin, end;  ///< their places
   bool log = false;

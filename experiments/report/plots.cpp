@@ -50,8 +50,8 @@ bool whole_numbers(const CurvePlot& plot) {
   });
 }
 
-void draw_curve(Picture& picture, const Curve& curve, const CurvePlot& plot, const Axis& x,
-                const Axis& y) {
+void draw_curve(Picture& picture, const Curve& curve, const CurvePlot& plot, const PlotAxis& x,
+                const PlotAxis& y) {
   std::string path, dots;
   bool pen_down = false;
   const bool points = curve.points || curve.x.size() == 1;  // a lone point makes no line
@@ -88,7 +88,7 @@ void draw_curve(Picture& picture, const Curve& curve, const CurvePlot& plot, con
 }
 
 /// The line, and its slope beside it at two thirds of the part that is in the plot.
-void draw_guide(Picture& picture, const SlopeGuide& guide, const Axis& x, const Axis& y) {
+void draw_guide(Picture& picture, const SlopeGuide& guide, const PlotAxis& x, const PlotAxis& y) {
   const auto height = [&](double at) { return y(guide.y0 * std::pow(at / guide.x0, guide.slope)); };
   const auto crossing = [&](double value) {
     return std::clamp(guide.x0 * std::pow(value / guide.y0, 1 / guide.slope), x.low, x.high);
@@ -187,14 +187,14 @@ std::optional<Picture> draw(const CurvePlot& plot) {
   const auto [width, height] = plot.large ? large : normal;
   const bool marked = plot.mark > x.low && plot.mark < x.high;
   const double top = marked ? 26 : 12, bottom = height - 44;
-  const Axis y_axis{y.low, y.high, bottom, top, plot.log_y};
+  const PlotAxis y_axis{y.low, y.high, bottom, top, plot.log_y};
   double left = 0;
   std::vector<std::pair<double, std::string>> y_ticks;
   for (const double tick : y_axis.ticks()) {
     y_ticks.emplace_back(y_axis(tick), y_axis.tick(tick) + (plot.percent ? " %" : ""));
     left = std::max(left, letter_width * static_cast<double>(width_of(y_ticks.back().second)) + 14);
   }
-  const Axis x_axis{x.low, x.high, left, width - 14, plot.log_x};
+  const PlotAxis x_axis{x.low, x.high, left, width - 14, plot.log_x};
   Picture picture(width, height);
   for (const auto& [place, words] : y_ticks) {
     picture.line(left, place, width - 14, place);
@@ -237,7 +237,7 @@ std::string bar_plot(const BarPlot& plot) {
     behind = std::max(behind, width(bar.value));
   }
   if (longest == 0 || !std::isfinite(longest)) return "";
-  const Axis axis{0, longest, left, std::max(left + 0.1 * normal.width, normal.width - behind)};
+  const PlotAxis axis{0, longest, left, std::max(left + 0.1 * normal.width, normal.width - behind)};
   Picture picture(std::max(normal.width, axis.end + behind),
                   line * static_cast<double>(plot.bars.size()) + 10);
   double middle = 5 + line / 2;

@@ -1,10 +1,11 @@
-// Tables, training curves, methods and set-up of a record.
+// Tables, training curves, methods and set-up of a record; the sections of train, bench and study.
 #include "experiments/report/sections.h"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <map>
 #include <set>
 
@@ -13,6 +14,20 @@
 
 namespace twice::experiments {
 namespace {
+
+/// The members of an object: first those listed in `order`, then the others. None when it is none.
+std::vector<TextPair> facts(const Json& object, std::initializer_list<const char*> order = {}) {
+  std::vector<TextPair> pairs;
+  if (!object.is_object()) return pairs;
+  const auto name = [](const std::string& key) {
+    return key == "memory_gib" ? "memory, GiB" : replace_all(key, "_", " ");
+  };
+  for (const char* key : order)
+    if (object.contains(key)) pairs.emplace_back(name(key), text(object, key));
+  for (const auto& [key, value] : object.members())
+    if (std::ranges::find(order, key) == order.end()) pairs.emplace_back(name(key), show(value));
+  return pairs;
+}
 
 Curve curve_of(const TrainingLine& line, const Json& points, const std::string& field) {
   Curve curve{.name = line.name, .ink = line.ink, .thin = true};
@@ -85,6 +100,139 @@ Json methods_of(const std::vector<Json>& rows) {
   return list;
 }
 
+/// The columns of `compare`, some with another meaning, and what `bench` has behind them.
+std::vector<Column> bench_columns() {
+  static const std::vector<std::pair<std::string, Column>> more = {
+      {"ms",
+       {"ms_iqr", "± iqr", "The distance between the quartiles of the rounds' medians.",
+        format_number}},
+      {"ms", {"peer_ms", "peer ms", "The same step of the peer.", format_number}},
+      {"ms", {"peer_ms_iqr", "peer ± iqr", "Its quartiles' distance.", format_number}},
+      {"ms",
+       {"ratio", "peer / ours", "The peer's time over ours: above 1 we are faster.", format_ratio}},
+      {"ratio_to_gradient",
+       {"ratio_to_f_gr", "vs f-gr", "Time of a step over that of f-gr.", format_ratio}},
+      {"peak_mib",
+       {"measured_mib", "measured MiB", "Memory that two steps take in a process of their own.",
+        format_number}},
+      {"peak_mib", {"peer_mib", "peer MiB", "The same of the peer.", format_number}},
+      {"threads", {"samples", "rounds", "Rounds that were timed.", format_number}}};
+  std::vector<Column> list = {{"model", "model", "Model, batch, activation and dtype.", nullptr}};
+  for (const Column& column : run_columns()) {
+    list.push_back(column);
+    if (column.key == "ms")
+      list.back().meaning =
+          "Time of one training step, update included, in milliseconds: the median over the rounds "
+          "of a round's median step.";
+    for (const auto& [behind, own] : more)
+      if (behind == column.key) list.push_back(own);
+  }
+  return list;
+}
+
+/// Our bar and the peer's for each method of a model.
+std::string model_figure(const std::vector<Json>& rows, const std::string& model,
+                         const std::string& peer) {
+  BarPlot plot{.label = "Time of one step of " + model + ", one bar per method"};
+  for (const Json& row : rows) {
+    if (text(row, "model") != model) continue;
+    const std::string method = text(row, "method");
+    const double ms = number(row, "ms"), other = number(row, "peer_ms");
+    plot.bars.push_back({method, format_number(ms) + " ms", {ms}, {method_ink(method)}});
+    if (std::isfinite(other))
+      plot.bars.push_back(
+          {peer,
+           fmt::format("{} ms · {}", format_number(other), format_ratio(number(row, "ratio"))),
+           {other},
+           {ramp_ink(0)}});
+  }
+  return figure(model, bar_plot(plot));
+}
+
+std::string mean_tiles(const Json& record, const std::string& peer) {
+  std::vector<TextPair> pairs;
+  for (const Json& mean : objects(member(record, "means"))) {
+    const std::string method = text(mean, "method");
+    const auto add = [&](const char* field, const std::string& caption) {
+      if (const double ratio = number(mean, field); std::isfinite(ratio))
+        pairs.emplace_back(format_ratio(ratio), caption);
+    };
+    add("ratio", fmt::format("{}: time of {} over ours", method, peer));
+    if (method == "exact") {
+      add("ratio_to_f_gr", "time of a step of exact over one of f-gr");
+      add("ratio_to_gradient", "time of a step of exact over one gradient");
+    }
+  }
+  return tiles(pairs);
+}
+
+std::string claims_table(const std::vector<Json>& claims) {
+  std::vector<std::vector<Cell>> rows;
+  for (const Json& claim : claims) {
+    const bool holds = member(claim, "holds") == true;
+    rows.push_back({{.text = text(claim, "claim"), .css_class = "words"},
+                    {.text = holds ? "yes" : "no", .css_class = holds ? "" : "bad"},
+                    {.text = record_number(member(claim, "value")),
+                     .is_number = true,
+                     .order = number(claim, "value")},
+                    {.text = record_interval(member(claim, "interval"))},
+                    {.text = text(claim, "uncertainty"), .css_class = "words"},
+                    {.text = record_range(member(claim, "expected"))},
+                    {.text = text(claim, "weight")}});
+  }
+  return sortable_table(
+      {{"claim", ""},
+       {"holds", "the whole interval lies where it is expected"},
+       {"value", ""},
+       {"interval", "the value's uncertainty"},
+       {"the interval is", ""},
+       {"expected", "where the interval must lie"},
+       {"weight", "core: the study fails with it; limit: it does not hold everywhere"}},
+      rows);
+}
+
+/// Makes cells of numbers where a column has them: its words ("never") have no digit.
+void find_numbers(std::vector<std::vector<Cell>>& rows, std::size_t column) {
+  const auto starts = [](const Cell& cell) {
+    const std::size_t first = cell.text.find_first_of("0123456789");
+    return first == 0 || (first == 1 && (cell.text[0] == '-' || cell.text[0] == '+'));
+  };
+  bool any = false;
+  for (const auto& row : rows) {
+    if (column >= row.size()) return;
+    const Cell& cell = row[column];
+    any = any || starts(cell);
+    if (!starts(cell) && cell.text.find_first_of("0123456789") != std::string::npos) return;
+  }
+  if (!any) return;
+  for (auto& row : rows) {
+    Cell& cell = row[column];
+    cell.is_number = true;
+    cell.order = starts(cell) ? std::atof(cell.text.c_str()) : std::nan("");
+  }
+}
+
+std::string recorded_table(const Json& table) {
+  std::vector<Heading> headings;
+  std::vector<std::vector<Cell>> rows;
+  for (const Json& heading : member(table, "headings")) headings.push_back({show(heading), ""});
+  for (const Json& row : member(table, "rows")) {
+    std::vector<Cell> cells;
+    for (const Json& cell : row) cells.push_back({.text = show(cell)});
+    rows.push_back(std::move(cells));
+  }
+  for (std::size_t c = 0; c < headings.size(); ++c) find_numbers(rows, c);
+  return sortable_table(headings, rows);
+}
+
+/// The elements of an array as a list; "" of anything else.
+std::string lines(const Json& array) {
+  std::vector<std::string> result;
+  if (array.is_array())
+    for (const Json& line : array) result.push_back(show(line));
+  return bullets(result);
+}
+
 }  // namespace
 
 std::string rows_table(const std::vector<Json>& rows, const std::vector<Column>& columns) {
@@ -140,19 +288,6 @@ std::string training_plots(const std::vector<Json>& rows) {
   return training_plots(lines);
 }
 
-std::vector<TextPair> facts(const Json& object, std::initializer_list<const char*> order) {
-  std::vector<TextPair> pairs;
-  if (!object.is_object()) return pairs;
-  const auto name = [](const std::string& key) {
-    return key == "memory_gib" ? "memory, GiB" : replace_all(key, "_", " ");
-  };
-  for (const char* key : order)
-    if (object.contains(key)) pairs.emplace_back(name(key), text(object, key));
-  for (const auto& [key, value] : object.members())
-    if (std::ranges::find(order, key) == order.end()) pairs.emplace_back(name(key), show(value));
-  return pairs;
-}
-
 std::string setup_section(const Json& record) {
   const std::string machine = definitions(
       facts(member(record, "machine"),
@@ -174,13 +309,69 @@ std::string record_section(const Json& record, std::string_view title, std::stri
   return section(title, html + equations + setup_section(record), 2, id);
 }
 
-std::vector<std::string> models_of(const std::vector<Json>& rows) {
-  std::vector<std::string> models;
+std::vector<std::string> distinct(const std::vector<Json>& rows, const std::string& field) {
+  std::vector<std::string> values;
   for (const Json& row : rows)
-    if (const std::string model = text(row, "model");
-        std::ranges::find(models, model) == models.end())
-      models.push_back(model);
-  return models;
+    if (const std::string value = text(row, field);
+        std::ranges::find(values, value) == values.end())
+      values.push_back(value);
+  return values;
+}
+
+std::string train_section(const Json& record, std::string_view title, std::string_view id) {
+  const std::vector<Json> rows = objects(member(record, "rows"));
+  if (rows.empty())
+    return section(title, paragraph("This record has no rows: nothing was trained.", "warning"), 2,
+                   id);
+  const std::string curves = training_plots(rows);
+  return record_section(record, title, id, rows,
+                        section("Result", rows_table(rows) + columns_legend(rows), 3) +
+                            (curves.empty() ? "" : section("Training", curves, 3)));
+}
+
+std::string bench_section(const Json& record, std::string_view title, std::string_view id) {
+  const std::vector<Json> rows = objects(member(record, "rows"));
+  const Json& peer = member(record, "peer");
+  const std::string name = peer.is_object() ? text(peer, "name") : "the peer";
+  std::string plots;
+  for (const std::string& model : distinct(rows, "model")) plots += model_figure(rows, model, name);
+  Json data = Json::object();
+  if (!rows.empty())
+    data = {{"means", mean_tiles(record, name)},
+            {"table", rows_table(rows, bench_columns()) + columns_legend(rows, bench_columns())},
+            {"plots", figures(plots)},
+            {"peer", definitions(facts(peer), "facts")}};
+  return section(title, render("bench", data) + setup_section(record), 2, id);
+}
+
+std::string study_section(const Json& record, std::string_view title, std::string_view id) {
+  const std::vector<Json> claims = objects(member(record, "claims"));
+  const auto holding = std::ranges::count_if(
+      claims, [](const Json& claim) { return member(claim, "holds") == true; });
+  Json plots = Json::array(), tables = Json::array();
+  for (const Json& plot : objects(member(record, "plots")))
+    if (const std::string svg = recorded_plot(plot); !svg.empty())
+      plots.push_back({{"title", text(plot, "title")},
+                       {"values", member(plot, plot.contains("cells") ? "value_title" : "y_title")},
+                       {"legend", legend(recorded_legend(plot))},
+                       {"svg", svg}});
+  for (const Json& table : objects(member(record, "tables")))
+    tables.push_back({{"title", text(table, "title")}, {"table", recorded_table(table)}});
+  const std::string html =
+      render("study",
+             {{"tiles",
+               tiles({{text(record, "verdict"), "verdict of the " + text(record, "form") + " form"},
+                      {fmt::format("{} of {}", holding, claims.size()), "claims that hold"},
+                      {format_seconds(number(record, "seconds")), "time that it took"}})},
+              {"claimed", text(record, "claimed")},
+              {"by", text(record, "by")},
+              {"claims", claims.empty() ? "" : claims_table(claims)},
+              {"remarks", lines(member(record, "remarks"))},
+              {"plots", plots},
+              {"tables", tables},
+              {"setup", lines(member(record, "setup"))},
+              {"larger", member(record, "larger")}});
+  return section(title, html + setup_section(record), 2, id);
 }
 
 }  // namespace twice::experiments

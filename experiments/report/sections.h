@@ -1,8 +1,7 @@
-// Sections that the pages of several commands share: tables of rows, curves of training, methods,
-// machine and options.
+// The sections of pages, from records: what those of several commands share (tables of rows, curves
+// of training, methods, machine and options), and each command's own.
 #pragma once
 
-#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,10 +50,24 @@ std::string train_section(const Json& record, std::string_view title, std::strin
 std::string bench_section(const Json& record, std::string_view title, std::string_view id);
 std::string study_section(const Json& record, std::string_view title, std::string_view id);
 
-/// The members of an object: first those listed in `order`, then the others. None when it is none.
-std::vector<TextPair> facts(const Json& object, std::initializer_list<const char*> order = {});
+/// The texts of a field, each once, in order.
+std::vector<std::string> distinct(const std::vector<Json>& rows, const std::string& field);
 
-/// The models of the rows in order.
-std::vector<std::string> models_of(const std::vector<Json>& rows);
+// compare_page.cpp:
+
+/// The page of a record of compare.
+std::string compare_html(const Json& record);
+
+/// The same as a section. Its sentences are made from the record alone; each is left out when the
+/// record lacks a number for it.
+std::string compare_section(const Json& record, std::string_view title, std::string_view id);
+
+/// "mlp-1024x4-b128-relu-f32 on digits", for titles and lists.
+std::string record_name(const Json& record);
+
+/// The slope d log(error) / d log(eps) of the part of a sweep where the error is due to the
+/// finite step: the median between neighbouring points at larger eps than the smallest error's,
+/// each with an error over ten times that one and under 0.3. NaN when there are no two such points.
+double error_slope(const std::vector<double>& epsilons, const std::vector<double>& errors);
 
 }  // namespace twice::experiments

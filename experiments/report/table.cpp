@@ -261,7 +261,8 @@ void Table::add(std::vector<std::string> cells) {
 
 std::string Table::str(bool bold_headings, std::size_t width) const {
   if (headings_.empty()) return "";
-  constexpr std::size_t least_text = 16, widest_number = 24;
+  // Names of rows are kept longer than other texts.
+  constexpr std::size_t least_name = 32, least_text = 16, widest_number = 24;
   const std::size_t count = headings_.size();
   std::vector<std::size_t> widths(count), least(count);
   std::vector<bool> right(count, !rows_.empty());
@@ -275,7 +276,7 @@ std::string Table::str(bool bold_headings, std::size_t width) const {
     const std::size_t heading = widest(wrap(headings_[c], 0));
     const bool fixed = right[c] && body <= widest_number;
     widths[c] = std::max(body, heading);
-    least[c] = std::max(heading, fixed ? body : std::min(body, least_text));
+    least[c] = std::max(heading, fixed ? body : std::min(body, c == 0 ? least_name : least_text));
   }
 
   std::vector<std::size_t> shown(count);

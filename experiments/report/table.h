@@ -70,9 +70,10 @@ class Table {
   /// Cells that are missing at the end are empty.
   void add(std::vector<std::string> cells);
   /// The lines of the table, each ended by a newline. Headings are broken between words to be as
-  /// narrow as their columns. Where the table does not fit `width`, texts are shortened to 16
-  /// columns at the least, then columns are left out and named in a line below: the minor ones
-  /// from the right, then the others from the right. 0: any width fits.
+  /// narrow as their columns. Where the table does not fit `width`, texts are shortened (to
+  /// 16 columns at the least, those of the first column to 32), then columns are left out and named
+  /// in a line below: the minor ones from the right, then the others from the right. 0: any width
+  /// fits.
   std::string str(bool bold_headings = false, std::size_t width = 0) const;
   /// Writes it to stdout, as wide as the screen.
   void print() const;

@@ -10,7 +10,6 @@
 
 #include "autodiff/array/error.h"
 #include "experiments/files/atomic_file.h"
-#include "experiments/report/compare_page.h"
 #include "experiments/report/runs.h"
 #include "experiments/report/sections.h"
 #include "experiments/run/terminal.h"
@@ -106,15 +105,6 @@ double best_accuracy(const Json& record) {
   return best;
 }
 
-std::string methods_text(const Json& record) {
-  std::vector<std::string> methods;
-  for (const Json& row : objects(member(record, "rows")))
-    if (const std::string method = text(row, "method");
-        std::ranges::find(methods, method) == methods.end())
-      methods.push_back(method);
-  return fmt::format("{}", fmt::join(methods, ", "));
-}
-
 std::string counts_text(const RunSet& set) {
   std::string line = fmt::format("{} runs", set.runs.size());
   for (const char* state : {"failed", "unfinished"})
@@ -161,7 +151,10 @@ struct Page {
     const bool study = command == "study";
     const std::string name = study ? text(content, "study") : record_name(content);
     const RunSet set = command == "sweep" ? sweep_runs(content, trains) : RunSet();
-    std::string result = study ? text(content, "verdict") : methods_text(content);
+    std::string result =
+        study ? text(content, "verdict")
+              : fmt::format("{}",
+                            fmt::join(distinct(objects(member(content, "rows")), "method"), ", "));
     if (command == "sweep") result += "; " + counts_text(set);
     add(name, command, result, record.file, best_accuracy(content), [&](const std::string& id) {
       const std::string title = command + ": " + name;

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "experiments/measure/gradient_error.h"
-#include "experiments/report/compare_page.h"
+#include "experiments/report/sections.h"
 #include "experiments/report/html.h"
 #include "experiments/studies/planned.h"
 #include "experiments/studies/training.h"

@@ -109,7 +109,13 @@ BOOST_AUTO_TEST_CASE(plots_take_any_number) {
     // On a linear axis the range of these is no number.
     BOOST_TEST(contains(svg, "data-series=\"all\"") == log);
   }
-  BOOST_TEST(bar_plot({.bars = {{"a", "", {1.7e308, 1.7e308}, {ramp_ink(0), ramp_ink(1)}}}}) == "");
+  // Numbers that differ by rounding alone.
+  const double above = std::nextafter(1., 2.);
+  CurvePlot narrow{.label = "", .x_title = ""};
+  narrow.curves.push_back({"c", {1, above}, {1, above}, method_ink("sgd")});
+  BOOST_TEST(markup_error(curve_plot(narrow)) == "");
+  BOOST_TEST(bar_plot({.label = "",
+                       .bars = {{"a", "", {1.7e308, 1.7e308}, {ramp_ink(0), ramp_ink(1)}}}}) == "");
 }
 
 BOOST_AUTO_TEST_CASE(plots_take_any_text_as_text) {
@@ -213,7 +219,7 @@ BOOST_AUTO_TEST_CASE(huge_heat_maps_are_bounded) {
   // Long names are cut; the tooltip has them.
   record["x"] = {std::string(1000, 'x')}, record["y"] = {"1", "2"};
   BOOST_TEST(contains(recorded_plot(record), ">" + std::string(23, 'x') + "…</text>"));
-  BOOST_TEST(recorded_plot(record).size() < 6000u);
+  BOOST_TEST(recorded_plot(record).size() < 10000u);
 }
 
 BOOST_AUTO_TEST_CASE(a_recorded_heat_map_is_the_same) {
