@@ -1,7 +1,7 @@
 // The tables of a profile: the columns that page, tooltips, glossary and terminal share.
 #pragma once
 
-#include "experiments/report/columns.h"
+#include "experiments/report/table.h"
 
 namespace twice::experiments {
 
