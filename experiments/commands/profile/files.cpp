@@ -24,7 +24,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// In quotes where it holds what separates cells.
+/// In quotes where it holds a separator of cells.
 std::string csv_cell(const std::string& text) {
   if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
   return "\"" + replace_all(text, "\"", "\"\"") + "\"";

@@ -10,7 +10,7 @@ namespace {
 /// Of a node that later ones read.
 struct Place {
   std::string layer;
-  /// True for a parameter, and for what is computed from parameters (and gradients) alone.
+  /// True for a parameter, and for values computed from parameters (and gradients) alone.
   bool parametric = false;
 };
 

@@ -176,8 +176,9 @@ std::string roofline_section(const Json& record) {
       paragraph(fmt::format(
           "The lines are what this machine reaches: a large matrix product, and memory streamed "
           "from beyond the caches. A disc is a step of the program, its area its share of the "
-          "time. What lies under the flat roof is limited by arithmetic, what lies under the "
-          "sloped one by memory; above the sloped one, numbers come from a cache; far below both, "
+          "time. Steps under the flat roof are limited by arithmetic, steps under the sloped one "
+          "by "
+          "memory; above the sloped one, numbers come from a cache; far below both, "
           "starting the step costs more than its work. Steps without FLOPs ({} of the time) are "
           "not shown.",
           format_percent(without))) +
@@ -188,9 +189,9 @@ std::string roofline_section(const Json& record) {
 std::string measurement_section(const Json& record) {
   const Json& a = member(record, "attribution");
   const auto share = [&](const char* field) { return format_percent(number(a, field)); };
-  std::vector<TextPair> facts, how;
+  std::vector<TextPair> costs, how;
   if (a.is_object())
-    facts = {
+    costs = {
         {"attributed", share("attributed_share") +
                            " of the wall time of a step is the time of one of its steps (the "
                            "median of the timed runs)"},
@@ -218,7 +219,7 @@ std::string measurement_section(const Json& record) {
     shown["machine"]["caches"] = caches;
   return section(
       "What was measured, and how",
-      definitions(facts, "meanings") + (peaks.empty() ? "" : rows_table(peaks, columns)) +
+      definitions(costs, "meanings") + (peaks.empty() ? "" : rows_table(peaks, columns)) +
           details("The rules, one by one", definitions(how, "meanings")) + setup_section(shown),
       2, "measurement");
 }

@@ -26,7 +26,7 @@ std::string scaling_section(const Json& record);
 Ink phase_ink(std::string_view phase);
 
 /// The phases of the record's steps with their colours, in the order in which they first run.
-std::vector<std::pair<std::string, Ink>> phase_legend(const Json& record);
+Legend phase_legend(const Json& record);
 
 /// GF/s over FLOP per byte, both logarithmic: how fast each step of the program runs beside what
 /// the machine allows at its arithmetic intensity (Williams, Waterman, Patterson, "Roofline", Comm.

@@ -25,7 +25,7 @@ namespace twice::experiments {
 
 namespace {
 
-/// Of the measuring time: the profiled step's; the rows have the rest.
+/// The profiled step's share of the measuring time; the rows have the rest.
 constexpr double step_seconds = 0.3;
 
 /// Checks what CLI11 cannot, and fills in defaults.

@@ -1,4 +1,4 @@
-// The programs of the rows, and what is measured of them.
+// The programs of the rows, and their measurements.
 #include "experiments/commands/profile/rows.h"
 
 #include <malloc.h>

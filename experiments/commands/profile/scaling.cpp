@@ -1,4 +1,4 @@
-// Points around a model: which ones, what they cost, and what law they follow.
+// Points around a model: their values, their costs, and the laws through them.
 #include "experiments/commands/profile/scaling.h"
 
 #include <algorithm>

@@ -209,7 +209,7 @@ std::string scaling_section(const Json& record) {
   const Json& scaling = member(record, "scaling");
   const std::vector<std::string> methods = methods_of(scaling);
   if (methods.empty()) return "";
-  std::vector<std::pair<std::string, Ink>> entries;
+  Legend entries;
   for (const std::string& method : methods) entries.emplace_back(method, method_ink(method));
   std::string plots;
   for (const Json& axis : objects(member(scaling, "axes"))) plots += axis_figure(axis, methods);

@@ -166,7 +166,7 @@ class StepRecord {
   }
 
   Json layers() const {
-    // In the order of the tape; what is no layer of the model, in parentheses, comes last.
+    // In the order of the tape; names in parentheses, which are no layer, come last.
     std::vector<std::string> order = layers_;
     std::erase_if(order, [](const std::string& layer) { return layer.front() == '('; });
     order.insert(order.end(), {input_layer, loss_layer, whole_model_layer, optimizer_layer});
