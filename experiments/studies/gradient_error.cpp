@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "experiments/measure/gradient_error.h"
 #include "experiments/report/findings.h"
 #include "experiments/studies/problems.h"
 

@@ -2,6 +2,7 @@
 // whole training runs on the handwritten digits.
 #pragma once
 
+#include "experiments/measure/gradient_error.h"
 #include "experiments/run/trainer.h"
 #include "experiments/studies/study.h"
 #include "optim/optim.h"
@@ -11,8 +12,6 @@ namespace twice::experiments {
 // ---- Long vectors ----
 
 double norm(const Vector& a);
-/// |a - b| / |b|
-double relative_distance(const Vector& a, const Vector& b);
 /// a + scale b
 Vector moved(Vector a, double scale, const Vector& b);
 /// All entries, one array after the other, as f64.

@@ -71,6 +71,11 @@ Interval range_of(const Vector& values) {
   return range;
 }
 
+Vector percent(Vector a) {
+  for (double& value : a) value *= 100;
+  return a;
+}
+
 Vector ratios(Vector a, const Vector& b) {
   for (std::size_t i = 0; i < a.size(); ++i) a[i] /= b[i];
   return a;

@@ -44,6 +44,8 @@ Vector each(const Repeated& seeds, const std::string& name, std::size_t k = 0);
 inline constexpr std::size_t last = static_cast<std::size_t>(-1);
 /// The smallest and the largest value; NaN when one of them is.
 Interval range_of(const Vector& values);
+/// 100 a_i
+Vector percent(Vector a);
 /// a_i / b_i
 Vector ratios(Vector a, const Vector& b);
 /// log10(a_i / b_i)
