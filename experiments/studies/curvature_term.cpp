@@ -1,4 +1,4 @@
-// What the activation's second derivative does in gradient regularization: exact H g with and
+// The activation's second derivative in gradient regularization: exact H g with and
 // without its term, and F-GR, on networks from smooth to piecewise linear.
 #include <cmath>
 

@@ -1,5 +1,5 @@
 // The error of finite-difference GR's H g over eps: slopes, the floor of rounding, the best eps,
-// and what kinks do.
+// and the effect of kinks.
 #include <algorithm>
 #include <cmath>
 

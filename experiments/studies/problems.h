@@ -58,7 +58,7 @@ class PlannedMethod {
   double squared_norm() const { return plan_.value(squared_norm_).item(); }
   std::vector<Array> plain() const { return plan_.values(estimate_.plain); }
   std::vector<Array> gradient() const { return plan_.values(estimate_.gradient); }
-  /// What was penalised, without gamma: (G - g) / gamma, the estimate of H g.
+  /// The penalty's part without gamma: (G - g) / gamma, the estimate of H g.
   Vector hvp() const;
 
   const std::vector<Array>& parameters() const { return parameters_; }
