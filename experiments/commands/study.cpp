@@ -1,4 +1,4 @@
-// Options, the run, what is printed and written.
+// Options, the run, and its output.
 #include "experiments/commands/study.h"
 
 #include <algorithm>
@@ -113,7 +113,7 @@ Json record_of(const Study& study, const StudyResult& result, const StudyOptions
     if (value) found["changed"].push_back(name);
   Json record = record_header("study");
   record.update(found);
-  // As it will be read: what is not finite is null.
+  // As it will be read: numbers that are not finite are null.
   return Json::parse(record.dump());
 }
 

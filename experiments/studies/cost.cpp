@@ -1,5 +1,5 @@
-// What the methods cost: products against their laws, where exact is cheaper than F-GR, and what
-// the first layer and the activation do to it.
+// The cost of the methods: products against their laws, where exact is cheaper than F-GR, and the
+// effect of the first layer and of the activation on it.
 #include <cmath>
 
 #include "experiments/measure/steps.h"
@@ -13,7 +13,7 @@ namespace {
 using Names = std::vector<std::string>;
 const Names all_methods = {"sgd", "f-gr", "b-gr", "c-gr", "exact-naive", "exact"};
 
-/// What is claimed of each method: per_layer L - saved products. Exact's is that of dense layers.
+/// The claim for each method: per_layer L - saved products. Exact's is that of dense layers.
 struct Law {
   std::string method;
   int per_layer, saved;

@@ -1,9 +1,8 @@
-// What the activation's second derivative does in gradient regularization: exact H g with and
+// The activation's second derivative in gradient regularization: exact H g with and
 // without its term, and F-GR, on networks from smooth to piecewise linear.
 #include <cmath>
 
 #include "autodiff/autodiff.h"
-#include "experiments/measure/gradient_error.h"
 #include "experiments/studies/problems.h"
 
 namespace twice::experiments {
@@ -78,9 +77,9 @@ void add_distances(const StudyContext& context, const std::string& activation, s
   };
   const Vector truth = hvp(variants[exact]);
   for (const Variant& variant : variants)
-    result[when + " distance"].push_back(relative_distance(hvp(variant), truth));
+    result[when + " distance"].push_back(relative_error(hvp(variant), truth));
   for (const double eps : sweep)
-    result[when + " sweep"].push_back(relative_distance(hvp({"", "f-gr", eps}), truth));
+    result[when + " sweep"].push_back(relative_error(hvp({"", "f-gr", eps}), truth));
 }
 
 /// `start distance`, `start sweep`, `trained distance`, `trained sweep`; and of the training with

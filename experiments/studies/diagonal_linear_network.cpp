@@ -51,7 +51,7 @@ double kkt_residual(const Regression& problem, const Vector& beta, const Vector&
       nu[i] += eigen.vectors[i * count + k] * along / eigen.values[k];
   }
   const Tensor multipliers = tape.constant(Array::from(nu, {n, 1}));
-  return relative_distance(value(matmul(transpose(x), multipliers)).to_vector(), v);
+  return relative_error(value(matmul(transpose(x), multipliers)).to_vector(), v);
 }
 
 /// One training.

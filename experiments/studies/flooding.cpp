@@ -87,7 +87,7 @@ Measured identity_errors(StudyContext& context, std::uint64_t seed, const Setup&
         predicting.run(last[0].batch);
         Vector predicted = predicting.hvp();
         for (double& value : predicted) value *= -setup.eta * setup.eta;
-        found.push_back(relative_distance(predicted, differences(now, last[0].parameters)));
+        found.push_back(relative_error(predicted, differences(now, last[0].parameters)));
       }
       last.erase(last.begin());
     }

@@ -191,12 +191,7 @@ std::vector<Arena> arenas_of(const StudyContext& context) {
   return arenas;
 }
 
-Vector percent(const Repeated& seeds, const char* name, std::size_t k = 0) {
-  Vector values = each(seeds, name, k);
-  for (double& value : values) value *= 100;
-  return values;
-}
-Vector accuracies(const Repeated& seeds) { return percent(seeds, "test accuracy"); }
+Vector accuracies(const Repeated& seeds) { return percent(each(seeds, "test accuracy")); }
 
 Explored explore(StudyContext& context, const DataSplit& data, const Arena& arena) {
   const std::vector<std::uint64_t> seeds = context.seeds();
@@ -317,9 +312,9 @@ StudyTable accuracy_table(const Explored& e) {
     };
     table.rows.push_back({names[m], fmt::format("{:g}", e.grid[k].gamma),
                           m < 2 ? "" : fmt::format("{:g}", e.grid[k].epsilon),
-                          with_deviation(percent(e.runs[k], "validation", last)),
-                          with_deviation(percent(e.ends[m], "train accuracy")), with_deviation(own),
-                          minus(0), minus(1),
+                          with_deviation(percent(each(e.runs[k], "validation", last))),
+                          with_deviation(percent(each(e.ends[m], "train accuracy"))),
+                          with_deviation(own), minus(0), minus(1),
                           fmt::format("{:.3f}", mean(each(e.ends[m], "test loss")))});
   }
   return table;

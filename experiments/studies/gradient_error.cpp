@@ -1,11 +1,10 @@
 // The error of finite-difference GR's H g over eps: slopes, the floor of rounding, the best eps,
-// and what kinks do.
+// and the effect of kinks.
 #include <algorithm>
 #include <cmath>
 
-#include "experiments/measure/gradient_error.h"
-#include "experiments/report/sections.h"
 #include "experiments/report/html.h"
+#include "experiments/report/sections.h"
 #include "experiments/studies/problems.h"
 
 namespace twice::experiments {

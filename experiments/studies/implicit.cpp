@@ -50,7 +50,7 @@ class Landscape {
 
   /// |a - b| over how far b went from the start.
   double distance(const Vector& a, const Vector& b) const {
-    return relative_distance(a, b) * norm(b) / norm(differences(b, start_));
+    return relative_error(a, b) * norm(b) / norm(differences(b, start_));
   }
 
  private:

@@ -20,10 +20,6 @@ double norm(const Vector& a) {
   return std::sqrt(sum);
 }
 
-double relative_distance(const Vector& a, const Vector& b) {
-  return norm(differences(a, b)) / norm(b);
-}
-
 Vector moved(Vector a, double scale, const Vector& b) {
   for (std::size_t i = 0; i < a.size(); ++i) a[i] += scale * b[i];
   return a;

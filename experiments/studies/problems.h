@@ -2,6 +2,7 @@
 // whole training runs on the handwritten digits.
 #pragma once
 
+#include "experiments/measure/gradient_error.h"
 #include "experiments/run/trainer.h"
 #include "experiments/studies/study.h"
 #include "optim/optim.h"
@@ -11,8 +12,6 @@ namespace twice::experiments {
 // ---- Long vectors ----
 
 double norm(const Vector& a);
-/// |a - b| / |b|
-double relative_distance(const Vector& a, const Vector& b);
 /// a + scale b
 Vector moved(Vector a, double scale, const Vector& b);
 /// All entries, one array after the other, as f64.
@@ -59,7 +58,7 @@ class PlannedMethod {
   double squared_norm() const { return plan_.value(squared_norm_).item(); }
   std::vector<Array> plain() const { return plan_.values(estimate_.plain); }
   std::vector<Array> gradient() const { return plan_.values(estimate_.gradient); }
-  /// What was penalised, without gamma: (G - g) / gamma, the estimate of H g.
+  /// The penalty's part without gamma: (G - g) / gamma, the estimate of H g.
   Vector hvp() const;
 
   const std::vector<Array>& parameters() const { return parameters_; }

@@ -40,7 +40,7 @@ Measured equalities(StudyContext& context, std::uint64_t seed, DType dtype) {
       return flat(once.gradient());
     };
     const auto compare = [&](const char* name, const Vector& a, const Vector& b) {
-      errors[name].push_back(relative_distance(a, b));
+      errors[name].push_back(relative_error(a, b));
     };
     compare("unnormalised", flat(f_gr.gradient()), gradient_after(epsilon));
     compare("sam", f_gr_with(ratio * rho / length, rho / length), sam_gradient);
@@ -105,10 +105,6 @@ void train_side_by_side(StudyContext& context, StudyResult& result) {
   for (int epoch = 1; epoch <= context.count("epochs"); ++epoch) epochs.push_back(epoch);
   const auto gain = [&](std::size_t i) {
     return differences(each(runs[i], "test_accuracy"), each(runs[0], "test_accuracy"));
-  };
-  const auto percent = [](Vector values) {
-    for (double& value : values) value *= 100;
-    return values;
   };
   for (std::size_t i = 0; i < std::size(entries); ++i) {
     plot.curves.push_back(

@@ -21,7 +21,7 @@ namespace {
 constexpr double infinity = std::numeric_limits<double>::infinity();
 constexpr double none = std::numeric_limits<double>::quiet_NaN();
 
-/// JSON has no NaN; what was one is null.
+/// JSON has no NaN, so null stands for it.
 Measured measured(const Json& lists) {
   Measured result;
   for (const auto& [name, list] : lists.members()) {
@@ -69,6 +69,11 @@ Interval range_of(const Vector& values) {
   for (const double value : values)
     range = {std::min(range.low, value), std::max(range.high, value)};
   return range;
+}
+
+Vector percent(Vector a) {
+  for (double& value : a) value *= 100;
+  return a;
 }
 
 Vector ratios(Vector a, const Vector& b) {
@@ -125,7 +130,7 @@ double Journal::seconds() const {
 }
 
 void Journal::remove() {
-  std::error_code ignored;  // it is only litter
+  std::error_code ignored;  // a folder that stays does no harm
   fs::remove_all(folder_, ignored);
 }
 
@@ -226,7 +231,7 @@ StudyCurve mean_curve(std::string name, std::string ink, Vector x, Shown shown,
   const bool geometric = shown == Shown::geometric_mean || shown == Shown::geometric_mean_and_range;
   for (std::size_t k = 0; k < curve.x.size(); ++k) {
     Vector at = values(k);
-    Interval band = shown == Shown::mean_and_interval ? mean_interval(at) : range_of(at);
+    const Interval band = shown == Shown::mean_and_interval ? mean_interval(at) : range_of(at);
     if (geometric)
       for (double& value : at) value = std::log(value);
     curve.y.push_back(geometric ? std::exp(mean(at)) : mean(at));

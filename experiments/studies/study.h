@@ -24,7 +24,7 @@ using Vector = std::vector<double>;
 /// A number that a study may be given: `--NAME`. Names are shared between studies.
 struct Setting {
   std::string name, meaning;
-  /// What it is unless given, in the quick and in the full form.
+  /// Its value unless given, in the quick and in the full form.
   double quick, full;
   double low, high;
   bool whole = false;
@@ -45,12 +45,14 @@ Vector each(const Repeated& seeds, const std::string& name, std::size_t k = 0);
 inline constexpr std::size_t last = static_cast<std::size_t>(-1);
 /// The smallest and the largest value; NaN when one of them is.
 Interval range_of(const Vector& values);
+/// 100 a_i
+Vector percent(Vector a);
 /// a_i / b_i
 Vector ratios(Vector a, const Vector& b);
 /// log10(a_i / b_i)
 Vector powers_of_ten(Vector a, const Vector& b);
 
-/// What a running study has finished: one line of JSON for each job, in a hidden folder beside the
+/// The finished jobs of a running study: one line of JSON for each, in a hidden folder beside the
 /// output. A study that was killed or stopped reads them again and does only the rest; since a job
 /// depends on its number alone, the result has the bits of a run that was never interrupted.
 class Journal {
@@ -61,7 +63,7 @@ class Journal {
   /// Removes the folder when no job is in it.
   ~Journal();
 
-  /// What the job measured; null when it is not done.
+  /// The job's numbers; null when it is not done.
   const Measured* find(const std::string& task, std::size_t job) const;
   /// The job is done: from here on it survives kill -9 and loss of power. The numbers come back
   /// with all their bits; infinities come back as NaN.
@@ -89,7 +91,7 @@ struct Stopped : Error {
   using Error::Error;
 };
 
-/// What a study is given: its settings, the seed, and a way to run its jobs.
+/// The input of a study: its settings, the seed, and a way to run its jobs.
 class StudyContext {
  public:
   StudyContext(std::map<std::string, double> settings, std::uint64_t seed, Journal& journal)
@@ -108,9 +110,9 @@ class StudyContext {
     in_turn    ///< each on all threads: for jobs that take times
   };
   /// result[i][k] = body(i, seeds[k]) for each i < count. A job must depend on its numbers alone:
-  /// what the journal has under this `task` is not computed again. `units` of work in each are for
-  /// the progress bar, to which a job reports by `advance`. When a job throws, no other is begun,
-  /// and the exception is thrown on.
+  /// results that the journal has under this `task` are not computed again. `units` of work in each
+  /// are for the progress bar, to which a job reports by `advance`. When a job throws, no other is
+  /// begun, and the exception is thrown on.
   std::vector<Repeated> jobs(const std::string& task, std::size_t count,
                              const std::vector<std::uint64_t>& seeds, double units,
                              const std::function<Measured(std::size_t, std::uint64_t)>& body,
@@ -146,7 +148,7 @@ struct Claim {
   std::string claim;
   double value;
   Interval interval;
-  /// What the interval is: `95 % over 5 seeds`.
+  /// The meaning of the interval: `95 % for the mean of 5 seeds`.
   std::string uncertainty;
   Range expected;
   Weight weight = Weight::core;
@@ -265,10 +267,10 @@ struct Study {
   std::string claimed, by;
   /// About how long, on 2 cores.
   std::string quick_time, full_time;
-  /// What a larger machine would add.
+  /// Gains from a larger machine.
   std::string larger;
   std::vector<Setting> settings;
-  /// The set-up in sentences, and what the numbers say beside the claims, and what they do not.
+  /// The set-up in sentences; then what else follows from the numbers, and what does not.
   std::vector<std::string> setup, remarks;
   void (*run)(StudyContext& context, StudyResult& result);
 };
