@@ -177,8 +177,11 @@ std::string Process::read_all(GiveUp give_up) {
 }
 
 std::optional<int> Process::poll() {
+  if (status_) return status_;
   int status = 0;
-  if (!status_ && ::waitpid(child_, &status, WNOHANG) == child_)
+  const pid_t ended = ::waitpid(child_, &status, WNOHANG);
+  // Where the caller of twice ignores SIGCHLD, the system keeps no status.
+  if (ended == child_ || (ended < 0 && errno == ECHILD))
     status_ = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
   return status_;
 }
