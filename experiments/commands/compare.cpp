@@ -115,7 +115,6 @@ int compare(RunOptions options) {
       step_costs(problem, timed, timing_seconds, [&](double seconds) { timing.advance(seconds); });
   timing.clear();
 
-  const Shape& images = problem.data.train.images.shape();
   Json rows = Json::array();
   std::vector<const StepCost*> trained;
   double total_ms = 0;
@@ -125,8 +124,7 @@ int compare(RunOptions options) {
     total_ms += cost.ms;
     Json row = cost_fields(problem, cost);
     row["ratio_to_gradient"] = cost.ms / costs.front().ms;
-    row["measured_mib"] =
-        step_memory(options, name, {{images[1], images[2], images[3]}, problem.data.train.classes});
+    row["measured_mib"] = step_memory(problem, name);
     row["equation"] = method(name).equation;
     row["convention"] = method(name).convention;
     row["phases"] = phases_of(cost.ledger);

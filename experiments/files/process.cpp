@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 
 #include <cstring>
-#include <fstream>
+#include <ctime>
 #include <sstream>
 
 extern char** environ;
@@ -177,8 +177,11 @@ std::string Process::read_all(GiveUp give_up) {
 }
 
 std::optional<int> Process::poll() {
+  if (status_) return status_;
   int status = 0;
-  if (!status_ && ::waitpid(child_, &status, WNOHANG) == child_)
+  const pid_t ended = ::waitpid(child_, &status, WNOHANG);
+  // Where the caller of twice ignores SIGCHLD, the system keeps no status.
+  if (ended == child_ || (ended < 0 && errno == ECHILD))
     status_ = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
   return status_;
 }
@@ -204,16 +207,10 @@ std::string Process::ending() const {
 }
 
 double Process::cpu_seconds() const {
-  std::ifstream file(fmt::format("/proc/{}/stat", child_));
-  std::string text;
-  std::getline(file, text);
-  // Fields 14 and 15 are user and system time; the second field, in brackets, may hold spaces.
-  std::istringstream fields(text.substr(std::min(text.size(), text.rfind(')') + 1)));
-  std::string skipped;
-  double user = 0, system = 0;
-  for (int field = 3; field < 14; ++field) fields >> skipped;
-  fields >> user >> system;
-  return (user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
+  clockid_t clock;
+  timespec used{};
+  if (::clock_getcpuclockid(child_, &clock) == 0) ::clock_gettime(clock, &used);
+  return static_cast<double>(used.tv_sec) + 1e-9 * static_cast<double>(used.tv_nsec);
 }
 
 std::string last_line(const std::string& text) {

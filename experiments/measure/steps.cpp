@@ -20,6 +20,11 @@ Examples usual_examples(const RunOptions& options) {
   return {options.model == "mlp" ? Shape{28, 28, 1} : Shape{32, 32, 3}, 10};
 }
 
+Examples examples_of(const Problem& problem) {
+  const Shape& images = problem.data.train.images.shape();
+  return {{images[1], images[2], images[3]}, problem.data.train.classes};
+}
+
 Problem random_problem(const RunOptions& options, const Examples& examples) {
   // The use for which these numbers are drawn; training has other uses.
   constexpr std::uint64_t images_use = 0xbe1c;
@@ -204,10 +209,11 @@ std::vector<double> numbers_of_fresh_process(std::vector<std::string> arguments,
   return numbers;
 }
 
-double step_memory(const RunOptions& options, std::string_view method, const Examples& examples) {
-  Json request = {{"options", to_json(options)},
-                  {"image", std::vector<Index>(examples.image.begin(), examples.image.end())},
-                  {"classes", examples.classes}};
+double step_memory(const Problem& problem, std::string_view method) {
+  const auto [image, classes] = examples_of(problem);
+  Json request = {{"options", to_json(problem.options)},
+                  {"image", std::vector<Index>(image.begin(), image.end())},
+                  {"classes", classes}};
   request["options"]["method"] = Json::array({method});
   const std::vector<double> mib =
       numbers_of_fresh_process({"bench", "--measure-memory", request.dump()}, method);

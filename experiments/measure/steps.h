@@ -21,6 +21,7 @@ struct Examples {
 };
 /// 28 x 28 x 1 for an mlp, else 32 x 32 x 3; 10 classes.
 Examples usual_examples(const RunOptions& options);
+Examples examples_of(const Problem& problem);
 
 /// The options' model with one batch of random numbers of that shape; nothing is loaded.
 Problem random_problem(const RunOptions& options, const Examples& examples);
@@ -154,10 +155,10 @@ double anonymous_mib();
 std::vector<double> numbers_of_fresh_process(std::vector<std::string> arguments,
                                              std::string_view measured);
 
-/// MiB that two steps of a method take, update included, beyond a fresh process of this program
-/// with its batch of data made and one small product computed: their `memory_rise`. Parameters,
-/// batch and gradients count. Throws when that fails.
-double step_memory(const RunOptions& options, std::string_view method, const Examples& examples);
+/// MiB that two steps of a method on a batch like the problem's images take, update included,
+/// beyond a fresh process of this program with its batch of data made and one small product
+/// computed: their `memory_rise`. Parameters, batch and gradients count. Throws when that fails.
+double step_memory(const Problem& problem, std::string_view method);
 
 /// The measurement itself, in that process: `request` is made by `step_memory`.
 double step_memory_here(const std::string& request);

@@ -167,19 +167,10 @@ void decide(Json& row, const std::vector<Contrasts>& repetitions, double level, 
   row["ratio"] = found.ratio;
   row["interval"] = std::isfinite(high) ? Json{low, high} : Json();
   row["control"] = found.control;
-  switch (verdict_of(found.interval, margin)) {
-    case Verdict::faster:
-      row["verdict"] = "faster";
-      break;
-    case Verdict::slower:
-      row["verdict"] = "slower";
-      break;
-    case Verdict::same:
-      row["verdict"] = fmt::format("same within {:.3g} %", 100 * margin);
-      break;
-    case Verdict::inconclusive:
-      row["verdict"] = "inconclusive";
-  }
+  // In the order of Verdict.
+  constexpr const char* verdicts[] = {"faster", "slower", "same within {:.3g} %", "inconclusive"};
+  const auto verdict = static_cast<std::size_t>(verdict_of(found.interval, margin));
+  row["verdict"] = fmt::format(fmt::runtime(verdicts[verdict]), 100 * margin);
 }
 
 void add_to(Table& table, const Json& row, const std::string& model) {

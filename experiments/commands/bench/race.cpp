@@ -198,8 +198,7 @@ Json race(const RunOptions& options, Peer* peer, double seconds, bool measure_me
   Json rows = Json::array();
   for (const Entry& e : entries) {
     Json row = row_of(problem, e, peaks);
-    if (measure_memory)
-      row["measured_mib"] = step_memory(options, e.name(), usual_examples(options));
+    if (measure_memory) row["measured_mib"] = step_memory(problem, e.name());
     if (peer) row["peer"] = peer->name();
     if (peer && measure_memory) row["peer_mib"] = peer->step_memory(e.name(), e.variant);
     if (stop_requested()) throw Stopped{};
