@@ -13,7 +13,6 @@
 #include "experiments/report/columns.h"
 #include "experiments/report/compare_report.h"
 #include "experiments/report/progress.h"
-#include "experiments/run/folder_lock.h"
 #include "experiments/run/machine.h"
 #include "experiments/run/output.h"
 #include "experiments/run/stop.h"
@@ -69,8 +68,6 @@ Json row_of(const Problem& problem, const Compared& row, double gradient_ms, dou
   const Cost total = row.cost.ledger.total();
   const EpochRecord& last = row.curve.back();
   const ProductLaw law = expected_law(problem, *row.method);
-  Json curve = Json::array();
-  for (const EpochRecord& record : row.curve) curve.push_back(to_json(record));
   return {{"model", problem.label()},
           {"method", row.method->name},
           {"threads", threads()},
@@ -96,7 +93,7 @@ Json row_of(const Problem& problem, const Compared& row, double gradient_ms, dou
           {"equation", row.method->equation},
           {"convention", row.method->convention},
           {"phases", phases_of(row.cost.ledger)},
-          {"curve", curve}};
+          {"curve", row.curve}};
 }
 
 void print(const Problem& problem, const Json& record) {

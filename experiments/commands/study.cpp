@@ -8,7 +8,6 @@
 #include "experiments/files/atomic_file.h"
 #include "experiments/files/record.h"
 #include "experiments/report/table.h"
-#include "experiments/run/folder_lock.h"
 #include "experiments/run/machine.h"
 #include "experiments/run/output.h"
 #include "experiments/run/stop.h"

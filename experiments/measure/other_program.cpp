@@ -9,8 +9,8 @@
 
 #include "experiments/measure/peer.h"
 #include "experiments/measure/subprocess.h"
-#include "experiments/run/folder_lock.h"
 #include "experiments/run/options.h"
+#include "experiments/run/output.h"
 #include "experiments/run/stop.h"
 
 namespace twice::experiments {

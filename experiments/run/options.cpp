@@ -9,7 +9,8 @@
 #include <limits>
 
 #include "autodiff/threads/threads.h"
-#include "experiments/data/augment.h"
+#include "experiments/data/batches.h"
+#include "experiments/data/catalogue.h"
 #include "experiments/files/json.h"
 
 namespace twice::experiments {
@@ -90,9 +91,7 @@ void add_model_options(CLI::App& app, RunOptions& o) {
 }
 
 void add_data_options(CLI::App& app, RunOptions& o) {
-  app.add_option("--data", o.data, "Data set")
-      ->check(one_of({"digits", "fashion-mnist", "mnist", "cifar10", "synthetic"}))
-      ->group("Data");
+  app.add_option("--data", o.data, "Data set")->check(one_of(data_names()))->group("Data");
   app.add_option("--augment", o.augment, "Change training images a little (digits: warp)")
       ->check(one_of(augmentation_names()))
       ->group("Data");

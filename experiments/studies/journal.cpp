@@ -6,7 +6,6 @@
 
 #include "autodiff/array/error.h"
 #include "experiments/files/atomic_file.h"
-#include "experiments/files/checksum.h"
 
 namespace twice::experiments {
 

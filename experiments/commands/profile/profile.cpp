@@ -14,7 +14,6 @@
 #include "experiments/commands/profile/scaling.h"
 #include "experiments/measure/peer.h"
 #include "experiments/report/progress.h"
-#include "experiments/run/folder_lock.h"
 #include "experiments/run/output.h"
 #include "experiments/run/stop.h"
 #include "experiments/run/terminal.h"

@@ -11,7 +11,6 @@
 #include "experiments/commands/profile/stacks.h"
 #include "experiments/commands/profile/trace.h"
 #include "experiments/files/atomic_file.h"
-#include "experiments/files/temporary.h"
 
 namespace twice::experiments {
 
