@@ -12,7 +12,6 @@
 #include "experiments/report/progress.h"
 #include "experiments/report/sections.h"
 #include "experiments/report/table.h"
-#include "experiments/run/folder_lock.h"
 #include "experiments/run/machine.h"
 #include "experiments/run/output.h"
 #include "experiments/run/stop.h"

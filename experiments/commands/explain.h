@@ -13,8 +13,8 @@ struct ExplainOptions {
 void declare_explain(OptionSet& set, ExplainOptions& options);
 
 /// Prints for each pass the nodes, products, GFLOP and memory before and after; then the cost by
-/// phase; then, unless `brief`, every step: what it computes, from what, for which forward op,
-/// and where in the arena its value lives.
+/// phase; then, unless `brief`, every step: its op and inputs, the forward op that it belongs to,
+/// and the place of its value in the arena.
 int explain(ExplainOptions options);
 
 }  // namespace twice::experiments

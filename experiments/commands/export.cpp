@@ -8,9 +8,9 @@
 #include "experiments/files/json.h"
 #include "experiments/files/safetensors.h"
 #include "experiments/measure/gradient_error.h"
-#include "experiments/run/checkpoint.h"
-#include "experiments/run/graph_file.h"
 #include "experiments/run/output.h"
+#include "experiments/run/recording.h"
+#include "experiments/run/trainer.h"
 
 namespace twice::experiments {
 

@@ -1,14 +1,5 @@
-// `./twice export`: a step's numbers as safetensors, for checking elsewhere. Names:
-//
-//   NAME              each parameter and buffer, as the model names it: linear1.weight
-//   images, labels    the batch: (batch, height, width, channels), standardised; class numbers
-//   loss              mean cross-entropy in training mode: a scalar, shape ()
-//   grad.NAME         its gradient
-//   hvp.NAME          H g: the Hessian times that gradient
-//   METHOD.NAME       the gradient that the method gives to the optimiser
-//
-// Layouts are in nn/models.h; `__metadata__` repeats them with the model and all options. With
-// --graph the recorded loss is written too, as a graph (graph_file.h) whose leaves are named above.
+// `./twice export`: a step's numbers as safetensors, for checking elsewhere. docs/records.md, "The
+// export file", has the names.
 #pragma once
 
 #include "experiments/run/options.h"

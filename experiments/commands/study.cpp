@@ -10,7 +10,6 @@
 #include "experiments/files/record.h"
 #include "experiments/report/html.h"
 #include "experiments/report/table.h"
-#include "experiments/run/folder_lock.h"
 #include "experiments/run/machine.h"
 #include "experiments/run/output.h"
 #include "experiments/run/stop.h"

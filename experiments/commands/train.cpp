@@ -14,11 +14,10 @@
 #include "experiments/report/progress.h"
 #include "experiments/report/table.h"
 #include "experiments/report/write_report.h"
-#include "experiments/run/checkpoint.h"
-#include "experiments/run/folder_lock.h"
 #include "experiments/run/machine.h"
 #include "experiments/run/output.h"
 #include "experiments/run/stop.h"
+#include "experiments/run/trainer.h"
 
 namespace twice::experiments {
 
@@ -76,8 +75,6 @@ Json record_of(const Trainer& trainer, const RunHistory& history) {
   Json record = record_header("train");
   record["config"] = history.config;
   record["team"] = team_record();
-  Json curve = Json::array();
-  for (const EpochRecord& epoch : history.curve) curve.push_back(to_json(epoch));
   record["rows"] = {{{"model", problem.label()},
                      {"method", trainer.method().name},
                      {"equation", trainer.method().equation},
@@ -94,7 +91,7 @@ Json record_of(const Trainer& trainer, const RunHistory& history) {
                      {"train_loss", last.train_loss},
                      {"test_accuracy", last.test_accuracy},
                      {"gradient_norm", last.gradient_norm},
-                     {"curve", curve}}};
+                     {"curve", history.curve}}};
   return record;
 }
 

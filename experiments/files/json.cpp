@@ -1,8 +1,10 @@
-// JSON values: reading, changing, comparing.
+// JSON values: reading, changing, comparing. Their text is read and written by nlohmann/json, which
+// knows the shortest numbers that read back as they were.
 #include "experiments/files/json.h"
 
 #include <algorithm>
 #include <cmath>
+#include <nlohmann/json.hpp>
 #include <ostream>
 #include <utility>
 
@@ -10,9 +12,50 @@ namespace twice::experiments {
 
 namespace {
 
+using Foreign = nlohmann::json;
+
+/// Far above any record's; values are destroyed, copied and compared by recursion.
+constexpr int most_levels = 500;
+
 template <class T>
 std::partial_ordering compare_lists(const T& a, const T& b) {
   return std::lexicographical_compare_three_way(a.begin(), a.end(), b.begin(), b.end());
+}
+
+JsonError error_of(const Foreign::exception& error) {
+  // Without "[json.exception.parse_error.101] ".
+  const std::string text = error.what();
+  const std::size_t tag = text.find("] ");
+  return JsonError(tag == std::string::npos ? text : text.substr(tag + 2));
+}
+
+Json ours(const Foreign& value) {
+  if (value.is_boolean()) return value.get<bool>();
+  if (value.is_number_unsigned()) return value.get<std::uint64_t>();
+  if (value.is_number_integer()) return value.get<std::int64_t>();
+  if (value.is_number_float()) return value.get<double>();
+  if (value.is_string()) return value.get_ref<const std::string&>();
+  Json result = value.is_array() ? Json::array() : value.is_object() ? Json::object() : Json();
+  if (value.is_array())
+    for (const Foreign& element : value) result.push_back(ours(element));
+  if (value.is_object())
+    for (const auto& [key, member] : value.items()) result[key] = ours(member);
+  return result;
+}
+
+Foreign foreign(const Json& json) {
+  if (json.is_null()) return nullptr;
+  if (json.is_boolean()) return json.get<bool>();
+  if (json.is_unsigned()) return json.get<std::uint64_t>();
+  if (json.is_float()) return json.get<double>();
+  if (json.is_number()) return json.get<std::int64_t>();
+  if (json.is_string()) return json.string();
+  Foreign result = json.is_array() ? Foreign::array() : Foreign::object();
+  if (json.is_array())
+    for (const Json& element : json) result.push_back(foreign(element));
+  else
+    for (const auto& [key, member] : json.members()) result.emplace(key, foreign(member));
+  return result;
 }
 
 }  // namespace
@@ -43,8 +86,6 @@ Json& Json::operator=(Json other) noexcept {
   value_ = std::move(other.value_);
   return *this;
 }
-
-Json Json::array(std::initializer_list<Json> elements) { return Array(elements); }
 
 void Json::set_boolean(bool value) { value_ = value; }
 void Json::set_integer(std::int64_t value) { value_ = value; }
@@ -81,8 +122,6 @@ void Json::get_to(double& value) const {
   else
     refuse("a number");
 }
-
-void Json::get_to(float& value) const { value = static_cast<float>(get<double>()); }
 
 std::int64_t Json::integer(std::int64_t low, std::int64_t high) const {
   if (!is_number()) refuse("a number");
@@ -123,8 +162,7 @@ const Json::Array& Json::elements() const {
 
 Json::Array& Json::elements() {
   if (is_null()) value_ = Array();
-  if (!is_array()) refuse("an array");
-  return std::get<Array>(value_);
+  return const_cast<Array&>(std::as_const(*this).elements());
 }
 
 const Json::Object& Json::members() const {
@@ -136,8 +174,7 @@ const Json::Object& Json::members() const {
 
 Json::Object& Json::members() {
   if (is_null()) value_ = Object();
-  if (!is_object()) refuse("an object");
-  return std::get<Object>(value_);
+  return const_cast<Object&>(std::as_const(*this).members());
 }
 
 const Json& Json::at(std::size_t index) const {
@@ -154,10 +191,8 @@ const Json& Json::at(std::string_view key) const {
   return *found;
 }
 
-Json& Json::at(std::size_t index) { return const_cast<Json&>(std::as_const(*this).at(index)); }
-Json& Json::at(std::string_view key) { return const_cast<Json&>(std::as_const(*this).at(key)); }
-
-Json& Json::operator[](const std::string& key) { return members()[key]; }
+Json& Json::slot(std::size_t index) { return const_cast<Json&>(at(index)); }
+Json& Json::slot(std::string_view key) { return members()[std::string(key)]; }
 
 const Json* Json::find(std::string_view key) const {
   if (!is_object()) return nullptr;
@@ -197,5 +232,30 @@ std::partial_ordering operator<=>(const Json& a, const Json& b) {
 }
 
 std::ostream& operator<<(std::ostream& stream, const Json& json) { return stream << json.dump(); }
+
+Json Json::parse(std::string_view text) {
+  using Event = Foreign::parse_event_t;
+  try {
+    return ours(Foreign::parse(text, [](int depth, Event event, const Foreign&) {
+      if (depth == most_levels && (event == Event::object_start || event == Event::array_start))
+        throw JsonError(fmt::format("nested more than {} deep", most_levels));
+      return true;
+    }));
+  } catch (const Foreign::exception& error) {
+    throw error_of(error);
+  }
+}
+
+Json Json::parse_or_null(std::string_view text) try {
+  return parse(text);
+} catch (const JsonError&) {
+  return nullptr;
+}
+
+std::string Json::dump(int indent) const try {
+  return foreign(*this).dump(indent);
+} catch (const Foreign::exception& error) {
+  throw error_of(error);
+}
 
 }  // namespace twice::experiments

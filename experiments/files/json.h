@@ -1,6 +1,6 @@
-// A JSON value: what records, configurations and messages to other processes are made of. Only
-// json_text.cpp includes nlohmann/json.hpp, which takes seconds to compile in every file that uses
-// it; everything here but thin templates is compiled once.
+// A JSON value. Records, configurations and messages to other processes are made of them. Only
+// json.cpp includes nlohmann/json.hpp, which takes seconds to compile in every file that uses it.
+// Here are declarations and thin templates.
 #pragma once
 
 #include <compare>
@@ -35,16 +35,6 @@ concept HasJsonFields = requires(const T& value) {
 
 template <class T>
 concept JsonNumber = (std::integral<T> && !std::same_as<T, char>) || std::floating_point<T>;
-
-/// What a Json converts to.
-template <class T>
-inline constexpr bool readable_json = JsonNumber<T> || HasJsonFields<T>;
-template <>
-inline constexpr bool readable_json<std::string> = true;
-template <class T>
-inline constexpr bool readable_json<std::vector<T>> = true;
-template <class T>
-inline constexpr bool readable_json<std::map<std::string, T>> = true;
 
 /// null, a boolean, a number, a string, an array, or an object sorted by key.
 class Json {
@@ -86,10 +76,9 @@ class Json {
   Json& operator=(Json other) noexcept;
   ~Json();
 
-  static Json array(std::initializer_list<Json> elements = {});
+  static Json array(std::initializer_list<Json> elements = {}) { return Array(elements); }
   static Json object() { return Object(); }
 
-  // Text, in json_text.cpp.
   /// Throws JsonError, also for arrays and objects nested more than 500 deep.
   static Json parse(std::string_view text);
   /// Null where `parse` throws.
@@ -101,7 +90,6 @@ class Json {
   bool is_null() const { return kind() == Kind::null; }
   bool is_boolean() const { return kind() == Kind::boolean; }
   bool is_number() const { return is_integer() || is_float(); }
-  bool is_integer() const { return kind() == Kind::integer || kind() == Kind::large; }
   bool is_unsigned() const;  ///< a whole number that is not negative
   bool is_float() const { return kind() == Kind::number; }
   bool is_string() const { return kind() == Kind::string; }
@@ -110,11 +98,11 @@ class Json {
 
   // Reading. A value of another type, and a whole number that does not fit, throw JsonError.
   void get_to(bool& value) const;
-  void get_to(float& value) const;
+  void get_to(float& value) const { value = static_cast<float>(get<double>()); }
   void get_to(double& value) const;
   void get_to(std::string& value) const { value = string(); }
   void get_to(Json& value) const { value = *this; }
-  template <std::integral T>
+  template <JsonNumber T>
   void get_to(T& value) const {
     if constexpr (std::signed_integral<T>)
       value = static_cast<T>(integer(std::numeric_limits<T>::min(), std::numeric_limits<T>::max()));
@@ -131,9 +119,16 @@ class Json {
     values.clear();
     for (const auto& [key, member] : members()) values.emplace(key, member.template get<T>());
   }
+  /// Of the members that are floating-point numbers, null is NaN, as which it was written.
   template <HasJsonFields T>
   void get_to(T& value) const {
-    T::json_fields(value, [&](const char* name, auto& field) { at(name).get_to(field); });
+    T::json_fields(value, [&]<class Field>(const char* name, Field& field) {
+      const Json& stored = at(name);
+      if constexpr (std::floating_point<Field>)
+        field = stored.is_null() ? std::numeric_limits<Field>::quiet_NaN() : stored.get<Field>();
+      else
+        stored.get_to(field);
+    });
   }
   template <class T>
   T get() const {
@@ -142,7 +137,7 @@ class Json {
     return value;
   }
   template <class T>
-  requires readable_json<T>
+  requires requires(const Json& json, T& value) { json.get_to(value); }
   operator T() const { return get<T>(); }
 
   // Arrays and objects. Null has no elements; the others throw JsonError.
@@ -157,24 +152,11 @@ class Json {
   Json* begin() { return elements().data(); }
   Json* end() { return elements().data() + elements().size(); }
 
+  // By index or by name. `[]` of a name that is missing adds null, and null becomes an object.
   const Json& at(std::size_t index) const;
   const Json& at(std::string_view key) const;
-  Json& at(std::size_t index);
-  Json& at(std::string_view key);
-  const Json& operator[](std::size_t index) const { return at(index); }
-  const Json& operator[](const std::string& key) const { return at(key); }
-  Json& operator[](std::size_t index) { return at(index); }
-  /// The member under `key`, added as null if there is none; null becomes an object.
-  Json& operator[](const std::string& key);
-  // For literals: templates, because a pointer would take the index 0 as well.
-  template <std::same_as<char> T>
-  const Json& operator[](const T* key) const {
-    return at(std::string_view(key));
-  }
-  template <std::same_as<char> T>
-  Json& operator[](const T* key) {
-    return (*this)[std::string(key)];
-  }
+  const Json& operator[](const auto& place) const { return at(place); }
+  Json& operator[](const auto& place) { return slot(place); }
   /// Null when there is no such member, or this is no object.
   const Json* find(std::string_view key) const;
   bool contains(std::string_view key) const { return find(key); }
@@ -191,7 +173,7 @@ class Json {
   bool empty() const { return size() == 0; }
   const Json& front() const { return at(std::size_t{0}); }
   const Json& back() const { return at(size() - 1); }
-  Json& back() { return at(size() - 1); }
+  Json& back() { return slot(size() - 1); }
   /// Null becomes an array.
   void push_back(Json element);
   void erase(std::string_view key);
@@ -215,6 +197,7 @@ class Json {
   /// The alternatives of `value_`. A whole number is `large` only if no int64 holds it.
   enum class Kind { null, boolean, integer, large, number, string, array, object };
   Kind kind() const { return static_cast<Kind>(value_.index()); }
+  bool is_integer() const { return kind() == Kind::integer || kind() == Kind::large; }
   [[noreturn]] void refuse(const char* expected) const;
   void set_boolean(bool value);
   void set_integer(std::int64_t value);
@@ -222,6 +205,8 @@ class Json {
   void set_number(double value);
   std::int64_t integer(std::int64_t low, std::int64_t high) const;
   std::uint64_t unsigned_integer(std::uint64_t high) const;
+  Json& slot(std::size_t index);
+  Json& slot(std::string_view key);
 
   std::variant<std::monostate, bool, std::int64_t, std::uint64_t, double, std::string, Array,
                Object>

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "autodiff/array/error.h"
-#include "experiments/files/descriptor.h"
+#include "experiments/files/atomic_file.h"
 
 namespace twice::experiments {
 

@@ -1,6 +1,6 @@
-// Reading a record (the JSON that compare, train and the other commands write) without tripping
-// over what it lacks: an old record, a diverged run (NaN is null in JSON) or a field that another
-// command does not have is shown as "-", never an error.
+// Reading a record, the JSON that compare, train and the other commands write. A missing value, as
+// of an old record, of a diverged run (NaN is null in JSON) or of a field that another command does
+// not have, is shown as "-" and never an error.
 #pragma once
 
 #include <string>

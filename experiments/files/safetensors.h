@@ -16,7 +16,7 @@
 
 namespace twice::experiments {
 
-/// What a safetensors file holds: arrays (in the order of their data) and notes.
+/// The content of a safetensors file: arrays (in the order of their data) and notes.
 struct TensorFile {
   std::vector<std::pair<std::string, Array>> tensors;
   std::map<std::string, std::string> metadata;
@@ -29,16 +29,14 @@ struct TensorFile {
 /// The bytes of the file. To `__metadata__` the entry `sha256` is added: the SHA-256 of all
 /// bytes of the file with this entry's own 64 digits written as zeros.
 std::string encode_safetensors(const TensorFile& file);
-
-/// Writes `encode_safetensors(file)` atomically.
+/// Writes them atomically.
 void write_safetensors(const std::filesystem::path& path, const TensorFile& file);
 
 /// The arrays in `bytes`; F32, F64 and I32 are kept, I64 becomes i32 where the values fit. Throws
-/// one line that names `name` and what was expected when the bytes are no complete safetensors
+/// one line with `name` and the expectation when the bytes are no complete safetensors
 /// file or when they do not match their `sha256` (which files of other writers need not have).
 TensorFile decode_safetensors(std::string bytes, const std::string& name);
-
-/// `decode_safetensors` of a file.
+/// The same from a file.
 TensorFile read_safetensors(const std::filesystem::path& path);
 
 }  // namespace twice::experiments

@@ -2,8 +2,8 @@
 // models and methods in another engine (pytorch_peer.py), and twice itself (`bench --serve`).
 #pragma once
 
+#include "experiments/files/atomic_file.h"
 #include "experiments/files/process.h"
-#include "experiments/files/temporary.h"
 #include "experiments/measure/steps.h"
 
 namespace twice::experiments {

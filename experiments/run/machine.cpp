@@ -1,4 +1,4 @@
-// What the machine says of itself.
+// The machine, as /proc, /sys and the build describe it.
 #include "experiments/run/machine.h"
 
 #include <fmt/core.h>
@@ -20,7 +20,7 @@ namespace twice::experiments {
 
 namespace {
 
-/// What follows `key :` or `KEY=` in a file of such lines.
+/// The text after `key :` or `KEY=` in a file of such lines.
 std::string field(const char* path, const std::string& key) {
   std::ifstream file(path);
   for (std::string line; std::getline(file, line);) {
@@ -61,16 +61,16 @@ Json machine_record() {
 Json caches_record() {
   Json caches = Json::array();
   for (int index = 0;; ++index) {
-    const std::string folder = fmt::format("/sys/devices/system/cpu/cpu0/cache/index{}/", index);
     const auto read = [&](const char* name) {
+      std::ifstream file(fmt::format("/sys/devices/system/cpu/cpu0/cache/index{}/{}", index, name));
       std::string line;
-      std::getline(std::ifstream(folder + name) >> std::ws, line);
+      std::getline(file >> std::ws, line);
       return line;
     };
-    const std::string level = read("level"), size = read("size"), map = read("shared_cpu_map");
+    const std::string level = read("level"), size = read("size");
     if (level.empty() || size.empty()) return caches;
     int sharing = 0;  // the bits of a hexadecimal mask
-    for (char digit : map)
+    for (char digit : read("shared_cpu_map"))
       if (std::isxdigit(static_cast<unsigned char>(digit)))
         sharing +=
             std::popcount(static_cast<unsigned>(std::stoi(std::string(1, digit), nullptr, 16)));

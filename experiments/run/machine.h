@@ -13,7 +13,7 @@ Json machine_record();
 /// not say.
 Json caches_record();
 
-/// What the team did, for a record: the tiles of shared loops, the share of them that helpers
+/// The team's work, for a record: the tiles of shared loops, the share of them that helpers
 /// computed (0 when there are none), and how often other work took a helper's core.
 Json team_record(const TeamUse& use = team_use());
 

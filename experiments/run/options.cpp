@@ -7,7 +7,8 @@
 #include <limits>
 
 #include "autodiff/threads/threads.h"
-#include "experiments/data/augment.h"
+#include "experiments/data/batches.h"
+#include "experiments/data/catalogue.h"
 #include "experiments/files/json.h"
 
 namespace twice::experiments {
@@ -46,7 +47,7 @@ void declare_model(OptionSet& set, RunOptions& o) {
 void declare_data(OptionSet& set, RunOptions& o) {
   set.group("Data", true);
   set.add("data", &o.data, "Data set",
-          one_of({"digits", "fashion-mnist", "mnist", "cifar10", "synthetic"}));
+          one_of(data_names()));
   set.add("augment", &o.augment, "Change training images a little (digits: warp)",
           one_of(augmentation_names()));
   set.add("batch", &o.batch, "Images a step", whole(1, 1 << 20));

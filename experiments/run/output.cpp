@@ -1,16 +1,60 @@
-// Output folders and files, tried before the work.
+// Output folders and files: tried, locked with flock, written.
 #include "experiments/run/output.h"
 
-#include <system_error>
+#include <fcntl.h>
+#include <sys/sysmacros.h>
 
-#include "autodiff/array/error.h"
-#include "experiments/files/atomic_file.h"
-#include "experiments/files/json.h"
+#include <chrono>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+#include <system_error>
+#include <thread>
+
+#include "experiments/run/options.h"
 #include "experiments/run/stop.h"
 
 namespace twice::experiments {
 
 namespace fs = std::filesystem;
+
+namespace {
+
+/// The process that has locked the directory, as "process 1234"; "another process" where the system
+/// does not tell.
+std::string holder(const Descriptor& directory) {
+  struct stat status;
+  if (::fstat(directory.number(), &status) == 0) {
+    const std::string place =
+        fmt::format("{:02x}:{:02x}:{}", major(status.st_dev), minor(status.st_dev), status.st_ino);
+    // "1: FLOCK  ADVISORY  WRITE 1234 fe:00:5678 0 EOF"; a second word "->" is one who waits.
+    std::ifstream locks("/proc/locks");
+    for (std::string line; std::getline(locks, line);) {
+      std::istringstream words(line);
+      std::string number, type, strength, access, process, file;
+      if (words >> number >> type >> strength >> access >> process >> file && type == "FLOCK" &&
+          file == place)
+        return "process " + process;
+    }
+  }
+  return "another process";
+}
+
+/// While it lives, SIGINT and SIGTERM end the process at once, for calls that may block for ever;
+/// so does one that came before.
+struct SignalsEndTheProcess {
+  SignalsEndTheProcess() {
+    if (stop_requested()) std::raise(stop_signal);
+  }
+  ~SignalsEndTheProcess() {
+    std::signal(SIGINT, interrupt);
+    std::signal(SIGTERM, terminate);
+  }
+  void (*interrupt)(int) = std::signal(SIGINT, SIG_DFL);
+  void (*terminate)(int) = std::signal(SIGTERM, SIG_DFL);
+};
+
+}  // namespace
 
 fs::path prepare_folder(const fs::path& folder) {
   std::error_code error;
@@ -19,7 +63,7 @@ fs::path prepare_folder(const fs::path& folder) {
     fail("out", "cannot write to {}: {}", folder.string(),
          error ? error.message() : "it is not a folder");
   try {
-    try_folder(folder);
+    Temporary(folder, "twice-trial", Temporary::Kind::file).write("trial");
   } catch (const std::system_error& reason) {
     fail("out", "cannot write to {}: {}", folder.string(), reason.code().message());
   }
@@ -49,6 +93,23 @@ std::string record_text(const Json& record) { return record.dump(2) + "\n"; }
 
 void write_json(const fs::path& file, const Json& record) {
   write_output(file, record_text(record));
+}
+
+FolderLock::FolderLock(const fs::path& folder) {
+  constexpr int tries = 20;
+  constexpr auto pause = std::chrono::milliseconds(50);
+  for (int i = 0;; ++i) {
+    directory_ = Descriptor(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (directory_.number() < 0)
+      fail("lock", "cannot open {}: {}", folder.string(), std::strerror(errno));
+    if (::flock(directory_.number(), LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
+    if (i == tries) break;
+    std::this_thread::sleep_for(pause);
+  }
+  throw UsageError(
+      fmt::format("{} is in use by {}: two cannot write into one folder; wait for it or use "
+                  "another --out",
+                  folder.string(), holder(directory_)));
 }
 
 }  // namespace twice::experiments

@@ -1,11 +1,12 @@
-// The folder that a command writes to: made and tried before the work starts, so that an
-// unwritable one costs nobody an hour.
+// The folders and files that a command writes to: made and tried before the work starts, so that an
+// unwritable one is not found out after an hour, and held by one process.
 #pragma once
 
 #include <filesystem>
 #include <string>
 #include <string_view>
 
+#include "experiments/files/atomic_file.h"
 #include "experiments/files/json.h"
 
 namespace twice::experiments {
@@ -28,5 +29,21 @@ std::string record_text(const Json& record);
 
 /// `write_output` of a record.
 void write_json(const std::filesystem::path& file, const Json& record);
+
+/// Holds a folder while it lives; another FolderLock on the same folder fails. The lock dies with
+/// its process, however that ends. It is on the directory itself and needs no lock file. The
+/// descriptor may be passed on to child processes: the lock is then held until the last of them has
+/// ended, so a folder into which an orphan still writes is not taken over.
+class FolderLock {
+ public:
+  /// Throws UsageError, with the holder's process id, when another process has the folder. Waits
+  /// briefly for a holder that is being killed. On a file system without locks the folder is
+  /// unprotected.
+  explicit FolderLock(const std::filesystem::path& folder);
+  int descriptor() const { return directory_.number(); }
+
+ private:
+  Descriptor directory_;
+};
 
 }  // namespace twice::experiments

@@ -1,4 +1,4 @@
-// A problem and its step, recorded.
+// A problem and its step, recorded; and a recorded graph as JSON.
 #include "experiments/run/recording.h"
 
 #include <unistd.h>
@@ -9,8 +9,8 @@
 namespace twice::experiments {
 
 std::string Problem::label() const {
-  const RunOptions& o = options;
-  return fmt::format("{}-b{}-{}-{}", model.architecture(), o.batch, o.activation, o.dtype);
+  return fmt::format("{}-b{}-{}-{}", model.architecture(), options.batch, options.activation,
+                     options.dtype);
 }
 
 Shape Problem::batch_shape() const {
@@ -48,17 +48,15 @@ Problem make_problem(const RunOptions& options, DataSplit data) {
   if (options.batch > count)
     throw UsageError(fmt::format("--batch {} is more than the {} training images of {}",
                                  options.batch, count, options.data));
-  ModelOptions model;
-  model.model = options.model;
-  model.width = options.width;
-  model.depth = options.depth;
-  model.channels = options.channels;
-  model.activation = options.activation;
   const Shape& images = train.images.shape();
-  model.input = {images[1], images[2], images[3]};
-  model.classes = train.classes;
   try {
-    problem.model = make_model(model);
+    problem.model = make_model({.model = options.model,
+                                .input = {images[1], images[2], images[3]},
+                                .classes = train.classes,
+                                .width = options.width,
+                                .channels = options.channels,
+                                .depth = options.depth,
+                                .activation = options.activation});
   } catch (const Error& error) {
     throw UsageError(error.what());
   }
@@ -143,6 +141,48 @@ RecordedEvaluation record_evaluation(const Problem& problem, const ModelState& s
   evaluation.logits =
       problem.model(problem.model.parameters(tape, state.parameters), evaluation.x, pass);
   return evaluation;
+}
+
+Json graph_json(const Tensors& outputs, const std::map<int, std::string>& names,
+                const std::string& prefix, TensorFile& file) {
+  if (outputs.empty()) fail("graph", "a graph needs at least one output");
+  Tape& tape = outputs[0].tape();
+  // For each node of the tape whether an output needs it.
+  std::vector<char> needed(static_cast<std::size_t>(tape.size()), 0);
+  for (Tensor output : outputs) needed[static_cast<std::size_t>(output.index())] = 1;
+  for (int i = tape.size(); i-- > 0;)
+    if (needed[static_cast<std::size_t>(i)])
+      for (int input : tape.inputs_of(tape.node(i))) needed[static_cast<std::size_t>(input)] = 1;
+  std::vector<int> place(needed.size(), -1);
+  Json nodes = Json::array();
+  for (int i = 0; i < tape.size(); ++i) {
+    if (!needed[static_cast<std::size_t>(i)]) continue;
+    const Node& node = tape.node(i);
+    Json entry;
+    if (node.op) {
+      Json inputs = Json::array();
+      for (int input : tape.inputs_of(node))
+        inputs.push_back(place[static_cast<std::size_t>(input)]);
+      entry = {{"op", node.op->name()},
+               {"attributes", node.op->attributes()},
+               {"inputs", inputs},
+               {"phase", str(node.phase)}};
+    } else if (const auto known = names.find(i); known != names.end()) {
+      entry["leaf"] = known->second;
+    } else {
+      if (node.kind == NodeKind::input)
+        fail("graph", "input '{}' (node {}) has no array to write", tape.name(node), i);
+      entry["leaf"] = fmt::format("{}constant.{}", prefix, i);
+      file.tensors.emplace_back(entry["leaf"], tape.stored(node));
+    }
+    entry["shape"] = std::vector<Index>(node.spec.shape.begin(), node.spec.shape.end());
+    entry["dtype"] = str(node.spec.dtype);
+    place[static_cast<std::size_t>(i)] = static_cast<int>(nodes.size());
+    nodes.push_back(std::move(entry));
+  }
+  Json places = Json::array();
+  for (Tensor output : outputs) places.push_back(place[static_cast<std::size_t>(output.index())]);
+  return {{"nodes", nodes}, {"outputs", places}};
 }
 
 }  // namespace twice::experiments

@@ -1,16 +1,20 @@
-// One training step on the tape: model, loss and method. Everything that runs, explains,
-// checks or exports a step starts from the same recording.
+// One training step on the tape: model, loss and method. Everything that runs, explains, checks or
+// exports a step starts from the same recording. And a recorded graph in words, so that other
+// programs can compute it: `graph_json`.
 #pragma once
 
+#include <map>
 #include <memory>
+#include <string>
 
 #include "autodiff/plan/plan.h"
 #include "experiments/data/dataset.h"
+#include "experiments/files/safetensors.h"
 #include "experiments/run/options.h"
 
 namespace twice::experiments {
 
-/// What is trained, and on what.
+/// A model, its data, and the options of the run.
 struct Problem {
   Model model;
   DataSplit data;
@@ -50,7 +54,7 @@ struct RecordedStep {
 /// `state` in place.
 RecordedStep record_step(const Problem& problem, const Method& method, const ModelState& state);
 
-/// What such a step computes: loss, gradient, running statistics and what is logged.
+/// The values of such a step: loss, gradient, running statistics and the logged norm.
 Tensors outputs_of(const RecordedStep& step);
 
 /// The plan of such a step, with the passes that the options and the method leave on.
@@ -67,5 +71,12 @@ struct RecordedEvaluation {
   Tensor x, logits;
 };
 RecordedEvaluation record_evaluation(const Problem& problem, const ModelState& state, Index rows);
+
+/// The part of their tape that `outputs` need, in order, as docs/records.md describes it ("The
+/// graph file"). tests/commands/torch_ops.py evaluates it in PyTorch. `names` says under which name
+/// the caller has put the array of a leaf (by tape node) into `file`; the arrays of other leaves
+/// are appended as PREFIXconstant.NODE. Throws when such a leaf is an input, which has no array.
+Json graph_json(const Tensors& outputs, const std::map<int, std::string>& names,
+                const std::string& prefix, TensorFile& file);
 
 }  // namespace twice::experiments

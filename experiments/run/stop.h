@@ -1,28 +1,27 @@
-// Ctrl-C: the first one asks the run to stop at the next step, where it leaves everything
-// in order; the second one ends the process at once.
+// Ctrl-C: the first one asks the run to stop at the next step, where it leaves everything in order;
+// the second one ends the process at once.
 #pragma once
+
+#include <csignal>
 
 namespace twice::experiments {
 
 /// Exit status of a run that was stopped by Ctrl-C, as shells expect it.
 inline constexpr int stopped_status = 130;
 
-/// From now on SIGINT and SIGTERM only set a flag.
-void watch_for_stop();
-bool stop_requested();
+/// The signal that asked for a stop; 0 when there was none.
+inline volatile std::sig_atomic_t stop_signal = 0;
 
-/// While it lives, SIGINT and SIGTERM end the process at once, for calls that may block for ever;
-/// so does one that came before.
-class SignalsEndTheProcess {
- public:
-  SignalsEndTheProcess();
-  ~SignalsEndTheProcess();
-  SignalsEndTheProcess(const SignalsEndTheProcess&) = delete;
-  SignalsEndTheProcess& operator=(const SignalsEndTheProcess&) = delete;
+inline bool stop_requested() { return stop_signal != 0; }
 
- private:
-  void (*interrupt_)(int);
-  void (*terminate_)(int);
-};
+/// From now on the first SIGINT or SIGTERM only sets `stop_signal`.
+inline void watch_for_stop() {
+  const auto note = [](int signal) {
+    stop_signal = signal;
+    std::signal(signal, SIG_DFL);
+  };
+  std::signal(SIGINT, note);
+  std::signal(SIGTERM, note);
+}
 
 }  // namespace twice::experiments

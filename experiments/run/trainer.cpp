@@ -1,4 +1,5 @@
-// Steps, evaluation and the gradient norm of a run.
+// Steps, evaluation and the gradient norm of a run; its checkpoints, written and read back with
+// every check.
 #include "experiments/run/trainer.h"
 
 #include <chrono>
@@ -6,7 +7,7 @@
 
 #include "autodiff/kernels/reduce.h"
 #include "autodiff/threads/parallel.h"
-#include "experiments/files/json.h"
+#include "experiments/files/safetensors.h"
 #include "experiments/run/stop.h"
 #include "nn/losses.h"
 #include "optim/clipping.h"
@@ -30,26 +31,57 @@ Index rows_of_evaluation(const Problem& problem) {
   return std::min(evaluation_rows, problem.data.test.size());
 }
 
+constexpr const char* checkpoint_format = "twice checkpoint 1";
+constexpr const char* memory_prefix = "optimizer.";
+
+using NamedArrays = std::vector<std::pair<std::string, Array>>;
+
+/// The numbers of a model under their names in checkpoints.
+NamedArrays named(const Model& model, const ModelState& state) {
+  NamedArrays result;
+  for (std::size_t i = 0; i < state.parameters.size(); ++i)
+    result.emplace_back("parameter." + model.parameter_info()[i].name, state.parameters[i]);
+  for (std::size_t i = 0; i < state.buffers.size(); ++i)
+    result.emplace_back("buffer." + model.buffer_info()[i].name, state.buffers[i]);
+  return result;
+}
+
+/// A file that is known to be a checkpoint.
+struct Checkpoint {
+  explicit Checkpoint(const std::filesystem::path& path)
+      : name(path.string()), file(read_safetensors(path)) {
+    const auto format = file.metadata.find("format");
+    if (format == file.metadata.end() || format->second != checkpoint_format)
+      fail("checkpoint", "{} is no checkpoint of `twice train`: expected the format '{}'", name,
+           checkpoint_format);
+  }
+
+  /// A note of the metadata, which is JSON.
+  Json note(const std::string& key) const {
+    const auto found = file.metadata.find(key);
+    const Json json = found == file.metadata.end() ? Json() : Json::parse_or_null(found->second);
+    if (json.is_null()) fail("checkpoint", "{}: the note '{}' is missing or damaged", name, key);
+    return json;
+  }
+
+  /// Copies the numbers of the model over those of `state`, which keep their memory.
+  void take(const Model& model, const ModelState& state) const {
+    for (const auto& [key, target] : named(model, state)) {
+      if (!file.contains(key))
+        fail("checkpoint", "{} lacks '{}': it is of another model", name, key);
+      const Array& found = file.at(key);
+      if (!(found.shape() == target.shape()) || found.dtype() != target.dtype())
+        fail("checkpoint", "{}: '{}' is {} {}, expected {} {}", name, key, str(found.dtype()),
+             str(found.shape()), str(target.dtype()), str(target.shape()));
+      copy(found, target);
+    }
+  }
+
+  std::string name;
+  TensorFile file;
+};
+
 }  // namespace
-
-Json to_json(const EpochRecord& r) {
-  return {{"epoch", r.epoch},
-          {"train_loss", r.train_loss},
-          {"loss", r.test_loss},
-          {"test_accuracy", r.test_accuracy},
-          {"gradient_norm", r.gradient_norm},
-          {"seconds", r.seconds}};
-}
-
-EpochRecord epoch_record(const Json& json) {
-  // JSON has no NaN and no infinity: both are written as null.
-  const auto number = [&](const char* name) {
-    const Json& value = json.at(name);
-    return value.is_null() ? std::nan("") : value.get<double>();
-  };
-  return {json.at("epoch"),        number("train_loss"),    number("loss"),
-          number("test_accuracy"), number("gradient_norm"), number("seconds")};
-}
 
 Trainer::Trainer(const Problem& problem, const Method& method)
     : problem_(problem),
@@ -69,11 +101,14 @@ Trainer::Trainer(const Problem& problem, const Method& method)
       gradient_(plan_.values(recorded_.estimate.gradient)),
       steps_per_epoch_(batches_.per_epoch()) {}
 
+void Trainer::update() {
+  optimizer_.update(state_.parameters, gradient_,
+                    learning_rate(schedule_options(problem_.options), steps(), total_steps()));
+}
+
 void Trainer::run_and_update() {
   plan_.run();
-  const ScheduleOptions schedule = schedule_options(problem_.options);
-  optimizer_.update(state_.parameters, gradient_,
-                    learning_rate(schedule, optimizer_.steps(), total_steps()));
+  update();
 }
 
 double Trainer::step() {
@@ -92,8 +127,7 @@ double Trainer::step() {
                     cause ? str(*cause) : "a value was not finite", loss));
   }
   if (problem_.options.clip > 0) clip_by_global_norm(gradient_, problem_.options.clip);
-  const double lr = learning_rate(schedule_options(problem_.options), steps(), total_steps());
-  optimizer_.update(state_.parameters, gradient_, lr);
+  update();
   for (std::size_t i = 0; i < recorded_.updated.size(); ++i)
     copy(plan_.value(recorded_.updated[i]), state_.buffers[i]);
   epoch_.loss_sum += loss;
@@ -166,6 +200,66 @@ std::optional<EpochRecord> run_epoch(Trainer& trainer, const std::function<void(
     after_step();
   }
   return trainer.finish_epoch();
+}
+
+void write_checkpoint(const std::filesystem::path& file, Trainer& trainer,
+                      const RunHistory& history) {
+  const Model& model = trainer.problem().model;
+  const ModelState& state = trainer.state();
+  for (std::size_t i = 0; i < state.parameters.size(); ++i)
+    if (!all_finite(state.parameters[i]))
+      throw RunFailure(fmt::format(
+          "[{}] step {}: the update of {} overflowed: it is not finite. {} "
+          "is not written; try a smaller --lr",
+          trainer.method().name, trainer.steps(), model.parameter_info()[i].name, file.string()));
+  TensorFile result{named(model, state),
+                    {{"format", checkpoint_format},
+                     {"config", history.config.dump()},
+                     {"step", Json(trainer.steps()).dump()},
+                     {"curve", Json(history.curve).dump()},
+                     {"epoch", Json(trainer.epoch_progress()).dump()}}};
+  for (const auto& [name, array] : trainer.optimizer().state())
+    result.tensors.emplace_back(memory_prefix + name, array);
+  write_safetensors(file, result);
+}
+
+Json checkpoint_config(const std::filesystem::path& file) {
+  return Checkpoint(file).note("config");
+}
+
+RunHistory read_checkpoint(const std::filesystem::path& file, Trainer& trainer) {
+  const Checkpoint from(file);
+  NamedArrays memory;
+  for (const auto& [name, array] : from.file.tensors)
+    if (name.starts_with(memory_prefix))
+      memory.emplace_back(name.substr(std::string_view(memory_prefix).size()), array);
+  const Json curve = from.note("curve"), epoch = from.note("epoch"), step = from.note("step");
+  RunHistory history{from.note("config"), {}};
+  try {
+    curve.get_to(history.curve);
+    trainer.set_epoch_progress(epoch);
+    trainer.optimizer().restore(memory, step.get<std::int64_t>());
+  } catch (const Error& error) {
+    fail("checkpoint", "{}: its state is damaged: {}", from.name, error.what());
+  }
+  const Index epochs = trainer.steps() / trainer.steps_per_epoch();
+  if (trainer.steps() > trainer.total_steps() ||
+      history.curve.size() != static_cast<std::size_t>(epochs))
+    fail("checkpoint",
+         "{}: step {} and a curve of {} epochs are no state of a run of {} steps in {} epochs",
+         from.name, trainer.steps(), history.curve.size(), trainer.total_steps(),
+         trainer.problem().options.epochs);
+  from.take(trainer.problem().model, trainer.state());
+  return history;
+}
+
+ModelState read_model_state(const std::filesystem::path& file, const Model& model) {
+  const Checkpoint from(file);
+  const std::string first = "parameter." + model.parameter_info().at(0).name;
+  const DType dtype = from.file.contains(first) ? from.file.at(first).dtype() : DType::f32;
+  ModelState state = initial_state(model, 0, dtype);
+  from.take(model, state);
+  return state;
 }
 
 }  // namespace twice::experiments

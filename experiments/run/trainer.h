@@ -1,8 +1,9 @@
-// Training: one model, one data set, one method. A trainer is a pure function of its
-// options and its state (parameters, buffers, optimiser, step), so a run that is resumed
-// from a checkpoint goes on with the same bits.
+// Training: one model, one data set, one method; and its checkpoints. A trainer is a pure function
+// of its options and its state (parameters, buffers, optimiser, step), so a run that is resumed
+// from a checkpoint has the bits of one that was never interrupted.
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <optional>
 
@@ -18,10 +19,10 @@ struct RunFailure : Error {
   using Error::Error;
 };
 
-/// What is known after an epoch.
+/// The numbers of an epoch, known at its end. NaN is null in JSON.
 struct EpochRecord {
   int epoch = 0;
-  /// Mean loss of the epoch's steps, each at its first pass: what was trained on.
+  /// Mean loss of the epoch's steps, each at its first pass: the loss that was trained on.
   double train_loss = 0;
   /// Mean loss and share of right answers over the whole test set, in evaluation mode.
   double test_loss = 0, test_accuracy = 0;
@@ -29,14 +30,26 @@ struct EpochRecord {
   double gradient_norm = 0;
   /// Wall time of the epoch's steps, evaluation left out.
   double seconds = 0;
+
+  static void json_fields(auto& self, const auto& visit) {
+    visit("epoch", self.epoch);
+    visit("train_loss", self.train_loss);
+    visit("loss", self.test_loss);
+    visit("test_accuracy", self.test_accuracy);
+    visit("gradient_norm", self.gradient_norm);
+    visit("seconds", self.seconds);
+  }
 };
 inline constexpr Index gradient_norm_images = 2048;
-Json to_json(const EpochRecord& record);
-EpochRecord epoch_record(const Json& json);
 
-/// What the steps of the current epoch have summed up to.
+/// The sums over the steps of the current epoch.
 struct EpochProgress {
   double loss_sum = 0, seconds = 0;
+
+  static void json_fields(auto& self, const auto& visit) {
+    visit("loss_sum", self.loss_sum);
+    visit("seconds", self.seconds);
+  }
 };
 
 class Trainer {
@@ -77,6 +90,7 @@ class Trainer {
   const RecordedStep& recorded() const { return recorded_; }
 
  private:
+  void update();
   double gradient_norm();
 
   const Problem& problem_;
@@ -98,5 +112,30 @@ class Trainer {
 /// Takes the steps that are left of the current epoch, then evaluates; `after_step` is called
 /// after each. Nothing when a stop was requested before the epoch's end.
 std::optional<EpochRecord> run_epoch(Trainer& trainer, const std::function<void()>& after_step);
+
+// A checkpoint is one safetensors file with everything that the next step depends on;
+// docs/records.md, "The checkpoint file", has the names. Learning rate, shuffling and random
+// numbers are functions of the seed and the step: the step is their whole state.
+
+/// The part of a checkpoint that is not the trainer's own state.
+struct RunHistory {
+  Json config;
+  std::vector<EpochRecord> curve;
+};
+
+/// Writes atomically: a reader finds the old checkpoint or the new one, whole. Throws RunFailure
+/// when a parameter is not finite, so that a checkpoint is always a good one.
+void write_checkpoint(const std::filesystem::path& file, Trainer& trainer,
+                      const RunHistory& history);
+
+/// The options that a checkpoint's run was started with.
+Json checkpoint_config(const std::filesystem::path& file);
+
+/// Puts the trainer where the checkpoint was written. Throws one line naming the file when it is
+/// missing, cut, corrupt or of another model.
+RunHistory read_checkpoint(const std::filesystem::path& file, Trainer& trainer);
+
+/// Only the model's numbers.
+ModelState read_model_state(const std::filesystem::path& file, const Model& model);
 
 }  // namespace twice::experiments

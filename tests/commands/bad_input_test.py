@@ -211,6 +211,8 @@ class BadInput(CommandTest):
         data = self.folder / "data"
         data.mkdir()
         place = {"environment": {"TWICE_DATA": str(data)}}
+        self.refuse(1, [f"{data}/cifar100/train.bin is missing", "CIFAR-100 binary version"], "train", "--data",
+                    "cifar100", **place)
         for name, command in [("mnist", "train"), ("cifar10", "compare"), ("mnist", "export")]:
             self.refuse(1, [f"{data}/{name}/", "is missing", f"./twice data fetch {name}"], command,
                         "--data", name, **place)

@@ -361,7 +361,7 @@ class Hostile(Files):
         path = self.folder / "bad/checkpoint.safetensors"
         deep = "[" * 20000 + "]" * 20000
         for note in ["curve", "config", "epoch", "step"]:
-            for text in ["[]", "{}", "[[]]", "[{}]", "[null]", "null", "3", '"x"', deep,
+            for text in ["[]", "{}", "[[]]", "[{}]", "[null]", "null", "3", "-1", '"x"', deep,
                          '{"a":' * 20000 + "1" + "}" * 20000]:
                 self.write_checkpoint(path, {note: text})
                 with self.subTest(note=note, text=text[:20]):

@@ -1,4 +1,4 @@
-"""Evaluates a graph that `twice` wrote (experiments/run/graph_file.h) in PyTorch.
+"""Evaluates a graph that `twice` wrote (`graph_json` in experiments/run/recording.h) in PyTorch.
 
 One entry for each op: from its name, its attributes and its inputs alone, by PyTorch's own function
 where there is one. So a value or derivative that differs from the engine's is an error on one side,

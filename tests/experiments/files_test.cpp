@@ -13,9 +13,6 @@
 #include <set>
 
 #include "experiments/files/atomic_file.h"
-#include "experiments/files/checksum.h"
-#include "experiments/files/temporary.h"
-#include "experiments/run/folder_lock.h"
 #include "experiments/run/output.h"
 #include "tests/experiments/scratch_folder.h"
 

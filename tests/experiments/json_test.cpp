@@ -220,6 +220,11 @@ BOOST_AUTO_TEST_CASE(structs_and_containers) {
   const std::map<std::string, double> numbers = Json({{"x", 1}, {"y", 2.5}});
   BOOST_TEST(Json(numbers).dump() == R"({"x":1.0,"y":2.5})");
   BOOST_TEST(message([&] { Json({{"a", 1}}).get<Inner>(); }) == "there is no member 'list'");
+  // NaN is written as null; a null elsewhere is no number.
+  const Json none = Json::parse(Json(Inner{NAN}).dump());
+  BOOST_TEST(none["a"].is_null());
+  BOOST_TEST(std::isnan(none.get<Inner>().a));
+  BOOST_TEST(message([&] { none["a"].get<double>(); }) == "expected a number, found null");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

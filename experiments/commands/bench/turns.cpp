@@ -9,7 +9,7 @@
 
 #include "experiments/files/atomic_file.h"
 #include "experiments/measure/peer.h"
-#include "experiments/run/folder_lock.h"
+#include "experiments/run/output.h"
 #include "experiments/run/stop.h"
 
 namespace twice::experiments {

@@ -12,9 +12,9 @@ namespace twice::experiments {
 /// ops at their kinks, for each of the random graphs of seeds 1 to `graphs`, and for the loss of a
 /// small model of each kind as a function of its parameters. JSON:
 ///   {"order", "cases": [{"name", "graph", "inputs": [names], "outputs": count, "methods"}, ...]}
-/// `graph` as in run/graph_file.h; a model's `methods` are their names and options.
-/// Of case K with float inputs x and float outputs y the arrays are, with random u_0, u_1, u_2 and
-/// s_0 = <y, u_0>, g_k = grad s_(k-1), s_k = <g_k, u_k>:
+/// `graph` as in docs/records.md ("The graph file"); a model's `methods` are their names and
+/// options. Of case K with float inputs x and float outputs y the arrays are, with random u_0, u_1,
+/// u_2 and s_0 = <y, u_0>, g_k = grad s_(k-1), s_k = <g_k, u_k>:
 ///   K.input.I          an input; `inputs` names the float ones, x
 ///   K.y.J, K.u0.J      the outputs and their weights
 ///   K.gk.I, K.uk.I     k = 1, 2, ...: derivatives of order k and their weights

@@ -16,7 +16,6 @@
 #include "experiments/commands/profile/tables.h"
 #include "experiments/measure/peer.h"
 #include "experiments/report/progress.h"
-#include "experiments/run/folder_lock.h"
 #include "experiments/run/machine.h"
 #include "experiments/run/output.h"
 #include "experiments/run/stop.h"

@@ -21,7 +21,6 @@
 #include "experiments/files/record.h"
 #include "experiments/report/progress.h"
 #include "experiments/report/table.h"
-#include "experiments/run/folder_lock.h"
 #include "experiments/run/output.h"
 #include "experiments/run/recording.h"
 #include "experiments/run/stop.h"

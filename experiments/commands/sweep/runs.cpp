@@ -111,7 +111,7 @@ RunResult look_up(const GridRun& run, const fs::path& folder) {
                                    value.dump()));
   result.model = text(rows[0], "model");
   try {
-    for (const Json& epoch : member(rows[0], "curve")) result.curve.push_back(epoch_record(epoch));
+    member(rows[0], "curve").get_to(result.curve);
   } catch (const JsonError&) {
     result.curve.clear();
     return result;
@@ -157,7 +157,7 @@ Json sweep_record(const std::vector<std::string>& axes, const std::vector<RunRes
                   {"seconds", result.seconds()}};
     if (result.state == RunState::failed) entry["error"] = result.error;
     if (result.state == RunState::done) {
-      const Json last = to_json(result.curve.back());
+      const Json last = result.curve.back();
       for (const char* field : {"train_loss", "loss", "test_accuracy", "gradient_norm"})
         entry[field] = last.at(field);
     }
