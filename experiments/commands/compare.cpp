@@ -41,7 +41,7 @@ void train(const Problem& problem, const StepCost& cost, const FixedBatch& batch
     const std::optional<EpochRecord> epoch =
         run_epoch(trainer, [&] { progress.advance(cost.ms, note); });
     if (!epoch) return;
-    curve.push_back(to_json(*epoch));
+    curve.push_back(Json(*epoch));
   }
   if (stop_requested()) return;
   row["gradient_error_end"] = error_at(problem, m, trainer.state(), batch);
