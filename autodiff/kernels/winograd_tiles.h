@@ -10,7 +10,7 @@
 #include "autodiff/kernels/winograd.h"
 #include "autodiff/threads/parallel.h"
 
-namespace twice::winograd {
+namespace twice::kernel::winograd {
 
 /// Numbers of a transformed tile; each has a matrix of its own.
 inline constexpr int points = 16;
@@ -215,4 +215,4 @@ inline void check_fits(const char* who, bool fits, const Shape& x, const Shape& 
 std::size_t weight_grad_workspace(const Shape& x, const Shape& w, const ConvGeometry& geometry,
                                   DType dtype);
 
-}  // namespace twice::winograd
+}  // namespace twice::kernel::winograd

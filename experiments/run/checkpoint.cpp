@@ -58,7 +58,7 @@ void write_checkpoint(const std::filesystem::path& file, Trainer& trainer,
   TensorFile result;
   for (std::size_t i = 0; i < state.parameters.size(); ++i) {
     const std::string& name = model.parameter_info()[i].name;
-    if (!all_finite(state.parameters[i]))
+    if (!kernel::all_finite(state.parameters[i]))
       throw RunFailure(
           fmt::format("[{}] step {}: the update of {} overflowed: it is not finite. {} "
                       "is not written; try a smaller --lr",

@@ -13,7 +13,7 @@ namespace {
 enum Use : std::uint64_t { inputs_use = 0x57D1, teacher_use, noise_use };
 
 Plan plan_of(const Estimate& e, Tensor squared, const Method& method) {
-  return Plan({e.loss, squared, e.plain, e.gradient}, plan_options(method));
+  return Plan({e.loss, squared, e.plain, e.gradient}, method.plan);
 }
 
 }  // namespace
