@@ -84,7 +84,7 @@ Tensors central_difference(const ScalarFunction& loss, const Tensors& w, const T
 }
 
 /// g + H v: the cotangent of w for those of (L, g), which are 1 and v. Swept together, what L and g
-/// send to a layer is one cotangent, and the result is a sum that nobody has to form.
+/// send to a layer is one cotangent, and no sum of two results has to be formed.
 Tensors pullback(Tensor loss, const Tensors& g, const Tensors& w, const Tensors& v) {
   Tensors outputs = {loss}, cotangents = {full_like(loss, 1)};
   outputs.insert(outputs.end(), g.begin(), g.end());

@@ -27,7 +27,7 @@ class Array {
   /// Copies `values`, row-major; throws when their count is not `shape.elements()`.
   template <class T>
   static Array from(const std::vector<T>& values, const Shape& shape);
-  /// A contiguous view of memory that somebody else owns and keeps alive.
+  /// A contiguous view of memory that the caller owns and keeps alive.
   static Array over(void* memory, const Shape& shape, DType dtype);
 
   bool empty() const { return !has_data_; }

@@ -146,7 +146,7 @@ struct PoolScatter final : LinearOp {
   }
 };
 
-// Private to this file: the kernels trust the indices, so nobody else may supply them.
+// Private to this file, since the kernels trust the indices.
 Tensor gather_pixels(Tensor x, Tensor indices) { return record<PoolGather>({x, indices}); }
 Tensor scatter_pixels(Tensor g, Tensor indices, const Shape& image_shape) {
   return record(PoolScatter(image_shape), {g, indices});

@@ -121,7 +121,7 @@ class Accumulation {
   }
 
   /// Whether the product can add itself to T where T lies: T is a stored value of the result's
-  /// shape that nobody reads after `root`, and not an elementwise result, which fusion computes
+  /// shape that is not read after `root`, and not an elementwise result, which fusion computes
   /// without storing it.
   bool can_take_over(int root, int node) const {
     const GraphNode& t = graph_.at(node);
