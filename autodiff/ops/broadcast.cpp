@@ -4,7 +4,6 @@
 #include "autodiff/kernels/reduce.h"
 #include "autodiff/ops/algebra.h"
 #include "autodiff/ops/arithmetic.h"
-#include "autodiff/ops/axes.h"
 #include "autodiff/ops/inputs.h"
 #include "autodiff/ops/linear.h"
 #include "autodiff/ops/power.h"

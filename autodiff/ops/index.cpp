@@ -2,7 +2,6 @@
 #include "autodiff/ops/index.h"
 
 #include "autodiff/kernels/index.h"
-#include "autodiff/ops/axes.h"
 #include "autodiff/ops/inputs.h"
 #include "autodiff/ops/linear.h"
 #include "autodiff/ops/shape_ops.h"

@@ -5,7 +5,6 @@
 #include "autodiff/kernels/softmax.h"
 #include "autodiff/ops/activations.h"
 #include "autodiff/ops/arithmetic.h"
-#include "autodiff/ops/axes.h"
 #include "autodiff/ops/broadcast.h"
 #include "autodiff/ops/compare.h"
 #include "autodiff/ops/index.h"

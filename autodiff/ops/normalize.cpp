@@ -3,7 +3,6 @@
 
 #include "autodiff/kernels/moments.h"
 #include "autodiff/ops/arithmetic.h"
-#include "autodiff/ops/axes.h"
 #include "autodiff/ops/broadcast.h"
 #include "autodiff/ops/inputs.h"
 #include "autodiff/ops/linear.h"

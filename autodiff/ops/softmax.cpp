@@ -3,7 +3,6 @@
 
 #include "autodiff/kernels/softmax.h"
 #include "autodiff/ops/arithmetic.h"
-#include "autodiff/ops/axes.h"
 #include "autodiff/ops/broadcast.h"
 #include "autodiff/ops/exponential.h"
 #include "autodiff/ops/index.h"
