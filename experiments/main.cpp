@@ -281,7 +281,7 @@ int run_program(int argc, char** argv) {
 int main(int argc, char** argv) {
   twice::experiments::open_standard_files();
   try {
-    kernel::check_blas();
+    twice::kernel::check_blas();
   } catch (const twice::Error& error) {
     twice::experiments::print_error(fmt::format("twice: {}", error.what()));
     return 1;
