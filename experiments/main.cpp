@@ -52,7 +52,7 @@ int main(int argc, char** argv) {
   using namespace twice::experiments;
   open_standard_files();
   try {
-    twice::check_blas();
+    twice::kernel::check_blas();
   } catch (const twice::Error& error) {
     print_error(std::string("twice: ") + error.what());
     return 1;

@@ -1,8 +1,6 @@
 // The table of activations: name, function, the number it takes, how weights before it start.
 #include "nn/activations.h"
 
-#include <fmt/format.h>
-
 #include <charconv>
 #include <cmath>
 
@@ -12,31 +10,31 @@ namespace twice {
 
 namespace {
 
+Initializer he(double) { return he_normal(); }
+Initializer lecun(double) { return lecun_normal(); }
+
 struct Row {
-  const char* name;
+  std::string_view name;
   Tensor (*apply)(Tensor x, double number);
-  /// The number's name, null when the function takes none, and its default.
-  const char* number = nullptr;
+  Initializer (*start)(double number) = he;
+  /// The number's name, empty when the function takes none, and its default.
+  std::string_view number = {};
   double otherwise = 0;
-  bool relu_like = true;
 };
 
-const std::vector<Row>& table() {
-  static const std::vector<Row> rows = {
-      {"relu", [](Tensor x, double) { return relu(x); }},
-      {"leaky_relu", [](Tensor x, double a) { return leaky_relu(x, a); }, "slope", 0.01},
-      {"elu", [](Tensor x, double a) { return elu(x, a); }, "alpha", 1},
-      {"gelu", [](Tensor x, double) { return gelu(x); }},
-      {"gelu_tanh", [](Tensor x, double) { return gelu_tanh(x); }},
-      {"beta_gelu", [](Tensor x, double b) { return beta_gelu(x, b); }, "beta", 1},
-      {"silu", [](Tensor x, double) { return silu(x); }},
-      {"softplus", [](Tensor x, double) { return softplus(x); }},
-      {"tanh", [](Tensor x, double) { return tanh(x); }, nullptr, 0, false},
-      {"sigmoid", [](Tensor x, double) { return sigmoid(x); }, nullptr, 0, false},
-      {"identity", [](Tensor x, double) { return x; }, nullptr, 0, false},
-  };
-  return rows;
-}
+constexpr Row activations[] = {
+    {"relu", [](Tensor x, double) { return relu(x); }},
+    {"leaky_relu", [](Tensor x, double a) { return leaky_relu(x, a); }, he_normal, "slope", 0.01},
+    {"elu", [](Tensor x, double a) { return elu(x, a); }, he, "alpha", 1},
+    {"gelu", [](Tensor x, double) { return gelu(x); }},
+    {"gelu_tanh", [](Tensor x, double) { return gelu_tanh(x); }},
+    {"beta_gelu", [](Tensor x, double b) { return beta_gelu(x, b); }, he, "beta", 1},
+    {"silu", [](Tensor x, double) { return silu(x); }},
+    {"softplus", [](Tensor x, double) { return softplus(x); }},
+    {"tanh", [](Tensor x, double) { return tanh(x); }, lecun},
+    {"sigmoid", [](Tensor x, double) { return sigmoid(x); }, lecun},
+    {"identity", [](Tensor x, double) { return x; }, lecun},
+};
 
 struct Found {
   const Row& row;
@@ -45,31 +43,20 @@ struct Found {
 
 Found find(const std::string& name) {
   const std::size_t colon = name.find(':');
-  for (const Row& row : table()) {
-    if (name.substr(0, colon) != row.name) continue;
-    if (colon == std::string::npos) return {row, row.otherwise};
-    if (!row.number) fail("activation", "'{}': {} takes no number", name, row.name);
-    double number = 0;
-    const char* const end = name.data() + name.size();
-    const auto [stop, problem] = std::from_chars(name.data() + colon + 1, end, number);
-    if (problem != std::errc{} || stop != end || !std::isfinite(number))
-      fail("activation", "'{}': expected a number after the colon, the {}", name, row.number);
-    return {row, number};
-  }
-  fail("activation", "there is no '{}'; expected one of {}", name,
-       fmt::join(activation_names(), ", "));
+  const Row& row = row_named("activation", activations, name.substr(0, colon));
+  if (colon == std::string::npos) return {row, row.otherwise};
+  if (row.number.empty()) fail("activation", "'{}': {} takes no number", name, row.name);
+  double number = 0;
+  const char* const end = name.data() + name.size();
+  const auto [stop, problem] = std::from_chars(name.data() + colon + 1, end, number);
+  if (problem != std::errc{} || stop != end || !std::isfinite(number))
+    fail("activation", "'{}': expected a number after the colon, the {}", name, row.number);
+  return {row, number};
 }
 
 }  // namespace
 
-const std::vector<std::string>& activation_names() {
-  static const std::vector<std::string> names = [] {
-    std::vector<std::string> all;
-    for (const Row& row : table()) all.emplace_back(row.name);
-    return all;
-  }();
-  return names;
-}
+std::vector<std::string> activation_names() { return names_of(activations); }
 
 std::function<Tensor(Tensor)> activation_named(const std::string& name) {
   const Found found = find(name);
@@ -78,8 +65,7 @@ std::function<Tensor(Tensor)> activation_named(const std::string& name) {
 
 Initializer initializer_for(const std::string& activation) {
   const Found found = find(activation);
-  if (!found.row.relu_like) return lecun_normal();
-  return he_normal(found.row.name == std::string("leaky_relu") ? found.number : 0);
+  return found.row.start(found.number);
 }
 
 }  // namespace twice

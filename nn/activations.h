@@ -16,7 +16,7 @@ namespace twice {
 /// `beta_gelu:4` (beta, else 1). Throws for other names, naming them all, and for a number that is
 /// missing or out of place.
 std::function<Tensor(Tensor)> activation_named(const std::string& name);
-const std::vector<std::string>& activation_names();
+std::vector<std::string> activation_names();
 
 /// What weights before this activation start with: He normal for the functions that are close to
 /// relu, LeCun normal for identity, tanh and sigmoid.

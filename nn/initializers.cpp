@@ -1,8 +1,6 @@
 // The variance rules and the table of their names.
 #include "nn/initializers.h"
 
-#include <fmt/format.h>
-
 #include <cmath>
 
 namespace twice {
@@ -13,23 +11,20 @@ using enum Initializer::Distribution;
 using enum Initializer::Divisor;
 
 struct Named {
-  const char* name;
+  std::string_view name;
   Initializer init;
 };
 
-const std::vector<Named>& table() {
-  static const std::vector<Named> rows = {
-      {"zeros", zeros_init()},
-      {"ones", ones_init()},
-      {"he_normal", he_normal()},
-      {"he_uniform", he_uniform()},
-      {"glorot_normal", glorot_normal()},
-      {"glorot_uniform", glorot_uniform()},
-      {"lecun_normal", lecun_normal()},
-      {"lecun_uniform", lecun_uniform()},
-  };
-  return rows;
-}
+const Named initializers[] = {
+    {"zeros", zeros_init()},
+    {"ones", ones_init()},
+    {"he_normal", he_normal()},
+    {"he_uniform", he_uniform()},
+    {"glorot_normal", glorot_normal()},
+    {"glorot_uniform", glorot_uniform()},
+    {"lecun_normal", lecun_normal()},
+    {"lecun_uniform", lecun_uniform()},
+};
 
 }  // namespace
 
@@ -72,20 +67,10 @@ Initializer glorot_uniform() { return {uniform, fan_average, 1}; }
 Initializer lecun_normal() { return {normal, fan_in, 1}; }
 Initializer lecun_uniform() { return {uniform, fan_in, 1}; }
 
-const std::vector<std::string>& initializer_names() {
-  static const std::vector<std::string> names = [] {
-    std::vector<std::string> all;
-    for (const Named& row : table()) all.emplace_back(row.name);
-    return all;
-  }();
-  return names;
-}
+std::vector<std::string> initializer_names() { return names_of(initializers); }
 
 Initializer initializer_named(const std::string& name) {
-  for (const Named& row : table())
-    if (row.name == name) return row.init;
-  fail("initializer", "there is no '{}'; expected one of {}", name,
-       fmt::join(initializer_names(), ", "));
+  return row_named("initializer", initializers, name).init;
 }
 
 }  // namespace twice

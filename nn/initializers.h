@@ -59,6 +59,6 @@ Initializer lecun_uniform();
 /// By name: zeros, ones, he_normal, he_uniform, glorot_normal, glorot_uniform, lecun_normal,
 /// lecun_uniform. Throws for others, naming them all.
 Initializer initializer_named(const std::string& name);
-const std::vector<std::string>& initializer_names();
+std::vector<std::string> initializer_names();
 
 }  // namespace twice

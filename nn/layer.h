@@ -42,8 +42,8 @@ struct ForwardPass {
   bool training = true;
   /// Needed by dropout while training.
   std::optional<DropoutKey> dropout = {};
-  /// In: the buffers' values, one for each. A training pass may leave it empty when nobody wants
-  /// `updated`.
+  /// In: the buffers' values, one for each. A training pass may leave it empty if
+  /// `updated` is not needed.
   Tensors running = {};
   /// Out: the buffers' new values, in the same order; filled by a training pass that has `running`.
   Tensors updated = {};

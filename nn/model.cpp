@@ -1,4 +1,5 @@
-// A model's door: names, numbers to start with, and the checks of what a forward pass is given.
+// A model's interface: names, numbers to start with, and the checks of what a forward pass is
+// given.
 #include "nn/model.h"
 
 #include <set>

@@ -1,5 +1,5 @@
-// A model: a layer with a name and the shape of its input, checked at its door. It is a function of
-// its parameters and holds no numbers; copies are cheap.
+// A model: a layer with a name and the shape of its input, checked when it is called. It is a
+// function of its parameters and holds no numbers; copies are cheap.
 //
 //   Model model = mlp({.inputs = 784, .width = 512, .depth = 3, .outputs = 10});
 //   Tensors w = model.parameters(tape, Rng{1});
@@ -52,7 +52,7 @@ class Model {
   /// The forward pass. x (n, ...) holds n examples of `input().elements()` numbers each; in another
   /// shape than `input()` (flat rows for images, or the reverse) they are reshaped.
   Tensor operator()(const Tensors& w, Tensor x, ForwardPass& pass) const;
-  /// A training pass whose new running statistics nobody wants.
+  /// A training pass without new running statistics.
   Tensor operator()(const Tensors& w, Tensor x) const;
 
  private:

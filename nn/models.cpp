@@ -1,8 +1,6 @@
 // The four models, each a list of layers.
 #include "nn/models.h"
 
-#include <fmt/format.h>
-
 #include "autodiff/ops/arithmetic.h"
 #include "autodiff/ops/matmul.h"
 #include "autodiff/ops/power.h"
@@ -108,57 +106,74 @@ Model dln(const DlnOptions& o) {
   return Model(fmt::format("dln-{}", o.inputs), "", {o.inputs}, std::move(layer));
 }
 
-const std::vector<std::string>& model_names() {
-  static const std::vector<std::string> names = {"mlp", "cnn", "resnet", "dln"};
-  return names;
+namespace {
+
+/// Refuses an option that was set although the model has no use for it.
+template <class T>
+void refuse(const ModelOptions& o, const char* option, const std::optional<T>& value) {
+  if (value) fail(o.model, "this model has no {}", option);
 }
 
-Model make_model(const ModelOptions& o) {
-  /// Refuses an option that was set although this model has no use for it.
-  const auto refuse = [&](const char* what, bool is_set) {
-    if (is_set) fail(o.model, "this model has no {}", what);
-  };
-  const std::string act = o.activation.value_or("relu");
-  if (o.model != "mlp") refuse("width", o.width.has_value());
-  if (o.model != "dln") refuse("alpha", o.alpha.has_value());
-  if (o.model == "mlp") {
-    refuse("channels", o.channels.has_value());
-    return mlp({.inputs = o.input.elements(),
-                .width = o.width.value_or(512),
-                .depth = o.depth.value_or(4),
-                .outputs = o.classes,
-                .activation = act,
-                .init = o.init});
-  }
-  if (o.model == "cnn") {
-    refuse("choice of depth", o.depth.has_value());
-    return cnn({.input = o.input,
-                .channels = o.channels.value_or(16),
-                .classes = o.classes,
-                .activation = act,
-                .init = o.init});
-  }
-  if (o.model == "resnet") {
-    const int depth = o.depth.value_or(8);
-    if (depth < 8 || depth % 6 != 2)
-      fail("resnet", "the depth is {}; expected 6 blocks + 2: 8, 14, 20, 26, ...", depth);
-    return resnet({.input = o.input,
-                   .channels = o.channels.value_or(16),
-                   .classes = o.classes,
-                   .blocks = depth / 6,
-                   .activation = act,
-                   .init = o.init});
-  }
-  if (o.model == "dln") {
-    refuse("choice of depth", o.depth.has_value());
-    refuse("channels", o.channels.has_value());
-    refuse("activation", o.activation.has_value());
-    refuse("random start; its start is alpha", o.init.has_value());
-    if (o.classes != 1)
-      fail("dln", "the number of outputs is {}; expected 1: it is for regression", o.classes);
-    return dln({.inputs = o.input.elements(), .alpha = o.alpha.value_or(0.1)});
-  }
-  fail("model", "there is no '{}'; expected one of {}", o.model, fmt::join(model_names(), ", "));
+std::string activation_of(const ModelOptions& o) { return o.activation.value_or("relu"); }
+
+Model make_mlp(const ModelOptions& o) {
+  refuse(o, "alpha", o.alpha);
+  refuse(o, "channels", o.channels);
+  return mlp({.inputs = o.input.elements(),
+              .width = o.width.value_or(512),
+              .depth = o.depth.value_or(4),
+              .outputs = o.classes,
+              .activation = activation_of(o),
+              .init = o.init});
 }
+
+Model make_cnn(const ModelOptions& o) {
+  refuse(o, "width", o.width);
+  refuse(o, "alpha", o.alpha);
+  refuse(o, "choice of depth", o.depth);
+  return cnn({.input = o.input,
+              .channels = o.channels.value_or(16),
+              .classes = o.classes,
+              .activation = activation_of(o),
+              .init = o.init});
+}
+
+Model make_resnet(const ModelOptions& o) {
+  refuse(o, "width", o.width);
+  refuse(o, "alpha", o.alpha);
+  const int depth = o.depth.value_or(8);
+  if (depth < 8 || depth % 6 != 2)
+    fail("resnet", "the depth is {}; expected 6 blocks + 2: 8, 14, 20, 26, ...", depth);
+  return resnet({.input = o.input,
+                 .channels = o.channels.value_or(16),
+                 .classes = o.classes,
+                 .blocks = depth / 6,
+                 .activation = activation_of(o),
+                 .init = o.init});
+}
+
+Model make_dln(const ModelOptions& o) {
+  refuse(o, "width", o.width);
+  refuse(o, "choice of depth", o.depth);
+  refuse(o, "channels", o.channels);
+  refuse(o, "activation", o.activation);
+  refuse(o, "random start; its start is alpha", o.init);
+  if (o.classes != 1)
+    fail("dln", "the number of outputs is {}; expected 1: it is for regression", o.classes);
+  return dln({.inputs = o.input.elements(), .alpha = o.alpha.value_or(0.1)});
+}
+
+struct Row {
+  std::string_view name;
+  Model (*make)(const ModelOptions& options);
+};
+constexpr Row models[] = {
+    {"mlp", make_mlp}, {"cnn", make_cnn}, {"resnet", make_resnet}, {"dln", make_dln}};
+
+}  // namespace
+
+std::vector<std::string> model_names() { return names_of(models); }
+
+Model make_model(const ModelOptions& o) { return row_named("model", models, o.model).make(o); }
 
 }  // namespace twice

@@ -87,6 +87,6 @@ struct ModelOptions {
 /// Throws for an unknown model or activation, a size out of range, an image too small for the
 /// model, and an option that the model does not have.
 Model make_model(const ModelOptions& options);
-const std::vector<std::string>& model_names();
+std::vector<std::string> model_names();
 
 }  // namespace twice

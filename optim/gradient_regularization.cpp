@@ -84,7 +84,7 @@ Tensors central_difference(const ScalarFunction& loss, const Tensors& w, const T
 }
 
 /// g + H v: the cotangent of w for those of (L, g), which are 1 and v. Swept together, what L and g
-/// send to a layer is one cotangent, and the result is a sum that nobody has to form.
+/// send to a layer is one cotangent, and no sum of two results has to be formed.
 Tensors pullback(Tensor loss, const Tensors& g, const Tensors& w, const Tensors& v) {
   Tensors outputs = {loss}, cotangents = {full_like(loss, 1)};
   outputs.insert(outputs.end(), g.begin(), g.end());
@@ -177,9 +177,15 @@ const std::vector<Method>& methods() {
       {"sgd", "G = g", "no penalty", "", "", one_gradient, one_gradient, sgd},
       {"exact", "G = g + gamma H g", "squared norm gamma/2 |g|^2; one reverse sweep over (L, g)",
        karakida, "gamma", double_backward, planned_exact, exact},
-      {"exact-naive", "G = grad(L + gamma/2 |g|^2)",
-       "squared norm gamma/2 |g|^2; double backward through the penalty", karakida, "gamma",
-       double_backward, double_backward, exact_naive},
+      {"exact-naive",
+       "G = grad(L + gamma/2 |g|^2)",
+       "squared norm gamma/2 |g|^2; double backward through the penalty",
+       karakida,
+       "gamma",
+       double_backward,
+       double_backward,
+       exact_naive,
+       {.accumulate = false, .gram = false, .reassociate = false}},
       {"f-gr", "G = g + gamma/epsilon (grad L(w + epsilon g) - g)",
        "squared norm gamma/2 |g|^2; step epsilon g, not normalised", karakida, "gamma, epsilon",
        two_gradients, two_gradients, f_gr},
@@ -214,31 +220,14 @@ const std::vector<Method>& methods() {
   return table;
 }
 
-const Method& method(std::string_view name) {
-  std::string names;
-  for (const Method& m : methods()) {
-    if (m.name == name) return m;
-    names += (names.empty() ? "" : ", ") + std::string(m.name);
-  }
-  fail("method", "there is no method '{}'; the methods are {}", name, names);
-}
-
-PlanOptions plan_options(const Method& method) {
-  PlanOptions options;
-  if (method.name == "exact-naive") options.accumulate = options.gram = options.reassociate = false;
-  return options;
-}
+const Method& method(std::string_view name) { return row_named("method", methods(), name); }
 
 void check(const MethodOptions& o) {
-  const auto demand = [](bool holds, const char* option, double value, const char* expected) {
-    if (!holds || !std::isfinite(value))
-      fail("method", "{} must be {}, was {}", option, expected, value);
-  };
-  demand(o.gamma >= 0, "gamma", o.gamma, "finite and >= 0");
-  demand(o.epsilon > 0, "epsilon", o.epsilon, "finite and > 0");
-  demand(o.rho > 0, "rho", o.rho, "finite and > 0");
-  demand(o.asam_eta >= 0, "asam_eta", o.asam_eta, "finite and >= 0");
-  demand(true, "flood_level", o.flood_level, "finite");
+  demand("method", o.gamma >= 0, "gamma", o.gamma, "finite and >= 0");
+  demand("method", o.epsilon > 0, "epsilon", o.epsilon, "finite and > 0");
+  demand("method", o.rho > 0, "rho", o.rho, "finite and > 0");
+  demand("method", o.asam_eta >= 0, "asam_eta", o.asam_eta, "finite and >= 0");
+  demand("method", true, "flood_level", o.flood_level, "finite");
 }
 
 std::string str(const ProductLaw& law) { return fmt::format("{}L - {}", law.per_layer, law.saved); }

@@ -64,6 +64,9 @@ struct Method {
   /// difference, which in the first layer, where both have the factor x', is one product.)
   ProductLaw law, planned_law;
   Estimate (*record)(const ScalarFunction& loss, const Tensors& w, const MethodOptions& options);
+  /// The passes that its step is planned with. `exact-naive` leaves out those that rewrite
+  /// products, and so shows the worth of them.
+  PlanOptions plan = {};
 
   /// Checks the options and that no variable in w is listed twice or was computed from another one,
   /// then records. `loss` is called once for each point at which a gradient is
@@ -72,10 +75,6 @@ struct Method {
   Estimate operator()(const ScalarFunction& loss, const Tensors& w,
                       const MethodOptions& options = {}) const;
 };
-
-/// The passes that a step of the method is planned with: all of them, but for `exact-naive` those
-/// that rewrite products (accumulate, gram, reassociate) are off. So it shows what they are worth.
-PlanOptions plan_options(const Method& method);
 
 /// Every method, in the order in which reports show them.
 const std::vector<Method>& methods();

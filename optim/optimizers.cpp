@@ -10,28 +10,30 @@ namespace twice {
 
 namespace {
 
-bool is_adam(const OptimizerOptions& o) { return o.name == "adam" || o.name == "adamw"; }
+struct Kind {
+  std::string_view name;
+  /// Whether it keeps adam's two moments.
+  bool adam, decoupled;
+};
+constexpr Kind kinds[] = {{"sgd", false, false}, {"adam", true, false}, {"adamw", true, true}};
+
+const Kind& kind_of(const OptimizerOptions& o) { return row_named("optimizer", kinds, o.name); }
 
 void check(const OptimizerOptions& o) {
-  if (o.name != "sgd" && !is_adam(o))
-    fail("optimizer", "there is no optimizer '{}'; the optimizers are sgd, adam, adamw", o.name);
-  const auto demand = [](bool holds, const char* option, double value, const char* expected) {
-    if (!holds || !std::isfinite(value))
-      fail("optimizer", "{} must be {}, was {}", option, expected, value);
-  };
-  demand(o.lr >= 0, "lr", o.lr, "finite and >= 0");
-  demand(o.momentum >= 0 && o.momentum < 1, "momentum", o.momentum, "in [0, 1)");
-  demand(o.weight_decay >= 0, "weight_decay", o.weight_decay, "finite and >= 0");
-  demand(o.beta1 >= 0 && o.beta1 < 1, "beta1", o.beta1, "in [0, 1)");
-  demand(o.beta2 >= 0 && o.beta2 < 1, "beta2", o.beta2, "in [0, 1)");
-  demand(o.epsilon > 0, "epsilon", o.epsilon, "finite and > 0");
-  if (o.nesterov && (o.name != "sgd" || o.momentum == 0))
+  const bool adam = kind_of(o).adam;
+  demand("optimizer", o.lr >= 0, "lr", o.lr, "finite and >= 0");
+  demand("optimizer", o.momentum >= 0 && o.momentum < 1, "momentum", o.momentum, "in [0, 1)");
+  demand("optimizer", o.weight_decay >= 0, "weight_decay", o.weight_decay, "finite and >= 0");
+  demand("optimizer", o.beta1 >= 0 && o.beta1 < 1, "beta1", o.beta1, "in [0, 1)");
+  demand("optimizer", o.beta2 >= 0 && o.beta2 < 1, "beta2", o.beta2, "in [0, 1)");
+  demand("optimizer", o.epsilon > 0, "epsilon", o.epsilon, "finite and > 0");
+  if (o.nesterov && (adam || o.momentum == 0))
     fail("optimizer", "nesterov needs sgd with momentum > 0, was given {} with momentum {}", o.name,
          o.momentum);
 }
 
 std::vector<std::string> slot_names(const OptimizerOptions& o) {
-  if (is_adam(o)) return {"first_moment", "second_moment"};
+  if (kind_of(o).adam) return {"first_moment", "second_moment"};
   if (o.momentum > 0) return {"momentum"};
   return {};
 }
@@ -86,8 +88,8 @@ struct Adam {
         rest1(static_cast<T>(1 - o.beta1)),
         rest2(static_cast<T>(1 - o.beta2)),
         epsilon(static_cast<T>(o.epsilon)),
-        coupled_decay(static_cast<T>(o.name == "adam" ? o.weight_decay : 0)),
-        keep(static_cast<T>(o.name == "adamw" ? 1 - rate * o.weight_decay : 1)),
+        coupled_decay(static_cast<T>(kind_of(o).decoupled ? 0 : o.weight_decay)),
+        keep(static_cast<T>(kind_of(o).decoupled ? 1 - rate * o.weight_decay : 1)),
         correction1(static_cast<T>(1 / (1 - std::pow(o.beta1, static_cast<double>(t))))),
         correction2(static_cast<T>(1 / (1 - std::pow(o.beta2, static_cast<double>(t))))) {}
 
@@ -113,6 +115,8 @@ bool share_memory(const Array& a, const Array& b) {
 }
 
 }  // namespace
+
+std::vector<std::string> optimizer_names() { return names_of(kinds); }
 
 Optimizer::Optimizer(OptimizerOptions options) : options_(std::move(options)) {
   check(options_);
@@ -178,7 +182,7 @@ void Optimizer::update(std::span<const Array> parameters, std::span<const Array>
       const auto in_tiles = [&](const auto& body) {
         parallel_ranges(parameters[p].elements(), elements_per_tile, body);
       };
-      if (is_adam(options_)) {
+      if (kind_of(options_).adam) {
         const Adam<T> adam(options_, rate, steps_);
         T *m = memory_[0][p].data<T>(), *s = memory_[1][p].data<T>();
         in_tiles([&](Index first, Index last) { adam.step(w, g, m, s, first, last); });

@@ -40,6 +40,8 @@ struct OptimizerOptions {
   double epsilon = 1e-8;
 };
 
+std::vector<std::string> optimizer_names();
+
 class Optimizer {
  public:
   /// Throws for an unknown name or a constant out of range, naming it and its value.

@@ -26,6 +26,8 @@ struct ScheduleOptions {
   double final_lr = 0;
 };
 
+std::vector<std::string> schedule_names();
+
 /// Throws for an unknown name or a value out of range, naming it.
 void check(const ScheduleOptions& options);
 

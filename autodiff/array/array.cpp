@@ -60,6 +60,10 @@ Array Array::over(void* memory, const Shape& shape, DType dtype) {
   return array;
 }
 
+void fail_to_read(DType numbers, DType as) {
+  fail("array", "numbers of dtype {} were read as {}", str(numbers), str(as));
+}
+
 bool Array::contiguous() const {
   if (elements() == 0) return true;
   Index step = 1;
@@ -167,18 +171,28 @@ std::vector<double> Array::to_vector() const {
 
 namespace {
 
-/// Walks the leading axes; the last axis is the inner loop.
 template <class From, class To>
-void copy_axes(const Array& from, const Array& to, int axis, const From* source, To* target) {
-  const Index count = from.shape()[axis], in = from.strides()[axis], out = to.strides()[axis];
-  if (axis + 1 < from.rank()) {
-    for (Index i = 0; i < count; ++i)
-      copy_axes(from, to, axis + 1, source + i * in, target + i * out);
-  } else if (in == 1 && out == 1 && std::is_same_v<From, To>) {
+void copy_row(const From* source, Index in, To* target, Index out, Index count) {
+  if (in == 1 && out == 1 && std::is_same_v<From, To>)
     std::memcpy(target, source, static_cast<std::size_t>(count) * sizeof(To));
-  } else {
+  else
     for (Index i = 0; i < count; ++i) target[i * out] = static_cast<To>(source[i * in]);
-  }
+}
+
+/// Walks the axes from `axis` on; the last one is the inner loop. Not inlined into itself, which
+/// would take seconds to compile.
+template <class From, class To>
+[[gnu::noinline]] void copy_axes(const Array& from, const Array& to, int axis, const From* source,
+                                 To* target) {
+  const int last = from.rank() - 1;
+  const Index in = from.strides()[axis], out = to.strides()[axis];
+  const Index last_in = from.strides()[last], last_out = to.strides()[last];
+  if (axis == last) return copy_row(source, in, target, out, from.shape()[last]);
+  for (Index i = 0; i < from.shape()[axis]; ++i)
+    if (axis + 1 == last)
+      copy_row(source + i * in, last_in, target + i * out, last_out, from.shape()[last]);
+    else
+      copy_axes(from, to, axis + 1, source + i * in, target + i * out);
 }
 
 }  // namespace

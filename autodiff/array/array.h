@@ -27,7 +27,7 @@ class Array {
   /// Copies `values`, row-major; throws when their count is not `shape.elements()`.
   template <class T>
   static Array from(const std::vector<T>& values, const Shape& shape);
-  /// A contiguous view of memory that somebody else owns and keeps alive.
+  /// A contiguous view of memory that the caller owns and keeps alive.
   static Array over(void* memory, const Shape& shape, DType dtype);
 
   bool empty() const { return !has_data_; }
@@ -86,10 +86,11 @@ void copy(const Array& from, const Array& to);
 /// Uninitialised 64-byte aligned memory.
 std::shared_ptr<std::byte> aligned_storage(std::size_t bytes);
 
+[[noreturn]] void fail_to_read(DType numbers, DType as);
+
 template <class T>
 T* Array::data() const {
-  if (dtype_of<T> != dtype_)
-    fail("array", "numbers of dtype {} were read as {}", str(dtype_), str(dtype_of<T>));
+  if (dtype_of<T> != dtype_) fail_to_read(dtype_, dtype_of<T>);
   return reinterpret_cast<T*>(data_);
 }
 

@@ -1,8 +1,6 @@
 // Shapes, strides and axes.
 #include "autodiff/array/shape.h"
 
-#include <fmt/format.h>
-
 #include "autodiff/array/error.h"
 
 namespace twice {
@@ -40,7 +38,9 @@ Index Shape::elements() const {
 }
 
 std::string str(const Shape& shape) {
-  return fmt::format("({})", fmt::join(shape.begin(), shape.end(), ", "));
+  std::string sizes;
+  for (Index size : shape) sizes += (sizes.empty() ? "" : ", ") + std::to_string(size);
+  return "(" + sizes + ")";
 }
 
 Shape row_major_strides(const Shape& shape) {

@@ -5,7 +5,7 @@
 
 #include "autodiff/array/error.h"
 
-namespace twice {
+namespace twice::kernel {
 
 std::string blas_core() { return openblas_get_corename(); }
 
@@ -36,4 +36,4 @@ void check_blas() {
          openblas_get_config());
 }
 
-}  // namespace twice
+}  // namespace twice::kernel

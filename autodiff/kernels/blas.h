@@ -6,7 +6,7 @@
 
 #include "autodiff/array/array.h"
 
-namespace twice {
+namespace twice::kernel {
 
 /// The kernel set that OpenBLAS chose, such as "SkylakeX" or "Haswell".
 std::string blas_core();
@@ -17,4 +17,4 @@ void blas_matmul(const Array& a, const Array& b, const Array& c);
 /// Throws when the loaded OpenBLAS is not the OpenMP build.
 void check_blas();
 
-}  // namespace twice
+}  // namespace twice::kernel

@@ -8,7 +8,7 @@
 #include "autodiff/kernels/conv_common.h"
 #include "autodiff/kernels/conv_correlate.h"
 
-namespace twice {
+namespace twice::kernel {
 namespace {
 
 Index modulo(Index a, Index b) { return (a % b + b) % b; }
@@ -297,4 +297,4 @@ void conv2d_input_grad(std::span<const ConvTerm> terms, const ConvGeometry& geom
   });
 }
 
-}  // namespace twice
+}  // namespace twice::kernel

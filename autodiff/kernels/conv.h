@@ -10,14 +10,16 @@
 
 namespace twice {
 
-/// The slots of T(x, w, g) = <conv2d(x, w), g>: images, kernel, and cotangent of the output.
-enum class ConvSlot { images, kernel, outputs };
-
 /// Equal in both directions. Padding counts zeros on every side of the image.
 struct ConvGeometry {
   Index stride = 1, padding = 0, dilation = 1, groups = 1;
   bool operator==(const ConvGeometry&) const = default;
 };
+
+namespace kernel {
+
+/// The slots of T(x, w, g) = <conv2d(x, w), g>: images, kernel, and cotangent of the output.
+enum class ConvSlot { images, kernel, outputs };
 
 /// Shape of y = conv2d(x, w): x (n, h, w, ci), w (kh, kw, ci / groups, co) -> (n, oh, ow, co)
 /// with oh = (h + 2 padding - dilation (kh - 1) - 1) / stride + 1, rounded down; ow likewise.
@@ -73,4 +75,5 @@ void conv2d_input_grad(std::span<const ConvTerm> terms, const ConvGeometry& geom
 void conv2d_weight_grad(std::span<const ConvTerm> terms, const ConvGeometry& geometry,
                         const Array& w, std::byte* workspace);
 
+}  // namespace kernel
 }  // namespace twice

@@ -3,7 +3,7 @@
 
 #include "autodiff/kernels/conv.h"
 
-namespace twice {
+namespace twice::kernel {
 
 /// Throws unless y has the shape of conv2d(x, w), and all are contiguous and of one dtype.
 inline void check_conv2d(const char* who, const Array& x, const Array& w,
@@ -53,4 +53,4 @@ void copy_padded_row(const T* row, Index width, Index channels, Index pad, Index
   std::fill(to + right * channels, to + extent * channels, T(0));
 }
 
-}  // namespace twice
+}  // namespace twice::kernel

@@ -7,7 +7,7 @@
 
 #include "autodiff/kernels/conv_common.h"
 
-namespace twice {
+namespace twice::kernel {
 namespace {
 
 /// The most ranges of output rows that a correlation is cut into: enough for the threads of
@@ -247,4 +247,4 @@ template void correlate(const Correlation&, std::span<const float* const>, const
 template void correlate(const Correlation&, std::span<const double* const>, const double*, double*,
                         double*);
 
-}  // namespace twice
+}  // namespace twice::kernel

@@ -9,7 +9,7 @@
 #include "autodiff/kernels/conv.h"
 #include "autodiff/threads/parallel.h"
 
-namespace twice {
+namespace twice::kernel {
 
 /// out[n, oy, ox, o] = sum over terms (in, w), ky, kx, i of
 ///     in[n, oy stride_y + ky dilation - pad_y, ox stride_x + kx dilation - pad_x, i] w[ky, kx, i,
@@ -53,11 +53,11 @@ template <class T>
 void correlate(const Correlation& c, std::span<const T* const> in, const T* packed, T* out,
                T* scratch);
 
-}  // namespace twice
+}  // namespace twice::kernel
 
 #include "autodiff/kernels/vector.h"
 
-namespace twice {
+namespace twice::kernel {
 
 template <class T>
 Index packed_elements(const Correlation& c) {
@@ -82,4 +82,4 @@ void pack_weights(const Correlation& c, T* packed, const Weight& weight, Index o
   });
 }
 
-}  // namespace twice
+}  // namespace twice::kernel

@@ -11,7 +11,7 @@
 #include "autodiff/kernels/vector.h"
 #include "autodiff/threads/parallel.h"
 
-namespace twice {
+namespace twice::kernel {
 namespace {
 
 /// Positions below which a block is not worth a partial sum of its own.
@@ -305,4 +305,4 @@ void conv2d_weight_grad(std::span<const ConvTerm> terms, const ConvGeometry& geo
   });
 }
 
-}  // namespace twice
+}  // namespace twice::kernel

@@ -17,7 +17,7 @@
 #include <omp.h>
 #endif
 
-namespace twice {
+namespace twice::kernel {
 
 #if TWICE_GEMM
 
@@ -298,4 +298,4 @@ template void gemm(bool, bool, Index, Index, Index, float, const float*, Index, 
 template void gemm(bool, bool, Index, Index, Index, double, const double*, Index, const double*,
                    Index, double, double*, Index, bool);
 
-}  // namespace twice
+}  // namespace twice::kernel

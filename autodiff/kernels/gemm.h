@@ -12,7 +12,7 @@
 #define TWICE_GEMM 0
 #endif
 
-namespace twice {
+namespace twice::kernel {
 
 /// C (m, n) = alpha op(A) op(B) + beta C, all row-major, f32 or f64; op(A) is (m, k), op(B) (k, n),
 /// and a leading dimension is the distance between rows as stored. With beta = 0 what C holds is
@@ -31,4 +31,4 @@ inline constexpr bool own_gemm = TWICE_GEMM;
 /// "OpenBLAS".
 const char* gemm_kernel();
 
-}  // namespace twice
+}  // namespace twice::kernel

@@ -8,7 +8,7 @@
 #include "autodiff/kernels/vector.h"
 #include "autodiff/threads/parallel.h"
 
-namespace twice {
+namespace twice::kernel {
 
 // The register tile of C, in rows and vectors. In 32 registers there is room for 24 sums, 4 vectors
 // of B and a number of A, which take only 10 loads for 24 multiplications; in 16 registers for 12
@@ -135,4 +135,4 @@ void pack_band(const T* a, Index lda, Index depth, Index rows, T* to) {
   }
 }
 
-}  // namespace twice
+}  // namespace twice::kernel

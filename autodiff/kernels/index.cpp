@@ -3,7 +3,7 @@
 
 #include "autodiff/threads/parallel.h"
 
-namespace twice {
+namespace twice::kernel {
 
 namespace {
 
@@ -114,4 +114,4 @@ void one_hot_rows(const Array& labels, const Array& y) {
   });
 }
 
-}  // namespace twice
+}  // namespace twice::kernel

@@ -4,7 +4,7 @@
 
 #include "autodiff/array/array.h"
 
-namespace twice {
+namespace twice::kernel {
 
 /// Throws, naming the first culprit, unless every index is in [0, size). `what` they are called
 /// in the message: indices, or labels.
@@ -27,4 +27,4 @@ void arg_extreme_last(const Array& x, bool largest, const Array& y);
 /// y[r, labels[r]] = 1, all others 0.
 void one_hot_rows(const Array& labels, const Array& y);
 
-}  // namespace twice
+}  // namespace twice::kernel

@@ -4,7 +4,7 @@
 #include "autodiff/kernels/gemm.h"
 #include "autodiff/threads/parallel.h"
 
-namespace twice {
+namespace twice::kernel {
 
 namespace {
 
@@ -130,4 +130,4 @@ void gram(const Array& a, bool transpose, double scale, const Array& c) {
   });
 }
 
-}  // namespace twice
+}  // namespace twice::kernel

@@ -5,7 +5,7 @@
 
 #include "autodiff/array/array.h"
 
-namespace twice {
+namespace twice::kernel {
 
 /// One product of a sum: scale op(A) op(B).
 struct Product {
@@ -29,4 +29,4 @@ void sum_of_products(std::span<const Product> products, double beta, const Array
 /// computed, what is above it is copied.
 void gram(const Array& a, bool transpose, double scale, const Array& c);
 
-}  // namespace twice
+}  // namespace twice::kernel

@@ -7,7 +7,7 @@
 #include "autodiff/kernels/strip.h"
 #include "autodiff/threads/parallel.h"
 
-namespace twice {
+namespace twice::kernel {
 
 namespace {
 
@@ -302,4 +302,4 @@ void standardize(const Array& x, const MomentExtents& e, double epsilon, const A
             [&](const ScaledMoments& m) { return inverse_deviation_of(m, epsilon); });
 }
 
-}  // namespace twice
+}  // namespace twice::kernel

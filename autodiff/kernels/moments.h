@@ -4,7 +4,7 @@
 
 #include "autodiff/array/array.h"
 
-namespace twice {
+namespace twice::kernel {
 
 /// A shape seen from the axes that are reduced: those before, those themselves, those after.
 struct MomentExtents {
@@ -30,4 +30,4 @@ void center(const Array& x, const MomentExtents& extents, const Array& y, std::b
 void standardize(const Array& x, const MomentExtents& extents, double epsilon, const Array& y,
                  std::byte* workspace);
 
-}  // namespace twice
+}  // namespace twice::kernel

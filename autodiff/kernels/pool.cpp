@@ -6,7 +6,7 @@
 
 #include "autodiff/threads/parallel.h"
 
-namespace twice {
+namespace twice::kernel {
 namespace {
 
 /// Rows of `row_elements` numbers that make a tile of work.
@@ -263,4 +263,4 @@ void pool_scatter(const Array& g, const Array& indices, const Array& x) {
   });
 }
 
-}  // namespace twice
+}  // namespace twice::kernel

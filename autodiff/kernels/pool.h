@@ -13,6 +13,8 @@ struct PoolGeometry {
   bool operator==(const PoolGeometry&) const = default;
 };
 
+namespace kernel {
+
 /// (n, h, w, c) -> (n, oh, ow, c) with oh = (h + 2 padding - window) / stride + 1, rounded
 /// down; ow likewise. Throws, naming `who`, when the window exceeds the padded image.
 Shape pool2d_shape(const Shape& x, const PoolGeometry& geometry, std::string_view who = "pool2d");
@@ -36,4 +38,5 @@ void pool_gather(const Array& x, const Array& indices, const Array& y);
 /// The adjoint of `pool_gather`: x is zero, then x[n, indices[n, oy, ox, c], c] += g[n, oy, ox, c].
 void pool_scatter(const Array& g, const Array& indices, const Array& x);
 
+}  // namespace kernel
 }  // namespace twice

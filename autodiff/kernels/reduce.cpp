@@ -8,7 +8,7 @@
 #include "autodiff/kernels/strip.h"
 #include "autodiff/threads/parallel.h"
 
-namespace twice {
+namespace twice::kernel {
 
 namespace {
 
@@ -226,4 +226,4 @@ double largest_size(const Array& x) {
   });
 }
 
-}  // namespace twice
+}  // namespace twice::kernel

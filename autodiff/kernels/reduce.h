@@ -3,7 +3,7 @@
 
 #include "autodiff/array/array.h"
 
-namespace twice {
+namespace twice::kernel {
 
 /// y = x summed over the leading axes that y lacks and over the axes where y has size 1.
 /// Both contiguous. Sums in blocks of fixed size, each with several partial sums, so that
@@ -20,4 +20,4 @@ double largest_size(const Array& x);
 /// range.
 bool in_the_middle(const Array& x);
 
-}  // namespace twice
+}  // namespace twice::kernel

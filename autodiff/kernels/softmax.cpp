@@ -9,7 +9,7 @@
 #include "autodiff/kernels/elementary.h"
 #include "autodiff/threads/parallel.h"
 
-namespace twice {
+namespace twice::kernel {
 
 namespace {
 
@@ -179,4 +179,4 @@ void softmax_error_rows(const Array& x, const Array& labels, const Array& y) {
   });
 }
 
-}  // namespace twice
+}  // namespace twice::kernel

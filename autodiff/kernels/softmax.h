@@ -5,7 +5,7 @@
 
 #include "autodiff/array/array.h"
 
-namespace twice {
+namespace twice::kernel {
 
 /// y[r, i] = e^x[r, i] / sum_j e^x[r, j].
 void softmax_rows(const Array& x, const Array& y);
@@ -22,4 +22,4 @@ void cross_entropy_rows(const Array& x, const Array& labels, const Array& y);
 /// y = softmax(x) - onehot(labels), with all digits also where softmax(x) is near 1 at the label.
 void softmax_error_rows(const Array& x, const Array& labels, const Array& y);
 
-}  // namespace twice
+}  // namespace twice::kernel

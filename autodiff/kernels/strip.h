@@ -7,7 +7,7 @@
 
 #include "autodiff/kernels/vector.h"
 
-namespace twice {
+namespace twice::kernel {
 
 /// Columns of a strip: 4 vectors of f32 where they have 512 bits.
 inline constexpr Index strip = 64;
@@ -51,4 +51,4 @@ void spread(const T* row, Index beside, Index columns, Strip<T>& wide) {
   for (Index j = 0; j < beside * columns; ++j) wide[static_cast<std::size_t>(j)] = row[j % columns];
 }
 
-}  // namespace twice
+}  // namespace twice::kernel

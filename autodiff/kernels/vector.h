@@ -6,7 +6,7 @@
 
 #include "autodiff/array/shape.h"
 
-namespace twice {
+namespace twice::kernel {
 
 #if defined(__AVX512F__)
 inline constexpr int vector_bytes = 64;
@@ -54,4 +54,4 @@ constexpr int lanes_for(Index channels) {
   return half > 1 && channels <= half ? half : full_lanes<T>;
 }
 
-}  // namespace twice
+}  // namespace twice::kernel

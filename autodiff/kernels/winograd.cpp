@@ -5,7 +5,7 @@
 
 #include "autodiff/kernels/winograd_tiles.h"
 
-namespace twice {
+namespace twice::kernel {
 namespace winograd {
 namespace {
 
@@ -276,4 +276,4 @@ void winograd_conv2d_input_grad(std::span<const ConvTerm> terms, const ConvGeome
   });
 }
 
-}  // namespace twice
+}  // namespace twice::kernel

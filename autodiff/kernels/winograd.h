@@ -32,7 +32,7 @@
 
 #include "autodiff/kernels/conv.h"
 
-namespace twice {
+namespace twice::kernel {
 
 /// Whether the kernel with that slot open takes such a sum: 3 x 3, no stride, dilation or groups,
 /// 8 channels or more on either side, and not so many that a few tiles overflow a core's cache. As
@@ -66,4 +66,4 @@ void winograd_conv2d_input_grad(std::span<const ConvTerm> terms, const ConvGeome
 void winograd_conv2d_weight_grad(std::span<const ConvTerm> terms, const ConvGeometry& geometry,
                                  const Array& w, std::byte* workspace);
 
-}  // namespace twice
+}  // namespace twice::kernel

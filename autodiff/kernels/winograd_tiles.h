@@ -10,7 +10,7 @@
 #include "autodiff/kernels/winograd.h"
 #include "autodiff/threads/parallel.h"
 
-namespace twice::winograd {
+namespace twice::kernel::winograd {
 
 /// Numbers of a transformed tile; each has a matrix of its own.
 inline constexpr int points = 16;
@@ -19,7 +19,7 @@ inline constexpr int points = 16;
 inline constexpr Index scratch_bytes = Index{1} << 19;
 alignas(64) inline constinit thread_local std::byte scratch[scratch_bytes] = {};
 
-/// Elements from one point's matrix to the next: an odd number of cache lines, for else the 16
+/// Elements from one point's matrix to the next: an odd number of cache lines; otherwise the 16
 /// numbers of a tile, which are written together, would fall into the same few sets of the cache.
 template <class T>
 constexpr Index point_step(Index elements) {
@@ -215,4 +215,4 @@ inline void check_fits(const char* who, bool fits, const Shape& x, const Shape& 
 std::size_t weight_grad_workspace(const Shape& x, const Shape& w, const ConvGeometry& geometry,
                                   DType dtype);
 
-}  // namespace twice::winograd
+}  // namespace twice::kernel::winograd

@@ -4,7 +4,7 @@
 // order of the blocks.
 #include "autodiff/kernels/winograd_tiles.h"
 
-namespace twice {
+namespace twice::kernel {
 namespace winograd {
 namespace {
 
@@ -182,4 +182,4 @@ void winograd_conv2d_weight_grad(std::span<const ConvTerm> terms, const ConvGeom
   });
 }
 
-}  // namespace twice
+}  // namespace twice::kernel

@@ -20,6 +20,7 @@ namespace {
 /// y = max(x, 0).  dy/dx = [y != 0]; asking y, not x, lets x be freed.
 struct Relu final : Elementwise<Relu, 1> {
   std::string_view name() const override { return "relu"; }
+  bool is_cheap() const override { return true; }
   template <class V>
   V eval(V x) const {
     using T = typename V::value_type;
@@ -32,6 +33,7 @@ struct Relu final : Elementwise<Relu, 1> {
 /// y = [x > 0].  dy/dx = 0.
 struct Positive final : Elementwise<Positive, 1> {
   std::string_view name() const override { return "positive"; }
+  bool is_cheap() const override { return true; }
   template <class V>
   V eval(V x) const {
     using T = typename V::value_type;
@@ -45,6 +47,7 @@ struct LeakyRelu final : Elementwise<LeakyRelu, 1> {
   double a;
   explicit LeakyRelu(double slope_below) : a(slope_below) {}
   std::string_view name() const override { return "leaky_relu"; }
+  bool is_cheap() const override { return true; }
   std::string attributes() const override { return fmt::format("slope {}", a); }
   template <class V>
   V eval(V x) const {

@@ -8,7 +8,7 @@ namespace twice {
 
 /// y = max(x, 0).  dy/dx = 1 where x > 0, else 0 (also at 0).
 Tensor relu(Tensor x);
-/// y = 1 where x > 0, else 0.  dy/dx = 0 everywhere, by decree at 0.
+/// y = 1 where x > 0, else 0.  dy/dx = 0 everywhere; at 0 by definition.
 Tensor positive(Tensor x);
 /// y = x where x > 0, else slope x.  dy/dx = 1 where x > 0, else slope (also at 0).
 Tensor leaky_relu(Tensor x, double slope = 0.01);

@@ -1,6 +1,6 @@
-// What the planner's rewriting passes may know of ops: which ones are products, sums and
-// scalings, and how to make new ones. A pass asks here and never names an op's type, so the
-// declaration of an op stays in one file.
+// The knowledge of ops that the planner's rewriting passes have: which ones are products, sums and
+// scalings, how to make new ones, and which other kernels an op has. A pass asks here and never
+// names an op's type, so the declaration of an op stays in one file.
 #pragma once
 
 #include <memory>
@@ -41,5 +41,29 @@ bool is_broadcast(const Op& op);
 bool is_sum(const Op& op);
 std::shared_ptr<const Op> broadcast_op(const Shape& shape);
 std::shared_ptr<const Op> sum_op(const Shape& shape);
+
+/// A second base of an op y = f(x) that has more kernels than its own. Each function returns the op
+/// of such a kernel, or null if there is none.
+class KernelForms {
+ public:
+  virtual ~KernelForms() = default;
+
+  /// A single op of x and one more input T that computes f(x) + T. T's slot may be overwritten.
+  virtual std::shared_ptr<const Op> adding() const { return nullptr; }
+  /// A single op of x and then z that computes f(x) + other(z), whose specs are equal.
+  virtual std::shared_ptr<const Op> summed_with(const Op& /*other*/, Specs /*x*/,
+                                                Specs /*z*/) const {
+    return nullptr;
+  }
+  /// An op that computes the same y with fewer multiplications, if it does so in less time. Results
+  /// agree up to rounding, which may be larger.
+  virtual std::shared_ptr<const Op> with_fewer_multiplications(Specs, const Spec&) const {
+    return nullptr;
+  }
+};
+/// Null for an op that has only its own kernel.
+inline const KernelForms* kernel_forms(const Op& op) {
+  return dynamic_cast<const KernelForms*>(&op);
+}
 
 }  // namespace twice

@@ -17,6 +17,7 @@ namespace {
 /// y = a + b.  dy/da = 1, dy/db = 1.
 struct Add final : Elementwise<Add, 2> {
   std::string_view name() const override { return "add"; }
+  bool is_cheap() const override { return true; }
   template <class V>
   V eval(V a, V b) const {
     return a + b;
@@ -27,6 +28,7 @@ struct Add final : Elementwise<Add, 2> {
 /// y = a - b.  dy/da = 1, dy/db = -1.
 struct Sub final : Elementwise<Sub, 2> {
   std::string_view name() const override { return "sub"; }
+  bool is_cheap() const override { return true; }
   template <class V>
   V eval(V a, V b) const {
     return a - b;
@@ -39,6 +41,7 @@ struct Sub final : Elementwise<Sub, 2> {
 /// y = a b.  dy/da = b, dy/db = a.
 struct Mul final : Elementwise<Mul, 2> {
   std::string_view name() const override { return "mul"; }
+  bool is_cheap() const override { return true; }
   template <class V>
   V eval(V a, V b) const {
     return a * b;
@@ -65,6 +68,7 @@ struct Affine final : Elementwise<Affine, 1> {
   double scale, shift;
   Affine(double a, double b) : scale(a), shift(b) {}
   std::string_view name() const override { return "affine"; }
+  bool is_cheap() const override { return true; }
   std::string attributes() const override { return fmt::format("{} x + {}", scale, shift); }
   template <class V>
   V eval(V x) const {

@@ -34,7 +34,7 @@ struct BatchedMatMul final : BilinearOp {
   }
   void run(const Inputs& x, const Array& y, std::byte*) const override {
     for (Index i = 0; i < y.shape()[0]; ++i)
-      twice::matmul(matrix(x[0], i), matrix(x[1], i), ta, tb, matrix(y, i));
+      kernel::matmul(matrix(x[0], i), matrix(x[1], i), ta, tb, matrix(y, i));
   }
   Cost cost(Specs x, const Spec& y) const override {
     Cost cost = Op::cost(x, y);

@@ -4,7 +4,6 @@
 #include "autodiff/kernels/reduce.h"
 #include "autodiff/ops/algebra.h"
 #include "autodiff/ops/arithmetic.h"
-#include "autodiff/ops/axes.h"
 #include "autodiff/ops/inputs.h"
 #include "autodiff/ops/linear.h"
 #include "autodiff/ops/power.h"
@@ -59,7 +58,7 @@ struct SumTo final : LinearOp {
            str(target));
     return {target, x[0].dtype};
   }
-  void run(const Inputs& x, const Array& y, std::byte*) const override { sum_to(x[0], y); }
+  void run(const Inputs& x, const Array& y, std::byte*) const override { kernel::sum_to(x[0], y); }
   Cost cost(Specs x, const Spec& y) const override {
     Cost cost = Op::cost(x, y);
     cost.flops = static_cast<double>(x[0].shape.elements());

@@ -17,7 +17,7 @@ Tensor sum(Tensor x, const Shape& axes = {}, bool keepdims = false);
 Tensor mean(Tensor x, const Shape& axes = {}, bool keepdims = false);
 
 /// sqrt(sum x^2) over `axes` (all when none are given), computed directly: x^2 must neither
-/// overflow nor vanish.  dy/dx = x/y; where y is 0 every derivative is 0 by decree, never NaN.
+/// overflow nor vanish.  dy/dx = x/y; where y is 0 every derivative is defined as 0, never NaN.
 Tensor norm(Tensor x, const Shape& axes = {}, bool keepdims = false);
 
 /// Broadcasts two inputs of the op `who` to their common shape (NumPy's rule).

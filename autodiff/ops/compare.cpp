@@ -19,6 +19,7 @@ V mask_of(const Condition& condition) {
 /// y = x where mask != 0, else 0.  dy/dx = [mask != 0], dy/dmask = 0.
 struct Masked final : Elementwise<Masked, 2> {
   std::string_view name() const override { return "masked"; }
+  bool is_cheap() const override { return true; }
   template <class V>
   V eval(V x, V mask) const {
     using T = typename V::value_type;
@@ -32,6 +33,7 @@ struct Masked final : Elementwise<Masked, 2> {
 /// y = |x|.  dy/dx = sign x.
 struct Abs final : Elementwise<Abs, 1> {
   std::string_view name() const override { return "abs"; }
+  bool is_cheap() const override { return true; }
   template <class V>
   V eval(V x) const {
     return abs(x);
@@ -44,6 +46,7 @@ struct Abs final : Elementwise<Abs, 1> {
 /// y = [x > 0] - [x < 0].  dy/dx = 0.
 struct Sign final : Elementwise<Sign, 1> {
   std::string_view name() const override { return "sign"; }
+  bool is_cheap() const override { return true; }
   template <class V>
   V eval(V x) const {
     using T = typename V::value_type;
@@ -57,6 +60,7 @@ struct Sign final : Elementwise<Sign, 1> {
 /// y = [a > b].  dy = 0.
 struct Greater final : Elementwise<Greater, 2> {
   std::string_view name() const override { return "greater"; }
+  bool is_cheap() const override { return true; }
   template <class V>
   V eval(V a, V b) const {
     return mask_of<V>(a > b);
@@ -67,6 +71,7 @@ struct Greater final : Elementwise<Greater, 2> {
 /// y = [a >= b].  dy = 0.
 struct GreaterEqual final : Elementwise<GreaterEqual, 2> {
   std::string_view name() const override { return "greater_equal"; }
+  bool is_cheap() const override { return true; }
   template <class V>
   V eval(V a, V b) const {
     return mask_of<V>(a >= b);
@@ -77,6 +82,7 @@ struct GreaterEqual final : Elementwise<GreaterEqual, 2> {
 /// y = [a = b].  dy = 0.
 struct Equal final : Elementwise<Equal, 2> {
   std::string_view name() const override { return "equal"; }
+  bool is_cheap() const override { return true; }
   template <class V>
   V eval(V a, V b) const {
     return mask_of<V>(a == b);
@@ -87,6 +93,7 @@ struct Equal final : Elementwise<Equal, 2> {
 /// y = [x != 0].  dy/dx = 0.
 struct Nonzero final : Elementwise<Nonzero, 1> {
   std::string_view name() const override { return "nonzero"; }
+  bool is_cheap() const override { return true; }
   template <class V>
   V eval(V x) const {
     using T = typename V::value_type;
@@ -104,6 +111,7 @@ Slope slope_unless(Tensor other_is_chosen, Tensor a, Tensor b) {
 /// y = max(a, b).  dy/da = [a > b] + [a = b]/2, dy/db = [b > a] + [a = b]/2.
 struct Maximum final : Elementwise<Maximum, 2> {
   std::string_view name() const override { return "maximum"; }
+  bool is_cheap() const override { return true; }
   template <class V>
   V eval(V a, V b) const {
     // The sum is NaN where one of the two is.
@@ -118,6 +126,7 @@ struct Maximum final : Elementwise<Maximum, 2> {
 /// y = min(a, b).  dy/da = [a < b] + [a = b]/2, dy/db = [b < a] + [a = b]/2.
 struct Minimum final : Elementwise<Minimum, 2> {
   std::string_view name() const override { return "minimum"; }
+  bool is_cheap() const override { return true; }
   template <class V>
   V eval(V a, V b) const {
     return select(a <= b, a, select(b < a, b, a + b));
@@ -133,6 +142,7 @@ struct Inside final : Elementwise<Inside, 1> {
   double low, high;
   Inside(double a, double b) : low(a), high(b) {}
   std::string_view name() const override { return "inside"; }
+  bool is_cheap() const override { return true; }
   std::string attributes() const override { return fmt::format("[{}, {}]", low, high); }
   template <class V>
   V eval(V x) const {
@@ -148,6 +158,7 @@ struct Clamp final : Elementwise<Clamp, 1> {
   double low, high;
   Clamp(double a, double b) : low(a), high(b) {}
   std::string_view name() const override { return "clamp"; }
+  bool is_cheap() const override { return true; }
   std::string attributes() const override { return fmt::format("[{}, {}]", low, high); }
   template <class V>
   V eval(V x) const {
@@ -164,6 +175,7 @@ struct Clamp final : Elementwise<Clamp, 1> {
 /// y = a where mask != 0, else b.  dy/da = [mask != 0], dy/db = [mask = 0], dy/dmask = 0.
 struct Where final : Elementwise<Where, 3> {
   std::string_view name() const override { return "where"; }
+  bool is_cheap() const override { return true; }
   template <class V>
   V eval(V mask, V a, V b) const {
     using T = typename V::value_type;

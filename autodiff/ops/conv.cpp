@@ -2,6 +2,7 @@
 #include "autodiff/ops/conv.h"
 
 #include "autodiff/kernels/winograd.h"
+#include "autodiff/ops/algebra.h"
 #include "autodiff/ops/bilinear.h"
 #include "autodiff/ops/window.h"
 
@@ -9,13 +10,13 @@ namespace twice {
 
 namespace {
 
-using Slot = ConvSlot;
+using Slot = kernel::ConvSlot;
 
 constexpr std::size_t index(Slot slot) { return static_cast<std::size_t>(slot); }
 
 /// The op with slot s open, y = op_s(u, v), is the one with <y, c> = T(..., c in slot s, ...)
 /// for every c. So the gradient of <y, c> by u is the op with u's slot open, of c and v.
-struct Conv2d final : BilinearOp {
+struct Conv2d final : BilinearOp, KernelForms {
   Slot open;
   ConvGeometry geometry;
   Shape open_shape;  // of y; for open outputs it follows from the other two
@@ -45,7 +46,7 @@ struct Conv2d final : BilinearOp {
       fail(name(), "needs two inputs of dtype f32 or f64, was given {} and {}", str(x[0]),
            str(x[1]));
     const Forward f = forward(x);
-    const Shape y = conv2d_shape(f.x, f.w, geometry, name());
+    const Shape y = kernel::conv2d_shape(f.x, f.w, geometry, name());
     if (open == Slot::outputs) return {y, x[0].dtype};
     if (!(y == x[1].shape))
       fail(name(), "images {} and kernel {} have outputs of shape {}, but the cotangent is {}",
@@ -54,33 +55,33 @@ struct Conv2d final : BilinearOp {
   }
   std::size_t workspace(Specs x, const Spec& y) const override {
     const Forward f = forward(x);
-    if (winograd) return winograd_workspace(open, f.x, f.w, geometry, y.dtype, terms);
+    if (winograd) return kernel::winograd_workspace(open, f.x, f.w, geometry, y.dtype, terms);
     switch (open) {
       case Slot::images:
-        return conv2d_input_grad_workspace(f.x, f.w, geometry, y.dtype, terms);
+        return kernel::conv2d_input_grad_workspace(f.x, f.w, geometry, y.dtype, terms);
       case Slot::kernel:
-        return conv2d_weight_grad_workspace(f.x, f.w, geometry, y.dtype);
+        return kernel::conv2d_weight_grad_workspace(f.x, f.w, geometry, y.dtype);
       case Slot::outputs:
         break;
     }
-    return conv2d_workspace(f.x, f.w, geometry, y.dtype, terms);
+    return kernel::conv2d_workspace(f.x, f.w, geometry, y.dtype, terms);
   }
   void run(const Inputs& x, const Array& y, std::byte* workspace) const override {
     // The planner lets y take T's memory when it can; otherwise T is copied there.
     if (adds && x[2 * terms].raw() != y.raw()) copy(x[2 * terms], y);
-    std::array<ConvTerm, most_convolutions> inputs;
+    std::array<kernel::ConvTerm, kernel::most_convolutions> inputs;
     for (std::size_t i = 0; i < terms; ++i) inputs[i] = {&x[2 * i], &x[2 * i + 1]};
-    const std::span<const ConvTerm> sum(inputs.data(), terms);
+    const std::span<const kernel::ConvTerm> sum(inputs.data(), terms);
     switch (open) {
       case Slot::images:
-        return winograd ? winograd_conv2d_input_grad(sum, geometry, y, workspace, adds)
-                        : twice::conv2d_input_grad(sum, geometry, y, workspace, adds);
+        return winograd ? kernel::winograd_conv2d_input_grad(sum, geometry, y, workspace, adds)
+                        : kernel::conv2d_input_grad(sum, geometry, y, workspace, adds);
       case Slot::kernel:
-        return winograd ? winograd_conv2d_weight_grad(sum, geometry, y, workspace)
-                        : twice::conv2d_weight_grad(sum, geometry, y, workspace);
+        return winograd ? kernel::winograd_conv2d_weight_grad(sum, geometry, y, workspace)
+                        : kernel::conv2d_weight_grad(sum, geometry, y, workspace);
       case Slot::outputs:
-        return winograd ? winograd_conv2d(sum, geometry, y, workspace, adds)
-                        : twice::conv2d(sum, geometry, y, workspace, adds);
+        return winograd ? kernel::winograd_conv2d(sum, geometry, y, workspace, adds)
+                        : kernel::conv2d(sum, geometry, y, workspace, adds);
     }
   }
   bool may_overwrite(int slot) const override { return slot == static_cast<int>(2 * terms); }
@@ -94,7 +95,7 @@ struct Conv2d final : BilinearOp {
     const auto* same = dynamic_cast<const Conv2d*>(&other);
     if (!same || same->open != open || !(same->geometry == geometry) || adds || same->adds ||
         winograd || same->winograd || !(x[0] == z[0] && x[1] == z[1]) ||
-        terms + same->terms > most_convolutions)
+        terms + same->terms > kernel::most_convolutions)
       return nullptr;
     auto op = std::make_shared<Conv2d>(*this);
     op->terms += same->terms;
@@ -102,7 +103,8 @@ struct Conv2d final : BilinearOp {
   }
   std::shared_ptr<const Op> with_fewer_multiplications(Specs x, const Spec& y) const override {
     const Forward f = forward(x);
-    if (winograd || !winograd_pays(open, f.x, f.w, geometry, y.dtype, terms)) return nullptr;
+    if (winograd || !kernel::winograd_pays(open, f.x, f.w, geometry, y.dtype, terms))
+      return nullptr;
     auto op = std::make_shared<Conv2d>(*this);
     op->winograd = true;
     return op;
@@ -111,11 +113,12 @@ struct Conv2d final : BilinearOp {
     const Forward f = forward(x);
     Cost cost = Op::cost(x, y);
     const auto count = static_cast<double>(terms);
-    cost.flops = winograd ? static_cast<double>(winograd_flops(open, f.x, f.w, geometry, terms))
-                          : count * static_cast<double>(conv2d_flops(f.x, f.w, geometry));
+    cost.flops = winograd
+                     ? static_cast<double>(kernel::winograd_flops(open, f.x, f.w, geometry, terms))
+                     : count * static_cast<double>(kernel::conv2d_flops(f.x, f.w, geometry));
     if (adds) cost.flops += static_cast<double>(y.shape.elements());
     if (open != Slot::images)
-      cost.bytes -= count * bytes_skipped(x[0], conv2d_shape(f.x, f.w, geometry),
+      cost.bytes -= count * bytes_skipped(x[0], kernel::conv2d_shape(f.x, f.w, geometry),
                                           {f.w[0], f.w[1], geometry.stride, geometry.padding,
                                            geometry.dilation});
     cost.products = static_cast<int>(terms);

@@ -1,9 +1,10 @@
 // What all elementwise ops share: the loop, the vjp and the jvp.
-#include "autodiff/ops/elementwise.h"
+#include "autodiff/ops/elementwise_op.h"
 
 #include "autodiff/ops/arithmetic.h"
 #include "autodiff/ops/compare.h"
 #include "autodiff/ops/inputs.h"
+#include "autodiff/threads/parallel.h"
 
 namespace twice {
 

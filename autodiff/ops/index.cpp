@@ -2,7 +2,6 @@
 #include "autodiff/ops/index.h"
 
 #include "autodiff/kernels/index.h"
-#include "autodiff/ops/axes.h"
 #include "autodiff/ops/inputs.h"
 #include "autodiff/ops/linear.h"
 #include "autodiff/ops/shape_ops.h"
@@ -41,8 +40,8 @@ struct Gather final : LinearOp {
     return {joined(x[1].shape, without_first(x[0].shape)), x[0].dtype};
   }
   void run(const Inputs& x, const Array& y, std::byte*) const override {
-    check_indices(name(), x[1], x[0].shape()[0]);
-    gather_rows(x[0], x[1], y);
+    kernel::check_indices(name(), x[1], x[0].shape()[0]);
+    kernel::gather_rows(x[0], x[1], y);
   }
   Cost cost(Specs x, const Spec& y) const override { return picking_cost(x, y); }
   Tensor adjoint(std::span<const Tensor> x, Tensor g) const override {
@@ -69,8 +68,8 @@ struct ScatterAdd final : LinearOp {
     return {joined({size}, Shape(rest)), x[0].dtype};
   }
   void run(const Inputs& x, const Array& y, std::byte*) const override {
-    check_indices(name(), x[1], size);
-    scatter_add_rows(x[0], x[1], y);
+    kernel::check_indices(name(), x[1], size);
+    kernel::scatter_add_rows(x[0], x[1], y);
   }
   Cost cost(Specs x, const Spec& y) const override {
     Cost cost = Op::cost(x, y);
@@ -95,8 +94,8 @@ struct GatherAlong final : LinearOp {
     return {at, x[0].dtype};
   }
   void run(const Inputs& x, const Array& y, std::byte*) const override {
-    check_indices(name(), x[1], x[0].shape().back());
-    gather_last(x[0], x[1], y);
+    kernel::check_indices(name(), x[1], x[0].shape().back());
+    kernel::gather_last(x[0], x[1], y);
   }
   Cost cost(Specs x, const Spec& y) const override { return picking_cost(x, y); }
   Tensor adjoint(std::span<const Tensor> x, Tensor g) const override {
@@ -123,8 +122,8 @@ struct ScatterAlong final : LinearOp {
     return {with_last(x[0].shape, size), x[0].dtype};
   }
   void run(const Inputs& x, const Array& y, std::byte*) const override {
-    check_indices(name(), x[1], size);
-    scatter_add_last(x[0], x[1], y);
+    kernel::check_indices(name(), x[1], size);
+    kernel::scatter_add_last(x[0], x[1], y);
   }
   Cost cost(Specs x, const Spec& y) const override {
     Cost cost = Op::cost(x, y);
@@ -157,7 +156,7 @@ struct ArgExtreme final : NoDerivative {
     return {with_last(x[0].shape, 1), DType::i32};
   }
   void run(const Inputs& x, const Array& y, std::byte*) const override {
-    arg_extreme_last(x[0], largest, y);
+    kernel::arg_extreme_last(x[0], largest, y);
   }
   Cost cost(Specs x, const Spec& y) const override {
     Cost cost = Op::cost(x, y);
@@ -179,8 +178,8 @@ struct OneHot final : NoDerivative {
     return {joined(x[0].shape, {classes}), dtype};
   }
   void run(const Inputs& x, const Array& y, std::byte*) const override {
-    check_indices(name(), x[0], classes, "label");
-    one_hot_rows(x[0], y);
+    kernel::check_indices(name(), x[0], classes, "label");
+    kernel::one_hot_rows(x[0], y);
   }
   Cost cost(Specs x, const Spec& y) const override { return {0, Op::cost(x, y).bytes}; }
 };

@@ -1,5 +1,7 @@
-// Refuses inputs of the wrong dtype, with one line that says what was expected.
+// Refuses inputs of the wrong dtype and axes that do not exist, each with one line that says why.
 #include "autodiff/ops/inputs.h"
+
+#include "autodiff/ops/shape_ops.h"
 
 namespace twice {
 
@@ -16,6 +18,42 @@ void check_floats(std::string_view who, std::initializer_list<Tensor> x) {
   std::vector<Spec> specs;
   for (Tensor input : x) specs.push_back(input.spec());
   check_floats(who, specs);
+}
+
+Shape sorted_axes(const char* who, const Shape& axes, int rank) {
+  Shape listed, sorted;
+  for (Index a : axes) {
+    const Index axis = normalized_axis(who, a, rank);
+    if (listed.contains(axis)) fail(who, "axis {} is listed twice in {}", axis, str(axes));
+    listed.push_back(axis);
+  }
+  for (int axis = 0; axis < rank; ++axis)
+    if (axes.rank() == 0 || listed.contains(axis)) sorted.push_back(axis);
+  return sorted;
+}
+
+Tensor as_rows(const char* who, Tensor x, const Shape& axes) {
+  const Shape reduced = sorted_axes(who, axes, x.rank());
+  Shape order, matrix{1, 1};
+  for (bool last : {false, true})
+    for (int axis = 0; axis < x.rank(); ++axis)
+      if (reduced.contains(axis) == last) {
+        order.push_back(axis);
+        matrix[last ? 1 : 0] *= x.size(axis);
+      }
+  return reshape(permute(x, order), matrix);
+}
+
+Shape reduced_shape(const char* who, const Shape& x, const Shape& axes, bool keepdims) {
+  const Shape reduced = sorted_axes(who, axes, x.rank());
+  Shape shape;
+  for (int axis = 0; axis < x.rank(); ++axis) {
+    if (!reduced.contains(axis))
+      shape.push_back(x[axis]);
+    else if (keepdims)
+      shape.push_back(1);
+  }
+  return shape;
 }
 
 }  // namespace twice

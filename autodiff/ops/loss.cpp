@@ -5,7 +5,6 @@
 #include "autodiff/kernels/softmax.h"
 #include "autodiff/ops/activations.h"
 #include "autodiff/ops/arithmetic.h"
-#include "autodiff/ops/axes.h"
 #include "autodiff/ops/broadcast.h"
 #include "autodiff/ops/compare.h"
 #include "autodiff/ops/index.h"
@@ -38,8 +37,8 @@ struct SoftmaxError final : Op {
     return x[0];
   }
   void run(const Inputs& x, const Array& y, std::byte*) const override {
-    check_indices("cross_entropy", x[1], x[0].shape().back(), "label");
-    softmax_error_rows(x[0], x[1], y);
+    kernel::check_indices("cross_entropy", x[1], x[0].shape().back(), "label");
+    kernel::softmax_error_rows(x[0], x[1], y);
   }
   Cost cost(Specs x, const Spec& y) const override {
     Cost cost = Op::cost(x, y);
@@ -66,8 +65,8 @@ struct CrossEntropy final : Op {
     return {x[1].shape, x[0].dtype};
   }
   void run(const Inputs& x, const Array& y, std::byte*) const override {
-    check_indices("cross_entropy", x[1], x[0].shape().back(), "label");
-    cross_entropy_rows(x[0], x[1], y);
+    kernel::check_indices("cross_entropy", x[1], x[0].shape().back(), "label");
+    kernel::cross_entropy_rows(x[0], x[1], y);
   }
   Cost cost(Specs x, const Spec& y) const override {
     Cost cost = Op::cost(x, y);

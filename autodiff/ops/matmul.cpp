@@ -30,7 +30,7 @@ struct MatMul final : BilinearOp {
     return {{a[ta ? 1 : 0], b[tb ? 0 : 1]}, x[0].dtype};
   }
   void run(const Inputs& x, const Array& y, std::byte*) const override {
-    matmul(x[0], x[1], ta, tb, y);
+    kernel::matmul(x[0], x[1], ta, tb, y);
   }
   Cost cost(Specs x, const Spec& y) const override {
     Cost cost = Op::cost(x, y);

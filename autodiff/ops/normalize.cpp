@@ -3,7 +3,6 @@
 
 #include "autodiff/kernels/moments.h"
 #include "autodiff/ops/arithmetic.h"
-#include "autodiff/ops/axes.h"
 #include "autodiff/ops/broadcast.h"
 #include "autodiff/ops/inputs.h"
 #include "autodiff/ops/linear.h"
@@ -17,8 +16,8 @@ namespace {
 struct AxisRun {
   int first, count;
 
-  MomentExtents extents(const Shape& shape) const {
-    MomentExtents e;
+  kernel::MomentExtents extents(const Shape& shape) const {
+    kernel::MomentExtents e;
     for (int axis = 0; axis < shape.rank(); ++axis)
       (axis < first ? e.outer : axis < first + count ? e.count : e.inner) *= shape[axis];
     return e;
@@ -43,9 +42,9 @@ struct OverAxes : Base {
     return x[0];
   }
   std::size_t workspace(Specs x, const Spec&) const override {
-    return moments_workspace(run_.extents(x[0].shape));
+    return kernel::moments_workspace(run_.extents(x[0].shape));
   }
-  MomentExtents extents(const Array& x) const { return run_.extents(x.shape()); }
+  kernel::MomentExtents extents(const Array& x) const { return run_.extents(x.shape()); }
   /// x's shape with the axes at size 1.
   Shape reduced(const Shape& x) const { return reduced_shape("axes", x, run_.axes(), true); }
   /// `a_number` FLOPs for each number of x and `a_mean` for each mean over the axes.
@@ -62,7 +61,7 @@ struct Center final : OverAxes<LinearOp> {
   using OverAxes::OverAxes;
   std::string_view name() const override { return "center"; }
   void run(const Inputs& x, const Array& y, std::byte* scratch) const override {
-    twice::center(x[0], extents(x[0]), y, scratch);
+    kernel::center(x[0], extents(x[0]), y, scratch);
   }
   Cost cost(Specs x, const Spec& y) const override {
     // Sum, difference; the division by n.
@@ -83,7 +82,7 @@ struct Variance final : OverAxes<Op> {
   std::string_view name() const override { return "variance"; }
   Spec infer(Specs x) const override { return {reduced(OverAxes::infer(x).shape), x[0].dtype}; }
   void run(const Inputs& x, const Array& y, std::byte* scratch) const override {
-    twice::variance(x[0], extents(x[0]), y, scratch);
+    kernel::variance(x[0], extents(x[0]), y, scratch);
   }
   Cost cost(Specs x, const Spec& y) const override {
     // Sum, deviation, its square, their sum; the two divisions by n.
@@ -122,7 +121,7 @@ struct InverseDeviation final : OverAxes<Op> {
   }
   std::size_t workspace(Specs, const Spec&) const override { return 0; }
   void run(const Inputs& x, const Array& y, std::byte*) const override {
-    twice::inverse_deviation(x[0], x[1], extents(x[0]), epsilon, y);
+    kernel::inverse_deviation(x[0], x[1], extents(x[0]), epsilon, y);
   }
   Cost cost(Specs x, const Spec& y) const override {
     // An addition, a root and a division; x is read only where v overflows.
@@ -151,7 +150,7 @@ struct Standardize final : OverAxes<Op> {
     return fmt::format("{} epsilon {}", run_.str(), epsilon);
   }
   void run(const Inputs& x, const Array& y, std::byte* scratch) const override {
-    twice::standardize(x[0], extents(x[0]), epsilon, y, scratch);
+    kernel::standardize(x[0], extents(x[0]), epsilon, y, scratch);
   }
   Cost cost(Specs x, const Spec& y) const override {
     // The variance, then a difference and a product; for r an addition, a root and a division.

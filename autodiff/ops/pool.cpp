@@ -32,10 +32,10 @@ struct AveragePool final : LinearOp {
   std::string attributes() const override { return text(geometry); }
   Spec infer(Specs x) const override {
     check_floats(name(), x);
-    return {pool2d_shape(x[0].shape, geometry, name()), x[0].dtype};
+    return {kernel::pool2d_shape(x[0].shape, geometry, name()), x[0].dtype};
   }
   void run(const Inputs& x, const Array& y, std::byte*) const override {
-    average_pool(x[0], geometry, y);
+    kernel::average_pool(x[0], geometry, y);
   }
   Cost cost(Specs x, const Spec& y) const override {
     return {window_flops(y.shape, geometry, 1),
@@ -60,13 +60,14 @@ struct AveragePoolAdjoint final : LinearOp {
   }
   Spec infer(Specs x) const override {
     check_floats(name(), x);
-    if (const Shape pooled = pool2d_shape(image_shape, geometry, name()); !(pooled == x[0].shape))
+    if (const Shape pooled = kernel::pool2d_shape(image_shape, geometry, name());
+        !(pooled == x[0].shape))
       fail(name(), "images {} pool to {}, but the cotangent is {}", str(image_shape), str(pooled),
            str(x[0].shape));
     return {image_shape, x[0].dtype};
   }
   void run(const Inputs& x, const Array& y, std::byte*) const override {
-    average_pool_adjoint(x[0], geometry, y);
+    kernel::average_pool_adjoint(x[0], geometry, y);
   }
   Cost cost(Specs x, const Spec& y) const override {
     return {window_flops(x[0].shape, geometry, 1), Op::cost(x, y).bytes};
@@ -88,10 +89,10 @@ struct MaxPoolIndices final : Op {
   std::string attributes() const override { return text(geometry); }
   Spec infer(Specs x) const override {
     check_floats(name(), x);
-    return {pool2d_shape(x[0].shape, geometry, name()), DType::i32};
+    return {kernel::pool2d_shape(x[0].shape, geometry, name()), DType::i32};
   }
   void run(const Inputs& x, const Array& y, std::byte*) const override {
-    max_pool_indices(x[0], geometry, y);
+    kernel::max_pool_indices(x[0], geometry, y);
   }
   Cost cost(Specs x, const Spec& y) const override {
     return {window_flops(y.shape, geometry),
@@ -110,7 +111,7 @@ struct PoolGather final : LinearOp {
   int input_count() const override { return 2; }
   Spec infer(Specs x) const override { return {x[1].shape, x[0].dtype}; }
   void run(const Inputs& x, const Array& y, std::byte*) const override {
-    pool_gather(x[0], x[1], y);
+    kernel::pool_gather(x[0], x[1], y);
   }
   Cost cost(Specs x, const Spec& y) const override { return picking_cost(x, y); }
   Tensor adjoint(std::span<const Tensor> x, Tensor g) const override {
@@ -130,7 +131,7 @@ struct PoolScatter final : LinearOp {
   std::string attributes() const override { return "to " + str(image_shape); }
   Spec infer(Specs x) const override { return {image_shape, x[0].dtype}; }
   void run(const Inputs& x, const Array& y, std::byte*) const override {
-    pool_scatter(x[0], x[1], y);
+    kernel::pool_scatter(x[0], x[1], y);
   }
   Cost cost(Specs x, const Spec& y) const override {
     Cost cost = Op::cost(x, y);
@@ -145,7 +146,7 @@ struct PoolScatter final : LinearOp {
   }
 };
 
-// Private to this file: the kernels trust the indices, so nobody else may supply them.
+// Private to this file, since the kernels trust the indices.
 Tensor gather_pixels(Tensor x, Tensor indices) { return record<PoolGather>({x, indices}); }
 Tensor scatter_pixels(Tensor g, Tensor indices, const Shape& image_shape) {
   return record(PoolScatter(image_shape), {g, indices});
@@ -164,7 +165,7 @@ Tensor max_pool2d_indices(Tensor x, const PoolGeometry& geometry) {
 }
 Tensor max_pool2d(Tensor x, const PoolGeometry& geometry) {
   check_floats("max_pool2d", {x});
-  pool2d_shape(x.shape(), geometry, "max_pool2d");
+  kernel::pool2d_shape(x.shape(), geometry, "max_pool2d");
   return gather_pixels(x, max_pool2d_indices(x, geometry));
 }
 

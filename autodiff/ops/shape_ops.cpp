@@ -57,7 +57,7 @@ struct Permute final : LinearOp {
   Tensor apply(std::span<const Tensor>, Tensor t) const override { return permute(t, axes); }
 };
 
-/// y = x.  dy/dx = 0 by decree.
+/// y = x.  dy/dx = 0 by definition.
 struct StopGradient final : Op {
   std::string_view name() const override { return "stop_gradient"; }
   int input_count() const override { return 1; }

@@ -3,7 +3,6 @@
 
 #include "autodiff/kernels/softmax.h"
 #include "autodiff/ops/arithmetic.h"
-#include "autodiff/ops/axes.h"
 #include "autodiff/ops/broadcast.h"
 #include "autodiff/ops/exponential.h"
 #include "autodiff/ops/index.h"
@@ -41,7 +40,7 @@ struct SoftmaxProduct final : Op {
     return y;
   }
   void run(const Inputs& x, const Array& z, std::byte*) const override {
-    softmax_product_rows(x[0], x[1], z);
+    kernel::softmax_product_rows(x[0], x[1], z);
   }
   Cost cost(Specs x, const Spec& z) const override {
     // Largest y; v less its number there, product, sum; difference, product.
@@ -64,7 +63,9 @@ struct Softmax final : Op {
   std::string_view name() const override { return "softmax"; }
   int input_count() const override { return 1; }
   Spec infer(Specs x) const override { return infer_rows(name(), x[0]); }
-  void run(const Inputs& x, const Array& y, std::byte*) const override { softmax_rows(x[0], y); }
+  void run(const Inputs& x, const Array& y, std::byte*) const override {
+    kernel::softmax_rows(x[0], y);
+  }
   Cost cost(Specs x, const Spec& y) const override {
     // Largest number, shift, exponential, sum, division.
     return rows_cost(Op::cost(x, y), x[0].shape, 5, 0);
@@ -86,7 +87,7 @@ struct LogSoftmax final : Op {
   int input_count() const override { return 1; }
   Spec infer(Specs x) const override { return infer_rows(name(), x[0]); }
   void run(const Inputs& x, const Array& y, std::byte*) const override {
-    log_softmax_rows(x[0], y);
+    kernel::log_softmax_rows(x[0], y);
   }
   Cost cost(Specs x, const Spec& y) const override {
     // Largest number, shift, exponential, sum, two differences; the logarithm.
@@ -118,7 +119,9 @@ struct LogSumExp final : Op {
     y.shape = reduced_shape("logsumexp", y.shape, {-1}, false);
     return y;
   }
-  void run(const Inputs& x, const Array& y, std::byte*) const override { logsumexp_rows(x[0], y); }
+  void run(const Inputs& x, const Array& y, std::byte*) const override {
+    kernel::logsumexp_rows(x[0], y);
+  }
   Cost cost(Specs x, const Spec& y) const override {
     // Largest number, shift, exponential, sum; the logarithm, the shift undone.
     return rows_cost(Op::cost(x, y), x[0].shape, 4, 2);

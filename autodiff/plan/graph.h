@@ -77,7 +77,7 @@ Graph use_winograd(Graph graph);
 /// broadcast for them is never written out. The last pass: no other one looks into its nodes.
 Graph fuse_elementwise(Graph graph);
 
-/// Which passes run; all of them unless somebody wants to see what one is worth.
+/// Which passes run. To leave one out shows how much it saves.
 struct PlanOptions {
   bool dead_code = true;
   bool simplify = true;

@@ -154,7 +154,7 @@ std::optional<NonFinite> Plan::first_non_finite() {
     if (const auto* fused = dynamic_cast<const FusedElementwise*>(step.op.get()))
       if (const auto* member = fused->first_non_finite(inputs)) return found(*member);
     step.op->run(inputs, output, bound_[s].workspace);
-    if (!all_finite(output)) return found(step);
+    if (!kernel::all_finite(output)) return found(step);
   }
   return std::nullopt;
 }

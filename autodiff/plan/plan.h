@@ -37,7 +37,7 @@ std::string str(const NonFinite& found);
 class Plan {
  public:
   /// Outputs are tensors or lists of tensors of one tape. Afterwards the tape may be
-  /// extended, cleared or destroyed; parameters stay shared with whoever updates them.
+  /// extended, cleared or destroyed; parameters stay shared, so that the next run sees a change.
   explicit Plan(std::initializer_list<Tensors> outputs, PlanOptions options = {});
   Plan(Plan&&) = default;
   Plan& operator=(Plan&&) = default;

@@ -47,7 +47,7 @@ std::vector<int> last_uses(const Program& program) {
 }
 
 /// The value whose place the output of step `s` may take; -1 when there is none. It is one that
-/// nobody reads later, and that no other input of this step shares in a slot which must stay.
+/// no later step reads, and that no other input of this step shares in a slot which must stay.
 int overwritten(const Program& program, int s, const std::vector<int>& last_use) {
   const Step& step = program.steps[static_cast<std::size_t>(s)];
   const std::size_t bytes = program.values[static_cast<std::size_t>(step.output)].spec.bytes();

@@ -47,12 +47,12 @@ std::vector<int> thread_counts(int most) {
 
 double measured_peak_gflops(DType dtype, int repeats) {
   return product_gflops(dtype, repeats, [](const Array& a, const Array& b, const Array& c) {
-    matmul(a, b, false, false, c);
+    kernel::matmul(a, b, false, false, c);
   });
 }
 
 double measured_blas_gflops(DType dtype, int repeats) {
-  return product_gflops(dtype, repeats, blas_matmul);
+  return product_gflops(dtype, repeats, kernel::blas_matmul);
 }
 
 std::size_t stream_bytes() {

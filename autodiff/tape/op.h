@@ -65,22 +65,6 @@ class Op {
   /// The Jacobian-vector product for one input: (dy/dx_slot) t. Empty means zero.
   virtual Tensor jvp(int slot, std::span<const Tensor> x, Tensor y, Tensor t) const = 0;
 
-  /// A single op of x and one more input T that computes f(x) + T, or null if there is no such
-  /// kernel. T's slot may be overwritten.
-  virtual std::shared_ptr<const Op> adding() const { return nullptr; }
-  /// A single op of x and then z that computes f(x) + other(z), whose specs are equal, or null if
-  /// there is no such kernel.
-  virtual std::shared_ptr<const Op> summed_with(const Op& /*other*/, Specs /*x*/,
-                                                Specs /*z*/) const {
-    return nullptr;
-  }
-
-  /// The op that computes the same y with fewer multiplications, where there is a kernel that does
-  /// so in less time; else null. Results agree up to rounding, which may be larger.
-  virtual std::shared_ptr<const Op> with_fewer_multiplications(Specs, const Spec&) const {
-    return nullptr;
-  }
-
   /// True when y is the same numbers in the same order as input 0 (reshape,
   /// stop_gradient): the planner then lets y share its memory, and `run` is not called.
   virtual bool is_view() const { return false; }

@@ -17,15 +17,24 @@ inline constexpr Index elements_per_tile = 8192;
 
 constexpr Index ceil_div(Index a, Index b) { return (a + b - 1) / b; }
 
+/// A call of the body that is not inlined: its code, which may be large, is compiled once.
+template <class Body>
+[[gnu::noinline]] void compute_tile(const Body& body, Index tile) {
+  body(tile);
+}
+
 /// Calls body(tile) for tile in [0, tiles). A body that throws ends the program.
 template <class Body>
 void parallel_for(Index tiles, const Body& body) {
   if (tiles <= 1 || !shares_tiles()) {
-    for (Index tile = 0; tile < tiles; ++tile) body(tile);
+    for (Index tile = 0; tile < tiles; ++tile) compute_tile(body, tile);
     return;
   }
   share_tiles(
-      tiles, [](const void* of, Index tile) noexcept { (*static_cast<const Body*>(of))(tile); },
+      tiles,
+      [](const void* of, Index tile) noexcept {
+        compute_tile(*static_cast<const Body*>(of), tile);
+      },
       &body);
 }
 

@@ -54,8 +54,8 @@ Json machine_record() {
           {"os", field("/etc/os-release", "PRETTY_NAME")},
           {"compiler", compiler},
           {"flags", TWICE_FLAGS},
-          {"products", gemm_kernel()},
-          {"blas", blas_description()}};
+          {"products", kernel::gemm_kernel()},
+          {"blas", kernel::blas_description()}};
 }
 
 Json caches_record() {

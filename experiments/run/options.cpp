@@ -150,7 +150,7 @@ void complete(RunOptions& options, const std::vector<std::string>& default_metho
 }
 
 PlanOptions plan_options(const RunOptions& options, const std::string& name) {
-  PlanOptions plan = plan_options(method(name));
+  PlanOptions plan = method(name).plan;
   for (const std::string& pass : options.without) switch_off(plan, pass);
   return plan;
 }

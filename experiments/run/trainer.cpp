@@ -117,7 +117,7 @@ double Trainer::step() {
   plan_.run({{recorded_.x, batch.images}, {recorded_.y, batch.labels}});
   const double loss = plan_.value(recorded_.estimate.loss).item();
   bool finite = std::isfinite(loss);
-  for (const Array& g : gradient_) finite = finite && all_finite(g);
+  for (const Array& g : gradient_) finite = finite && kernel::all_finite(g);
   if (!finite) {
     const std::optional<NonFinite> cause = plan_.first_non_finite();
     throw RunFailure(

@@ -13,6 +13,8 @@
 
 namespace twice::testing {
 
+using namespace kernel;
+
 struct Case {
   Shape x, w;
   ConvGeometry geometry = {};

@@ -4,6 +4,7 @@
 #include "autodiff/kernels/conv.h"
 
 using namespace twice;
+using namespace twice::kernel;
 
 namespace {
 

@@ -11,6 +11,7 @@
 #include "autodiff/kernels/random.h"
 
 using namespace twice;
+using namespace twice::kernel;
 
 namespace {
 

@@ -7,6 +7,7 @@
 #include "tests/ops/helpers.h"
 
 using namespace twice;
+using namespace twice::kernel;
 using namespace twice::testing;
 
 namespace {

@@ -11,6 +11,7 @@
 #include "autodiff/threads/threads.h"
 
 using namespace twice;
+using namespace twice::kernel;
 
 namespace {
 

@@ -10,6 +10,7 @@
 #include "autodiff/threads/parallel.h"
 
 using namespace twice;
+using namespace twice::kernel;
 
 namespace {
 

@@ -6,6 +6,7 @@
 #include "tests/kernels/conv_cases.h"
 
 using namespace twice;
+using namespace twice::kernel;
 using namespace twice::testing;
 
 namespace {

@@ -23,7 +23,7 @@ BOOST_AUTO_TEST_CASE(what_models_refuse) {
     });
   };
   refused({.model = "vgg"}, "mlp, cnn, resnet, dln");
-  refused({.activation = "rely"}, "expected one of relu");
+  refused({.activation = "rely"}, "the activations are relu");
   refused({.depth = 0}, "depth is 0");
   refused({.width = 0}, "width is 0");
   refused({.classes = 0}, "at least 1");

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "autodiff/derive/grad.h"
+#include "autodiff/ops/algebra.h"
 #include "autodiff/ops/broadcast.h"
 #include "autodiff/ops/conv.h"
 #include "autodiff/ops/pool.h"
@@ -166,8 +167,10 @@ void compare_all(const OpCase& row, DType dtype, std::set<std::string>& seen) {
     inputs = with_spread_indices(*node.op, inputs, node.spec.shape);
     const std::string what = row.op + ", " + row.label + ", " + std::string(str(dtype));
     compare(*node.op, inputs, what);
+    const KernelForms* forms = kernel_forms(*node.op);
+    if (!forms) continue;
     const auto compare_adding = [&](const Op& op, std::size_t terms) {
-      const auto adding = op.adding();
+      const auto adding = kernel_forms(op)->adding();
       if (!adding) return;
       std::vector<Array> more = inputs;
       more.push_back(random_array(node.spec.shape, DType::f64, 9).cast(node.spec.dtype));
@@ -176,7 +179,7 @@ void compare_all(const OpCase& row, DType dtype, std::set<std::string>& seen) {
     compare_adding(*node.op, 1);
     std::vector<Spec> specs;
     for (const Array& input : inputs) specs.push_back({input.shape(), input.dtype()});
-    if (const auto both = node.op->summed_with(*node.op, specs, specs)) {
+    if (const auto both = forms->summed_with(*node.op, specs, specs)) {
       for (const Spec& spec : specs)
         inputs.push_back(random_array(spec.shape, DType::f64, 10).cast(spec.dtype));
       compare(*both, inputs, what + ", sum of two", 2);

@@ -25,7 +25,7 @@ int counted_products(int depth, const Method& m, const PlanOptions& options, Ind
 BOOST_AUTO_TEST_SUITE(method_products)
 
 BOOST_AUTO_TEST_CASE(products_equal_the_laws) {
-  const PlanOptions naive = plan_options(method("exact-naive"));
+  const PlanOptions& naive = method("exact-naive").plan;
   for (const Method& m : methods())
     for (int depth = 1; depth <= 6; ++depth) {
       const auto check = [&](const PlanOptions& options, Index batch, const ProductLaw& law) {
@@ -36,7 +36,7 @@ BOOST_AUTO_TEST_CASE(products_equal_the_laws) {
       };
       check(no_passes(), 9, m.law);
       check(naive, 9, m.law);
-      check(plan_options(m), 3, m.planned_law);
+      check(m.plan, 3, m.planned_law);
     }
   BOOST_TEST(str(method("sgd").law) == "3L - 1");
   BOOST_TEST(str(method("f-gr").law) == "6L - 2");

@@ -189,10 +189,10 @@ BOOST_AUTO_TEST_CASE(a_forked_child_starts_a_team_of_its_own) {
   const Threads with(2);
   BOOST_TEST(each_tile_once(16, 100));
   const Array a = Array::filled({300, 300}, DType::f32, 1), c({300, 300}, DType::f32);
-  blas_matmul(a, a, c);  // with OpenMP's threads, which the child does not have
+  kernel::blas_matmul(a, a, c);  // with OpenMP's threads, which the child does not have
   BOOST_TEST(succeeds_in_child([&] {
     const bool works = (threads() == 1 || shares_tiles()) && each_tile_once(16, 1000);
-    blas_matmul(a, a, c);
+    kernel::blas_matmul(a, a, c);
     return works && c.at(0) == 300;
   }));
   BOOST_TEST(each_tile_once(16, 100));  // the parent's team is as it was

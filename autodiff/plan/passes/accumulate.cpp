@@ -10,7 +10,7 @@
 #include <tuple>
 
 #include "autodiff/ops/algebra.h"
-#include "autodiff/ops/elementwise.h"
+#include "autodiff/ops/elementwise_op.h"
 #include "autodiff/plan/passes/combination.h"
 #include "autodiff/plan/passes/rewrite.h"
 
@@ -121,7 +121,7 @@ class Accumulation {
   }
 
   /// Whether the product can add itself to T where T lies: T is a stored value of the result's
-  /// shape that nobody reads after `root`, and not an elementwise result, which fusion computes
+  /// shape that is not read after `root`, and not an elementwise result, which fusion computes
   /// without storing it.
   bool can_take_over(int root, int node) const {
     const GraphNode& t = graph_.at(node);
@@ -219,15 +219,21 @@ class Accumulation {
     return append(graph_, std::move(f), inputs, GraphNode(graph_.at(of)));
   }
 
+  const KernelForms* forms_of(int node) const {
+    const GraphNode& f = graph_.at(node);
+    return f.op ? kernel_forms(*f.op) : nullptr;
+  }
+
   /// s f(x) + s f(z) = s (f(x) + f(z)), where one kernel computes both.
   bool join(Combination& c) {
     for (auto x = c.others.begin(); x != c.others.end(); ++x) {
-      if (!graph_.at(x->node).op || !read_once(x->node)) continue;
+      const KernelForms* forms = forms_of(x->node);
+      if (!forms || !read_once(x->node)) continue;
       for (auto z = std::next(x); z != c.others.end(); ++z) {
         const GraphNode &f = graph_.at(x->node), &g = graph_.at(z->node);
         if (z->scale != x->scale || !g.op || !read_once(z->node)) continue;
         const std::shared_ptr<const Op> both =
-            f.op->summed_with(*g.op, graph_.input_specs(f), graph_.input_specs(g));
+            forms->summed_with(*g.op, graph_.input_specs(f), graph_.input_specs(g));
         if (!both) continue;
         std::vector<int> inputs = f.inputs;
         inputs.insert(inputs.end(), g.inputs.begin(), g.inputs.end());
@@ -247,7 +253,8 @@ class Accumulation {
     for (std::size_t i = c.others.size(); i-- > 0;) {
       const AddendTerm f = c.others[i];
       if (!unscaled(f) || !read_once(f.node)) continue;
-      const std::shared_ptr<const Op> adding = graph_.at(f.node).op->adding();
+      const KernelForms* forms = forms_of(f.node);
+      const std::shared_ptr<const Op> adding = forms ? forms->adding() : nullptr;
       const auto t = std::find_if(c.others.begin(), c.others.end(), [&](const AddendTerm& other) {
         return other.node != f.node && unscaled(other) && can_take_over(root, other.node);
       });

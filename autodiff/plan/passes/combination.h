@@ -13,7 +13,7 @@ struct Combination {
   struct Term {
     ProductTerm product;
     /// The node that others read too and that holds this product, and its factor in the
-    /// combination; -1 when nobody else reads it.
+    /// combination; -1 when nothing else reads it.
     int kept_as = -1;
     double scale = 1;
     /// That node holds others besides.

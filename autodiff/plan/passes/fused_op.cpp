@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "autodiff/kernels/reduce.h"
+#include "autodiff/threads/parallel.h"
 
 namespace twice {
 
@@ -154,7 +155,8 @@ const FusedElementwise::Member* FusedElementwise::first_non_finite(const Inputs&
   std::size_t least = members_.size();
   run_range(x, nullptr, 0, y_.shape.elements(),
             [&](std::size_t m, std::byte* numbers, Index count) {
-              if (m < least && !all_finite(Array::over(numbers, {count}, y_.dtype))) least = m;
+              if (m < least && !kernel::all_finite(Array::over(numbers, {count}, y_.dtype)))
+                least = m;
             });
   return least < members_.size() ? &members_[least] : nullptr;
 }

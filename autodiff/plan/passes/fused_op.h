@@ -9,7 +9,7 @@
 #include <optional>
 #include <vector>
 
-#include "autodiff/ops/elementwise.h"
+#include "autodiff/ops/elementwise_op.h"
 
 namespace twice {
 

@@ -17,15 +17,6 @@ constexpr std::size_t most_repeated = 6, most_readers = 16;
 /// A value with more readers is taken to live on: to go through them all for each would take long.
 constexpr std::size_t many_readers = 256;
 
-/// True for what takes a few vector instructions, less than reading it from memory would.
-bool is_cheap(const Op& op) {
-  constexpr std::string_view cheap[] = {
-      "abs",      "add",    "affine",  "clamp",   "equal", "greater",    "greater_equal",
-      "inside",   "masked", "maximum", "minimum", "mul",   "leaky_relu", "nonzero",
-      "positive", "relu",   "sign",    "square",  "sub",   "where"};
-  return std::find(std::begin(cheap), std::end(cheap), op.name()) != std::end(cheap);
-}
-
 }  // namespace
 
 FusionGroups::FusionGroups(const Graph& graph)
@@ -151,12 +142,12 @@ bool FusionGroups::ready(int root, int i) const {
 void FusionGroups::inline_for_several(int i) {
   if (!at(elementwise_, i) || !at(stored_, i) || at(external_, i) || at(forced_, i)) return;
   if (at(size_, i) > most_repeated || at(users_, i).size() > most_readers) return;
-  if (!is_cheap(*node(i).op)) return;
+  if (!op(i)->is_cheap()) return;
   const std::vector<int> roots = roots_of(i);
   if (roots.size() < 2) return;
   const Group repeated = group_of(i);
   for (int member : repeated.members)
-    if (!is_cheap(*node(member).op)) return;
+    if (!op(member)->is_cheap()) return;
   const int last = *std::max_element(roots.begin(), roots.end(),
                                      [&](int a, int b) { return at(place_, a) < at(place_, b); });
   if (keeps_more_alive(repeated.members, repeated.inputs, at(place_, last))) return;

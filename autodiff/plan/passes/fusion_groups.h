@@ -4,7 +4,7 @@
 // block by block inside of each group that reads it). A group is a stored value with everything
 // inlined that it is made of. Groups have one output each and run where that was recorded, or
 // earlier, but after all that they read; so no cycle can arise. Three rules decide:
-//   1. What somebody else needs too (an output, a product, a sum) is stored; what one group alone
+//   1. A value that an output, a product or a sum needs is stored; a value that one group alone
 //      reads is inlined.
 //   2. But not past a product when that would keep more bytes alive meanwhile than it frees:
 //      traffic is not saved at the price of peak memory. A group that is ready before the product

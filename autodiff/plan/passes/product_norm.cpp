@@ -111,7 +111,7 @@ struct ProductNorm final : Op {
       const double scale = products[pair.u].scale * products[pair.v].scale;
       norm += (pair.u == pair.v ? 1 : 2) * scale * dot<T>(left, right, row_sums);
       if (pair.u != pair.v) continue;
-      if (!in_the_middle(left) || !in_the_middle(right)) return std::nan("");
+      if (!kernel::in_the_middle(left) || !kernel::in_the_middle(right)) return std::nan("");
       const T *l = left.data<T>(), *r = right.data<T>();
       for (Index i = 0, k = left.shape()[0]; i < k; ++i)
         sizes += std::sqrt(static_cast<double>(l[i * k + i]) * static_cast<double>(r[i * k + i]) *
@@ -134,9 +134,10 @@ struct ProductNorm final : Op {
       const Index count = std::min(row_block, m - first);
       const Array block = Array::over(numbers, {count, n}, dtype_of<T>);
       for (std::size_t u = 0; u < products.size(); ++u) {
-        const Product product{&x[first_factor + 2 * u], &x[first_factor + 2 * u + 1],
-                              products[u].transpose_a, products[u].transpose_b, products[u].scale};
-        sum_of_products({&product, 1}, u == 0 ? 0 : 1, block, first);
+        const kernel::Product product{&x[first_factor + 2 * u], &x[first_factor + 2 * u + 1],
+                                      products[u].transpose_a, products[u].transpose_b,
+                                      products[u].scale};
+        kernel::sum_of_products({&product, 1}, u == 0 ? 0 : 1, block, first);
       }
       parallel_for(count, [&](Index row) {
         double sum = 0;

@@ -94,29 +94,29 @@ struct ProductSumOp final : Op {
   }
   void run(const Inputs& x, const Array& y, std::byte* workspace) const override {
     if (products.size() == 1 && products[0].symmetric && !has_addend()) {
-      gram(x[0], products[0].transpose_a, products[0].scale, y);
+      kernel::gram(x[0], products[0].transpose_a, products[0].scale, y);
       return;
     }
     // The planner lets y take T's memory when it can; otherwise T is copied there first.
     if (has_addend() && x[addend_slot()].raw() != y.raw()) copy(x[addend_slot()], y);
     double before = addend_scale;
-    std::array<Product, at_once> terms;
+    std::array<kernel::Product, at_once> terms;
     std::size_t count = 0;
     const auto add_up = [&] {
       if (count == 0) return;
-      sum_of_products({terms.data(), count}, before, y);
+      kernel::sum_of_products({terms.data(), count}, before, y);
       before = 1;
       count = 0;
     };
     for (std::size_t i = 0; i < products.size(); ++i) {
       const Factor& f = products[i];
-      if (f.inner && !in_the_middle(x[2 * i + (f.inner->is_left ? 0 : 1)])) continue;
+      if (f.inner && !kernel::in_the_middle(x[2 * i + (f.inner->is_left ? 0 : 1)])) continue;
       terms[count++] = {&x[2 * i], &x[2 * i + 1], f.transpose_a, f.transpose_b, f.scale};
       if (count == at_once) add_up();
     }
     add_up();
     for_chains([&](std::size_t i, std::size_t q) {
-      if (in_the_middle(x[2 * i + (products[i].inner->is_left ? 0 : 1)])) return;
+      if (kernel::in_the_middle(x[2 * i + (products[i].inner->is_left ? 0 : 1)])) return;
       add_chain(x, chain_of(i), i, q, before, y, workspace);
       before = 1;
     });
@@ -170,18 +170,19 @@ struct ProductSumOp final : Op {
   void add_chain(const Inputs& x, const Chain& chain, std::size_t i, std::size_t slot,
                  double before, const Array& y, std::byte* workspace) const {
     const Array &p = x[slot], &q = x[slot + 1], &outer = x[2 * i + (chain.left ? 1 : 0)];
-    const Product first = chain.left ? Product{&q, &outer, chain.q, chain.outer, 1}
-                                     : Product{&outer, &p, chain.outer, chain.p, 1};
+    const kernel::Product first = chain.left ? kernel::Product{&q, &outer, chain.q, chain.outer, 1}
+                                             : kernel::Product{&outer, &p, chain.outer, chain.p, 1};
     const int along = chain.left ? 1 : 0;
     const Index whole = chain.left ? q.shape()[chain.q ? 1 : 0] : p.shape()[chain.p ? 0 : 1];
     for (Index at = 0; at < y.shape()[along]; at += chain_block) {
       const Index count = std::min(chain_block, y.shape()[along] - at);
       const Array block =
           Array::over(workspace, chain.left ? Shape{whole, count} : Shape{count, whole}, y.dtype());
-      sum_of_products({&first, 1}, 0, block, chain.left ? 0 : at, chain.left ? at : 0);
-      const Product second = chain.left ? Product{&p, &block, chain.p, false, products[i].scale}
-                                        : Product{&block, &q, false, chain.q, products[i].scale};
-      sum_of_products({&second, 1}, before, y.sliced(along, at, count));
+      kernel::sum_of_products({&first, 1}, 0, block, chain.left ? 0 : at, chain.left ? at : 0);
+      const kernel::Product second =
+          chain.left ? kernel::Product{&p, &block, chain.p, false, products[i].scale}
+                     : kernel::Product{&block, &q, false, chain.q, products[i].scale};
+      kernel::sum_of_products({&second, 1}, before, y.sliced(along, at, count));
     }
   }
 };

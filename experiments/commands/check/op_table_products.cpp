@@ -18,7 +18,7 @@ using X = const Tensors&;
 void add_convolutions(std::vector<OpCase>& rows, const std::string& label, const Shape& x,
                       const Shape& w, const ConvGeometry& geometry,
                       const std::function<RandomArray(const Shape&)>& draw = normal) {
-  const Shape g = conv2d_shape(x, w, geometry);
+  const Shape g = kernel::conv2d_shape(x, w, geometry);
   rows.push_back({"conv2d", label, {draw(x), draw(w)}, [=](X t) {
                     return square(conv2d(t[0], t[1], geometry));
                   }});
@@ -34,7 +34,7 @@ void add_convolutions(std::vector<OpCase>& rows, const std::string& label, const
 
 std::vector<OpCase> product_cases() {
   const PoolGeometry overlapping{3, 2, 1};
-  const Shape image{1, 5, 4, 2}, pooled = pool2d_shape(image, overlapping);
+  const Shape image{1, 5, 4, 2}, pooled = kernel::pool2d_shape(image, overlapping);
   std::vector<OpCase> rows{
       {"matmul", "A B", {normal({2, 3}), normal({3, 4})}, [](X x) { return matmul(x[0], x[1]); }},
       {"matmul",

@@ -52,7 +52,7 @@ Json row_of(const std::vector<const RunResult*>& runs, const std::vector<std::st
     if (!result->model.empty()) row["model"] = result->model;
     if (result->state != RunState::done) continue;
     ++done;
-    Json last = to_json(result->curve.back());
+    Json last = result->curve.back();
     last["seconds"] = result->seconds();
     for (auto& [name, values] : results) values.push_back(number(last, name));
   }

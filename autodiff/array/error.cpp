@@ -1,0 +1,24 @@
+// The texts of errors.
+#include "autodiff/array/error.h"
+
+#include <cmath>
+
+namespace twice {
+
+void fail_with(std::string_view who, fmt::string_view text, fmt::format_args values) {
+  throw Error(fmt::format("[{}] ", who) + fmt::vformat(text, values));
+}
+
+void demand(std::string_view who, bool holds, std::string_view option, double value,
+            std::string_view expected) {
+  if (!holds || !std::isfinite(value)) fail(who, "{} must be {}, was {}", option, expected, value);
+}
+
+void fail_to_find(std::string_view kind, std::string_view name,
+                  const std::vector<std::string>& known) {
+  std::string names;
+  for (const std::string& other : known) names += (names.empty() ? "" : ", ") + other;
+  fail(kind, "there is no {} '{}'; the {}s are {}", kind, name, kind, names);
+}
+
+}  // namespace twice
