@@ -25,16 +25,17 @@ struct Range {
   bool drawable() const { return low <= high && std::isfinite(high - low); }
 };
 
-bool drawable(double value, bool log) { return std::isfinite(value) && (!log || value > 0); }
+/// A logarithmic axis leaves out what is so near the ends of double that a tick might overflow.
+bool drawable(double value, bool log) {
+  return std::isfinite(value) && (!log || (value >= 1e-300 && value <= 1e300));
+}
 
 /// Some room around the data; a single value gets an axis around it.
 Range widened(Range range, bool log, double share) {
-  using Limits = std::numeric_limits<double>;
   if (log) {
     const double room =
         std::max(std::exp(share * (std::log(range.high) - std::log(range.low))), 1.15);
-    return {std::max(range.low / room, Limits::denorm_min()),
-            std::min(range.high * room, Limits::max())};
+    return {range.low / room, range.high * room};
   }
   const double room = share * (range.high - range.low);
   // What differs by rounding alone is a single value, too.
@@ -87,19 +88,22 @@ void draw_curve(Picture& picture, const Curve& curve, const CurvePlot& plot, con
                   curve.name);
 }
 
-/// The line, and its slope beside it at two thirds of the part that is in the plot.
+/// The line, and its slope beside it at two thirds of the part that is in the plot. Both axes are
+/// logarithmic; everything is computed from logarithms, so that no power overflows.
 void draw_guide(Picture& picture, const SlopeGuide& guide, const PlotAxis& x, const PlotAxis& y) {
-  const auto height = [&](double at) { return y(guide.y0 * std::pow(at / guide.x0, guide.slope)); };
-  const auto crossing = [&](double value) {
-    return std::clamp(guide.x0 * std::pow(value / guide.y0, 1 / guide.slope), x.low, x.high);
+  const double x0 = std::log10(guide.x0), y0 = std::log10(guide.y0);
+  const auto height = [&](double at) {
+    return y(std::pow(10., std::clamp(y0 + guide.slope * (at - x0), -307., 307.)));
   };
-  const std::string name = fmt::format("slope {:g}", guide.slope);
-  const double low = crossing(y.low), high = crossing(y.high);
-  picture.line(x(low), height(low), x(high), height(high),
+  const auto crossing = [&](double value) {
+    return std::clamp(x0 + (std::log10(value) - y0) / guide.slope, std::log10(x.low),
+                      std::log10(x.high));
+  };
+  const double low = crossing(y.low), high = crossing(y.high), at = (low + 2 * high) / 3;
+  picture.line(x(std::pow(10., low)), height(low), x(std::pow(10., high)), height(high),
                "stroke=\"currentColor\" stroke-dasharray=\"5 6\"");
-  const double at = std::pow(low, 1. / 3) * std::pow(high, 2. / 3);
-  picture.text(x(at) + (guide.above ? -8 : 8), height(at) + (guide.above ? -6 : 12), name,
-               guide.above ? "end" : "start");
+  picture.text(x(std::pow(10., at)) + (guide.above ? -8 : 8), height(at) + (guide.above ? -6 : 12),
+               fmt::format("slope {:g}", guide.slope), guide.above ? "end" : "start");
 }
 
 Ink ink_named(const std::string& name) {
@@ -211,7 +215,8 @@ std::optional<Picture> draw(const CurvePlot& plot) {
     picture.text(x_axis(plot.mark), top - 8, plot.mark_text, "middle");
   }
   picture.begin_frame(left - 4, top - 4, width - left - 6, bottom - top + 8);
-  for (const SlopeGuide& guide : plot.guides) draw_guide(picture, guide, x_axis, y_axis);
+  if (plot.log_x && plot.log_y)
+    for (const SlopeGuide& guide : plot.guides) draw_guide(picture, guide, x_axis, y_axis);
   for (const Curve& curve : plot.curves) draw_curve(picture, curve, plot, x_axis, y_axis);
   picture.end_frame();
   return picture;

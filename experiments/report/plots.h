@@ -13,7 +13,8 @@
 
 namespace twice::experiments {
 
-/// One line. Points that are not finite, or not positive on a logarithmic axis, are gaps.
+/// One line. Points that are not finite, or outside 1e-300 to 1e300 on a logarithmic axis, are
+/// gaps.
 struct Curve {
   std::string name;
   std::vector<double> x = {}, y = {};
