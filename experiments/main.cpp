@@ -6,7 +6,7 @@
 #include "experiments/app/terminal.h"
 #include "experiments/commands/bench/against.h"
 #include "experiments/commands/bench/bench.h"
-#include "experiments/commands/check/check_model.h"
+#include "experiments/commands/check/check.h"
 #include "experiments/commands/compare.h"
 #include "experiments/commands/data_command.h"
 #include "experiments/commands/explain.h"

@@ -207,7 +207,7 @@ void write_checkpoint(const std::filesystem::path& file, Trainer& trainer,
   const Model& model = trainer.problem().model;
   const ModelState& state = trainer.state();
   for (std::size_t i = 0; i < state.parameters.size(); ++i)
-    if (!all_finite(state.parameters[i]))
+    if (!kernel::all_finite(state.parameters[i]))
       throw RunFailure(fmt::format(
           "[{}] step {}: the update of {} overflowed: it is not finite. {} "
           "is not written; try a smaller --lr",

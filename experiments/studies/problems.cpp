@@ -88,7 +88,7 @@ PlannedMethod::PlannedMethod(const Model& model, const SmallData& like, Index ro
       gamma_(options.gamma),
       parameters_(std::move(parameters)),
       plan_({estimate_.loss, squared_norm_, estimate_.plain, estimate_.gradient},
-            twice::plan_options(method(method_name))) {}
+            twice::method(method_name).plan) {}
 
 Vector PlannedMethod::hvp() const {
   Vector result = differences(flat(gradient()), flat(plain()));

@@ -12,7 +12,7 @@
 #include "autodiff/ops/matmul.h"
 #include "autodiff/ops/power.h"
 #include "autodiff/ops/shape_ops.h"
-#include "experiments/commands/check/check_command.h"
+#include "experiments/commands/check/check.h"
 #include "tests/ops/helpers.h"
 
 using namespace twice;

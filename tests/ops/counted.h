@@ -126,8 +126,7 @@ struct Execution {
 using Reference = std::function<void(Execution&)>;
 using References = std::map<std::string, Reference>;
 
-// By op name, one file for each family.
-References elementwise_references();
+// By op name; elementwise ops have a definition in the op table.
 References moving_references();
 References product_references();
 References row_references();

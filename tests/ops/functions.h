@@ -1,29 +1,60 @@
-// Every public function that records ops, as tests of them all need them: how it is called, on
-// what.
+// Every public function that records ops, as tests of them all need them: from the op table.
 #pragma once
 
-#include <functional>
-#include <set>
-#include <string>
-#include <vector>
-
-#include "autodiff/tape/tape.h"
+#include "autodiff/ops/loss.h"
+#include "autodiff/ops/power.h"
+#include "experiments/commands/check/op_table.h"
+#include "nn/layers.h"
 
 namespace twice::testing {
 
 struct PublicFunction {
-  /// As docs/ops.md has it; operators by the name of their op.
   std::string name;
   /// Inputs that fit; f32 or i32.
   std::vector<Spec> x;
-  std::function<Tensor(const Tensors&)> call;
-  /// What can be wrong with a call beside its handles and dtypes: "rank", "shape", "axis",
-  /// "option".
-  std::set<std::string> mistakes;
-  /// x_0 (for concat and stack: all) may be of any dtype.
-  bool moves = false;
+  experiments::OpRow row;
+  Tensor call(const Tensors& inputs) const { return row.call(inputs); }
 };
 
-const std::vector<PublicFunction>& public_functions();
+inline Tensor dropped(const Tensors& x) {
+  ForwardPass pass;
+  // A key on a tape of its own would clash; an empty x has none.
+  const bool recorded = x[0] && !x[0].stale();
+  pass.dropout = DropoutKey{Rng(5), recorded ? x[0].tape().constant(3, DType::i32) : Tensor()};
+  return dropout(0.4, 1).forward({}, {}, x[0], pass);
+}
+
+/// The functions of the table; then dropout, and functions that record other ops for some settings.
+inline const std::vector<PublicFunction>& public_functions() {
+  static const std::vector<PublicFunction> all = [] {
+    using X = const Tensors&;
+    std::vector<experiments::OpRow> rows;
+    for (const experiments::OpSection& section : experiments::op_sections())
+      for (const experiments::OpRow& row : section.rows)
+        if (row.call) rows.push_back(row);
+    const auto add = [&](const char* name, const char* like, std::function<Tensor(X)> call) {
+      experiments::OpRow row = *std::find_if(
+          rows.begin(), rows.end(), [&](const auto& other) { return other.function() == like; });
+      row.signature = fmt::format("{}(x)", name);
+      row.call = std::move(call);
+      rows.push_back(row);
+    };
+    add("dropout", "tanh", dropped);
+    add("pow", "tanh", [](X x) { return pow(x[0], 2); });
+    add("pow", "tanh", [](X x) { return pow(x[0], 2.5); });
+    add("cross_entropy", "cross_entropy", [](X x) { return cross_entropy(x[0], x[1], 0.1); });
+    std::vector<PublicFunction> functions;
+    for (const experiments::OpRow& row : rows) {
+      functions.push_back({row.function(), {}, row});
+      for (const experiments::RandomArray& input : row.inputs) {
+        const Array array = input(Rng(1));
+        functions.back().x.push_back(
+            {array.shape(), is_float(array.dtype()) ? DType::f32 : array.dtype()});
+      }
+    }
+    return functions;
+  }();
+  return all;
+}
 
 }  // namespace twice::testing

@@ -49,8 +49,16 @@ void add_neighbours(double x, DType dtype, Numbers& to) {
     for (double sign : {1.0, -1.0}) to.push_back(sign * v);
 }
 
-/// Where some function changes its formula, overflows, underflows, is 0 or stops to differ from its
-/// limit; and the ends of the dtypes.
+/// Where some function changes its formula, overflows, underflows, is 0 or no longer differs from
+/// its limit.
+const std::vector<double> changes = exact::numbers_in(
+    "0.25 0.34657359 0.5 0.70710678118654752 0.75 0.9 1.0 1.0397207 1.2784645427610738 "
+    "1.4142135623730951 1.5 2.0 2.3993572805154 3.0 4.0 5.0 7.0 9.0 10.0 12.0 13.5 15.0 "
+    "17.328679 20.0 22.0 26.5 30.0 36.7368 38.5 40.0 44.0 60.0 87.33655 88.37626 88.722839 "
+    "100.0 103.97208 354.9 372.56 708.3964 709.78271289338397 745.13321910194122 800.0 1e4 "
+    "6000.0 1e6 1e12 3e13 1e19 1e22 1e30 1e62 1e154 1e155 1e200 1e300");
+
+/// Those, and the ends of the dtypes.
 Numbers special_numbers(DType dtype) {
   Numbers numbers{0, -0.0, std::nan("")};
   const bool single = dtype == DType::f32;
@@ -58,62 +66,7 @@ Numbers special_numbers(DType dtype) {
   const double largest = single ? 0x1.fffffep127 : 0x1.fffffffffffffp1023;
   for (double x : {smallest, 3 * smallest, 1000 * smallest, normal, largest})
     add_neighbours(x, dtype, numbers);
-  for (double x : {0.25,
-                   0.34657359,
-                   0.5,
-                   0.70710678118654752,
-                   0.75,
-                   0.9,
-                   1.0,
-                   1.0397207,
-                   1.2784645427610738,
-                   1.4142135623730951,
-                   1.5,
-                   2.0,
-                   2.3993572805154,
-                   3.0,
-                   4.0,
-                   5.0,
-                   7.0,
-                   9.0,
-                   10.0,
-                   12.0,
-                   13.5,
-                   15.0,
-                   17.328679,
-                   20.0,
-                   22.0,
-                   26.5,
-                   30.0,
-                   36.7368,
-                   38.5,
-                   40.0,
-                   44.0,
-                   60.0,
-                   87.33655,
-                   88.37626,
-                   88.722839,
-                   100.0,
-                   103.97208,
-                   354.9,
-                   372.56,
-                   708.3964,
-                   709.78271289338397,
-                   745.13321910194122,
-                   800.0,
-                   1e4,
-                   6000.0,
-                   1e6,
-                   1e12,
-                   3e13,
-                   1e19,
-                   1e22,
-                   1e30,
-                   1e62,
-                   1e154,
-                   1e155,
-                   1e200,
-                   1e300})
+  for (double x : changes)
     if (x < largest) add_neighbours(x, dtype, numbers);
   for (int n = 1; n <= 8; ++n) add_neighbours(n * 1.5707963267948966, dtype, numbers);
   return numbers;
@@ -137,7 +90,7 @@ Numbers random_numbers(DType dtype, int count, std::uint64_t seed) {
 }
 
 /// The inputs of a function of one or two numbers.
-std::vector<Numbers> measured_at(int inputs, DType dtype, int count) {
+std::vector<Numbers> measured_at(std::size_t inputs, DType dtype, int count) {
   if (inputs == 1) {
     Numbers numbers = special_numbers(dtype);
     const double infinite = std::numeric_limits<double>::infinity();
@@ -194,21 +147,22 @@ std::vector<Numbers> computed(const OpCase& row, const std::vector<Numbers>& num
 
 /// The rows of one row of the op table in one dtype: value, slope and curvature.
 std::vector<AccuracyRow> measured(const OpCase& row, DType dtype, int count) {
-  const ExactFunction exact(row.op, row.label);
+  ExactFunction exact(row);
   const double normal = dtype == DType::f32 ? 0x1p-126 : 0x1p-1022;
   const auto denormal = [&](double x) { return x != 0 && std::abs(x) < normal; };
-  const std::vector<Numbers> numbers = measured_at(exact.inputs(), dtype, count);
+  const std::vector<Numbers> numbers = measured_at(row.inputs.size(), dtype, count);
   const std::vector<Numbers> results = computed(row, numbers, dtype);
   std::vector<AccuracyRow> rows;
   for (int order = 0; order < 3; ++order)
     rows.push_back({row.op, row.label, dtype, order, 0, (*row.units)[order], {}});
-  for (std::size_t derivative = 0; derivative < results.size(); ++derivative) {
-    const std::size_t slopes = numbers.size();
-    AccuracyRow& worst = rows[derivative == 0 ? 0 : derivative <= slopes ? 1 : 2];
-    for (std::size_t i = 0; i < numbers[0].size(); ++i) {
-      Numbers x;
-      for (const Numbers& list : numbers) x.push_back(list[i]);
-      if (&worst == &rows[2] && std::any_of(x.begin(), x.end(), denormal)) continue;
+  for (std::size_t i = 0; i < numbers[0].size(); ++i) {
+    Numbers x;
+    for (const Numbers& list : numbers) x.push_back(list[i]);
+    const bool curvature = std::none_of(x.begin(), x.end(), denormal);
+    for (std::size_t derivative = 0; derivative < results.size(); ++derivative) {
+      const std::size_t order = derivative == 0 ? 0 : derivative <= numbers.size() ? 1 : 2;
+      if (order == 2 && !curvature) continue;
+      AccuracyRow& worst = rows[order];
       const double y = results[derivative][i];
       const double error = exact.error(static_cast<int>(derivative), x, y, dtype, worst.error);
       if (error <= worst.error) continue;
@@ -246,10 +200,6 @@ std::vector<AccuracyRow> check_accuracy(std::string_view filter, int numbers,
     if (progress) progress(row.op);
   }
   return all;
-}
-
-bool all_ok(const std::vector<AccuracyRow>& rows) {
-  return std::all_of(rows.begin(), rows.end(), [](const AccuracyRow& row) { return row.ok; });
 }
 
 std::string accuracy_report(const std::vector<AccuracyRow>& rows) {

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <functional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,30 +43,11 @@ std::vector<AccuracyRow> check_accuracy(
     std::string_view filter, int numbers,
     const std::function<void(const std::string&)>& progress = {});
 
-bool all_ok(const std::vector<AccuracyRow>& rows);
 /// A line for each op, mode and dtype: of value, slope and curvature the largest error and its
 /// bound; then where each broken bound is broken; then `N errors, M above their bounds`.
 std::string accuracy_report(const std::vector<AccuracyRow>& rows);
 /// An array of {op, label, dtype, order, error, bound, at, computed, exact, ok}; numbers that JSON
 /// does not have are strings.
 Json accuracy_json(const std::vector<AccuracyRow>& rows);
-
-/// (accuracy_references.cpp) How far a computed number is off.
-class ExactFunction {
- public:
-  /// The formula of a row of the op table; throws when there is none.
-  ExactFunction(std::string op, std::string label);
-  /// The error of `computed` as the derivative with number `derivative`: 0 the value; of one input
-  /// 1 f', 2 f''; of two 1 f_a, 2 f_b, 3 f_aa, 4 f_ab, 5 f_bb. Any number up to `known` stands for
-  /// an error that is at most `known`. 0 where the derivative is a choice.
-  double error(int derivative, std::span<const double> x, double computed, DType dtype,
-               double known) const;
-  /// The derivative, rounded.
-  double value(int derivative, std::span<const double> x) const;
-  int inputs() const;
-
- private:
-  std::size_t index_;
-};
 
 }  // namespace twice::experiments

@@ -166,9 +166,7 @@ std::vector<Model> small_models() {
 void write_cases(const std::filesystem::path& folder, int graphs, const CheckOptions& options) {
   Cases cases(options);
   for (const std::vector<OpCase>& rows : {op_table(), kink_cases()})
-    for (const OpCase& row : rows)
-      cases.add(row.label.empty() ? row.op : row.op + ", " + row.label, row.function,
-                row.draw(options.seed));
+    for (const OpCase& row : rows) cases.add(row.name(), row.function, row.draw(options.seed));
   for (int seed = 1; seed <= graphs; ++seed) {
     const RandomGraph graph = random_graph(static_cast<std::uint64_t>(seed));
     cases.add(str(graph), graph.function(), graph.inputs());

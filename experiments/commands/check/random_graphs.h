@@ -1,30 +1,10 @@
-// Random graphs: compositions of ops that nobody thought of, drawn from a table of ops whose values
-// stay of ordinary size, away from the kinks of those that have some; as data that can be printed,
-// run and made smaller.
+// Random graphs: compositions of ops, drawn from a table of ops whose values stay of ordinary size,
+// away from the kinks of those that have some; as data that can be printed, run and made smaller.
 #pragma once
 
-#include <functional>
-#include <string>
-#include <vector>
-
-#include "autodiff/check/derivatives.h"
-#include "autodiff/kernels/random.h"
+#include "experiments/commands/check/op_table.h"
 
 namespace twice::experiments {
-
-/// One way to make a value of others.
-struct GraphOp {
-  std::string name;
-  std::size_t arity;
-  bool (*accepts)(const std::vector<Shape>& x);
-  std::function<Tensor(const Tensors& x)> apply;
-  /// For an op with kinks or jumps: numbers that are 0 exactly there, as relu's x or a - b of
-  /// maximum. A finite difference across a kink says nothing, and engines differ at it.
-  Tensor (*kinks)(const Tensors& x) = nullptr;
-};
-/// (random_graph_ops.cpp) Each op by itself, scaled or shifted where that keeps it in its domain
-/// and its value of size 1. No op's value has plateaus, where the kinks of the next would lie.
-const std::vector<GraphOp>& graph_ops();
 
 /// A value: an input with normal numbers (no op), or an op of earlier values.
 struct RandomNode {

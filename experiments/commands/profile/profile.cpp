@@ -125,7 +125,7 @@ Json how_of(const ProfileOptions& options, const Json& record) {
       {"compiler", machine["compiler"]},
       {"flags", machine["flags"]},
       {"blas", machine["blas"]},
-      {"blas_core", blas_core()},
+      {"blas_core", kernel::blas_core()},
       {"threads", machine["threads"]},
       {"cores", machine["cores"]},
       {"dtype", o.dtype},

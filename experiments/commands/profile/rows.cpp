@@ -321,7 +321,7 @@ std::string row_memory_here(const std::string& request) {
   mallopt(M_MMAP_THRESHOLD, 1 << 16);
   // Every thread's buffers of the product kernel, which the process keeps, are there before.
   const Array a = Array::filled({1024, 1024}, options.number_type(), 1);
-  matmul(a, a, false, false, Array({1024, 1024}, options.number_type()));
+  kernel::matmul(a, a, false, false, Array({1024, 1024}, options.number_type()));
   std::optional<Problem> problem;
   Point point;
   std::optional<RowProgram> row;

@@ -1,7 +1,8 @@
-// The options of `check`, and what is checked of a model and its methods.
-#include "experiments/commands/check/check_model.h"
+// The checks of ops, graphs and models, their table, and the command.
+#include "experiments/commands/check/check.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "autodiff/derive/grad.h"
@@ -11,9 +12,8 @@
 #include "autodiff/threads/threads.h"
 #include "experiments/commands/check/accuracy.h"
 #include "experiments/commands/check/cases.h"
-#include "experiments/commands/check/check_command.h"
 #include "experiments/commands/check/op_table.h"
-#include "experiments/files/json.h"
+#include "experiments/commands/check/random_graphs.h"
 #include "experiments/measure/gradient_error.h"
 #include "experiments/report/progress.h"
 #include "experiments/run/machine.h"
@@ -22,6 +22,42 @@
 namespace twice::experiments {
 
 namespace {
+
+bool is_named(const OpCase& row, std::string_view filter) {
+  return row.op.find(filter) != std::string::npos;
+}
+
+void append(std::vector<CheckRow>& rows, const std::vector<CheckRow>& more,
+            const CheckProgress& progress = {}) {
+  if (progress) progress(more);
+  rows.insert(rows.end(), more.begin(), more.end());
+}
+
+/// One line of the table: the worst error of each order of one op and mode.
+struct Line {
+  std::string op, label;
+  std::array<double, 3> error{-1, -1, -1};
+  bool ok = true;
+};
+
+/// The lines, those of one op together, ops in the order of their first rows.
+std::vector<Line> lines_of(const std::vector<CheckRow>& rows) {
+  std::vector<Line> lines;
+  for (const CheckRow& row : rows) {
+    const auto same_op = [&](const Line& line) { return line.op == row.op; };
+    auto line = std::find_if(lines.begin(), lines.end(), [&](const Line& known) {
+      return same_op(known) && known.label == row.label;
+    });
+    if (line == lines.end()) {
+      const auto last = std::find_if(lines.rbegin(), lines.rend(), same_op);
+      line = lines.insert(last == lines.rend() ? lines.end() : last.base(), {row.op, row.label});
+    }
+    double& worst = line->error[static_cast<std::size_t>(row.order - 1)];
+    if (!(row.error <= worst)) worst = row.error;
+    line->ok = line->ok && row.ok;
+  }
+  return lines;
+}
 
 /// The loss of the problem's model on one batch as a function of its parameters.
 Function loss_of(const Problem& problem, const FixedBatch& batch, const ModelState& state) {
@@ -42,12 +78,26 @@ Function penalized(const Function& loss, double gamma) {
   };
 }
 
+/// A gradient that a method gave, against the same gradient computed in another way.
+CheckRow compared(const Problem& problem, const std::string& method, const std::string& check,
+                  int order, const std::vector<double>& found, const std::vector<double>& expected,
+                  double tolerance) {
+  CheckRow row;
+  row.op = problem.label();
+  row.label = method;
+  row.check = check;
+  row.order = order;
+  row.error = relative_error(found, expected);
+  row.tolerance = tolerance;
+  row.ok = row.error <= tolerance;
+  return row;
+}
+
 /// A finite-difference method's gradient, against the same formula computed step by step on arrays
 /// that are really moved: g1 at w, then gradients at w + step g1.
 CheckRow check_difference(const Problem& problem, const Method& m, const ModelState& state,
                           const FixedBatch& batch) {
   const MethodOptions& o = problem.options.regularization;
-  const Method& plain = method("sgd");
   const GradientVectors recorded = gradient_vectors(problem, m, state, batch);
   const auto gradient_at = [&](double step) {
     ModelState moved = cast(state, DType::f64);
@@ -55,22 +105,15 @@ CheckRow check_difference(const Problem& problem, const Method& m, const ModelSt
     for (Array& array : moved.parameters)
       for (Index i = 0; i < array.elements(); ++i)
         array.set(i, array.at(i) + step * recorded.plain[at++]);
-    return gradient_vectors(problem, plain, moved, batch).gradient;
+    return gradient_vectors(problem, method("sgd"), moved, batch).gradient;
   };
   const double ahead = m.name == "b-gr" ? 0 : o.epsilon, behind = m.name == "f-gr" ? 0 : o.epsilon;
   const std::vector<double> front = gradient_at(ahead), back = gradient_at(-behind);
   std::vector<double> expected = recorded.plain;
   for (std::size_t i = 0; i < expected.size(); ++i)
     expected[i] += o.gamma / (ahead + behind) * (front[i] - back[i]);
-  CheckRow row;
-  row.op = problem.label();
-  row.label = m.name;
-  row.check = "moved parameters";
-  row.order = 1;
-  row.error = relative_error(recorded.gradient, expected);
-  row.tolerance = 1e-9;
-  row.ok = row.error <= row.tolerance;
-  return row;
+  return compared(problem, std::string(m.name), "moved parameters", 1, recorded.gradient, expected,
+                  1e-9);
 }
 
 std::vector<CheckRow> check_model(const RunOptions& options, const CheckOptions& checks) {
@@ -78,40 +121,27 @@ std::vector<CheckRow> check_model(const RunOptions& options, const CheckOptions&
   const FixedBatch batch = fixed_batch(problem);
   const ModelState state = initial_state(problem.model, options.seed_of_weights(), DType::f64);
   const Function loss = loss_of(problem, batch, state);
-  std::vector<CheckRow> rows = check_function(problem.label(), loss, state.parameters, checks);
-  for (CheckRow& row : rows) row.label = "loss";
-  const auto append = [&](std::vector<CheckRow> more, const std::string& label) {
-    for (CheckRow& row : more) {
-      row.label = label;
-      rows.push_back(std::move(row));
-    }
-  };
+  const Function objective = penalized(loss, options.regularization.gamma);
+  std::vector<CheckRow> rows =
+      check_function(problem.label(), loss, state.parameters, checks, "loss");
+  CheckOptions first = checks;
+  first.order = 1;
   for (const std::string& name : options.methods) {
-    CheckOptions first = checks;
-    first.order = 1;
     if (name == "exact" || name == "exact-naive") {
       // Differences of L + gamma/2 |grad L|^2, whose gradient the method must be.
-      append(check_function(problem.label(), penalized(loss, options.regularization.gamma),
-                            state.parameters, first),
-             name + " objective");
-      const GradientVectors found = gradient_vectors(problem, method(name), state, batch);
+      append(rows, check_function(problem.label(), objective, state.parameters, first,
+                                  name + " objective"));
       Tape tape;
       const Tensors w = problem.model.parameters(tape, state.parameters);
-      const Tensors expected = grad(penalized(loss, options.regularization.gamma)(w)[0], w);
-      Plan plan{expected};
+      const Tensors gradient = grad(objective(w)[0], w);
+      Plan plan{gradient};
       plan.run();
-      std::vector<double> flat;
-      for (const Array& array : plan.values(expected))
-        for (double v : array.to_vector()) flat.push_back(v);
-      CheckRow row;
-      row.op = problem.label();
-      row.label = name;
-      row.check = "gradient of objective";
-      row.order = 2;
-      row.error = relative_error(found.gradient, flat);
-      row.tolerance = 1e-10;
-      row.ok = row.error <= row.tolerance;
-      rows.push_back(row);
+      std::vector<double> expected;
+      for (const Array& array : plan.values(gradient))
+        for (double v : array.to_vector()) expected.push_back(v);
+      const GradientVectors found = gradient_vectors(problem, method(name), state, batch);
+      rows.push_back(
+          compared(problem, name, "gradient of objective", 2, found.gradient, expected, 1e-10));
     } else if (name == "f-gr" || name == "b-gr" || name == "c-gr") {
       rows.push_back(check_difference(problem, method(name), state, batch));
     }
@@ -120,6 +150,71 @@ std::vector<CheckRow> check_model(const RunOptions& options, const CheckOptions&
 }
 
 }  // namespace
+
+std::vector<CheckRow> check_function(const std::string& name, const Function& f,
+                                     const std::vector<Array>& inputs, const CheckOptions& options,
+                                     const std::string& label) {
+  std::vector<CheckRow> rows;
+  for (const CheckResult& result : check_derivatives(f, inputs, options))
+    rows.push_back({result, name, label});
+  return rows;
+}
+
+std::vector<CheckRow> check_ops(std::string_view filter, const CheckOptions& options,
+                                const CheckProgress& progress) {
+  std::vector<CheckRow> all;
+  for (const OpCase& row : op_table())
+    if (is_named(row, filter))
+      append(all, check_function(row.op, row.function, row.draw(options.seed), options, row.label),
+             progress);
+  if (all.empty()) fail("check", "no op has '{}' in its name", filter);
+  return all;
+}
+
+std::vector<CheckRow> check_graphs(int count, const CheckOptions& options,
+                                   const CheckProgress& progress) {
+  std::vector<CheckRow> all;
+  CheckOptions one = options;
+  one.entries = 1;
+  for (int i = 0; i < count; ++i, ++one.seed) {
+    const RandomGraph graph = random_graph(one.seed);
+    append(all,
+           check_function("random graph", graph.function(), graph.inputs(), one,
+                          fmt::format("seed {}, {} ops", one.seed, graph.ops())),
+           progress);
+  }
+  return all;
+}
+
+std::string check_report(const std::vector<CheckRow>& rows) {
+  const std::vector<Line> lines = lines_of(rows);
+  std::size_t op_width = 2, label_width = 4;
+  for (const Line& line : lines) {
+    op_width = std::max(op_width, line.op.size());
+    label_width = std::max(label_width, line.label.size());
+  }
+
+  std::string text = fmt::format("{:<{}}  {:<{}}   order 1   order 2   order 3\n", "op", op_width,
+                                 "mode", label_width);
+  std::string previous;
+  for (const Line& line : lines) {
+    text += fmt::format("{:<{}}  {:<{}}", line.op == previous ? "" : line.op, op_width, line.label,
+                        label_width);
+    for (double error : line.error)
+      text += error == -1 ? std::string(10, ' ') : fmt::format("  {:8.1e}", error);
+    text += line.ok ? "\n" : "  FAILED\n";
+    previous = line.op;
+  }
+
+  std::size_t failed = 0;
+  for (const CheckRow& row : rows)
+    if (!row.ok) {
+      ++failed;
+      text += fmt::format("FAILED {}{}{}: {}\n", row.op, row.label.empty() ? "" : ", ", row.label,
+                          str(row));
+    }
+  return text + fmt::format("{} checks, {} failed\n", rows.size(), failed);
+}
 
 void declare_check(OptionSet& set, CheckCommandOptions& options) {
   // Small sizes: a check perturbs entries one by one.
@@ -150,10 +245,8 @@ int check(CheckCommandOptions options) {
   };
   alone("--graphs", {"--model", "--method", "--op"});
   alone("--write", {"--model", "--method", "--op", "--json"});
-  const auto named = [&](const OpCase& row) {
-    return row.op.find(options.op) != std::string::npos;
-  };
-  if (std::none_of(op_table().begin(), op_table().end(), named))
+  if (std::none_of(op_table().begin(), op_table().end(),
+                   [&](const OpCase& row) { return is_named(row, options.op); }))
     throw UsageError(fmt::format("--op: no op has '{}' in its name", options.op));
   if (options.run.model != "mlp" && !given("--width")) options.run.width.reset();
   if (options.run.model != "mlp" && !given("--channels")) options.run.channels = 2;
@@ -189,7 +282,7 @@ int check(CheckCommandOptions options) {
   if (!options.run.json.empty()) {
     Json record = record_header("check");
     record["config"] = to_json(options.run);
-    record["rows"] = check_json(rows);
+    record["rows"] = rows;
     record["accuracy"] = accuracy_json(errors);
     write_json(options.run.json, record);
   }

@@ -1,0 +1,128 @@
+// A number in 200 bits with its first and second derivatives by one or two inputs, which counts the
+// FLOPs that are done with it. An elementwise op is defined by a function of such numbers: its
+// FLOPs are held against `Op::cost`, and its derivatives against those that the engine computes.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "autodiff/array/dtype.h"
+
+namespace twice::experiments {
+
+struct OpCase;
+
+/// A namespace of its own, where `tanh` of a Number hides no `tanh` of a Tensor.
+namespace exact {
+
+class Number {
+ public:
+  /// A constant.
+  Number(double value = 0);
+  double value() const;
+  /// All FLOPs so far, on this thread: each operation, comparison and call of a function is one.
+  static double& flops();
+
+  /// The 200 bits, in number.cpp: only that file includes Boost.Multiprecision.
+  struct Parts;
+  explicit Number(std::shared_ptr<const Parts> parts) : parts_(std::move(parts)) {}
+  const Parts& parts() const { return *parts_; }
+
+ private:
+  std::shared_ptr<const Parts> parts_;
+};
+
+Number operator+(const Number& a, const Number& b);
+Number operator-(const Number& a, const Number& b);
+Number operator*(const Number& a, const Number& b);
+Number operator/(const Number& a, const Number& b);
+Number operator-(const Number& x);
+bool operator>(const Number& a, const Number& b);
+bool operator>=(const Number& a, const Number& b);
+bool operator==(const Number& a, const Number& b);
+inline bool operator<(const Number& a, const Number& b) { return b > a; }
+inline bool operator<=(const Number& a, const Number& b) { return b >= a; }
+/// As kernels do without branches: both sides are computed.
+inline Number choose(bool condition, const Number& yes, const Number& no) {
+  return condition ? yes : no;
+}
+
+Number exp(const Number& x);
+Number expm1(const Number& x);
+Number log(const Number& x);
+Number log1p(const Number& x);
+Number sqrt(const Number& x);
+Number sin(const Number& x);
+Number cos(const Number& x);
+Number tanh(const Number& x);
+Number erf(const Number& x);
+Number abs(const Number& x);
+Number pow(const Number& x, const Number& exponent);
+/// Half of each derivative where a = b.
+Number maximum(const Number& a, const Number& b);
+Number minimum(const Number& a, const Number& b);
+// These count the FLOPs of the formula in the comment, and keep the digits that it would lose.
+Number logistic(const Number& x);                  ///< 1 / (1 + e^-x)
+Number softplus(const Number& x);                  ///< max(x, 0) + ln(1 + e^-|x|)
+Number sech2(const Number& x);                     ///< 1 / cosh^2 x
+Number normal_pdf(const Number& x);                ///< 1/sqrt(2 pi) e^(-1/2 x x)
+Number normal_cdf(const Number& x, double b = 1);  ///< Phi(b x) = 1/2 erfc(-b/sqrt(2) x)
+/// sqrt x with slope 0 and curvature NaN at 0, and that slope.
+Number safe_sqrt(const Number& x);
+Number safe_sqrt_slope(const Number& x);  ///< 1/2 / sqrt(x) where x != 0
+Number pi();
+
+/// The definition of an op: a function of its inputs and of the numbers in its attributes.
+struct Definition {
+  std::function<Number(std::span<const Number> x, const std::vector<double>& attributes)> call;
+
+  Definition() = default;
+  template <class F>
+  Definition(F f) {
+    using N = const Number&;
+    using Numbers = const std::vector<double>&;
+    call = [f](std::span<const Number> x, Numbers n) {
+      if constexpr (std::is_invocable_v<F, N>)
+        return f(x[0]);
+      else if constexpr (std::is_invocable_v<F, N, N>)
+        return f(x[0], x[1]);
+      else if constexpr (std::is_invocable_v<F, N, N, N>)
+        return f(x[0], x[1], x[2]);
+      else if constexpr (std::is_invocable_v<F, N, Numbers>)
+        return f(x[0], n);
+      else
+        return f(x[0], x[1], n);
+    };
+  }
+};
+
+/// The numbers in the text of an op's attributes, in their order.
+std::vector<double> numbers_in(const std::string& attributes);
+
+/// The function of a case of the op table, by the definitions of the ops that it records.
+class ExactFunction {
+ public:
+  explicit ExactFunction(const OpCase& row);
+  ~ExactFunction();
+  /// The error of `computed` as the derivative with number `derivative`: 0 the value; of one input
+  /// 1 f', 2 f''; of two 1 f_a, 2 f_b, 3 f_aa, 4 f_ab, 5 f_bb. Any number up to `known` stands for
+  /// an error that is at most `known`. 0 where the derivative is a choice.
+  double error(int derivative, std::span<const double> x, double computed, DType dtype,
+               double known);
+  /// The derivative, rounded.
+  double value(int derivative, std::span<const double> x);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace exact
+
+using exact::Definition, exact::ExactFunction, exact::Number;
+
+}  // namespace twice::experiments

@@ -1,0 +1,119 @@
+// What the rows of the op table are written with.
+#pragma once
+
+#include <cmath>
+
+#include "experiments/commands/check/op_table.h"
+
+namespace twice::experiments::rows {
+
+using exact::choose, exact::pi;
+using X = const Tensors&;
+using T = Tensor;
+using N = const Number&;
+using Numbers = const std::vector<double>&;
+using Shapes = std::vector<Shape>;
+
+/// For functions in rows: `{2, 3}` would break their lines.
+template <class... Sizes>
+Shape dims(Sizes... sizes) {
+  return {static_cast<Index>(sizes)...};
+}
+
+// Which shapes a random graph's op accepts.
+bool any(const Shapes& x);
+bool has_axis(const Shapes& x);
+bool is_matrix(const Shapes& x);
+bool is_image(const Shapes& x);
+bool same(const Shapes& x);
+bool broadcast(const Shapes& x);
+
+// Zero at the kinks of a function of x_0, or of a comparison of two inputs.
+Tensor itself(X x);
+Tensor difference(X x);
+
+Tensor cube(Tensor x);
+
+/// A row that is being written: each method adds to it, or changes the last case.
+struct Row : OpRow {
+  using Inputs = std::vector<RandomArray>;
+
+  Row& defined(Definition d) { return set(definition, d); }
+  Row& built(std::string from) { return set(built_from, from); }
+  Row& any_dtype() { return set(moves, true); }
+  /// A case of the function, or of another one; its errors are measured where they have bounds.
+  Row& check(std::string label = {}, std::optional<Units> units = {}) {
+    return check(label, inputs, call, units);
+  }
+  Row& check(std::string label, Inputs on, Function f, std::optional<Units> units = {}) {
+    cases.push_back({op, label, on, f, units});
+    return *this;
+  }
+  /// A case of another function of it, where it has no second derivative itself.
+  Row& check(Tensor (*outer)(Tensor), std::string label = {}) {
+    return check(label, inputs, [f = call, outer](X x) { return outer(f(x)); });
+  }
+  Row& on(Inputs other) { return set(cases.back().inputs, other); }
+  /// Of pieces errors are measured where squares are finite in f32: a mask times infinity is NaN.
+  Row& piece(Inputs other, Function f) {
+    cases.back().function = std::move(f);
+    return on(other).unmeasured([](int, double x) { return !(std::abs(x) < 1e18); });
+  }
+  Row& exact(Definition whole) { return set(cases.back().exact, whole); }
+  Row& unmeasured(bool (*where)(int order, double x)) {
+    return set(cases.back().unmeasured, where);
+  }
+  Row& kink(std::string label, Inputs on, Function f) {
+    kinks.push_back({op, label, on, f});
+    return *this;
+  }
+  /// An op of random graphs, in the place of a first one that has the same name.
+  template <class F>
+  Row& graph(std::string name, bool (*accepts)(const Shapes&), F f,
+             Tensor (*far_from)(X) = nullptr) {
+    constexpr bool one = std::is_invocable_v<F, Tensor>;
+    const auto apply = [f](X x) {
+      if constexpr (one)
+        return f(x[0]);
+      else
+        return f(x[0], x[1]);
+    };
+    std::erase_if(graphs, [&](const GraphOp& known) { return known.name == name; });
+    graphs.push_back({std::move(name), one ? 1u : 2u, accepts, apply, far_from});
+    return *this;
+  }
+  template <class F>
+  Row& graph(F f, Tensor (*far_from)(X) = nullptr) {
+    return graph(op, std::is_invocable_v<F, Tensor> ? any : broadcast, f, far_from);
+  }
+
+ private:
+  template <class Member, class Value>
+  Row& set(Member& member, Value value) {
+    member = std::move(value);
+    return *this;
+  }
+};
+
+/// An elementwise op, with a case of normal numbers and, in random graphs, itself.
+Row unary(std::string op, std::string equation, std::string derivative, Tensor (*f)(Tensor),
+          Units units, Definition definition);
+Row binary(std::string op, std::string signature, std::string equation, std::string derivative,
+           Tensor (*f)(Tensor, Tensor), Units units, Definition definition);
+/// Any other function, without cases.
+Row function(std::string op, std::string signature, std::string equation, std::string derivative,
+             std::vector<RandomArray> inputs, std::function<Tensor(X)> call);
+/// An op without a function.
+Row derivative_op(std::string op, Definition definition = {});
+
+}  // namespace twice::experiments::rows
+
+namespace twice::experiments {
+
+// The sections, a file for each family.
+std::vector<OpSection> elementwise_sections();
+std::vector<OpSection> moving_sections();
+std::vector<OpSection> product_sections();
+OpSection row_section();
+
+}  // namespace twice::experiments
