@@ -228,7 +228,7 @@ double step_memory_here(const std::string& request) {
   const Problem problem = random_problem(options, {Shape(image), asked.at("classes")});
   const DType dtype = options.number_type();
   const Array small = Array::filled({4, 4}, dtype, 1), product({4, 4}, dtype);
-  matmul(small, small, false, false, product);
+  kernel::matmul(small, small, false, false, product);
 
   std::optional<OurStep> step;
   return memory_rise([&] {

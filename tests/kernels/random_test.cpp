@@ -10,7 +10,6 @@
 #include "autodiff/threads/parallel.h"
 
 using namespace twice;
-using namespace twice::kernel;
 
 namespace {
 

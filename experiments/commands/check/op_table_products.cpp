@@ -130,7 +130,7 @@ std::vector<OpRow> products() {
                            [=](X x) { return conv2d_weight_grad(x[0], x[1], {}, kernel); });
   const auto check = [&](const std::string& label, const Shape& x, const Shape& w,
                          const ConvGeometry& geometry, RandomArray (*draw)(const Shape&) = normal) {
-    const Shape g = conv2d_shape(x, w, geometry);
+    const Shape g = kernel::conv2d_shape(x, w, geometry);
     conv.check(label, {draw(x), draw(w)},
                [=](X t) { return square(conv2d(t[0], t[1], geometry)); });
     by_input.check(label, {draw(w), draw(g)},
@@ -158,7 +158,8 @@ std::vector<OpRow> products() {
 }
 
 std::vector<OpRow> pooling() {
-  const Shape images{1, 4, 4, 2}, pooled{1, 2, 2, 2}, overlapped = pool2d_shape(image, overlapping);
+  const Shape images{1, 4, 4, 2}, pooled{1, 2, 2, 2},
+      overlapped = kernel::pool2d_shape(image, overlapping);
   const PoolGeometry close{2, 1, 0}, wide{2, 2, 1};
   return {
       function("average_pool2d", "average_pool2d(x, geometry)",
