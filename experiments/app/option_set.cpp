@@ -87,7 +87,8 @@ std::string type_name(const Option& option) {
       []<class T>(T*) -> std::string {
         if constexpr (std::is_same_v<T, double> || std::is_same_v<T, std::optional<double>>)
           return "NUMBER";
-        else if constexpr (std::is_same_v<T, std::string> || std::is_same_v<T, Words>)
+        else if constexpr (std::is_same_v<T, std::string> || std::is_same_v<T, Words> ||
+                           std::is_same_v<T, std::optional<std::string>>)
           return "TEXT";
         else
           return "WHOLE";
@@ -214,7 +215,8 @@ void Option::set(const std::vector<std::string>& words) const {
       [&]<class T>(T* value) {
         if constexpr (std::is_same_v<T, Words>) {
           *value = words;
-        } else if constexpr (std::is_same_v<T, std::string>) {
+        } else if constexpr (std::is_same_v<T, std::string> ||
+                             std::is_same_v<T, std::optional<std::string>>) {
           *value = words[0];
         } else if constexpr (std::is_same_v<T, bool>) {
           const std::optional<bool> read = truth(words[0]);

@@ -50,7 +50,8 @@ struct Option {
   /// Where the value goes. An optional that is empty has no value; only lists take several.
   using Target = std::variant<bool*, int*, Index*, std::uint64_t*, double*, std::string*,
                               std::vector<std::string>*, std::optional<int>*, std::optional<Index>*,
-                              std::optional<std::uint64_t>*, std::optional<double>*>;
+                              std::optional<std::uint64_t>*, std::optional<double>*,
+                              std::optional<std::string>*>;
 
   std::string name;  ///< without dashes; in capitals: an argument without a name
   Target target;

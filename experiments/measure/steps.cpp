@@ -17,7 +17,8 @@
 namespace twice::experiments {
 
 Examples usual_examples(const RunOptions& options) {
-  return {options.model == "mlp" ? Shape{28, 28, 1} : Shape{32, 32, 3}, 10};
+  const Shape usual = options.model == "mlp" ? Shape{28, 28, 1} : Shape{32, 32, 3};
+  return {options.input ? synthetic_options(options).image : usual, options.classes.value_or(10)};
 }
 
 Examples examples_of(const Problem& problem) {

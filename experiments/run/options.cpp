@@ -46,8 +46,15 @@ void declare_model(OptionSet& set, RunOptions& o) {
 
 void declare_data(OptionSet& set, RunOptions& o) {
   set.group("Data", true);
-  set.add("data", &o.data, "Data set",
-          one_of(data_names()));
+  // What `bench` measures on, for its own processes; there is nothing to train on.
+  const std::string random = "random";
+  Accepted names = one_of(data_names());
+  names.complaint = [=, refuse = names.complaint](const std::string& text) {
+    return text == random ? std::string() : refuse(text);
+  };
+  set.add("data", &o.data, "Data set", std::move(names));
+  set.add("input", &o.input, "Shape of a synthetic image: height, width, channels, as in 32x32x3");
+  set.add("classes", &o.classes, "Classes of synthetic data", whole(2, 1 << 16));
   set.add("augment", &o.augment, "Change training images a little (digits: warp)",
           one_of(augmentation_names()));
   set.add("batch", &o.batch, "Images a step", whole(1, 1 << 20));
@@ -139,6 +146,9 @@ void complete(RunOptions& options, const std::vector<std::string>& default_metho
     throw UsageError(
         "--model dln is a regression on a vector and has no image classes to learn here: use mlp, "
         "cnn or resnet");
+  if ((options.input || options.classes) && options.data != "synthetic" && options.data != "random")
+    throw UsageError(fmt::format("--input and --classes are for --data synthetic; {} has its own",
+                                 options.data));
   PlanOptions check;
   for (const std::string& pass : options.without) {
     try {
@@ -164,6 +174,10 @@ OptimizerOptions optimizer_options(const RunOptions& options) {
   result.weight_decay = options.weight_decay;
   result.decoupled = !options.coupled_decay;
   return result;
+}
+
+SyntheticOptions synthetic_options(const RunOptions& options) {
+  return synthetic_options(options.input.value_or(""), options.classes.value_or(0));
 }
 
 ScheduleOptions schedule_options(const RunOptions& options) {

@@ -8,6 +8,7 @@
 
 #include "autodiff/plan/graph.h"
 #include "experiments/app/option_set.h"
+#include "experiments/data/dataset.h"
 #include "nn/nn.h"
 #include "optim/gradient_regularization.h"
 #include "optim/optimizers.h"
@@ -23,6 +24,9 @@ struct RunOptions {
   std::optional<int> depth;
   std::string activation = "relu";
   std::string data = "digits";
+  /// Of synthetic data: the shape of an image, such as "32x32x3", and the number of classes.
+  std::optional<std::string> input;
+  std::optional<int> classes;
   std::string dtype = "f32";
 
   // How.
@@ -78,6 +82,7 @@ std::string default_augmentation(const std::string& data);
 
 PlanOptions plan_options(const RunOptions& options, const std::string& method);
 OptimizerOptions optimizer_options(const RunOptions& options);
+SyntheticOptions synthetic_options(const RunOptions& options);
 ScheduleOptions schedule_options(const RunOptions& options);
 
 /// Every option by its command-line name, but for where the output goes.

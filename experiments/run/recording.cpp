@@ -38,7 +38,7 @@ void check_memory(const Problem& problem) {
 }  // namespace
 
 Problem make_problem(const RunOptions& options) {
-  return make_problem(options, load_data(options.data));
+  return make_problem(options, load_data(options.data, synthetic_options(options)));
 }
 
 Problem make_problem(const RunOptions& options, DataSplit data) {

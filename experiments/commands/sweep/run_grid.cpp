@@ -128,7 +128,8 @@ Layout choose_layout(const std::vector<const GridRun*>& runs, int jobs, int core
 std::string cost_key(const Json& config, bool steps) {
   std::string key;
   const auto add = [&](const char* option) { key += config.value(option, Json()).dump() + " "; };
-  for (const char* option : {"data", "model", "width", "depth", "channels", "activation", "batch"})
+  for (const char* option :
+       {"data", "input", "classes", "model", "width", "depth", "channels", "activation", "batch"})
     add(option);
   if (steps)
     for (const char* option : {"method", "dtype", "without"}) add(option);
@@ -153,12 +154,19 @@ using EpochCosts = std::map<std::string, double>;
 /// Makes each different model once, on its data, for the errors that train would find. With
 /// `count_flops` it plans each method's step, too; else there are no costs.
 EpochCosts check_models(const Grid& grid, bool count_flops) {
+  const auto data_key = [](const Json& config) {
+    std::string key;
+    for (const char* option : {"data", "input", "classes"})
+      key += config.value(option, Json()).dump() + " ";
+    return key;
+  };
   std::map<std::string, std::map<std::string, const GridRun*>> by_data;
   for (const GridRun& run : grid.runs)
-    by_data[run.config.at("data")].emplace(cost_key(run.config, count_flops), &run);
+    by_data[data_key(run.config)].emplace(cost_key(run.config, count_flops), &run);
   EpochCosts costs;
-  for (const auto& [name, models] : by_data) {
-    const DataSplit data = load_data(name);
+  for (const auto& [unused, models] : by_data) {
+    const RunOptions first = grid_run_options(models.begin()->second->config, 1);
+    const DataSplit data = load_data(first.data, synthetic_options(first));
     for (const auto& [key, run] : models) {
       const RunOptions options = grid_run_options(run->config, 1);
       const Problem problem = make_problem(options, data);
