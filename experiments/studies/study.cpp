@@ -9,7 +9,6 @@
 
 #include "autodiff/threads/parallel.h"
 #include "experiments/files/atomic_file.h"
-#include "experiments/files/atomic_file.h"
 #include "experiments/run/stop.h"
 
 namespace twice::experiments {

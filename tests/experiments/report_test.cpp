@@ -4,8 +4,8 @@
 #include <filesystem>
 
 #include "experiments/files/atomic_file.h"
-#include "experiments/report/sections.h"
 #include "experiments/report/html.h"
+#include "experiments/report/sections.h"
 #include "experiments/report/table.h"
 #include "experiments/report/write_report.h"
 #include "tests/experiments/pages.h"

@@ -14,7 +14,6 @@
 #include "autodiff/array/error.h"
 #include "experiments/commands/profile/page.h"
 #include "experiments/files/atomic_file.h"
-#include "experiments/files/atomic_file.h"
 #include "experiments/measure/statistics.h"
 #include "experiments/report/html.h"
 

@@ -10,8 +10,8 @@
 #include "autodiff/kernels/matmul.h"
 #include "autodiff/threads/threads.h"
 #include "experiments/measure/gradient_error.h"
-#include "experiments/measure/steps.h"
 #include "experiments/measure/statistics.h"
+#include "experiments/measure/steps.h"
 #include "experiments/run/stop.h"
 
 namespace twice::experiments {
