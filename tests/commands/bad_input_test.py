@@ -102,6 +102,32 @@ class BadInput(CommandTest):
                 self.assertRegex(output, rf"(?m)^ +{command} ")
         self.assertRegex(self.succeed("--version"), r"^twice \d+\.\d+\.\d+\n$")
 
+    def test_quiet(self):
+        self.assertEqual(self.succeed("train", "--quiet", *TINY), "")
+        self.assertTrue((self.folder / "runs/train/train.json").exists())
+        self.refuse(2, ["--lr", "> 0"], "train", "--quiet", "--lr", 0)
+
+    def test_completion_for_bash(self):
+        (self.folder / "completion.sh").write_text(self.succeed("completion"))
+        def completed(*words):
+            script = ("source completion.sh; COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); _twice; "
+                      "echo \"${COMPREPLY[*]}\"")
+            return subprocess.run(["bash", "-c", script, "bash", *words], cwd=self.folder, check=True,
+                                  capture_output=True, text=True).stdout.split()
+        self.assertEqual(completed("twice", "tra"), ["train"])
+        self.assertEqual(completed("twice", "train", "--mom"), ["--momentum"])
+        self.assertEqual(completed("twice", "train", "--dtype", ""), ["f32", "f64"])
+        self.assertEqual(completed("twice", "data", "ver"), ["verify"])
+        self.assertEqual(completed("twice", "bench", "--hand"), [])  # not for users
+
+    def test_shape_of_synthetic_data(self):
+        tiny = ["--data", "synthetic", "--width", 4, "--epochs", 1, "--batch", 256, "--method", "sgd"]
+        self.succeed("train", *tiny, "--input", "6x5x2", "--classes", 3)
+        self.assertEqual(self.json("runs/train/train.json")["config"]["input"], "6x5x2")
+        self.refuse(2, ["--input", "synthetic", "digits"], "train", "--input", "8x8")
+        self.refuse(1, ["6y5", "height x width"], "train", *tiny[:2], "--input", "6y5", "--out", "x")
+        self.refuse(2, ["--classes", "'1'"], "train", *tiny, "--classes", 1)
+
     def test_config(self):
         config = self.folder / "run.toml"
         config.write_text('# as one would write it\nmethod = ["f-gr"]\nwidth = 6\nlr = 0.125\n'

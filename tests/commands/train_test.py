@@ -6,6 +6,7 @@ the interruptions are random; a failure names the seed that brings them back (SE
 
 import os
 import random
+import shutil
 import signal
 import time
 
@@ -158,6 +159,28 @@ class Train(CommandTest):
         self.succeed("train", "--out", "cosine", "--width", 8, "--epochs", 1, "--schedule", "cosine")
         self.assertIn("schedule cosine: from here on, the learning rate is that of a run of 2 epochs",
                       self.succeed("train", "--out", "cosine", "--resume", "--epochs", 2))
+
+    def test_seeds_of_their_own(self):
+        """Weights that hardly move depend on --init-seed alone; trained ones on both seeds."""
+        tiny = ["--width", 4, "--epochs", 1, "--batch", 256]
+        def weights(*seeds, lr=1e-30):
+            shutil.rmtree(self.folder / "run", ignore_errors=True)
+            self.succeed("train", "--out", "run", *tiny, "--lr", lr, *seeds)
+            tensors = read_safetensors(self.checkpoint("run"))[0]
+            return {name: entry for name, entry in tensors.items() if name.endswith(".weight")}
+        self.assertEqual(weights("--seed", 3), weights("--seed", 4, "--init-seed", 3))
+        self.assertNotEqual(weights("--seed", 3), weights("--seed", 3, "--init-seed", 4))
+        both = weights("--seed", 3, lr=0.1)
+        self.assertEqual(both, weights("--seed", 9, "--init-seed", 3, "--data-seed", 3, lr=0.1))
+        self.assertNotEqual(both, weights("--seed", 3, "--data-seed", 4, lr=0.1))
+        config = self.json("run/train.json")["config"]
+        self.assertEqual((config["seed"], config["data-seed"], "init-seed" in config), (3, 4, False))
+
+    def test_a_learning_rate_that_fits_the_optimiser(self):
+        for optimizer, lr in [("sgd", 0.05), ("adam", 0.001), ("adamw", 0.001)]:
+            self.succeed("train", "--fresh", "--out", "run", "--width", 4, "--epochs", 1, "--batch", 256,
+                         "--optimizer", optimizer)
+            self.assertEqual(self.json("run/train.json")["config"]["lr"], lr)
 
     def test_damaged_checkpoints(self):
         self.succeed("train", "--out", "run", "--width", 8, "--epochs", 1, "--batch", 256)
