@@ -36,6 +36,16 @@ concept HasJsonFields = requires(const T& value) {
 template <class T>
 concept JsonNumber = (std::integral<T> && !std::same_as<T, char>) || std::floating_point<T>;
 
+/// The types that a Json converts to by itself.
+template <class T>
+inline constexpr bool readable_json = JsonNumber<T> || HasJsonFields<T>;
+template <>
+inline constexpr bool readable_json<std::string> = true;
+template <class T>
+inline constexpr bool readable_json<std::vector<T>> = true;
+template <class T>
+inline constexpr bool readable_json<std::map<std::string, T>> = true;
+
 /// null, a boolean, a number, a string, an array, or an object sorted by key.
 class Json {
  public:
@@ -137,7 +147,7 @@ class Json {
     return value;
   }
   template <class T>
-  requires requires(const Json& json, T& value) { json.get_to(value); }
+  requires readable_json<T>
   operator T() const { return get<T>(); }
 
   // Arrays and objects. Null has no elements; the others throw JsonError.
