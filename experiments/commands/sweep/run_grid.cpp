@@ -408,7 +408,6 @@ class Scheduler {
 }  // namespace
 
 int measure_steps(const std::string& config) {
-  using Clock = std::chrono::steady_clock;
   const RunOptions options = run_options(Json::parse(config));
   const Problem problem = make_problem(options);
   Trainer trainer(problem, method(options.methods.at(0)));
