@@ -83,9 +83,9 @@ class alignas(64) Claims {
   std::atomic<std::uint64_t> word_{0};
 };
 
-/// A loop that is being computed, or room for one. Its tiles are cut into ranges of neighbours, one
-/// for each thread, which then finds in its cache what it wrote in the loop before. A thread that
-/// has finished its own range takes tiles from the ends of the others.
+/// A loop that is being computed, or a free place for the next one. Its tiles are cut into ranges
+/// of neighbours, one for each thread, which then finds in its cache what it wrote in the loop
+/// before. A thread that has finished its own range takes tiles from the ends of the others.
 class alignas(64) Loop {
  public:
   using Call = void (*)(const void*, Index) noexcept;

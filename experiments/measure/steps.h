@@ -19,7 +19,8 @@ struct Examples {
   Shape image;
   int classes;
 };
-/// 28 x 28 x 1 for an mlp, else 32 x 32 x 3; 10 classes.
+/// As --input and --classes say; else 28 x 28 x 1 for an mlp, 32 x 32 x 3 for the others, and 10
+/// classes.
 Examples usual_examples(const RunOptions& options);
 Examples examples_of(const Problem& problem);
 

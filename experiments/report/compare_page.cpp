@@ -20,11 +20,6 @@ double of(const std::vector<Json>& rows, const std::string& method, const std::s
   return std::nan("");
 }
 
-/// Errors that people discuss in percent are written so, rounding errors as powers of ten.
-std::string error_text(double error) {
-  return error >= 1e-4 ? format_percent(error) : format_error(error);
-}
-
 std::string headline_tiles(const std::vector<Json>& rows) {
   const double f_gr = of(rows, "f-gr", "ms"), finite = of(rows, "f-gr", "gradient_error_start");
   std::vector<TextPair> pairs = {

@@ -16,10 +16,10 @@ namespace twice::experiments {
 std::string_view embedded_file(std::string_view name);
 
 /// The template NAME.mustache filled with `data`, an object: {{key}} is `show` of a member,
-/// escaped,
-/// {{{key}}} the same as HTML; {{#key}}...{{/key}} is repeated for each element of an array, left
-/// out for null, false, "" and an empty array; {{^key}}...{{/key}} is shown only for those. A key
-/// that an element lacks is looked up in what is around it.
+/// escaped;
+/// {{{key}}} is the same as HTML; {{#key}}...{{/key}} is repeated for each element of an array,
+/// left out for null, false, "" and an empty array; {{^key}}...{{/key}} is shown only for those. A
+/// key that an element lacks is looked up in what is around it.
 std::string render(const std::string& name, const Json& data);
 
 /// Text for use in an element or a quoted attribute: & < > " ' become entities; control characters

@@ -108,6 +108,10 @@ std::string format_percent(double value) {
   return fmt::format("{:.{}f} %", percent, magnitude >= 0 ? 2 : static_cast<int>(1 - magnitude));
 }
 
+std::string error_text(double error) {
+  return error >= 1e-4 ? format_percent(error) : format_error(error);
+}
+
 std::string format_ratio(double value) {
   if (!std::isfinite(value)) return "-";
   return (value >= 0.1 && value < 99.95 ? fmt::format("{:.2f}", value) : format_number(value)) +

@@ -17,6 +17,8 @@ std::string format_number(double value);
 std::string format_si(double value, std::string_view unit = "");
 /// A relative error: "1.2e-07"; exactly zero is "0".
 std::string format_error(double value);
+/// A relative error in a sentence: `format_percent` from 1e-4 on, `format_error` below.
+std::string error_text(double error);
 /// A share of one: 0.9722 is "97.22 %", 0.0081 is "0.81 %".
 std::string format_percent(double value);
 /// "1.21×".

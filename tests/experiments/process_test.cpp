@@ -44,7 +44,7 @@ BOOST_AUTO_TEST_CASE(input_output_and_errors_of_any_length) {
   BOOST_TEST(process.wait() == 3);
   BOOST_TEST(process.errors() == "first\nlast\n\n");
   BOOST_TEST(process.ending() == "status 3: last");
-  process.write_line("lost");  // nobody reads it, and nothing happens
+  process.write_line("lost");  // the reader is gone; this is not an error
 }
 
 BOOST_AUTO_TEST_CASE(output_that_is_dropped_blocks_nothing) {

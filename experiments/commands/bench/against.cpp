@@ -267,7 +267,7 @@ int compare_programs(const BenchOptions& options, const std::string& ours, const
     std::array<Contender, 2> now = sides;
     for (const auto& [name, value] : model.members())
       for (Contender& side : now) side.words.emplace("--" + name, show(value));
-    // With neighbours the cost of several threads is what is asked for.
+    // With neighbours the question is what several threads cost.
     if (options.neighbours > 0)
       for (Contender& side : now) side.words.emplace("--threads", "0");
     bool one_thread = false;

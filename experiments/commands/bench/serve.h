@@ -1,5 +1,5 @@
-// What this program does for another process of its own: `bench --serve` times its steps on
-// request, so that two programs can take turns in short blocks, or keeps a core busy.
+// `bench --serve`: a process that another one of twice starts. On request it times its own steps,
+// so that two programs can take turns in short blocks, or it keeps a core busy.
 #pragma once
 
 #include <memory>

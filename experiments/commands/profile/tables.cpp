@@ -206,10 +206,6 @@ void print_measured(const Json& record) {
 
 }  // namespace
 
-std::string error_text(double error) {
-  return error >= 1e-4 ? format_percent(error) : format_error(error);
-}
-
 std::vector<Column> profile_columns(const std::string& table) {
   std::vector<Column> result;
   for (const Keys& keys : tables) {

@@ -14,9 +14,6 @@ std::vector<Column> profile_columns(const std::string& table);
 /// rounding alone, an error, the penalty, or the objective itself.
 std::vector<Json> headline_rows(const Json& record);
 
-/// A relative error in percent or, when it is small, as a power of ten.
-std::string error_text(double error);
-
 /// A profile on the terminal: the same columns as on the page, as many as fit.
 void print_profile(const Json& record);
 
