@@ -210,10 +210,10 @@ class Against(Bench):
         return f"./{name}"
 
     def against(self, other, *arguments, status=0):
-        """Compares with OTHER; returns the record."""
-        actual, self.output, errors = self.run_twice("bench", "--against", other, "--json", "record.json",
-                                                     *self.MODEL, *arguments)
-        self.assertEqual((actual, errors), (status, ""))
+        """Compares with OTHER; returns the record. Any status will do where `status` is None."""
+        self.status, self.output, errors = self.run_twice("bench", "--against", other, "--json", "record.json",
+                                                          *self.MODEL, *arguments)
+        self.assertEqual((self.status if status is not None else None, errors), (status, ""))
         return self.json("record.json")
 
     def test_a_step_that_takes_four_times_as_long(self):
@@ -245,10 +245,13 @@ class Against(Bench):
         self.assertEqual((set(row) | set(record)) - documented, {"command", "version", "machine"} - documented)
 
     def test_fails_if_slower(self):
-        slower = ["--method sgd", "--seconds", 2, "--method", "exact-naive", "--fail-if-slower"]
-        record = self.against(*slower, "3%", status=3)
-        self.assertEqual(record["rows"][0]["verdict"], "slower")
-        self.against(*slower, "900%")
+        slower = ["--method sgd", "--method", "exact-naive", "--fail-if-slower"]
+        for seconds in [2, 4, 8, 16]:  # on a busy machine the first answer may be "inconclusive", status 0
+            record = self.against(*slower, "3%", "--seconds", seconds, status=None)
+            if record["rows"][0]["verdict"] == "slower":
+                break
+        self.assertEqual((self.status, record["rows"][0]["verdict"]), (3, "slower"))
+        self.against(*slower, "900%", "--seconds", seconds)
 
     def test_a_program_that_cannot_take_turns_in_blocks(self):
         """An older program does not know `--serve`: whole commands take turns."""
