@@ -5,6 +5,7 @@
 #include <set>
 
 #include "autodiff/ops/shape_ops.h"
+#include "nn/batch.h"
 
 namespace twice {
 
@@ -54,6 +55,15 @@ Tensor as_examples(const std::string& model, Tensor x, const Shape& input) {
 }
 
 }  // namespace
+
+Tensor BatchTensors::operator[](std::string_view name) const {
+  std::string names;
+  for (const auto& [known, tensor] : tensors_) {
+    if (known == name) return tensor;
+    names += (names.empty() ? "" : ", ") + known;
+  }
+  fail("batch", "there is no '{}'; the batch has {}", name, names.empty() ? "nothing" : names);
+}
 
 Model::Model(std::string architecture, std::string activation, const Shape& input, Layer layer)
     : architecture_(std::move(architecture)),

@@ -172,8 +172,10 @@ constexpr ProductLaw one_gradient{3, 1}, two_gradients{6, 2}, three_gradients{9,
 
 }  // namespace
 
-const std::vector<Method>& methods() {
-  static const std::vector<Method> table = {
+namespace {
+
+std::deque<Method>& method_table() {
+  static std::deque<Method> table = {
       {"sgd", "G = g", "no penalty", "", "", one_gradient, one_gradient, sgd},
       {"exact", "G = g + gamma H g", "squared norm gamma/2 |g|^2; one reverse sweep over (L, g)",
        karakida, "gamma", double_backward, planned_exact, exact},
@@ -220,6 +222,21 @@ const std::vector<Method>& methods() {
   return table;
 }
 
+}  // namespace
+
+const std::deque<Method>& methods() { return method_table(); }
+
+void add_method(Method added) {
+  for (const Method& known : methods())
+    if (known.name == added.name) fail("method", "there is a method {} already", added.name);
+  if (!added.record == !added.record_in || added.programs < 1 ||
+      (added.programs > 1) != static_cast<bool>(added.program))
+    fail("method",
+         "{} needs either `record` or `record_in`, and `program` where it has several programs",
+         added.name);
+  method_table().push_back(std::move(added));
+}
+
 const Method& method(std::string_view name) { return row_named("method", methods(), name); }
 
 void check(const MethodOptions& o) {
@@ -230,15 +247,22 @@ void check(const MethodOptions& o) {
   demand("method", true, "flood_level", o.flood_level, "finite");
 }
 
-std::string str(const ProductLaw& law) { return fmt::format("{}L - {}", law.per_layer, law.saved); }
+std::string str(const ProductLaw& law) {
+  return law.per_layer == 0 ? "-" : fmt::format("{}L - {}", law.per_layer, law.saved);
+}
 
 Estimate Method::operator()(const ScalarFunction& loss, const Tensors& w,
                             const MethodOptions& o) const {
+  return (*this)(MethodContext{.loss = loss, .w = w, .options = o});
+}
+
+Estimate Method::operator()(const MethodContext& context) const {
+  const auto& [loss, w, o] = std::tie(context.loss, context.w, context.options);
   if (w.empty()) fail("method", "{} was given no parameters to differentiate by", name);
   check_independent("method", w);
   check(o);
   const RecordingScope scope(w[0].tape(), Phase::update);
-  return record(loss, w, o);
+  return record_in ? record_in(context) : record(loss, w, o);
 }
 
 }  // namespace twice

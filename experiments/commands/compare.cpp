@@ -23,15 +23,15 @@ namespace {
 
 /// |G - G exact in f64| / |G exact in f64| at the same state and batch.
 double error_at(const Problem& problem, const Method& m, const ModelState& state,
-                const FixedBatch& batch) {
+                const Dataset& batch) {
   const GradientVectors exact =
       gradient_vectors(problem, method("exact"), cast(state, DType::f64), batch);
   return relative_error(gradient_vectors(problem, m, state, batch).gradient, exact.gradient);
 }
 
 /// Trains with one method, as far as no stop is requested, and adds the results to its row.
-void train(const Problem& problem, const StepCost& cost, const FixedBatch& batch,
-           Progress& progress, Json& row) {
+void train(const Problem& problem, const StepCost& cost, const Dataset& batch, Progress& progress,
+           Json& row) {
   const Method& m = method(cost.method);
   Trainer trainer(problem, m);
   row["gradient_error_start"] = error_at(problem, m, trainer.state(), batch);
@@ -45,7 +45,7 @@ void train(const Problem& problem, const StepCost& cost, const FixedBatch& batch
   }
   if (stop_requested()) return;
   row["gradient_error_end"] = error_at(problem, m, trainer.state(), batch);
-  for (const char* field : {"loss", "train_loss", "test_accuracy", "gradient_norm"})
+  for (const char* field : {"loss", "train_loss", "test_accuracy", "metrics", "gradient_norm"})
     row[field] = curve.back()[field];
 }
 
@@ -64,8 +64,8 @@ Json phases_of(const Ledger& ledger) {
 void print(const Problem& problem, const Json& record) {
   const RunOptions& o = problem.options;
   fmt::print("\n{} on {}: {} epochs, gamma {}, epsilon {}, lr {}, seed {}, {} threads\n\n",
-             problem.label(), o.data, o.epochs, o.regularization.gamma, o.regularization.epsilon,
-             *o.lr, o.seed, threads());
+             problem.label(), problem.data.train.name, o.epochs, o.regularization.gamma,
+             o.regularization.epsilon, *o.lr, o.seed, threads());
   run_table(record).print();
   fmt::print(
       "\nms/step: median, methods timed in turn. products: full-size matrix products and "
@@ -103,7 +103,7 @@ int compare(RunOptions options) {
   const FolderLock lock(folder);
   prepare_file(options.json);
   const Problem problem = make_problem(options);
-  const FixedBatch batch = fixed_batch(problem);
+  const Dataset batch = fixed_batch(problem);
 
   std::vector<const Method*> timed = {&method("sgd")};
   for (const std::string& name : options.methods)

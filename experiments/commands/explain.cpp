@@ -145,12 +145,15 @@ int explain(ExplainOptions options) {
     fmt::print("\n");
     print_phases(costs);
     fmt::print(
-        "\nproducts: {} (law {} = {} for L = {}) and {} small ones; peak memory {:.2f} MiB: arena "
+        "\nproducts: {}{} and {} small ones; peak memory {:.2f} MiB: arena "
         "{:.2f} (at least {:.2f} are alive at once), parameters and inputs {:.2f}\n"
         "planned in {:.2f} ms\n\n",
-        costs.total().products, str(law), law.products(problem.model.products()),
-        problem.model.products(), costs.total().small_products, mib(peak),
-        mib(static_cast<double>(program.arena_bytes)),
+        costs.total().products,
+        law.per_layer == 0
+            ? ""
+            : fmt::format(" (law {} = {} for L = {})", str(law),
+                          law.products(problem.model.products()), problem.model.products()),
+        costs.total().small_products, mib(peak), mib(static_cast<double>(program.arena_bytes)),
         mib(static_cast<double>(program.most_alive_bytes)),
         mib(static_cast<double>(program.leaf_bytes)), planned_ms);
     if (!options.brief) print_steps(program);
@@ -158,7 +161,7 @@ int explain(ExplainOptions options) {
                               {"method", name},
                               {"products", costs.total().products},
                               {"small_products", costs.total().small_products},
-                              {"products_law", law.products(problem.model.products())},
+                              {"products_law", expected_products(problem, law)},
                               {"gflop", costs.total().flops / 1e9},
                               {"peak_mib", mib(peak)},
                               {"planning_ms", planned_ms},

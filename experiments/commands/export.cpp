@@ -55,7 +55,7 @@ int export_step(ExportOptions options) {
       initial_state(problem.model, options.run.seed_of_weights(), options.run.number_type());
   if (!options.checkpoint.empty())
     state = cast(read_model_state(options.checkpoint, problem.model), options.run.number_type());
-  const FixedBatch batch = fixed_batch(problem);
+  const Dataset batch = fixed_batch(problem);
 
   TensorFile result;
   const auto add = [&](const std::string& prefix, const std::vector<Array>& arrays) {
@@ -66,14 +66,14 @@ int export_step(ExportOptions options) {
   add("", state.parameters);
   for (std::size_t i = 0; i < state.buffers.size(); ++i)
     result.tensors.emplace_back(problem.model.buffer_info()[i].name, state.buffers[i]);
-  const Array images = batch.images.cast(options.run.number_type());
-  result.tensors.emplace_back("images", images);
-  result.tensors.emplace_back("labels", batch.labels);
+  for (const auto& [name, array] : batch.arrays)
+    result.tensors.emplace_back(
+        name, is_float(array.dtype()) ? array.cast(options.run.number_type()) : array);
 
   const RecordedStep plain = record_step(problem, method("sgd"), state);
   const Tensors hvp = grad(plain.estimate.plain, plain.w, stop_gradient(plain.estimate.plain));
   Plan plan{plain.estimate.loss, plain.estimate.plain, hvp};
-  plan.run({{plain.x, images}, {plain.y, batch.labels}});
+  plan.run(plain.bind(batch));
   result.tensors.emplace_back("loss", plan.value(plain.estimate.loss).clone());
   add("grad.", plan.values(plain.estimate.plain));
   add("hvp.", plan.values(hvp));
@@ -81,12 +81,13 @@ int export_step(ExportOptions options) {
   for (const std::string& name : options.run.methods) {
     const RecordedStep step = record_step(problem, method(name), state);
     Plan method_plan({step.estimate.gradient}, plan_options(options.run, name));
-    method_plan.run({{step.x, images}, {step.y, batch.labels}});
+    method_plan.run(step.bind(batch));
     add(name + ".", method_plan.values(step.estimate.gradient));
   }
   Json graph;
   if (options.graph) {
-    std::map<int, std::string> names{{plain.x.index(), "images"}, {plain.y.index(), "labels"}};
+    std::map<int, std::string> names;
+    for (const auto& [name, tensor] : plain.batch) names[tensor.index()] = name;
     for (std::size_t i = 0; i < plain.w.size(); ++i)
       names[plain.w[i].index()] = problem.model.parameter_info()[i].name;
     graph = graph_json(plain.estimate.loss, names, "", result);

@@ -83,26 +83,39 @@ Json record_of(const Trainer& trainer, const RunHistory& history) {
                      {"ms", last.seconds * 1e3 / static_cast<double>(trainer.steps_per_epoch())},
                      {"products", costs.total().products},
                      {"small_products", costs.total().small_products},
-                     {"products_law", law.products(problem.model.products())},
+                     {"products_law", expected_products(problem, law)},
                      {"products_law_text", str(law)},
                      {"gflop", costs.total().flops / 1e9},
                      {"peak_mib", static_cast<double>(trainer.plan().peak_bytes()) / (1 << 20)},
                      {"loss", last.test_loss},
                      {"train_loss", last.train_loss},
                      {"test_accuracy", last.test_accuracy},
+                     {"metrics", last.metrics},
                      {"gradient_norm", last.gradient_norm},
                      {"curve", history.curve}}};
   return record;
 }
 
-void print_heading() {
-  fmt::print("{:>5}  {:>10}  {:>10}  {:>9}  {:>10}  {:>8}\n", "epoch", "train loss", "test loss",
-             "accuracy", "|grad L|", "seconds");
-}
-
+/// A line for each epoch, with a column for each metric; the first one has the heading above it.
 void print_epoch(const EpochRecord& r) {
-  fmt::print("{:>5}  {:>10.5f}  {:>10.5f}  {:>9}  {:>10.5f}  {:>8.2f}\n", r.epoch, r.train_loss,
-             r.test_loss, format_percent(r.test_accuracy), r.gradient_norm, r.seconds);
+  std::vector<std::pair<std::string, std::string>> cells = {
+      {"epoch", fmt::format("{:>5}", r.epoch)},
+      {"train loss", fmt::format("{:>10.5f}", r.train_loss)},
+      {"test loss", fmt::format("{:>10.5f}", r.test_loss)}};
+  if (!std::isnan(r.test_accuracy))
+    cells.emplace_back("accuracy", fmt::format("{:>9}", format_percent(r.test_accuracy)));
+  for (const auto& [name, value] : r.metrics)
+    cells.emplace_back(name,
+                       fmt::format("{:>{}.5g}", value, std::max<std::size_t>(9, name.size())));
+  cells.emplace_back("|grad L|", fmt::format("{:>10.5f}", r.gradient_norm));
+  cells.emplace_back("seconds", fmt::format("{:>8.2f}", r.seconds));
+  std::string heading, line;
+  for (const auto& [name, cell] : cells) {
+    heading += fmt::format("{}{:>{}}", heading.empty() ? "" : "  ", name, cell.size());
+    line += fmt::format("{}{}", line.empty() ? "" : "  ", cell);
+  }
+  if (r.epoch == 1) fmt::print("{}\n", heading);
+  fmt::print("{}\n", line);
   flush_output();
 }
 
@@ -111,7 +124,6 @@ int run_to_end(Trainer& trainer, RunHistory& history, const fs::path& folder, in
   const fs::path checkpoint = folder / "checkpoint.safetensors";
   Progress progress(fmt::format("training {}", trainer.method().name),
                     static_cast<double>(trainer.total_steps() - trainer.steps()));
-  print_heading();
   for (const EpochRecord& epoch : history.curve) print_epoch(epoch);
   // A run that was killed between its last checkpoint and the record of it.
   if (trainer.finished())
@@ -184,9 +196,9 @@ int train(TrainOptions options) {
   }
   const MethodOptions& r = options.run.regularization;
   fmt::print("{} on {}, {}: {}\ngamma {}, epsilon {}, lr {}, {} epochs of {} steps, seed {}\n\n",
-             problem.label(), options.run.data, trainer.method().name, trainer.method().equation,
-             r.gamma, r.epsilon, *options.run.lr, options.run.epochs, trainer.steps_per_epoch(),
-             options.run.seed);
+             problem.label(), problem.data.train.name, trainer.method().name,
+             trainer.method().equation, r.gamma, r.epsilon, *options.run.lr, options.run.epochs,
+             trainer.steps_per_epoch(), options.run.seed);
   const int status = run_to_end(trainer, history, folder, options.checkpoint_every);
   if (status != 0) return status;
   write_report(folder);

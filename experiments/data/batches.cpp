@@ -112,47 +112,66 @@ void augment(Augmentation kind, const AugmentationKey& key, std::span<const doub
   });
 }
 
-Batch make_batch(const Dataset& data, Index rows, DType dtype) {
-  if (!is_float(dtype)) fail("batch", "images of dtype {}; expected f32 or f64", str(dtype));
-  Shape shape = data.images.shape();
+namespace {
+
+/// The shape of `rows` rows of an array.
+Shape rows_of(const Array& array, Index rows) {
+  Shape shape = array.shape();
   shape[0] = rows;
-  return {Array(shape, dtype), Array({rows}, DType::i32)};
+  return shape;
 }
 
-void gather(const Dataset& data, std::span<const std::int32_t> rows, const Batch& batch) {
+/// to[i] = from[rows[i]], converted.
+template <class From, class To>
+void copy_rows(const Array& from, std::span<const std::int32_t> rows, const Array& to) {
   const Index count = static_cast<Index>(rows.size());
-  Shape expected = data.images.shape();
-  expected[0] = count;
-  if (!(batch.images.shape() == expected) || !(batch.labels.shape() == Shape{count}) ||
-      !batch.images.contiguous() || !batch.labels.contiguous())
-    fail("batch", "{} rows of {} do not fit images {} and labels {}", count, data.name,
-         str(batch.images.shape()), str(batch.labels.shape()));
-  for (const std::int32_t row : rows)
-    if (row < 0 || row >= data.size())
-      fail("batch", "row {} of {}; expected 0 to {}", row, data.name, data.size() - 1);
-
-  const Index size = data.size() == 0 ? 0 : data.images.elements() / data.size();
-  const float* const images = data.images.data<float>();
-  const std::int32_t* const labels = data.labels.data<std::int32_t>();
-  std::int32_t* const batch_labels = batch.labels.data<std::int32_t>();
-  visit_float(batch.images.dtype(), [&]<class T>(T) {
-    T* const to = batch.images.data<T>();
-    const Index grain = std::max<Index>(1, elements_per_tile / std::max<Index>(size, 1));
-    parallel_ranges(count, grain, [&](Index first, Index last) {
-      for (Index i = first; i < last; ++i) {
-        const Index row = rows[static_cast<std::size_t>(i)];
-        std::copy_n(images + row * size, size, to + i * size);
-        batch_labels[i] = labels[row];
-      }
-    });
+  const Index size = from.elements() / std::max<Index>(from.shape()[0], 1);
+  const Index grain = std::max<Index>(1, elements_per_tile / std::max<Index>(size, 1));
+  const From* const source = from.data<From>();
+  To* const target = to.data<To>();
+  parallel_ranges(count, grain, [&](Index first, Index last) {
+    for (Index i = first; i < last; ++i)
+      std::copy_n(source + rows[static_cast<std::size_t>(i)] * size, size, target + i * size);
   });
 }
 
-Batch consecutive(const Dataset& data, Index first, Index count, DType dtype) {
+}  // namespace
+
+Dataset make_batch(const Dataset& data, Index rows, DType dtype) {
+  if (!is_float(dtype)) fail("batch", "numbers of dtype {}; expected f32 or f64", str(dtype));
+  Dataset batch{data.name, {}, data.classes};
+  for (const auto& [name, array] : data.arrays)
+    batch.arrays.emplace_back(
+        name, Array(rows_of(array, rows), is_float(array.dtype()) ? dtype : array.dtype()));
+  return batch;
+}
+
+void gather(const Dataset& data, std::span<const std::int32_t> rows, const Dataset& batch) {
+  const Index count = static_cast<Index>(rows.size());
+  for (const std::int32_t row : rows)
+    if (row < 0 || row >= data.size())
+      fail("batch", "row {} of {}; expected 0 to {}", row, data.name, data.size() - 1);
+  for (std::size_t k = 0; k < data.arrays.size(); ++k) {
+    const auto& [name, from] = data.arrays[k];
+    const Array& to = batch.arrays.at(k).second;
+    if (to.shape() != rows_of(from, count) || !to.contiguous() ||
+        is_float(to.dtype()) != is_float(from.dtype()))
+      fail("batch", "{} rows of {} do not fit '{}' {} {}", count, data.name, name, str(to.dtype()),
+           str(to.shape()));
+    if (!is_float(from.dtype()))
+      copy_rows<std::int32_t, std::int32_t>(from, rows, to);
+    else
+      visit_float(from.dtype(), [&]<class From>(From) {
+        visit_float(to.dtype(), [&]<class To>(To) { copy_rows<From, To>(from, rows, to); });
+      });
+  }
+}
+
+Dataset consecutive(const Dataset& data, Index first, Index count, DType dtype) {
   if (first < 0 || count < 0 || first + count > data.size())
     fail("batch", "rows {} to {} of {}; it has {}", first, first + count - 1, data.name,
          data.size());
-  Batch batch = make_batch(data, count, dtype);
+  Dataset batch = make_batch(data, count, dtype);
   std::vector<std::int32_t> rows(static_cast<std::size_t>(count));
   std::iota(rows.begin(), rows.end(), static_cast<std::int32_t>(first));
   gather(data, rows, batch);
@@ -171,15 +190,20 @@ Batches::Batches(const Dataset& data, Index rows, DType dtype, std::uint64_t see
       augmentation_(augmentation),
       background_(std::move(background)) {
   if (rows < 1 || rows > data.size())
-    fail("batch", "a batch of {} images; expected 1 to {}, the training images of {}", rows,
+    fail("batch", "a batch of {} examples; expected 1 to {}, the training examples of {}", rows,
          data.size(), data.name);
+  const Shape& shape = data.inputs().shape();
+  if (augmentation != Augmentation::none && shape.rank() != 4)
+    fail("augment", "the inputs of {} are {} and no images (n, height, width, channels)", data.name,
+         str(shape));
   per_epoch_ = data.size() / rows;
   batch_ = make_batch(data, rows, dtype);
-  original_ = augmentation == Augmentation::none ? batch_.images : batch_.images.clone();
-  background_.resize(static_cast<std::size_t>(data.images.shape().back()));
+  original_ = batch_;
+  if (augmentation != Augmentation::none) original_.arrays[0].second = batch_.inputs().clone();
+  background_.resize(static_cast<std::size_t>(shape.back()));
 }
 
-const Batch& Batches::at(Index step) {
+const Dataset& Batches::at(Index step) {
   if (step < 0) fail("batch", "step {}; expected at least 0", step);
   const Index epoch = step / per_epoch_, first = step % per_epoch_ * rows_;
   if (epoch != epoch_) {
@@ -188,10 +212,10 @@ const Batch& Batches::at(Index step) {
   }
   const auto rows = std::span<const std::int32_t>(order_).subspan(static_cast<std::size_t>(first),
                                                                   static_cast<std::size_t>(rows_));
-  gather(data_, rows, {original_, batch_.labels});
+  gather(data_, rows, original_);
   if (augmentation_ != Augmentation::none)
-    augment(augmentation_, {seed_, static_cast<std::uint64_t>(epoch), rows}, background_, original_,
-            batch_.images);
+    augment(augmentation_, {seed_, static_cast<std::uint64_t>(epoch), rows}, background_,
+            original_.inputs(), batch_.inputs());
   return batch_;
 }
 

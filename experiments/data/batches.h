@@ -11,20 +11,16 @@
 
 namespace twice::experiments {
 
-struct Batch {
-  Array images;  // f32 or f64, (rows, height, width, channels)
-  Array labels;  // i32, (rows)
-};
-
-/// A batch for `rows` images of a data set, its numbers not set.
-Batch make_batch(const Dataset& data, Index rows, DType dtype);
+/// A batch for `rows` examples of a data set, its numbers not set: floating-point arrays are of
+/// `dtype`, labels stay whole numbers.
+Dataset make_batch(const Dataset& data, Index rows, DType dtype);
 
 /// Copies the given rows of the data set into a batch of `rows.size()` rows, converting to its
-/// dtype; allocates nothing.
-void gather(const Dataset& data, std::span<const std::int32_t> rows, const Batch& batch);
+/// dtypes; allocates nothing.
+void gather(const Dataset& data, std::span<const std::int32_t> rows, const Dataset& batch);
 
 /// Rows first, first + 1, ... (count of them), in a new batch.
-Batch consecutive(const Dataset& data, Index first, Index count, DType dtype);
+Dataset consecutive(const Dataset& data, Index first, Index count, DType dtype);
 
 /// The order in which an epoch visits n images: a pure function of (seed, epoch, n).
 std::vector<std::int32_t> epoch_order(std::uint64_t seed, std::uint64_t epoch, Index n);
@@ -52,8 +48,8 @@ void augment(Augmentation kind, const AugmentationKey& key, std::span<const doub
 /// that an epoch's order leaves over are skipped in that epoch, other ones in each.
 class Batches {
  public:
-  /// Throws unless 1 <= rows <= data.size(). `background` is the augmentation's colour outside an
-  /// image, one number a channel.
+  /// Throws unless 1 <= rows <= data.size(), and for an augmentation of inputs that are no images.
+  /// `background` is the augmentation's colour outside an image, one number a channel.
   Batches(const Dataset& data, Index rows, DType dtype, std::uint64_t seed,
           Augmentation augmentation = Augmentation::none, std::vector<double> background = {});
 
@@ -61,12 +57,12 @@ class Batches {
   Index per_epoch() const { return per_epoch_; }
   /// The batch of a step counted from 0 over all epochs; valid until the next call. Steps may be
   /// asked for in any order; a change of epoch shuffles anew.
-  const Batch& at(Index step);
+  const Dataset& at(Index step);
 
  private:
   Dataset data_;  // shares its numbers with the caller's
-  Batch batch_;
-  Array original_;  // the batch before augmentation
+  Dataset batch_;
+  Dataset original_;  // before augmentation; its other arrays are the batch's
   Index rows_, per_epoch_;
   std::uint64_t seed_;
   Augmentation augmentation_;

@@ -196,21 +196,23 @@ Dataset standardized(const std::string& name, const RawSplit& raw, const RawImag
   for (const std::int32_t label : images.labels)
     if (label < 0 || label >= raw.classes)
       fail("data", "{}: a label is {}; expected 0 to {}", name, label, raw.classes - 1);
-  Dataset data{name,
-               Array({images.count, images.height, images.width, images.channels}, DType::f32),
-               Array::from(images.labels, {images.count}), raw.classes};
+  const Array numbers({images.count, images.height, images.width, images.channels}, DType::f32);
   const auto channels = static_cast<std::size_t>(images.channels);
   parallel_ranges(
       static_cast<Index>(images.pixels.size()), elements_per_tile, [&](Index first, Index last) {
         for (auto i = static_cast<std::size_t>(first); i < static_cast<std::size_t>(last); ++i)
-          data.images.data<float>()[i] = static_cast<float>(
+          numbers.data<float>()[i] = static_cast<float>(
               (static_cast<double>(images.pixels[i]) / raw.full_scale - split.mean[i % channels]) /
               split.stddev[i % channels]);
       });
-  return data;
+  return labelled(name, numbers, Array::from(images.labels, {images.count}), raw.classes);
 }
 
 }  // namespace
+
+Dataset labelled(const std::string& name, const Array& images, const Array& labels, int classes) {
+  return {name, {{"images", images}, {"labels", labels}}, classes};
+}
 
 DataSplit load_data(const std::string& name, const SyntheticOptions& options) {
   if (name == "synthetic") return synthetic_data(options);
@@ -241,19 +243,19 @@ Dataset draw(const SyntheticOptions& options, const Array& centres, Index count,
   const Shape& image = options.image;
   const Index size = image.elements(), channels = image.back();
   const Rng rng(options.seed, 0, use);
-  Dataset data{"synthetic", Array({count, image[0], image[1], image[2]}, DType::f32),
-               Array({count}, DType::i32), options.classes};
+  const Array images({count, image[0], image[1], image[2]}, DType::f32);
+  const Array labels({count}, DType::i32);
   parallel_for(count, [&](Index i) {
-    data.labels.data<std::int32_t>()[i] = static_cast<std::int32_t>(i % options.classes);
+    labels.data<std::int32_t>()[i] = static_cast<std::int32_t>(i % options.classes);
     const double* const centre = centres.data<double>() + i % centres.shape()[0] * size;
     for (Index k = 0; k < size; ++k) {
       const auto channel = static_cast<std::size_t>(k % channels);
       const double x = centre[k] + rng.normal(static_cast<std::uint64_t>(i * size + k));
-      data.images.data<float>()[i * size + k] =
+      images.data<float>()[i * size + k] =
           static_cast<float>((x - split.mean[channel]) / split.stddev[channel]);
     }
   });
-  return data;
+  return labelled("synthetic", images, labels, options.classes);
 }
 
 }  // namespace

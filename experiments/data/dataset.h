@@ -5,20 +5,28 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "autodiff/array/array.h"
 
 namespace twice::experiments {
 
+/// Examples, or a batch of them: arrays by name, each with one row for each example. The first
+/// holds the inputs, the second, where there is one, the targets; a problem may have more.
 struct Dataset {
   std::string name;
-  Array images;  // f32, (n, height, width, channels)
-  Array labels;  // i32, (n)
+  std::vector<std::pair<std::string, Array>> arrays;
+  /// How many classes the targets name; 0 when they are numbers.
   int classes = 0;
 
-  Index size() const { return labels.elements(); }
+  Index size() const { return inputs().shape()[0]; }
+  const Array& inputs() const { return arrays.at(0).second; }
+  const Array& targets() const { return arrays.at(1).second; }
 };
+
+/// `images` f32 (n, height, width, channels) and `labels` i32 (n).
+Dataset labelled(const std::string& name, const Array& images, const Array& labels, int classes);
 
 /// Every pixel is x = (p / scale - mean) / stddev, where scale is the full intensity (16 for
 /// digits, 255 for the others; 1 for synthetic) and mean and stddev are those of p / scale over

@@ -25,18 +25,14 @@ Distance distance(const std::vector<double>& a, const std::vector<double>& b) {
 
 }  // namespace
 
-FixedBatch fixed_batch(const Problem& problem) {
-  const Dataset& train = problem.data.train;
-  return {train.images.sliced(0, 0, problem.options.batch),
-          train.labels.sliced(0, 0, problem.options.batch)};
-}
+Dataset fixed_batch(const Problem& problem) { return one_batch(problem).data.train; }
 
 GradientVectors gradient_vectors(const Problem& problem, const Method& method,
-                                 const ModelState& state, const FixedBatch& batch) {
+                                 const ModelState& state, const Dataset& batch) {
   const RecordedStep step = record_step(problem, method, state);
   Plan plan({step.estimate.gradient, step.estimate.plain},
             plan_options(problem.options, std::string(method.name)));
-  plan.run({{step.x, batch.images.cast(state.parameters[0].dtype())}, {step.y, batch.labels}});
+  plan.run(step.bind(batch));
   const auto flat = [&](const Tensors& list) {
     std::vector<double> all;
     for (const Array& array : plan.values(list)) {
@@ -89,7 +85,7 @@ std::vector<double> estimated_hvp(const GradientVectors& v, double gamma) {
 }
 
 std::vector<EpsilonPoint> epsilon_sweep(const Problem& problem, const ModelState& state,
-                                        const FixedBatch& batch) {
+                                        const Dataset& batch) {
   std::vector<EpsilonPoint> points;
   Problem varied = problem;
   // Without a penalty there is no H g to estimate; any gamma shows the same error of it.

@@ -5,20 +5,15 @@
 
 namespace twice::experiments {
 
-/// A batch in every dtype that a comparison needs.
-struct FixedBatch {
-  Array images, labels;
-};
-
-/// The first `batch` training images in the data set's own order.
-FixedBatch fixed_batch(const Problem& problem);
+/// The first `batch` training examples in the data set's own order.
+Dataset fixed_batch(const Problem& problem);
 
 /// A method's gradient at a state, as one long f64 vector for each of G and g.
 struct GradientVectors {
   std::vector<double> gradient, plain;
 };
 GradientVectors gradient_vectors(const Problem& problem, const Method& method,
-                                 const ModelState& state, const FixedBatch& batch);
+                                 const ModelState& state, const Dataset& batch);
 
 /// (G - g) / gamma: what a method takes for H g.
 std::vector<double> estimated_hvp(const GradientVectors& v, double gamma);
@@ -66,6 +61,6 @@ struct EpsilonPoint {
 
 /// Errors of f-gr, b-gr and c-gr in both dtypes over eps from 1e-8 to 1 against float64 exact.
 std::vector<EpsilonPoint> epsilon_sweep(const Problem& problem, const ModelState& state,
-                                        const FixedBatch& batch);
+                                        const Dataset& batch);
 
 }  // namespace twice::experiments

@@ -117,8 +117,8 @@ std::map<std::string, std::vector<std::string>> Peer::load(const Problem& proble
   const Shape& input = problem.model.input();
   const DType dtype = o.number_type();
   TensorFile file;
-  file.tensors.emplace_back("images", problem.data.train.images.cast(dtype));
-  file.tensors.emplace_back("labels", problem.data.train.labels);
+  file.tensors.emplace_back("images", problem.data.train.inputs().cast(dtype));
+  file.tensors.emplace_back("labels", problem.data.train.targets());
   Json names = Json::array();
   const std::vector<ParameterInfo> parameters = problem.model.parameter_info();
   for (std::size_t i = 0; i < parameters.size(); ++i) {

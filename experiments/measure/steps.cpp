@@ -16,26 +16,65 @@
 
 namespace twice::experiments {
 
-Examples usual_examples(const RunOptions& options) {
+ExampleShapes image_examples(const Shape& image, int classes) {
+  return {{{"images", image, DType::f32}, {"labels", {}, DType::i32}}, classes};
+}
+
+ExampleShapes usual_examples(const RunOptions& options) {
   const Shape usual = options.model == "mlp" ? Shape{28, 28, 1} : Shape{32, 32, 3};
-  return {options.input ? synthetic_options(options).image : usual, options.classes.value_or(10)};
+  return image_examples(options.input ? synthetic_options(options).image : usual,
+                        options.classes.value_or(10));
 }
 
-Examples examples_of(const Problem& problem) {
-  const Shape& images = problem.data.train.images.shape();
-  return {{images[1], images[2], images[3]}, problem.data.train.classes};
+ExampleShapes shapes_of(const Dataset& examples) {
+  ExampleShapes shapes{{}, examples.classes};
+  for (const auto& [name, array] : examples.arrays) {
+    const Shape& shape = array.shape();
+    shapes.arrays.push_back(
+        {name, Shape(std::vector<Index>(shape.begin() + 1, shape.end())), array.dtype()});
+  }
+  return shapes;
 }
 
-Problem random_problem(const RunOptions& options, const Examples& examples) {
+Json to_json(const ExampleShapes& shapes) {
+  Json arrays = Json::array();
+  for (const auto& [name, shape, dtype] : shapes.arrays)
+    arrays.push_back({{"name", name},
+                      {"shape", std::vector<Index>(shape.begin(), shape.end())},
+                      {"dtype", str(dtype)}});
+  return {{"arrays", arrays}, {"classes", shapes.classes}};
+}
+
+ExampleShapes example_shapes(const Json& json) {
+  ExampleShapes shapes{{}, json.at("classes").get<int>()};
+  for (const Json& one : json.at("arrays")) {
+    const std::string dtype = one.at("dtype");
+    shapes.arrays.push_back({one.at("name"), Shape(one.at("shape").get<std::vector<Index>>()),
+                             dtype == "i32"   ? DType::i32
+                             : dtype == "f64" ? DType::f64
+                                              : DType::f32});
+  }
+  return shapes;
+}
+
+Problem random_problem(const RunOptions& options, const ExampleShapes& shapes) {
+  if (!options.problem.empty()) return one_batch(make_problem(options));
   // The use for which these numbers are drawn; training has other uses.
   constexpr std::uint64_t images_use = 0xbe1c;
-  const auto& [image, classes] = examples;
   DataSplit data;
-  data.train = {"random", Array({options.batch, image[0], image[1], image[2]}, DType::f32),
-                Array({options.batch}, DType::i32), classes};
-  fill_normal(Rng(options.seed, 0, images_use), 0, 1, data.train.images);
-  for (Index i = 0; i < options.batch; ++i)
-    data.train.labels.data<std::int32_t>()[i] = static_cast<std::int32_t>(i % classes);
+  data.train = {"random", {}, shapes.classes};
+  for (std::uint64_t k = 0; const auto& [name, one, dtype] : shapes.arrays) {
+    std::vector<Index> shape = {options.batch};
+    shape.insert(shape.end(), one.begin(), one.end());
+    const Array array{Shape(shape), dtype};
+    if (is_float(dtype))
+      fill_normal(Rng(options.seed, k, images_use), 0, 1, array);
+    else
+      for (Index i = 0; i < array.elements(); ++i)
+        array.set(i, static_cast<double>(i % std::max(shapes.classes, 1)));
+    ++k;
+    data.train.arrays.emplace_back(name, array);
+  }
   data.test = data.train;
   return make_problem(options, std::move(data));
 }
@@ -47,10 +86,8 @@ OurStep::OurStep(const Problem& problem, const Method& method)
       recorded_(record_step(problem, method, state_)),
       plan_(plan_step(recorded_, problem.options, method)),
       optimizer_(optimizer_options(problem.options)),
-      gradient_(plan_.values(recorded_.estimate.gradient)),
-      images_(problem.data.train.images.cast(problem.options.number_type())),
-      labels_(problem.data.train.labels) {
-  plan_.run({{recorded_.x, images_}, {recorded_.y, labels_}});
+      gradient_(plan_.values(recorded_.estimate.gradient)) {
+  plan_.run(recorded_.bind(problem.data.train));
 }
 
 void OurStep::run() {
@@ -165,7 +202,7 @@ Json cost_fields(const Problem& problem, const StepCost& cost) {
           {"samples", cost.samples},
           {"products", total.products},
           {"small_products", total.small_products},
-          {"products_law", law.products(problem.model.products())},
+          {"products_law", expected_products(problem, law)},
           {"products_law_text", str(law)},
           {"gflop", total.flops / 1e9},
           {"peak_mib", cost.peak_mib}};
@@ -211,10 +248,8 @@ std::vector<double> numbers_of_fresh_process(std::vector<std::string> arguments,
 }
 
 double step_memory(const Problem& problem, std::string_view method) {
-  const auto [image, classes] = examples_of(problem);
   Json request = {{"options", to_json(problem.options)},
-                  {"image", std::vector<Index>(image.begin(), image.end())},
-                  {"classes", classes}};
+                  {"examples", to_json(shapes_of(problem.data.train))}};
   request["options"]["method"] = Json::array({method});
   const std::vector<double> mib =
       numbers_of_fresh_process({"bench", "--measure-memory", request.dump()}, method);
@@ -224,9 +259,8 @@ double step_memory(const Problem& problem, std::string_view method) {
 double step_memory_here(const std::string& request) {
   const Json asked = Json::parse(request);
   const RunOptions options = run_options(asked.at("options"));
-  const auto image = asked.at("image").get<std::vector<Index>>();
   set_threads(options.threads);
-  const Problem problem = random_problem(options, {Shape(image), asked.at("classes")});
+  const Problem problem = random_problem(options, example_shapes(asked.at("examples")));
   const DType dtype = options.number_type();
   const Array small = Array::filled({4, 4}, dtype, 1), product({4, 4}, dtype);
   kernel::matmul(small, small, false, false, product);

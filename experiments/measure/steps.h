@@ -14,23 +14,33 @@ namespace twice::experiments {
 
 // ---- Steps ----
 
-/// What a model is fed: the shape of one image, and how many classes there are.
-struct Examples {
-  Shape image;
-  int classes;
+/// Examples of which only the names, shapes and number types are known.
+struct ExampleShapes {
+  /// Of one example: for each array its name, shape and number type.
+  struct One {
+    std::string name;
+    Shape shape;
+    DType dtype;
+  };
+  std::vector<One> arrays;
+  int classes = 0;
 };
 /// As --input and --classes say; else 28 x 28 x 1 for an mlp, 32 x 32 x 3 for the others, and 10
 /// classes.
-Examples usual_examples(const RunOptions& options);
-Examples examples_of(const Problem& problem);
+ExampleShapes usual_examples(const RunOptions& options);
+ExampleShapes image_examples(const Shape& image, int classes);
+ExampleShapes shapes_of(const Dataset& examples);
+Json to_json(const ExampleShapes& shapes);
+ExampleShapes example_shapes(const Json& json);
 
-/// The options' model with one batch of random numbers of that shape; nothing is loaded.
-Problem random_problem(const RunOptions& options, const Examples& examples);
+/// The options' model with one batch of random numbers of these shapes; nothing is loaded. A
+/// problem of the registry makes its examples itself, and has one batch of them.
+Problem random_problem(const RunOptions& options, const ExampleShapes& shapes);
 inline Problem random_problem(const RunOptions& options) {
   return random_problem(options, usual_examples(options));
 }
 
-/// One training step of a model and method on the problem's images, which are one batch.
+/// One training step of a model and method on the problem's examples, which are one batch.
 class OurStep {
  public:
   OurStep(const Problem& problem, const Method& method);
@@ -58,7 +68,6 @@ class OurStep {
   Plan plan_;
   Optimizer optimizer_;
   std::vector<Array> gradient_;
-  Array images_, labels_;
 };
 
 // ---- Time ----

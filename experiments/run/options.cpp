@@ -8,8 +8,9 @@
 
 #include "autodiff/threads/threads.h"
 #include "experiments/data/batches.h"
-#include "experiments/data/catalogue.h"
 #include "experiments/files/json.h"
+#include "experiments/run/registry.h"
+#include "nn/activations.h"
 
 namespace twice::experiments {
 
@@ -36,7 +37,7 @@ std::string activation_complaint(const std::string& text) {
 
 void declare_model(OptionSet& set, RunOptions& o) {
   set.group("Model", true);
-  set.add("model", &o.model, "Model", one_of(model_names()));
+  set.add("model", &o.model, "Model", one_of(names_of(registry().models())));
   set.add("width", &o.width, "Units of a hidden layer (mlp: 512)", whole(1, most_units));
   set.add("depth", &o.depth, "Layers (mlp: 4; resnet: 8, 14, 20, ...)", whole(1, 1000));
   set.add("channels", &o.channels, "Channels of the first stage (cnn, resnet: 8)", whole(1, 4096));
@@ -48,16 +49,21 @@ void declare_data(OptionSet& set, RunOptions& o) {
   set.group("Data", true);
   // What `bench` measures on, for its own processes; there is nothing to train on.
   const std::string random = "random";
-  Accepted names = one_of(data_names());
+  Accepted names = one_of(names_of(registry().data()));
   names.complaint = [=, refuse = names.complaint](const std::string& text) {
     return text == random ? std::string() : refuse(text);
   };
   set.add("data", &o.data, "Data set", std::move(names));
   set.add("input", &o.input, "Shape of a synthetic image: height, width, channels, as in 32x32x3");
   set.add("classes", &o.classes, "Classes of synthetic data", whole(2, 1 << 16));
+  set.add("loss", &o.loss, "Loss (classes: cross-entropy; numbers: mse)",
+          one_of(names_of(registry().losses())));
+  if (!registry().problems().empty())
+    set.add("problem", &o.problem, "Problem, in the place of model, data and loss",
+            one_of(names_of(registry().problems())));
   set.add("augment", &o.augment, "Change training images a little (digits: warp)",
           one_of(augmentation_names()));
-  set.add("batch", &o.batch, "Images a step", whole(1, 1 << 20));
+  set.add("batch", &o.batch, "Examples a step", whole(1, 1 << 20));
 }
 
 void declare_method(OptionSet& set, RunOptions& o) {
@@ -112,6 +118,7 @@ void declare(OptionSet& set, RunOptions& options, const OptionGroups& groups) {
     set.add("log-norm", &options.log_norm,
             "Each step also computes the norm of the plain gradient, as one that logs it does");
   }
+  if (groups.model) registry().declare(set, options.own);
   declare_seeds(set, options);
   set.add("threads", &options.threads, "Threads (0: as many as this process may use)",
           whole(0, 1024));
@@ -132,7 +139,8 @@ std::string default_augmentation(const std::string& data) {
 
 void complete(RunOptions& options, const std::vector<std::string>& default_methods) {
   if (options.methods.empty()) options.methods = default_methods;
-  if (options.augment.empty()) options.augment = default_augmentation(options.data);
+  if (options.augment.empty())
+    options.augment = options.problem.empty() ? default_augmentation(options.data) : "none";
   if (options.epochs == 0) options.epochs = default_epochs(options.data);
   if (!options.lr) options.lr = default_lr(options.optimizer);
   if (!options.channels && (options.model == "cnn" || options.model == "resnet"))
@@ -142,10 +150,6 @@ void complete(RunOptions& options, const std::vector<std::string>& default_metho
     throw UsageError("--nesterov needs --momentum above 0");
   if (options.momentum >= 1)
     throw UsageError(fmt::format("--momentum must be below 1, was {}", options.momentum));
-  if (options.model == "dln")
-    throw UsageError(
-        "--model dln is a regression on a vector and has no image classes to learn here: use mlp, "
-        "cnn or resnet");
   if ((options.input || options.classes) && options.data != "synthetic" && options.data != "random")
     throw UsageError(fmt::format("--input and --classes are for --data synthetic; {} has its own",
                                  options.data));
@@ -163,6 +167,12 @@ PlanOptions plan_options(const RunOptions& options, const std::string& name) {
   PlanOptions plan = method(name).plan;
   for (const std::string& pass : options.without) switch_off(plan, pass);
   return plan;
+}
+
+MethodOptions method_options(const RunOptions& options, std::string_view method) {
+  MethodOptions result = options.regularization;
+  result.own = options.own_of(std::string(method));
+  return result;
 }
 
 OptimizerOptions optimizer_options(const RunOptions& options) {

@@ -2,6 +2,8 @@
 // a --config file (TOML) and in the records that runs write.
 #pragma once
 
+#include <any>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -9,7 +11,6 @@
 #include "autodiff/plan/graph.h"
 #include "experiments/app/option_set.h"
 #include "experiments/data/dataset.h"
-#include "nn/nn.h"
 #include "optim/gradient_regularization.h"
 #include "optim/optimizers.h"
 #include "optim/schedules.h"
@@ -23,7 +24,11 @@ struct RunOptions {
   std::optional<Index> width, channels;
   std::optional<int> depth;
   std::string activation = "relu";
+  /// A problem of the registry; empty: model, data and loss.
+  std::string problem;
   std::string data = "digits";
+  /// Not set: cross-entropy for classes, else mse.
+  std::optional<std::string> loss;
   /// Of synthetic data: the shape of an image, such as "32x32x3", and the number of classes.
   std::optional<std::string> input;
   std::optional<int> classes;
@@ -52,12 +57,20 @@ struct RunOptions {
   std::optional<std::uint64_t> init_seed, data_seed;
   int threads = 0;
 
+  /// The options of the registry's entries, by their names.
+  std::map<std::string, std::any> own;
+
   // Where the results go.
   std::string out, json;
   std::vector<std::string> without;
 
   std::uint64_t seed_of_weights() const { return init_seed.value_or(seed); }
   std::uint64_t seed_of_data() const { return data_seed.value_or(seed); }
+  const std::any& own_of(const std::string& entry) const {
+    static const std::any none;
+    const auto found = own.find(entry);
+    return found == own.end() ? none : found->second;
+  }
   DType number_type() const { return dtype == "f64" ? DType::f64 : DType::f32; }
 };
 
@@ -81,6 +94,8 @@ double default_lr(const std::string& optimizer);
 std::string default_augmentation(const std::string& data);
 
 PlanOptions plan_options(const RunOptions& options, const std::string& method);
+/// The numbers in a method's equation, with its own options.
+MethodOptions method_options(const RunOptions& options, std::string_view method);
 OptimizerOptions optimizer_options(const RunOptions& options);
 SyntheticOptions synthetic_options(const RunOptions& options);
 ScheduleOptions schedule_options(const RunOptions& options);

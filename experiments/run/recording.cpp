@@ -1,100 +1,112 @@
-// A problem and its step, recorded; and a recorded graph as JSON.
+// A step, recorded; and a recorded graph as JSON.
 #include "experiments/run/recording.h"
-
-#include <unistd.h>
 
 #include "autodiff/ops/power.h"
 #include "autodiff/ops/tensors.h"
 
 namespace twice::experiments {
 
-std::string Problem::label() const {
-  return fmt::format("{}-b{}-{}-{}", model.architecture(), options.batch, options.activation,
-                     options.dtype);
-}
-
-Shape Problem::batch_shape() const {
-  Shape shape = data.train.images.shape();
-  shape[0] = options.batch;
-  return shape;
-}
-
 namespace {
 
-/// A model that cannot fit is refused before the system, out of memory, kills the program.
-void check_memory(const Problem& problem) {
-  constexpr double gib = 1 << 30;
-  const double numbers = static_cast<double>(problem.model.parameter_count()),
-               bytes = 2 * numbers * (problem.options.number_type() == DType::f64 ? 8 : 4),
-               memory = static_cast<double>(sysconf(_SC_PHYS_PAGES)) *
-                        static_cast<double>(sysconf(_SC_PAGESIZE));
-  if (bytes > memory)
-    fail("model",
-         "{} has {:.3g} parameters: {:.3g} GiB with their gradient alone; this machine has "
-         "{:.3g} GiB of memory",
-         problem.model.name(), numbers, bytes / gib, memory / gib);
+/// The use of the random numbers of a run's masks and of its method.
+constexpr std::uint64_t masks_use = 0x6d61736b, method_use = 0x6d6574686f64;
+
+Tensor number_of(RecordedStep& step) {
+  if (!step.number) step.number = step.tape->input({}, DType::i32, "step");
+  return *step.number;
+}
+
+/// The inputs of a run for the arrays of a batch.
+std::vector<Binding> bindings(const BatchTensors& tensors, const Dataset& batch) {
+  std::vector<Binding> result;
+  auto array = batch.arrays.begin();
+  for (const auto& [name, tensor] : tensors) {
+    const Array& numbers = (array++)->second;
+    result.push_back(
+        {tensor, numbers.dtype() == tensor.dtype() ? numbers : numbers.cast(tensor.dtype())});
+  }
+  return result;
 }
 
 }  // namespace
 
-Problem make_problem(const RunOptions& options) {
-  return make_problem(options, load_data(options.data, synthetic_options(options)));
-}
-
-Problem make_problem(const RunOptions& options, DataSplit data) {
-  Problem problem{mlp(), std::move(data), options};
-  const Dataset& train = problem.data.train;
-  const Index count = train.images.shape()[0];
-  if (options.batch > count)
-    throw UsageError(fmt::format("--batch {} is more than the {} training images of {}",
-                                 options.batch, count, options.data));
-  const Shape& images = train.images.shape();
-  try {
-    problem.model = make_model({.model = options.model,
-                                .input = {images[1], images[2], images[3]},
-                                .classes = train.classes,
-                                .width = options.width,
-                                .channels = options.channels,
-                                .depth = options.depth,
-                                .activation = options.activation});
-  } catch (const Error& error) {
-    throw UsageError(error.what());
-  }
-  check_memory(problem);
-  return problem;
-}
-
-ModelState initial_state(const Model& model, std::uint64_t seed, DType dtype) {
-  return {model.initial_parameters(Rng(seed), dtype), model.initial_buffers(dtype)};
-}
-
-ModelState cast(const ModelState& state, DType dtype) {
-  ModelState result;
-  for (const Array& a : state.parameters) result.parameters.push_back(a.cast(dtype));
-  for (const Array& a : state.buffers) result.buffers.push_back(a.cast(dtype));
+std::vector<Binding> RecordedStep::bind(const Dataset& examples, std::int64_t step) const {
+  std::vector<Binding> result = bindings(batch, examples);
+  if (number)
+    result.push_back({*number, Array::from(std::vector{static_cast<std::int32_t>(step)}, {})});
   return result;
 }
 
-RecordedStep record_step(const Problem& problem, const Method& method, const ModelState& state) {
+void RecordedStep::carry(const Plan& plan) const {
+  for (std::size_t i = 0; i < updated.size(); ++i) copy(plan.value(updated[i]), carried[i]);
+}
+
+RecordedStep record_inputs(const Problem& problem, const ModelState& state) {
   RecordedStep step;
   step.tape = std::make_unique<Tape>();
+  step.batch = problem.batch_on(*step.tape, problem.options.batch, state.parameters.at(0).dtype());
+  step.w = problem.model.parameters(*step.tape, state.parameters);
+  return step;
+}
+
+Tensor record_loss(const Problem& problem, RecordedStep& step, const Tensors& w) {
+  ForwardPass pass;
+  if (problem.random_masks) pass.dropout = mask_key(problem, number_of(step));
+  return problem.record_loss(w, step.batch, pass);
+}
+
+DropoutKey mask_key(const Problem& problem, Tensor step) {
+  return {Rng(problem.options.seed_of_data(), 0, masks_use), step};
+}
+
+RecordedStep record_step(const Problem& problem, const Method& method, const ModelState& state,
+                         int program) {
+  RecordedStep step = record_inputs(problem, state);
   Tape& tape = *step.tape;
-  const DType dtype = state.parameters[0].dtype();
-  step.x = tape.input(problem.batch_shape(), dtype, "images");
-  step.y = tape.labels({problem.options.batch});
-  step.w = problem.model.parameters(tape, state.parameters);
+  const RunOptions& options = problem.options;
   const Tensors running = problem.model.buffers(tape, state.buffers);
   bool first_pass = true;
-  const ScalarFunction loss = [&](const Tensors& parameters) {
-    ForwardPass pass;
+  const auto loss_on = [&](const Tensors& w, const BatchTensors& batch, ForwardPass& pass) {
     pass.running = running;
-    const Tensor value = cross_entropy(problem.model(parameters, step.x, pass), step.y);
-    if (first_pass) step.updated = pass.updated;
+    if (problem.random_masks) pass.dropout = mask_key(problem, number_of(step));
+    const Tensor value = problem.record_loss(w, batch, pass);
+    if (first_pass) {
+      step.updated = pass.updated;
+      step.carried = state.buffers;
+    }
     first_pass = false;
     return value;
   };
-  step.estimate = method(loss, step.w, problem.options.regularization);
-  if (problem.options.log_norm) {
+  const ScalarFunction loss = [&](const Tensors& w) {
+    ForwardPass pass;
+    return loss_on(w, step.batch, pass);
+  };
+  const MethodOptions numbers = method_options(options, method.name);
+  MethodContext context{.loss = loss, .w = step.w, .options = numbers, .batch = step.batch};
+  context.loss_on = loss_on;
+  context.program = program;
+  context.rng = Rng(options.seed, 0, method_use);
+  context.step_input = [&] { return number_of(step); };
+  context.read_memory = [&](const std::string& name, const Array& initial) {
+    const auto place = state.memory->try_emplace(name, initial.clone()).first;
+    return tape.parameter(place->second, name);
+  };
+  std::vector<std::pair<std::string, Tensor>> kept;
+  context.write_memory = [&](const std::string& name, Tensor value) {
+    kept.emplace_back(name, value);
+  };
+  step.estimate = method(context);
+  if (step.updated.empty()) step.carried.clear();
+  for (const auto& [name, value] : kept) {
+    const auto place = state.memory->find(name);
+    if (place == state.memory->end() || place->second.shape() != value.shape() ||
+        place->second.dtype() != value.dtype())
+      fail("method", "{} keeps '{}' as {} {}, which is not what its memory holds", method.name,
+           name, str(value.dtype()), str(value.shape()));
+    step.updated.push_back(value);
+    step.carried.push_back(place->second);
+  }
+  if (options.log_norm) {
     const RecordingScope scope(*step.tape, Phase::update);
     step.logged = Tensors(safe_sqrt(squared_norm(step.estimate.plain)));
   }
@@ -113,6 +125,7 @@ Plan plan_step(const RecordedStep& step, const RunOptions& options, const Method
 }
 
 ProductLaw expected_law(const Problem& problem, const Method& method) {
+  if (problem.model.products() == 0 || !problem.loss) return {};
   const PlanOptions passes = plan_options(problem.options, std::string(method.name));
   bool planned =
       passes.simplify && passes.common_subexpressions && passes.accumulate && passes.reassociate;
@@ -128,19 +141,27 @@ ProductLaw expected_law(const Problem& problem, const Method& method) {
   return planned ? method.planned_law : method.law;
 }
 
+Json expected_products(const Problem& problem, const ProductLaw& law) {
+  return law.per_layer == 0 ? Json() : Json(law.products(problem.model.products()));
+}
+
 RecordedEvaluation record_evaluation(const Problem& problem, const ModelState& state, Index rows) {
   RecordedEvaluation evaluation;
   evaluation.tape = std::make_unique<Tape>();
   Tape& tape = *evaluation.tape;
-  Shape images = problem.batch_shape();
-  images[0] = rows;
-  evaluation.x = tape.input(images, state.parameters[0].dtype(), "images");
+  evaluation.batch = problem.batch_on(tape, rows, state.parameters.at(0).dtype());
   ForwardPass pass;
   pass.training = false;
   pass.running = problem.model.buffers(tape, state.buffers);
-  evaluation.logits =
-      problem.model(problem.model.parameters(tape, state.parameters), evaluation.x, pass);
+  const Tensors w = problem.model.parameters(tape, state.parameters);
+  evaluation.result = problem.has_predictions()
+                          ? problem.record_predictions(w, evaluation.batch, pass)
+                          : problem.record_loss(w, evaluation.batch, pass);
   return evaluation;
+}
+
+std::vector<Binding> RecordedEvaluation::bind(const Dataset& examples) const {
+  return bindings(batch, examples);
 }
 
 Json graph_json(const Tensors& outputs, const std::map<int, std::string>& names,

@@ -5,54 +5,47 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "autodiff/plan/plan.h"
-#include "experiments/data/dataset.h"
 #include "experiments/files/safetensors.h"
-#include "experiments/run/options.h"
+#include "experiments/run/problem.h"
 
 namespace twice::experiments {
 
-/// A model, its data, and the options of the run.
-struct Problem {
-  Model model;
-  DataSplit data;
-  RunOptions options;
-
-  /// Such as "mlp-256x3-b64-relu-f32".
-  std::string label() const;
-  /// (batch, height, width, channels)
-  Shape batch_shape() const;
-};
-
-/// Loads the data and makes the model that the options name. Throws UsageError when they do
-/// not fit together (a batch larger than the training set).
-Problem make_problem(const RunOptions& options);
-/// The same on data that is there already.
-Problem make_problem(const RunOptions& options, DataSplit data);
-
-/// Parameters and batch-norm statistics: all that training changes, but for the optimiser.
-struct ModelState {
-  std::vector<Array> parameters, buffers;
-};
-ModelState initial_state(const Model& model, std::uint64_t seed, DType dtype);
-ModelState cast(const ModelState& state, DType dtype);
-
 struct RecordedStep {
   std::unique_ptr<Tape> tape;
-  Tensor x, y;
+  BatchTensors batch;
+  /// The number of the step, where the recording needs it.
+  std::optional<Tensor> number;
   Tensors w;
   Estimate estimate;
-  /// New running statistics, from the first forward pass only.
+  /// What the next step reads: new running statistics, from the first forward pass only, and the
+  /// method's memory; and the arrays of the state that take these values.
   Tensors updated;
+  std::vector<Array> carried;
   /// |g| of the plain gradient, where the options ask for it.
   Tensors logged;
+
+  /// The inputs of a run. The arrays are converted to the tape's dtypes; those that have them
+  /// already are read in place.
+  std::vector<Binding> bind(const Dataset& batch, std::int64_t step = 0) const;
+  /// Copies what a run of the plan gave into the arrays that the next one reads.
+  void carry(const Plan& plan) const;
 };
 
-/// Records cross-entropy of the model on one batch and the method's gradient. The tape reads
-/// `state` in place.
-RecordedStep record_step(const Problem& problem, const Method& method, const ModelState& state);
+/// A tape with the batch and the weights, which it reads in place; nothing else is recorded.
+RecordedStep record_inputs(const Problem& problem, const ModelState& state);
+/// Records the loss of a training pass at weights w on its batch, without new running statistics.
+Tensor record_loss(const Problem& problem, RecordedStep& step, const Tensors& w);
+/// What a problem with random masks draws them by.
+DropoutKey mask_key(const Problem& problem, Tensor step);
+
+/// Records the loss on one batch and the method's gradient. The tape reads `state` in place; the
+/// first values of a method's memory are added to it. `program` is one of the method's programs.
+RecordedStep record_step(const Problem& problem, const Method& method, const ModelState& state,
+                         int program = 0);
 
 /// The values of such a step: loss, gradient, running statistics and the logged norm.
 Tensors outputs_of(const RecordedStep& step);
@@ -64,11 +57,16 @@ Plan plan_step(const RecordedStep& step, const RunOptions& options, const Method
 /// batches smaller than the layers (but for narrow ones, such as the output layer), unless a pass
 /// that it takes is off; else the law of the program as recorded.
 ProductLaw expected_law(const Problem& problem, const Method& method);
+/// How many products that is; null where the method or the problem declares no law.
+Json expected_products(const Problem& problem, const ProductLaw& law);
 
-/// The model's outputs (logits) in evaluation mode.
+/// In evaluation mode: the predictions or, where the problem has none, the loss.
 struct RecordedEvaluation {
   std::unique_ptr<Tape> tape;
-  Tensor x, logits;
+  BatchTensors batch;
+  Tensor result;
+
+  std::vector<Binding> bind(const Dataset& batch) const;
 };
 RecordedEvaluation record_evaluation(const Problem& problem, const ModelState& state, Index rows);
 

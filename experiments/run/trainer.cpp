@@ -9,7 +9,6 @@
 #include "autodiff/threads/parallel.h"
 #include "experiments/files/safetensors.h"
 #include "experiments/run/stop.h"
-#include "nn/losses.h"
 #include "optim/clipping.h"
 
 namespace twice::experiments {
@@ -24,25 +23,29 @@ std::vector<double> background(const DataSplit& data) {
   return result;
 }
 
-// Images that are evaluated at once; the last group is filled up with repeats of its first row.
+// Examples that are evaluated at once; the last group is filled up with repeats of its first row.
 constexpr Index evaluation_rows = 256;
 
 Index rows_of_evaluation(const Problem& problem) {
-  return std::min(evaluation_rows, problem.data.test.size());
+  // Without predictions, the loss is the mean over a batch and needs one of the usual size.
+  return std::min(problem.has_predictions() ? evaluation_rows : Index{problem.options.batch},
+                  problem.data.test.size());
 }
 
 constexpr const char* checkpoint_format = "twice checkpoint 1";
 constexpr const char* memory_prefix = "optimizer.";
+constexpr const char* method_prefix = "method.";
 
 using NamedArrays = std::vector<std::pair<std::string, Array>>;
 
-/// The numbers of a model under their names in checkpoints.
+/// The numbers of a model, and of a method, under their names in checkpoints.
 NamedArrays named(const Model& model, const ModelState& state) {
   NamedArrays result;
   for (std::size_t i = 0; i < state.parameters.size(); ++i)
     result.emplace_back("parameter." + model.parameter_info()[i].name, state.parameters[i]);
   for (std::size_t i = 0; i < state.buffers.size(); ++i)
     result.emplace_back("buffer." + model.buffer_info()[i].name, state.buffers[i]);
+  for (const auto& [name, array] : *state.memory) result.emplace_back(method_prefix + name, array);
   return result;
 }
 
@@ -88,79 +91,112 @@ Trainer::Trainer(const Problem& problem, const Method& method)
       method_(method),
       state_(initial_state(problem.model, problem.options.seed_of_weights(),
                            problem.options.number_type())),
-      recorded_(record_step(problem, method, state_)),
-      plan_(plan_step(recorded_, problem.options, method)),
       optimizer_(optimizer_options(problem.options)),
       batches_(problem.data.train, problem.options.batch, problem.options.number_type(),
                problem.options.seed_of_data(), augmentation_named(problem.options.augment),
                background(problem.data)),
       evaluation_(record_evaluation(problem, state_, rows_of_evaluation(problem))),
-      evaluation_plan_({evaluation_.logits}),
+      evaluation_plan_({evaluation_.result}),
       plain_(record_step(problem, twice::method("sgd"), state_)),
       plain_plan_({plain_.estimate.gradient}),
-      gradient_(plan_.values(recorded_.estimate.gradient)),
-      steps_per_epoch_(batches_.per_epoch()) {}
+      steps_per_epoch_(batches_.per_epoch()) {
+  for (int program = 0; program < method.programs; ++program) {
+    recorded_.push_back(record_step(problem, method, state_, program));
+    plans_.push_back(plan_step(recorded_.back(), problem.options, method));
+  }
+}
 
-void Trainer::update() {
-  optimizer_.update(state_.parameters, gradient_,
+std::size_t Trainer::program() const {
+  if (method_.programs == 1) return 0;
+  const int program = method_.program(steps(), method_options(problem_.options, method_.name));
+  if (program < 0 || program >= method_.programs)
+    fail("method", "{}: step {} takes program {}; there are {}", method_.name, steps(), program,
+         method_.programs);
+  return static_cast<std::size_t>(program);
+}
+
+void Trainer::update(const std::vector<Array>& gradient) {
+  optimizer_.update(state_.parameters, gradient,
                     learning_rate(schedule_options(problem_.options), steps(), total_steps()));
 }
 
 void Trainer::run_and_update() {
-  plan_.run();
-  update();
+  plans_[0].run();
+  update(plans_[0].values(recorded_[0].estimate.gradient));
 }
 
 double Trainer::step() {
   const auto start = std::chrono::steady_clock::now();
-  const Batch& batch = batches_.at(steps());
-  plan_.run({{recorded_.x, batch.images}, {recorded_.y, batch.labels}});
-  const double loss = plan_.value(recorded_.estimate.loss).item();
+  const std::size_t which = program();
+  Plan& plan = plans_[which];
+  const RecordedStep& recorded = recorded_[which];
+  plan.run(recorded.bind(batches_.at(steps()), steps()));
+  const double loss = plan.value(recorded.estimate.loss).item();
+  const std::vector<Array> gradient = plan.values(recorded.estimate.gradient);
   bool finite = std::isfinite(loss);
-  for (const Array& g : gradient_) finite = finite && kernel::all_finite(g);
+  for (const Array& g : gradient) finite = finite && kernel::all_finite(g);
   if (!finite) {
-    const std::optional<NonFinite> cause = plan_.first_non_finite();
+    const std::optional<NonFinite> cause = plan.first_non_finite();
     throw RunFailure(
         fmt::format("[{}] step {} (epoch {}): {}; loss {}. The state before the step "
                     "is unchanged; try a smaller --lr, --gamma or --epsilon",
                     method_.name, steps() + 1, steps() / steps_per_epoch_ + 1,
                     cause ? str(*cause) : "a value was not finite", loss));
   }
-  if (problem_.options.clip > 0) clip_by_global_norm(gradient_, problem_.options.clip);
-  update();
-  for (std::size_t i = 0; i < recorded_.updated.size(); ++i)
-    copy(plan_.value(recorded_.updated[i]), state_.buffers[i]);
+  if (problem_.options.clip > 0) clip_by_global_norm(gradient, problem_.options.clip);
+  update(gradient);
+  recorded.carry(plan);
   epoch_.loss_sum += loss;
   epoch_.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return loss;
 }
 
-Trainer::Evaluation Trainer::evaluate(const Dataset& data) {
-  const Index rows = evaluation_.x.size(0);
-  Batch batch = make_batch(data, rows, problem_.options.number_type());
+template <class Use>
+void Trainer::evaluate_batches(const Dataset& data, const Use& use) {
+  const Index rows = evaluation_.batch.inputs().shape()[0];
+  const Dataset batch = make_batch(data, rows, problem_.options.number_type());
   std::vector<std::int32_t> order(static_cast<std::size_t>(rows));
-  Evaluation result;
   for (Index first = 0; first < data.size(); first += rows) {
     const Index count = std::min(rows, data.size() - first);
     for (Index i = 0; i < rows; ++i)
       order[static_cast<std::size_t>(i)] = static_cast<std::int32_t>(first + (i < count ? i : 0));
     gather(data, order, batch);
-    evaluation_plan_.run({{evaluation_.x, batch.images}});
-    const Array logits = evaluation_plan_.value(evaluation_.logits).sliced(0, 0, count);
-    const Array labels = batch.labels.sliced(0, 0, count);
-    result.accuracy += static_cast<double>(count_correct(logits, labels));
-    result.loss += total_cross_entropy(logits, labels);
+    evaluation_plan_.run(evaluation_.bind(batch));
+    use(evaluation_plan_.value(evaluation_.result), first, count);
   }
-  const auto count = static_cast<double>(data.size());
-  return {result.loss / count, result.accuracy / count};
+}
+
+Array Trainer::predict(const Dataset& data) {
+  Shape shape = evaluation_.result.shape();
+  shape[0] = data.size();
+  const Array all(shape, evaluation_.result.dtype());
+  evaluate_batches(data, [&](const Array& part, Index first, Index count) {
+    copy(part.sliced(0, 0, count), all.sliced(0, first, count));
+  });
+  return all;
+}
+
+Metrics Trainer::evaluate(const Dataset& data) {
+  if (problem_.has_predictions()) return problem_.metrics(predict(data), data);
+  double sum = 0, batches = 0;
+  evaluate_batches(data, [&](const Array& loss, Index, Index count) {
+    if (count < evaluation_.batch.inputs().shape()[0]) return;
+    sum += loss.item();
+    ++batches;
+  });
+  return {{"loss", sum / batches}};
 }
 
 EpochRecord Trainer::finish_epoch() {
-  const Evaluation test = evaluate(problem_.data.test);
   EpochRecord record;
   record.epoch = static_cast<int>(steps() / steps_per_epoch_);
-  record.test_loss = test.loss;
-  record.test_accuracy = test.accuracy;
+  record.metrics = evaluate(problem_.data.test);
+  const auto take = [&](const char* name) {
+    const auto found = record.metrics.extract(name);
+    return found ? found.mapped() : std::nan("");
+  };
+  record.test_loss = take("loss");
+  record.test_accuracy = take("accuracy");
   record.gradient_norm = gradient_norm();
   record.train_loss = epoch_.loss_sum / static_cast<double>(steps_per_epoch_);
   record.seconds = epoch_.seconds;
@@ -171,12 +207,11 @@ EpochRecord Trainer::finish_epoch() {
 double Trainer::gradient_norm() {
   const Index rows = problem_.options.batch;
   const Index count =
-      std::max<Index>(1, std::min(problem_.data.train.size(), gradient_norm_images) / rows);
+      std::max<Index>(1, std::min(problem_.data.train.size(), gradient_norm_examples) / rows);
   std::vector<Array> sum;
   for (Index b = 0; b < count; ++b) {
-    const Batch batch =
-        consecutive(problem_.data.train, b * rows, rows, problem_.options.number_type());
-    plain_plan_.run({{plain_.x, batch.images}, {plain_.y, batch.labels}});
+    plain_plan_.run(plain_.bind(
+        consecutive(problem_.data.train, b * rows, rows, problem_.options.number_type())));
     const std::vector<Array> g = plain_plan_.values(plain_.estimate.gradient);
     for (std::size_t i = 0; i < g.size(); ++i) {
       if (b == 0) sum.push_back(Array::zeros(g[i].shape(), DType::f64));

@@ -24,9 +24,12 @@ struct EpochRecord {
   int epoch = 0;
   /// Mean loss of the epoch's steps, each at its first pass: the loss that was trained on.
   double train_loss = 0;
-  /// Mean loss and share of right answers over the whole test set, in evaluation mode.
+  /// Mean loss and share of right answers over the whole test set, in evaluation mode; NaN where
+  /// there are no answers to be right.
   double test_loss = 0, test_accuracy = 0;
-  /// |grad L| over the first `gradient_norm_images` training images (or all, when fewer).
+  /// The problem's other numbers, such as "rmse".
+  Metrics metrics = {};
+  /// |grad L| over the first `gradient_norm_examples` training examples (or all, when fewer).
   double gradient_norm = 0;
   /// Wall time of the epoch's steps, evaluation left out.
   double seconds = 0;
@@ -37,10 +40,11 @@ struct EpochRecord {
     visit("loss", self.test_loss);
     visit("test_accuracy", self.test_accuracy);
     visit("gradient_norm", self.gradient_norm);
+    visit("metrics", self.metrics);
     visit("seconds", self.seconds);
   }
 };
-inline constexpr Index gradient_norm_images = 2048;
+inline constexpr Index gradient_norm_examples = 2048;
 
 /// The sums over the steps of the current epoch.
 struct EpochProgress {
@@ -58,7 +62,7 @@ class Trainer {
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
 
-  /// Full batches of an epoch; the images that are left over wait for another shuffle.
+  /// Full batches of an epoch; the examples that are left over wait for another shuffle.
   Index steps_per_epoch() const { return steps_per_epoch_; }
   Index total_steps() const { return steps_per_epoch_ * problem_.options.epochs; }
   /// Steps taken so far.
@@ -68,11 +72,10 @@ class Trainer {
   /// Takes the next step and returns its loss. When the loss or the gradient is not finite,
   /// throws RunFailure with the step, the op and the forward op, and leaves the state as it was.
   double step();
-  /// Mean loss and share of right answers over a data set, in evaluation mode.
-  struct Evaluation {
-    double loss = 0, accuracy = 0;
-  };
-  Evaluation evaluate(const Dataset& data);
+  /// The problem's metrics over examples, in evaluation mode: "loss", and "accuracy" of classes.
+  Metrics evaluate(const Dataset& data);
+  /// The predictions for all examples, (n, ...), in evaluation mode.
+  Array predict(const Dataset& data);
   /// The epoch that the last step completed; starts the sums of the next one.
   EpochRecord finish_epoch();
   const EpochProgress& epoch_progress() const { return epoch_; }
@@ -82,29 +85,34 @@ class Trainer {
   /// and no batch gathered. For timing.
   void run_and_update();
 
-  const Plan& plan() const { return plan_; }
+  const Plan& plan() const { return plans_[0]; }
   ModelState& state() { return state_; }
   Optimizer& optimizer() { return optimizer_; }
   const Problem& problem() const { return problem_; }
   const Method& method() const { return method_; }
-  const RecordedStep& recorded() const { return recorded_; }
+  const RecordedStep& recorded() const { return recorded_[0]; }
 
  private:
-  void update();
+  /// Which program the next step takes.
+  std::size_t program() const;
+  void update(const std::vector<Array>& gradient);
   double gradient_norm();
+  /// Calls use(values, first, count) for each group of examples; of the values, `count` rows count.
+  template <class Use>
+  void evaluate_batches(const Dataset& data, const Use& use);
 
   const Problem& problem_;
   const Method& method_;
   ModelState state_;
-  RecordedStep recorded_;
-  Plan plan_;
+  /// One for each of the method's programs.
+  std::vector<RecordedStep> recorded_;
+  std::vector<Plan> plans_;
   Optimizer optimizer_;
   Batches batches_;
   RecordedEvaluation evaluation_;
   Plan evaluation_plan_;
   RecordedStep plain_;
   Plan plain_plan_;
-  std::vector<Array> gradient_;
   Index steps_per_epoch_;
   EpochProgress epoch_;
 };

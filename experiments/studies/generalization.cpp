@@ -51,9 +51,9 @@ DataSplit draw(const StudyContext& context, const DataSplit& all, std::uint64_t 
   const auto subset = [&](Index first, Index count) {
     const auto rows =
         std::span(order).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
-    const Batch batch = make_batch(all.train, count, DType::f32);
-    gather(all.train, rows, batch);
-    return Dataset{all.train.name, batch.images, batch.labels, all.train.classes};
+    const Dataset part = make_batch(all.train, count, DType::f32);
+    gather(all.train, rows, part);
+    return part;
   };
   return {subset(0, train), subset(train, validation), all.mean, all.stddev};
 }
@@ -71,9 +71,7 @@ void measure_curvature(const Problem& problem, const ModelState& state, Measured
   Problem large = problem;
   large.options.batch = static_cast<int>(std::min<Index>(256, problem.data.train.size()));
   const RecordedStep step = record_step(large, method("sgd"), state);
-  const Batch batch = consecutive(large.data.train, 0, large.options.batch, DType::f32);
-  const MatVec hessian =
-      hessian_matvec(step.estimate.loss, step.w, {{step.x, batch.images}, {step.y, batch.labels}});
+  const MatVec hessian = hessian_matvec(step.estimate.loss, step.w, step.bind(fixed_batch(large)));
   const Rng rng(problem.options.seed);
   const LanczosResult ends =
       lanczos(hessian, state.parameters, rng, {.products = 25, .tolerance = 1e-3});
@@ -126,7 +124,7 @@ Measured train(StudyContext& context, const DataSplit& data, const Arena& arena,
       passed += thread_seconds() - start;
       context.advance();
       if (trainer.steps() % trainer.steps_per_epoch() != 0) continue;
-      validation.push_back(trainer.evaluate(problem.data.test).accuracy);
+      validation.push_back(trainer.evaluate(problem.data.test).at("accuracy"));
       seconds.push_back(passed);
     }
   } catch (const RunFailure&) {
@@ -135,10 +133,10 @@ Measured train(StudyContext& context, const DataSplit& data, const Arena& arena,
     seconds.resize(static_cast<std::size_t>(options.epochs), none);
     return run;
   }
-  const Trainer::Evaluation test = trainer.evaluate(data.test);
-  run["test accuracy"] = {test.accuracy};
-  run["test loss"] = {test.loss};
-  run["train accuracy"] = {trainer.evaluate(problem.data.train).accuracy};
+  const Metrics test = trainer.evaluate(data.test);
+  run["test accuracy"] = {test.at("accuracy")};
+  run["test loss"] = {test.at("loss")};
+  run["train accuracy"] = {trainer.evaluate(problem.data.train).at("accuracy")};
   run["gradient norm"] = {trainer.finish_epoch().gradient_norm};
   if (curvature) measure_curvature(problem, trainer.state(), run);
   return run;

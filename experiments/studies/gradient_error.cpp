@@ -19,7 +19,7 @@ const std::vector<std::string> stages = {"at the start", "after training"};
 Measured measure(StudyContext& context, const Problem& problem, double sweep_units) {
   Problem measured = problem;
   measured.options.batch = context.count("batch");
-  const FixedBatch batch = fixed_batch(measured);
+  const Dataset batch = fixed_batch(measured);
   Measured result;
   const auto sweep = [&](const std::string& stage, const ModelState& state) {
     result["eps"].clear();

@@ -5,6 +5,7 @@
 #include "experiments/measure/gradient_error.h"
 #include "experiments/run/trainer.h"
 #include "experiments/studies/study.h"
+#include "nn/nn.h"
 #include "optim/optim.h"
 
 namespace twice::experiments {

@@ -1,16 +1,19 @@
 #!/usr/bin/env bash
-# consumer/test.sh BUILD COMPILER GENERATOR: installs the library built in BUILD under a fresh prefix, takes
-# the program out of the README, and builds and runs it against that installation, as a user would.
+# consumer/test.sh BUILD COMPILER GENERATOR: installs the libraries built in BUILD under a fresh prefix, takes
+# the program out of the README, and builds and runs it against that installation, as a user would. Then
+# the same for a program with problems and methods of its own, under every command.
 set -euo pipefail
 
 here=$(dirname "$(readlink -f "$0")")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-cp "$here/CMakeLists.txt" "$work"
+cp "$here/CMakeLists.txt" "$here/own_program.cpp" "$work"
 awk '/^```cpp$/ { inside = 1; next } /^```$/ && inside { exit } inside' "$here/../../README.md" \
   >"$work/main.cpp"
-cmake --install "$1" --component library --prefix "$work/prefix" >"$work/log"
+for component in library experiments; do
+  cmake --install "$1" --component "$component" --prefix "$work/prefix" >"$work/log"
+done
 cmake -S "$work" -B "$work/build" -G "$3" -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER="$2" \
   -DCMAKE_PREFIX_PATH="$work/prefix"
 cmake --build "$work/build"
@@ -19,3 +22,24 @@ cmake --build "$work/build"
 # Ten steps were taken, and they made the loss smaller.
 awk '$1 == "loss" { last = $2; if (!n++) first = $2 } END { exit !(n == 10 && last < first) }' \
   "$work/output"
+
+cd "$work"
+twice() { "$work/build/own_program" "$@" >"$work/log" || { echo "own_program $*" && cat "$work/log" && exit 1; }; }
+problem=(--problem poisson --batch 64 --threads 1)
+twice compare "${problem[@]}" --epochs 2 --method sgd,exact,f-gr --optimizer adam --json compare.json
+look=("${problem[@]}" --method look-sam --every 3 --schedule constant --lr 0.01)
+twice train "${look[@]}" --epochs 2 --out look
+twice train --resume --epochs 3 --out look
+twice train "${look[@]}" --epochs 3 --out whole
+twice train --method input-penalty --strength 0.2 --width 8 --epochs 1 --threads 1 --out penalty
+twice train --method gr-every --width 8 --epochs 1 --threads 1 --out every
+twice sweep "${problem[@]}" --epochs 2 --method exact --points 128,256 --seeds 2 --out grid
+twice profile "${problem[@]}" --method exact --methods sgd,exact --seconds 0.1 --no-memory --json profile.json
+twice bench "${problem[@]}" --method sgd,exact --seconds 0.1
+twice check "${problem[@]}" --method exact
+twice explain "${problem[@]}" --method exact --json explain.json
+twice export "${problem[@]}" --method exact
+grep -q largest_error compare.json && grep -q '"points": 256' compare.json && grep -q '"products_law": null' explain.json
+# A run that goes on after its end has the numbers of one that was never stopped: the memory of the
+# method is in the checkpoint.
+diff <(grep -v seconds look/train.json | grep -v '"ms"') <(grep -v seconds whole/train.json | grep -v '"ms"')

@@ -23,7 +23,7 @@ std::vector<int> class_counts(const std::vector<std::int32_t>& labels, int class
 }
 
 std::vector<double> first_labels(const Dataset& data) {
-  return data.labels.sliced(0, 0, 10).to_vector();
+  return data.targets().sliced(0, 0, 10).to_vector();
 }
 
 /// An idx file: the magic number's axes, big-endian sizes, data.
@@ -36,11 +36,12 @@ std::string idx(const std::vector<int>& sizes, const std::string& data) {
 
 /// Ten images of 1x2 whose pixels and labels tell their row.
 Dataset ten_rows() {
-  Dataset data{"ten", Array({10, 1, 2, 1}, DType::f32), Array({10}, DType::i32), 10};
+  const Dataset data =
+      labelled("ten", Array({10, 1, 2, 1}, DType::f32), Array({10}, DType::i32), 10);
   for (int i = 0; i < 10; ++i) {
-    data.images.set(2 * i, i + 0.25);
-    data.images.set(2 * i + 1, -i);
-    data.labels.set(i, i);
+    data.inputs().set(2 * i, i + 0.25);
+    data.inputs().set(2 * i + 1, -i);
+    data.targets().set(i, i);
   }
   return data;
 }
@@ -64,20 +65,21 @@ BOOST_AUTO_TEST_CASE(digits_are_the_published_ones) {
 
 BOOST_AUTO_TEST_CASE(training_images_are_standardized) {
   const DataSplit split = load_data("digits");
-  BOOST_TEST((split.train.images.shape() == Shape{1437, 8, 8, 1}));
-  BOOST_TEST((split.test.images.shape() == Shape{360, 8, 8, 1}));
+  BOOST_TEST((split.train.inputs().shape() == Shape{1437, 8, 8, 1}));
+  BOOST_TEST((split.test.inputs().shape() == Shape{360, 8, 8, 1}));
   BOOST_TEST(split.train.classes == 10);
   BOOST_TEST(std::abs(split.mean.at(0) - 0.3054) < 5e-5);
   BOOST_TEST(std::abs(split.stddev.at(0) - 0.3755) < 5e-5);
   double sum = 0, squares = 0;
-  const auto pixels = split.train.images.to_vector();
+  const auto pixels = split.train.inputs().to_vector();
   for (double x : pixels) sum += x, squares += x * x;
   const auto n = static_cast<double>(pixels.size());
   BOOST_TEST(std::abs(sum / n) < 1e-6);
   BOOST_TEST(std::abs(squares / n - 1) < 1e-6);
   // The test images by the numbers of the training images: the first one's third pixel.
   const double pixel = load_digits().test.pixels[2] / 16.0;
-  BOOST_TEST(std::abs(split.test.images.at(2) - (pixel - split.mean[0]) / split.stddev[0]) < 1e-6);
+  BOOST_TEST(std::abs(split.test.inputs().at(2) - (pixel - split.mean[0]) / split.stddev[0]) <
+             1e-6);
 }
 
 BOOST_AUTO_TEST_CASE(damaged_digits) {
@@ -146,8 +148,8 @@ BOOST_AUTO_TEST_CASE(fashion_mnist_is_the_published_one) {
     return;
   }
   const DataSplit split = load_data("fashion-mnist");
-  BOOST_TEST((split.train.images.shape() == Shape{60000, 28, 28, 1}));
-  BOOST_TEST((split.test.images.shape() == Shape{10000, 28, 28, 1}));
+  BOOST_TEST((split.train.inputs().shape() == Shape{60000, 28, 28, 1}));
+  BOOST_TEST((split.test.inputs().shape() == Shape{10000, 28, 28, 1}));
   BOOST_TEST((first_labels(split.train) == std::vector<double>{9, 0, 0, 3, 0, 2, 7, 2, 5, 5}));
   BOOST_TEST((first_labels(split.test) == std::vector<double>{9, 2, 1, 1, 6, 1, 4, 6, 5, 7}));
   BOOST_TEST(std::abs(split.mean.at(0) - 0.2860) < 5e-5);
@@ -162,15 +164,15 @@ BOOST_AUTO_TEST_CASE(synthetic_data_are_a_function_of_their_options) {
   set_threads(before + 1);
   const DataSplit again = load_data("synthetic", options);
   set_threads(before);
-  BOOST_TEST((one.train.images.to_vector() == again.train.images.to_vector()));
-  BOOST_TEST((one.train.images.shape() == Shape{600, 4, 5, 3}));
+  BOOST_TEST((one.train.inputs().to_vector() == again.train.inputs().to_vector()));
+  BOOST_TEST((one.train.inputs().shape() == Shape{600, 4, 5, 3}));
   BOOST_TEST(one.mean.size() == 3u);
-  BOOST_TEST(one.test.labels.at(4) == 1.0);
+  BOOST_TEST(one.test.targets().at(4) == 1.0);
   options.seed = 1;
   BOOST_TEST(
-      (load_data("synthetic", options).test.images.to_vector() != one.test.images.to_vector()));
+      (load_data("synthetic", options).test.inputs().to_vector() != one.test.inputs().to_vector()));
   double squares = 0;
-  for (double x : one.train.images.to_vector()) squares += x * x / (600 * 60);
+  for (double x : one.train.inputs().to_vector()) squares += x * x / (600 * 60);
   BOOST_TEST(std::abs(squares - 1) < 0.05);
 }
 
@@ -192,7 +194,7 @@ BOOST_AUTO_TEST_CASE(synthetic_classes_can_be_learned) {
   SyntheticOptions options;
   options.train = 800, options.test = 200, options.image = {2, 2, 1}, options.classes = 4;
   const DataSplit split = load_data("synthetic", options);
-  const auto train = split.train.images.to_vector(), test = split.test.images.to_vector();
+  const auto train = split.train.inputs().to_vector(), test = split.test.inputs().to_vector();
   int right = 0;
   for (std::size_t i = 0; i < 200; ++i) {
     double nearest = 1e9;
@@ -203,8 +205,8 @@ BOOST_AUTO_TEST_CASE(synthetic_classes_can_be_learned) {
         distance += std::pow(train[j * 4 + k] - test[i * 4 + k], 2);
       if (distance < nearest) nearest = distance, best = j;
     }
-    right += split.train.labels.at(static_cast<Index>(best)) ==
-             split.test.labels.at(static_cast<Index>(i));
+    right += split.train.targets().at(static_cast<Index>(best)) ==
+             split.test.targets().at(static_cast<Index>(i));
   }
   BOOST_TEST(right > 120);
   BOOST_TEST(right < 200);
@@ -233,13 +235,13 @@ BOOST_AUTO_TEST_CASE(an_epoch_visits_every_image_once) {
   for (Index epoch = 0; epoch < 3; ++epoch) {
     orders.emplace_back();
     for (Index step = 0; step < 5; ++step) {
-      const Batch& batch = batches.at(epoch * 5 + step);
-      BOOST_TEST((batch.images.shape() == Shape{2, 1, 2, 1}));
+      const Dataset& batch = batches.at(epoch * 5 + step);
+      BOOST_TEST((batch.inputs().shape() == Shape{2, 1, 2, 1}));
       for (Index row = 0; row < 2; ++row) {
-        const double label = batch.labels.at(row);
+        const double label = batch.targets().at(row);
         orders.back().push_back(label);
-        BOOST_TEST(batch.images.at(2 * row) == label + 0.25);
-        BOOST_TEST(batch.images.at(2 * row + 1) == -label);
+        BOOST_TEST(batch.inputs().at(2 * row) == label + 0.25);
+        BOOST_TEST(batch.inputs().at(2 * row + 1) == -label);
       }
     }
     BOOST_TEST(std::set<double>(orders.back().begin(), orders.back().end()).size() == 10u);
@@ -252,40 +254,41 @@ BOOST_AUTO_TEST_CASE(a_batch_is_a_function_of_seed_and_step) {
   Batches forward(ten_rows(), 3, DType::f64, 7), resumed(ten_rows(), 3, DType::f64, 7);
   BOOST_TEST(forward.per_epoch() == 3);  // one image is left over
   for (Index step = 0; step < 11; ++step) forward.at(step);
-  const std::vector<double> labels = forward.at(11).labels.to_vector();
-  BOOST_TEST((resumed.at(11).labels.to_vector() == labels));
-  BOOST_TEST((forward.at(0).labels.to_vector() == resumed.at(0).labels.to_vector()));
+  const std::vector<double> labels = forward.at(11).targets().to_vector();
+  BOOST_TEST((resumed.at(11).targets().to_vector() == labels));
+  BOOST_TEST((forward.at(0).targets().to_vector() == resumed.at(0).targets().to_vector()));
   BOOST_TEST((epoch_order(7, 0, 100) != epoch_order(8, 0, 100)));
   BOOST_TEST((epoch_order(7, 3, 100) == epoch_order(7, 3, 100)));
 }
 
 BOOST_AUTO_TEST_CASE(a_step_reuses_its_memory) {
   Batches batches(ten_rows(), 4, DType::f32, 1);
-  const void* const memory = batches.at(0).images.raw();
-  for (Index step = 1; step < 7; ++step) BOOST_TEST(batches.at(step).images.raw() == memory);
+  const void* const memory = batches.at(0).inputs().raw();
+  for (Index step = 1; step < 7; ++step) BOOST_TEST(batches.at(step).inputs().raw() == memory);
 }
 
 BOOST_AUTO_TEST_CASE(gathers_are_checked) {
   const Dataset data = ten_rows();
-  const Batch batch = make_batch(data, 2, DType::f32);
+  const Dataset batch = make_batch(data, 2, DType::f32);
   const std::vector<std::int32_t> rows{9, 9};
   gather(data, rows, batch);
-  BOOST_TEST((batch.labels.to_vector() == std::vector<double>{9, 9}));
+  BOOST_TEST((batch.targets().to_vector() == std::vector<double>{9, 9}));
   const std::vector<std::int32_t> outside{3, 10}, three{1, 2, 3};
   BOOST_TEST(contains(error_of([&] { gather(data, outside, batch); }), "row 10 of ten"));
   BOOST_TEST(contains(error_of([&] { gather(data, three, batch); }), "3 rows of ten"));
   BOOST_CHECK_THROW(make_batch(data, 2, DType::i32), Error);
   BOOST_TEST(
-      (consecutive(data, 7, 3, DType::f64).labels.to_vector() == std::vector<double>{7, 8, 9}));
+      (consecutive(data, 7, 3, DType::f64).targets().to_vector() == std::vector<double>{7, 8, 9}));
   BOOST_CHECK_THROW(consecutive(data, 8, 3, DType::f64), Error);
 }
 
 BOOST_AUTO_TEST_CASE(impossible_batch_sizes) {
   for (const Index rows : {-1, 0, 11})
-    BOOST_TEST(error_of([&] { Batches(ten_rows(), rows, DType::f32, 1); }) ==
-               fmt::format("[batch] a batch of {} images; expected 1 to 10, the training images of "
-                           "ten",
-                           rows));
+    BOOST_TEST(
+        error_of([&] { Batches(ten_rows(), rows, DType::f32, 1); }) ==
+        fmt::format("[batch] a batch of {} examples; expected 1 to 10, the training examples of "
+                    "ten",
+                    rows));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -22,7 +22,7 @@ Problem small_problem(const std::string& model, int batch) {
   options.threads = threads();
   complete(options, {"exact"});
   if (model != "mlp") options.channels = 2;
-  return random_problem(options, {{8, 8, 1}, 10});
+  return random_problem(options, image_examples({8, 8, 1}, 10));
 }
 
 const auto close = boost::test_tools::tolerance(1e-12);

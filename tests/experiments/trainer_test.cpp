@@ -80,17 +80,18 @@ class Loss {
     double loss;
     Vector gradient, statistics;
   };
-  Value at(const Vector& w, const Vector& statistics, const Batch& batch) {
+  Value at(const Vector& w, const Vector& statistics, const Dataset& batch) {
     spread(w, state_.parameters);
     spread(statistics, state_.buffers);
-    plan_.run({{x_, batch.images}, {y_, batch.labels}});
+    plan_.run({{x_, batch.inputs()}, {y_, batch.targets()}});
     return {plan_.value(loss_).item(), flat(plan_.values(gradient_)), flat(plan_.values(updated_))};
   }
 
  private:
   Plan recorded() {
-    x_ = tape_.input(problem_.batch_shape(), DType::f64);
-    y_ = tape_.labels({problem_.options.batch});
+    const BatchTensors batch = problem_.batch_on(tape_, problem_.options.batch, DType::f64);
+    x_ = batch.inputs();
+    y_ = batch.targets();
     const Tensors w = problem_.model.parameters(tape_, state_.parameters);
     ForwardPass pass;
     pass.running = problem_.model.buffers(tape_, state_.buffers);
@@ -167,7 +168,7 @@ Run written_out(const Problem& problem, const Written& o, int steps_to_take) {
   const int per_epoch = static_cast<int>(problem.data.train.size()) / o.batch,
             steps = per_epoch * o.epochs;
   Vector v(run.w.size()), m = v, s = v;
-  const Batch batch = make_batch(problem.data.train, o.batch, DType::f64);
+  const Dataset batch = make_batch(problem.data.train, o.batch, DType::f64);
   double sum = 0;
   for (int step = 0; step < steps_to_take; ++step) {
     const int epoch = step / per_epoch;
@@ -331,9 +332,8 @@ BOOST_AUTO_TEST_CASE(running_statistics_are_kept_and_evaluation_uses_them) {
       spread(run.w, state.parameters);
       spread(run.statistics, state.buffers);
       Tape tape;
-      Shape one = problem.batch_shape();
-      one[0] = 1;
-      const Tensor x = tape.input(one, DType::f64), y = tape.labels({1});
+      const BatchTensors one = problem.batch_on(tape, 1, DType::f64);
+      const Tensor x = one.inputs(), y = one.targets();
       ForwardPass pass;
       pass.training = false;
       pass.running = problem.model.buffers(tape, state.buffers);
@@ -344,12 +344,12 @@ BOOST_AUTO_TEST_CASE(running_statistics_are_kept_and_evaluation_uses_them) {
       double sum = 0;
       int correct = 0;
       for (Index i = 0; i < data.test.size(); ++i) {
-        const Batch image = consecutive(data.test, i, 1, DType::f64);
-        plan.run({{x, image.images}, {y, image.labels}});
+        const Dataset image = consecutive(data.test, i, 1, DType::f64);
+        plan.run({{x, image.inputs()}, {y, image.targets()}});
         sum += plan.value(loss).item();
         const Vector scores = flat({plan.value(logits).clone()});
         correct += std::max_element(scores.begin(), scores.end()) - scores.begin() ==
-                   image.labels.data<std::int32_t>()[0];
+                   image.targets().data<std::int32_t>()[0];
       }
       const auto count = static_cast<double>(data.test.size());
       BOOST_TEST(record.epoch == epoch);
@@ -374,8 +374,8 @@ BOOST_AUTO_TEST_CASE(running_statistics_are_kept_and_evaluation_uses_them) {
 BOOST_AUTO_TEST_CASE(the_timed_step_makes_the_same_update) {
   DataSplit data = small_data();
   // One batch is the whole training set, so it is the same in each epoch but for its order.
-  data.train.images = data.train.images.sliced(0, 0, 8).clone();
-  data.train.labels = data.train.labels.sliced(0, 0, 8).clone();
+  data.train.arrays[0].second = data.train.inputs().sliced(0, 0, 8).clone();
+  data.train.arrays[1].second = data.train.targets().sliced(0, 0, 8).clone();
   const Problem problem = make_problem(
       options_of(joined(joined(plain, mlp_words), {"--warmup", "4", "--nesterov", "--weight-decay",
                                                    "0.3", "--coupled-decay"})),
@@ -401,14 +401,15 @@ BOOST_AUTO_TEST_CASE(augmented_images_are_those_of_seed_and_epoch) {
   const Vector w = flat(start.parameters);
   const std::vector<std::int32_t> order = epoch_order(7, 0, data.train.size());
   const std::span<const std::int32_t> rows(order.data(), 8);
-  const Batch batch = make_batch(data.train, 8, DType::f64);
+  const Dataset batch = make_batch(data.train, 8, DType::f64);
   gather(data.train, rows, batch);
-  const Array images = batch.images.clone();
+  const Array images = batch.inputs().clone();
   const Vector background = {-data.mean[0] / data.stddev[0]};
-  augment(Augmentation::warp, {7, 0, rows}, background, images, batch.images);
+  augment(Augmentation::warp, {7, 0, rows}, background, images, batch.inputs());
   const double expected = loss.at(w, {}, batch).loss;
   BOOST_TEST(trainer.step() == expected, boost::test_tools::tolerance(1e-12));
-  BOOST_TEST(std::abs(loss.at(w, {}, {images, batch.labels}).loss - expected) > 1e-4);
+  BOOST_TEST(std::abs(loss.at(w, {}, labelled("plain", images, batch.targets(), 10)).loss -
+                      expected) > 1e-4);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

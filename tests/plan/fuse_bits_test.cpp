@@ -120,7 +120,9 @@ BOOST_AUTO_TEST_CASE(models_keep_every_bit_and_move_fewer_bytes) {
     const Tensors outputs = outputs_of(step);
     const Array labels(Shape{30}, DType::i32);
     for (Index i = 0; i < 30; ++i) labels.set(i, static_cast<double>(i % 10));
-    const Binding inputs[] = {{step.x, random_array(step.x.shape(), DType::f32)}, {step.y, labels}};
+    const Tensor x = step.batch.inputs();
+    const Binding inputs[] = {{x, random_array(x.shape(), DType::f32)},
+                              {step.batch.targets(), labels}};
     const std::string what = c.model + " " + c.activation + " " + c.method;
     const std::string found = complaint(outputs, inputs);
     BOOST_TEST(found.empty(), what << ": " << found);

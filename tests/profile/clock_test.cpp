@@ -34,7 +34,7 @@ BOOST_AUTO_TEST_CASE(neither_kind_of_run_allocates) {
   const RecordedStep recorded =
       record_step(problem, method("exact"), initial_state(problem.model, 1, DType::f32));
   Plan plan = plan_step(recorded, problem.options, method("exact"));
-  plan.run({{recorded.x, problem.data.train.images}, {recorded.y, problem.data.train.labels}});
+  plan.run(recorded.bind(problem.data.train));
   StepTimes times(plan.program().steps.size(), 10);
   const std::size_t before = allocations();
   for (int run = 0; run < 10; ++run) {

@@ -21,7 +21,8 @@ inline RunOptions small(const std::string& model, const std::string& activation 
 }
 
 inline Problem small_problem(const RunOptions& options) {
-  return random_problem(options, {options.model == "mlp" ? Shape{6, 6, 1} : Shape{8, 8, 2}, 10});
+  return random_problem(
+      options, image_examples(options.model == "mlp" ? Shape{6, 6, 1} : Shape{8, 8, 2}, 10));
 }
 
 /// Calls `body` for a step of every method on an mlp, a cnn and a resnet.

@@ -60,13 +60,18 @@ std::vector<Line> lines_of(const std::vector<CheckRow>& rows) {
 }
 
 /// The loss of the problem's model on one batch as a function of its parameters.
-Function loss_of(const Problem& problem, const FixedBatch& batch, const ModelState& state) {
+Function loss_of(const Problem& problem, const Dataset& batch, const ModelState& state) {
   return [&](const Tensors& w) -> Tensors {
     Tape& tape = w[0].tape();
     ForwardPass pass;
     pass.running = problem.model.buffers(tape, state.buffers);
-    const Tensor x = tape.constant(batch.images.cast(w[0].dtype()));
-    return cross_entropy(problem.model(w, x, pass), tape.constant(batch.labels));
+    if (problem.random_masks)
+      pass.dropout = mask_key(problem, tape.constant(Array::scalar(0, DType::i32)));
+    std::vector<std::pair<std::string, Tensor>> tensors;
+    for (const auto& [name, array] : batch.arrays)
+      tensors.emplace_back(
+          name, tape.constant(is_float(array.dtype()) ? array.cast(w[0].dtype()) : array));
+    return problem.record_loss(w, BatchTensors(std::move(tensors)), pass);
   };
 }
 
@@ -96,7 +101,7 @@ CheckRow compared(const Problem& problem, const std::string& method, const std::
 /// A finite-difference method's gradient, against the same formula computed step by step on arrays
 /// that are really moved: g1 at w, then gradients at w + step g1.
 CheckRow check_difference(const Problem& problem, const Method& m, const ModelState& state,
-                          const FixedBatch& batch) {
+                          const Dataset& batch) {
   const MethodOptions& o = problem.options.regularization;
   const GradientVectors recorded = gradient_vectors(problem, m, state, batch);
   const auto gradient_at = [&](double step) {
@@ -118,7 +123,7 @@ CheckRow check_difference(const Problem& problem, const Method& m, const ModelSt
 
 std::vector<CheckRow> check_model(const RunOptions& options, const CheckOptions& checks) {
   const Problem problem = make_problem(options);
-  const FixedBatch batch = fixed_batch(problem);
+  const Dataset batch = fixed_batch(problem);
   const ModelState state = initial_state(problem.model, options.seed_of_weights(), DType::f64);
   const Function loss = loss_of(problem, batch, state);
   const Function objective = penalized(loss, options.regularization.gamma);

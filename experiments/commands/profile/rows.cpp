@@ -81,7 +81,7 @@ class RowProgram {
   RowProgram(const Problem& problem, const RowKind& kind, const Point& point);
 
   /// The program's first run, without an update.
-  void start() { plan_->run({{x_, images_}, {y_, labels_}}); }
+  void start() { plan_->run(inputs_); }
   /// Once more, with the update.
   void run() {
     plan_->run();
@@ -96,17 +96,16 @@ class RowProgram {
 
   ModelState state_;
   std::unique_ptr<Tape> tape_;
-  Tensor x_, y_;
+  std::vector<Binding> inputs_;
   /// L, g or H v; none of a step.
   Tensors outputs_;
   std::optional<Plan> plan_;
   std::optional<Optimizer> optimizer_;
   std::vector<Array> gradient_;
-  Array images_, labels_;
 };
 
 RowProgram::RowProgram(const Problem& problem, const RowKind& kind, const Point& point)
-    : state_(point.state), images_(problem.data.train.images), labels_(problem.data.train.labels) {
+    : state_(point.state) {
   if (kind.method) {
     state_ = initial_state(problem.model, problem.options.seed_of_weights(),
                            problem.options.number_type());
@@ -114,31 +113,28 @@ RowProgram::RowProgram(const Problem& problem, const RowKind& kind, const Point&
     plan_ = plan_step(step, problem.options, *kind.method);
     gradient_ = plan_->values(step.estimate.gradient);
     tape_ = std::move(step.tape);
-    x_ = step.x;
-    y_ = step.y;
+    inputs_ = step.bind(problem.data.train);
     optimizer_.emplace(optimizer_options(problem.options));
   } else {
     record(problem, kind, point.direction);
     plan_ = Plan({outputs_}, plan_options(problem.options, "sgd"));
   }
-  images_ = images_.cast(state_.parameters[0].dtype());
 }
 
 void RowProgram::record(const Problem& problem, const RowKind& kind,
                         const std::vector<Array>& direction) {
-  tape_ = std::make_unique<Tape>();
-  x_ = tape_->input(problem.batch_shape(), state_.parameters[0].dtype(), "images");
-  y_ = tape_->labels({problem.options.batch});
-  const Tensors w = problem.model.parameters(*tape_, state_.parameters);
-  const ScalarFunction loss = [&](const Tensors& parameters) {
-    return cross_entropy(problem.model(parameters, x_), y_);
-  };
+  RecordedStep recorded = record_inputs(problem, state_);
+  const Tensors& w = recorded.w;
+  const ScalarFunction loss = [&](const Tensors& at) { return record_loss(problem, recorded, at); };
   if (kind.kind == "loss") outputs_ = loss(w);
   if (kind.kind == "gradient") outputs_ = grad(loss(w), w);
-  if (kind.kind != "hvp") return;
-  Tensors v;
-  for (const Array& array : direction) v.push_back(tape_->parameter(array, "v"));
-  outputs_ = hvp(loss, w, v, kind.mode, problem.options.regularization.epsilon);
+  if (kind.kind == "hvp") {
+    Tensors v;
+    for (const Array& array : direction) v.push_back(recorded.tape->parameter(array, "v"));
+    outputs_ = hvp(loss, w, v, kind.mode, problem.options.regularization.epsilon);
+  }
+  inputs_ = recorded.bind(problem.data.train);
+  tape_ = std::move(recorded.tape);
 }
 
 std::vector<double> RowProgram::result() const {
@@ -152,6 +148,7 @@ std::vector<double> RowProgram::result() const {
 
 /// How many products the row's program should have.
 ProductLaw law_of(const Problem& problem, const RowKind& kind) {
+  if (expected_law(problem, method("sgd")).per_layer == 0) return {};
   if (kind.method) return expected_law(problem, *kind.method);
   if (kind.kind == "loss") return {1, 0};
   if (kind.kind == "gradient") return expected_law(problem, method("sgd"));
@@ -181,8 +178,8 @@ Json row_of(const Problem& problem, const RowKind& kind, const Program& program,
               {"samples_ms", samples},
               {"products", total.products},
               {"small_products", total.small_products},
-              {"products_law", law.products(problem.model.products())},
-              {"products_law_text", law.saved == 0 ? "L" : str(law)},
+              {"products_law", expected_products(problem, law)},
+              {"products_law_text", law.per_layer == 1 ? "L" : str(law)},
               {"gflop", total.flops / 1e9},
               {"mib_moved", total.bytes / mib},
               {"peak_mib", static_cast<double>(program.peak_bytes()) / mib},
@@ -204,15 +201,6 @@ bool same_objective(const Method& m) {
 }
 
 }  // namespace
-
-Problem one_batch(const Problem& problem) {
-  const FixedBatch batch = fixed_batch(problem);
-  DataSplit data = problem.data;
-  data.train.images = batch.images;
-  data.train.labels = batch.labels;
-  data.test = data.train;
-  return make_problem(problem.options, std::move(data));
-}
 
 void add_times(Json& row, std::vector<double> ms) {
   std::ranges::sort(ms);
@@ -258,7 +246,7 @@ Json time_rows(const Problem& problem, const std::vector<std::string>& methods, 
 }
 
 void add_errors(Json& rows, const Problem& problem, const std::function<void()>& progress) {
-  const FixedBatch batch = fixed_batch(problem);
+  const Dataset batch = fixed_batch(problem);
   // The same numbers in both dtypes, so that only the arithmetic differs.
   const Point start = start_of(problem);
   Point precise{cast(start.state, DType::f64), {}};
@@ -296,14 +284,12 @@ void add_errors(Json& rows, const Problem& problem, const std::function<void()>&
 }
 
 void add_memory(Json& rows, const Problem& problem, const std::function<void()>& progress) {
-  const Shape& images = problem.data.train.images.shape();
+  const Json shapes = to_json(shapes_of(problem.data.train));
   for (Json& row : rows) {
     if (stop_requested()) return;
     const std::string name = text(row, "name");
-    const Json request = {{"options", to_json(problem.options)},
-                          {"image", {images[1], images[2], images[3]}},
-                          {"classes", problem.data.train.classes},
-                          {"row", name}};
+    const Json request = {
+        {"options", to_json(problem.options)}, {"examples", shapes}, {"row", name}};
     const std::vector<double> numbers =
         numbers_of_fresh_process({"profile", "--measure-memory", request.dump()}, name);
     row["measured_mib"] = numbers.size() == 2 ? numbers[0] : 0;
@@ -326,8 +312,7 @@ std::string row_memory_here(const std::string& request) {
   Point point;
   std::optional<RowProgram> row;
   const double all = memory_rise([&] {
-    problem = random_problem(
-        options, {Shape(asked.at("image").get<std::vector<Index>>()), asked.at("classes")});
+    problem = random_problem(options, example_shapes(asked.at("examples")));
     if (!kind.method)
       point.state = initial_state(problem->model, options.seed_of_weights(), options.number_type());
     if (kind.kind == "hvp")

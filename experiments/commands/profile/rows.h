@@ -7,9 +7,6 @@
 
 namespace twice::experiments {
 
-/// The problem with its first training images, one batch of them, as all its data.
-Problem one_batch(const Problem& problem);
-
 /// Times the rows in turn for about `seconds`: the record's `rows` without peak_share, memory and
 /// errors, which are null. Fails when the programs do not fit into memory at once. The result means
 /// nothing after a stop.

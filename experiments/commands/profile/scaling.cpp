@@ -67,8 +67,7 @@ class Scaling {
  public:
   Scaling(const Problem& problem, const std::string& chosen)
       : options_(problem.options), methods_({&method("sgd"), &method("f-gr"), &method("exact")}) {
-    const Shape& images = problem.data.train.images.shape();
-    examples_ = {{images[1], images[2], images[3]}, problem.data.train.classes};
+    examples_ = shapes_of(problem.data.train);
     // Nothing is learnt here, and nothing may diverge.
     options_.lr = 1e-6;
     if (std::ranges::find(methods_, &method(chosen)) == methods_.end())
@@ -131,7 +130,7 @@ class Scaling {
                       {"intercept", rounded(line.intercept)},
                       {"straight", line.worst < 1e-9},
                       {"law", str(law)},
-                      {"follows_law", follows}});
+                      {"follows_law", law.per_layer == 0 ? Json() : Json(follows)}});
     }
     return rows;
   }
@@ -226,7 +225,7 @@ class Scaling {
   }
 
   RunOptions options_;
-  Examples examples_;
+  ExampleShapes examples_;
   std::vector<const Method*> methods_;
 };
 
@@ -234,6 +233,7 @@ class Scaling {
 
 std::vector<Axis> axes_of(const RunOptions& o) {
   std::vector<Axis> axes;
+  if (!o.problem.empty()) return axes;  // its sizes are its own
   if (o.model == "mlp") {
     const Index depth = o.depth.value_or(4), width = o.width.value_or(512);
     axes.push_back({"depth", depth, multiples(depth, {0.5, 1, 1.5, 2}), {}});

@@ -66,12 +66,20 @@ class StepRecord {
       update.bytes += 2.0 * static_cast<double>(memory.bytes());
     parts_.push_back({0, update, Phase::update, optimizer_layer});
     for (std::size_t s = 0; s < parts_.size(); ++s) {
-      parts_[s].ms = quantile(measured.times.sorted(s), 0.5) * 1e3;
+      parts_[s].ms = quantile(milliseconds_of(s), 0.5);
       whole_ms_ += parts_[s].ms;
     }
     live_bytes_.push_back(0);
     for (const ArenaValue& v : memory_.values)
       if (v.last == std::ssize(program_.steps)) live_bytes_.back() += v.padded();
+  }
+
+  /// The times of a step in all runs, in order. Every sum is of these, so that none differs by a
+  /// rounding.
+  std::vector<double> milliseconds_of(std::size_t s) const {
+    std::vector<double> ms = measured_.times.sorted(s);
+    for (double& t : ms) t *= 1e3;
+    return ms;
   }
 
   Json steps() const {
@@ -86,9 +94,7 @@ class StepRecord {
                   {"inputs", Json::array()},
                   {"live_bytes", live_bytes_[s]}};
       add_sums(row, {static_cast<int>(s)});
-      std::vector<double> ms = measured_.times.sorted(s);
-      for (double& t : ms) t *= 1e3;
-      add_times(row, ms);
+      add_times(row, milliseconds_of(s));
       start_ms += parts_[s].ms;
       if (s == program_.steps.size()) {
         row.update({{"op", optimizer_op},

@@ -18,10 +18,10 @@ struct Command {
   std::function<int(const std::vector<std::string>&)> run;
 };
 
-class App {
+class CommandLine {
  public:
   /// `version` is what --version prints.
-  explicit App(std::string version) : version_(std::move(version)) {}
+  explicit CommandLine(std::string version) : version_(std::move(version)) {}
 
   /// Adds a command: `declare` its options, then `body`, which returns the exit status.
   template <class Options>

@@ -1,5 +1,5 @@
 // Choosing the command, and the line that tells why it failed.
-#include "experiments/app/app.h"
+#include "experiments/app/command_line.h"
 
 #include <fmt/format.h>
 
@@ -46,19 +46,19 @@ int guarded(const std::string& about, const std::function<int()>& function) {
 
 }  // namespace
 
-void App::print_nothing() {
+void CommandLine::print_nothing() {
   if (!std::freopen("/dev/null", "w", stdout)) fail("output", "cannot open /dev/null");
   be_quiet();
 }
 
-std::vector<std::string> App::names() const {
+std::vector<std::string> CommandLine::names() const {
   std::vector<std::string> names;
   for (const Command& command : commands_) names.push_back(command.name);
   names.emplace_back("test");
   return names;
 }
 
-std::string App::help() const {
+std::string CommandLine::help() const {
   std::string text = fmt::format(
       "twice {}: exact Hessian-vector products and gradient regularization on CPUs\n\n"
       "twice COMMAND [OPTIONS]; twice COMMAND --help lists a command's options\n\n",
@@ -70,7 +70,7 @@ std::string App::help() const {
   return text + fmt::format("  {:<12}{}\n", "test", "run all tests (of the script ./twice)");
 }
 
-std::string App::completion() const {
+std::string CommandLine::completion() const {
   std::string cases;
   for (const Command& command : commands_) {
     std::string names = "--help", values;
@@ -105,7 +105,7 @@ complete -o default -F _twice twice ./twice
                      fmt::join(names(), " "), cases);
 }
 
-int App::run(const std::vector<std::string>& words) const {
+int CommandLine::run(const std::vector<std::string>& words) const {
   return guarded("twice", [&] {
     const std::string name = words.empty() ? "--help" : words[0];
     if (name == "--help" || name == "-h" || name == "help") {

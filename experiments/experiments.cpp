@@ -1,0 +1,64 @@
+// The program's table of commands.
+#include "experiments/experiments.h"
+
+#include <csignal>
+
+#include "autodiff/kernels/blas.h"
+#include "experiments/app/command_line.h"
+#include "experiments/app/terminal.h"
+#include "experiments/commands/bench/against.h"
+#include "experiments/commands/bench/bench.h"
+#include "experiments/commands/check/check.h"
+#include "experiments/commands/compare.h"
+#include "experiments/commands/data_command.h"
+#include "experiments/commands/explain.h"
+#include "experiments/commands/export.h"
+#include "experiments/commands/profile/profile.h"
+#include "experiments/commands/report.h"
+#include "experiments/commands/study.h"
+#include "experiments/commands/sweep/sweep.h"
+#include "experiments/commands/train.h"
+
+namespace twice::experiments {
+namespace {
+
+int profile_or_compare(ProfileOptions options) {
+  options.compare_programs = compare_programs;
+  return profile(std::move(options));
+}
+
+}  // namespace
+
+int App::run(int argc, char** argv) const {
+  open_standard_files();
+  try {
+    kernel::check_blas();
+  } catch (const Error& error) {
+    print_error(std::string("twice: ") + error.what());
+    return 1;
+  }
+  // A write beyond a limit of file sizes fails, as on a full disk, and does not kill the program.
+  std::signal(SIGXFSZ, SIG_IGN);
+  // The same for a pipe whose reader is gone. Other than SIG_IGN, a handler is not inherited by the
+  // programs that are started.
+  std::signal(SIGPIPE, [](int) {});
+  CommandLine app(TWICE_VERSION);
+  app.add("compare", "train one model with each GR method: cost, gradient error, result",
+          declare_compare, compare);
+  app.add("train", "one run: checkpoints, resume", declare_train, train);
+  app.add("study", "take one claim to a verdict; --list names the studies", declare_study, study);
+  app.add("sweep", "a grid of runs over the cores; goes on where it stopped", declare_sweep, sweep);
+  app.add("bench", "time steps of models and methods, alone or beside PyTorch", declare_bench,
+          bench);
+  app.add("check", "check derivatives of every op, or of a model and method", declare_check, check);
+  app.add("profile", "what each derivative costs and where the time and memory go", declare_profile,
+          profile_or_compare);
+  app.add("explain", "show the plan of a model and method, pass by pass", declare_explain, explain);
+  app.add("export", "write parameters, batch, gradients and H g as safetensors", declare_export,
+          export_step);
+  app.add("data", "list, fetch and verify data sets", declare_data, data);
+  app.add("report", "make the HTML report of the runs in a folder", declare_report, report);
+  return app.run({argv + 1, argv + argc});
+}
+
+}  // namespace twice::experiments

@@ -1,0 +1,155 @@
+// Problems from options: the model, the loss and the data that they name.
+#include "experiments/run/problem.h"
+
+#include <unistd.h>
+
+#include "nn/models.h"
+
+namespace twice::experiments {
+
+namespace {
+
+/// A model that cannot fit is refused before the system, out of memory, kills the program.
+void check_memory(const Problem& problem) {
+  constexpr double gib = 1 << 30;
+  const double numbers = static_cast<double>(problem.model.parameter_count()),
+               bytes = 2 * numbers * (problem.options.number_type() == DType::f64 ? 8 : 4),
+               memory = static_cast<double>(sysconf(_SC_PHYS_PAGES)) *
+                        static_cast<double>(sysconf(_SC_PAGESIZE));
+  if (bytes > memory)
+    fail("model",
+         "{} has {:.3g} parameters: {:.3g} GiB with their gradient alone; this machine has "
+         "{:.3g} GiB of memory",
+         problem.model.name(), numbers, bytes / gib, memory / gib);
+}
+
+void check_data(const Problem& problem) {
+  const Dataset& train = problem.data.train;
+  for (const Dataset* part : {&train, &problem.data.test})
+    for (const auto& [name, array] : part->arrays)
+      if (array.shape().rank() == 0 || array.shape()[0] != part->size())
+        fail("data", "{}: '{}' is {}; expected {} rows, as many as '{}' has", part->name, name,
+             str(array.shape()), part->size(), part->arrays[0].first);
+  if (problem.options.batch > train.size())
+    throw UsageError(fmt::format("--batch {} is more than the {} training examples of {}",
+                                 problem.options.batch, train.size(), train.name));
+}
+
+/// The loss that the options name, or the one that fits the targets.
+const LossEntry& loss_for(const RunOptions& options, const Dataset& train) {
+  const bool classes = train.classes > 0;
+  const LossEntry& loss = row_named("loss", registry().losses(),
+                                    options.loss.value_or(classes ? "cross-entropy" : "mse"));
+  if (classes ? !loss.takes_classes : !loss.takes_numbers)
+    throw UsageError(fmt::format("--loss {} needs targets that are {}; those of {} are {}",
+                                 loss.name, classes ? "numbers" : "classes", train.name,
+                                 classes ? "classes" : "numbers"));
+  return loss;
+}
+
+}  // namespace
+
+std::string Problem::label() const {
+  const std::string& activation = loss ? options.activation : model.activation();
+  return fmt::format("{}-b{}{}{}-{}", model.architecture(), options.batch,
+                     activation.empty() ? "" : "-", activation, options.dtype);
+}
+
+Tensor Problem::record_loss(const Tensors& w, const BatchTensors& batch, ForwardPass& pass) const {
+  const Tensor value = own_loss ? own_loss(w, batch, pass)
+                                : loss->record(model(w, batch.inputs(), pass), batch.targets());
+  if (value.shape().rank() != 0)
+    fail("problem", "the loss of {} has shape {}; expected a scalar, such as its mean", label(),
+         str(value.shape()));
+  return value;
+}
+
+Tensor Problem::record_predictions(const Tensors& w, const BatchTensors& batch,
+                                   ForwardPass& pass) const {
+  const Tensor value =
+      own_predictions ? own_predictions(w, batch, pass) : model(w, batch.inputs(), pass);
+  const Index rows = batch.inputs().shape()[0];
+  if (value.shape().rank() == 0 || value.shape()[0] != rows)
+    fail("problem", "the predictions of {} have shape {}; expected {} rows", label(),
+         str(value.shape()), rows);
+  return value;
+}
+
+Metrics Problem::metrics(const Array& predictions, const Dataset& examples) const {
+  return own_metrics ? own_metrics(predictions, examples) : loss->metrics(predictions, examples);
+}
+
+BatchTensors Problem::batch_on(Tape& tape, Index rows, DType dtype) const {
+  std::vector<std::pair<std::string, Tensor>> tensors;
+  for (const auto& [name, array] : data.train.arrays) {
+    Shape shape = array.shape();
+    shape[0] = rows;
+    tensors.emplace_back(name,
+                         tape.input(shape, is_float(array.dtype()) ? dtype : array.dtype(), name));
+  }
+  return BatchTensors(std::move(tensors));
+}
+
+DataSplit load_data(const RunOptions& options) {
+  const DataEntry& entry = row_named("data set", registry().data(), options.data);
+  return entry.load(options, options.own_of(entry.name));
+}
+
+Problem make_problem(const RunOptions& options) {
+  if (options.problem.empty()) return make_problem(options, load_data(options));
+  const ProblemEntry& entry = row_named("problem", registry().problems(), options.problem);
+  Problem problem = entry.make(options, options.own_of(entry.name));
+  problem.options = options;
+  if (!problem.loss && !problem.own_loss)
+    fail("problem", "{} has no loss; set `own_loss`", entry.name);
+  if (!problem.own_predictions != !problem.own_metrics)
+    fail("problem", "{} needs `own_predictions` and `own_metrics`, or neither", entry.name);
+  if (problem.data.train.arrays.empty())
+    fail("problem", "{} has no training examples; expected at least one array", entry.name);
+  if (problem.data.test.arrays.empty()) problem.data.test = problem.data.train;
+  check_data(problem);
+  check_memory(problem);
+  return problem;
+}
+
+Problem make_problem(const RunOptions& options, DataSplit data) {
+  Problem problem{mlp(), std::move(data), options};
+  check_data(problem);
+  const Dataset& train = problem.data.train;
+  problem.loss = &loss_for(options, train);
+  if (options.model == "dln" && train.classes > 0)
+    throw UsageError(
+        "--model dln is a regression on a vector and has no image classes to learn here: use mlp, "
+        "cnn or resnet");
+  try {
+    const ModelEntry& entry = row_named("model", registry().models(), options.model);
+    problem.model =
+        entry.make(options, train, problem.loss->outputs(train), options.own_of(entry.name));
+  } catch (const Error& error) {
+    throw UsageError(error.what());
+  }
+  check_memory(problem);
+  return problem;
+}
+
+Problem one_batch(const Problem& problem) {
+  Problem result = problem;
+  for (auto& [name, array] : result.data.train.arrays)
+    array = array.sliced(0, 0, problem.options.batch);
+  result.data.test = result.data.train;
+  return result;
+}
+
+ModelState initial_state(const Model& model, std::uint64_t seed, DType dtype) {
+  return {model.initial_parameters(Rng(seed), dtype), model.initial_buffers(dtype)};
+}
+
+ModelState cast(const ModelState& state, DType dtype) {
+  ModelState result;
+  for (const Array& a : state.parameters) result.parameters.push_back(a.cast(dtype));
+  for (const Array& a : state.buffers) result.buffers.push_back(a.cast(dtype));
+  for (const auto& [name, a] : *state.memory) result.memory->emplace(name, a.cast(dtype));
+  return result;
+}
+
+}  // namespace twice::experiments

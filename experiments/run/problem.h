@@ -1,0 +1,74 @@
+// What every command works on: weights, examples, and a scalar loss of both on the tape. The common
+// case is a model, a data set and a loss of the model's predictions; a problem may also record its
+// loss itself.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "experiments/data/dataset.h"
+#include "experiments/run/options.h"
+#include "experiments/run/registry.h"
+#include "nn/batch.h"
+
+namespace twice::experiments {
+
+/// A value of the weights and a batch, on their tape. `pass` says whether a step trains or
+/// evaluates and, where it trains, holds the running statistics and the key of random masks.
+using OnBatch =
+    std::function<Tensor(const Tensors& w, const BatchTensors& batch, ForwardPass& pass)>;
+
+struct Problem {
+  /// The weights' names, shapes and first values, and the predictions where `predictions` is empty.
+  /// Its `products` are L in the laws of products; without any, no law is shown.
+  Model model;
+  DataSplit data;
+  RunOptions options;
+  /// The loss of predictions; nothing when the problem records its own.
+  const LossEntry* loss = nullptr;
+
+  /// Whether the loss draws random masks: its training passes then have `pass.dropout`.
+  bool random_masks = false;
+  /// A loss of its own: a scalar, the mean over the batch where there is such a thing.
+  OnBatch own_loss = {};
+  /// Predictions of its own, (rows, ...), and what is said of them. Without both, the test examples
+  /// are judged by the mean of the loss over full batches.
+  OnBatch own_predictions = {};
+  std::function<Metrics(const Array& predictions, const Dataset& examples)> own_metrics = {};
+
+  /// Such as "mlp-256x3-b64-relu-f32".
+  std::string label() const;
+
+  /// Records the loss. Throws when it is no scalar.
+  Tensor record_loss(const Tensors& w, const BatchTensors& batch, ForwardPass& pass) const;
+  bool has_predictions() const { return loss || own_predictions; }
+  Tensor record_predictions(const Tensors& w, const BatchTensors& batch, ForwardPass& pass) const;
+  Metrics metrics(const Array& predictions, const Dataset& examples) const;
+
+  /// One input of the tape for each array of the examples, with so many rows; floating-point ones
+  /// of this dtype.
+  BatchTensors batch_on(Tape& tape, Index rows, DType dtype) const;
+};
+
+/// The problem that the options name, on its data. Throws UsageError when they do not fit together
+/// (a batch larger than the training set).
+Problem make_problem(const RunOptions& options);
+/// A model and a loss on data that is there already.
+Problem make_problem(const RunOptions& options, DataSplit data);
+/// The data set or file that the options name.
+DataSplit load_data(const RunOptions& options);
+
+/// The problem on one batch: the first `batch` training examples, for training and tests.
+Problem one_batch(const Problem& problem);
+
+/// Parameters and batch-norm statistics: all that training changes, but for the optimiser.
+struct ModelState {
+  std::vector<Array> parameters, buffers;
+  /// What a method carries from step to step. Copies of a state share it.
+  std::shared_ptr<std::map<std::string, Array>> memory =
+      std::make_shared<std::map<std::string, Array>>();
+};
+ModelState initial_state(const Model& model, std::uint64_t seed, DType dtype);
+ModelState cast(const ModelState& state, DType dtype);
+
+}  // namespace twice::experiments

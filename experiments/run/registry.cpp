@@ -1,0 +1,186 @@
+// The registry and its built-in entries.
+#include "experiments/run/registry.h"
+
+#include <cmath>
+
+#include "autodiff/ops/cast.h"
+#include "autodiff/ops/loss.h"
+#include "autodiff/ops/shape_ops.h"
+#include "experiments/data/catalogue.h"
+#include "experiments/run/problem.h"
+#include "nn/losses.h"
+#include "nn/models.h"
+
+namespace twice::experiments {
+
+namespace {
+
+template <class Entry>
+void add_to(std::vector<Entry>& entries, const char* kind, Entry entry) {
+  for (const Entry& known : entries)
+    if (known.name == entry.name) fail("registry", "there is a {} {} already", kind, entry.name);
+  entries.push_back(std::move(entry));
+}
+
+Model built_in_model(const RunOptions& o, const Dataset& train, Index outputs,
+                     const std::string& name) {
+  const Shape& shape = train.inputs().shape();
+  return make_model({.model = name,
+                     .input = Shape(std::vector<Index>(shape.begin() + 1, shape.end())),
+                     .classes = outputs,
+                     .width = o.width,
+                     .channels = o.channels,
+                     .depth = o.depth,
+                     .activation = o.activation});
+}
+
+// ---- losses ----
+
+Index class_count(const Dataset& train) { return train.classes; }
+
+/// Numbers for each example; a class that is one of two is one number, 0 or 1.
+Index numbers_each(const Dataset& train) { return train.targets().elements() / train.size(); }
+
+Metrics class_metrics(const Array& logits, const Dataset& examples) {
+  const auto n = static_cast<double>(examples.size());
+  return {{"loss", total_cross_entropy(logits, examples.targets()) / n},
+          {"accuracy", static_cast<double>(count_correct(logits, examples.targets())) / n}};
+}
+
+/// The mean of `term(prediction, target)` over all numbers.
+template <class Term>
+double mean_of(const Array& predictions, const Array& targets, const Term& term) {
+  double sum = 0;
+  for (Index i = 0; i < predictions.elements(); ++i) sum += term(predictions.at(i), targets.at(i));
+  return sum / static_cast<double>(predictions.elements());
+}
+
+/// Root mean square error, and the share of the targets' variance that is explained: 1 - squared
+/// error / squared distance from the mean of each output. Targets that do not vary have none.
+Metrics number_metrics(const Array& predictions, const Array& targets) {
+  const Index n = targets.shape()[0], outputs = targets.elements() / n;
+  double variance = 0;
+  for (Index k = 0; k < outputs; ++k) {
+    double mean = 0;
+    for (Index i = 0; i < n; ++i) mean += targets.at(i * outputs + k) / static_cast<double>(n);
+    for (Index i = 0; i < n; ++i) variance += std::pow(targets.at(i * outputs + k) - mean, 2);
+  }
+  const double squares =
+      mean_of(predictions, targets, [](double p, double t) { return (p - t) * (p - t); });
+  const double explained = variance > 0
+                               ? 1 - squares * static_cast<double>(targets.elements()) / variance
+                               : std::nan("");
+  return {{"loss", squares}, {"rmse", std::sqrt(squares)}, {"r2", explained}};
+}
+
+/// Targets as the predictions' shape and dtype.
+Tensor fitted(Tensor targets, Tensor predictions) {
+  return cast(reshape(targets, predictions.shape()), predictions.dtype());
+}
+
+double softplus_of(double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); }
+
+void add_losses(Registry& to) {
+  to.add(LossEntry{.name = "cross-entropy",
+                   .purpose = "of classes",
+                   .takes_classes = true,
+                   .outputs = class_count,
+                   .record = [](Tensor p, Tensor t) { return cross_entropy(p, t); },
+                   .metrics = class_metrics});
+  to.add(LossEntry{
+      .name = "mse",
+      .purpose = "mean square error",
+      .takes_numbers = true,
+      .outputs = numbers_each,
+      .record = [](Tensor p, Tensor t) { return mse(p, fitted(t, p)); },
+      .metrics = [](const Array& p,
+                    const Dataset& examples) { return number_metrics(p, examples.targets()); }});
+  to.add(LossEntry{.name = "huber",
+                   .purpose = "square error, linear beyond 1",
+                   .takes_numbers = true,
+                   .outputs = numbers_each,
+                   .record = [](Tensor p, Tensor t) { return huber(p, fitted(t, p)); },
+                   .metrics =
+                       [](const Array& p, const Dataset& examples) {
+                         Metrics metrics = number_metrics(p, examples.targets());
+                         metrics["loss"] = mean_of(p, examples.targets(), [](double a, double b) {
+                           const double d = std::abs(a - b);
+                           return d <= 1 ? d * d / 2 : d - 0.5;
+                         });
+                         return metrics;
+                       }});
+  to.add(LossEntry{
+      .name = "bce",
+      .purpose = "binary cross-entropy, of two classes or of numbers from 0 to 1",
+      .takes_classes = true,
+      .takes_numbers = true,
+      .outputs =
+          [](const Dataset& train) {
+            if (train.classes > 2)
+              throw UsageError(fmt::format("--loss bce is for two classes; {} has {}", train.name,
+                                           train.classes));
+            return numbers_each(train);
+          },
+      .record = [](Tensor p, Tensor t) { return binary_cross_entropy(p, fitted(t, p)); },
+      .metrics = [](const Array& p, const Dataset& examples) -> Metrics {
+        const Array& t = examples.targets();
+        return {{"loss", mean_of(p, t, [](double x, double y) { return softplus_of(x) - x * y; })},
+                {"accuracy", mean_of(p, t, [](double x, double y) {
+                   return static_cast<double>((x > 0) == (y > 0.5));
+                 })}};
+      }});
+}
+
+}  // namespace
+
+Registry::Registry() {
+  for (const std::string& name : model_names())
+    add(ModelEntry{name, "",
+                   [name](const RunOptions& o, const Dataset& train, Index outputs,
+                          const std::any&) { return built_in_model(o, train, outputs, name); }});
+  for (const DataSource& source : data_sources())
+    add(DataEntry{source.name, source.title,
+                  [name = source.name](const RunOptions& o, const std::any&) {
+                    return load_data(name, synthetic_options(o));
+                  }});
+  add_losses(*this);
+}
+
+void Registry::add(ModelEntry entry) {
+  add_own(entry.name, entry.own);
+  add_to(models_, "model", std::move(entry));
+}
+void Registry::add(DataEntry entry) {
+  add_own(entry.name, entry.own);
+  add_to(data_, "data set", std::move(entry));
+}
+void Registry::add(LossEntry entry) { add_to(losses_, "loss", std::move(entry)); }
+void Registry::add(ProblemEntry entry) {
+  add_own(entry.name, entry.own);
+  add_to(problems_, "problem", std::move(entry));
+}
+void Registry::add(MethodEntry entry) {
+  add_own(std::string(entry.method.name), entry.own);
+  add_method(std::move(entry.method));
+}
+
+void Registry::add_own(const std::string& name, const OwnOptions& own) {
+  if (!own.declare) return;
+  for (const auto& [known, options] : own_)
+    if (known == name) fail("registry", "there is an entry {} with options already", name);
+  own_.emplace_back(name, own);
+}
+
+void Registry::declare(OptionSet& set, std::map<std::string, std::any>& own) const {
+  for (const auto& [name, options] : own_) {
+    set.group("Options of " + name, true);
+    options.declare(set, own[name]);
+  }
+}
+
+Registry& registry() {
+  static Registry the_one;
+  return the_one;
+}
+
+}  // namespace twice::experiments

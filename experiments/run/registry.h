@@ -1,0 +1,110 @@
+// What a run can be made of: models, data sets, losses, methods and whole problems, each an entry
+// with options of its own. The built-in ones are added as a user's are.
+#pragma once
+
+#include <any>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "experiments/app/option_set.h"
+#include "experiments/data/dataset.h"
+#include "nn/model.h"
+#include "optim/gradient_regularization.h"
+
+namespace twice::experiments {
+
+struct RunOptions;
+struct Problem;
+
+/// The options of an entry: a struct of its own kind, whose members `declare` names.
+struct OwnOptions {
+  /// Makes the struct with its defaults if `own` is empty, and declares its members.
+  std::function<void(OptionSet& set, std::any& own)> declare = {};
+
+  template <class Own>
+  static OwnOptions of(void (*declare)(OptionSet&, Own&)) {
+    return {[declare](OptionSet& set, std::any& own) {
+      if (!own.has_value()) own = Own();
+      declare(set, *std::any_cast<Own>(&own));
+    }};
+  }
+};
+
+/// Numbers by name that say how good predictions are. "accuracy" is a share of one.
+using Metrics = std::map<std::string, double>;
+
+struct ModelEntry {
+  std::string name, purpose;
+  /// A model for inputs like those of `train` with so many outputs.
+  std::function<Model(const RunOptions& options, const Dataset& train, Index outputs,
+                      const std::any& own)>
+      make;
+  OwnOptions own = {};
+};
+
+struct DataEntry {
+  std::string name, purpose;
+  std::function<DataSplit(const RunOptions& options, const std::any& own)> load;
+  OwnOptions own = {};
+};
+
+struct LossEntry {
+  std::string name, purpose;
+  /// What targets it takes: classes (i32), or numbers.
+  bool takes_classes = false, takes_numbers = false;
+  /// How many numbers a model predicts for each example.
+  std::function<Index(const Dataset& train)> outputs;
+  /// A scalar, from predictions (n, outputs) and the batch's targets.
+  std::function<Tensor(Tensor predictions, Tensor targets)> record;
+  /// Of predictions for all examples. "loss" is among them.
+  std::function<Metrics(const Array& predictions, const Dataset& examples)> metrics;
+};
+
+/// A problem that is not a model with data and a loss of its predictions.
+struct ProblemEntry {
+  std::string name, purpose;
+  std::function<Problem(const RunOptions& options, const std::any& own)> make;
+  OwnOptions own = {};
+};
+
+struct MethodEntry {
+  Method method;
+  OwnOptions own = {};
+};
+
+class Registry {
+ public:
+  /// With the built-in models, data sets and losses.
+  Registry();
+
+  // Each throws when the name is taken.
+  void add(ModelEntry entry);
+  void add(DataEntry entry);
+  void add(LossEntry entry);
+  void add(ProblemEntry entry);
+  void add(MethodEntry entry);
+
+  const std::vector<ModelEntry>& models() const { return models_; }
+  const std::vector<DataEntry>& data() const { return data_; }
+  const std::vector<LossEntry>& losses() const { return losses_; }
+  const std::vector<ProblemEntry>& problems() const { return problems_; }
+
+  /// Declares the options of all entries; the values go into `own`, by the names of the entries.
+  void declare(OptionSet& set, std::map<std::string, std::any>& own) const;
+
+ private:
+  void add_own(const std::string& name, const OwnOptions& own);
+
+  std::vector<ModelEntry> models_;
+  std::vector<DataEntry> data_;
+  std::vector<LossEntry> losses_;
+  std::vector<ProblemEntry> problems_;
+  std::vector<std::pair<std::string, OwnOptions>> own_;
+};
+
+/// The one registry of the program.
+Registry& registry();
+
+}  // namespace twice::experiments
