@@ -16,7 +16,9 @@ Tensors hvp(const ScalarFunction& f, const Tensors& w, const Tensors& v, HvpMode
     case HvpMode::finite_difference:
       if (!(eps > 0)) fail("hvp", "eps must be > 0, was {}", eps);
       check_independent("hvp", w);
-      return (gradient_at(w + eps * v) - gradient_at(w - eps * v)) / (2 * eps);
+      // Where v was computed from the loss's inputs, derivatives by these end here.
+      return (gradient_at(stop_gradient(w + eps * v)) - gradient_at(stop_gradient(w - eps * v))) /
+             (2 * eps);
   }
   fail("hvp", "unknown mode {}", static_cast<int>(mode));
 }

@@ -91,7 +91,7 @@ Estimate look_sam(const MethodContext& c, const LookSam& o) {
     v.push_back(c.memory(fmt::format("v.{}", i), Array::zeros(g[i].shape(), g[i].dtype())));
   if (c.program == 1)
     return {loss, g, g + (o.scale * norm / (safe_sqrt(squared_norm(v)) + 1e-12)) * v};
-  const Tensors ahead = c.w + (c.options.rho / norm) * g;
+  const Tensors ahead = stop_gradient(c.w + (c.options.rho / norm) * g);
   const Tensors sam = grad(c.loss(ahead), ahead);
   Tensor along = sum(sam[0] * g[0]);
   for (std::size_t i = 1; i < g.size(); ++i) along = along + sum(sam[i] * g[i]);

@@ -36,7 +36,7 @@ twice train --method gr-every --width 8 --epochs 1 --threads 1 --out every
 twice sweep "${problem[@]}" --epochs 2 --method exact --points 128,256 --seeds 2 --out grid
 twice profile "${problem[@]}" --method exact --methods sgd,exact --seconds 0.1 --no-memory --json profile.json
 twice bench "${problem[@]}" --method sgd,exact --seconds 0.1
-twice check "${problem[@]}" --method exact
+twice check "${problem[@]}" --method exact,f-gr,b-gr,c-gr
 twice explain "${problem[@]}" --method exact --json explain.json
 twice export "${problem[@]}" --method exact
 grep -q largest_error compare.json && grep -q '"points": 256' compare.json && grep -q '"products_law": null' explain.json

@@ -102,6 +102,58 @@ BOOST_AUTO_TEST_CASE(exact_hessian_product_is_the_difference_of_gradients) {
   BOOST_TEST(relative_error(difference, Hg) < 1e-8);
 }
 
+// The perturbation depends on the loss's inputs through g; a derivative that the loss takes by its
+// inputs must not follow it there.
+BOOST_AUTO_TEST_CASE(a_loss_with_a_derivative_by_its_inputs) {
+  const std::vector<Array> start = {Array::from(std::vector<double>{0.4, -0.7, 1.1}, {1, 3}),
+                                    Array::from(std::vector<double>{0.9, 0.3, -0.5}, {3, 1})};
+  const Array inputs = Array::from(std::vector<double>{-1, -0.3, 0.2, 0.8}, {4, 1});
+  const auto run_at = [&](const std::vector<Array>& at, const auto& record) {
+    Tape tape;
+    const Tensor x = tape.parameter(inputs, "x");
+    Tensors w;
+    for (const Array& array : at) w.push_back(tape.parameter(array, "w"));
+    const Tensors result = record(
+        [&](const Tensors& v) {
+          const Tensor u = matmul(tanh(matmul(x, v[0])), v[1]);
+          return mean(square(grad(sum(u), Tensors{x})[0] + u - 1));
+        },
+        w);
+    Plan plan{result};
+    plan.run();
+    return numbers_of(plan.values(result));
+  };
+  const auto gradient = [](const ScalarFunction& loss, const Tensors& w) {
+    return grad(loss(w), w);
+  };
+  const double step = 0.01;
+  const Numbers g = run_at(start, gradient);
+  const auto moved = [&](double by) {
+    std::vector<Array> at;
+    for (std::size_t p = 0, next = 0; p < start.size(); ++p) {
+      at.push_back(start[p].clone());
+      for (Index i = 0; i < at[p].elements(); ++i) at[p].set(i, at[p].at(i) + by * g[next++]);
+    }
+    return run_at(at, gradient);
+  };
+  const Numbers ahead = moved(step), behind = moved(-step),
+                Hg = scaled(1 / (2 * step), combined(1, ahead, -1, behind));
+  const auto by_method = [&](std::string_view name) {
+    return run_at(start, [&](const ScalarFunction& loss, const Tensors& w) {
+      return method(name)(loss, w, {.gamma = 1, .epsilon = step}).gradient;
+    });
+  };
+  BOOST_TEST(relative_error(by_method("c-gr"), combined(1, g, 1, Hg)) < 1e-10);
+  BOOST_TEST(relative_error(by_method("f-gr"),
+                            combined(1, g, 1 / step, combined(1, ahead, -1, g))) < 1e-10);
+  BOOST_TEST(relative_error(run_at(start,
+                                   [&](const ScalarFunction& loss, const Tensors& w) {
+                                     return hvp(loss, w, gradient(loss, w),
+                                                HvpMode::finite_difference, step);
+                                   }),
+                            Hg) < 1e-10);
+}
+
 BOOST_AUTO_TEST_CASE(finite_difference_errors_fall_at_their_order) {
   Problem problem(3);
   const auto error = [&](std::string_view name, double epsilon) {
