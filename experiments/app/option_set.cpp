@@ -6,7 +6,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <fstream>
 #include <iterator>
@@ -23,18 +22,6 @@ template <class T>
 constexpr bool is_optional = false;
 template <class T>
 constexpr bool is_optional<std::optional<T>> = true;
-
-/// The whole of `text` as a number; nothing when it is none or does not fit. Whole numbers are
-/// decimal, whatever they begin with.
-template <class T>
-std::optional<T> parsed(const std::string& text) {
-  T value{};
-  const char *first = text.data(), *const end = first + text.size();
-  if (text.starts_with('+') && !text.starts_with("+-")) ++first;
-  const auto [last, error] = std::from_chars(first, end, value);
-  if (error != std::errc() || last != end) return std::nullopt;
-  return value;
-}
 
 template <class T>
 std::string complaint_of(const std::string& text) {
@@ -127,23 +114,6 @@ Words words_of(const toml::node& node, const std::string& where) {
       fmt::format("{}: expected a text, a number, true, false or a list of these", where));
 }
 
-/// The distance of Damerau and Levenshtein in which no part of a word is changed twice.
-std::size_t distance(const std::string& a, const std::string& b) {
-  std::vector<std::vector<std::size_t>> d(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
-  for (std::size_t i = 0; i <= a.size(); ++i)
-    for (std::size_t j = 0; j <= b.size(); ++j) {
-      if (i == 0 || j == 0) {
-        d[i][j] = i + j;
-        continue;
-      }
-      d[i][j] = std::min({d[i - 1][j] + 1, d[i][j - 1] + 1,
-                          d[i - 1][j - 1] + static_cast<std::size_t>(a[i - 1] != b[j - 1])});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-        d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
-    }
-  return d[a.size()][b.size()];
-}
-
 }  // namespace
 
 std::vector<std::string> split_words(const std::string& line) {
@@ -153,13 +123,6 @@ std::vector<std::string> split_words(const std::string& line) {
 }
 
 std::optional<double> parse_number(const std::string& text) { return parsed<double>(text); }
-
-std::string did_you_mean(const std::string& word, const std::vector<std::string>& candidates) {
-  const auto nearest = std::ranges::min_element(
-      candidates, {}, [&](const std::string& candidate) { return distance(word, candidate); });
-  if (nearest == candidates.end() || 3 * distance(word, *nearest) > nearest->size()) return "";
-  return fmt::format("; did you mean {}?", *nearest);
-}
 
 Accepted whole(long long low, long long high) {
   return {[=](const std::string& text) -> std::string {

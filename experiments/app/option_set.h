@@ -14,6 +14,7 @@
 
 #include "autodiff/array/shape.h"
 #include "experiments/files/json.h"
+#include "experiments/files/words.h"
 
 namespace twice::experiments {
 
@@ -122,8 +123,5 @@ std::vector<std::string> split_words(const std::string& line);
 
 /// The whole of `text` as a decimal number; nothing when it is none.
 std::optional<double> parse_number(const std::string& text);
-
-/// "; did you mean WORD?" with the candidate nearest to a mistyped word, or "".
-std::string did_you_mean(const std::string& word, const std::vector<std::string>& candidates);
 
 }  // namespace twice::experiments

@@ -1,0 +1,200 @@
+// A table as text: rows and fields by RFC 4180, then numbers and labels.
+#include "experiments/data/csv.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+
+#include "experiments/files/json.h"
+#include "experiments/files/words.h"
+
+namespace twice::experiments {
+
+namespace {
+
+using Fields = std::vector<std::string_view>;
+
+/// Splits a text into fields, which are views of it; doubled quotes are undone in place.
+class Table {
+ public:
+  Table(std::string& text, char separator, const std::string& file)
+      : file_(file), at_(text.data()), end_(at_ + text.size()), separator_(separator) {
+    constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
+    if (text.starts_with(byte_order_mark)) at_ += byte_order_mark.size();
+    bool quoted = false;
+    for (const char* c = at_; separator == ',' && c != end_ && (quoted || *c != '\n'); ++c) {
+      if (*c == '"') quoted = !quoted;
+      if (*c == ';' && !quoted) separator_ = ';';
+    }
+  }
+
+  /// The next row that is not blank; false at the end. Rows count from 1, blank ones included.
+  bool next(Fields& fields) {
+    do {
+      if (at_ == end_) return false;
+      ++row_;
+      fields.clear();
+      while (field(fields)) {
+      }
+    } while (fields.size() == 1 && fields[0].empty());
+    return true;
+  }
+
+  /// The number that a field is. In a table separated by `;`, a comma is the decimal point.
+  std::optional<double> number(std::string_view field) const {
+    if (separator_ != ';') return parsed<double>(field);
+    std::string with_point(field);
+    std::ranges::replace(with_point, ',', '.');
+    return parsed<double>(with_point);
+  }
+
+  template <class... Args>
+  [[noreturn]] void refuse(fmt::format_string<Args...> text, Args&&... args) const {
+    fail("data", "{}: row {}{}", file_, row_, fmt::format(text, std::forward<Args>(args)...));
+  }
+
+ private:
+  bool is_space(char c) const { return c == ' ' || c == '\r' || (c == '\t' && separator_ != '\t'); }
+  void skip_spaces() {
+    while (at_ != end_ && is_space(*at_)) ++at_;
+  }
+
+  /// Appends a field; false if it is the last of its row.
+  bool field(Fields& fields) {
+    constexpr std::size_t most = 1 << 20;  // a view takes more memory than a short field
+    if (fields.size() == most) refuse(" has too many fields; expected at most {}", most);
+    skip_spaces();
+    char *first = at_, *last = at_;
+    if (at_ != end_ && *at_ == '"') {
+      first = last = ++at_;
+      for (;; *last++ = *at_++) {
+        if (at_ == end_) refuse(", column {}: a quoted field does not end", fields.size() + 1);
+        if (*at_ == '"' && (++at_ == end_ || *at_ != '"')) break;
+      }
+      skip_spaces();
+    } else {
+      while (at_ != end_ && *at_ != separator_ && *at_ != '\n') ++at_;
+      for (last = at_; last != first && is_space(last[-1]);) --last;
+    }
+    fields.emplace_back(first, static_cast<std::size_t>(last - first));
+    if (at_ == end_) return false;
+    const char stop = *at_++;
+    if (stop != separator_ && stop != '\n')
+      refuse(", column {}: text follows a closing quote", fields.size());
+    return stop == separator_;
+  }
+
+  const std::string& file_;
+  char *at_, *end_;
+  char separator_;
+  std::int64_t row_ = 0;
+};
+
+bool is_missing(std::string_view text) {
+  const std::string lower = lower_case(text.substr(0, 4));
+  return lower.empty() || lower == "na" || lower == "n/a" || lower == "nan";
+}
+
+std::size_t target_column(const std::vector<std::string>& names, const FileDataOptions& options,
+                          const std::vector<std::string>& usual_targets) {
+  const auto is_target = [&](const std::string& name) {
+    return options.target.empty() ? std::ranges::count(usual_targets, lower_case(name)) > 0
+                                  : name == options.target;
+  };
+  const auto found = std::ranges::find_if(names, is_target);
+  if (found == names.end() && !options.target.empty())
+    fail("data", "{}: there is no column '{}'; it has {}{}", options.file, options.target,
+         shown(names), did_you_mean(options.target, names));
+  if (std::ranges::count_if(names, is_target) != 1)
+    fail("data", "{}: which column is the target? It has {}", options.file, shown(names));
+  return static_cast<std::size_t>(found - names.begin());
+}
+
+}  // namespace
+
+FileData read_csv(std::string text, char separator, const FileDataOptions& options,
+                  const std::vector<std::string>& usual_targets) {
+  if (text.starts_with("\xFF\xFE") || text.find('\0') != std::string::npos)
+    fail("data", "{}: has zero bytes or is UTF-16; expected text in UTF-8", options.file);
+  Table table(text, separator, options.file);
+  Fields fields;
+  if (!table.next(fields)) fail("data", "{}: is empty; expected a table", options.file);
+  const std::size_t columns = fields.size();
+  if (columns == 1) table.refuse(" has one column; expected inputs and a target");
+
+  std::vector<std::string> names(fields.begin(), fields.end());
+  const auto numbers =
+      std::ranges::count_if(fields, [&](auto field) { return table.number(field).has_value(); });
+  const std::size_t position = parsed<std::size_t>(options.target).value_or(0);
+  const bool by_position =
+      position > 0 && position <= columns && std::ranges::count(names, options.target) == 0;
+  const bool has_header = numbers < std::ssize(fields) && !(numbers > 0 && by_position);
+  std::map<std::string, std::size_t> known;
+  for (std::size_t i = 0; i < columns; ++i) {
+    if (!has_header) names[i] = std::to_string(i + 1);
+    if (names[i].empty())
+      table.refuse(", column {}: has no name (an index, or a separator too many?)", i + 1);
+    if (const auto [other, is_new] = known.try_emplace(names[i], i + 1); !is_new)
+      table.refuse(": columns {} and {} have the name '{}'", other->second, i + 1, shown(names[i]));
+  }
+
+  FileData data;
+  const std::size_t target = target_column(names, options, usual_targets);
+  data.target_names = {names[target]};
+  data.input_names = names;
+  data.input_names.erase(data.input_names.begin() + static_cast<Index>(target));
+  // A field takes two bytes or more. The memory of rows that never come is never touched.
+  const auto most_rows = static_cast<Index>(text.size() / (2 * columns) + 1);
+  const Array inputs({most_rows, static_cast<Index>(columns) - 1}, DType::f64);
+  double* input = inputs.data<double>();
+  std::vector<double> targets;  // numbers, or of labels their places in this map
+  std::map<std::string, double> labels;
+  for (bool more = !has_header || table.next(fields); more; more = table.next(fields)) {
+    if (fields.size() != columns)
+      table.refuse(" has {} fields; expected {}, as the first row has", fields.size(), columns);
+    for (std::size_t i = 0; i < columns; ++i) {
+      const bool is_label = i == target && !options.regression;
+      const std::optional<double> value = table.number(fields[i]);
+      if (is_missing(fields[i]))
+        table.refuse(", column '{}': the value is missing ('{}'); expected a {}", shown(names[i]),
+                     fields[i], is_label ? "class" : "number");
+      if (!is_label && !value)
+        table.refuse(", column '{}': found '{}'; expected a number (words are not encoded)",
+                     shown(names[i]), shown(fields[i]));
+      if (!is_label && !(std::abs(*value) <= std::numeric_limits<float>::max()))
+        table.refuse(", column '{}': found '{}'; expected a finite number of f32", shown(names[i]),
+                     shown(fields[i]));
+      if (is_label)
+        targets.push_back(
+            labels.try_emplace(std::string(fields[i]), static_cast<double>(labels.size()))
+                .first->second);
+      else
+        (i == target ? targets.emplace_back() : *input++) = *value;
+    }
+  }
+
+  if (!options.regression) {
+    const auto is_word = [&](const auto& label) { return !table.number(label.first); };
+    const bool words = std::ranges::any_of(labels, is_word);
+    std::vector<double> values(labels.size());
+    for (const auto& [label, place] : labels) {
+      values[static_cast<std::size_t>(place)] =
+          words ? static_cast<double>(data.class_names.size()) : *table.number(label);
+      if (words) data.class_names.push_back(label);
+    }
+    for (double& value : targets) value = values[static_cast<std::size_t>(value)];
+  }
+  try {
+    Json(names).dump(), Json(data.class_names).dump();
+  } catch (const JsonError&) {
+    fail("data", "{}: its words are not in UTF-8; expected text in UTF-8", options.file);
+  }
+  const auto rows = static_cast<Index>(targets.size());
+  data.train = {inputs.sliced(0, 0, rows), Array::from(targets, {rows})};
+  return data;
+}
+
+}  // namespace twice::experiments

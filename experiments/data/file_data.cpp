@@ -1,0 +1,375 @@
+// From a file's arrays or table to training data: which array is what, classes, the split,
+// standardisation.
+#include "experiments/data/file_data.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <functional>
+#include <limits>
+#include <map>
+#include <numeric>
+
+#include "autodiff/kernels/random.h"
+#include "autodiff/threads/parallel.h"
+#include "experiments/data/csv.h"
+#include "experiments/data/dataset.h"
+#include "experiments/files/atomic_file.h"
+#include "experiments/files/npy.h"
+#include "experiments/files/safetensors.h"
+#include "experiments/files/words.h"
+
+namespace twice::experiments {
+
+namespace {
+
+namespace fs = std::filesystem;
+using Words = std::vector<std::string>;
+
+const Words usual_inputs = {"x", "inputs", "images", "data", "features", "arr_0"};
+const Words usual_targets = {"y",     "targets", "target",  "labels",
+                             "label", "class",   "classes", "arr_1"};
+
+bool holds(const Words& words, const std::string& word) {
+  return std::ranges::find(words, word) != words.end();
+}
+
+/// The bytes of a file, unzipped if they are gzip's.
+std::string unpacked(const std::string& file) {
+  std::string bytes = read_file(file);
+  if (!bytes.starts_with("\x1f\x8b")) return bytes;
+  return gunzip(bytes, file, most_unpacked(bytes.size()));
+}
+
+// ---- named arrays ----
+
+/// A name without its case and its part: "X_train" is "x" of the training part.
+struct ArrayName {
+  std::string base;
+  bool test = false;
+};
+
+ArrayName array_name(const std::string& name) {
+  const std::string lower = lower_case(name);
+  for (const bool test : {false, true}) {
+    const std::string part = test ? "test" : "train";
+    if (lower.starts_with(part + "_")) return {lower.substr(part.size() + 1), test};
+    if (lower.ends_with("_" + part)) return {lower.substr(0, lower.size() - part.size() - 1), test};
+  }
+  return {lower};
+}
+
+FileData read_arrays(const FileDataOptions& options, const Words& names,
+                     const std::function<Array(const std::string&)>& read) {
+  const std::string target = array_name(options.target).base;
+  const auto is_target = [&](const std::string& base) {
+    return target.empty() ? holds(usual_targets, base) : base == target;
+  };
+  std::string found[2][2];  // [test][target]
+  Words others;             // candidates for inputs of an unusual name
+  for (const std::string& name : names) {
+    const auto [base, test] = array_name(name);
+    if (!is_target(base)) others.push_back(name);
+    if (!is_target(base) && !holds(usual_inputs, base)) continue;
+    std::string& place = found[test][is_target(base)];
+    if (!place.empty())
+      fail("data", "{}: both '{}' and '{}' could be the {}; expected one", options.file,
+           shown(place), shown(name), is_target(base) ? "targets" : "inputs");
+    place = name;
+  }
+  if (!target.empty() && found[0][1].empty())
+    fail("data", "{}: there is no array '{}' for training; it has {}{}", options.file,
+         options.target, shown(names), did_you_mean(options.target, names));
+  if (!target.empty() && found[0][0].empty() && others.size() == 1) found[0][0] = others[0];
+  for (const bool of_targets : {false, true})
+    if (found[0][of_targets].empty())
+      fail("data", "{}: which array has the {}? It has {}; expected names such as {}", options.file,
+           of_targets ? "targets" : "inputs", shown(names),
+           of_targets ? "y or y_train" : "x or x_train");
+  if (found[1][0].empty() != found[1][1].empty())
+    fail("data", "{}: has '{}', but no {} for the test", options.file,
+         shown(found[1][0] + found[1][1]), found[1][0].empty() ? "inputs" : "targets");
+  FileData data;
+  data.train = {read(found[0][0]), read(found[0][1])};
+  if (!found[1][0].empty()) data.test = {read(found[1][0]), read(found[1][1])};
+  return data;
+}
+
+FileData read_npy_pair(const FileDataOptions& options) {
+  const std::size_t comma = options.file.find(".npy,");
+  fs::path inputs = options.file, targets = inputs.parent_path() / "y.npy";
+  if (comma != std::string::npos) {
+    inputs = options.file.substr(0, comma + 4);
+    targets = options.file.substr(comma + 5);
+  } else if (lower_case(inputs.stem().string()) != "x") {
+    fail("data",
+         "{}: where are its targets? Expected x.npy with y.npy beside it, or {},TARGETS.npy",
+         options.file, options.file);
+  }
+  const auto read = [](const fs::path& path) { return decode_npy(read_file(path), path.string()); };
+  return {.train = {read(inputs), read(targets)}};
+}
+
+// ---- images ----
+
+FileData::Part part_of(const RawImages& raw) {
+  const Shape shape{raw.count, raw.height, raw.width, raw.channels};
+  FileData::Part part{Array(shape, DType::f32), Array::from(raw.labels, {raw.count})};
+  std::ranges::copy(raw.pixels, part.inputs.data<float>());
+  return part;
+}
+
+FileData read_idx(const FileDataOptions& options) {
+  const auto read = [](const fs::path& images) {
+    std::string name = images.filename().string();
+    name.replace(name.find("images"), 6, "labels");
+    name.replace(name.find("idx3"), 4, "idx1");
+    return part_of(
+        parse_idx(unpacked(images), unpacked(images.parent_path() / name), images.string()));
+  };
+  const fs::path path = options.file;
+  const std::string name = path.filename().string(), train = "train-";
+  FileData data{.train = read(path)};
+  if (!name.starts_with(train)) return data;
+  const fs::path test = path.parent_path() / ("t10k-" + name.substr(train.size()));
+  if (std::error_code error; fs::exists(test, error)) data.test = read(test);
+  return data;
+}
+
+/// The parts as the file has them.
+FileData read_parts(const FileDataOptions& options) {
+  const std::string& file = options.file;
+  std::string name = lower_case(fs::path(file).filename().string());
+  if (name.ends_with(".gz")) name.resize(name.size() - 3);
+  for (const bool tabs : {false, true})
+    if (name.ends_with(tabs ? ".tsv" : ".csv"))
+      return read_csv(unpacked(file), tabs ? '\t' : ',', options, usual_targets);
+  if (name.ends_with(".npz")) {
+    const NpzFile npz(read_file(file), file);
+    return read_arrays(options, npz.names(),
+                       [&](const std::string& array) { return npz.read(array); });
+  }
+  if (name.ends_with(".safetensors")) {
+    const TensorFile tensors = read_safetensors(file);
+    Words names;
+    for (const auto& [key, array] : tensors.tensors) names.push_back(key);
+    return read_arrays(options, names, [&](const std::string& array) { return tensors.at(array); });
+  }
+  if (!options.target.empty())
+    fail("data", "{}: has no named columns or arrays; expected no target '{}'", file,
+         options.target);
+  if (name.ends_with(".npy")) return read_npy_pair(options);
+  const std::string original = fs::path(file).filename().string();
+  if (original.find("images") != original.npos && original.find("idx3") != original.npos)
+    return read_idx(options);
+  if (name.ends_with(".bin")) {
+    RawImages images;
+    append_cifar(read_file(file), 1, file, images);
+    return {.train = part_of(images)};
+  }
+  fail("data",
+       "{}: expected a file X.csv, X.tsv, X.npz, x.npy, X.safetensors, images-idx3-ubyte or X.bin",
+       file);
+}
+
+// ---- checks and classes ----
+
+/// Refuses numbers that f32 cannot hold.
+void check_numbers(const FileDataOptions& options, const Array& array, const char* what) {
+  const Index count = array.shape()[0], size = array.elements() / count;
+  visit_any(array.dtype(), [&]<class T>(T) {
+    for (Index i = 0; i < array.elements(); ++i)
+      if (const auto x = static_cast<double>(array.data<T>()[i]);
+          !(std::abs(x) <= std::numeric_limits<float>::max()))
+        fail("data", "{}: the {} of example {} of {} have {}; expected finite numbers of f32",
+             options.file, what, i / size + 1, count, x);
+  });
+}
+
+/// Gives a part the shapes that FileData describes.
+void check_part(const FileDataOptions& options, FileData::Part& part) {
+  Shape inputs = part.inputs.shape(), targets = part.targets.shape();
+  if (inputs.rank() == 0 || targets.rank() == 0 || inputs[0] != targets[0])
+    fail("data", "{}: inputs of shape {} and targets of shape {}; expected as many of each",
+         options.file, str(inputs), str(targets));
+  if (inputs.contains(0) || targets.contains(0) || inputs[0] > std::numeric_limits<int>::max())
+    fail("data", "{}: inputs of shape {}, targets of shape {}; expected 1 to 2^31 - 1 examples",
+         options.file, str(inputs), str(targets));
+  const Index count = inputs[0], size = part.inputs.elements() / count,
+              numbers = part.targets.elements() / count;
+  if (targets.rank() > 2 || (numbers > 1 && !options.regression))
+    fail("data", "{}: targets of shape {}; expected {}", options.file, str(targets),
+         options.regression ? "(n) or (n, k)" : "(n), classes (for numbers, choose regression)");
+  if (options.input) {
+    if (options.input->elements() != size || options.input->rank() == max_rank)
+      fail("data", "{}: its examples, {} numbers each, do not fit the input shape {}", options.file,
+           size, str(*options.input));
+    inputs = {count};
+    for (const Index axis : *options.input) inputs.push_back(axis);
+  }
+  if (inputs.rank() == 1 || inputs.rank() == 3) inputs.push_back(1);
+  check_numbers(options, part.inputs, "inputs");
+  check_numbers(options, part.targets, "targets");
+  part.inputs = part.inputs.reshaped(inputs);
+  part.targets = part.targets.reshaped(options.regression ? Shape{count, numbers} : Shape{count});
+}
+
+/// Replaces labels, which are whole numbers, by their positions among the labels of all parts.
+void number_classes(const FileDataOptions& options, const std::vector<FileData::Part*>& parts,
+                    Words& names) {
+  std::map<double, double> classes;
+  for (FileData::Part* part : parts) {
+    part->targets = part->targets.cast(DType::f64);
+    const Index count = part->targets.elements();
+    for (Index i = 0; i < count; ++i) {
+      const double label = part->targets.data<double>()[i];
+      if (std::trunc(label) != label || std::abs(label) > std::numeric_limits<std::int32_t>::max())
+        fail("data",
+             "{}: the target of example {} of {} is {}; expected a class: a whole number of 32 "
+             "bits (for other numbers, choose regression)",
+             options.file, i + 1, count, label);
+      classes[label] = 0;
+    }
+  }
+  double next = 0;
+  const bool are_words = !names.empty();
+  for (auto& [label, position] : classes) {
+    position = next++;
+    if (!are_words) names.push_back(fmt::format("{}", static_cast<std::int64_t>(label)));
+  }
+  if (names.size() < 2)
+    fail("data", "{}: all examples are of the class '{}'; expected at least two classes",
+         options.file, shown(names[0]));
+  for (FileData::Part* part : parts)
+    for (Index i = 0; i < part->targets.elements(); ++i)
+      part->targets.data<double>()[i] = classes.at(part->targets.data<double>()[i]);
+}
+
+// ---- the split and the result ----
+
+using Rows = std::vector<std::int32_t>;
+
+/// The rows of the training part and those of the test part, in the order of the file.
+std::pair<Rows, Rows> split(const FileDataOptions& options, const FileData& data) {
+  const Index n = data.train.targets.shape()[0];
+  if (!(options.test_share > 0 && options.test_share < 1))
+    fail("data", "{}: a share of {} for the test; expected more than 0 and less than 1",
+         options.file, options.test_share);
+  constexpr std::uint64_t split_use = 0x73706c6974;  // "split" in ASCII
+  std::vector<Rows> members(std::max<std::size_t>(data.class_names.size(), 1));
+  for (const std::int32_t row : permutation(Rng(options.seed, 0, split_use), n)) {
+    const double c = options.regression ? 0 : data.train.targets.data<double>()[row];
+    members[static_cast<std::size_t>(c)].push_back(row);
+  }
+  // The total over the classes so far is rounded, so that the errors of rounding do not add up.
+  Rows train, test;
+  Index seen = 0;
+  const auto share = [&](Index rows) {
+    return std::llround(static_cast<double>(rows) * options.test_share);
+  };
+  for (const Rows& rows : members) {
+    const Index size = std::ssize(rows), first = seen;
+    seen += size;
+    const Index take = std::min<Index>(share(seen) - share(first), size - 1);
+    test.insert(test.end(), rows.begin(), rows.begin() + take);
+    train.insert(train.end(), rows.begin() + take, rows.end());
+  }
+  if (test.empty())
+    fail("data", "{}: a share of {} of its {} examples leaves none for the test; expected more",
+         options.file, options.test_share, n);
+  std::ranges::sort(train);
+  std::ranges::sort(test);
+  return {train, test};
+}
+
+/// Sets mean and stddev from the given rows of the training inputs.
+void measure(const Array& inputs, const Rows& rows, FileData& data) {
+  const Index size = inputs.elements() / inputs.shape()[0], groups = inputs.shape().back();
+  // Calls f(group, x) with each number.
+  const auto visit = [&](const auto& f) {
+    visit_any(inputs.dtype(), [&]<class T>(T) {
+      for (const Index row : rows)
+        for (Index k = 0; k < size; ++k)
+          f(static_cast<std::size_t>(k % groups),
+            static_cast<double>(inputs.data<T>()[row * size + k]));
+    });
+  };
+  const auto count = static_cast<double>(std::ssize(rows) * size / groups);
+  const std::vector<double> zeros(static_cast<std::size_t>(groups));
+  std::vector<double> squares = zeros, low = zeros, high = zeros;
+  const Array first = inputs.sliced(0, rows[0], 1);
+  for (std::size_t c = 0; c < zeros.size(); ++c) low[c] = high[c] = first.at(static_cast<Index>(c));
+  data.mean = zeros;
+  visit([&](std::size_t c, double x) {
+    data.mean[c] += x / count;
+    low[c] = std::min(low[c], x);
+    high[c] = std::max(high[c], x);
+  });
+  // The mean of equal numbers would be rounded, and its error taken for their spread.
+  for (std::size_t c = 0; c < zeros.size(); ++c)
+    if (low[c] == high[c]) data.mean[c] = low[c];
+  visit([&](std::size_t c, double x) { squares[c] += std::pow(x - data.mean[c], 2) / count; });
+  for (const double square : squares) data.stddev.push_back(square > 0 ? std::sqrt(square) : 1);
+}
+
+/// Those rows in another dtype: (x - mean) / stddev, of a mean and stddev for each entry of the
+/// last axis; x where there are none.
+Array selected(const Array& from, const Rows& rows, DType dtype, const std::vector<double>& mean,
+               const std::vector<double>& stddev) {
+  Shape shape = from.shape();
+  const Index size = from.elements() / shape[0], groups = shape.back();
+  shape[0] = std::ssize(rows);
+  const Array out(shape, dtype);
+  visit_any(from.dtype(), [&]<class From>(From) {
+    visit_any(dtype, [&]<class To>(To) {
+      parallel_for(shape[0], [&](Index i) {
+        const From* const x = from.data<From>() + rows[static_cast<std::size_t>(i)] * size;
+        for (Index k = 0; k < size; ++k) {
+          const auto c = static_cast<std::size_t>(k % groups);
+          out.data<To>()[i * size + k] =
+              static_cast<To>(mean.empty() ? static_cast<double>(x[k])
+                                           : (static_cast<double>(x[k]) - mean[c]) / stddev[c]);
+        }
+      });
+    });
+  });
+  return out;
+}
+
+}  // namespace
+
+FileData read_file_data(const FileDataOptions& options) {
+  FileData data = read_parts(options);
+  std::vector<FileData::Part*> parts{&data.train};
+  if (!data.test.inputs.empty()) parts.push_back(&data.test);
+  for (FileData::Part* part : parts) check_part(options, *part);
+  for (const auto array : {&FileData::Part::inputs, &FileData::Part::targets}) {
+    const Shape &train = (data.train.*array).shape(), &other = (parts.back()->*array).shape();
+    if (!std::equal(train.begin() + 1, train.end(), other.begin() + 1, other.end()))
+      fail("data", "{}: shapes {} for training and {} for the test; expected examples alike",
+           options.file, str(train), str(other));
+  }
+  if (!options.regression) number_classes(options, parts, data.class_names);
+
+  Rows train, test;
+  if (parts.size() == 1) {
+    std::tie(train, test) = split(options, data);
+    data.test = data.train;
+  } else {
+    train.resize(static_cast<std::size_t>(data.train.inputs.shape()[0]));
+    test.resize(static_cast<std::size_t>(data.test.inputs.shape()[0]));
+    std::iota(train.begin(), train.end(), 0);
+    std::iota(test.begin(), test.end(), 0);
+  }
+  if (options.standardize) measure(data.train.inputs, train, data);
+  for (auto [part, rows] : {std::pair(&data.train, &train), {&data.test, &test}}) {
+    part->inputs = selected(part->inputs, *rows, DType::f32, data.mean, data.stddev);
+    part->targets =
+        selected(part->targets, *rows, options.regression ? DType::f32 : DType::i32, {}, {});
+  }
+  return data;
+}
+
+}  // namespace twice::experiments

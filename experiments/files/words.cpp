@@ -1,0 +1,64 @@
+// The nearest word by edit distance, and text of files made fit for a message.
+#include "experiments/files/words.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace twice::experiments {
+
+namespace {
+
+/// The distance of Damerau and Levenshtein in which no part of a word is changed twice.
+std::size_t distance(const std::string& a, const std::string& b) {
+  std::vector<std::vector<std::size_t>> d(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
+  for (std::size_t i = 0; i <= a.size(); ++i)
+    for (std::size_t j = 0; j <= b.size(); ++j) {
+      if (i == 0 || j == 0) {
+        d[i][j] = i + j;
+        continue;
+      }
+      d[i][j] = std::min({d[i - 1][j] + 1, d[i][j - 1] + 1,
+                          d[i - 1][j - 1] + static_cast<std::size_t>(a[i - 1] != b[j - 1])});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
+    }
+  return d[a.size()][b.size()];
+}
+
+}  // namespace
+
+std::string did_you_mean(const std::string& word, const std::vector<std::string>& candidates) {
+  const auto nearest = std::ranges::min_element(
+      candidates, {}, [&](const std::string& candidate) { return distance(word, candidate); });
+  if (nearest == candidates.end() || 3 * distance(word, *nearest) > nearest->size()) return "";
+  return fmt::format("; did you mean {}?", *nearest);
+}
+
+std::string lower_case(std::string_view text) {
+  std::string result(text);
+  for (char& c : result)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return result;
+}
+
+std::string shown(std::string_view text) {
+  constexpr std::size_t most = 40;
+  std::size_t size = std::min(text.size(), most);
+  // A character of several bytes is not cut: its later bytes are 10xxxxxx.
+  while (size < text.size() && size > 0 && (text[size] & 0xC0) == 0x80) --size;
+  std::string result(text.substr(0, size));
+  std::ranges::replace_if(
+      result, [](unsigned char c) { return c < 32 || c == 127; }, '?');
+  return size < text.size() ? result + "..." : result;
+}
+
+std::string shown(const std::vector<std::string>& words) {
+  std::string result;
+  constexpr std::size_t most = 20;
+  for (std::size_t i = 0; i < std::min(words.size(), most); ++i)
+    result += (i ? ", " : "") + shown(words[i]);
+  return words.size() > most ? fmt::format("{}, ... ({} in all)", result, words.size()) : result;
+}
+
+}  // namespace twice::experiments

@@ -1,0 +1,675 @@
+// People's own data files: the same data in every format are the same arrays, the split and the
+// statistics are those described, and bad files are refused in one line that names the place.
+#include "experiments/data/file_data.h"
+
+#include <zlib.h>
+
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+#include <cstring>
+#include <fstream>
+#include <numeric>
+#include <set>
+
+#include "experiments/data/csv.h"
+#include "experiments/files/npy.h"
+#include "experiments/files/process.h"
+#include "experiments/files/safetensors.h"
+#include "tests/experiments/scratch_folder.h"
+
+using namespace twice;
+using namespace twice::experiments;
+
+namespace {
+
+using Numbers = std::vector<double>;
+using Words = std::vector<std::string>;
+
+/// A folder with files to read.
+struct Files : ScratchFolder {
+  std::string write(const std::string& name, const std::string& bytes) const {
+    std::ofstream(path / name, std::ios::binary) << bytes;
+    return (path / name).string();
+  }
+};
+
+/// A table's text as training data. The target is the column y; nothing is standardised.
+FileData table(const std::string& text, FileDataOptions options = {}) {
+  const Files files;
+  options.file = files.write("t.csv", text);
+  options.standardize = false;
+  return read_file_data(options);
+}
+
+/// The error of a table, which must be one line that names the file.
+std::string refusal(const std::string& text, const FileDataOptions& options = {}) {
+  const std::string error = error_of([&] { table(text, options); });
+  BOOST_TEST((contains(error, "t.csv: ") && !contains(error, "\n")), error);
+  return error;
+}
+
+/// All inputs of both parts, sorted.
+Numbers sorted_inputs(const FileData& data) {
+  Numbers numbers = data.train.inputs.to_vector(), others = data.test.inputs.to_vector();
+  numbers.insert(numbers.end(), others.begin(), others.end());
+  std::ranges::sort(numbers);
+  return numbers;
+}
+
+template <class T>
+std::string bytes_of(const std::vector<T>& numbers, bool big_endian = false) {
+  std::string bytes;
+  for (const T number : numbers) {
+    std::string part(reinterpret_cast<const char*>(&number), sizeof(T));
+    if (big_endian) std::ranges::reverse(part);
+    bytes += part;
+  }
+  return bytes;
+}
+
+template <class T>
+std::string little(std::uint64_t number) {
+  return bytes_of<T>({static_cast<T>(number)});
+}
+
+std::string npy(const std::string& dtype, const std::string& shape, const std::string& data,
+                bool fortran = false) {
+  std::string header = fmt::format("{{'descr': '{}', 'fortran_order': {}, 'shape': {}, }}", dtype,
+                                   fortran ? "True" : "False", shape);
+  header.append(63 - (header.size() + 10) % 64, ' ');
+  header += '\n';
+  return "\x93NUMPY\x01" + std::string(1, '\0') + little<std::uint16_t>(header.size()) + header +
+         data;
+}
+
+std::string deflated(const std::string& bytes, int window) {
+  z_stream stream{};
+  BOOST_REQUIRE(deflateInit2(&stream, 9, Z_DEFLATED, window, 8, Z_DEFAULT_STRATEGY) == Z_OK);
+  std::string out(deflateBound(&stream, bytes.size()), '\0');
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
+  stream.avail_in = static_cast<uInt>(bytes.size());
+  stream.next_out = reinterpret_cast<Bytef*>(out.data());
+  stream.avail_out = static_cast<uInt>(out.size());
+  BOOST_REQUIRE(deflate(&stream, Z_FINISH) == Z_STREAM_END);
+  out.resize(stream.total_out);
+  deflateEnd(&stream);
+  return out;
+}
+
+std::string gzipped(const std::string& bytes) { return deflated(bytes, 15 + 16); }
+
+/// A zip archive of arrays (name, .npy bytes). `claimed`: the unpacked size that it states.
+std::string npz(const std::vector<std::pair<std::string, std::string>>& arrays, bool packed = false,
+                bool zip64 = false, std::optional<std::uint64_t> claimed = {}) {
+  using std::uint16_t, std::uint32_t, std::uint64_t;
+  std::string bytes, directory;
+  for (const auto& [name, array] : arrays) {
+    const std::string data = packed ? deflated(array, -15) : array, file = name + ".npy";
+    const auto* const first = reinterpret_cast<const Bytef*>(array.data());
+    const uint64_t size = claimed.value_or(array.size());
+    const std::string sizes =
+        zip64 ? std::string(8, '\xff') : little<uint32_t>(data.size()) + little<uint32_t>(size);
+    const std::string common =  // flags, method, time, checksum, sizes, length of the name
+        little<uint16_t>(0) + little<uint16_t>(packed ? 8 : 0) + little<uint32_t>(0) +
+        little<uint32_t>(crc32_z(0, first, array.size())) + sizes + little<uint16_t>(file.size());
+    const std::string wide = little<uint64_t>(size) + little<uint64_t>(data.size());
+    const std::string other = little<uint16_t>(7) + little<uint16_t>(2) + "??";
+    const std::string extra = !zip64 ? ""
+                                     : other + little<uint16_t>(1) + little<uint16_t>(24) + wide +
+                                           little<uint64_t>(bytes.size());
+    directory += "PK\1\2" + little<uint32_t>(45) + common + little<uint16_t>(extra.size()) +
+                 little<uint16_t>(4) + little<uint64_t>(0) +
+                 little<uint32_t>(zip64 ? 0xffffffff : bytes.size()) + file + extra + "note";
+    bytes += "PK\3\4" + little<uint16_t>(45) + common + little<uint16_t>(20) + file +
+             little<uint16_t>(1) + little<uint16_t>(16) + wide + data;
+  }
+  const std::size_t start = bytes.size();
+  bytes += directory;
+  if (zip64) {
+    const std::size_t end = bytes.size();
+    bytes += "PK\6\6" + little<uint64_t>(44) + little<uint32_t>(0) + little<uint64_t>(0) +
+             little<uint64_t>(arrays.size()) + little<uint64_t>(arrays.size()) +
+             little<uint64_t>(directory.size()) + little<uint64_t>(start);
+    bytes += "PK\6\7" + little<uint32_t>(0) + little<uint64_t>(end) + little<uint32_t>(1);
+  }
+  return bytes + "PK\5\6" + little<uint32_t>(0) + little<uint16_t>(arrays.size()) +
+         little<uint16_t>(zip64 ? 0xffff : arrays.size()) + little<uint32_t>(directory.size()) +
+         little<uint32_t>(zip64 ? 0xffffffff : start) + little<uint16_t>(0);
+}
+
+/// Ten examples of three numbers, exact in f32, in classes 0 and 1.
+const Numbers example_inputs = [] {
+  Numbers numbers(30);
+  std::iota(numbers.begin(), numbers.end(), -7);
+  for (double& x : numbers) x = x * x / 4 - 3;
+  return numbers;
+}();
+const Numbers example_labels = {0, 1, 1, 0, 1, 0, 0, 1, 1, 0};
+
+std::string example_csv() {
+  std::string text = "a,b,c,y\n";
+  for (std::size_t i = 0; i < 10; ++i)
+    text += fmt::format("{},{},{},{}\n", example_inputs[3 * i], example_inputs[3 * i + 1],
+                        example_inputs[3 * i + 2], example_labels[i]);
+  return text;
+}
+
+std::string example_x() { return npy("<f8", "(10, 3)", bytes_of(example_inputs)); }
+std::string example_y() {
+  return npy("<i8", "(10,)", bytes_of(std::vector<std::int64_t>{0, 1, 1, 0, 1, 0, 0, 1, 1, 0}));
+}
+
+void check_equal(const FileData& data, const FileData& expected, const std::string& of) {
+  for (const auto part : {&FileData::train, &FileData::test})
+    for (const auto array : {&FileData::Part::inputs, &FileData::Part::targets}) {
+      const Array &a = data.*part.*array, &b = expected.*part.*array;
+      BOOST_REQUIRE_MESSAGE(a.shape() == b.shape(), of << ": " << str(a.shape()));
+      BOOST_TEST((a.dtype() == b.dtype()), of);
+      BOOST_TEST(std::memcmp(a.raw(), b.raw(), a.bytes()) == 0, of);
+    }
+  BOOST_TEST((data.mean == expected.mean), of);
+  BOOST_TEST((data.stddev == expected.stddev), of);
+  BOOST_TEST((data.class_names == expected.class_names), of);
+}
+
+FileData read(const std::string& file, const std::string& target = "") {
+  return read_file_data({.file = file, .target = target});
+}
+
+std::string idx(const std::vector<std::uint32_t>& sizes, const std::string& data) {
+  std::string bytes{0, 0, 8, static_cast<char>(sizes.size())};
+  return bytes + bytes_of(sizes, true) + data;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(file_data)
+
+BOOST_AUTO_TEST_CASE(the_same_data_in_every_format) {
+  const Files files;
+  const FileData expected = read(files.write("t.csv", example_csv()));
+  BOOST_TEST((expected.train.inputs.shape() == Shape{8, 3}));
+  BOOST_TEST((expected.test.targets.shape() == Shape{2}));
+  BOOST_TEST((expected.input_names == Words{"a", "b", "c"}));
+  BOOST_TEST((expected.target_names == Words{"y"}));
+  BOOST_TEST((expected.class_names == Words{"0", "1"}));
+
+  std::string tabs = example_csv(), semicolons = tabs;
+  std::ranges::replace(tabs, ',', '\t');
+  std::ranges::replace(semicolons, ',', ';');
+  std::ranges::replace(semicolons, '.', ',');
+  const std::vector<std::pair<std::string, std::string>> arrays{{"x", example_x()},
+                                                                {"y", example_y()}};
+  const auto x = Array::from(example_inputs, {10, 3}), y = Array::from(example_labels, {10});
+  const std::string x_npy = files.write("x.npy", example_x());
+  const std::string y_npy = files.write("y.npy", example_y());
+  const std::string safetensors = encode_safetensors({{{"x", x}, {"y", y.cast(DType::i32)}}, {}});
+  for (const std::string& file :
+       {files.write("t.csv.gz", gzipped(example_csv())), files.write("t.tsv", tabs),
+        files.write("s.csv", semicolons), files.write("stored.npz", npz(arrays)),
+        files.write("packed.npz", npz(arrays, true)),
+        files.write("wide.npz", npz(arrays, true, true)), files.write("t.safetensors", safetensors),
+        x_npy, x_npy + "," + y_npy})
+    check_equal(read(file), expected, file);
+}
+
+BOOST_AUTO_TEST_CASE(tables_as_programs_write_them) {
+  const std::string text =
+      "\xEF\xBB\xBF\"width, in \"\"mm\"\"\" ,\"two\nlines\",y\r\n"
+      " 1.5 ,+2,\"big, red\"\r\n"
+      "\r\n"
+      "-1e3,\"4\",small\r\n"
+      "5,6, \"big, red\" \r\n"
+      "7,8,small";
+  const FileData data = table(text, {.test_share = 0.5});
+  BOOST_TEST((data.input_names == Words{"width, in \"mm\"", "two\nlines"}));
+  BOOST_TEST((data.class_names == Words{"big, red", "small"}));
+  BOOST_TEST((sorted_inputs(data) == Numbers{-1000, 1.5, 2, 4, 5, 6, 7, 8}));
+  const Numbers first = data.train.inputs.to_vector();
+  BOOST_TEST(data.train.targets.at(0) == (first[0] == 1.5 || first[0] == 5 ? 0.0 : 1.0));
+}
+
+BOOST_AUTO_TEST_CASE(headers_and_targets_of_tables) {
+  const FileDataOptions half{.test_share = 0.5};
+  const auto with_target = [&](const std::string& target) {
+    FileDataOptions options = half;
+    options.target = target;
+    return options;
+  };
+  // All numbers: no header, columns have numbers.
+  const FileData plain = table("7,1\n8,2\n7,3\n8,4\n", with_target("1"));
+  BOOST_TEST((plain.input_names == Words{"2"}));
+  BOOST_TEST((plain.class_names == Words{"7", "8"}));
+  BOOST_TEST((sorted_inputs(plain) == Numbers{1, 2, 3, 4}));
+  // Words among the numbers of the first row: its target decides.
+  const std::string mixed = "400,402,kind\n1,2,a\n3,4,b\n5,6,a\n7,8,b\n";
+  BOOST_TEST((table(mixed, with_target("kind")).input_names == Words{"400", "402"}));
+  BOOST_TEST(
+      (table("1,2,a\n3,4,b\n5,6,a\n7,8,b\n", with_target("3")).class_names == Words{"a", "b"}));
+  // A usual name, whatever its case; a name wins over a position.
+  BOOST_TEST((table("x,Label\n1,5\n2,6\n3,5\n4,6\n", half).target_names == Words{"Label"}));
+  BOOST_TEST((table("2,a\n5,1\n6,2\n5,3\n6,4\n", with_target("2")).input_names == Words{"a"}));
+  // Whole numbers are classes by value; one word makes words of them all.
+  BOOST_TEST((table("x,y\n1,10\n2,9\n3,10\n4,9\n", half).class_names == Words{"9", "10"}));
+  BOOST_TEST((table("x,y\n1,10\n2,9\n3,10\n4,b\n", half).class_names == Words{"10", "9", "b"}));
+
+  BOOST_TEST(
+      contains(refusal("width,length,kind\n1,2,3\n", with_target("lenght")),
+               "there is no column 'lenght'; it has width, length, kind; did you mean length?"));
+  BOOST_TEST(contains(refusal("a,b\n1,2\n"), "which column is the target? It has a, b"));
+  BOOST_TEST(contains(refusal("y,label\n1,2\n"), "which column is the target?"));
+  BOOST_TEST(contains(refusal("1,2\n", with_target("3")), "there is no column '3'"));
+}
+
+BOOST_AUTO_TEST_CASE(bad_tables) {
+  const auto place = [](const std::string& text, const std::string& expected) {
+    BOOST_TEST(contains(refusal(text), expected), refusal(text));
+  };
+  place("a,y\n1,2\nred,3\n",
+        "row 3, column 'a': found 'red'; expected a number (words are not enc");
+  place("a,y\n1,2\n\n1e39,3\n", "row 4, column 'a': found '1e39'; expected a finite number of f32");
+  place("a,y\ninf,2\n", "row 2, column 'a': found 'inf'; expected a finite number");
+  for (const char* missing : {"", "NA", "nan", "N/A", "\"\""})
+    place(fmt::format("a,y\n{},2\n", missing), "row 2, column 'a': the value is missing");
+  place("a,y\n1,\n", "row 2, column 'y': the value is missing (''); expected a class");
+  place("a,y\n1,2\n3\n", "row 3 has 1 fields; expected 2");
+  place("a,y\n1,2\n3,4,5\n", "row 3 has 3 fields; expected 2");
+  place("a,y,a\n1,2,3\n", "row 1: columns 1 and 3 have the name 'a'");
+  place(",a,y\n0,1,2\n", "row 1, column 1: has no name");
+  place("a,y\n1,\"2\n3,4\n", "row 2, column 2: a quoted field does not end");
+  place("a,y\n\"1\"2,3\n", "row 2, column 1: text follows a closing quote");
+  place("a,y\n1,2.5\n2,2\n", "the target of example 1 of 2 is 2.5; expected a class");
+  place("a,y\n1,2.5\n2,2\n", "choose regression");
+  place("a,y\n1,3000000000\n2,2\n", "is 3000000000; expected a class: a whole number of 32 bits");
+  place("a,y\n1,2\n2,2\n", "all examples are of the class '2'; expected at least two classes");
+  place("a,y\n1,2\n2,3\n", "a share of 0.2 of its 2 examples leaves none for the test");
+  place("a,y\n", "expected 1 to 2^31 - 1 examples");
+  place("", "is empty; expected a table");
+  place("\n\r\n", "is empty; expected a table");
+  place("y\n1\n", "row 1 has one column");
+  place(std::string("\xFF\xFE"
+                    "a\0,\0",
+                    6),
+        "is UTF-16; expected text in UTF-8");
+  place(std::string("a,y\n\0,1\n", 8), "has zero bytes");
+  place(
+      "gr\xF6\xDF"
+      "e,y\n1,2\n2,3\n",
+      "expected text in UTF-8");
+  place("a,y\n1,gr\xF6n\n2,3\n", "expected text in UTF-8");
+  place(std::string(std::size_t{2} << 20, ','), "row 1 has too many fields");
+  place("a\rb,c\x1b\n1,2\n", "It has a?b, c?");
+  // No message shows all of a long text.
+  BOOST_TEST(refusal("a,y\n" + std::string(5000, 'x') + ",1\n").size() < 300u);
+  BOOST_TEST(contains(refusal("a,y\n1,2\n2,3\n", {.test_share = 1}), "a share of 1"));
+}
+
+BOOST_AUTO_TEST_CASE(regression) {
+  const FileData data =
+      table("y,a\n1.5,1\n2.5,2\n3.5,3\n4.5,4\n", {.regression = true, .test_share = 0.25});
+  BOOST_TEST((data.train.targets.dtype() == DType::f32));
+  BOOST_TEST((data.train.targets.shape() == Shape{3, 1}));
+  BOOST_TEST(data.class_names.empty());
+  for (const auto part : {&data.train, &data.test})
+    for (Index i = 0; i < part->targets.elements(); ++i)
+      BOOST_TEST(part->targets.at(i) == part->inputs.at(i) + 0.5);
+  BOOST_TEST(contains(refusal("y,a\nhigh,1\n", {.regression = true}),
+                      "row 2, column 'y': found 'high'; expected a number"));
+
+  const Files files;
+  const Numbers numbers{1, 2, 3, 4, 5, 6, 7, 8};
+  const std::string pairs = npz({{"x", npy("<f8", "(4,)", bytes_of(Numbers{1, 2, 3, 4}))},
+                                 {"y", npy("<f8", "(4, 2)", bytes_of(numbers))}});
+  const std::string file = files.write("r.npz", pairs);
+  const FileData two = read_file_data({.file = file, .regression = true, .test_share = 0.5});
+  BOOST_TEST((two.train.inputs.shape() == Shape{2, 1}));
+  BOOST_TEST((two.train.targets.shape() == Shape{2, 2}));
+  BOOST_TEST(two.train.targets.at(3) == two.train.targets.at(2) + 1);
+  BOOST_TEST(
+      contains(error_of([&] { read(file); }), "targets of shape (4, 2); expected (n), classes"));
+}
+
+BOOST_AUTO_TEST_CASE(the_split) {
+  // 50 examples of class 0, 30 of class 1, 1 of class 2; inputs tell the row.
+  std::string text = "a,y\n";
+  const auto label = [](int row) { return row < 50 ? 0 : row < 80 ? 1 : 2; };
+  for (int row = 0; row < 81; ++row) text += fmt::format("{},{}\n", row, label(row));
+  const auto with_seed = [&](std::uint64_t seed) {
+    return table(text, {.test_share = 0.2, .seed = seed});
+  };
+  const FileData data = with_seed(1);
+  BOOST_TEST((data.test.inputs.shape() == Shape{16, 1}));
+  BOOST_TEST((data.train.inputs.shape() == Shape{65, 1}));
+  const Numbers test = data.test.targets.to_vector();
+  BOOST_TEST(std::ranges::count(test, 0.0) == 10);
+  BOOST_TEST(std::ranges::count(test, 1.0) == 6);
+  Numbers all(81);
+  std::iota(all.begin(), all.end(), 0);
+  BOOST_TEST((sorted_inputs(data) == all));
+  for (const auto part : {&data.train, &data.test}) {
+    BOOST_TEST(std::ranges::is_sorted(part->inputs.to_vector()));
+    for (Index i = 0; i < part->targets.elements(); ++i)
+      BOOST_TEST(part->targets.at(i) == label(static_cast<int>(part->inputs.at(i))));
+  }
+  check_equal(with_seed(1), data, "the same seed");
+  BOOST_TEST((with_seed(2).test.inputs.to_vector() != data.test.inputs.to_vector()));
+  // However large the share, every class keeps an example for training.
+  const FileData most = table(text, {.test_share = 0.99});
+  const Numbers train = most.train.targets.to_vector();
+  BOOST_TEST((std::set<double>(train.begin(), train.end()).size() == 3u));
+}
+
+BOOST_AUTO_TEST_CASE(standardised_by_the_training_part) {
+  const Files files;
+  std::string text = "a,b,c,y\n";
+  for (int i = 0; i < 20; ++i) text += fmt::format("{},0.1,{},{}\n", i, 1700000000 + i, i % 2);
+  const FileDataOptions options{.file = files.write("t.csv", text)};
+  FileDataOptions as_it_is = options;
+  as_it_is.standardize = false;
+  const FileData data = read_file_data(options), raw = read_file_data(as_it_is);
+  BOOST_TEST(raw.mean.empty());
+  BOOST_TEST(raw.stddev.empty());
+  const Numbers inputs = raw.train.inputs.to_vector();
+  double mean = 0, square = 0;
+  for (std::size_t i = 0; i < inputs.size(); i += 3) mean += inputs[i] / 16;
+  for (std::size_t i = 0; i < inputs.size(); i += 3) square += std::pow(inputs[i] - mean, 2) / 16;
+  BOOST_TEST(std::abs(data.mean.at(0) - mean) < 1e-12);
+  BOOST_TEST(std::abs(data.stddev.at(0) - std::sqrt(square)) < 1e-12);
+  // A constant column is centred; numbers that f32 does not tell apart keep their spread.
+  BOOST_TEST(data.mean.at(1) == 0.1);
+  BOOST_TEST(data.stddev.at(1) == 1.0);
+  BOOST_TEST(std::abs(data.stddev.at(2) - data.stddev.at(0)) < 1e-6);
+  for (Index i = 0; i < 4; ++i) {
+    const double expected = (raw.test.inputs.at(3 * i) - mean) / std::sqrt(square);
+    BOOST_TEST(std::abs(data.test.inputs.at(3 * i) - expected) < 1e-6);
+    BOOST_TEST(data.test.inputs.at(3 * i + 1) == 0.0);
+    BOOST_TEST(std::abs(data.test.inputs.at(3 * i + 2) - expected) < 1e-6);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(shapes_of_examples) {
+  const Files files;
+  const Numbers pixels(10 * 12, 3);
+  const auto read_shape = [&](const std::string& shape, std::optional<Shape> input) {
+    const std::string bytes =
+        npz({{"images", npy("<f8", shape, bytes_of(pixels))}, {"labels", example_y()}});
+    return read_file_data({.file = files.write("i.npz", bytes), .input = input});
+  };
+  BOOST_TEST((read_shape("(10, 12)", {}).train.inputs.shape() == Shape{8, 12}));
+  BOOST_TEST((read_shape("(10, 3, 4)", {}).train.inputs.shape() == Shape{8, 3, 4, 1}));
+  BOOST_TEST((read_shape("(10, 12)", Shape{2, 2, 3}).train.inputs.shape() == Shape{8, 2, 2, 3}));
+  BOOST_TEST(read_shape("(10, 12)", Shape{2, 2, 3}).mean.size() == 3u);
+  BOOST_TEST((read_shape("(10, 12)", Shape{3, 4}).train.inputs.shape() == Shape{8, 3, 4, 1}));
+  BOOST_TEST(contains(error_of([&] {
+                        read_shape("(10, 12)", Shape{3, 5});
+                      }),
+                      "its examples, 12 numbers each, do not fit the input shape (3, 5)"));
+  BOOST_TEST(contains(error_of([&] { read_shape("(12, 10)", {}); }),
+                      "inputs of shape (12, 10) and targets of shape (10); expected as many"));
+  BOOST_TEST(contains(error_of([&] { read_shape("(120, 0)", {}); }), "is cut or damaged"));
+}
+
+BOOST_AUTO_TEST_CASE(names_of_arrays) {
+  const Files files;
+  const std::string x = example_x(), y = example_y();
+  const auto read_names = [&](const Words& inputs, const Words& targets,
+                              const std::string& target = "") {
+    std::vector<std::pair<std::string, std::string>> arrays;
+    for (const std::string& name : inputs) arrays.emplace_back(name, x);
+    for (const std::string& name : targets) arrays.emplace_back(name, y);
+    return read(files.write("n.npz", npz(arrays)), target);
+  };
+  const FileData expected = read_names({"x"}, {"y"});
+  check_equal(read_names({"inputs"}, {"targets"}), expected, "inputs");
+  check_equal(read_names({"images"}, {"labels"}), expected, "images");
+  check_equal(read_names({"arr_0"}, {"arr_1"}), expected, "arr");
+  check_equal(read_names({"X_train"}, {"y_train"}), expected, "train alone");
+  check_equal(read_names({"pixels"}, {"digit"}, "digit"), expected, "target");
+  check_equal(read_names({"x", "weights"}, {"digit"}, "digit"), expected, "target and x");
+  check_equal(read_names({"x", "val_images"}, {"y", "digit"}, "digit"), expected, "y aside");
+
+  const FileData parts = read_names({"X_train", "X_test"}, {"y_train", "y_test"});
+  BOOST_TEST((parts.train.inputs.shape() == Shape{10, 3}));
+  BOOST_TEST((parts.test.inputs.shape() == Shape{10, 3}));
+  check_equal(read_names({"train_images", "test_images"}, {"train_labels", "test_labels"}), parts,
+              "in front");
+  check_equal(read_names({"x_train", "x_test"}, {"fine_train", "fine_test"}, "fine"), parts,
+              "fine");
+
+  const auto error = [&](const Words& inputs, const Words& targets,
+                         const std::string& target = "") {
+    return error_of([&] { read_names(inputs, targets, target); });
+  };
+  BOOST_TEST(contains(error({"pixels"}, {"y"}), "which array has the inputs? It has pixels, y"));
+  BOOST_TEST(contains(error({"x"}, {"digit"}), "which array has the targets? It has x, digit"));
+  BOOST_TEST(contains(error({"x", "X"}, {"y"}), "both 'x' and 'X' could be the inputs"));
+  BOOST_TEST(contains(error({"x"}, {"digit"}, "digits"), "did you mean digit?"));
+  BOOST_TEST(contains(error({"x", "x_test"}, {"y"}), "has 'x_test', but no targets for the test"));
+  BOOST_TEST(contains(error({}, {}), "which array has the inputs?"));
+}
+
+BOOST_AUTO_TEST_CASE(number_types_and_orders) {
+  const auto numbers = [](const std::string& bytes) { return decode_npy(bytes, "a").to_vector(); };
+  const auto check = [&]<class T>(const std::string& dtype, std::vector<T> values) {
+    const Numbers expected(values.begin(), values.end());
+    BOOST_TEST((numbers(npy("<" + dtype, "(2,)", bytes_of(values))) == expected), dtype);
+    BOOST_TEST((numbers(npy(">" + dtype, "(2,)", bytes_of(values, true))) == expected), dtype);
+  };
+  check("f4", std::vector<float>{1.5f, -3e38f});
+  check("f8", std::vector<double>{0.1, -1e300});
+  check("i2", std::vector<std::int16_t>{-32768, 258});
+  check("u2", std::vector<std::uint16_t>{65535, 258});
+  check("i4", std::vector<std::int32_t>{-2147483647, 16909060});
+  check("u4", std::vector<std::uint32_t>{4294967295, 16909060});
+  check("i8", std::vector<std::int64_t>{-9007199254740991, 72623859});
+  check("u8", std::vector<std::uint64_t>{9007199254740991, 72623859});
+  BOOST_TEST((numbers(npy("|i1", "(2,)", "\xff\x02")) == Numbers{-1, 2}));
+  BOOST_TEST((numbers(npy("|u1", "(2,)", "\xff\x02")) == Numbers{255, 2}));
+  BOOST_TEST((numbers(npy("|b1", "(2,)", std::string("\x01\x00", 2))) == Numbers{1, 0}));
+  // Half precision: 1, -2, the smallest and the largest number, infinity, NaN.
+  const Numbers halves =
+      numbers(npy("<f2", "(6,)",
+                  bytes_of(std::vector<std::uint16_t>{0x3c00, 0xc000, 1, 0x7bff, 0xfc00, 0x7e00})));
+  BOOST_TEST(halves[0] == 1.0);
+  BOOST_TEST(halves[1] == -2.0);
+  BOOST_TEST(halves[2] == std::ldexp(1.0, -24));
+  BOOST_TEST(halves[3] == 65504.0);
+  BOOST_TEST(halves[4] == -INFINITY);
+  BOOST_TEST(std::isnan(halves[5]));
+
+  const Array fortran =
+      decode_npy(npy("<f4", "(2, 3)", bytes_of(std::vector<float>{1, 4, 2, 5, 3, 6}), true), "a");
+  BOOST_TEST((fortran.shape() == Shape{2, 3}));
+  BOOST_TEST((fortran.to_vector() == Numbers{1, 2, 3, 4, 5, 6}));
+  BOOST_TEST((decode_npy(npy("<f4", "()", bytes_of<float>({5})), "a").shape() == Shape{}));
+}
+
+BOOST_AUTO_TEST_CASE(bad_arrays) {
+  const auto error = [](const std::string& bytes) {
+    return error_of([&] { decode_npy(bytes, "a.npy"); });
+  };
+  const std::string eight(8, '\0');
+  BOOST_TEST(contains(error(npy("|O", "(1,)", eight)), "'descr': '|O'"));
+  BOOST_TEST(contains(error(npy("|O", "(1,)", eight)), "expected f2, f4, f8"));
+  BOOST_TEST(contains(error(npy("<U2", "(1,)", eight)), "a.npy: has numbers of type"));
+  BOOST_TEST(contains(error(npy("<c8", "(1,)", eight)), "a.npy: has numbers of type"));
+  BOOST_TEST(contains(error(npy("<f4", "(3,)", eight)), "8 bytes follow the header; expected 12"));
+  BOOST_TEST(contains(error(npy("<f4", "(1,)", eight)), "8 bytes follow the header; expected 4"));
+  BOOST_TEST(contains(error(npy("<f4", "[2]", eight)), "its header is damaged"));
+  for (const char* shape : {"(99999999999999999999999,)", "(4294967296, 4294967296)",
+                            "(0, 4294967296, 4294967296)", "(1, 1, 1, 1, 1, 1, 1, 1, 1)"})
+    BOOST_TEST(contains(error(npy("<f4", shape, "")), "expected at most 8 axes"), shape);
+  BOOST_TEST(contains(error("not an array at all"), "is no array as NumPy saves it"));
+  const std::string whole = npy("<f4", "(2,)", eight);
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    const std::string message = error(whole.substr(0, size));
+    BOOST_REQUIRE_MESSAGE(names(message, "a.npy"), size << ": " << message);
+  }
+  // A header full of what the patterns repeat.
+  BOOST_TEST(error(npy("<f4", "(" + std::string(60000, ' ') + ")", "")) != "");
+  BOOST_TEST(
+      contains(error(npy("<f4", "(" + std::string(3900, ' ') + "2,)", "")), "0 bytes follow"));
+}
+
+BOOST_AUTO_TEST_CASE(bad_archives) {
+  const Files files;
+  const std::vector<std::pair<std::string, std::string>> arrays{{"x", example_x()},
+                                                                {"y", example_y()}};
+  const auto error = [&](const std::string& bytes) {
+    const std::string file = files.write("a.npz", bytes);
+    const std::string message = error_of([&] { read(file); });
+    if (!message.empty()) BOOST_TEST(names(message, file), message);
+    return message;
+  };
+  for (const bool packed : {false, true}) {
+    const std::string whole = npz(arrays, packed, packed);
+    BOOST_TEST(error(whole) == "");
+    for (std::size_t size = 0; size < whole.size(); size += 7)
+      BOOST_REQUIRE_MESSAGE(error(whole.substr(0, size)) != "", size);
+    int accepted = 0;
+    for (std::size_t place = 0; place < whole.size(); ++place) {
+      std::string corrupt = whole;
+      corrupt[place] = static_cast<char>(corrupt[place] ^ 0x55);
+      accepted += error(corrupt).empty();
+    }
+    // Dates, versions, sizes in local headers and notes are not read.
+    BOOST_TEST(accepted < 250);
+  }
+  // The names of an archive's members must not lead out of its bytes.
+  std::string far = npz(arrays);
+  far.replace(far.rfind("PK\5\6") + 16, 4, little<std::uint32_t>(0x7fffffff));
+  BOOST_TEST(contains(error(far), "is cut or damaged"));
+  BOOST_TEST(contains(error("PK\5\6"), "is cut or no .npz file"));
+  BOOST_TEST(contains(error("no archive"), "no .npz file"));
+  // Much that packs into little: refused by what it states, and by what comes out.
+  BOOST_TEST(contains(error(npz(arrays, true, true, std::uint64_t{1} << 40)), "expected at most"));
+  BOOST_TEST(contains(error(npz(arrays, true, false, 100)), "holds more than 100 bytes"));
+}
+
+BOOST_AUTO_TEST_CASE(a_bomb_of_gzip) {
+  const Files files;
+  const std::string bomb = gzipped(std::string(std::size_t{257} << 20, '0'));
+  const std::string file = files.write("t.csv.gz", bomb);
+  BOOST_TEST(contains(error_of([&] { read(file); }), "holds more than 268435456 bytes"));
+}
+
+BOOST_AUTO_TEST_CASE(images) {
+  const Files files;
+  std::string pixels, labels;
+  for (int i = 0; i < 10 * 6; ++i) pixels += static_cast<char>(4 * i);
+  for (const double label : example_labels) labels += static_cast<char>(label);
+  const std::string file = files.write("images-idx3-ubyte", idx({10, 2, 3}, pixels));
+  BOOST_TEST(contains(error_of([&] { read(file); }), "labels-idx1-ubyte: No such file"));
+  files.write("labels-idx1-ubyte", idx({10}, labels));
+  const FileData whole = read_file_data({.file = file, .standardize = false});
+  BOOST_TEST((whole.train.inputs.shape() == Shape{8, 2, 3, 1}));
+  BOOST_TEST((sorted_inputs(whole).back() == 236.0));
+
+  const std::string train =
+      files.write("train-images-idx3-ubyte.gz", gzipped(idx({10, 2, 3}, pixels)));
+  files.write("train-labels-idx1-ubyte.gz", gzipped(idx({10}, labels)));
+  files.write("t10k-images-idx3-ubyte.gz", gzipped(idx({1, 2, 3}, "abcdef")));
+  files.write("t10k-labels-idx1-ubyte.gz", gzipped(idx({1}, "\1")));
+  const FileData pair = read_file_data({.file = train, .standardize = false});
+  BOOST_TEST((pair.train.inputs.shape() == Shape{10, 2, 3, 1}));
+  BOOST_TEST((pair.train.targets.to_vector() == example_labels));
+  BOOST_TEST((pair.test.inputs.to_vector() == Numbers{97, 98, 99, 100, 101, 102}));
+  BOOST_TEST((pair.test.targets.to_vector() == Numbers{1}));
+
+  std::string records;
+  for (int i = 0; i < 4; ++i)
+    records += std::string(1, static_cast<char>(3 + i % 2)) + std::string(3072, 'c');
+  const std::string cifar = files.write("data_batch_1.bin", records);
+  const FileData colours = read_file_data({.file = cifar, .test_share = 0.5});
+  BOOST_TEST((colours.train.inputs.shape() == Shape{2, 32, 32, 3}));
+  BOOST_TEST((colours.class_names == Words{"3", "4"}));
+  BOOST_TEST((colours.mean == Numbers(3, 'c')));
+  BOOST_TEST(contains(error_of([&] { read(cifar, "y"); }), "expected no target 'y'"));
+  BOOST_TEST(contains(error_of([&] { read(files.write("x.bin", "??")); }), "x.bin is cut"));
+}
+
+BOOST_AUTO_TEST_CASE(arrays_that_do_not_fit) {
+  const Files files;
+  const auto error = [&](const std::string& x, const std::string& y) {
+    return error_of([&] { read(files.write("a.npz", npz({{"x", x}, {"y", y}}))); });
+  };
+  const std::string labels = npy("|u1", "(2,)", std::string("\0\1", 2));
+  const auto inputs = [](double a, double b) {
+    return npy("<f8", "(2, 1)", bytes_of(Numbers{a, b}));
+  };
+  BOOST_TEST(contains(error(inputs(1, NAN), labels), "the inputs of example 2 of 2 have nan"));
+  BOOST_TEST(contains(error(inputs(1e39, 1), labels), "the inputs of example 1 of 2 have 1e+39"));
+  BOOST_TEST(
+      contains(error(npy("<f8", "()", bytes_of<double>({1})), labels), "inputs of shape ()"));
+  BOOST_TEST(contains(error(npy("<f8", "(0, 3)", ""), npy("<f8", "(0,)", "")), "shape (0, 3)"));
+  const auto label_error = [&](double label) {
+    return error(inputs(1, 2), npy("<f8", "(2,)", bytes_of(Numbers{0, label})));
+  };
+  BOOST_TEST(contains(label_error(0.5), "the target of example 2 of 2 is 0.5"));
+  BOOST_TEST(contains(label_error(NAN), "the targets of example 2 of 2 have nan"));
+  BOOST_TEST(contains(label_error(1e10), "expected a class"));
+  const std::string parts = npz({{"x_train", inputs(1, 2)},
+                                 {"y_train", labels},
+                                 {"x_test", npy("<f8", "(2, 2)", bytes_of(Numbers{1, 2, 3, 4}))},
+                                 {"y_test", labels}});
+  BOOST_TEST(contains(error_of([&] { read(files.write("p.npz", parts)); }),
+                      "shapes (2, 1) for training and (2, 2) for the test"));
+}
+
+BOOST_AUTO_TEST_CASE(files_that_cannot_be_read) {
+  const Files files;
+  const auto error = [&](const std::string& name) {
+    return error_of([&] { read((files.path / name).string()); });
+  };
+  for (const char* name : {"none.csv", "none.npz", "x.npy", "none.safetensors", "none.bin"})
+    BOOST_TEST(contains(error(name), std::string(name) + ": No such file"), name);
+  std::filesystem::create_directory(files.path / "folder.csv");
+  BOOST_TEST(contains(error("folder.csv"), "folder.csv: Is a directory"));
+  for (const char* name : {"photo.jpeg", "images.png", "IMAGES-IDX3", "table", ""})
+    BOOST_TEST(contains(error(name), "expected a file X.csv"), name);
+  BOOST_TEST(contains(error("a.npy"), "where are its targets?"));
+}
+
+BOOST_AUTO_TEST_CASE(arrays_that_numpy_saved) {
+  const Files files;
+  constexpr const char* python = "/usr/bin/python3";
+  constexpr const char* script = R"(
+import numpy as np
+rng = np.random.default_rng(1)
+x = rng.integers(0, 100, (40, 3))
+y = np.arange(40) % 3 + 1
+np.savetxt('t.csv', np.column_stack([x, y]), delimiter=',', header='a,b,c,y', comments='')
+for order in 'CF':
+    for kind in ['f2', 'f4', '>f4', 'f8', '>f8', 'i1', 'u1', 'i2', '>i2', 'u2', 'i4', '>i4', 'u4', 'i8', '>u8']:
+        name = kind.replace('>', 'big-') + order
+        a, b = np.asarray(x, kind, order), y.astype(kind)
+        np.savez(name + '-stored.npz', x=a, y=b, names=np.array(['a', 'b']))
+        np.savez_compressed(name + '-packed.npz', X_train=a, y_train=b)
+        np.savez(name + '-unnamed.npz', a, b)
+np.save('x.npy', x)
+np.save('y.npy', y)
+)";
+  try {
+    Process process({python, "-c", script}, {.folder = files.path});
+    process.read_all();
+    if (process.wait() != 0) {
+      BOOST_TEST(contains(process.errors(), "No module named"), process.errors());
+      BOOST_TEST_MESSAGE("skipped: " << process.ending());
+      return;
+    }
+  } catch (const CannotStart& error) {
+    BOOST_TEST_MESSAGE("skipped: " << error.what());
+    return;
+  }
+  const FileData expected = read((files.path / "t.csv").string());
+  BOOST_TEST((expected.class_names == Words{"1", "2", "3"}));
+  int compared = 0;
+  for (const std::string& name : files.entries()) {
+    if (name == "y.npy" || name == "t.csv") continue;
+    check_equal(read((files.path / name).string()), expected, name);
+    ++compared;
+  }
+  BOOST_TEST(compared == 91);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
