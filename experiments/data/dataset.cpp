@@ -260,16 +260,24 @@ Dataset draw(const SyntheticOptions& options, const Array& centres, Index count,
 
 }  // namespace
 
+std::vector<Index> parsed_shape(const std::string& text) {
+  static const std::regex shape("[1-9][0-9]{0,3}(x[1-9][0-9]{0,3}){0,3}"), size("[0-9]+");
+  if (!std::regex_match(text, shape)) return {};
+  std::vector<Index> sizes;
+  for (std::sregex_iterator at(text.begin(), text.end(), size), end; at != end; ++at)
+    sizes.push_back(std::stol(at->str()));
+  return sizes;
+}
+
 SyntheticOptions synthetic_options(const std::string& input, int classes) {
   SyntheticOptions options;
   if (classes != 0) options.classes = classes;
   if (input.empty()) return options;
-  static const std::regex shape("([1-9][0-9]{0,3})x([1-9][0-9]{0,3})(?:x([1-9][0-9]{0,3}))?");
-  std::smatch sizes;
-  if (!std::regex_match(input, sizes, shape))
+  const std::vector<Index> sizes = parsed_shape(input);
+  if (sizes.empty() || sizes.size() > 3)
     fail("data", "images of {}; expected height x width x channels, such as 32x32x3", input);
-  options.image = {std::stol(sizes[1]), std::stol(sizes[2]),
-                   sizes[3].matched ? std::stol(sizes[3]) : 1};
+  options.image = sizes.size() == 1 ? Shape{1, sizes[0], 1}
+                                    : Shape{sizes[0], sizes[1], sizes.size() == 3 ? sizes[2] : 1};
   options.train = std::clamp(most_numbers / options.image.elements(), Index{1}, options.train);
   return options;
 }

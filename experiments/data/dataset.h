@@ -38,6 +38,8 @@ Dataset labelled(const std::string& name, const Array& images, const Array& labe
 struct DataSplit {
   Dataset train, test;
   std::vector<double> mean, stddev;
+  /// Of data in files, where they have names.
+  std::vector<std::string> input_names = {}, target_names = {}, class_names = {};
 };
 
 /// A seeded problem of any shape. Each class is `clusters` Gaussian clouds of unit variance whose
@@ -51,9 +53,12 @@ struct SyntheticOptions {
   std::uint64_t seed = 0;
 };
 
+/// The sizes in a text such as "32x32x3" or "20"; empty when it is none.
+std::vector<Index> parsed_shape(const std::string& text);
+
 /// The options for images of a shape such as "32x32x3" (height, width, channels; "32x32" has one
-/// channel) in so many classes. Empty and 0: the default. Throws when `input` is no shape of
-/// images.
+/// channel, "20" one row of 20 pixels) in so many classes. Empty and 0: the default. Throws when
+/// `input` is no shape of images.
 SyntheticOptions synthetic_options(const std::string& input, int classes);
 
 /// The mixture of Gaussians: image i is of class i mod classes; all is a function of the options.

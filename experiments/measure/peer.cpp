@@ -105,6 +105,8 @@ void Peer::check(const RunOptions& o) const {
       throw UsageError(fmt::format("--peer pytorch has no --{} {}; it has {}", option, value,
                                    fmt::join(known, ", ")));
   };
+  if (!o.problem.empty() || o.loss.value_or("cross-entropy") != "cross-entropy")
+    throw UsageError(fmt::format("--peer pytorch has cross-entropy of the built-in models only"));
   demand("models", "model", o.model);
   demand("activations", "activation", o.activation);
   for (const std::string& method : o.methods) demand("methods", "method", method);

@@ -35,6 +35,16 @@ std::string activation_complaint(const std::string& text) {
   return {};
 }
 
+/// A word that is no data set's name, but that of a file.
+bool names_a_file(const std::string& data) {
+  return data.find_first_of("./") != std::string::npos || data.ends_with("-ubyte");
+}
+
+std::string shape_complaint(const std::string& text) {
+  if (!parsed_shape(text).empty()) return {};
+  return fmt::format("must be sizes such as 32x32x3 or 20, was '{}'", text);
+}
+
 void declare_model(OptionSet& set, RunOptions& o) {
   set.group("Model", true);
   set.add("model", &o.model, "Model", one_of(names_of(registry().models())));
@@ -51,10 +61,16 @@ void declare_data(OptionSet& set, RunOptions& o) {
   const std::string random = "random";
   Accepted names = one_of(names_of(registry().data()));
   names.complaint = [=, refuse = names.complaint](const std::string& text) {
-    return text == random ? std::string() : refuse(text);
+    return text == random || names_a_file(text) ? std::string() : refuse(text);
   };
-  set.add("data", &o.data, "Data set", std::move(names));
-  set.add("input", &o.input, "Shape of a synthetic image: height, width, channels, as in 32x32x3");
+  set.add("data", &o.data,
+          "Data set, or a file: .csv, .tsv, .npz, .npy, .safetensors, idx, CIFAR's .bin",
+          std::move(names));
+  set.add("target", &o.target, "What to predict: a column, or an array, of the file");
+  set.add("test-share", &o.test_share, "Share of a file's examples that are for the test",
+          number_from(0.001, 0.999));
+  set.add("input", &o.input, "Shape of one example, as in 32x32x3 (synthetic data, files)",
+          {shape_complaint});
   set.add("classes", &o.classes, "Classes of synthetic data", whole(2, 1 << 16));
   set.add("loss", &o.loss, "Loss (classes: cross-entropy; numbers: mse)",
           one_of(names_of(registry().losses())));
@@ -102,6 +118,8 @@ void declare_seeds(OptionSet& set, RunOptions& o) {
   const Accepted seed = whole(0, std::numeric_limits<long long>::max());
   set.add("seed", &o.seed, "Seed of everything random", seed);
   set.add("init-seed", &o.init_seed, "Seed of the initial weights (default: --seed)", seed);
+  set.add("split-seed", &o.split_seed,
+          "Seed of the split of a file into training and test (default: --seed)", seed);
   set.add("data-seed", &o.data_seed,
           "Seed of the order of images and of their augmentation (default: --seed)", seed);
 }
@@ -150,9 +168,13 @@ void complete(RunOptions& options, const std::vector<std::string>& default_metho
     throw UsageError("--nesterov needs --momentum above 0");
   if (options.momentum >= 1)
     throw UsageError(fmt::format("--momentum must be below 1, was {}", options.momentum));
-  if ((options.input || options.classes) && options.data != "synthetic" && options.data != "random")
+  const bool synthetic = options.data == "synthetic" || options.data == "random",
+             file = names_a_file(options.data);
+  if ((options.input && !synthetic && !file) || (options.classes && !synthetic))
     throw UsageError(fmt::format("--input and --classes are for --data synthetic; {} has its own",
                                  options.data));
+  if (options.target && !file)
+    throw UsageError(fmt::format("--target is for data in files; {} has its own", options.data));
   PlanOptions check;
   for (const std::string& pass : options.without) {
     try {

@@ -29,9 +29,14 @@ struct RunOptions {
   std::string data = "digits";
   /// Not set: cross-entropy for classes, else mse.
   std::optional<std::string> loss;
-  /// Of synthetic data: the shape of an image, such as "32x32x3", and the number of classes.
+  /// The shape of one example, such as "32x32x3" or "20", of synthetic data and of files; and the
+  /// number of classes of synthetic data.
   std::optional<std::string> input;
   std::optional<int> classes;
+  /// Of data in files: what is predicted, and how the test part is split off.
+  std::optional<std::string> target;
+  double test_share = 0.2;
+  std::optional<std::uint64_t> split_seed;
   std::string dtype = "f32";
 
   // How.
@@ -66,6 +71,7 @@ struct RunOptions {
 
   std::uint64_t seed_of_weights() const { return init_seed.value_or(seed); }
   std::uint64_t seed_of_data() const { return data_seed.value_or(seed); }
+  std::uint64_t seed_of_split() const { return split_seed.value_or(seed); }
   const std::any& own_of(const std::string& entry) const {
     static const std::any none;
     const auto found = own.find(entry);

@@ -3,6 +3,10 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <filesystem>
+
+#include "experiments/data/file_data.h"
 #include "nn/models.h"
 
 namespace twice::experiments {
@@ -90,7 +94,37 @@ BatchTensors Problem::batch_on(Tape& tape, Index rows, DType dtype) const {
   return BatchTensors(std::move(tensors));
 }
 
+namespace {
+
+/// Examples of a file. The loss says whether its targets are classes or numbers.
+DataSplit load_file(const RunOptions& options) {
+  FileDataOptions asked;
+  asked.file = options.data;
+  asked.target = options.target.value_or("");
+  asked.test_share = options.test_share;
+  asked.seed = options.seed_of_split();
+  if (options.input) asked.input = Shape(parsed_shape(*options.input));
+  if (options.loss)
+    asked.regression = !row_named("loss", registry().losses(), *options.loss).takes_classes;
+  FileData data = read_file_data(asked);
+  const std::string name = std::filesystem::path(options.data).filename().string();
+  const auto part = [&](const FileData::Part& from) {
+    return Dataset{name,
+                   {{"inputs", from.inputs},
+                    {asked.regression ? "targets" : "labels", from.targets}},
+                   static_cast<int>(data.class_names.size())};
+  };
+  return {part(data.train),          part(data.test),
+          std::move(data.mean),      std::move(data.stddev),
+          std::move(data.input_names), std::move(data.target_names),
+          std::move(data.class_names)};
+}
+
+}  // namespace
+
 DataSplit load_data(const RunOptions& options) {
+  const auto known = [&](const DataEntry& entry) { return entry.name == options.data; };
+  if (std::ranges::none_of(registry().data(), known)) return load_file(options);
   const DataEntry& entry = row_named("data set", registry().data(), options.data);
   return entry.load(options, options.own_of(entry.name));
 }

@@ -129,7 +129,8 @@ std::string cost_key(const Json& config, bool steps) {
   std::string key;
   const auto add = [&](const char* option) { key += config.value(option, Json()).dump() + " "; };
   for (const char* option :
-       {"data", "input", "classes", "model", "width", "depth", "channels", "activation", "batch"})
+       {"problem", "data", "input", "classes", "target", "loss", "test-share", "split-seed", "model",
+        "width", "depth", "channels", "activation", "batch"})
     add(option);
   if (steps)
     for (const char* option : {"method", "dtype", "without"}) add(option);
@@ -156,7 +157,8 @@ using EpochCosts = std::map<std::string, double>;
 EpochCosts check_models(const Grid& grid, bool count_flops) {
   const auto data_key = [](const Json& config) {
     std::string key;
-    for (const char* option : {"data", "input", "classes"})
+    for (const char* option :
+         {"problem", "data", "input", "classes", "target", "loss", "test-share", "split-seed"})
       key += config.value(option, Json()).dump() + " ";
     return key;
   };
@@ -166,10 +168,11 @@ EpochCosts check_models(const Grid& grid, bool count_flops) {
   EpochCosts costs;
   for (const auto& [unused, models] : by_data) {
     const RunOptions first = grid_run_options(models.begin()->second->config, 1);
-    const DataSplit data = load_data(first.data, synthetic_options(first));
+    const DataSplit data = first.problem.empty() ? load_data(first) : DataSplit{};
     for (const auto& [key, run] : models) {
       const RunOptions options = grid_run_options(run->config, 1);
-      const Problem problem = make_problem(options, data);
+      const Problem problem =
+          first.problem.empty() ? make_problem(options, data) : make_problem(options);
       if (count_flops) costs[key] = epoch_flops(problem, method(options.methods.at(0)));
     }
   }
