@@ -158,15 +158,12 @@ FileData read_csv(std::string text, char separator, const FileDataOptions& optio
     for (std::size_t i = 0; i < columns; ++i) {
       const bool is_label = i == target && !options.regression;
       const std::optional<double> value = table.number(fields[i]);
-      if (is_missing(fields[i]))
-        table.refuse(", column '{}': the value is missing ('{}'); expected a {}", shown(names[i]),
-                     fields[i], is_label ? "class" : "number");
-      if (!is_label && !value)
-        table.refuse(", column '{}': found '{}'; expected a number (words are not encoded)",
-                     shown(names[i]), shown(fields[i]));
-      if (!is_label && !(std::abs(*value) <= std::numeric_limits<float>::max()))
-        table.refuse(", column '{}': found '{}'; expected a finite number of f32", shown(names[i]),
-                     shown(fields[i]));
+      const bool fits = value && std::abs(*value) <= std::numeric_limits<float>::max();
+      if (is_missing(fields[i]) || !(is_label || fits))
+        table.refuse(", column '{}': found '{}'; expected {}", shown(names[i]), shown(fields[i]),
+                     is_label ? "a class (none may be missing)"
+                              : "a finite number of f32 (words are not encoded, no value may be "
+                                "missing)");
       if (is_label)
         targets.push_back(
             labels.try_emplace(std::string(fields[i]), static_cast<double>(labels.size()))

@@ -291,27 +291,19 @@ void measure(const Array& inputs, const Rows& rows, FileData& data) {
   const auto visit = [&](const auto& f) {
     visit_any(inputs.dtype(), [&]<class T>(T) {
       for (const Index row : rows)
-        for (Index k = 0; k < size; ++k)
-          f(static_cast<std::size_t>(k % groups),
-            static_cast<double>(inputs.data<T>()[row * size + k]));
+        for (Index k = 0, c = 0; k < size; ++k, c = c + 1 == groups ? 0 : c + 1)
+          f(static_cast<std::size_t>(c), static_cast<double>(inputs.data<T>()[row * size + k]));
     });
   };
   const auto count = static_cast<double>(std::ssize(rows) * size / groups);
-  const std::vector<double> zeros(static_cast<std::size_t>(groups));
-  std::vector<double> squares = zeros, low = zeros, high = zeros;
-  const Array first = inputs.sliced(0, rows[0], 1);
-  for (std::size_t c = 0; c < zeros.size(); ++c) low[c] = high[c] = first.at(static_cast<Index>(c));
-  data.mean = zeros;
-  visit([&](std::size_t c, double x) {
-    data.mean[c] += x / count;
-    low[c] = std::min(low[c], x);
-    high[c] = std::max(high[c], x);
-  });
-  // The mean of equal numbers would be rounded, and its error taken for their spread.
-  for (std::size_t c = 0; c < zeros.size(); ++c)
-    if (low[c] == high[c]) data.mean[c] = low[c];
-  visit([&](std::size_t c, double x) { squares[c] += std::pow(x - data.mean[c], 2) / count; });
-  for (const double square : squares) data.stddev.push_back(square > 0 ? std::sqrt(square) : 1);
+  // Sums of distances from the first numbers: of equal numbers, they are exactly 0.
+  std::vector<double> first, sums(static_cast<std::size_t>(groups)), squares = sums;
+  for (Index c = 0; c < groups; ++c) first.push_back(inputs.at(rows[0] * size + c));
+  visit([&](std::size_t c, double x) { sums[c] += x - first[c]; });
+  for (std::size_t c = 0; c < sums.size(); ++c) data.mean.push_back(first[c] + sums[c] / count);
+  visit([&](std::size_t c, double x) { squares[c] += (x - data.mean[c]) * (x - data.mean[c]); });
+  for (const double square : squares)
+    data.stddev.push_back(square > 0 ? std::sqrt(square / count) : 1);
 }
 
 /// Those rows in another dtype: (x - mean) / stddev, of a mean and stddev for each entry of the
@@ -319,19 +311,19 @@ void measure(const Array& inputs, const Rows& rows, FileData& data) {
 Array selected(const Array& from, const Rows& rows, DType dtype, const std::vector<double>& mean,
                const std::vector<double>& stddev) {
   Shape shape = from.shape();
-  const Index size = from.elements() / shape[0], groups = shape.back();
+  const auto size = static_cast<std::size_t>(from.elements() / shape[0]);
+  const auto groups = static_cast<std::size_t>(shape.back());
   shape[0] = std::ssize(rows);
   const Array out(shape, dtype);
   visit_any(from.dtype(), [&]<class From>(From) {
     visit_any(dtype, [&]<class To>(To) {
-      parallel_for(shape[0], [&](Index i) {
-        const From* const x = from.data<From>() + rows[static_cast<std::size_t>(i)] * size;
-        for (Index k = 0; k < size; ++k) {
-          const auto c = static_cast<std::size_t>(k % groups);
-          out.data<To>()[i * size + k] =
-              static_cast<To>(mean.empty() ? static_cast<double>(x[k])
-                                           : (static_cast<double>(x[k]) - mean[c]) / stddev[c]);
-        }
+      parallel_for(shape[0], [&](Index tile) {
+        const auto i = static_cast<std::size_t>(tile);
+        const From* const x = from.data<From>() + static_cast<std::size_t>(rows[i]) * size;
+        To* const to = out.data<To>() + i * size;
+        for (std::size_t k = 0, c = 0; k < size; ++k, c = c + 1 == groups ? 0 : c + 1)
+          to[k] = static_cast<To>(mean.empty() ? static_cast<double>(x[k])
+                                               : (static_cast<double>(x[k]) - mean[c]) / stddev[c]);
       });
     });
   });
@@ -353,21 +345,21 @@ FileData read_file_data(const FileDataOptions& options) {
   }
   if (!options.regression) number_classes(options, parts, data.class_names);
 
-  Rows train, test;
-  if (parts.size() == 1) {
-    std::tie(train, test) = split(options, data);
-    data.test = data.train;
-  } else {
-    train.resize(static_cast<std::size_t>(data.train.inputs.shape()[0]));
-    test.resize(static_cast<std::size_t>(data.test.inputs.shape()[0]));
-    std::iota(train.begin(), train.end(), 0);
-    std::iota(test.begin(), test.end(), 0);
-  }
+  const auto all = [](const FileData::Part& part) {
+    Rows rows(static_cast<std::size_t>(part.inputs.shape()[0]));
+    std::iota(rows.begin(), rows.end(), 0);
+    return rows;
+  };
+  const bool has_test = parts.size() == 2;
+  const auto [train, test] =
+      has_test ? std::pair(all(data.train), all(data.test)) : split(options, data);
+  if (!has_test) data.test = data.train;
   if (options.standardize) measure(data.train.inputs, train, data);
-  for (auto [part, rows] : {std::pair(&data.train, &train), {&data.test, &test}}) {
-    part->inputs = selected(part->inputs, *rows, DType::f32, data.mean, data.stddev);
+  for (FileData::Part* part : {&data.train, &data.test}) {
+    const Rows& rows = part == &data.train ? train : test;
+    part->inputs = selected(part->inputs, rows, DType::f32, data.mean, data.stddev);
     part->targets =
-        selected(part->targets, *rows, options.regression ? DType::f32 : DType::i32, {}, {});
+        selected(part->targets, rows, options.regression ? DType::f32 : DType::i32, {}, {});
   }
   return data;
 }

@@ -81,47 +81,37 @@ Array decode_npy(std::string_view bytes, const std::string& name) {
   const std::string header(bytes.substr(0, length));
   bytes.remove_prefix(length);
 
-  static const std::regex order_entry("'fortran_order': *(True|False)"),
-      shape_entry("'shape': *\\(([0-9, ]*)\\)"), dtype_entry("'descr': *'([<>|=])([a-z][0-9]+)'");
-  std::smatch order, sizes, dtype;
-  if (!std::regex_search(header, order, order_entry) ||
-      !std::regex_search(header, sizes, shape_entry))
-    fail("data", "{}: its header is damaged: {}", name, shown(header));
-  const Format* format = std::end(formats);
-  if (std::regex_search(header, dtype, dtype_entry))
-    format = std::ranges::find(formats, dtype.str(2), &Format::name);
-  if (format == std::end(formats))
+  static const std::regex entries(
+      "\\{'descr': *'([<>|=])([a-z][0-9]+)', *'fortran_order': *(True|False), *'shape': *"
+      "\\(([0-9, ]*)\\)");
+  std::smatch found;
+  const bool matches = std::regex_search(header, found, entries);
+  const auto format = std::ranges::find(formats, found.str(2), &Format::name);
+  if (!matches || format == std::end(formats))
     fail("data",
-         "{}: has numbers of type {}; expected f2, f4, f8, i1 to i8, u1 to u8 or bool (objects, "
-         "texts and records are not read)",
-         name, shown(header.substr(std::min(header.find("'descr'"), header.size()))));
-
+         "{}: has the header {}; expected numbers f2, f4, f8, i1 to i8, u1 to u8 or bool (no "
+         "objects, texts or records)",
+         name, shown(header));
   Shape shape;
-  Index elements = 1;  // without sizes of zero, which must not hide an overflow of the others
-  const std::string list = sizes[1];
-  static const std::regex size_pattern("[0-9]+");
-  for (std::sregex_iterator size(list.begin(), list.end(), size_pattern), end; size != end;
-       ++size) {
+  const std::string list = found[4];
+  static const std::regex digits("[0-9]+");
+  for (std::sregex_iterator size(list.begin(), list.end(), digits), end; size != end; ++size) {
     const std::optional<Index> axis = parsed<Index>(size->str());
-    const Index factor = std::max<Index>(axis.value_or(largest_array), 1);
-    if (factor >= largest_array / elements || shape.rank() == max_rank)
-      fail("data", "{}: has shape ({}); expected at most {} axes and {} numbers", name, shown(list),
-           max_rank, largest_array);
-    elements *= factor;
+    if (!axis || *axis > std::ssize(bytes) || shape.rank() == max_rank)
+      fail("data", "{}: is cut or damaged: {} bytes for shape ({}); expected at most {} axes", name,
+           bytes.size(), shown(list), max_rank);
     shape.push_back(*axis);
   }
-  const std::size_t expected = static_cast<std::size_t>(shape.elements()) * format->bytes;
-  if (bytes.size() != expected)
-    fail("data",
-         "{}: is cut or damaged: {} bytes follow the header; expected {} for {} of shape {}", name,
-         bytes.size(), expected, format->name, str(shape));
+  if (bytes.size() != static_cast<std::size_t>(shape.elements()) * format->bytes)
+    fail("data", "{}: is cut or damaged: {} bytes for shape {}; expected {} for each number", name,
+         bytes.size(), str(shape), format->bytes);
 
   // Fortran order is the row-major order of the reversed axes.
-  const bool reversed = order[1] == "True";
+  const bool reversed = found[3] == "True";
   Shape stored = shape, axes = shape;
   if (reversed) std::reverse_copy(shape.begin(), shape.end(), &stored[0]);
   const Array array(stored, format->dtype);
-  format->convert(bytes, dtype[1] == ">", array);
+  format->convert(bytes, found[1] == ">", array);
   if (!reversed) return array;
   for (int axis = 0; axis < axes.rank(); ++axis) axes[axis] = axes.rank() - 1 - axis;
   return array.permuted(axes).contiguous_copy();
