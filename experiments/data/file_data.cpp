@@ -201,7 +201,7 @@ void check_part(const FileDataOptions& options, FileData::Part& part) {
               numbers = part.targets.elements() / count;
   if (targets.rank() > 2 || (numbers > 1 && !options.regression))
     fail("data", "{}: targets of shape {}; expected {}", options.file, str(targets),
-         options.regression ? "(n) or (n, k)" : "(n), classes (for numbers, choose regression)");
+         options.regression ? "(n) or (n, k)" : "(n), classes (for numbers, use --loss mse or huber)");
   if (options.input) {
     if (options.input->elements() != size || options.input->rank() == max_rank)
       fail("data", "{}: its examples, {} numbers each, do not fit the input shape {}", options.file,
@@ -228,7 +228,7 @@ void number_classes(const FileDataOptions& options, const std::vector<FileData::
       if (std::trunc(label) != label || std::abs(label) > std::numeric_limits<std::int32_t>::max())
         fail("data",
              "{}: the target of example {} of {} is {}; expected a class: a whole number of 32 "
-             "bits (for other numbers, choose regression)",
+             "bits (for other numbers, use --loss mse or huber)",
              options.file, i + 1, count, label);
       classes[label] = 0;
     }

@@ -151,6 +151,15 @@ Problem make_problem(const RunOptions& options, DataSplit data) {
   check_data(problem);
   const Dataset& train = problem.data.train;
   problem.loss = &loss_for(options, train);
+  if (train.classes > 0 && problem.loss->takes_numbers) {
+    if (train.classes > 2)
+      throw UsageError(fmt::format("--loss {} is for two classes; {} has {}", problem.loss->name,
+                                   train.name, train.classes));
+    for (Dataset* part : {&problem.data.train, &problem.data.test}) {
+      part->arrays.at(1) = {"targets", part->targets().cast(DType::f32)};
+      part->classes = 0;
+    }
+  }
   if (options.model == "dln" && train.classes > 0)
     throw UsageError(
         "--model dln is a regression on a vector and has no image classes to learn here: use mlp, "

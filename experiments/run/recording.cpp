@@ -133,6 +133,8 @@ ProductLaw expected_law(const Problem& problem, const Method& method) {
   const bool needs_small_batch = method.planned_law.per_layer < method.law.per_layer;
   for (const ParameterInfo& parameter : problem.model.parameter_info()) {
     const Shape& shape = parameter.shape;
+    // The planner simplifies products with a vector; the laws do not count that.
+    if (shape.rank() == 2 && (shape[0] == 1 || shape[1] == 1)) return {};
     if (shape.rank() == 4) planned = false;
     if (shape.rank() != 2) continue;
     const Index least = std::min(shape[0], shape[1]), most = std::max(shape[0], shape[1]);

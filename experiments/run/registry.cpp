@@ -3,7 +3,6 @@
 
 #include <cmath>
 
-#include "autodiff/ops/cast.h"
 #include "autodiff/ops/loss.h"
 #include "autodiff/ops/shape_ops.h"
 #include "experiments/data/catalogue.h"
@@ -38,7 +37,6 @@ Model built_in_model(const RunOptions& o, const Dataset& train, Index outputs,
 
 Index class_count(const Dataset& train) { return train.classes; }
 
-/// Numbers for each example; a class that is one of two is one number, 0 or 1.
 Index numbers_each(const Dataset& train) { return train.targets().elements() / train.size(); }
 
 Metrics class_metrics(const Array& logits, const Dataset& examples) {
@@ -73,9 +71,9 @@ Metrics number_metrics(const Array& predictions, const Array& targets) {
   return {{"loss", squares}, {"rmse", std::sqrt(squares)}, {"r2", explained}};
 }
 
-/// Targets as the predictions' shape and dtype.
+/// Targets in the predictions' shape.
 Tensor fitted(Tensor targets, Tensor predictions) {
-  return cast(reshape(targets, predictions.shape()), predictions.dtype());
+  return reshape(targets, predictions.shape());
 }
 
 double softplus_of(double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); }
@@ -114,13 +112,7 @@ void add_losses(Registry& to) {
       .purpose = "binary cross-entropy, of two classes or of numbers from 0 to 1",
       .takes_classes = true,
       .takes_numbers = true,
-      .outputs =
-          [](const Dataset& train) {
-            if (train.classes > 2)
-              throw UsageError(fmt::format("--loss bce is for two classes; {} has {}", train.name,
-                                           train.classes));
-            return numbers_each(train);
-          },
+      .outputs = numbers_each,
       .record = [](Tensor p, Tensor t) { return binary_cross_entropy(p, fitted(t, p)); },
       .metrics = [](const Array& p, const Dataset& examples) -> Metrics {
         const Array& t = examples.targets();

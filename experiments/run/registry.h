@@ -52,7 +52,8 @@ struct DataEntry {
 
 struct LossEntry {
   std::string name, purpose;
-  /// What targets it takes: classes (i32), or numbers.
+  /// What targets it takes: classes (i32), or numbers. One that takes both gets classes, of which
+  /// there must be two, as the numbers 0 and 1.
   bool takes_classes = false, takes_numbers = false;
   /// How many numbers a model predicts for each example.
   std::function<Index(const Dataset& train)> outputs;

@@ -279,7 +279,7 @@ BOOST_AUTO_TEST_CASE(bad_tables) {
   place("a,y\n1,\"2\n3,4\n", "row 2, column 2: a quoted field does not end");
   place("a,y\n\"1\"2,3\n", "row 2, column 1: text follows a closing quote");
   place("a,y\n1,2.5\n2,2\n", "the target of example 1 of 2 is 2.5; expected a class");
-  place("a,y\n1,2.5\n2,2\n", "choose regression");
+  place("a,y\n1,2.5\n2,2\n", "use --loss mse or huber");
   place("a,y\n1,3000000000\n2,2\n", "is 3000000000; expected a class: a whole number of 32 bits");
   place("a,y\n1,2\n2,2\n", "all examples are of the class '2'; expected at least two classes");
   place("a,y\n1,2\n2,3\n", "a share of 0.2 of its 2 examples leaves none for the test");
