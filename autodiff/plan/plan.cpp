@@ -179,10 +179,14 @@ std::vector<Array> Plan::values(const Tensors& outputs) const {
   return result;
 }
 
-Array value(Tensor t) {
-  Plan plan{t};
-  plan.run();
-  return plan.value(t).clone();
+std::vector<Array> evaluate(const Tensors& tensors, const std::vector<Binding>& inputs) {
+  PlanOptions options = no_passes();
+  options.dead_code = options.reuse_memory = options.in_place = true;
+  Plan plan({tensors}, options);
+  plan.run(inputs);
+  std::vector<Array> values = plan.values(tensors);
+  for (Array& value : values) value = value.clone();
+  return values;
 }
 
 }  // namespace twice

@@ -103,7 +103,11 @@ class Plan {
   std::vector<int> output_nodes_;
 };
 
-/// The numbers of one tensor: plans and runs just what it needs (for teaching and tests).
-Array value(Tensor t);
+/// The numbers of tensors of one tape, in arrays of their own, computed once as recorded: no pass
+/// rewrites them. For learning and tests; a Plan runs again and again.
+std::vector<Array> evaluate(const Tensors& tensors, const std::vector<Binding>& inputs = {});
+inline Array evaluate(Tensor tensor, const std::vector<Binding>& inputs = {}) {
+  return evaluate(Tensors(tensor), inputs)[0];
+}
 
 }  // namespace twice

@@ -51,6 +51,12 @@ struct Program {
   std::size_t peak_bytes() const { return arena_bytes + leaf_bytes; }
 };
 
+/// The value that holds a value's numbers: itself, or the root of its chain of views.
+int root(const Program& program, int value);
+
+/// The last step that reads each value or a view of it; the number of steps for outputs.
+std::vector<int> last_uses(const Program& program);
+
 /// Orders the steps (as recorded), shares memory between values whose lifetimes do not
 /// overlap, gives views their parent's place and, with `in_place`, a value that of an input
 /// which its step may overwrite.

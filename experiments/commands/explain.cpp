@@ -5,6 +5,7 @@
 #include <array>
 #include <chrono>
 
+#include "autodiff/print.h"
 #include "autodiff/profile/ledger.h"
 #include "autodiff/threads/threads.h"
 #include "experiments/measure/statistics.h"
@@ -72,16 +73,6 @@ void print_phases(const Ledger& costs) {
                      static_cast<std::size_t>(costs.steps[p]), costs.phases[p]}
                     .cells());
   table.print();
-}
-
-/// `%12` for a computed value, its name for a leaf.
-std::string reference(const Program& program, int value) {
-  const Value& v = program.values[static_cast<std::size_t>(value)];
-  if (v.place == Value::Place::leaf && v.kind == NodeKind::constant) {
-    return v.spec.shape.elements() == 1 ? fmt::format("{}", v.leaf->stored.item()) : "constant";
-  }
-  if (v.place == Value::Place::leaf) return v.leaf->name;
-  return v.place == Value::Place::view ? reference(program, v.of) : fmt::format("%{}", value);
 }
 
 /// Milliseconds that planning takes, from the recorded tape to a program with memory: the median.
