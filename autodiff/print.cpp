@@ -3,8 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <cstring>
-
 #include "autodiff/profile/memory_profile.h"
 
 namespace twice {
@@ -39,7 +37,8 @@ std::string str(const Tape& tape, int index) {
     what += attributes.empty() ? "" : "[" + attributes + "]";
     what += fmt::format("(%{})", fmt::join(tape.inputs_of(node), ", %"));
   }
-  return fmt::format("%{} = {}, {}, {}", index, what, str(node.spec), str(node.phase));
+  return fmt::format("%{} = {}, {}, {}{}", index, what, str(node.spec), str(node.phase),
+                     in_scope(node.scope));
 }
 
 }  // namespace
@@ -51,7 +50,8 @@ std::string str(const Array& array) {
   const std::string spec = str(Spec{array.shape(), array.dtype()}), text = numbers(array, edge, 0);
   if (array.rank() < 2) return spec + " " + text;
   std::size_t width = 0, run = 0;
-  for (char c : text) width = std::max(width, run = std::strchr("[] \n", c) ? 0 : run + 1);
+  for (char c : text)
+    width = std::max(width, run = std::string_view("[] \n").find(c) < 4 ? 0 : run + 1);
   return spec + "\n" + numbers(array, edge, width);
 }
 
@@ -84,8 +84,8 @@ std::string str(const Plan& plan) {
     const Spec& spec = program.values[static_cast<std::size_t>(step.output)].spec;
     std::vector<std::string> inputs;
     for (int input : step.inputs) inputs.push_back(reference(program, input));
-    text += fmt::format("%{} = {}({}), {}, {} bytes{}\n", step.output, step.op->name(),
-                        fmt::join(inputs, ", "), str(spec), spec.bytes(),
+    text += fmt::format("%{} = {}({}), {}{}, {} bytes{}\n", step.output, step.op->name(),
+                        fmt::join(inputs, ", "), str(spec), in_scope(step.scope), spec.bytes(),
                         memory.in_place(s) ? ", in place" : "");
   }
   return text + fmt::format("{} steps, {} bytes: arena {}, inputs, parameters and constants {}",

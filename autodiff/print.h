@@ -10,11 +10,11 @@ namespace twice {
 /// `f32 (9) [0.1 0.2 0.3 ... 0.7 0.8 0.9]`: of more than 100 numbers only the first and the last
 /// along each axis. More than one axis: a row a line.
 std::string str(const Array& array);
-/// `%4 = matmul(%0, %2), f32 (128, 10), forward`, or `%0 = input images, ...`.
+/// `%4 = matmul(%0, %2), f32 (128, 10), forward in linear1`, or `%0 = input images, ...`.
 std::string str(const Tensor& tensor);
 /// A line for each node, as of its tensor.
 std::string str(const Tape& tape);
-/// A line for each step, `%4 = matmul(images, linear1.weight), f32 (128, 10), 5120
+/// A line for each step, `%4 = matmul(images, linear1.weight), f32 (128, 10) in linear1, 5120
 /// bytes, in place` (of an input's value), then the number of steps and all bytes.
 std::string str(const Plan& plan);
 /// A value in such a line: `%12`, a leaf's name, or the number of a constant that has only one.

@@ -23,15 +23,11 @@ struct Binding {
 };
 
 /// The first value of a run that is NaN or infinite.
-struct NonFinite {
+struct NonFinite : Origin {
   std::string op;
-  Phase phase;
-  /// The forward op whose value or derivative it is, and that op's tape node.
-  std::string forward_op;
-  int forward_node;
   Shape shape;
 };
-/// `backward of matmul (node 12): mul produced a NaN or infinite value, shape (128, 10)`
+/// `backward of matmul in linear1 (node 12): mul produced a NaN or infinite value, shape (128, 10)`
 std::string str(const NonFinite& found);
 
 class Plan {

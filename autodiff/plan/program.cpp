@@ -95,15 +95,13 @@ void place_values(Program& program, bool reuse, bool in_place) {
 Step step_of(const GraphNode& node, std::shared_ptr<const Op> op, std::vector<int> inputs,
              const std::vector<Spec>& specs, int output) {
   Step step;
+  static_cast<Origin&>(step) = node;
   step.op = std::move(op);
   step.inputs = std::move(inputs);
   step.output = output;
   step.workspace_bytes = step.op->workspace(specs, node.spec);
   step.cost = step.op->cost(specs, node.spec);
-  step.phase = node.phase;
   step.recorded = node.recorded;
-  step.forward_origin = node.forward_origin;
-  step.forward_op = node.forward_op;
   return step;
 }
 

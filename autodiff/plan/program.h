@@ -7,16 +7,14 @@
 namespace twice {
 
 /// One execution of one op.
-struct Step {
+struct Step : Origin {
   std::shared_ptr<const Op> op;
   /// Indices into `Program::values`.
   std::vector<int> inputs;
   int output = 0;
   std::size_t workspace_offset = 0, workspace_bytes = 0;
   Cost cost;
-  Phase phase = Phase::forward;
-  int recorded = 0, forward_origin = 0;
-  std::shared_ptr<const Op> forward_op;
+  int recorded = 0;
 };
 
 struct Value {

@@ -87,8 +87,8 @@ double planning_ms(const Tensors& outputs, const PlanOptions& options) {
 }
 
 void print_steps(const Program& program) {
-  Table table({"value", "phase", "op", "attributes", "inputs", "shape", "of forward op", "MFLOP",
-               "offset"});
+  Table table({"value", "phase", "op", "attributes", "inputs", "shape", "of forward op", "scope",
+               "MFLOP", "offset"});
   for (const Step& step : program.steps) {
     std::string inputs;
     for (int input : step.inputs) inputs += reference(program, input) + " ";
@@ -97,7 +97,8 @@ void print_steps(const Program& program) {
                std::string(step.op->name()), step.op->attributes(), inputs, str(value.spec.shape),
                step.forward_op ? fmt::format("{} #{}", step.forward_op->name(), step.forward_origin)
                                : fmt::format("leaf #{}", step.forward_origin),
-               fmt::format("{:.3f}", step.cost.flops / 1e6), fmt::format("{}", value.offset)});
+               step.scope ? *step.scope : "", fmt::format("{:.3f}", step.cost.flops / 1e6),
+               fmt::format("{}", value.offset)});
   }
   table.print();
 }
