@@ -40,5 +40,6 @@
 #include "autodiff/derive/grad.h"
 #include "autodiff/derive/hvp.h"
 
-// Plans: running what was recorded.
+// Plans: running what was recorded. And all of these as text.
 #include "autodiff/plan/plan.h"
+#include "autodiff/print.h"

@@ -50,12 +50,12 @@ struct DropoutMask final : Op {
 Layer dropout(double rate, std::uint64_t use) {
   if (!(rate >= 0 && rate < 1))
     fail("dropout", "the rate is {}; expected at least 0 and less than 1", rate);
-  return {.forward = [=](std::span<const Tensor>, std::span<const Tensor>, Tensor x,
-                         ForwardPass& pass) {
+  return {.forward = [=](Share, Share, Tensor x, ForwardPass& pass) {
     if (!pass.training || rate == 0) return x;
     if (!pass.dropout)
       fail("dropout", "a training pass needs a key (ForwardPass::dropout) to draw its masks from");
     check_floats("dropout", {x});
+    const Scope scope(x);
     return x * record(DropoutMask(pass.dropout->rng, rate, use, x.spec()), {pass.dropout->step});
   }};
 }

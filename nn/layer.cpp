@@ -9,7 +9,7 @@ namespace {
 
 /// The first `count` tensors, which leave the list; none when the list is empty (a pass without
 /// running buffers).
-std::span<const Tensor> take(std::span<const Tensor>& list, std::size_t count) {
+Share take(Share& list, std::size_t count) {
   const auto front = list.first(std::min(count, list.size()));
   list = list.subspan(front.size());
   return front;
@@ -24,21 +24,27 @@ void declare(const Layer& part, Layer& whole) {
 }  // namespace
 
 Layer function_layer(std::function<Tensor(Tensor)> f) {
-  return {.forward = [f = std::move(f)](std::span<const Tensor>, std::span<const Tensor>, Tensor x,
-                                        ForwardPass&) { return f(x); }};
+  return {.forward = [f = std::move(f)](Share, Share, Tensor x, ForwardPass&) {
+    const Scope scope(x);
+    return f(x);
+  }};
 }
 
 Layer named(const std::string& name, Layer layer) {
   for (ParameterInfo& p : layer.parameters) p.name = name + "." + p.name;
   for (BufferInfo& b : layer.buffers) b.name = name + "." + b.name;
+  layer.forward = [name, forward = std::move(layer.forward)](Share w, Share running, Tensor x,
+                                                             ForwardPass& pass) {
+    const Scope scope(x.tape(), name);
+    return forward(w, running, x, pass);
+  };
   return layer;
 }
 
 Layer sequence(std::vector<Layer> layers) {
   Layer whole;
   for (const Layer& layer : layers) declare(layer, whole);
-  whole.forward = [layers = std::move(layers)](std::span<const Tensor> w,
-                                               std::span<const Tensor> running, Tensor x,
+  whole.forward = [layers = std::move(layers)](Share w, Share running, Tensor x,
                                                ForwardPass& pass) {
     for (const Layer& layer : layers) {
       const auto own = take(w, layer.parameters.size());
@@ -54,11 +60,12 @@ Layer residual(Layer branch, Layer shortcut) {
   declare(branch, whole);
   declare(shortcut, whole);
   whole.forward = [branch = std::move(branch), shortcut = std::move(shortcut)](
-                      std::span<const Tensor> w, std::span<const Tensor> running, Tensor x,
-                      ForwardPass& pass) {
+                      Share w, Share running, Tensor x, ForwardPass& pass) {
     const auto own = take(w, branch.parameters.size());
     const Tensor y = branch.forward(own, take(running, branch.buffers.size()), x, pass);
-    return y + shortcut.forward(w, running, x, pass);
+    const Tensor other = shortcut.forward(w, running, x, pass);
+    const Scope scope(y);
+    return y + other;
   };
   return whole;
 }

@@ -49,11 +49,13 @@ struct ForwardPass {
   Tensors updated = {};
 };
 
+/// Those parameters or buffers, of all, that are a layer's own.
+using Share = std::span<const Tensor>;
+
 /// A function of (parameters, running buffers, input, pass). `w` and `running` are the layer's own
 /// share, in the order in which it declares them; `running` is empty when the pass has none.
 struct Layer {
-  using Forward = std::function<Tensor(std::span<const Tensor> w, std::span<const Tensor> running,
-                                       Tensor x, ForwardPass& pass)>;
+  using Forward = std::function<Tensor(Share w, Share running, Tensor x, ForwardPass& pass)>;
   std::vector<ParameterInfo> parameters = {};
   std::vector<BufferInfo> buffers = {};
   /// Linear layers and convolutions in it: the matrix products of one forward pass.
@@ -61,14 +63,14 @@ struct Layer {
   Forward forward = {};
 };
 
-/// A layer without parameters: y = f(x).
+/// A layer without parameters: y = f(x). Without a name its ops are in the scope of x.
 Layer function_layer(std::function<Tensor(Tensor)> f);
-/// The same layer, `name.` before the names of its parameters and buffers.
+/// The same layer in a `Scope` of that name; its parameters' and buffers' names begin with `name.`.
 Layer named(const std::string& name, Layer layer);
 /// y = f_k(... f_2(f_1(x))). Parameters and buffers in the order of the layers.
 Layer sequence(std::vector<Layer> layers);
 /// y = branch(x) + shortcut(x), of equal shapes. Parameters and buffers: the branch's, then the
-/// shortcut's.
+/// shortcut's. The sum is in the scope of branch(x).
 Layer residual(Layer branch, Layer shortcut);
 
 }  // namespace twice

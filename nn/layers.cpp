@@ -15,8 +15,6 @@ namespace twice {
 
 namespace {
 
-using Share = std::span<const Tensor>;
-
 void check_positive(const char* who, const char* what, Index value) {
   if (value < 1) fail(who, "{} is {}; expected at least 1", what, value);
 }

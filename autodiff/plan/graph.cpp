@@ -25,18 +25,13 @@ Graph graph_of(const Tensors& outputs) {
     const Node& recorded = tape.node(i);
     GraphNode& node = graph.nodes[static_cast<std::size_t>(i)];
     node.kind = recorded.kind;
-    node.phase = recorded.phase;
     node.op = recorded.op;
     const std::span<const int> inputs = tape.inputs_of(recorded);
     node.inputs.assign(inputs.begin(), inputs.end());
     node.spec = recorded.spec;
     node.recorded = i;
-    // An origin precedes its node, so its own root is known already.
-    node.forward_origin =
-        recorded.origin == i
-            ? i
-            : graph.nodes[static_cast<std::size_t>(recorded.origin)].forward_origin;
-    node.forward_op = tape.node(node.forward_origin).op;
+    const int origin = tape.forward_origin(i);
+    static_cast<Origin&>(node) = {recorded.phase, origin, tape.node(origin).op, recorded.scope};
     if (!node.op)
       node.leaf = std::make_shared<const Leaf>(
           Leaf{std::string(tape.name(recorded)), tape.stored(recorded)});

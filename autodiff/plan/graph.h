@@ -16,17 +16,22 @@ struct Leaf {
   Array stored;
 };
 
-struct GraphNode {
-  NodeKind kind = NodeKind::operation;
+/// Where a value comes from, for messages and for tables of costs.
+struct Origin {
   Phase phase = Phase::forward;
+  /// The forward node whose derivative it belongs to, that node's op (null for a leaf) and scope.
+  int forward_origin = 0;
+  std::shared_ptr<const Op> forward_op = {};
+  ScopeName scope = {};
+};
+
+struct GraphNode : Origin {
+  NodeKind kind = NodeKind::operation;
   std::shared_ptr<const Op> op;
   std::vector<int> inputs;
   Spec spec;
   /// The tape node that it was.
   int recorded = 0;
-  /// The forward node whose derivative it belongs to, and that node's op (null for a leaf).
-  int forward_origin = 0;
-  std::shared_ptr<const Op> forward_op;
   /// Null for operations.
   std::shared_ptr<const Leaf> leaf;
 

@@ -145,24 +145,20 @@ std::optional<NonFinite> Plan::first_non_finite() {
     const Step& step = program_.steps[s];
     const Inputs inputs(bound_[s].inputs);
     const Array& output = *bound_[s].output;
-    // `by` is the step, or the member of a fused one.
-    const auto found = [&](const auto& by) {
-      return NonFinite{std::string(by.op->name()), by.phase,
-                       by.forward_op ? std::string(by.forward_op->name()) : "a leaf",
-                       by.forward_origin, output.shape()};
-    };
     if (const auto* fused = dynamic_cast<const FusedElementwise*>(step.op.get()))
-      if (const auto* member = fused->first_non_finite(inputs)) return found(*member);
+      if (const auto* member = fused->first_non_finite(inputs))
+        return NonFinite{*member, std::string(member->op->name()), output.shape()};
     step.op->run(inputs, output, bound_[s].workspace);
-    if (!kernel::all_finite(output)) return found(step);
+    if (!kernel::all_finite(output))
+      return NonFinite{step, std::string(step.op->name()), output.shape()};
   }
   return std::nullopt;
 }
 
 std::string str(const NonFinite& found) {
-  return fmt::format("{} of {} (node {}): {} produced a NaN or infinite value, shape {}",
-                     str(found.phase), found.forward_op, found.forward_node, found.op,
-                     str(found.shape));
+  return fmt::format("{} of {}{} (node {}): {} produced a NaN or infinite value, shape {}",
+                     str(found.phase), found.forward_op ? found.forward_op->name() : "a leaf",
+                     in_scope(found.scope), found.forward_origin, found.op, str(found.shape));
 }
 
 const Array& Plan::value(Tensor output) const {
@@ -179,10 +175,14 @@ std::vector<Array> Plan::values(const Tensors& outputs) const {
   return result;
 }
 
-Array value(Tensor t) {
-  Plan plan{t};
-  plan.run();
-  return plan.value(t).clone();
+std::vector<Array> evaluate(const Tensors& tensors, const std::vector<Binding>& inputs) {
+  PlanOptions options = no_passes();
+  options.dead_code = options.reuse_memory = options.in_place = true;
+  Plan plan({tensors}, options);
+  plan.run(inputs);
+  std::vector<Array> values = plan.values(tensors);
+  for (Array& value : values) value = value.clone();
+  return values;
 }
 
 }  // namespace twice

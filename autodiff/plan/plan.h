@@ -23,15 +23,11 @@ struct Binding {
 };
 
 /// The first value of a run that is NaN or infinite.
-struct NonFinite {
+struct NonFinite : Origin {
   std::string op;
-  Phase phase;
-  /// The forward op whose value or derivative it is, and that op's tape node.
-  std::string forward_op;
-  int forward_node;
   Shape shape;
 };
-/// `backward of matmul (node 12): mul produced a NaN or infinite value, shape (128, 10)`
+/// `backward of matmul in linear1 (node 12): mul produced a NaN or infinite value, shape (128, 10)`
 std::string str(const NonFinite& found);
 
 class Plan {
@@ -103,7 +99,11 @@ class Plan {
   std::vector<int> output_nodes_;
 };
 
-/// The numbers of one tensor: plans and runs just what it needs (for teaching and tests).
-Array value(Tensor t);
+/// The numbers of tensors of one tape, in arrays of their own, computed once as recorded: no pass
+/// rewrites them. For learning and tests; a Plan runs again and again.
+std::vector<Array> evaluate(const Tensors& tensors, const std::vector<Binding>& inputs = {});
+inline Array evaluate(Tensor tensor, const std::vector<Binding>& inputs = {}) {
+  return evaluate(Tensors(tensor), inputs)[0];
+}
 
 }  // namespace twice

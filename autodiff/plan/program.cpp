@@ -1,20 +1,28 @@
 // From a graph to steps and places in the arena.
 #include "autodiff/plan/program.h"
 
-#include <limits>
-
 #include "autodiff/plan/memory.h"
 
 namespace twice {
 
-namespace {
-
-/// The value that holds a value's numbers: itself, or the root of its chain of views.
 int root(const Program& program, int value) {
-  while (program.values[static_cast<std::size_t>(value)].place == Value::Place::view)
-    value = program.values[static_cast<std::size_t>(value)].of;
-  return value;
+  const Value& v = program.values[static_cast<std::size_t>(value)];
+  return v.place == Value::Place::view ? root(program, v.of) : value;
 }
+
+std::vector<int> last_uses(const Program& program) {
+  std::vector<int> last(program.values.size(), -1);
+  const int end = static_cast<int>(program.steps.size());
+  for (int s = 0; s < end; ++s) {
+    const Step& step = program.steps[static_cast<std::size_t>(s)];
+    last[static_cast<std::size_t>(step.output)] = s;
+    for (int input : step.inputs) last[static_cast<std::size_t>(root(program, input))] = s;
+  }
+  for (int output : program.outputs) last[static_cast<std::size_t>(root(program, output))] = end;
+  return last;
+}
+
+namespace {
 
 /// y = x. An output that is a leaf, or a view of one, is copied: the caller may change what a plan
 /// hands out, and a parameter, an input or a constant must not change with it.
@@ -30,21 +38,6 @@ struct Copy final : Op {
   Tensor jvp(int, std::span<const Tensor>, Tensor, Tensor) const override { return refuse(); }
   Tensor refuse() const { fail(name(), "is made by the planner: differentiate, then plan"); }
 };
-
-constexpr int to_the_end = std::numeric_limits<int>::max();
-
-/// The last step that reads each value or a view of it.
-std::vector<int> last_uses(const Program& program) {
-  std::vector<int> last_use(program.values.size(), -1);
-  for (int s = 0; s < static_cast<int>(program.steps.size()); ++s) {
-    const Step& step = program.steps[static_cast<std::size_t>(s)];
-    last_use[static_cast<std::size_t>(step.output)] = s;
-    for (int input : step.inputs) last_use[static_cast<std::size_t>(root(program, input))] = s;
-  }
-  for (int output : program.outputs)
-    last_use[static_cast<std::size_t>(root(program, output))] = to_the_end;
-  return last_use;
-}
 
 /// The value whose place the output of step `s` may take; -1 when there is none. It is one that
 /// no later step reads, and that no other input of this step shares in a slot which must stay.
@@ -99,22 +92,16 @@ void place_values(Program& program, bool reuse, bool in_place) {
   program.most_alive_bytes = placement.most_alive;
 }
 
-}  // namespace
-
-namespace {
-
 Step step_of(const GraphNode& node, std::shared_ptr<const Op> op, std::vector<int> inputs,
              const std::vector<Spec>& specs, int output) {
   Step step;
+  static_cast<Origin&>(step) = node;
   step.op = std::move(op);
   step.inputs = std::move(inputs);
   step.output = output;
   step.workspace_bytes = step.op->workspace(specs, node.spec);
   step.cost = step.op->cost(specs, node.spec);
-  step.phase = node.phase;
   step.recorded = node.recorded;
-  step.forward_origin = node.forward_origin;
-  step.forward_op = node.forward_op;
   return step;
 }
 

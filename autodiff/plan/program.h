@@ -7,16 +7,14 @@
 namespace twice {
 
 /// One execution of one op.
-struct Step {
+struct Step : Origin {
   std::shared_ptr<const Op> op;
   /// Indices into `Program::values`.
   std::vector<int> inputs;
   int output = 0;
   std::size_t workspace_offset = 0, workspace_bytes = 0;
   Cost cost;
-  Phase phase = Phase::forward;
-  int recorded = 0, forward_origin = 0;
-  std::shared_ptr<const Op> forward_op;
+  int recorded = 0;
 };
 
 struct Value {
@@ -50,6 +48,12 @@ struct Program {
   /// Everything that running takes: the arena and the leaves.
   std::size_t peak_bytes() const { return arena_bytes + leaf_bytes; }
 };
+
+/// The value that holds a value's numbers: itself, or the root of its chain of views.
+int root(const Program& program, int value);
+
+/// The last step that reads each value or a view of it; the number of steps for outputs.
+std::vector<int> last_uses(const Program& program);
 
 /// Orders the steps (as recorded), shares memory between values whose lifetimes do not
 /// overlap, gives views their parent's place and, with `in_place`, a value that of an input

@@ -5,29 +5,6 @@
 
 namespace twice {
 
-namespace {
-
-/// The value that holds a value's numbers: the root of its chain of views.
-int root(const Program& program, int value) {
-  const Value& v = program.values[static_cast<std::size_t>(value)];
-  return v.place == Value::Place::view ? root(program, v.of) : value;
-}
-
-/// The last step that reads each value or a view of it; the number of steps for outputs.
-std::vector<int> last_uses(const Program& program) {
-  std::vector<int> last(program.values.size(), -1);
-  const int end = static_cast<int>(program.steps.size());
-  for (int s = 0; s < end; ++s) {
-    const Step& step = program.steps[static_cast<std::size_t>(s)];
-    last[static_cast<std::size_t>(step.output)] = s;
-    for (int input : step.inputs) last[static_cast<std::size_t>(root(program, input))] = s;
-  }
-  for (int output : program.outputs) last[static_cast<std::size_t>(root(program, output))] = end;
-  return last;
-}
-
-}  // namespace
-
 bool MemoryProfile::in_place(int step) const {
   return std::any_of(values.begin(), values.end(),
                      [&](const ArenaValue& v) { return v.overwritten && v.last == step; });

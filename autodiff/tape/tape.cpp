@@ -22,6 +22,8 @@ std::string_view str(Phase phase) {
   return names[static_cast<int>(phase)];
 }
 
+std::string in_scope(const ScopeName& scope) { return scope ? " in " + *scope : ""; }
+
 std::string str(const Spec& spec) { return fmt::format("{} {}", str(spec.dtype), str(spec.shape)); }
 
 bool Tensor::stale() const { return tape_ != nullptr && tape_->generation() != generation_; }
@@ -61,6 +63,7 @@ Tensor Tape::append(Node node) {
   const int index = size();
   node.phase = phase_;
   node.origin = origin_ >= 0 ? origin_ : index;
+  node.scope = scope();
   nodes_.push_back(std::move(node));
   return handle(index);
 }
@@ -109,8 +112,12 @@ Tensor Tape::record(std::shared_ptr<const Op> op, std::span<const Tensor> inputs
   spec_scratch_.clear();
   if (&tape_of(op->name(), inputs) != this) fail(op->name(), "its inputs are on another tape");
   for (const Tensor& input : inputs) spec_scratch_.push_back(input.spec());
-  node.spec = op->infer(spec_scratch_);
-  node.spec.shape.elements();  // throws where an array cannot have that shape
+  try {
+    node.spec = op->infer(spec_scratch_);
+    node.spec.shape.elements();  // throws where an array cannot have that shape
+  } catch (const Error& error) {
+    throw Error(error.what() + in_scope(scope()));
+  }
   for (const Tensor& input : inputs) input_pool_.push_back(input.index());
   node.op = std::move(op);
   return append(std::move(node));
@@ -127,6 +134,17 @@ void Tape::clear() {
 
 std::string_view Tape::name(const Node& node) const {
   return node.op ? node.op->name() : stored_[static_cast<std::size_t>(node.stored)].first;
+}
+
+Scope::Scope(Tape& tape, std::string_view name) : tape_(tape), before_(tape.scope_) {
+  if (name.empty()) fail("scope", "was given an empty name");
+  tape.scope_ = std::make_shared<const std::string>(before_ ? fmt::format("{}.{}", *before_, name)
+                                                            : std::string(name));
+}
+
+Scope::Scope(Tensor x) : tape_(x.tape()), before_(tape_.scope_) {
+  const ScopeName& own = tape_.node(x.index()).scope;
+  if (own && (!before_ || own->starts_with(*before_ + "."))) tape_.scope_ = own;
 }
 
 int Tape::forward_origin(int index) const {

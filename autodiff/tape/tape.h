@@ -24,6 +24,11 @@ enum class NodeKind : std::uint8_t {
   constant    ///< holds an array that never changes
 };
 
+/// The `Scope` that a node was recorded in; null outside of any. A plan may outlive its tape.
+using ScopeName = std::shared_ptr<const std::string>;
+/// ` in encoder.attention`, for messages; empty outside of any scope.
+std::string in_scope(const ScopeName& scope);
+
 struct Node {
   NodeKind kind = NodeKind::operation;
   Phase phase = Phase::forward;
@@ -36,6 +41,7 @@ struct Node {
   int stored = -1;
   std::shared_ptr<const Op> op;
   Spec spec;
+  ScopeName scope = {};  ///< its origin's
 };
 
 /// Append-only list of nodes. There is no global tape: an op finds its tape through
@@ -59,8 +65,8 @@ class Tape {
   /// Appends an operation; called by the public functions of ops/.
   Tensor record(std::shared_ptr<const Op> op, std::span<const Tensor> inputs);
 
-  /// Forgets every node, and the phase and origin of the scopes that are open. Handles made before
-  /// become stale and throw when used.
+  /// Forgets every node, and the phase and origin of the RecordingScopes that are open. Handles
+  /// made before become stale and throw when used.
   void clear();
 
   int size() const { return static_cast<int>(nodes_.size()); }
@@ -81,7 +87,9 @@ class Tape {
 
  private:
   friend class RecordingScope;
+  friend class Scope;
   Tensor append(Node node);
+  const ScopeName& scope() const { return origin_ >= 0 ? node(origin_).scope : scope_; }
   Tensor leaf(NodeKind kind, const Spec& spec, const Array& value, std::string name);
 
   std::vector<Node> nodes_;
@@ -91,6 +99,23 @@ class Tape {
   std::uint64_t generation_;
   Phase phase_ = Phase::forward;
   int origin_ = -1;
+  ScopeName scope_;
+};
+
+/// Names what is recorded while it lives, for costs and messages: `Scope scope(tape, "attention")`.
+/// Scopes nest: "conv1" inside of "stage1.block1" is `stage1.block1.conv1`.
+class Scope {
+ public:
+  Scope(Tape& tape, std::string_view name);
+  /// The scope of `x` where that is inside of the open one, else the open one: so an activation
+  /// belongs to the layer before it.
+  explicit Scope(Tensor x);
+  ~Scope() { tape_.scope_ = std::move(before_); }
+  Scope(const Scope&) = delete;
+
+ private:
+  Tape& tape_;
+  ScopeName before_;
 };
 
 /// While it lives, nodes recorded on the tape carry the given phase and origin.

@@ -5,6 +5,7 @@
 #include <array>
 #include <chrono>
 
+#include "autodiff/print.h"
 #include "autodiff/profile/ledger.h"
 #include "autodiff/threads/threads.h"
 #include "experiments/measure/statistics.h"
@@ -74,16 +75,6 @@ void print_phases(const Ledger& costs) {
   table.print();
 }
 
-/// `%12` for a computed value, its name for a leaf.
-std::string reference(const Program& program, int value) {
-  const Value& v = program.values[static_cast<std::size_t>(value)];
-  if (v.place == Value::Place::leaf && v.kind == NodeKind::constant) {
-    return v.spec.shape.elements() == 1 ? fmt::format("{}", v.leaf->stored.item()) : "constant";
-  }
-  if (v.place == Value::Place::leaf) return v.leaf->name;
-  return v.place == Value::Place::view ? reference(program, v.of) : fmt::format("%{}", value);
-}
-
 /// Milliseconds that planning takes, from the recorded tape to a program with memory: the median.
 double planning_ms(const Tensors& outputs, const PlanOptions& options) {
   std::vector<double> times(9);
@@ -96,8 +87,8 @@ double planning_ms(const Tensors& outputs, const PlanOptions& options) {
 }
 
 void print_steps(const Program& program) {
-  Table table({"value", "phase", "op", "attributes", "inputs", "shape", "of forward op", "MFLOP",
-               "offset"});
+  Table table({"value", "phase", "op", "attributes", "inputs", "shape", "of forward op", "scope",
+               "MFLOP", "offset"});
   for (const Step& step : program.steps) {
     std::string inputs;
     for (int input : step.inputs) inputs += reference(program, input) + " ";
@@ -106,7 +97,8 @@ void print_steps(const Program& program) {
                std::string(step.op->name()), step.op->attributes(), inputs, str(value.spec.shape),
                step.forward_op ? fmt::format("{} #{}", step.forward_op->name(), step.forward_origin)
                                : fmt::format("leaf #{}", step.forward_origin),
-               fmt::format("{:.3f}", step.cost.flops / 1e6), fmt::format("{}", value.offset)});
+               step.scope ? *step.scope : "", fmt::format("{:.3f}", step.cost.flops / 1e6),
+               fmt::format("{}", value.offset)});
   }
   table.print();
 }

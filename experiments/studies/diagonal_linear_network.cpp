@@ -25,7 +25,7 @@ Regression regression(Index samples, Index inputs, Index sparsity, std::uint64_t
   const double entry = 1 / std::sqrt(static_cast<double>(sparsity));
   for (Index i = 0; i < sparsity; ++i) truth.set(i, entry);
   Tape tape;
-  const Array y = value(matmul(tape.constant(x), tape.constant(truth)));
+  const Array y = evaluate(matmul(tape.constant(x), tape.constant(truth)));
   return {samples, inputs, {x, y}, truth.to_vector()};
 }
 
@@ -38,8 +38,8 @@ double kkt_residual(const Regression& problem, const Vector& beta, const Vector&
     v.push_back(std::asinh(beta[i] / (2 * a[i] * a[i])));
   Tape tape;
   const Tensor x = tape.constant(problem.data.x), t = tape.constant(Array::from(v, {d, 1}));
-  const Vector gram = value(matmul(x, transpose(x))).to_vector();
-  const Vector right = value(matmul(x, t)).to_vector();
+  const Vector gram = evaluate(matmul(x, transpose(x))).to_vector();
+  const Vector right = evaluate(matmul(x, t)).to_vector();
   // nu = (X X')^-1 X v by the eigenvectors of X X'.
   const SymmetricEigen eigen = symmetric_eigen(gram);
   const auto count = static_cast<std::size_t>(n);
@@ -51,7 +51,7 @@ double kkt_residual(const Regression& problem, const Vector& beta, const Vector&
       nu[i] += eigen.vectors[i * count + k] * along / eigen.values[k];
   }
   const Tensor multipliers = tape.constant(Array::from(nu, {n, 1}));
-  return relative_error(value(matmul(transpose(x), multipliers)).to_vector(), v);
+  return relative_error(evaluate(matmul(transpose(x), multipliers)).to_vector(), v);
 }
 
 /// One training.

@@ -54,7 +54,7 @@ SmallData teacher_data(Index samples, Index inputs, Index classes, double noise,
   fill_normal(rng.keyed(0, inputs_use), 0, 1, x);
   fill_normal(rng.keyed(0, teacher_use), 0, 1, map);
   Tape tape;
-  const Array scores = value(matmul(tape.constant(x), tape.constant(map)));
+  const Array scores = evaluate(matmul(tape.constant(x), tape.constant(map)));
   Array labels({samples}, DType::i32);
   const Rng draw = rng.keyed(0, noise_use);
   for (Index i = 0; i < samples; ++i) {

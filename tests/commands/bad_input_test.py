@@ -125,7 +125,7 @@ class BadInput(CommandTest):
         self.succeed("train", *tiny, "--input", "6x5x2", "--classes", 3)
         self.assertEqual(self.json("runs/train/train.json")["config"]["input"], "6x5x2")
         self.refuse(2, ["--input", "synthetic", "digits"], "train", "--input", "8x8")
-        self.refuse(1, ["6y5", "height x width"], "train", *tiny[:2], "--input", "6y5", "--out", "x")
+        self.refuse(2, ["--input", "32x32x3 or 20", "'6y5'"], "train", *tiny[:2], "--input", "6y5", "--out", "x")
         self.refuse(2, ["--classes", "'1'"], "train", *tiny, "--classes", 1)
 
     def test_config(self):

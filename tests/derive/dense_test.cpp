@@ -45,14 +45,14 @@ BOOST_AUTO_TEST_CASE(jacobian_of_a_polynomial_map) {
   const Tensor x = tape.constant(array_of({2, 3, 5}));
   const Tensor a = entry(x, 0), b = entry(x, 1), c = entry(x, 2);
   // (a b c, a^2 + 4 c, b^3)
-  const Array found = value(jacobian({a * b * c, square(a) + 4 * c, b * b * b}, x));
+  const Array found = evaluate(jacobian({a * b * c, square(a) + 4 * c, b * b * b}, x));
   BOOST_CHECK(same_bits(found, matrix({15, 10, 6, 4, 0, 4, 0, 27, 0}, {3, 3})));
 }
 
 BOOST_AUTO_TEST_CASE(entries_are_in_row_major_order_list_after_list) {
   Tape tape;
   const Tensor p = tape.constant(random_array({2, 3})), q = tape.constant(random_array({2}));
-  const Array found = value(jacobian({2 * p, 3 * q, sum(p)}, {q, p}));
+  const Array found = evaluate(jacobian({2 * p, 3 * q, sum(p)}, {q, p}));
   BOOST_REQUIRE(found.shape() == (Shape{9, 8}));
   for (Index i = 0; i < 9; ++i)
     for (Index j = 0; j < 8; ++j) {
@@ -69,7 +69,7 @@ BOOST_AUTO_TEST_CASE(hessian_of_a_polynomial) {
   const Tensor x = tape.constant(array_of({2, 3, 5}));
   const Tensor a = entry(x, 0), b = entry(x, 1), c = entry(x, 2);
   const Tensor f = square(a) * b + b * c + 7 * c * c * c;
-  BOOST_CHECK(same_bits(value(hessian(f, x)), matrix({6, 4, 0, 4, 0, 1, 0, 1, 210}, {3, 3})));
+  BOOST_CHECK(same_bits(evaluate(hessian(f, x)), matrix({6, 4, 0, 4, 0, 1, 0, 1, 210}, {3, 3})));
 }
 
 BOOST_AUTO_TEST_CASE(third_derivatives_as_the_jacobian_of_a_hessian) {
@@ -77,7 +77,7 @@ BOOST_AUTO_TEST_CASE(third_derivatives_as_the_jacobian_of_a_hessian) {
   const Tensor x = tape.constant(array_of({2, 3}));
   const Tensor f = square(entry(x, 0)) * square(entry(x, 1));  // a^2 b^2
   // d3: aaa 0, aab 4b, abb 4a, bbb 0
-  const Array found = value(jacobian(hessian(f, x), x));
+  const Array found = evaluate(jacobian(hessian(f, x), x));
   BOOST_CHECK(same_bits(found, matrix({0, 12, 12, 8, 12, 8, 8, 0}, {4, 2})));
 }
 
@@ -89,7 +89,7 @@ BOOST_AUTO_TEST_CASE(hessian_of_a_net_is_what_its_gradient_does) {
   const Tensors t{m.tape.parameter(w[0]), m.tape.parameter(w[1]), m.tape.parameter(w[2])};
   const Tensor loss = cross_entropy(matmul(tanh(matmul(m.x, t[0]) + t[1]), t[2]), m.labels);
   const Tensors gradient = grad(loss, t);
-  const Array h = value(hessian(loss, t)).clone();
+  const Array h = evaluate(hessian(loss, t)).clone();
   const Index n = 12 + 3 + 9;
   BOOST_REQUIRE(h.shape() == (Shape{n, n}));
 
@@ -134,7 +134,7 @@ BOOST_AUTO_TEST_CASE(gauss_newton_is_the_hessian_of_a_linear_model) {
   const Tensors exact =
       hvp([&](const Tensors& at) { return cross_entropy(logits(at), m.labels); }, w, v);
   for (std::size_t i = 0; i < w.size(); ++i)
-    BOOST_TEST(distance(value(found[i]), value(exact[i])) < 1e-14);
+    BOOST_TEST(distance(evaluate(found[i]), evaluate(exact[i])) < 1e-14);
 }
 
 BOOST_AUTO_TEST_CASE(the_hessian_has_one_more_term_with_the_activations_second_derivative) {
@@ -150,8 +150,8 @@ BOOST_AUTO_TEST_CASE(the_hessian_has_one_more_term_with_the_activations_second_d
   const Tensor rest =
       matmul(m.x, residual * (-2 * h * (1 - square(h))) * matmul(m.x, v), true, false);
   const Tensor exact = grad(grad(l, w), w, v)[0];
-  BOOST_TEST(distance(value(product + rest), value(exact)) < 1e-14);
-  BOOST_TEST(distance(value(product), value(exact)) > 1e-2);
+  BOOST_TEST(distance(evaluate(product + rest), evaluate(exact)) < 1e-14);
+  BOOST_TEST(distance(evaluate(product), evaluate(exact)) > 1e-2);
 }
 
 BOOST_AUTO_TEST_CASE(gauss_newton_is_symmetric_and_positive) {
@@ -166,8 +166,8 @@ BOOST_AUTO_TEST_CASE(gauss_newton_is_symmetric_and_positive) {
   for (std::uint64_t seed : {40, 50, 60}) {
     const Tensors u = random(seed), v = random(seed + 5);
     const Tensors gu = gauss_newton(z, l, w, u), gv = gauss_newton(z, l, w, v);
-    BOOST_TEST(std::abs(value(dot(u, gv)).item() - value(dot(v, gu)).item()) < 1e-13);
-    BOOST_TEST(value(dot(u, gu)).item() > 0);
+    BOOST_TEST(std::abs(evaluate(dot(u, gv)).item() - evaluate(dot(v, gu)).item()) < 1e-13);
+    BOOST_TEST(evaluate(dot(u, gu)).item() > 0);
   }
 }
 
@@ -176,7 +176,7 @@ BOOST_AUTO_TEST_CASE(several_outputs_and_a_loss_of_their_product) {
   Tape tape;
   const Tensor w = tape.constant(3, DType::f64), v = tape.constant(10, DType::f64);
   const Tensors z{affine(w, 1, 0), square(w)};
-  BOOST_TEST(value(gauss_newton(z, z[0] * z[1], w, v)[0]).item() == 120);
+  BOOST_TEST(evaluate(gauss_newton(z, z[0] * z[1], w, v)[0]).item() == 120);
 }
 
 BOOST_AUTO_TEST_CASE(errors_name_the_call) {

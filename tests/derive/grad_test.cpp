@@ -24,12 +24,12 @@ BOOST_AUTO_TEST_CASE(cotangents_of_all_uses_add_up) {
   const Tensor x = tape.constant(3, DType::f64);
   // Fan-out: y = x x + 5 x + x/x; fan-in: a product of one tensor with itself.
   const Tensor y = x * x + 5 * x + x / x;
-  BOOST_TEST(value(grad(y, {x})[0]).item() == 11);
+  BOOST_TEST(evaluate(grad(y, {x})[0]).item() == 11);
   // A chain that doubles its uses at every node: 2^20 paths, each node visited once.
   Tensor z = x;
   for (int i = 0; i < 20; ++i) z = z + z;
   const int before = tape.size();
-  BOOST_TEST(value(grad(z, {x})[0]).item() == 1 << 20);
+  BOOST_TEST(evaluate(grad(z, {x})[0]).item() == 1 << 20);
   BOOST_TEST(tape.size() - before < 50);
 }
 
@@ -39,15 +39,15 @@ BOOST_AUTO_TEST_CASE(an_unused_variable_has_zeros_or_is_an_error) {
   const Tensor y = sum(x * x);
   const Tensor later = tape.input({4}, DType::f64);  // recorded after y
   const Tensors g = grad(y, {x, other, later});
-  BOOST_CHECK(same_bits(value(g[1]), Array::zeros({3}, DType::f64)));
-  BOOST_CHECK(same_bits(value(g[2]), Array::zeros({4}, DType::f64)));
+  BOOST_CHECK(same_bits(evaluate(g[1]), Array::zeros({3}, DType::f64)));
+  BOOST_CHECK(same_bits(evaluate(g[2]), Array::zeros({4}, DType::f64)));
   BOOST_TEST(error_of([&] {
                grad(y, {x, other}, {}, Unused::error);
              }) == "[grad] the result does not depend on variable 1 ('w', f64 (3))");
   BOOST_TEST(error_of([&] { grad(y, {x}, {}, Unused::error); }).empty());
   // Only through a path whose derivative is zero by decree: no dependence either.
   const Tensors cut = grad(sum(stop_gradient(x) + positive(x)), {x});
-  BOOST_CHECK(same_bits(value(cut[0]), Array::zeros({2}, DType::f64)));
+  BOOST_CHECK(same_bits(evaluate(cut[0]), Array::zeros({2}, DType::f64)));
 }
 
 BOOST_AUTO_TEST_CASE(what_needs_a_cotangent_says_so) {
@@ -75,7 +75,7 @@ BOOST_AUTO_TEST_CASE(a_cotangent_weighs_the_outputs) {
   Tape tape;
   const Array numbers = random_array({2, 3}), weights = random_array({2, 3}, DType::f64, 2);
   const Tensor x = tape.constant(numbers);
-  const Array g = value(grad(x * x, {x}, tape.constant(weights))[0]);
+  const Array g = evaluate(grad(x * x, {x}, tape.constant(weights))[0]);
   for (Index i = 0; i < 6; ++i)
     BOOST_TEST(g.at(i) == 2 * numbers.at(i) * weights.at(i), boost::test_tools::tolerance(1e-15));
 }
@@ -86,7 +86,7 @@ BOOST_AUTO_TEST_CASE(several_outputs_at_once) {
   const Tensor v = tape.constant(7, DType::f64);
   // One output is an input of the other, and one is given twice.
   const Tensor y = x * x, s = sum(y);
-  const Array g = value(grad({y, s, y}, {x}, {u, v, u})[0]);
+  const Array g = evaluate(grad({y, s, y}, {x}, {u, v, u})[0]);
   BOOST_TEST(g.at(0) == 2 * 1 * (10 + 7 + 10));
   BOOST_TEST(g.at(1) == 2 * 2 * (100 + 7 + 100));
 }
@@ -96,9 +96,9 @@ BOOST_AUTO_TEST_CASE(variables_may_be_intermediate) {
   const Tensor x = tape.constant(2, DType::f64);
   const Tensor h = x * x, y = h * h * x;
   const Tensors g = grad(y, {h, x, y});
-  BOOST_TEST(value(g[0]).item() == 2 * 4 * 2);  // dy/dh = 2 h x
-  BOOST_TEST(value(g[1]).item() == 5 * 16);     // dy/dx = 5 x^4, through h too
-  BOOST_TEST(value(g[2]).item() == 1);          // dy/dy
+  BOOST_TEST(evaluate(g[0]).item() == 2 * 4 * 2);  // dy/dh = 2 h x
+  BOOST_TEST(evaluate(g[1]).item() == 5 * 16);     // dy/dx = 5 x^4, through h too
+  BOOST_TEST(evaluate(g[2]).item() == 1);          // dy/dy
   BOOST_TEST(error_of([&] {
                grad(y, {x, h, x});
              }) ==
@@ -113,12 +113,12 @@ BOOST_AUTO_TEST_CASE(a_polynomial_to_any_order_exactly) {
   const double expected[] = {55, 72, 60, 24, 0, 0};
   for (double derivative : expected) {
     y = grad(y, {x})[0];
-    BOOST_TEST(value(y).item() == derivative);
+    BOOST_TEST(evaluate(y).item() == derivative);
   }
   Tensor z = pow(x, 4) - 2 * pow(x, 3) + x;
   for (double derivative : expected) {
     z = grad(z, {x})[0];
-    BOOST_TEST(value(z).item() == derivative, boost::test_tools::tolerance(1e-13));
+    BOOST_TEST(evaluate(z).item() == derivative, boost::test_tools::tolerance(1e-13));
   }
 }
 
@@ -131,7 +131,7 @@ BOOST_AUTO_TEST_CASE(the_hessian_of_a_quadratic_form) {
   for (Index row = 0; row < 3; ++row) {
     const Array unit = Array::zeros({3, 1}, DType::f64);
     unit.set(row, 1);
-    const Array h = value(grad(g, {x}, tape.constant(unit))[0]);
+    const Array h = evaluate(grad(g, {x}, tape.constant(unit))[0]);
     for (Index column = 0; column < 3; ++column)
       BOOST_TEST(h.at(column) == matrix.at(3 * row + column) + matrix.at(3 * column + row),
                  boost::test_tools::tolerance(1e-13));
@@ -158,13 +158,13 @@ BOOST_AUTO_TEST_CASE(lists_have_arithmetic) {
   Tape tape;
   const Tensors a{tape.constant(array_of({1, 2})), tape.constant(3, DType::f64)};
   const Tensors b{tape.constant(array_of({10, 20})), tape.constant(30, DType::f64)};
-  BOOST_TEST(value((a + b)[0]).at(1) == 22);
-  BOOST_TEST(value((b - a)[1]).item() == 27);
-  BOOST_TEST(value((0.5 * a)[0]).at(0) == 0.5);
-  BOOST_TEST(value((a / 2)[1]).item() == 1.5);
-  BOOST_TEST(value((a[1] * b)[0]).at(0) == 30);
-  BOOST_TEST(value(dot(a, b)).item() == 10 + 40 + 90);
-  BOOST_TEST(value(squared_norm(a)).item() == 14);
+  BOOST_TEST(evaluate((a + b)[0]).at(1) == 22);
+  BOOST_TEST(evaluate((b - a)[1]).item() == 27);
+  BOOST_TEST(evaluate((0.5 * a)[0]).at(0) == 0.5);
+  BOOST_TEST(evaluate((a / 2)[1]).item() == 1.5);
+  BOOST_TEST(evaluate((a[1] * b)[0]).at(0) == 30);
+  BOOST_TEST(evaluate(dot(a, b)).item() == 10 + 40 + 90);
+  BOOST_TEST(evaluate(squared_norm(a)).item() == 14);
   BOOST_TEST(error_of([&] { a + Tensors(b[0]); }) ==
              "[add] lists of 2 and 1 tensors do not pair up");
   BOOST_TEST(!error_of([&] { dot(Tensors{}, Tensors{}); }).empty());

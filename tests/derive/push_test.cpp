@@ -45,10 +45,10 @@ BOOST_AUTO_TEST_CASE(tangents_of_a_polynomial) {
   const Tensor first = push({y}, {x}, {t})[0];       // 3 x^2 t
   const Tensor second = push({first}, {x}, {t})[0];  // 6 x t^2
   const Tensor third = push({second}, {x}, {t})[0];  // 6 t^3
-  BOOST_TEST(value(first).item() == 54);
-  BOOST_TEST(value(second).item() == 72);
-  BOOST_TEST(value(third).item() == 48);
-  BOOST_TEST(value(push({third}, {x}, {t})[0]).item() == 0);
+  BOOST_TEST(evaluate(first).item() == 54);
+  BOOST_TEST(evaluate(second).item() == 72);
+  BOOST_TEST(evaluate(third).item() == 48);
+  BOOST_TEST(evaluate(push({third}, {x}, {t})[0]).item() == 0);
 }
 
 BOOST_AUTO_TEST_CASE(tangents_of_all_inputs_add_up) {
@@ -56,9 +56,9 @@ BOOST_AUTO_TEST_CASE(tangents_of_all_inputs_add_up) {
   const Tensor a = tape.constant(2, DType::f64), b = tape.constant(5, DType::f64);
   const Tensor ta = tape.constant(10, DType::f64), tb = tape.constant(100, DType::f64);
   const Tensors y = push({a * b, a + a, b - a}, {a, b}, {ta, tb});
-  BOOST_TEST(value(y[0]).item() == 5 * 10 + 2 * 100);
-  BOOST_TEST(value(y[1]).item() == 20);
-  BOOST_TEST(value(y[2]).item() == 90);
+  BOOST_TEST(evaluate(y[0]).item() == 5 * 10 + 2 * 100);
+  BOOST_TEST(evaluate(y[1]).item() == 20);
+  BOOST_TEST(evaluate(y[2]).item() == 90);
 }
 
 BOOST_AUTO_TEST_CASE(what_does_not_depend_has_tangent_zero) {
@@ -66,8 +66,8 @@ BOOST_AUTO_TEST_CASE(what_does_not_depend_has_tangent_zero) {
   const Tensor a = tape.constant(random_array({3})), b = tape.constant(random_array({2}));
   const Tensor t = tape.constant(random_array({2}, DType::f64, 2));
   const Tensors y = push({a * a, stop_gradient(b)}, {b}, {t});
-  BOOST_CHECK(same_bits(value(y[0]), Array::zeros({3}, DType::f64)));
-  BOOST_CHECK(same_bits(value(y[1]), Array::zeros({2}, DType::f64)));
+  BOOST_CHECK(same_bits(evaluate(y[0]), Array::zeros({3}, DType::f64)));
+  BOOST_CHECK(same_bits(evaluate(y[1]), Array::zeros({2}, DType::f64)));
 }
 
 BOOST_AUTO_TEST_CASE(a_variable_computed_from_another_moves_with_it) {
@@ -75,8 +75,8 @@ BOOST_AUTO_TEST_CASE(a_variable_computed_from_another_moves_with_it) {
   const Tensor a = tape.constant(2, DType::f64), b = 3 * a;
   const Tensor ta = tape.constant(10, DType::f64), tb = tape.constant(100, DType::f64);
   // b moves by 3 ta, and by tb on top where it is a variable of its own.
-  BOOST_TEST(value(push({b + a}, {a}, {ta})[0]).item() == 40);
-  BOOST_TEST(value(push({b + a}, {a, b}, {ta, tb})[0]).item() == 140);
+  BOOST_TEST(evaluate(push({b + a}, {a}, {ta})[0]).item() == 40);
+  BOOST_TEST(evaluate(push({b + a}, {a, b}, {ta, tb})[0]).item() == 140);
   BOOST_TEST(error_of([&] {
                push({b}, {a, a}, {ta, ta});
              }) ==
@@ -86,7 +86,7 @@ BOOST_AUTO_TEST_CASE(a_variable_computed_from_another_moves_with_it) {
 BOOST_AUTO_TEST_CASE(the_output_may_be_the_variable) {
   Tape tape;
   const Tensor x = tape.constant(random_array({3})), t = tape.constant(random_array({3}));
-  BOOST_CHECK(same_bits(value(push({x}, {x}, {t})[0]), value(t)));
+  BOOST_CHECK(same_bits(evaluate(push({x}, {x}, {t})[0]), evaluate(t)));
 }
 
 BOOST_AUTO_TEST_CASE(only_what_lies_between_is_recorded) {
@@ -116,8 +116,8 @@ BOOST_AUTO_TEST_CASE(jacobian_and_transpose_agree_on_a_model) {
   const Tensor forward = sum(push({y}, m.w, m.v)[0] * u);
   const Tensors g = grad(y, m.w, u);
   double backward = 0;
-  for (std::size_t i = 0; i < g.size(); ++i) backward += value(sum(g[i] * m.v[i])).item();
-  BOOST_TEST(value(forward).item() == backward, boost::test_tools::tolerance(1e-12));
+  for (std::size_t i = 0; i < g.size(); ++i) backward += evaluate(sum(g[i] * m.v[i])).item();
+  BOOST_TEST(evaluate(forward).item() == backward, boost::test_tools::tolerance(1e-12));
 }
 
 BOOST_AUTO_TEST_CASE(three_ways_to_a_hessian_vector_product) {
@@ -128,10 +128,10 @@ BOOST_AUTO_TEST_CASE(three_ways_to_a_hessian_vector_product) {
   const Tensors finite = hvp(loss, m.w, m.v, HvpMode::finite_difference, 1e-4);
   const Tensors coarse = hvp(loss, m.w, m.v, HvpMode::finite_difference, 1e-2);
   for (std::size_t i = 0; i < reverse.size(); ++i) {
-    const Array exact = value(reverse[i]);
-    BOOST_TEST(distance(value(forward[i]), exact) < 1e-13);
-    const double fine_error = distance(value(finite[i]), exact);
-    const double coarse_error = distance(value(coarse[i]), exact);
+    const Array exact = evaluate(reverse[i]);
+    BOOST_TEST(distance(evaluate(forward[i]), exact) < 1e-13);
+    const double fine_error = distance(evaluate(finite[i]), exact);
+    const double coarse_error = distance(evaluate(coarse[i]), exact);
     BOOST_TEST(fine_error < 1e-7);
     // Error O(eps^2): a hundred times the step, ten thousand times the error.
     BOOST_TEST(coarse_error > 1000 * fine_error);
@@ -152,7 +152,7 @@ BOOST_AUTO_TEST_CASE(the_vector_of_a_product_may_depend_on_the_parameters) {
   for (HvpMode mode : {HvpMode::reverse_over_reverse, HvpMode::forward_over_reverse}) {
     const Tensors found = hvp(loss, m.w, g, mode);
     for (std::size_t i = 0; i < g.size(); ++i)
-      BOOST_TEST(distance(value(found[i]), value(expected[i])) < 1e-13);
+      BOOST_TEST(distance(evaluate(found[i]), evaluate(expected[i])) < 1e-13);
   }
 }
 

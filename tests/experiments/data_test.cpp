@@ -183,9 +183,10 @@ BOOST_AUTO_TEST_CASE(synthetic_data_of_any_shape) {
   BOOST_TEST((options.image == Shape{32, 16, 3}));
   BOOST_TEST(options.classes == 7);
   BOOST_TEST((synthetic_options("28x28", 0).image == Shape{28, 28, 1}));
+  BOOST_TEST((synthetic_options("20", 0).image == Shape{1, 20, 1}));
   // No more training images than 2^27 numbers hold.
   BOOST_TEST(synthetic_options("224x224x3", 0).train == (1 << 27) / (224 * 224 * 3));
-  for (const char* wrong : {"32", "32x", "0x8x1", "8x8x8x8", "8 x 8", "-8x8", "99999x9", "x"})
+  for (const char* wrong : {"32x", "0x8x1", "8x8x8x8", "8 x 8", "-8x8", "99999x9", "x"})
     BOOST_TEST(contains(error_of([&] { synthetic_options(wrong, 0); }), wrong), wrong);
 }
 

@@ -120,7 +120,7 @@ BOOST_AUTO_TEST_CASE(shapes_and_derivatives) {
 
 BOOST_AUTO_TEST_CASE(linear_is_x_w_plus_b) {
   const Recorded r = record_layer(linear(3, 2), {4, 3});
-  const Array y = value(r.y);
+  const Array y = evaluate(r.y);
   for (Index n = 0; n < 4; ++n)
     for (Index o = 0; o < 2; ++o) {
       double expected = r.numbers[1].at(o);
@@ -156,7 +156,7 @@ BOOST_AUTO_TEST_CASE(shortcuts_carry_every_other_pixel) {
         record_layer(residual_block(in, out, 2, {"identity", true, Normalization::none, shortcut}),
                      {n, h, w, in});
     for (int k = 0; k < 4; ++k) copy(Array::zeros(r.numbers[k].shape(), DType::f64), r.numbers[k]);
-    const Array y = value(r.y);
+    const Array y = evaluate(r.y);
     BOOST_TEST(str(y.shape()) == "(2, 3, 2, 3)");
     for (Index p = 0; p < n * 3 * 2; ++p) {
       const Index image = p / 6, row = 2 * (p / 2 % 3), column = 2 * (p % 2);
@@ -181,8 +181,8 @@ BOOST_AUTO_TEST_CASE(batch_norm_statistics) {
   for (const bool training : {true, false}) {
     const Recorded r = record_layer(batch_norm(channels, {m, eps}), {2, 3, 2, channels}, training);
     const Array &scale = r.numbers[0], &shift = r.numbers[1], &x = r.numbers[2];
-    const Array y = value(r.y), mean = value(r.pass.running[0]),
-                variance = value(r.pass.running[1]);
+    const Array y = evaluate(r.y), mean = evaluate(r.pass.running[0]),
+                variance = evaluate(r.pass.running[1]);
     BOOST_TEST(r.pass.updated.size() == (training ? 2u : 0u));
     for (Index c = 0; c < channels; ++c) {
       double mu = 0, v = 0;
@@ -191,8 +191,8 @@ BOOST_AUTO_TEST_CASE(batch_norm_statistics) {
       const auto close = boost::test_tools::tolerance(1e-12);
       if (training) {
         const double unbiased = v * count / (count - 1);
-        BOOST_TEST(value(r.pass.updated[0]).at(c) == (1 - m) * mean.at(c) + m * mu, close);
-        BOOST_TEST(value(r.pass.updated[1]).at(c) == (1 - m) * variance.at(c) + m * unbiased,
+        BOOST_TEST(evaluate(r.pass.updated[0]).at(c) == (1 - m) * mean.at(c) + m * mu, close);
+        BOOST_TEST(evaluate(r.pass.updated[1]).at(c) == (1 - m) * variance.at(c) + m * unbiased,
                    close);
       } else {
         mu = mean.at(c);

@@ -16,8 +16,8 @@ BOOST_AUTO_TEST_CASE(quarter_of_the_mean_square) {
   const Array numbers = Array::from<double>({1, 2, 3}, {3, 1});
   const Tensor p = tape.parameter(numbers),
                t = tape.constant(Array::from<double>({0, 4, 3}, {3, 1}));
-  BOOST_TEST(value(quarter_mse(p, t)).item() == 5.0 / 12, boost::test_tools::tolerance(1e-15));
-  const Array g = value(grad(quarter_mse(p, t), p)[0]);  // (p - t) / (2 n)
+  BOOST_TEST(evaluate(quarter_mse(p, t)).item() == 5.0 / 12, boost::test_tools::tolerance(1e-15));
+  const Array g = evaluate(grad(quarter_mse(p, t), p)[0]);  // (p - t) / (2 n)
   BOOST_TEST(g.at(0) == 1.0 / 6, boost::test_tools::tolerance(1e-15));
   BOOST_TEST(g.at(1) == -2.0 / 6, boost::test_tools::tolerance(1e-15));
   BOOST_TEST(g.at(2) == 0);
@@ -41,8 +41,8 @@ BOOST_AUTO_TEST_CASE(gradient_of_the_diagonal_linear_network) {
       common += x.at(n * 3 + i) * r / 5;
     }
     const auto close = boost::test_tools::tolerance(1e-12);
-    BOOST_TEST(value(g[0]).at(i) == w[0].at(i) * common, close);
-    BOOST_TEST(value(g[1]).at(i) == -w[1].at(i) * common, close);
+    BOOST_TEST(evaluate(g[0]).at(i) == w[0].at(i) * common, close);
+    BOOST_TEST(evaluate(g[1]).at(i) == -w[1].at(i) * common, close);
   }
 }
 
@@ -70,7 +70,7 @@ BOOST_AUTO_TEST_CASE(total_cross_entropy_is_the_recorded_one) {
     const Array labels = Array::from<std::int32_t>({0, 3, 1, 2, 2, 0}, {6});
     Tape tape;
     const double recorded =
-        6 * value(cross_entropy(tape.constant(logits), tape.constant(labels))).item();
+        6 * evaluate(cross_entropy(tape.constant(logits), tape.constant(labels))).item();
     BOOST_TEST(total_cross_entropy(logits, labels) == recorded,
                boost::test_tools::tolerance(dtype == DType::f64 ? 1e-14 : 1e-6));
     logits.set(5, std::numeric_limits<double>::quiet_NaN());

@@ -134,7 +134,7 @@ BOOST_AUTO_TEST_CASE(mlp_is_its_equation) {
   fill_normal(Rng(5), 0, 1, w[3]);
   const Array x = normals({5, 3}, 2);
   Tape tape;
-  const Array y = value(model(model.parameters(tape, w), tape.constant(x)));
+  const Array y = evaluate(model(model.parameters(tape, w), tape.constant(x)));
   for (Index n = 0; n < 5; ++n) {
     std::array<double, 4> h;
     for (Index j = 0; j < 4; ++j) {
@@ -155,7 +155,7 @@ BOOST_AUTO_TEST_CASE(dln_is_its_equation) {
   const std::vector<Array> w = {normals({3, 1}, 1), normals({3, 1}, 2)};
   const Array x = normals({4, 3}, 3);
   Tape tape;
-  const Array y = value(model(model.parameters(tape, w), tape.constant(x)));
+  const Array y = evaluate(model(model.parameters(tape, w), tape.constant(x)));
   BOOST_TEST(str(y.shape()) == "(4, 1)");
   for (Index n = 0; n < 4; ++n) {
     double expected = 0;
@@ -196,7 +196,7 @@ BOOST_AUTO_TEST_CASE(signals_keep_their_size) {
     Tape tape;
     const Tensor x = tape.constant(normals({64, 256}, 3, 1, DType::f32));
     const auto size = [&](const Model& m) {
-      return value(mean(square(m(m.parameters(tape, Rng(1)), x)))).item();
+      return evaluate(mean(square(m(m.parameters(tape, Rng(1)), x)))).item();
     };
     BOOST_TEST(size(deep) / size(shallow) > 0.6);
     BOOST_TEST(size(deep) / size(shallow) < 1.6);
@@ -222,7 +222,8 @@ BOOST_AUTO_TEST_CASE(running_statistics_keep_their_order) {
     for (std::size_t i = 0; i < state.size(); ++i) {
       BOOST_TEST(str(pass.updated[i].shape()) == str(model.buffer_info()[i].shape));
       const double expected = 0.9e6 * static_cast<double>(i + 1);
-      for (double v : value(pass.updated[i]).to_vector()) BOOST_TEST(std::abs(v - expected) < 1e3);
+      for (double v : evaluate(pass.updated[i]).to_vector())
+        BOOST_TEST(std::abs(v - expected) < 1e3);
     }
     // A second pass starts its list anew; one without running statistics leaves it empty.
     model(w, x, pass);

@@ -41,7 +41,7 @@ double derivative(F f, double x, DType dtype, int order) {
   const Tensor input = tape.constant(array_of({x}, dtype));
   Tensor y = f(input);
   for (int i = 0; i < order; ++i) y = grad(y, {input}, full_like(y, 1))[0];
-  return value(y).at(0);
+  return evaluate(y).at(0);
 }
 
 double derivative(Unary f, double x, DType dtype, int order) {
@@ -215,7 +215,7 @@ BOOST_AUTO_TEST_CASE(powers_have_the_special_cases_of_c) {
         const double base = array_of({a}, dtype).at(0), power = array_of({p}, dtype).at(0);
         const double exact = array_of({std::pow(base, power)}, dtype).at(0);
         Tape tape;
-        const Array both = value(
+        const Array both = evaluate(
             pow(tape.constant(array_of({base}, dtype)), tape.constant(array_of({power}, dtype))));
         const double one = derivative([&](Tensor x) { return pow(x, power); }, base, dtype, 0);
         for (double y : {both.at(0), one}) {
@@ -240,22 +240,22 @@ BOOST_AUTO_TEST_CASE(losses_of_saturated_rows) {
       labels.set(0, label);
       const Tensor loss = cross_entropy(logits, tape.constant(labels));
       const Tensor g = grad(loss, {logits})[0];
-      near(value(loss).item(), label == 0 ? std::log1p(std::exp(-x)) : x, "cross-entropy");
+      near(evaluate(loss).item(), label == 0 ? std::log1p(std::exp(-x)) : x, "cross-entropy");
       const double slope = label == 0 ? -q : p;
-      near(value(g).at(0), slope, "slope");
-      near(value(g).at(1), -slope, "slope");
+      near(evaluate(g).at(0), slope, "slope");
+      near(evaluate(g).at(1), -slope, "slope");
       const Tensor v = tape.constant(array_of({1, 0.25}, dtype).reshaped({1, 2}));
       const Tensor h = grad(g, {logits}, v)[0], third = grad(h, {logits}, v)[0];
-      near(value(h).at(0), 0.75 * p * q, "H v");
-      near(value(h).at(1), -0.75 * p * q, "H v");
-      near(value(third).at(0), 0.75 * 0.75 * p * q * (q - p), "third derivative");
-      near(value(third).at(1), -0.75 * 0.75 * p * q * (q - p), "third derivative");
+      near(evaluate(h).at(0), 0.75 * p * q, "H v");
+      near(evaluate(h).at(1), -0.75 * p * q, "H v");
+      near(evaluate(third).at(0), 0.75 * 0.75 * p * q * (q - p), "third derivative");
+      near(evaluate(third).at(1), -0.75 * 0.75 * p * q * (q - p), "third derivative");
       const Tensor soft = soft_cross_entropy(logits, one_hot(tape.constant(labels), 2, dtype));
-      near(value(soft).item(), label == 0 ? std::log1p(std::exp(-x)) : x, "soft cross-entropy");
+      near(evaluate(soft).item(), label == 0 ? std::log1p(std::exp(-x)) : x, "soft cross-entropy");
       const Tensor soft_g = grad(soft, {logits})[0], soft_h = grad(soft_g, {logits}, v)[0];
-      near(value(soft_g).at(0), slope, "slope of soft cross-entropy");
-      near(value(soft_g).at(1), -slope, "slope of soft cross-entropy");
-      near(value(soft_h).at(0), 0.75 * p * q, "H v of soft cross-entropy");
+      near(evaluate(soft_g).at(0), slope, "slope of soft cross-entropy");
+      near(evaluate(soft_g).at(1), -slope, "slope of soft cross-entropy");
+      near(evaluate(soft_h).at(0), 0.75 * p * q, "H v of soft cross-entropy");
     }
     const auto binary = [&](double target) {
       return

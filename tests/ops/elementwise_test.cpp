@@ -84,7 +84,7 @@ const std::vector<Unary>& unary_ops() {
 /// y = op(x) computed from numbers of a dtype.
 Array computed(Tensor (*op)(Tensor), const Array& numbers) {
   Tape tape;
-  return value(op(tape.constant(numbers)));
+  return evaluate(op(tape.constant(numbers)));
 }
 
 /// `count` numbers from low to high, evenly spaced.
@@ -148,7 +148,7 @@ BOOST_AUTO_TEST_CASE(nan_stays_nan_in_two_inputs) {
       Tape tape;
       const Tensor bad = tape.constant(array_of({0.5, std::nan(""), 2}));
       const Tensor good = tape.constant(array_of({1, 2, 3}));
-      const Array y = value(slot == 0 ? op(bad, good) : op(good, bad));
+      const Array y = evaluate(slot == 0 ? op(bad, good) : op(good, bad));
       BOOST_TEST(std::isnan(y.at(1)));
       BOOST_TEST(std::isfinite(y.at(0)));
       BOOST_TEST(std::isfinite(y.at(2)));
@@ -160,7 +160,7 @@ BOOST_AUTO_TEST_CASE(masks_of_nan) {
   const Tensor x = tape.constant(array_of({std::nan(""), 0, 1})),
                zero = 0 * tape.constant(array_of({1, 1, 1}));
   const auto is = [](Tensor mask, std::vector<double> expected) {
-    BOOST_CHECK(value(mask).to_vector() == expected);
+    BOOST_CHECK(evaluate(mask).to_vector() == expected);
   };
   is(positive(x), {0, 0, 1});
   is(greater(x, zero), {0, 0, 1});
@@ -178,7 +178,7 @@ BOOST_AUTO_TEST_CASE(tails_of_float32_are_finite_and_right) {
     Tape tape;
     const Tensor x = tape.constant(tails), u = tape.constant(random_array({8}, DType::f32));
     Tensor y = f.op(x);
-    const Array numbers = value(y);
+    const Array numbers = evaluate(y);
     for (Index i = 0; i < tails.elements(); ++i) {
       const double exact = f.exact(tails.at(i));
       BOOST_TEST(std::abs(numbers.at(i) - exact) <= 1e-6 * std::max(1.0, std::abs(exact)),
@@ -186,7 +186,7 @@ BOOST_AUTO_TEST_CASE(tails_of_float32_are_finite_and_right) {
     }
     for (int order = 1; order <= 3; ++order) {
       y = grad(y, {x}, u)[0];
-      const Array slopes = value(y);
+      const Array slopes = evaluate(y);
       for (Index i = 0; i < tails.elements(); ++i) {
         BOOST_TEST(std::isfinite(slopes.at(i)),
                    f.name << ", order " << order << " at " << tails.at(i) << ": " << slopes.at(i));
@@ -235,16 +235,18 @@ BOOST_AUTO_TEST_CASE(empty_and_one_element_shapes) {
       Tape tape;
       const Tensor x = tape.constant(Array::filled(shape, DType::f32, 0.5)), y = f.op(x);
       const Tensor g = grad(sum(y * y), {x})[0];
-      BOOST_CHECK(value(y).shape() == shape);
-      BOOST_CHECK(value(grad(sum(g), {x})[0]).shape() == shape);
-      BOOST_TEST(value(sum(y)).item() == (shape.elements() == 0 ? 0 : value(y).at(0)));
+      BOOST_CHECK(evaluate(y).shape() == shape);
+      BOOST_CHECK(evaluate(grad(sum(g), {x})[0]).shape() == shape);
+      BOOST_TEST(evaluate(sum(y)).item() == (shape.elements() == 0 ? 0 : evaluate(y).at(0)));
     }
 }
 
 BOOST_AUTO_TEST_CASE(kinks_have_the_documented_slopes) {
   Tape tape;
   const Tensor x = tape.constant(array_of({-1, 0, 2})), zero = tape.constant(array_of({0, 0, 0}));
-  const auto slope = [&](Tensor y, Tensor by) { return value(grad(sum(y), {by})[0]).to_vector(); };
+  const auto slope = [&](Tensor y, Tensor by) {
+    return evaluate(grad(sum(y), {by})[0]).to_vector();
+  };
   using Slopes = std::vector<double>;
   BOOST_CHECK(slope(relu(x), x) == (Slopes{0, 0, 1}));
   BOOST_CHECK(slope(leaky_relu(x, 0.25), x) == (Slopes{0.25, 0.25, 1}));
@@ -263,9 +265,9 @@ BOOST_AUTO_TEST_CASE(powers_of_zero) {
   const Tensor a = tape.constant(array_of({0, 0, 0, 0})), b = tape.constant(array_of({0, 1, 2, 3}));
   const Tensor y = pow(a, b);
   const Tensors g = grad(sum(y), {a, b});
-  BOOST_CHECK(same_bits(value(y), array_of({1, 0, 0, 0})));
-  BOOST_CHECK(same_bits(value(g[0]), array_of({0, 1, 0, 0})));
-  BOOST_CHECK(same_bits(value(g[1]), array_of({0, 0, 0, 0})));
+  BOOST_CHECK(same_bits(evaluate(y), array_of({1, 0, 0, 0})));
+  BOOST_CHECK(same_bits(evaluate(g[0]), array_of({0, 1, 0, 0})));
+  BOOST_CHECK(same_bits(evaluate(g[1]), array_of({0, 0, 0, 0})));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -30,7 +30,7 @@ BOOST_AUTO_TEST_CASE(broadcasting_follows_numpy) {
   for (const auto& [a, b, y] : cases) {
     Tape tape;
     const Array left = random_array(a), right = random_array(b, DType::f64, 2);
-    const Array found = value(tape.constant(left) - tape.constant(right));
+    const Array found = evaluate(tape.constant(left) - tape.constant(right));
     BOOST_CHECK(found.shape() == y);
     const Array wide_left = left.broadcast(y), wide_right = right.broadcast(y);
     for (Index i = 0; i < y.elements(); ++i)

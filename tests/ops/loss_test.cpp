@@ -45,11 +45,11 @@ template <class Loss>
 void check(const Loss& loss, const Numbers& expected) {
   const double sum = std::accumulate(expected.begin(), expected.end(), 0.0);
   const auto close = boost::test_tools::tolerance(1e-13);
-  const Numbers each = value(loss(Reduction::none)).to_vector();
+  const Numbers each = evaluate(loss(Reduction::none)).to_vector();
   BOOST_TEST_REQUIRE(each.size() == expected.size());
   for (std::size_t i = 0; i < each.size(); ++i) BOOST_TEST(each[i] == expected[i], close);
-  BOOST_TEST(value(loss(Reduction::sum)).item() == sum, close);
-  BOOST_TEST(value(loss(Reduction::mean)).item() == sum / static_cast<double>(expected.size()),
+  BOOST_TEST(evaluate(loss(Reduction::sum)).item() == sum, close);
+  BOOST_TEST(evaluate(loss(Reduction::mean)).item() == sum / static_cast<double>(expected.size()),
              close);
 }
 

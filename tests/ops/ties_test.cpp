@@ -47,14 +47,14 @@ BOOST_AUTO_TEST_CASE(of_argmax_and_argmin) {
       const Tensor x = tape.constant(array_of(row.numbers, dtype));
       const std::string numbers =
           fmt::format("row that begins {}, {}", row.numbers[0], row.numbers[1]);
-      BOOST_TEST(value(argmax(x, 0)).item() == row.largest, numbers);
-      BOOST_TEST(value(argmin(x, 0)).item() == row.smallest, numbers);
+      BOOST_TEST(evaluate(argmax(x, 0)).item() == row.largest, numbers);
+      BOOST_TEST(evaluate(argmin(x, 0)).item() == row.smallest, numbers);
       // Along an axis that is not the last, beside other numbers.
       std::vector<double> beside;
       for (double v : row.numbers) beside.insert(beside.end(), {5, v});
       const Tensor table = tape.constant(array_of(beside, dtype).reshaped({5, 2}));
-      BOOST_CHECK(value(argmax(table, 0)).to_vector() == (std::vector<double>{0, row.largest}));
-      BOOST_CHECK(value(argmin(table, 0)).to_vector() == (std::vector<double>{0, row.smallest}));
+      BOOST_CHECK(evaluate(argmax(table, 0)).to_vector() == (std::vector<double>{0, row.largest}));
+      BOOST_CHECK(evaluate(argmin(table, 0)).to_vector() == (std::vector<double>{0, row.smallest}));
     }
 }
 
@@ -72,7 +72,7 @@ BOOST_AUTO_TEST_CASE(of_max_pooling) {
             image.set(i * channels + c,
                       i % 2 == 0 ? row.numbers[static_cast<std::size_t>(i / 2)] : between);
         Tape tape;
-        const Array found = value(max_pool2d_indices(tape.constant(image), {3, 3, 0}));
+        const Array found = evaluate(max_pool2d_indices(tape.constant(image), {3, 3, 0}));
         for (Index c = 0; c < channels; ++c)
           BOOST_TEST(found.at(c) == 2 * row.largest, "first number " << row.numbers[0]);
       }

@@ -178,7 +178,7 @@ BOOST_AUTO_TEST_CASE(the_trace_of_a_diagonal_matrix_is_exact) {
 BOOST_AUTO_TEST_CASE(a_net_agrees_with_its_dense_hessian) {
   Problem net(2);
   const Tensor loss = net.loss(net.w);
-  const SymmetricEigen exact = symmetric_eigen(value(hessian(loss, net.w)).to_vector());
+  const SymmetricEigen exact = symmetric_eigen(evaluate(hessian(loss, net.w)).to_vector());
   const MatVec matvec = hessian_matvec(loss, net.w);
   double trace = 0, largest = 0;
   for (double number : exact.values) {

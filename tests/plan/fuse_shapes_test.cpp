@@ -108,7 +108,7 @@ BOOST_AUTO_TEST_CASE(the_member_that_is_not_finite_is_named) {
   const auto found = plan.first_non_finite();
   BOOST_REQUIRE(found.has_value());
   BOOST_TEST(found->op == "sqrt");
-  BOOST_TEST(found->forward_node == root.index());
+  BOOST_TEST(found->forward_origin == root.index());
 
   // The first member of all, in the last block, whose infinity the next one hides; another member
   // has one in the first block.
@@ -122,7 +122,7 @@ BOOST_AUTO_TEST_CASE(the_member_that_is_not_finite_is_named) {
   const auto named = hidden.first_non_finite();
   BOOST_REQUIRE(named.has_value());
   BOOST_TEST(named->op == "log");
-  BOOST_TEST(named->forward_node == first.index());
+  BOOST_TEST(named->forward_origin == first.index());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

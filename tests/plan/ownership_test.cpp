@@ -220,16 +220,17 @@ BOOST_AUTO_TEST_CASE(sweeps_are_adjoint_when_a_variable_depends_on_another) {
   const Tensors w{w1, w2}, t = Tensors{tape.constant(Array::from<double>({1, 2}, {2})),
                                        tape.constant(Array::from<double>({3, 5}, {2}))};
   // dy = w2 dw1 + w1 dw2 with dw2 = 2 t1 + t2: 2 + 8 + 5 + 18 = 33.
-  const double back = value(dot(grad(y, w), t)).item(), ahead = value(push({y}, w, t)[0]).item();
+  const double back = evaluate(dot(grad(y, w), t)).item(),
+               ahead = evaluate(push({y}, w, t)[0]).item();
   BOOST_TEST(back == 33);
   BOOST_TEST(ahead == 33);
   const auto f = [](const Tensors& at) { return sum(at[0] * at[1]); };
   const Tensors h = hvp(f, w, t, HvpMode::reverse_over_reverse),
                 p = hvp(f, w, t, HvpMode::forward_over_reverse);
   for (std::size_t i = 0; i < 2; ++i) {
-    BOOST_CHECK(same_bits(value(h[i]), value(p[i])));
+    BOOST_CHECK(same_bits(evaluate(h[i]), evaluate(p[i])));
     // 4 t1 + t2 by w1, t1 by w2.
-    BOOST_TEST(value(h[i]).at(0) == (i == 0 ? 7 : 1));
+    BOOST_TEST(evaluate(h[i]).at(0) == (i == 0 ? 7 : 1));
   }
   BOOST_TEST(error_of([&] { hvp(f, w, t, HvpMode::finite_difference); }) ==
              "[hvp] variable 1 was computed from variable 0: they must be independent");
@@ -248,8 +249,8 @@ BOOST_AUTO_TEST_CASE(second_derivatives_do_not_mistake_a_variable_for_a_rules_va
     const auto loss = [](const Tensors& w) { return w[0] * w[1]; };
     for (const HvpMode mode : {HvpMode::reverse_over_reverse, HvpMode::forward_over_reverse}) {
       const Tensors h = hvp(loss, {w1, w2}, {one, one}, mode);
-      BOOST_TEST(value(h[0]).item() == right, boost::test_tools::tolerance(1e-14));
-      BOOST_TEST(value(h[1]).item() == 1);
+      BOOST_TEST(evaluate(h[0]).item() == right, boost::test_tools::tolerance(1e-14));
+      BOOST_TEST(evaluate(h[1]).item() == 1);
     }
   }
 }
@@ -300,8 +301,8 @@ BOOST_AUTO_TEST_CASE(sizes_that_no_array_has_are_refused) {
   // Steps and ends at the limits of Index are arithmetic, too.
   constexpr Index least = std::numeric_limits<Index>::min(),
                   most = std::numeric_limits<Index>::max();
-  BOOST_TEST(value(slice(x, 0, 0, 2, most)).elements() == 1);
-  BOOST_TEST(value(slice(x, 0, 1, -3, least)).elements() == 1);
+  BOOST_TEST(evaluate(slice(x, 0, 0, 2, most)).elements() == 1);
+  BOOST_TEST(evaluate(slice(x, 0, 1, -3, least)).elements() == 1);
   BOOST_CHECK_THROW(slice(x, 0, 0, most), Error);
   BOOST_CHECK_THROW(slice(x, 0, 0, least), Error);
   const Array four(Shape{4}, DType::f32);

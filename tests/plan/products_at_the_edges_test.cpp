@@ -49,7 +49,7 @@ BOOST_AUTO_TEST_CASE(the_norm_of_a_gradient_that_cancels_has_its_digits) {
                 weights = random_array({n, c}, DType::f32, 3 * seed + 2),
                 gap = random_array({2, c}, DType::f32, 3 * seed + 3);
     const Tensor x = tape.parameter(row.broadcast({4, n}).clone()), w = tape.parameter(weights);
-    const Array center = value(matmul(tape.parameter(row), w));
+    const Array center = evaluate(matmul(tape.parameter(row), w));
     Array targets(Shape{4, c}, DType::f32);
     for (Index i = 0; i < 4; ++i)
       for (Index j = 0; j < c; ++j)
@@ -57,7 +57,7 @@ BOOST_AUTO_TEST_CASE(the_norm_of_a_gradient_that_cancels_has_its_digits) {
     const Tensor loss = sum(square(matmul(x, w) - tape.parameter(targets)));
     const Tensor g = grad(loss, {w})[0], length = norm(g);
     double squares = 0;
-    for (double number : value(g).to_vector()) squares += number * number;
+    for (double number : evaluate(g).to_vector()) squares += number * number;
     Plan plan{length};
     plan.run();
     BOOST_TEST(

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <set>
 
+#include "autodiff/autodiff.h"
 #include "tests/profile/steps.h"
 
 using namespace twice;
@@ -93,6 +94,47 @@ BOOST_AUTO_TEST_CASE(the_loss_and_what_all_layers_share_are_no_layers) {
   BOOST_TEST(layers[static_cast<std::size_t>(step.estimate.loss.index())] == loss_layer);
   // sam divides by the norm of all layers' gradients.
   BOOST_TEST(std::count(layers.begin(), layers.end(), whole_model_layer) > 0);
+}
+
+BOOST_AUTO_TEST_CASE(batch_norm_is_charged_to_itself) {
+  const Problem problem = small_problem(small("resnet"));
+  const RecordedStep step =
+      record_step(problem, method("sgd"), initial_state(problem.model, 1, DType::f32));
+  const std::vector<std::string> layers = layers_of(*step.tape);
+  int found = 0;
+  for (int i = 0; i < step.tape->size(); ++i)
+    if (const Node& node = step.tape->node(i);
+        node.origin == i && node.op && step.tape->name(node) == "standardize") {
+      BOOST_TEST(layers[static_cast<std::size_t>(i)].find("norm") != std::string::npos);
+      ++found;
+    }
+  BOOST_TEST(found > 5);
+}
+
+BOOST_AUTO_TEST_CASE(a_shared_weight_is_charged_where_it_is_used) {
+  Tape tape;
+  const Tensor x = tape.input({2, 3}, DType::f32, "images"), y = tape.labels({2});
+  const Tensor w = tape.parameter(Array::filled({3, 3}, DType::f32, 0.5), "elsewhere.weight");
+  const auto layer = [&](const char* name, Tensor in) {
+    const Scope scope(tape, name);
+    return matmul(in, w);
+  };
+  const Tensor first = layer("one", x * 2), second = layer("two", first);
+  const Tensor loss = cross_entropy(second, y);
+  const Tensors g = grad(loss, w);
+  const std::vector<std::string> layers = layers_of(tape);
+  const auto layer_of = [&](Tensor t) { return layers[static_cast<std::size_t>(t.index())]; };
+  BOOST_TEST(layer_of(x) == input_layer);
+  BOOST_TEST(layer_of(tape.handle(tape.inputs_of(tape.node(first.index()))[0])) == input_layer);
+  BOOST_TEST(layer_of(first) == "one");
+  BOOST_TEST(layer_of(second) == "two");
+  BOOST_TEST(layer_of(w) == "one");  // the first to read it
+  BOOST_TEST(layer_of(loss) == loss_layer);
+  std::vector<std::string> products;
+  for (int i = loss.index() + 1; i < tape.size(); ++i)
+    if (tape.name(tape.node(i)) == "matmul")
+      products.push_back(layers[static_cast<std::size_t>(i)]);
+  BOOST_CHECK(products == (std::vector<std::string>{"two", "two", "one"}));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -38,16 +38,16 @@ BOOST_AUTO_TEST_CASE(a_constant_copies_a_view_and_keeps_its_numbers) {
   const Array numbers = random_array({2, 3});
   const Tensor c = tape.constant(numbers.permuted({1, 0}));
   BOOST_CHECK(c.shape() == (Shape{3, 2}));
-  BOOST_CHECK(same_bits(value(c), numbers.permuted({1, 0})));
+  BOOST_CHECK(same_bits(evaluate(c), numbers.permuted({1, 0})));
 }
 
 BOOST_AUTO_TEST_CASE(a_parameter_shares_its_numbers) {
   Tape tape;
   const Array numbers = array_of({1, 2});
   const Tensor y = 2 * tape.parameter(numbers, "w");
-  BOOST_TEST(value(y).at(1) == 4);
+  BOOST_TEST(evaluate(y).at(1) == 4);
   numbers.set(1, 5);
-  BOOST_TEST(value(y).at(1) == 10);
+  BOOST_TEST(evaluate(y).at(1) == 10);
   BOOST_TEST(error_of([&] {
                tape.parameter(random_array({2, 3}).permuted({1, 0}), "w");
              }) ==
@@ -65,7 +65,7 @@ BOOST_AUTO_TEST_CASE(empty_and_stale_handles_throw) {
   BOOST_TEST(error_of([&] { x + none; }) ==
              "[add] an input is an empty handle; record a value first");
   BOOST_TEST(error_of([&] { matmul(none, x); }).find("empty handle") != std::string::npos);
-  BOOST_TEST(error_of([&] { value(none); }).find("empty handle") != std::string::npos);
+  BOOST_TEST(error_of([&] { evaluate(none); }).find("empty handle") != std::string::npos);
 
   tape.clear();
   BOOST_TEST(tape.size() == 0);
@@ -74,7 +74,7 @@ BOOST_AUTO_TEST_CASE(empty_and_stale_handles_throw) {
   BOOST_TEST(error_of([&] { y.shape(); }) == stale);
   BOOST_TEST(error_of([&] { tanh(y); }) == "[tanh]" + says);
   BOOST_TEST(error_of([&] { grad(y, {x}); }) == stale);
-  BOOST_TEST(error_of([&] { value(y); }) == stale);
+  BOOST_TEST(error_of([&] { evaluate(y); }) == stale);
   // Nodes recorded since do not make an old handle valid again.
   const Tensor first = tape.input({3});
   const Tensor second = first + 1;

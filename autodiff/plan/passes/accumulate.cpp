@@ -144,14 +144,8 @@ class Accumulation {
       if (const GraphNode& node = graph_.at(inner);
           as_product_sum(node) && (!latest || node.phase > latest->phase))
         latest = &node;
-    if (latest) set_place(like, *latest);
+    if (latest) static_cast<Origin&>(like) = *latest;
     return like;
-  }
-
-  static void set_place(GraphNode& node, const GraphNode& like) {
-    node.phase = like.phase;
-    node.forward_origin = like.forward_origin;
-    node.forward_op = like.forward_op;
   }
 
   void rewrite(int root) {
@@ -195,7 +189,7 @@ class Accumulation {
     const GraphNode products = place_of_products(like, c);
     if (c.others.empty()) {
       changed_ = true;
-      set_place(graph_.at(root), products);
+      static_cast<Origin&>(graph_.at(root)) = products;
       set_product_sum(graph_.at(root), sum);
       return;
     }
@@ -278,7 +272,7 @@ class Accumulation {
     // The last sum is the root itself.
     graph_.at(root).op = graph_.at(total).op;
     graph_.at(root).inputs = graph_.at(total).inputs;
-    set_place(graph_.at(root), graph_.at(total));
+    static_cast<Origin&>(graph_.at(root)) = graph_.at(total);
   }
 
   int append_sum(const ProductSum& sum, const GraphNode& like) {

@@ -28,7 +28,7 @@ std::shared_ptr<const FusedElementwise> op_of(const FusionGroups::Group& group,
                                : stored - group.inputs.begin();
       operands.push_back(static_cast<int>(operand));
     }
-    members.push_back({groups.op(i), operands, node.phase, node.forward_origin, node.forward_op});
+    members.push_back({node, groups.op(i), operands});
   }
   return std::make_shared<const FusedElementwise>(graph.at(group.members.back()).spec,
                                                   std::move(readings), std::move(members));

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "autodiff/ops/elementwise_op.h"
+#include "autodiff/plan/graph.h"
 
 namespace twice {
 
@@ -26,14 +27,10 @@ std::optional<Reading> reading_of(const Shape& small, const Shape& large);
 class FusedElementwise final : public Op {
  public:
   /// One node of the group.
-  struct Member {
+  struct Member : Origin {
     std::shared_ptr<const ElementwiseOp> op;
     /// What each of its slots reads: k is input k of the group, inputs + m the value of member m.
     std::vector<int> operands;
-    /// The node's phase and origin (see GraphNode), for messages.
-    Phase phase = Phase::forward;
-    int forward_origin = 0;
-    std::shared_ptr<const Op> forward_op;
   };
 
   /// Members in topological order; the last one's value, of spec `y`, is the group's.

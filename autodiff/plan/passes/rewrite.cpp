@@ -10,10 +10,8 @@ namespace twice {
 int append(Graph& graph, std::shared_ptr<const Op> op, std::vector<int> inputs,
            const GraphNode& like) {
   GraphNode node;
-  node.phase = like.phase;
+  static_cast<Origin&>(node) = like;
   node.recorded = like.recorded;
-  node.forward_origin = like.forward_origin;
-  node.forward_op = like.forward_op;
   node.op = std::move(op);
   node.inputs = std::move(inputs);
   node.spec = node.op->infer(graph.input_specs(node));

@@ -21,7 +21,7 @@ constexpr double kink_margin = 0.004;
 
 bool kinks_are_far(const GraphOp& op, const Tensors& x) {
   if (!op.kinks) return true;
-  const std::vector<double> distances = value(op.kinks(x)).to_vector();
+  const std::vector<double> distances = evaluate(op.kinks(x)).to_vector();
   return std::all_of(distances.begin(), distances.end(),
                      [](double d) { return std::abs(d) > kink_margin; });
 }

@@ -1,4 +1,5 @@
 // The layer of each node of a tape, node by node.
+#include <algorithm>
 #include <set>
 
 #include "experiments/commands/profile/step_record.h"
@@ -7,73 +8,60 @@ namespace twice::experiments {
 
 namespace {
 
-/// Of a node that later ones read.
-struct Place {
-  std::string layer;
-  /// True for a parameter, and for values computed from parameters (and gradients) alone.
-  bool parametric = false;
-};
-
-Place place_of_leaf(const Tape& tape, const Node& node) {
-  if (node.kind == NodeKind::constant) return {};
-  if (node.kind == NodeKind::input)
-    return {node.spec.dtype == DType::i32 ? loss_layer : input_layer, false};
-  const std::string name(tape.name(node));
-  return {name.substr(0, name.rfind('.')), true};
-}
-
-Place place_of_forward(const Tape& tape, const Node& node, const std::vector<Place>& places) {
-  Place result{"", true};
-  bool found_parameter = false, in_loss = false;
-  int last = -1;
-  for (int input : tape.inputs_of(node)) {
-    const Place& place = places[static_cast<std::size_t>(input)];
-    if (place.layer.empty()) continue;
-    in_loss = in_loss || place.layer == loss_layer;
-    result.parametric = result.parametric && place.parametric;
-    if (place.parametric == found_parameter ? input > last : place.parametric) {
-      result.layer = place.layer;
-      last = input;
-    }
-    found_parameter = found_parameter || place.parametric;
-  }
-  if (result.layer.empty()) result.parametric = false;
-  if (in_loss) result = {loss_layer, false};
-  return result;
+/// The layers that a node reads, without those that are not known.
+std::set<std::string> layers_read(const Tape& tape, const Node& node,
+                                  const std::vector<std::string>& layers) {
+  std::set<std::string> read;
+  for (int input : tape.inputs_of(node)) read.insert(layers[static_cast<std::size_t>(input)]);
+  read.erase("");
+  return read;
 }
 
 /// Numbers that all layers share, such as 1/|g|, do not make a layer's own arithmetic common.
-Place place_of_update(const Tape& tape, const Node& node, const std::vector<Place>& places) {
-  std::set<std::string> own, shared;
-  for (int input : tape.inputs_of(node)) {
-    const std::string& layer = places[static_cast<std::size_t>(input)].layer;
-    if (layer.empty()) continue;
-    (layer == loss_layer || layer == whole_model_layer ? shared : own).insert(layer);
-  }
-  if (own.size() == 1) return {*own.begin(), true};
-  if (own.empty() && shared.size() == 1) return {*shared.begin(), false};
-  return {whole_model_layer, false};
+std::string layer_of_update(std::set<std::string> read) {
+  const bool loss = read.erase(loss_layer) > 0, whole = read.erase(whole_model_layer) > 0;
+  if (read.size() == 1) return *read.begin();
+  return read.empty() && loss && !whole ? loss_layer : whole_model_layer;
+}
+
+std::string layer_of_leaf(const Node& leaf) {
+  if (leaf.kind != NodeKind::input) return "";
+  return leaf.spec.dtype == DType::i32 ? loss_layer : input_layer;
+}
+
+std::string layer_outside_scopes(const std::set<std::string>& read) {
+  if (read.empty()) return "";
+  return read == std::set<std::string>{input_layer} ? input_layer : loss_layer;
 }
 
 }  // namespace
 
 std::vector<std::string> layers_of(const Tape& tape) {
-  std::vector<Place> places;
-  std::vector<std::string> layers;
+  std::vector<std::string> layers(static_cast<std::size_t>(tape.size()));
+  const auto layer = [&](int node) -> std::string& {
+    return layers[static_cast<std::size_t>(node)];
+  };
+  for (int i = 0; i < tape.size(); ++i)
+    if (const Node& node = tape.node(i); node.origin == i && node.scope)
+      for (int input : tape.inputs_of(node))
+        if (tape.node(input).kind == NodeKind::parameter && layer(input).empty())
+          layer(input) = *node.scope;
   for (int i = 0; i < tape.size(); ++i) {
     const Node& node = tape.node(i);
-    if (node.origin != i) {
-      places.push_back({places[static_cast<std::size_t>(tape.forward_origin(i))].layer, false});
-    } else if (node.kind != NodeKind::operation) {
-      places.push_back(place_of_leaf(tape, node));
-    } else if (node.phase == Phase::forward) {
-      places.push_back(place_of_forward(tape, node, places));
-    } else {
-      places.push_back(place_of_update(tape, node, places));
-    }
-    const std::string& layer = places.back().layer;
-    layers.push_back(layer.empty() ? whole_model_layer : layer);
+    if (node.origin != i)
+      layer(i) = layer(tape.forward_origin(i));
+    else if (!layer(i).empty())
+      continue;
+    else if (node.scope)
+      layer(i) = *node.scope;
+    else if (!node.op)
+      layer(i) = layer_of_leaf(node);
+    else if (node.phase == Phase::forward)
+      layer(i) = layer_outside_scopes(layers_read(tape, node, layers));
+    else
+      layer(i) = layer_of_update(layers_read(tape, node, layers));
   }
+  std::ranges::replace(layers, std::string(), std::string(whole_model_layer));
   return layers;
 }
 

@@ -8,8 +8,7 @@
 
 namespace twice::experiments {
 
-// Which layer of the model a node of the tape belongs to. The tape knows ops, and only the leaves
-// carry names, so layers are found from the names of the parameters.
+// Which layer of the model a node of the tape belongs to: the `Scope` that it was recorded in.
 
 // Parts of a step that belong to no layer of the model.
 inline constexpr const char *input_layer = "(input)", *loss_layer = "(loss)",
@@ -17,16 +16,13 @@ inline constexpr const char *input_layer = "(input)", *loss_layer = "(loss)",
 
 /// The rules, in words, for records and reports.
 inline constexpr const char* layer_rule =
-    "a forward op belongs to the layer whose parameters it reads; without parameters, to the layer "
-    "before it; a derivative to the layer of its forward op; arithmetic on gradients to their "
-    "layer, or to the whole model when they are of several";
+    "a forward op belongs to the layer that recorded it; a derivative to the layer of its forward "
+    "op; arithmetic on gradients to their layer, or to the whole model when they are of several";
 
 /// A layer's name for each node of a tape that holds a training step:
-/// 1. A parameter or buffer belongs to the layer that its name starts with: `linear1.bias` to
-///    `linear1`, `stage1.block1.conv1.weight` to `stage1.block1.conv1`.
-/// 2. An op of the forward pass that reads a parameter, as it is or moved (w + epsilon g), belongs
-///    to that parameter's layer; one that reads none, to the layer of its input that was recorded
-///    last: the layer before it. What comes after the labels is the loss.
+/// 1. An op of the forward pass belongs to the scope that it was recorded in. Outside of any it is
+///    the input's where it reads nothing else, and else the loss's.
+/// 2. A parameter or buffer belongs to the first scope that reads it.
 /// 3. A derivative belongs to the layer of the forward op that it was derived from.
 /// 4. Arithmetic on gradients and parameters belongs to their layer, and to the whole model where
 ///    they are of several, as in the gradient's norm.
