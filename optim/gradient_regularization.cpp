@@ -32,9 +32,9 @@ FirstPass first_pass(const ScalarFunction& loss, const Tensors& w) {
   return {value, grad(value, w)};
 }
 
-/// grad L(point). How the point was computed (from g) is not differentiated: not by the sweep, which
-/// ends at `point`, and not by derivatives that the loss itself takes by its inputs, on which g
-/// depends, too.
+/// grad L(point). How the point was computed (from g) is not differentiated: not by the sweep,
+/// which ends at `point`, and not by derivatives that the loss itself takes by its inputs, on which
+/// g depends, too.
 Tensors gradient_at(const ScalarFunction& loss, const Tensors& moved) {
   const RecordingScope scope(moved[0].tape(), Phase::forward);
   const Tensors point = stop_gradient(moved);

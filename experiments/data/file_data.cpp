@@ -201,7 +201,8 @@ void check_part(const FileDataOptions& options, FileData::Part& part) {
               numbers = part.targets.elements() / count;
   if (targets.rank() > 2 || (numbers > 1 && !options.regression))
     fail("data", "{}: targets of shape {}; expected {}", options.file, str(targets),
-         options.regression ? "(n) or (n, k)" : "(n), classes (for numbers, use --loss mse or huber)");
+         options.regression ? "(n) or (n, k)"
+                            : "(n), classes (for numbers, use --loss mse or huber)");
   if (options.input) {
     if (options.input->elements() != size || options.input->rank() == max_rank)
       fail("data", "{}: its examples, {} numbers each, do not fit the input shape {}", options.file,

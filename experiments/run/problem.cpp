@@ -109,14 +109,17 @@ DataSplit load_file(const RunOptions& options) {
   FileData data = read_file_data(asked);
   const std::string name = std::filesystem::path(options.data).filename().string();
   const auto part = [&](const FileData::Part& from) {
-    return Dataset{name,
-                   {{"inputs", from.inputs},
-                    {asked.regression ? "targets" : "labels", from.targets}},
-                   static_cast<int>(data.class_names.size())};
+    return Dataset{
+        name,
+        {{"inputs", from.inputs}, {asked.regression ? "targets" : "labels", from.targets}},
+        static_cast<int>(data.class_names.size())};
   };
-  return {part(data.train),          part(data.test),
-          std::move(data.mean),      std::move(data.stddev),
-          std::move(data.input_names), std::move(data.target_names),
+  return {part(data.train),
+          part(data.test),
+          std::move(data.mean),
+          std::move(data.stddev),
+          std::move(data.input_names),
+          std::move(data.target_names),
           std::move(data.class_names)};
 }
 

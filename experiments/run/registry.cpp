@@ -72,9 +72,7 @@ Metrics number_metrics(const Array& predictions, const Array& targets) {
 }
 
 /// Targets in the predictions' shape.
-Tensor fitted(Tensor targets, Tensor predictions) {
-  return reshape(targets, predictions.shape());
-}
+Tensor fitted(Tensor targets, Tensor predictions) { return reshape(targets, predictions.shape()); }
 
 double softplus_of(double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); }
 

@@ -129,8 +129,8 @@ std::string cost_key(const Json& config, bool steps) {
   std::string key;
   const auto add = [&](const char* option) { key += config.value(option, Json()).dump() + " "; };
   for (const char* option :
-       {"problem", "data", "input", "classes", "target", "loss", "test-share", "split-seed", "model",
-        "width", "depth", "channels", "activation", "batch"})
+       {"problem", "data", "input", "classes", "target", "loss", "test-share", "split-seed",
+        "model", "width", "depth", "channels", "activation", "batch"})
     add(option);
   if (steps)
     for (const char* option : {"method", "dtype", "without"}) add(option);
