@@ -45,6 +45,8 @@ struct ForwardPass {
   /// In: the buffers' values, one for each. A training pass may leave it empty if
   /// `updated` is not needed.
   Tensors running = {};
+  /// Out: the predictions, where a loss was computed from some.
+  Tensor predictions = {};
   /// Out: the buffers' new values, in the same order; filled by a training pass that has `running`.
   Tensors updated = {};
 };

@@ -61,7 +61,7 @@ struct MethodContext {
   const Tensors& w;
   const MethodOptions& options;
   /// The batch, and the loss on this or any other batch with the pass that it takes. After a call
-  /// `pass` holds the predictions, where the problem has any.
+  /// `pass.predictions` are those of a model; `output_of(tape, "linear2")` is a layer's output.
   BatchTensors batch = {};
   std::function<Tensor(const Tensors& w, const BatchTensors& batch, ForwardPass& pass)> loss_on =
       {};

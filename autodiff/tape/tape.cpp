@@ -142,6 +142,14 @@ Scope::Scope(Tape& tape, std::string_view name) : tape_(tape), before_(tape.scop
                                                             : std::string(name));
 }
 
+Tensor output_of(Tape& tape, std::string_view scope) {
+  for (int i = tape.size(); i-- > 0;) {
+    const Node& node = tape.node(i);
+    if (node.op && node.origin == i && node.scope && *node.scope == scope) return tape.handle(i);
+  }
+  fail("scope", "nothing was recorded in '{}'", scope);
+}
+
 Scope::Scope(Tensor x) : tape_(x.tape()), before_(tape_.scope_) {
   const ScopeName& own = tape_.node(x.index()).scope;
   if (own && (!before_ || own->starts_with(*before_ + "."))) tape_.scope_ = own;

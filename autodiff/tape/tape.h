@@ -118,6 +118,10 @@ class Scope {
   ScopeName before_;
 };
 
+/// What was recorded last in that scope, derivatives aside: the output of a layer. Throws when
+/// nothing was.
+Tensor output_of(Tape& tape, std::string_view scope);
+
 /// While it lives, nodes recorded on the tape carry the given phase and origin.
 class RecordingScope {
  public:

@@ -152,7 +152,8 @@ void gather(const Dataset& data, std::span<const std::int32_t> rows, const Datas
     if (row < 0 || row >= data.size())
       fail("batch", "row {} of {}; expected 0 to {}", row, data.name, data.size() - 1);
   for (std::size_t k = 0; k < data.arrays.size(); ++k) {
-    const auto& [name, from] = data.arrays[k];
+    const std::string& name = data.arrays[k].first;
+    const Array& from = data.arrays[k].second;
     const Array& to = batch.arrays.at(k).second;
     if (to.shape() != rows_of(from, count) || !to.contiguous() ||
         is_float(to.dtype()) != is_float(from.dtype()))

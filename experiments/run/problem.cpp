@@ -60,8 +60,9 @@ std::string Problem::label() const {
 }
 
 Tensor Problem::record_loss(const Tensors& w, const BatchTensors& batch, ForwardPass& pass) const {
-  const Tensor value = own_loss ? own_loss(w, batch, pass)
-                                : loss->record(model(w, batch.inputs(), pass), batch.targets());
+  if (!own_loss) pass.predictions = model(w, batch.inputs(), pass);
+  const Tensor value =
+      own_loss ? own_loss(w, batch, pass) : loss->record(pass.predictions, batch.targets());
   if (value.shape().rank() != 0)
     fail("problem", "the loss of {} has shape {}; expected a scalar, such as its mean", label(),
          str(value.shape()));

@@ -198,6 +198,19 @@ BOOST_AUTO_TEST_CASE(messages_name_the_scope) {
   BOOST_TEST(str(root) == fmt::format("%{} = sqrt(%0), f64 (2), forward in encoder", root.index()));
 }
 
+BOOST_AUTO_TEST_CASE(the_output_of_a_layer) {
+  Tape tape;
+  const Model model = mlp({.inputs = 4, .width = 6, .depth = 2, .outputs = 3});
+  const Tensors w = model.parameters(tape, Rng(1));
+  const Tensor x = tape.input({5, 4}), logits = model(w, x);
+  grad(sum(square(logits)), w);  // derivatives belong to the same scopes, but are no outputs
+  BOOST_TEST(output_of(tape, "linear2").index() == logits.index());
+  // The activation belongs to the layer before it.
+  BOOST_TEST(tape.name(tape.node(output_of(tape, "linear1").index())) == "relu");
+  BOOST_TEST(error_of([&] { output_of(tape, "linear3"); }) ==
+             "[scope] nothing was recorded in 'linear3'");
+}
+
 BOOST_AUTO_TEST_CASE(scopes_change_no_bit_and_no_plan) {
   const auto gradient = [](bool scoped, std::string& text) {
     Tape tape;
