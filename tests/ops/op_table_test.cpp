@@ -163,7 +163,12 @@ BOOST_AUTO_TEST_CASE(every_row_passes) {
 BOOST_AUTO_TEST_CASE(other_random_numbers_pass_too) {
   const Threads one(1);
   CheckOptions options;
-  for (options.seed = 2; options.seed < 5; ++options.seed)
+#if defined(__SANITIZE_ADDRESS__)
+  constexpr std::uint64_t last = 2;  // each takes 40 s there
+#else
+  constexpr std::uint64_t last = 4;
+#endif
+  for (options.seed = 2; options.seed <= last; ++options.seed)
     for (const CheckRow& row : check_ops({}, options))
       BOOST_TEST(row.ok,
                  row.op << ", " << row.label << ", seed " << options.seed << ": " << str(row));
