@@ -1,6 +1,6 @@
-// What every command works on: weights, examples, and a scalar loss of both on the tape. The common
-// case is a model, a data set and a loss of the model's predictions; a problem may also record its
-// loss itself.
+// A problem: weights, examples, and a scalar loss of both on the tape. Every command works on one.
+// The common case is a model, a data set and a loss of the model's predictions; a problem may also
+// record its loss itself.
 #pragma once
 
 #include <functional>

@@ -1,5 +1,5 @@
-// What a run can be made of: models, data sets, losses, methods and whole problems, each an entry
-// with options of its own. The built-in ones are added as a user's are.
+// The registry of models, data sets, losses, methods and problems. Each is an entry, and may have
+// options of its own. The built-in ones are added as a user's are.
 #pragma once
 
 #include <any>
