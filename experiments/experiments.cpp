@@ -58,7 +58,7 @@ int App::run(int argc, char** argv) const {
           export_step);
   app.add("data", "list, fetch and verify data sets", declare_data, data);
   app.add("report", "make the HTML report of the runs in a folder", declare_report, report);
-  return app.run({argv + 1, argv + argc});
+  return app.run(argv[0], {argv + 1, argv + argc});
 }
 
 }  // namespace twice::experiments

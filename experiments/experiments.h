@@ -1,5 +1,5 @@
 // The program `twice` for other programs: all its commands, with problems, models, data sets,
-// losses and methods of your own beside the built-in ones.
+// losses, methods, optimisers, schedules and planner passes of your own beside the built-in ones.
 //
 //   int main(int argc, char** argv) {
 //     twice::experiments::App app;
@@ -88,6 +88,28 @@ class App {
       return record(context, context.options.own_options<Own>());
     };
     registry().add(MethodEntry{std::move(method), OwnOptions::of(declare)});
+  }
+
+  void add_optimizer(OptimizerRule rule) { registry().add(OptimizerEntry{std::move(rule)}); }
+  /// With options of its own, which `update` reads from `options.own_options<Own>()`.
+  template <class Own>
+  void add_optimizer(OptimizerRule rule, void (*declare)(OptionSet&, Own&)) {
+    registry().add(OptimizerEntry{std::move(rule), OwnOptions::of(declare)});
+  }
+
+  void add_schedule(Schedule schedule) { registry().add(ScheduleEntry{std::move(schedule)}); }
+  template <class Own>
+  void add_schedule(Schedule schedule, void (*declare)(OptionSet&, Own&)) {
+    registry().add(ScheduleEntry{std::move(schedule), OwnOptions::of(declare)});
+  }
+
+  /// A planner pass, to run before the one of that name; `--without` knows it.
+  void add_pass(Pass pass, const std::string& before = "fuse") {
+    registry().add(PassEntry{std::move(pass), before});
+  }
+  template <class Own>
+  void add_pass(Pass pass, void (*declare)(OptionSet&, Own&), const std::string& before = "fuse") {
+    registry().add(PassEntry{std::move(pass), before, OwnOptions::of(declare)});
   }
 
   /// Runs the command that the words name; errors are one line. Returns the exit status.

@@ -229,8 +229,7 @@ std::deque<Method>& method_table() {
 const std::deque<Method>& methods() { return method_table(); }
 
 void add_method(Method added) {
-  for (const Method& known : methods())
-    if (known.name == added.name) fail("method", "there is a method {} already", added.name);
+  check_new("method", methods(), added.name);
   if (!added.record == !added.record_in || added.programs < 1 ||
       (added.programs > 1) != static_cast<bool>(added.program))
     fail("method",

@@ -10,102 +10,90 @@ namespace twice {
 
 namespace {
 
-struct Kind {
-  std::string_view name;
-  /// Whether it keeps adam's two moments.
-  bool adam, decoupled;
-};
-constexpr Kind kinds[] = {{"sgd", false, false}, {"adam", true, false}, {"adamw", true, true}};
+std::vector<std::string> sgd_memory(const OptimizerOptions& o) {
+  if (o.momentum > 0) return {"momentum"};
+  return {};
+}
 
-const Kind& kind_of(const OptimizerOptions& o) { return row_named("optimizer", kinds, o.name); }
+void sgd_update(const ParameterUpdate& u) {
+  const OptimizerOptions& o = u.options;
+  // The constants in the dtype of the numbers.
+  const double coupled = o.decoupled ? 0 : o.weight_decay,
+               kept = o.decoupled ? 1 - u.lr * o.weight_decay : 1;
+  if (o.momentum > 0)
+    u.each<1>([&]<class T>(T) {
+      return [lr = static_cast<T>(u.lr), momentum = static_cast<T>(o.momentum),
+              decay = static_cast<T>(coupled), keep = static_cast<T>(kept),
+              nesterov = o.nesterov](T& w, T g, T& v) {
+        const T d = g + decay * w;
+        const T moved = momentum * v + d;
+        const T step = nesterov ? d + momentum * moved : moved;
+        v = moved;
+        w = keep * w - lr * step;
+      };
+    });
+  else
+    u.each<0>([&]<class T>(T) {
+      return [lr = static_cast<T>(u.lr), decay = static_cast<T>(coupled),
+              keep = static_cast<T>(kept)](T& w, T g) { w = keep * w - lr * (g + decay * w); };
+    });
+}
+
+template <bool decoupled>
+void adam_update(const ParameterUpdate& u) {
+  const OptimizerOptions& o = u.options;
+  const auto t = static_cast<double>(u.step);
+  u.each<2>([&]<class T>(T) {
+    return [lr = static_cast<T>(u.lr), beta1 = static_cast<T>(o.beta1),
+            beta2 = static_cast<T>(o.beta2),
+            // In f64: 1 - 0.999 in f32 is off by 1e-5.
+            rest1 = static_cast<T>(1 - o.beta1), rest2 = static_cast<T>(1 - o.beta2),
+            epsilon = static_cast<T>(o.epsilon),
+            decay = static_cast<T>(decoupled ? 0 : o.weight_decay),
+            keep = static_cast<T>(decoupled ? 1 - u.lr * o.weight_decay : 1),
+            correction1 = static_cast<T>(1 / (1 - std::pow(o.beta1, t))),
+            correction2 = static_cast<T>(1 / (1 - std::pow(o.beta2, t)))](T& w, T g, T& m, T& s) {
+      const T d = g + decay * w;
+      const T first_moment = beta1 * m + rest1 * d;
+      const T second_moment = beta2 * s + rest2 * d * d;
+      m = first_moment;
+      s = second_moment;
+      w = keep * w -
+          lr * (first_moment * correction1) / (std::sqrt(second_moment * correction2) + epsilon);
+    };
+  });
+}
+
+std::deque<OptimizerRule>& rules() {
+  const auto moments = [](const OptimizerOptions&) {
+    return std::vector<std::string>{"first_moment", "second_moment"};
+  };
+  static std::deque<OptimizerRule> list = {
+      {"sgd", "v <- momentum v + g, w <- w - lr v", "momentum, nesterov, coupled_decay", 0.05,
+       sgd_memory, sgd_update},
+      {"adam", "Kingma, Ba, ICLR 2015", "beta1, beta2", 0.001, moments, adam_update<false>},
+      {"adamw", "Loshchilov, Hutter, ICLR 2019", "beta1, beta2", 0.001, moments, adam_update<true>},
+  };
+  return list;
+}
 
 void check(const OptimizerOptions& o) {
-  const bool adam = kind_of(o).adam;
   demand("optimizer", o.lr >= 0, "lr", o.lr, "finite and >= 0");
   demand("optimizer", o.momentum >= 0 && o.momentum < 1, "momentum", o.momentum, "in [0, 1)");
   demand("optimizer", o.weight_decay >= 0, "weight_decay", o.weight_decay, "finite and >= 0");
   demand("optimizer", o.beta1 >= 0 && o.beta1 < 1, "beta1", o.beta1, "in [0, 1)");
   demand("optimizer", o.beta2 >= 0 && o.beta2 < 1, "beta2", o.beta2, "in [0, 1)");
   demand("optimizer", o.epsilon > 0, "epsilon", o.epsilon, "finite and > 0");
-  if (o.nesterov && (adam || o.momentum == 0))
+  const bool has_nesterov = optimizer(o.name).options.find("nesterov") != std::string::npos;
+  if (o.nesterov && (!has_nesterov || o.momentum == 0))
     fail("optimizer", "nesterov needs sgd with momentum > 0, was given {} with momentum {}", o.name,
          o.momentum);
-}
-
-std::vector<std::string> slot_names(const OptimizerOptions& o) {
-  if (kind_of(o).adam) return {"first_moment", "second_moment"};
-  if (o.momentum > 0) return {"momentum"};
-  return {};
 }
 
 /// `momentum.3`
 std::string state_name(const std::string& slot, std::size_t parameter) {
   return fmt::format("{}.{}", slot, parameter);
 }
-
-/// The constants of one sgd step, in the dtype of the numbers.
-template <class T>
-struct Sgd {
-  T lr, momentum, coupled_decay, keep;
-  bool nesterov;
-
-  Sgd(const OptimizerOptions& o, double rate)
-      : lr(static_cast<T>(rate)),
-        momentum(static_cast<T>(o.momentum)),
-        coupled_decay(static_cast<T>(o.decoupled ? 0 : o.weight_decay)),
-        keep(static_cast<T>(o.decoupled ? 1 - rate * o.weight_decay : 1)),
-        nesterov(o.nesterov) {}
-
-  // The loops read a copy of the constants: as far as the compiler knows, w might be where *this
-  // is, and then it could neither keep them in registers nor use vectors.
-  void plain(T* w, const T* g, Index first, Index last) const {
-    const Sgd c = *this;
-    for (Index i = first; i < last; ++i)
-      w[i] = c.keep * w[i] - c.lr * (g[i] + c.coupled_decay * w[i]);
-  }
-  void with_momentum(T* w, const T* g, T* v, Index first, Index last) const {
-    const Sgd c = *this;
-    for (Index i = first; i < last; ++i) {
-      const T d = g[i] + c.coupled_decay * w[i];
-      const T moved = c.momentum * v[i] + d;
-      const T u = c.nesterov ? d + c.momentum * moved : moved;
-      v[i] = moved;
-      w[i] = c.keep * w[i] - c.lr * u;
-    }
-  }
-};
-
-/// The constants of one adam step: the bias corrections depend on the step's number t.
-template <class T>
-struct Adam {
-  T lr, beta1, beta2, rest1, rest2, epsilon, coupled_decay, keep, correction1, correction2;
-
-  Adam(const OptimizerOptions& o, double rate, std::int64_t t)
-      : lr(static_cast<T>(rate)),
-        beta1(static_cast<T>(o.beta1)),
-        beta2(static_cast<T>(o.beta2)),
-        // In f64: 1 - 0.999 in f32 is off by 1e-5.
-        rest1(static_cast<T>(1 - o.beta1)),
-        rest2(static_cast<T>(1 - o.beta2)),
-        epsilon(static_cast<T>(o.epsilon)),
-        coupled_decay(static_cast<T>(kind_of(o).decoupled ? 0 : o.weight_decay)),
-        keep(static_cast<T>(kind_of(o).decoupled ? 1 - rate * o.weight_decay : 1)),
-        correction1(static_cast<T>(1 / (1 - std::pow(o.beta1, static_cast<double>(t))))),
-        correction2(static_cast<T>(1 / (1 - std::pow(o.beta2, static_cast<double>(t))))) {}
-
-  void step(T* w, const T* g, T* m, T* s, Index first, Index last) const {
-    const Adam c = *this;
-    for (Index i = first; i < last; ++i) {
-      const T d = g[i] + c.coupled_decay * w[i];
-      const T first_moment = c.beta1 * m[i] + c.rest1 * d;
-      const T second_moment = c.beta2 * s[i] + c.rest2 * d * d;
-      m[i] = first_moment;
-      s[i] = second_moment;
-      w[i] = c.keep * w[i] - c.lr * (first_moment * c.correction1) /
-                                 (std::sqrt(second_moment * c.correction2) + c.epsilon);
-    }
-  }
-};
 
 /// Whether two contiguous arrays overlap.
 bool share_memory(const Array& a, const Array& b) {
@@ -116,11 +104,22 @@ bool share_memory(const Array& a, const Array& b) {
 
 }  // namespace
 
-std::vector<std::string> optimizer_names() { return names_of(kinds); }
+const std::deque<OptimizerRule>& optimizers() { return rules(); }
 
-Optimizer::Optimizer(OptimizerOptions options) : options_(std::move(options)) {
+const OptimizerRule& optimizer(std::string_view name) {
+  return row_named("optimizer", rules(), name);
+}
+
+void add_optimizer(OptimizerRule rule) {
+  check_new("optimizer", rules(), rule.name);
+  if (!rule.update) fail("optimizer", "{} has no `update`", rule.name);
+  rules().push_back(std::move(rule));
+}
+
+Optimizer::Optimizer(OptimizerOptions options)
+    : options_(std::move(options)), rule_(&optimizer(options_.name)) {
   check(options_);
-  slot_names_ = slot_names(options_);
+  if (rule_->memory) slot_names_ = rule_->memory(options_);
   memory_.resize(slot_names_.size());
 }
 
@@ -174,27 +173,12 @@ void Optimizer::update(std::span<const Array> parameters, std::span<const Array>
       arrays.push_back(Array::zeros(parameters[p].shape(), parameters[p].dtype()));
   ++steps_;
 
-  for (std::size_t p = 0; p < parameters.size(); ++p)
-    visit_float(parameters[p].dtype(), [&]<class T>(T) {
-      const Array contiguous = gradient[p].contiguous_copy();
-      T* w = parameters[p].data<T>();
-      const T* g = contiguous.data<T>();
-      const auto in_tiles = [&](const auto& body) {
-        parallel_ranges(parameters[p].elements(), elements_per_tile, body);
-      };
-      if (kind_of(options_).adam) {
-        const Adam<T> adam(options_, rate, steps_);
-        T *m = memory_[0][p].data<T>(), *s = memory_[1][p].data<T>();
-        in_tiles([&](Index first, Index last) { adam.step(w, g, m, s, first, last); });
-      } else if (options_.momentum > 0) {
-        const Sgd<T> sgd(options_, rate);
-        T* v = memory_[0][p].data<T>();
-        in_tiles([&](Index first, Index last) { sgd.with_momentum(w, g, v, first, last); });
-      } else {
-        const Sgd<T> sgd(options_, rate);
-        in_tiles([&](Index first, Index last) { sgd.plain(w, g, first, last); });
-      }
-    });
+  for (std::size_t p = 0; p < parameters.size(); ++p) {
+    const Array contiguous = gradient[p].contiguous_copy();
+    std::vector<Array> memory;
+    for (const std::vector<Array>& arrays : memory_) memory.push_back(arrays[p]);
+    rule_->update({options_, rate, steps_, parameters[p], contiguous, memory});
+  }
 }
 
 void Optimizer::update(const Tensors& parameters, std::span<const Array> gradient,

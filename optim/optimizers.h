@@ -3,7 +3,11 @@
 // moments, the step count) can be read and put back exactly, for checkpoints.
 #pragma once
 
+#include <any>
+#include <array>
 #include <cstdint>
+#include <deque>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -12,6 +16,7 @@
 
 #include "autodiff/array/array.h"
 #include "autodiff/tape/tape.h"
+#include "autodiff/threads/parallel.h"
 
 namespace twice {
 
@@ -38,9 +43,48 @@ struct OptimizerOptions {
   double beta1 = 0.9;
   double beta2 = 0.999;
   double epsilon = 1e-8;
+  /// The options of an optimiser of your own, for `own_options`.
+  std::any own = {};
+
+  template <class Own>
+  const Own& own_options() const {
+    return std::any_cast<const Own&>(own);
+  }
 };
 
-std::vector<std::string> optimizer_names();
+/// One step of one parameter.
+struct ParameterUpdate {
+  const OptimizerOptions& options;
+  double lr;
+  std::int64_t step;  ///< t = 1, 2, ...
+  const Array& parameter;
+  const Array& gradient;          ///< contiguous, of the parameter's shape and dtype
+  std::span<const Array> memory;  ///< in the order of `OptimizerRule::memory`; zeros at first
+
+  /// Changes every number in place: `make(T())` gives a function of (T& w, T g, T&... memory),
+  /// called once for each number, in parallel, with as many numbers of memory as `slots`.
+  template <std::size_t slots, class Make>
+  void each(const Make& make) const;
+};
+
+/// An optimiser: what it remembers and how a parameter moves.
+struct OptimizerRule {
+  std::string name;
+  std::string equation = {};
+  /// The names of the members of OptimizerOptions that it reads beside lr and weight_decay.
+  std::string options = {};
+  /// A learning rate to begin with.
+  double default_lr = 0.001;
+  /// The names of what it remembers for each parameter.
+  std::function<std::vector<std::string>(const OptimizerOptions& options)> memory = {};
+  std::function<void(const ParameterUpdate& update)> update = {};
+};
+
+const std::deque<OptimizerRule>& optimizers();
+/// The optimiser of that name; throws, listing the names, when there is none.
+const OptimizerRule& optimizer(std::string_view name);
+/// Adds an optimiser of your own. Throws when the name is taken.
+void add_optimizer(OptimizerRule rule);
 
 class Optimizer {
  public:
@@ -74,11 +118,35 @@ class Optimizer {
                     double lr) const;
 
   OptimizerOptions options_;
-  /// The names of what it remembers for each parameter: none, momentum, or two moments.
+  const OptimizerRule* rule_;
+  /// The names of what it remembers for each parameter.
   std::vector<std::string> slot_names_;
   /// memory_[slot][parameter]
   std::vector<std::vector<Array>> memory_;
   std::int64_t steps_ = 0;
 };
+
+template <std::size_t slots, class Make>
+void ParameterUpdate::each(const Make& make) const {
+  if (memory.size() != slots)
+    fail("optimizer", "{} remembers {} arrays a parameter; its update takes {}", options.name,
+         memory.size(), slots);
+  visit_float(parameter.dtype(), [&]<class T>(T) {
+    const auto constants = make(T());
+    [&]<std::size_t... k>(std::index_sequence<k...>) {
+      const auto in_tile = [&](Index first, Index last) {
+        // Copies: as far as the compiler knows, w might be where the constants are, and then it
+        // could neither keep them in registers nor use vectors.
+        const auto move = constants;
+        T* const w = parameter.data<T>();
+        const T* const g = gradient.data<T>();
+        const std::array<T*, slots> m = {memory[k].template data<T>()...};
+        for (Index i = first; i < last; ++i) move(w[i], g[i], m[k][i]...);
+      };
+      parallel_ranges(parameter.elements(), elements_per_tile, in_tile);
+    }
+    (std::make_index_sequence<slots>());
+  });
+}
 
 }  // namespace twice

@@ -1,6 +1,8 @@
 // The learning rate as a function of the step.
 #include "optim/schedules.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <numbers>
@@ -13,33 +15,35 @@ namespace {
 
 using Options = ScheduleOptions;
 
-/// The learning rate t steps after the warm-up of a run that has T of them.
-struct Schedule {
-  std::string_view name;
-  double (*rate)(const Options& o, double t, double T);
-};
-
-constexpr Schedule schedules[] = {
-    {"constant", [](const Options& o, double, double) { return o.lr; }},
-    {"step",
-     [](const Options& o, double t, double T) {
-       const auto passed = std::count_if(o.milestones.begin(), o.milestones.end(),
-                                         [&](double milestone) { return t >= milestone * T; });
-       return o.lr * std::pow(o.factor, static_cast<double>(passed));
-     }},
-    {"cosine",
-     [](const Options& o, double t, double T) {
-       const double done = std::min(t / T, 1.0);
-       return o.final_lr + (o.lr - o.final_lr) * (1 + std::cos(std::numbers::pi * done)) / 2;
-     }},
-};
+std::deque<Schedule>& all_schedules() {
+  static std::deque<Schedule> list = {
+      {"constant", [](const Options& o, double, double) { return o.lr; }},
+      {"step",
+       [](const Options& o, double t, double T) {
+         const auto passed = std::ranges::count_if(
+             o.milestones, [&](double milestone) { return t >= milestone * T; });
+         return o.lr * std::pow(o.factor, static_cast<double>(passed));
+       }},
+      {"cosine",
+       [](const Options& o, double t, double T) {
+         const double done = std::min(t / T, 1.0);
+         return o.final_lr + (o.lr - o.final_lr) * (1 + std::cos(std::numbers::pi * done)) / 2;
+       }},
+  };
+  return list;
+}
 
 }  // namespace
 
-std::vector<std::string> schedule_names() { return names_of(schedules); }
+const std::deque<Schedule>& schedules() { return all_schedules(); }
+
+void add_schedule(Schedule schedule) {
+  check_new("schedule", schedules(), schedule.name);
+  all_schedules().push_back(std::move(schedule));
+}
 
 void check(const ScheduleOptions& o) {
-  row_named("schedule", schedules, o.name);
+  row_named("schedule", schedules(), o.name);
   demand("schedule", o.lr >= 0, "lr", o.lr, "finite and >= 0");
   demand("schedule", o.warmup_steps >= 0, "warmup_steps", static_cast<double>(o.warmup_steps),
          ">= 0");
@@ -60,8 +64,12 @@ double learning_rate(const ScheduleOptions& o, std::int64_t step, std::int64_t t
   if (step < o.warmup_steps)
     return o.lr * static_cast<double>(step + 1) / static_cast<double>(o.warmup_steps);
   const std::int64_t after_warmup = std::max<std::int64_t>(total_steps - o.warmup_steps, 1);
-  return row_named("schedule", schedules, o.name)
-      .rate(o, static_cast<double>(step - o.warmup_steps), static_cast<double>(after_warmup));
+  const double rate =
+      row_named("schedule", schedules(), o.name)
+          .rate(o, static_cast<double>(step - o.warmup_steps), static_cast<double>(after_warmup));
+  demand("schedule", rate >= 0, fmt::format("the rate of {} at step {}", o.name, step), rate,
+         "finite and >= 0");
+  return rate;
 }
 
 }  // namespace twice

@@ -2,7 +2,10 @@
 // restore.
 #pragma once
 
+#include <any>
 #include <cstdint>
+#include <deque>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -24,9 +27,19 @@ struct ScheduleOptions {
   std::vector<double> milestones = {0.5, 0.75};
   /// For `cosine`: where it ends; in [0, lr].
   double final_lr = 0;
+  /// The options of a schedule of your own.
+  std::any own = {};
 };
 
-std::vector<std::string> schedule_names();
+struct Schedule {
+  std::string name;
+  /// The learning rate t steps after the warm-up of a run that has T of them.
+  std::function<double(const ScheduleOptions& options, double t, double T)> rate;
+};
+
+const std::deque<Schedule>& schedules();
+/// Adds a schedule of your own. Throws when the name is taken.
+void add_schedule(Schedule schedule);
 
 /// Throws for an unknown name or a value out of range, naming it.
 void check(const ScheduleOptions& options);

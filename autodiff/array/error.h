@@ -47,4 +47,11 @@ const auto& row_named(std::string_view kind, const Rows& rows, std::string_view 
   fail_to_find(kind, name, names_of(rows));
 }
 
+/// Throws, naming the row, when a table has one of that name already.
+template <class Rows>
+void check_new(std::string_view kind, const Rows& rows, std::string_view name) {
+  for (const auto& row : rows)
+    if (row.name == name) fail(kind, "the {} '{}' exists already", kind, name);
+}
+
 }  // namespace twice

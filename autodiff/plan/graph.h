@@ -2,6 +2,9 @@
 // passes rewrite. A pass is a function from Graph to Graph that keeps every output's value.
 #pragma once
 
+#include <any>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -96,16 +99,37 @@ struct PlanOptions {
   bool reuse_memory = true;
   /// Let a value take the place of one that its step reads last (Op::may_overwrite).
   bool in_place = true;
+  /// Passes of your own that do not run, and the options of those that have some, by their names.
+  std::vector<std::string> without = {};
+  std::map<std::string, std::any> own = {};
+
+  /// The options of a pass of your own; its defaults in a plan that was given none.
+  template <class Own>
+  Own own_options(const std::string& pass) const {
+    const auto found = own.find(pass);
+    return found == own.end() ? Own() : std::any_cast<Own>(found->second);
+  }
 };
 
 /// A pass and its switch, in the order in which they run.
 struct Pass {
-  std::string_view name;
-  std::string_view purpose;
-  Graph (*run)(Graph);
-  bool PlanOptions::*enabled;
+  std::string name;
+  std::string purpose;
+  /// The graph with the same values of all outputs.
+  std::function<Graph(Graph graph, const PlanOptions& options)> run;
+  /// Null for a pass that was added: `switch_off` by its name.
+  bool PlanOptions::*enabled = nullptr;
 };
 const std::vector<Pass>& passes();
+
+/// Adds a pass of your own, to run before another one: before "fuse", since no pass looks into what
+/// that one makes. What it returns is checked: the order of the nodes, the outputs' number and
+/// shapes, and that every op still has the shape that it computes. Throws when the name is taken.
+void add_pass(Pass pass, std::string_view before = "fuse");
+
+/// Runs the passes that the options leave on. `after` is called with each result.
+Graph rewritten(Graph graph, const PlanOptions& options,
+                const std::function<void(const Pass&, const Graph&)>& after = {});
 
 /// Everything off: the tape as it was recorded, every value in a place of its own.
 PlanOptions no_passes();

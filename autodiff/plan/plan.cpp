@@ -19,10 +19,7 @@ Tensors joined(std::initializer_list<Tensors> lists) {
 }
 
 Program program_of(const Tensors& outputs, const PlanOptions& options) {
-  Graph graph = graph_of(outputs);
-  for (const Pass& pass : passes())
-    if (options.*pass.enabled) graph = pass.run(std::move(graph));
-  return lower(graph, options.reuse_memory, options.in_place);
+  return lower(rewritten(graph_of(outputs), options), options.reuse_memory, options.in_place);
 }
 
 }  // namespace

@@ -3,11 +3,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cstdio>
+#include <filesystem>
 #include <new>
 #include <system_error>
 
 #include "experiments/app/terminal.h"
+#include "experiments/files/atomic_file.h"
 
 namespace twice::experiments {
 
@@ -44,7 +48,35 @@ int guarded(const std::string& about, const std::function<int()>& function) {
   }
 }
 
+/// A word as a shell reads it back.
+std::string quoted(const std::string& word) {
+  const auto plain = [](unsigned char c) {
+    return std::isalnum(c) ||
+           std::string_view("_-./:=,+@%").find(static_cast<char>(c)) != std::string_view::npos;
+  };
+  if (!word.empty() && std::ranges::all_of(word, plain)) return word;
+  std::string text = "'";
+  for (char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return text + "'";
+}
+
+std::string the_command;
+
+void name_written_files() {
+  for (const auto& [folder, names] : written_files()) {
+    constexpr std::size_t most = 12;
+    std::vector<std::string> shown_names;
+    for (const std::string& name : names)
+      if (shown_names.size() < most) shown_names.push_back(name);
+    fmt::print("wrote {}{}{}\n", folder.empty() ? "" : (folder / "").string(),
+               fmt::join(shown_names, ", "),
+               names.size() > most ? fmt::format(" and {} more", names.size() - most) : "");
+  }
+}
+
 }  // namespace
+
+const std::string& command_text() { return the_command; }
 
 void CommandLine::print_nothing() {
   if (!std::freopen("/dev/null", "w", stdout)) fail("output", "cannot open /dev/null");
@@ -105,7 +137,10 @@ complete -o default -F _twice twice ./twice
                      fmt::join(names(), " "), cases);
 }
 
-int CommandLine::run(const std::vector<std::string>& words) const {
+int CommandLine::run(const std::string& program, const std::vector<std::string>& words) const {
+  // The script ./twice starts a program of that name.
+  the_command = std::filesystem::path(program).filename() == "twice" ? "./twice" : quoted(program);
+  for (const std::string& word : words) the_command += " " + quoted(word);
   return guarded("twice", [&] {
     const std::string name = words.empty() ? "--help" : words[0];
     if (name == "--help" || name == "-h" || name == "help") {
@@ -123,7 +158,9 @@ int CommandLine::run(const std::vector<std::string>& words) const {
     for (const Command& command : commands_)
       if (name == command.name)
         return guarded("twice " + name, [&] {
-          return command.run({words.begin() + 1, words.end()});
+          const int status = command.run({words.begin() + 1, words.end()});
+          name_written_files();
+          return status;
         });
     const std::string meant = did_you_mean(name, names());
     print_error(fmt::format(

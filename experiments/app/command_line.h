@@ -10,6 +10,9 @@
 
 namespace twice::experiments {
 
+/// The command that runs, as one would write it in a shell; "" outside of any.
+const std::string& command_text();
+
 struct Command {
   std::string name, purpose;
   /// Declares the command's options without running it.
@@ -46,7 +49,7 @@ class CommandLine {
 
   /// Runs the command that the words name. Returns the exit status: 2 for a mistake in the call, 1
   /// for any other failure.
-  int run(const std::vector<std::string>& words) const;
+  int run(const std::string& program, const std::vector<std::string>& words) const;
 
  private:
   static void print_nothing();

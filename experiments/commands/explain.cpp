@@ -53,11 +53,10 @@ Json print_stages(const Tensors& outputs, const PlanOptions& options) {
                       {"arena_mib", arena}});
   };
   add("as recorded", "");
-  for (const Pass& pass : passes()) {
-    if (!(options.*pass.enabled)) continue;
-    graph = pass.run(std::move(graph));
+  rewritten(graph, options, [&](const Pass& pass, const Graph& after) {
+    graph = after;
     add(pass.name, pass.purpose);
-  }
+  });
   if (options.reuse_memory) add("reuse-memory", "let values share memory over time", true);
   if (options.in_place)
     add("in-place", "let a value take the place of one that dies", options.reuse_memory, true);

@@ -154,6 +154,21 @@ void write_atomically(const fs::path& path, std::string_view bytes) {
   } catch (const std::system_error& error) {
     cannot_write(path, reason(error.code().value()));
   }
+  note_written(path);
+}
+
+namespace {
+std::set<fs::path> noted;
+}  // namespace
+
+void note_written(const fs::path& path) { noted.insert(path); }
+
+std::map<fs::path, std::set<std::string>> written_files() {
+  std::map<fs::path, std::set<std::string>> found;
+  std::error_code error;
+  for (const fs::path& path : noted)
+    if (fs::exists(path, error)) found[path.parent_path()].insert(path.filename().string());
+  return found;
 }
 
 void write_directly(const fs::path& path, std::string_view bytes) try {

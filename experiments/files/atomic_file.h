@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <filesystem>
 #include <limits>
+#include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -67,6 +69,11 @@ class Temporary {
 /// renamed into place. A symbolic link is replaced and not followed; a folder, pipe, socket or
 /// device is refused. The folder must exist.
 void write_atomically(const std::filesystem::path& path, std::string_view bytes);
+
+/// The files that `write_atomically` and `note_written` were told of and that are still there, by
+/// their folders; for the last lines that a command prints.
+std::map<std::filesystem::path, std::set<std::string>> written_files();
+void note_written(const std::filesystem::path& path);
 
 /// Writes to a device or pipe as it is; it may block. Throws as `write_atomically`.
 void write_directly(const std::filesystem::path& path, std::string_view bytes);

@@ -35,6 +35,11 @@ std::string did_you_mean(const std::string& word, const std::vector<std::string>
   return fmt::format("; did you mean {}?", *nearest);
 }
 
+bool listed(std::string_view list, std::string option) {
+  std::ranges::replace(option, '-', '_');
+  return fmt::format(", {},", list).find(fmt::format(", {},", option)) != std::string::npos;
+}
+
 std::string lower_case(std::string_view text) {
   std::string result(text);
   for (char& c : result)

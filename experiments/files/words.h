@@ -25,6 +25,9 @@ std::optional<T> parsed(std::string_view text) {
 /// "; did you mean WORD?" with the candidate nearest to a mistyped word, or "".
 std::string did_you_mean(const std::string& word, const std::vector<std::string>& candidates);
 
+/// Whether a list such as "gamma, asam_eta" names the option, such as "asam-eta".
+bool listed(std::string_view list, std::string option);
+
 /// With a to z for A to Z.
 std::string lower_case(std::string_view text);
 

@@ -61,7 +61,7 @@ void draw_curve(Picture& picture, const Curve& curve, const CurvePlot& plot, con
     const bool here = drawable(curve.y[k], plot.log_y);
     if (here) {
       const double across = x(curve.x[k]), up = y(curve.y[k] * (plot.percent ? 100 : 1));
-      path += fmt::format("{}{:.1f} {:.1f}", pen_down ? "L" : "M", across, up);
+      path += fmt::format("{}{:.1f} {:.1f}", pen_down && curve.joined ? "L" : "M", across, up);
       if (points) dots += fmt::format("M{:.1f} {:.1f}h0", across, up);
     }
     pen_down = here;

@@ -22,6 +22,7 @@ struct Curve {
   bool points = false;  ///< dots at the data
   bool faint = false;   ///< thin and dotted
   bool thin = false;    ///< one of several behind a bold one
+  bool joined = true;   ///< false: dots alone
 };
 
 /// y = y0 (x / x0)^slope, a straight line in a log-log plot, drawn thin behind the data with its

@@ -90,6 +90,10 @@ const RunSetting* best_setting(const std::vector<RunSetting>& settings, const st
 /// two vary.
 std::string run_maps(const RunSet& set, const std::vector<RunSetting>& settings);
 
+/// The same quantities over one option at a time: lines where it is the only one that varies, a dot
+/// for each setting where a grid would have far more (a random search). "" otherwise.
+std::string run_axes(const RunSet& set, const std::vector<RunSetting>& settings);
+
 /// Train loss, test accuracy and gradient norm over epochs: the best setting of each method, and
 /// in views to choose the settings of each method. "" when no run has an epoch.
 std::string run_curves(const std::vector<RunSetting>& settings);

@@ -341,6 +341,7 @@ std::string runs_section(const RunSet& set, const Json& record, std::string_view
     const auto in_state = [&](const char* state) {
       return std::ranges::count(set.runs, state, &Run::state);
     };
+    const std::string by_option = run_axes(set, settings);
     data["runs"] = {{"count", counted(set.runs.size(), "run")},
                     {"settings", counted(settings.size(), "setting")},
                     {"done", in_state("done")},
@@ -350,7 +351,8 @@ std::string runs_section(const RunSet& set, const Json& record, std::string_view
                     {"axes", axes},
                     {"best", bullets(best)},
                     {"table", settings_table(set, settings)},
-                    {"maps", run_maps(set, settings)},
+                    {"by_option", by_option},
+                    {"maps", by_option.empty() ? run_maps(set, settings) : ""},
                     {"curves", run_curves(settings)},
                     {"costs", cost_figures(set)},
                     {"failures", failures(set)},

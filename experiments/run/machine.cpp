@@ -1,7 +1,7 @@
 // The machine, as /proc, /sys and the build describe it.
 #include "experiments/run/machine.h"
 
-#include <fmt/core.h>
+#include <fmt/chrono.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -9,12 +9,15 @@
 #include <bit>
 #include <cctype>
 #include <cmath>
+#include <ctime>
 #include <fstream>
 
 #include "autodiff/kernels/blas.h"
 #include "autodiff/kernels/gemm.h"
 #include "autodiff/threads/threads.h"
+#include "experiments/app/command_line.h"
 #include "experiments/files/json.h"
+#include "twice_commit.h"
 
 namespace twice::experiments {
 
@@ -89,8 +92,31 @@ Json team_record(const TeamUse& use) {
           {"put_aside", use.put_aside}};
 }
 
+Json origin_record() {
+  Json environment = Json::object();
+  for (char** line = environ; line && *line; ++line) {
+    const std::string_view entry = *line, name = entry.substr(0, entry.find('='));
+    for (const char* first : {"OMP_", "GOMP_", "OPENBLAS_", "MKL_", "TWICE_"})
+      if (name.starts_with(first) && name.size() < entry.size())
+        environment[std::string(name)] = std::string(entry.substr(name.size() + 1));
+  }
+  utsname system{};
+  uname(&system);
+  const std::string commit = TWICE_COMMIT;
+  Json record = {{"date", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)))},
+                 {"host", system.nodename},
+                 {"commit", commit.empty() ? Json() : Json(commit)},
+                 {"changed", commit.empty() ? Json() : Json(TWICE_CHANGED)},
+                 {"command_line", command_text()},
+                 {"environment", std::move(environment)}};
+  return record;
+}
+
 Json record_header(const std::string& command) {
-  return {{"command", command}, {"version", TWICE_VERSION}, {"machine", machine_record()}};
+  return {{"command", command},
+          {"version", TWICE_VERSION},
+          {"origin", origin_record()},
+          {"machine", machine_record()}};
 }
 
 }  // namespace twice::experiments

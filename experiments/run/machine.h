@@ -17,7 +17,11 @@ Json caches_record();
 /// computed (0 when there are none), and how often other work took a helper's core.
 Json team_record(const TeamUse& use = team_use());
 
-/// The header that every record starts with: command, version, machine.
+/// What a record came from: date, host, the commit of the program and whether its files had other
+/// changes when it was built, the command line, and the variables of the environment that matter.
+Json origin_record();
+
+/// The header that every record starts with: command, version, where it came from, machine.
 Json record_header(const std::string& command);
 
 }  // namespace twice::experiments

@@ -19,12 +19,6 @@ namespace {
 // Limits beyond which a value is surely a mistake.
 constexpr int most_units = 1 << 16;
 
-std::vector<std::string> method_names() {
-  std::vector<std::string> names;
-  for (const Method& method : methods()) names.emplace_back(method.name);
-  return names;
-}
-
 /// Activations may carry a number ("elu:0.5"), so nn/ itself is asked.
 std::string activation_complaint(const std::string& text) {
   try {
@@ -84,7 +78,8 @@ void declare_data(OptionSet& set, RunOptions& o) {
 
 void declare_method(OptionSet& set, RunOptions& o) {
   set.group("Gradient regularization", true);
-  set.add("method", &o.methods, "Method, or several separated by commas", one_of(method_names()));
+  set.add("method", &o.methods, "Method, or several separated by commas",
+          one_of(names_of(methods())));
   MethodOptions& r = o.regularization;
   set.add("gamma", &r.gamma, "Weight of the penalty gamma/2 |grad loss|^2 (pgn: of |grad loss|)",
           number_from(0));
@@ -97,7 +92,7 @@ void declare_method(OptionSet& set, RunOptions& o) {
 
 void declare_training(OptionSet& set, RunOptions& o) {
   set.group("Training", true);
-  set.add("optimizer", &o.optimizer, "Optimiser", one_of({"sgd", "adam", "adamw"}));
+  set.add("optimizer", &o.optimizer, "Optimiser", one_of(names_of(optimizers())));
   set.add("lr", &o.lr, "Learning rate (sgd: 0.05; adam, adamw: 0.001)", number_above(0));
   set.add("momentum", &o.momentum, "Momentum of sgd", number_from(0));
   set.add("nesterov", &o.nesterov, "Nesterov momentum");
@@ -105,8 +100,7 @@ void declare_training(OptionSet& set, RunOptions& o) {
           number_from(0));
   set.add("coupled-decay", &o.coupled_decay,
           "Add the decay to the gradient (L2) instead of decoupling it");
-  set.add("schedule", &o.schedule, "Learning rate over time",
-          one_of({"constant", "step", "cosine"}));
+  set.add("schedule", &o.schedule, "Learning rate over time", one_of(names_of(schedules())));
   set.add("warmup", &o.warmup, "Steps of linear warm-up", whole(0, 1 << 30));
   set.add("clip", &o.clip, "Clip the gradient to this norm (0: never)", number_from(0));
   set.add("epochs", &o.epochs, "Passes over the training data (0: the data set's default)",
@@ -147,8 +141,6 @@ void declare(OptionSet& set, RunOptions& options, const OptionGroups& groups) {
   }
 }
 
-double default_lr(const std::string& optimizer) { return optimizer == "sgd" ? 0.05 : 0.001; }
-
 int default_epochs(const std::string& data) { return data == "digits" ? 40 : 8; }
 
 std::string default_augmentation(const std::string& data) {
@@ -160,7 +152,7 @@ void complete(RunOptions& options, const std::vector<std::string>& default_metho
   if (options.augment.empty())
     options.augment = options.problem.empty() ? default_augmentation(options.data) : "none";
   if (options.epochs == 0) options.epochs = default_epochs(options.data);
-  if (!options.lr) options.lr = default_lr(options.optimizer);
+  if (!options.lr) options.lr = optimizer(options.optimizer).default_lr;
   if (!options.channels && (options.model == "cnn" || options.model == "resnet"))
     options.channels = 8;
   if (options.threads == 0) options.threads = allowed_threads();
@@ -188,6 +180,7 @@ void complete(RunOptions& options, const std::vector<std::string>& default_metho
 PlanOptions plan_options(const RunOptions& options, const std::string& name) {
   PlanOptions plan = method(name).plan;
   for (const std::string& pass : options.without) switch_off(plan, pass);
+  plan.own = options.own;
   return plan;
 }
 
@@ -200,11 +193,12 @@ MethodOptions method_options(const RunOptions& options, std::string_view method)
 OptimizerOptions optimizer_options(const RunOptions& options) {
   OptimizerOptions result;
   result.name = options.optimizer;
-  result.lr = options.lr.value_or(default_lr(options.optimizer));
+  result.lr = options.lr.value_or(optimizer(options.optimizer).default_lr);
   result.momentum = options.momentum;
   result.nesterov = options.nesterov;
   result.weight_decay = options.weight_decay;
   result.decoupled = !options.coupled_decay;
+  result.own = options.own_of(options.optimizer);
   return result;
 }
 
@@ -215,8 +209,9 @@ SyntheticOptions synthetic_options(const RunOptions& options) {
 ScheduleOptions schedule_options(const RunOptions& options) {
   ScheduleOptions result;
   result.name = options.schedule;
-  result.lr = options.lr.value_or(default_lr(options.optimizer));
+  result.lr = options.lr.value_or(optimizer(options.optimizer).default_lr);
   result.warmup_steps = options.warmup;
+  result.own = options.own_of(options.schedule);
   return result;
 }
 

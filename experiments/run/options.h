@@ -43,7 +43,7 @@ struct RunOptions {
   std::vector<std::string> methods;
   MethodOptions regularization;
   std::string optimizer = "sgd";
-  /// Not set: the optimiser's default (`default_lr`).
+  /// Not set: the optimiser's default (`OptimizerRule::default_lr`).
   std::optional<double> lr;
   double momentum = 0.9, weight_decay = 0;
   bool nesterov = false, coupled_decay = false;
@@ -95,7 +95,6 @@ void complete(RunOptions& options, const std::vector<std::string>& default_metho
 
 /// Epochs after which the default model of each data set has learnt what it will.
 int default_epochs(const std::string& data);
-double default_lr(const std::string& optimizer);
 /// `warp` for digits, which are few: without it an mlp learns them by heart (docs/decisions.md).
 std::string default_augmentation(const std::string& data);
 

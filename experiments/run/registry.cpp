@@ -16,8 +16,7 @@ namespace {
 
 template <class Entry>
 void add_to(std::vector<Entry>& entries, const char* kind, Entry entry) {
-  for (const Entry& known : entries)
-    if (known.name == entry.name) fail("registry", "there is a {} {} already", kind, entry.name);
+  check_new(kind, entries, entry.name);
   entries.push_back(std::move(entry));
 }
 
@@ -153,6 +152,18 @@ void Registry::add(MethodEntry entry) {
   add_own(std::string(entry.method.name), entry.own);
   add_method(std::move(entry.method));
 }
+void Registry::add(OptimizerEntry entry) {
+  add_own(entry.rule.name, entry.own);
+  add_optimizer(std::move(entry.rule));
+}
+void Registry::add(ScheduleEntry entry) {
+  add_own(entry.schedule.name, entry.own);
+  add_schedule(std::move(entry.schedule));
+}
+void Registry::add(PassEntry entry) {
+  add_own(entry.pass.name, entry.own);
+  add_pass(std::move(entry.pass), entry.before);
+}
 
 void Registry::add_own(const std::string& name, const OwnOptions& own) {
   if (!own.declare) return;
@@ -166,6 +177,16 @@ void Registry::declare(OptionSet& set, std::map<std::string, std::any>& own) con
     set.group("Options of " + name, true);
     options.declare(set, own[name]);
   }
+}
+
+std::string Registry::owner_of(const std::string& option) const {
+  for (const auto& [name, options] : own_) {
+    OptionSet set;
+    std::any own;
+    options.declare(set, own);
+    if (set.find(option)) return name;
+  }
+  return {};
 }
 
 Registry& registry() {

@@ -1,4 +1,5 @@
-// The registry of models, data sets, losses, methods and problems. Each is an entry, and may have
+// The registry of models, data sets, losses, methods, optimisers, schedules, planner passes and
+// problems. Each is an entry, and may have
 // options of its own. The built-in ones are added as a user's are.
 #pragma once
 
@@ -12,6 +13,8 @@
 #include "experiments/data/dataset.h"
 #include "nn/model.h"
 #include "optim/gradient_regularization.h"
+#include "optim/optimizers.h"
+#include "optim/schedules.h"
 
 namespace twice::experiments {
 
@@ -70,8 +73,22 @@ struct ProblemEntry {
   OwnOptions own = {};
 };
 
+// What the library keeps in tables of its own, with options.
 struct MethodEntry {
   Method method;
+  OwnOptions own = {};
+};
+struct OptimizerEntry {
+  OptimizerRule rule;
+  OwnOptions own = {};
+};
+struct ScheduleEntry {
+  Schedule schedule;
+  OwnOptions own = {};
+};
+struct PassEntry {
+  Pass pass;
+  std::string before = "fuse";
   OwnOptions own = {};
 };
 
@@ -86,6 +103,9 @@ class Registry {
   void add(LossEntry entry);
   void add(ProblemEntry entry);
   void add(MethodEntry entry);
+  void add(OptimizerEntry entry);
+  void add(ScheduleEntry entry);
+  void add(PassEntry entry);
 
   const std::vector<ModelEntry>& models() const { return models_; }
   const std::vector<DataEntry>& data() const { return data_; }
@@ -94,6 +114,8 @@ class Registry {
 
   /// Declares the options of all entries; the values go into `own`, by the names of the entries.
   void declare(OptionSet& set, std::map<std::string, std::any>& own) const;
+  /// The entry whose own option that is; "" for options that are nobody's own.
+  std::string owner_of(const std::string& option) const;
 
  private:
   void add_own(const std::string& name, const OwnOptions& own);

@@ -242,7 +242,7 @@ class Against(Bench):
         self.assertEqual(row["method"], "exact / sgd")
         self.assertIsNone(record["overall"])
         documented = set(re.findall("`([a-z_]+)`", part))
-        self.assertEqual((set(row) | set(record)) - documented, {"command", "version", "machine"} - documented)
+        self.assertEqual((set(row) | set(record)) - documented, {"command", "version", "origin", "machine"} - documented)
 
     def test_fails_if_slower(self):
         slower = ["--method sgd", "--method", "exact-naive", "--fail-if-slower"]

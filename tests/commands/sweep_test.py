@@ -85,7 +85,7 @@ class Sweep(CommandTest):
         def timeless(value):
             if isinstance(value, dict):
                 return {k: timeless(v) for k, v in value.items()
-                        if k not in ["seconds", "seconds_std", "machine", "layout"]}
+                        if k not in ["seconds", "seconds_std", "machine", "origin", "layout"]}
             return [timeless(v) for v in value] if isinstance(value, list) else value
 
         self.assertEqual(timeless(found), timeless(expected), f"SEED={SEED}")
@@ -123,6 +123,21 @@ class Grids(Sweep):
         self.assertEqual(self.listed("--without", "fuse,in-place"), ["exact-seed1"])
         self.assertEqual(self.files(), {})
 
+    def test_ranges_and_random_search(self):
+        self.assertEqual(self.listed(*TINY, "--gamma", "1e-4..1e-1:log:4", "--seed", "1..2"),
+                         [f"exact-gamma{gamma}-seed{seed}" for gamma in ["0.0001", "0.001", "0.01", "0.1"]
+                          for seed in [1, 2]])
+        search = [*TINY, "--gamma", "1e-4..1:log", "--lr", "0.01..0.1", "--out", "search"]
+        names = self.listed(*search, "--samples", 3)
+        self.assertEqual(self.listed(*search, "--samples", 5)[:3], names)
+        output = self.succeed("sweep", *search, "--samples", 3, "--minutes", 1e-6)
+        self.assertIn("the time is up with 0 of 3 runs done; the same command goes on", output)
+        output = self.succeed("sweep", *search, "--samples", 3)
+        self.assertEqual(self.states("search"), {name: "done" for name in names})
+        self.assertIn("Results by option", (self.folder / "search/report.html").read_text())
+        self.assertRegex(output.splitlines()[-1], r"^wrote search/.*report.html.*sweep.json")
+        self.refuse(2, ["--gamma: '0.1..1' needs a number of values"], "sweep", *TINY, "--gamma", "0.1..1")
+
     def test_a_file_is_the_same_as_flags(self):
         (self.folder / "grid.toml").write_text(
             'data = "synthetic"\nwidth = 8\nepochs = 2\njobs = 2\nmethod = ["f-gr", "exact"]\n'
@@ -142,7 +157,7 @@ class Grids(Sweep):
         record = self.record("runs")
         self.assertEqual(self.json("copy.json"), record)
         of_record, of_run, of_row = documented_fields()
-        self.assertEqual(set(record), of_record | {"command", "version", "machine", "config", "rows"})
+        self.assertEqual(set(record), of_record | {"command", "version", "origin", "machine", "config", "rows"})
         self.assertEqual(set().union(*record["runs"]) | {"error"}, of_run)
         self.assertEqual(set().union(*record["rows"]), of_row)
         self.assertEqual(set(self.states("runs").items()), {(name, "done") for name in NAMES})

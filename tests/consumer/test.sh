@@ -8,7 +8,7 @@ here=$(dirname "$(readlink -f "$0")")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-cp "$here/CMakeLists.txt" "$here/own_program.cpp" "$work"
+cp "$here/CMakeLists.txt" "$here"/own_*.cpp "$work"
 awk '/^```cpp$/ { inside = 1; next } /^```$/ && inside { exit } inside' "$here/../../README.md" \
   >"$work/main.cpp"
 for component in library experiments; do
@@ -19,12 +19,21 @@ cmake -S "$work" -B "$work/build" -G "$3" -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX
 cmake --build "$work/build"
 "$work/build/consumer" | tee "$work/output"
 
+# The same by pkg-config, from a folder that was moved.
+mv "$work/prefix" "$work/moved"
+PKG_CONFIG_PATH=$(dirname "$(find "$work/moved" -name twice.pc)")
+export PKG_CONFIG_PATH
+read -ra flags <<<"$(pkg-config --cflags --libs twice)"
+"$2" "$work/main.cpp" -o "$work/by-pkg-config" "${flags[@]}"
+"$work/by-pkg-config" | diff "$work/output" -
+
 # Ten steps were taken, and they made the loss smaller.
 awk '$1 == "loss" { last = $2; if (!n++) first = $2 } END { exit !(n == 10 && last < first) }' \
   "$work/output"
 
 cd "$work"
-twice() { "$work/build/own_program" "$@" >"$work/log" || { echo "own_program $*" && cat "$work/log" && exit 1; }; }
+program=own_program
+twice() { "$work/build/$program" "$@" >"$work/log" || { echo "$program $*" && cat "$work/log" && exit 1; }; }
 problem=(--problem poisson --batch 64 --threads 1)
 twice compare "${problem[@]}" --epochs 2 --method sgd,exact,f-gr --optimizer adam --json compare.json
 look=("${problem[@]}" --method look-sam --every 3 --schedule constant --lr 0.01)
@@ -42,4 +51,24 @@ twice export "${problem[@]}" --method exact
 grep -q largest_error compare.json && grep -q '"points": 256' compare.json && grep -q '"products_law": null' explain.json
 # A run that goes on after its end has the numbers of one that was never stopped: the memory of the
 # method is in the checkpoint.
-diff <(grep -v seconds look/train.json | grep -v '"ms"') <(grep -v seconds whole/train.json | grep -v '"ms"')
+numbers() { grep -vE '"(seconds|ms|date|command_line)"' "$1"; }
+diff <(numbers look/train.json) <(numbers whole/train.json)
+
+program=own_parts
+parts=(--model loop --data spirals --threads 1)
+lion=("${parts[@]}" --optimizer lion --schedule one-cycle --warmup 3)
+twice compare "${parts[@]}" --epochs 2 --method sgd,exact --json parts.json
+twice train "${lion[@]}" --lion-beta1 0.8 --epochs 4 --out lion
+twice train --resume --epochs 6 --out lion
+# Its own options vary only where they are read: sgd runs once for both of lion's.
+twice sweep "${parts[@]}" --optimizer sgd,lion --lion-beta1 0.8,0.9 --epochs 1 --out parts-grid
+[[ $(ls -d parts-grid/*/ | wc -l) == 3 ]]
+twice check "${parts[@]}" --times 2 --width 4 --batch 4 --method exact
+twice profile "${parts[@]}" --method exact --methods exact --seconds 0.1 --no-memory
+twice explain "${parts[@]}" --method exact --json explain.json
+grep -q '"pass": "look"' explain.json
+twice explain "${parts[@]}" --method exact --without look --json explain.json
+! grep -q '"pass": "look"' explain.json
+! "$work/build/own_parts" explain "${parts[@]}" --most-nodes 5 2>error
+grep -q 'the plan has .* nodes; expected at most 5' error
+grep -q '"optimizer": "lion"' lion/train.json && grep -q '"lion-beta1": 0.8' lion/train.json

@@ -290,4 +290,50 @@ BOOST_AUTO_TEST_CASE(bad_state_is_refused) {
   BOOST_TEST(adam.state().size() == 6);
 }
 
+struct MomentumOptions {
+  double keep = 0.5;
+};
+
+BOOST_AUTO_TEST_CASE(an_optimizer_of_ones_own) {
+  // w <- w - lr sign(m), m <- keep m + g.
+  add_optimizer({.name = "sign",
+                 .equation = "w <- w - lr sign(m)",
+                 .memory = [](const OptimizerOptions&) { return std::vector<std::string>{"m"}; },
+                 .update =
+                     [](const ParameterUpdate& u) {
+                       u.each<1>([&]<class T>(T) {
+                         return
+                             [lr = static_cast<T>(u.lr),
+                              keep = static_cast<T>(u.options.own_options<MomentumOptions>().keep)](
+                                 T& w, T g, T& m) {
+                               m = keep * m + g;
+                               w -= m > 0 ? lr : m < 0 ? -lr : T(0);
+                             };
+                       });
+                     }});
+  const Arrays w{Array::from(std::vector<double>{1.0, 1.0, 1.0, 1.0}, {4})};
+  Optimizer own({.name = "sign", .lr = 0.25, .own = MomentumOptions{0.5}});
+  own.update(w, Arrays{Array::from(std::vector<double>{1.0, -1.0, 0.0, 1.0}, {4})});
+  own.update(w, Arrays{Array::from(std::vector<double>{0.0, 0.0, 0.0, -1.0}, {4})});
+  const std::vector<double> expected = {0.5, 1.5, 1, 1};
+  BOOST_TEST(w[0].to_vector() == expected, boost::test_tools::per_element());
+  BOOST_TEST_REQUIRE(own.state().size() == 1);
+  BOOST_TEST(own.state()[0].first == "m.0");
+  Optimizer again({.name = "sign", .own = MomentumOptions{}});
+  again.restore(own.state(), own.steps());
+  const std::vector<double> memory = {0.5, -0.5, 0, -0.5};
+  BOOST_TEST(again.state()[0].second.to_vector() == memory, boost::test_tools::per_element());
+
+  BOOST_TEST(error_of([] { add_optimizer({.name = "sgd"}); }) ==
+             "[optimizer] the optimizer 'sgd' exists already");
+  BOOST_TEST(error_of([] { add_optimizer({.name = "none"}); }) ==
+             "[optimizer] none has no `update`");
+  add_optimizer({.name = "one-too-many", .equation = "", .update = [](const ParameterUpdate& u) {
+                   u.each<1>([]<class T>(T) { return [](T&, T, T&) {}; });
+                 }});
+  Optimizer wrong({.name = "one-too-many"});
+  BOOST_TEST(error_of([&] { wrong.update(w, w); }) ==
+             "[optimizer] one-too-many remembers 0 arrays a parameter; its update takes 1");
+}
+
 BOOST_AUTO_TEST_SUITE_END()

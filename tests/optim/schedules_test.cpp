@@ -82,6 +82,21 @@ BOOST_AUTO_TEST_CASE(bad_options_are_one_clear_line) {
   BOOST_TEST(text({}, -1) == "[schedule] step and total_steps must be >= 0, were -1 and 10");
 }
 
+BOOST_AUTO_TEST_CASE(a_schedule_of_ones_own) {
+  add_schedule({"linear", [](const ScheduleOptions& o, double t, double T) {
+                  return o.lr * (1 - t / T) * std::any_cast<double>(o.own);
+                }});
+  const ScheduleOptions o{.name = "linear", .lr = 1, .warmup_steps = 2, .own = 0.5};
+  BOOST_TEST(learning_rate(o, 0, 10) == 0.5);
+  BOOST_TEST(learning_rate(o, 2, 10) == 0.5);
+  BOOST_TEST(learning_rate(o, 6, 10) == 0.25);
+  BOOST_TEST(error_of([&] { learning_rate(o, 20, 10); }) ==
+             "[schedule] the rate of linear at step 20 must be finite and >= 0, was -0.625");
+  BOOST_TEST(error_of([] {
+               add_schedule({"step", {}});
+             }) == "[schedule] the schedule 'step' exists already");
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_SUITE(clipping)

@@ -5,10 +5,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <functional>
 #include <map>
+#include <random>
 #include <set>
 
+#include "autodiff/plan/graph.h"
+#include "experiments/files/words.h"
 #include "experiments/report/runs.h"
+#include "experiments/run/registry.h"
 
 namespace twice::experiments {
 
@@ -38,12 +44,21 @@ bool is_size(const std::string& option) {
   return option == "width" || option == "depth" || option == "channels";
 }
 
-/// Method and optimiser decide which of the other options are read.
-bool reads(const std::string& method_name, const std::string& optimizer,
-           const std::string& option) {
-  if (contains(method_option_names(), option)) return method_reads(method(method_name), option);
-  if (option == "momentum" || option == "nesterov") return optimizer == "sgd";
-  return true;
+/// Of a run's choices, such as "method", the name of the entry.
+using Choice = std::function<std::string(const char* option)>;
+
+/// Method and optimiser decide which of the other options are read; an entry's own options are read
+/// where it is chosen.
+bool reads(const Choice& choice, const std::string& option) {
+  if (contains(method_option_names(), option))
+    return method_reads(method(choice("method")), option);
+  const auto lists = [&](const OptimizerRule& rule) { return listed(rule.options, option); };
+  if (std::ranges::any_of(optimizers(), lists)) return lists(optimizer(choice("optimizer")));
+  const std::string owner = registry().owner_of(option);
+  if (owner.empty() || contains(names_of(passes()), owner)) return true;
+  for (const char* kind : {"method", "optimizer", "schedule", "model", "data", "problem"})
+    if (choice(kind) == owner) return true;
+  return false;
 }
 
 RunOptions parsed(const Strings& arguments) {
@@ -79,17 +94,116 @@ std::string joined_name(const Json& config, const Strings& axes) {
 /// Whether a run takes the value of a given option at all.
 bool takes(const std::map<std::string, std::string>& chosen, const Strings& models,
            const std::string& option) {
-  const auto choice = [&](const char* name, const char* otherwise) {
+  static const Json defaults = to_json(RunOptions());
+  const Choice choice = [&](const char* name) -> std::string {
     const auto found = chosen.find(name);
-    return found == chosen.end() ? otherwise : found->second;
+    if (found != chosen.end()) return found->second;
+    return std::string_view(name) == "method" ? "exact" : defaults.value(name, std::string());
   };
   // A size that none of the grid's models has is left in, for the model to refuse it.
-  if (is_size(option) && !model_has(choice("model", "mlp"), option))
+  if (is_size(option) && !model_has(choice("model"), option))
     return std::ranges::none_of(models, [&](const auto& m) { return model_has(m, option); });
-  const std::string name = choice("method", "exact");
-  const bool known =
-      std::ranges::any_of(methods(), [&](const Method& m) { return m.name == name; });
-  return !known || reads(name, choice("optimizer", "sgd"), option);
+  // An unknown name is for train's options to refuse.
+  return !contains(names_of(methods()), choice("method")) ||
+         !contains(names_of(optimizers()), choice("optimizer")) || reads(choice, option);
+}
+
+struct Range {
+  double low, high;
+  bool whole, log = false;
+  std::optional<int> count = {};
+
+  /// The number at a share of the way, as one would write it: with four digits. The ends are exact.
+  std::string at(double share) const {
+    if (!whole && (share == 0 || share == 1)) return fmt::format("{}", share == 0 ? low : high);
+    const double value = log ? low * std::pow(high / low, share) : low + (high - low) * share;
+    return whole ? fmt::format("{}", std::llround(value)) : fmt::format("{:.4g}", value);
+  }
+  Strings values() const {
+    const int n = count.value_or(static_cast<int>(high - low) + 1);
+    Strings result;
+    for (int i = 0; i < n; ++i) {
+      std::string value = at(i / (n - 1.0));
+      if (!contains(result, value)) result.push_back(std::move(value));
+    }
+    return result;
+  }
+};
+
+/// The range that a word is, of an option that takes a number; nothing for other words.
+std::optional<Range> range_of(const Option& option, const std::string& word) {
+  const std::size_t dots = word.find("..");
+  const bool whole = std::holds_alternative<int*>(option.target) ||
+                     std::holds_alternative<Index*>(option.target) ||
+                     std::holds_alternative<std::uint64_t*>(option.target) ||
+                     std::holds_alternative<std::optional<int>*>(option.target) ||
+                     std::holds_alternative<std::optional<Index>*>(option.target) ||
+                     std::holds_alternative<std::optional<std::uint64_t>*>(option.target),
+             number = std::holds_alternative<double*>(option.target) ||
+                      std::holds_alternative<std::optional<double>*>(option.target);
+  if (dots == std::string::npos || !(whole || number)) return std::nullopt;
+  std::string rest = word.substr(dots + 2);
+  const auto next_part = [&] {
+    const std::string part = rest.substr(0, rest.find(':'));
+    rest.erase(0, part.size() + 1);
+    return part;
+  };
+  const std::optional<double> low = parse_number(word.substr(0, dots)),
+                              high = parse_number(next_part());
+  Range range{low.value_or(0), high.value_or(0), whole};
+  if (rest.starts_with("log")) range.log = next_part() == "log";
+  const bool has_count = !rest.empty();
+  const double count = has_count ? parse_number(next_part()).value_or(0) : 2;
+  if (!low || !high || !(range.low < range.high) || !std::isfinite(range.high - range.low) ||
+      !rest.empty() || (range.log && range.low <= 0) || count < 2 || count > most_runs ||
+      count != std::floor(count) || (whole && (range.low < 0 || range.high > 1e15)))
+    throw UsageError(fmt::format(
+        "--{}: '{}' is no range; expected LOW..HIGH, LOW..HIGH:N or LOW..HIGH:log:N, with LOW "
+        "below HIGH (log: above 0) and 2 to {} values",
+        option.name, word, most_runs));
+  if (has_count) range.count = static_cast<int>(count);
+  return range;
+}
+
+/// The values of an option, of which each setting of a grid has one: words, and ranges for a random
+/// search.
+struct Values {
+  Strings words;
+  std::vector<Range> ranges = {};
+
+  std::string drawn(std::mt19937_64& numbers) const {
+    const auto uniform = [&] { return static_cast<double>(numbers() >> 11) * 0x1p-53; };
+    const std::size_t pick =
+        static_cast<std::size_t>(uniform() * static_cast<double>(words.size() + ranges.size()));
+    const double share = uniform();  // also where it is not needed: the others' draws stay the same
+    if (pick < words.size()) return words[pick];
+    const Range& range = ranges[pick - words.size()];
+    if (!range.whole || range.log) return range.at(share);
+    return fmt::format("{}", std::floor(range.low + share * (range.high - range.low + 1)));
+  }
+};
+
+using Setting = std::map<std::string, std::string>;
+
+/// Every combination of the options' values in this order, the last one fastest.
+std::vector<Setting> combinations(const Strings& order,
+                                  const std::map<std::string, Values>& values) {
+  double count = 1;
+  for (const std::string& option : order)
+    count *= static_cast<double>(values.at(option).words.size());
+  if (count > most_runs)
+    throw UsageError(fmt::format("the grid has {:.6g} points; at most {} fit", count, most_runs));
+  std::vector<Setting> settings = {{}};
+  for (const std::string& option : order) {
+    std::vector<Setting> longer;
+    for (const Setting& setting : settings)
+      for (const std::string& value : values.at(option).words) {
+        longer.push_back(setting);
+        longer.back()[option] = value;
+      }
+    settings = std::move(longer);
+  }
+  return settings;
 }
 
 }  // namespace
@@ -108,7 +222,14 @@ const Strings& grid_options() {
 }
 
 bool uses(const Json& config, const std::string& option) {
-  return reads(config.at("method").at(0), config.at("optimizer"), option);
+  return reads(
+      [&](const char* name) -> std::string {
+        const Json value = config.value(name, Json());
+        return value.is_array()    ? value.at(0).get<std::string>()
+               : value.is_string() ? value.get<std::string>()
+                                   : "";
+      },
+      option);
 }
 
 Strings ordered_axes(const Strings& axes) {
@@ -134,52 +255,80 @@ void name_runs(Grid& grid) {
   }
 }
 
-Grid expand(const std::vector<GridAxis>& given) {
+Grid expand(const std::vector<GridAxis>& given, const RandomSearch& search) {
+  RunOptions defaults;
+  OptionSet train;
+  declare(train, defaults, {.output = false});
   Strings varying, models = {"mlp"};
-  std::map<std::string, Strings> values = {{"method", {"exact"}}, {"seed", {"1"}}};
+  std::map<std::string, Values> values = {{"method", {{"exact"}}}, {"seed", {{"1"}}}};
   for (const GridAxis& axis : given) {
     if (!contains(grid_options(), axis.option))
       throw UsageError(fmt::format("--{} is no option that can vary", axis.option));
     if (axis.values.empty()) throw UsageError(fmt::format("--{} has no value", axis.option));
+    Values list;
+    const bool all_run = axis.option == "method" || axis.option == "seed";
+    for (const std::string& word : axis.values) {
+      const std::optional<Range> range = range_of(*train.find(axis.option), word);
+      if (!range) {
+        list.words.push_back(word);
+      } else if (range->count || (range->whole && (search.settings == 0 || all_run))) {
+        if (range->high - range->low >= most_runs && !range->count)
+          throw UsageError(fmt::format("--{}: '{}' is too many values", axis.option, word));
+        for (std::string& value : range->values()) list.words.push_back(std::move(value));
+      } else if (search.settings > 0) {
+        list.ranges.push_back(*range);
+      } else {
+        throw UsageError(fmt::format(
+            "--{}: '{}' needs a number of values, as in {}:5, or --samples for a random search",
+            axis.option, word, word));
+      }
+    }
     // Each by itself, since a grid may have no run that uses it.
-    for (const std::string& value : axis.values)
-      parsed({fmt::format("--{}={}", axis.option, value)});
-    values[axis.option] = axis.values;
-    if (axis.option == "model") models = axis.values;
-    if (axis.values.size() > 1) varying.push_back(axis.option);
+    Strings tried = list.words;
+    for (const Range& range : list.ranges) tried.insert(tried.end(), {range.at(0), range.at(1)});
+    for (const std::string& value : tried) parsed({fmt::format("--{}={}", axis.option, value)});
+    if (axis.option == "model") models = list.words;
+    if (list.words.size() > 1 || !list.ranges.empty()) varying.push_back(axis.option);
+    values[axis.option] = std::move(list);
   }
   // The order of the loops, outermost first: that of the names, then what does not vary.
   Strings order = ordered_axes(varying);
   for (const auto& [option, list] : values)
     if (!contains(order, option)) order.insert(order.end() - 1, option);
-  double count = 1;
-  for (const std::string& option : order) count *= static_cast<double>(values.at(option).size());
-  if (count > most_runs)
-    throw UsageError(fmt::format("the grid has {:.6g} points; at most {} fit", count, most_runs));
+  std::vector<Setting> settings;
+  if (search.settings > 0) {
+    std::mt19937_64 numbers(search.seed);
+    const Strings drawn(order.begin() + 1, order.end() - 1);
+    for (int i = 0; i < search.settings; ++i) {
+      Setting& setting = settings.emplace_back();
+      for (const std::string& option : drawn) setting[option] = values.at(option).drawn(numbers);
+    }
+    std::vector<Setting> all;
+    for (const std::string& method : values.at("method").words)
+      for (Setting& setting : settings)
+        for (const std::string& seed : values.at("seed").words) {
+          setting["method"] = method, setting["seed"] = seed;
+          all.push_back(setting);
+        }
+    settings = std::move(all);
+  } else {
+    settings = combinations(order, values);
+  }
 
   Grid grid{ordered_axes(varying), {}};
   std::set<std::string> known;
-  std::vector<std::size_t> at(order.size(), 0);
-  for (bool more = true; more;) {
-    std::map<std::string, std::string> chosen;
-    for (std::size_t i = 0; i < order.size(); ++i) chosen[order[i]] = values[order[i]][at[i]];
+  for (const Setting& setting : settings) {
     Strings words;
     std::string key;
-    for (const auto& [option, value] : chosen)
-      if (takes(chosen, models, option)) words.push_back(fmt::format("--{}={}", option, value));
+    for (const auto& [option, value] : setting)
+      if (takes(setting, models, option)) words.push_back(fmt::format("--{}={}", option, value));
     for (const std::string& word : words) key += word + '\n';
-    if (known.insert(key).second) {  // parsing is the slow part
-      RunOptions options = parsed(words);
-      complete(options, {"exact"});
-      Json config = to_json(options);
-      config.erase("threads");
-      if (known.insert(config.dump()).second) grid.runs.push_back({"", std::move(config)});
-    }
-    more = false;
-    for (std::size_t i = order.size(); i-- > 0 && !more;) {
-      at[i] = (at[i] + 1) % values[order[i]].size();
-      more = at[i] > 0;
-    }
+    if (!known.insert(key).second) continue;  // parsing is the slow part
+    RunOptions options = parsed(words);
+    complete(options, {"exact"});
+    Json config = to_json(options);
+    config.erase("threads");
+    if (known.insert(config.dump()).second) grid.runs.push_back({"", std::move(config)});
   }
   name_runs(grid);
   return grid;

@@ -13,7 +13,9 @@
 namespace twice::experiments {
 
 /// An option by its command-line name without dashes, and the values that it shall take, as one
-/// would write them there. `without`, a list by nature, has one value: "fuse,in-place".
+/// would write them there. `without`, a list by nature, has one value: "fuse,in-place". A number
+/// may be a range: "1e-4..1e-1:log:7" is seven numbers, equally far from each other by their
+/// ratios; "0..1:5" five by their differences; "16..20" of a whole number all five.
 struct GridAxis {
   std::string option;
   std::vector<std::string> values;
@@ -32,9 +34,17 @@ struct Grid {
   std::vector<GridRun> runs;
 };
 
+/// A random search: so many settings, each drawn from the lists and ranges, which then need no
+/// number of values, evenly (`log`: in the logarithm). All methods and seeds run with each setting.
+/// More settings of one seed begin with the fewer.
+struct RandomSearch {
+  int settings = 0;  ///< 0: none
+  std::uint64_t seed = 1;
+};
+
 /// The grid's runs, equal ones once: methods first, seeds last. What is not given has train's
 /// default. Throws UsageError with train's own words for a value that train would refuse.
-Grid expand(const std::vector<GridAxis>& given);
+Grid expand(const std::vector<GridAxis>& given, const RandomSearch& search = {});
 
 /// Train's options that may be axes, in the order of its help.
 const std::vector<std::string>& grid_options();

@@ -256,8 +256,8 @@ class Scheduler {
     std::size_t next = 0;
     bool told = false;
     for (;;) {
-      while (!stop_requested() && running_.size() < static_cast<std::size_t>(layout_.jobs) &&
-             next < ours_.size())
+      while (!stop_requested() && !time_is_up() &&
+             running_.size() < static_cast<std::size_t>(layout_.jobs) && next < ours_.size())
         if (RunResult& result = ours_[next++]; result.state != RunState::done) start(result);
       if (running_.empty()) break;
       if (stop_requested() && !told) {
@@ -274,6 +274,11 @@ class Scheduler {
   }
 
  private:
+  bool time_is_up() const {
+    return options_.minutes > 0 &&
+           Clock::now() - begin_ > std::chrono::duration<double, std::ratio<60>>(options_.minutes);
+  }
+
   /// Of one of its epochs; epochs are alike where costs were not counted.
   double epoch_cost(const RunResult& result) const {
     const auto cost = costs_.find(cost_key(result.run.config, true));
@@ -405,7 +410,7 @@ class Scheduler {
   Progress progress_;
   std::vector<std::pair<RunResult*, std::unique_ptr<Process>>> running_;
   std::size_t done_ = 0, failed_ = 0, to_do_ = 0;
-  Clock::time_point shown_{};
+  Clock::time_point shown_{}, begin_ = Clock::now();
 };
 
 }  // namespace

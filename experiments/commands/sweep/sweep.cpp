@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "experiments/app/terminal.h"
 #include "experiments/files/atomic_file.h"
@@ -100,6 +101,13 @@ void declare_sweep(OptionSet& set, SweepOptions& options) {
     if (option.name != "threads") set.add_axis(option, options.values[option.name]);
   set.group("Run");
   set.add("seeds", &options.seeds, "Seeds 1 to N", whole(1, 100000)).excludes = {"seed"};
+  set.add("samples", &options.search.settings,
+          "Random search: draw so many settings from the lists and ranges (0: all combinations)",
+          whole(0, 100000));
+  set.add("sample-seed", &options.search.seed, "Seed of the draws",
+          whole(0, std::numeric_limits<long long>::max()));
+  set.add("minutes", &options.grid.minutes,
+          "Start no more runs after so many minutes (0: start all)", number_from(0));
   set.add("threads", &options.grid.threads,
           "Cores for all runs together (0: those that this process may use)", whole(0, 1024));
   set.add("jobs", &options.grid.jobs,
@@ -114,14 +122,16 @@ void declare_sweep(OptionSet& set, SweepOptions& options) {
   set.add("json", &options.json, "File for the same result as JSON");
   set.group("");
   set.add("measure-steps", &options.measure);
-  set.footer("Train's options take lists: --gamma 0.01,0.1 --seeds 5 makes every combination.");
+  set.footer(
+      "Train's options take lists and ranges: --gamma 0.01,0.1 --lr 1e-3..1e-1:log:5 --seeds 5 "
+      "makes every combination; --gamma 1e-4..1:log --samples 20 draws 20.");
 }
 
 int sweep(SweepOptions options) {
   watch_for_stop();
   if (!options.measure.empty()) return measure_steps(options.measure);
   options.grid.out = options.out.empty() ? "runs/sweep" : options.out;
-  const Grid grid = expand(axes_of(options));
+  const Grid grid = expand(axes_of(options), options.search);
   const std::filesystem::path out = options.grid.out;
   if (options.dry_run) {
     list_runs(look_up_grid(grid, out));
@@ -144,6 +154,9 @@ int sweep(SweepOptions options) {
   print_rows(record);
   if (!options.json.empty()) write_json(options.json, record);
   if (done > 0) write_report(out);
+  if (done + failed.size() < results.size())
+    fmt::print("\nthe time is up with {} of {} runs done; the same command goes on\n", done,
+               results.size());
   fmt::print("\n{}\n", (out / "sweep.json").string());
   if (!failed.empty())
     throw RunFailure(fmt::format("{} of {} runs failed, {}{}: {}", failed.size(), results.size(),

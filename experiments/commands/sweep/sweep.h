@@ -12,6 +12,7 @@ struct SweepOptions {
   std::map<std::string, std::vector<std::string>> values;
   /// 0: --seed, or 1.
   int seeds = 0;
+  RandomSearch search;
   GridOptions grid;
   std::string out, json;
   bool dry_run = false;
