@@ -126,7 +126,7 @@ Measured train_run(StudyContext& context, const Problem& problem, const std::str
     std::optional<EpochRecord> epoch;
     while (!trainer.finished()) {
       epoch = run_epoch(trainer, [&] { context.advance(); });
-      if (!epoch) throw Stopped("stopped");
+      if (!epoch) throw Stopped();
       run["test_accuracies"][static_cast<std::size_t>(epoch->epoch - 1)] = epoch->test_accuracy;
     }
     run["test_accuracy"] = {epoch->test_accuracy};
