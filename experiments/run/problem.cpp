@@ -159,7 +159,15 @@ Problem make_problem(const RunOptions& options) {
 
 Json config_of(const Problem& problem) {
   Json config = to_json(problem.options);
-  if (!problem.options.problem.empty()) config["problem"] = problem.options.problem;
+  const std::string& name = problem.options.problem;
+  if (name.empty()) return config;
+  config["problem"] = name;
+  // What makes a problem of the registry; one that was built by hand has read none of it.
+  if (std::ranges::find(registry().problems(), name, &ProblemEntry::name) ==
+      registry().problems().end())
+    for (const char* option : {"model", "width", "depth", "channels", "activation", "data", "loss",
+                               "input", "classes", "target", "test-share", "split-seed", "augment"})
+      config.erase(option);
   return config;
 }
 

@@ -25,15 +25,6 @@ Vector moved(Vector a, double scale, const Vector& b) {
   return a;
 }
 
-Vector flat(const std::vector<Array>& arrays) {
-  Vector all;
-  for (const Array& array : arrays) {
-    const Vector part = array.to_vector();
-    all.insert(all.end(), part.begin(), part.end());
-  }
-  return all;
-}
-
 void assign(const std::vector<Array>& arrays, const Vector& numbers) {
   std::size_t next = 0;
   for (const Array& array : arrays)

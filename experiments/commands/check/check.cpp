@@ -141,9 +141,7 @@ std::vector<CheckRow> check_problem(const Problem& problem, const CheckOptions& 
       const Tensors gradient = grad(objective(w)[0], w);
       Plan plan{gradient};
       plan.run();
-      std::vector<double> expected;
-      for (const Array& array : plan.values(gradient))
-        for (double v : array.to_vector()) expected.push_back(v);
+      const std::vector<double> expected = flat(plan.values(gradient));
       const GradientVectors found = gradient_vectors(problem, method(name), state, batch);
       rows.push_back(
           compared(problem, name, "gradient of objective", 2, found.gradient, expected, 1e-10));

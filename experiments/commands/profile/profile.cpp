@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <set>
 #include <sstream>
 
 #include "autodiff/kernels/blas.h"
@@ -122,14 +123,6 @@ void check_seconds(double seconds) {
          "a number from 0.01 to 3600");
 }
 
-/// `names` without repetition.
-std::vector<std::string> distinct_names(const std::vector<std::string>& names) {
-  std::vector<std::string> result;
-  for (const std::string& name : names)
-    if (std::ranges::find(result, name) == result.end()) result.push_back(name);
-  return result;
-}
-
 }  // namespace
 
 Report profile_report(const Json& record) {
@@ -172,7 +165,8 @@ Report profile(const Problem& given, const ProblemProfile& options) {
   const Method& profiled = method(options.method);
   std::vector<std::string> names = options.methods.empty() ? names_of(methods()) : options.methods;
   names.push_back(options.method);
-  names = distinct_names(names);
+  std::set<std::string> seen;
+  std::erase_if(names, [&](const std::string& name) { return !seen.insert(name).second; });
   Problem problem = given;
   if (!problem.options.lr) problem.options.lr = small_lr;
   problem = one_batch(completed(std::move(problem), {options.method}));

@@ -89,7 +89,7 @@ class RowProgram {
   }
   const Plan& plan() const { return *plan_; }
   /// The outputs of a row that is no step, as one long vector.
-  std::vector<double> result() const;
+  std::vector<double> result() const { return flat(plan_->values(outputs_)); }
 
  private:
   void record(const Problem& problem, const RowKind& kind, const std::vector<Array>& direction);
@@ -135,15 +135,6 @@ void RowProgram::record(const Problem& problem, const RowKind& kind,
   }
   inputs_ = recorded.bind(problem.data.train);
   tape_ = std::move(recorded.tape);
-}
-
-std::vector<double> RowProgram::result() const {
-  std::vector<double> all;
-  for (const Array& array : plan_->values(outputs_)) {
-    const std::vector<double> part = array.to_vector();
-    all.insert(all.end(), part.begin(), part.end());
-  }
-  return all;
 }
 
 /// How many products the row's program should have.
