@@ -105,7 +105,9 @@ BOOST_AUTO_TEST_CASE(a_plan_that_cannot_run_says_why) {
              "[run] input 'x', f32 (8, 6), was never bound");
   BOOST_TEST(error_of([&] { profile({own.loss}, {.bindings = own.bindings, .seconds = 0}); }) ==
              "[profile] seconds must be a number from 0.01 to 3600, was 0");
-  BOOST_TEST(contains(error_of([&] { profile({own.x}, {.bindings = own.bindings}); }), "no steps"));
+  // Nothing but a copy of an input.
+  BOOST_TEST(profile({own.x}, {.bindings = own.bindings, .seconds = 0.01}).record["steps"].size() ==
+             1u);
 }
 
 BOOST_AUTO_TEST_CASE(any_program_is_explained) {
@@ -160,8 +162,9 @@ BOOST_AUTO_TEST_CASE(a_problem_by_hand) {
     const Scope scope(w[0].tape(), "head");
     return square(model(w, batch.inputs(), pass));
   };
-  BOOST_TEST(contains(error_of([&] { compare(problem); }),
-                      "must be a scalar, such as a mean: it has shape (4, 10), from mul in head"));
+  BOOST_TEST(error_of([&] { compare(problem); }) ==
+             "[problem] the loss of mlp-24x3-b4-tanh-f32 must be a scalar, such as a mean: it has "
+             "shape (4, 10), from square in head");
   problem.own_loss = nullptr;
   BOOST_TEST(contains(error_of([&] { profile(problem); }), "has no loss"));
 }
@@ -187,9 +190,8 @@ BOOST_AUTO_TEST_CASE(a_method_with_several_programs_costs_their_mean) {
   BOOST_TEST(costs[2].total.flops == mean(costs[0].total.flops, costs[1].total.flops), close);
   BOOST_TEST(costs[2].peak_mib == costs[0].peak_mib);
   BOOST_TEST(costs[2].samples.size() == costs[0].samples.size());
-  const Json fields = count_fields(costs[2]);
-  BOOST_TEST(!fields["small_products"].is_float());
-  BOOST_TEST(number(fields, "products") == costs[2].total.products, close);
+  BOOST_TEST(number(count_fields(costs[2]), "products") == costs[2].total.products, close);
+  BOOST_TEST(!count_fields(costs[1])["products"].is_float());
 }
 
 BOOST_AUTO_TEST_SUITE_END()
