@@ -137,7 +137,7 @@ Report compare(const Problem& given, const CompareSettings& settings) {
   end_if_stopped();
   return {record,
           text_of(problem, record),
-          {{"report.html", compare_html(record)}, {"compare.json", record_text(record)}}};
+          {{"compare.json", record_text(record)}, {"report.html", compare_html(record)}}};
 }
 
 int run_compare(RunOptions options) try {

@@ -4,6 +4,7 @@
 #include <system_error>
 
 #include "experiments/files/atomic_file.h"
+#include "experiments/report/html.h"
 #include "experiments/run/output.h"
 
 namespace twice::experiments {
@@ -13,11 +14,13 @@ namespace fs = std::filesystem;
 std::vector<fs::path> Report::write(const fs::path& folder) const try {
   prepare_folder(folder);
   const Temporary trial(folder, "report-files", Temporary::Kind::folder);
-  for (const auto& [name, bytes] : files) {
-    if (fs::is_directory(folder / name))
-      fail("write", "cannot write {}: it is a folder", (folder / name).string());
-    write_atomically(trial.path() / name, bytes);
-  }
+  for (const auto& [name, bytes] : files) try {
+      if (fs::is_directory(folder / name))
+        fail("write", "cannot write {}: it is a folder", (folder / name).string());
+      write_atomically(trial.path() / name, bytes);
+    } catch (const Error& error) {
+      throw Error(replace_all(error.what(), trial.path().string(), folder.string()));
+    }
   std::vector<fs::path> paths;
   for (const auto& [name, bytes] : files) {
     std::error_code error;

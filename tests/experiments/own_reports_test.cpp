@@ -154,7 +154,7 @@ BOOST_AUTO_TEST_CASE(a_problem_by_hand) {
   BOOST_TEST(number(methods.record["rows"][0], "gradient_error_end") < 1e-4);
   for (const Report* report : {&cost, &methods}) {
     BOOST_TEST(report->record["config"]["problem"] == "own");
-    const std::string& html = report->files[0].second;
+    const std::string& html = report->files[report == &cost ? 0 : 1].second;
     check_page(html);
     BOOST_TEST(!contains(html, "on digits"));
   }
