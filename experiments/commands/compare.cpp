@@ -89,6 +89,7 @@ void declare_compare(OptionSet& set, RunOptions& options) {
 
 Report compare(const Problem& given, const CompareSettings& settings) {
   demand("compare", settings.seconds > 0, "seconds", settings.seconds, "> 0");
+  if (settings.methods.empty()) fail("compare", "needs at least one method, was given none");
   const Problem problem = completed(given, settings.methods);
   const RunOptions& options = problem.options;
   const Dataset batch = fixed_batch(problem);

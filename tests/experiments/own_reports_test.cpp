@@ -158,6 +158,9 @@ BOOST_AUTO_TEST_CASE(a_problem_by_hand) {
     check_page(html);
     BOOST_TEST(!contains(html, "on digits"));
   }
+  BOOST_TEST(
+      contains(error_of([&] { profile(problem, {.scaling = true}); }), "own was built by hand"));
+  BOOST_TEST(contains(error_of([&] { compare(problem, {.methods = {}}); }), "at least one method"));
   problem.own_loss = [model](const Tensors& w, const BatchTensors& batch, ForwardPass& pass) {
     const Scope scope(w[0].tape(), "head");
     return square(model(w, batch.inputs(), pass));

@@ -123,11 +123,11 @@ void check_seconds(double seconds) {
          "a number from 0.01 to 3600");
 }
 
-}  // namespace
-
-Report profile_report(const Json& record) {
+Report report_of(const Json& record) {
   return {record, profile_text(record), profile_files(record)};
 }
+
+}  // namespace
 
 Report profile(std::initializer_list<Tensors> outputs, const PlanProfile& options) {
   check_seconds(options.seconds);
@@ -154,7 +154,7 @@ Report profile(std::initializer_list<Tensors> outputs, const PlanProfile& option
       timed_row(options.name, "program", mean_cost("", {1}, plans, std::array{times.untimed})));
   peaks.add_to(record);
   record["how"] = how_of(record, options.seconds, dtype, "", false);
-  return profile_report(record);
+  return report_of(record);
 }
 
 Report profile(const Problem& given, const ProblemProfile& options) {
@@ -170,6 +170,9 @@ Report profile(const Problem& given, const ProblemProfile& options) {
   const RunOptions& o = problem.options;
   Json record = record_header("profile");
   Json& config = record["config"] = config_of(problem);
+  if ((options.memory || options.scaling) && !config.contains("model"))
+    fail("profile", "memory and scaling make the problem anew, but {} was built by hand",
+         o.problem);
   config.update({{"methods", names},
                  {"seconds", options.seconds},
                  {"no-memory", !options.memory},
@@ -221,7 +224,7 @@ Report profile(const Problem& given, const ProblemProfile& options) {
                                         [&](double seconds) { points.advance(seconds); });
     end_if_stopped();
   }
-  return profile_report(record);
+  return report_of(record);
 }
 
 void declare_profile(OptionSet& set, ProfileOptions& options) {

@@ -46,9 +46,6 @@ struct ProblemProfile {
 /// stop.
 Report profile(const Problem& problem, const ProblemProfile& options = {});
 
-/// Text and files of a record.
-Report profile_report(const Json& record);
-
 struct ProfileOptions {
   RunOptions run;
   ProblemProfile profile;

@@ -8,18 +8,11 @@
 
 namespace twice::experiments {
 
-// Which layer of the model a node of the tape belongs to: the `Scope` that it was recorded in.
-
 // Parts of a step that belong to no layer of the model.
 inline constexpr const char *input_layer = "(input)", *loss_layer = "(loss)",
                             *whole_model_layer = "(whole model)", *optimizer_layer = "(optimizer)";
 // In a plan that is no training step, what is outside of scopes is not called the loss.
 inline constexpr const char *no_scope = "(no scope)", *several_scopes = "(several scopes)";
-
-/// The rules, in words, for records and reports.
-inline constexpr const char* layer_rule =
-    "a forward op belongs to the layer that recorded it; a derivative to the layer of its forward "
-    "op; arithmetic on gradients to their layer, or to the whole model when they are of several";
 
 /// A layer's name for each node of a tape that holds a training step:
 /// 1. An op of the forward pass belongs to the scope that it was recorded in. Outside of any it is
@@ -32,7 +25,7 @@ std::vector<std::string> layers_of(const Tape& tape);
 
 /// What is timed: a plan or, with the optimiser's update after its program, a training step.
 struct TimedProgram {
-  TimedProgram(OurStep& s);  // NOLINT: a step is one
+  TimedProgram(OurStep& s);
   TimedProgram(Plan& plan, const Tape& recorded);
 
   const Program& program;
