@@ -84,36 +84,28 @@ Json how_of(const Json& record, double seconds, DType dtype, const std::string& 
   return how;
 }
 
-/// What the machine can do, measured before, during and after the rest: the maximum is kept.
-class Peaks {
- public:
-  explicit Peaks(DType dtype) : dtype_(dtype) { measure(); }
-  void measure() {
-    const std::vector<Peak> now = measured_peaks(dtype_, threads());
-    best_.empty() ? void(best_ = now) : keep_best(best_, now);
-  }
-  const Peak& all_threads() const { return best_.back(); }
-  void add_to(Json& record) const {
-    for (const Peak& peak : best_)
-      record["peaks"].push_back({{"threads", peak.threads},
-                                 {"dtype", str(dtype_)},
-                                 {"gflops", peak.gflops},
-                                 {"gbs", peak.gbs},
-                                 {"ridge", peak.ridge()},
-                                 {"stream_mib", static_cast<double>(stream_bytes()) / (1 << 20)}});
-    record["peak"] = record["peaks"].back();
-    for (Json& row : record["rows"])
-      row["peak_share"] = number(row, "gflops") / all_threads().gflops;
-    record["machine"].update({{"caches", caches_record()},
-                              {"peak_gflops", all_threads().gflops},
-                              {"stream_gbs", all_threads().gbs}});
-    record["team"] = team_record();
-  }
+/// The machine's peaks are measured before, during and after the rest; the maximum is kept.
+void measure(std::vector<Peak>& peaks, DType dtype) {
+  const std::vector<Peak> now = measured_peaks(dtype, threads());
+  if (peaks.empty()) peaks = now;
+  keep_best(peaks, now);
+}
 
- private:
-  DType dtype_;
-  std::vector<Peak> best_;
-};
+void add_peaks(Json& record, const std::vector<Peak>& peaks, DType dtype) {
+  for (const Peak& peak : peaks)
+    record["peaks"].push_back({{"threads", peak.threads},
+                               {"dtype", str(dtype)},
+                               {"gflops", peak.gflops},
+                               {"gbs", peak.gbs},
+                               {"ridge", peak.ridge()},
+                               {"stream_mib", static_cast<double>(stream_bytes()) / (1 << 20)}});
+  record["peak"] = record["peaks"].back();
+  for (Json& row : record["rows"]) row["peak_share"] = number(row, "gflops") / peaks.back().gflops;
+  record["machine"].update({{"caches", caches_record()},
+                            {"peak_gflops", peaks.back().gflops},
+                            {"stream_gbs", peaks.back().gbs}});
+  record["team"] = team_record();
+}
 
 /// The numbers hardly move, however many steps are timed.
 constexpr double small_lr = 1e-4;
@@ -142,17 +134,18 @@ Report profile(std::initializer_list<Tensors> outputs, const PlanProfile& option
 
   Progress progress("profiling", options.seconds);
   progress.advance(0, "the machine's peaks");
-  Peaks peaks(dtype);
+  std::vector<Peak> peaks;
+  measure(peaks, dtype);
   const TimedProgram timed(plan, first.tape());
   const StepMeasurement times = measure_steps(
       timed, options.seconds, [&](double seconds) { progress.advance(seconds, options.name); });
   end_if_stopped();
-  peaks.measure();
-  record.update(step_record(timed, times, peaks.all_threads()));
+  measure(peaks, dtype);
+  record.update(step_record(timed, times, peaks.back()));
   const Plan* const plans[] = {&plan};
   record["rows"].push_back(
       timed_row(options.name, "program", mean_cost("", {1}, plans, std::array{times.untimed})));
-  peaks.add_to(record);
+  add_peaks(record, peaks, dtype);
   record["how"] = how_of(record, options.seconds, dtype, "", false);
   return report_of(record);
 }
@@ -186,12 +179,13 @@ Report profile(const Problem& given, const ProblemProfile& options) {
   constexpr double step_seconds = 0.3;
   Progress progress("profiling", options.seconds);
   progress.advance(0, "the machine's peaks");
-  Peaks peaks(o.number_type());
+  std::vector<Peak> peaks;
+  measure(peaks, o.number_type());
   progress.advance(0, "recording and planning");
   record["rows"] = time_rows(problem, names, options.seconds * (1 - step_seconds),
                              [&](double seconds) { progress.advance(seconds, "rows in turn"); });
   end_if_stopped();
-  peaks.measure();
+  measure(peaks, o.number_type());
   {
     OurStep step(problem, profiled);
     const StepMeasurement times =
@@ -199,10 +193,10 @@ Report profile(const Problem& given, const ProblemProfile& options) {
           progress.advance(seconds, fmt::format("steps of {}", profiled.name));
         });
     end_if_stopped();
-    peaks.measure();
-    record.update(step_record(step, times, peaks.all_threads()));
+    measure(peaks, o.number_type());
+    record.update(step_record(step, times, peaks.back()));
   }
-  peaks.add_to(record);
+  add_peaks(record, peaks, o.number_type());
   progress.clear();
 
   Json& rows = record["rows"];
