@@ -61,7 +61,7 @@ std::string sum_note(const Json& record) {
   if (!std::isfinite(sum / whole)) return "";
   return paragraph(
       fmt::format("Times are the median of each part over {} runs; they sum to {} ms. "
-                  "The median of the whole step is {} ms.",
+                  "The median of the whole is {} ms.",
                   text(attribution, "timed_runs"), format_number(sum), format_number(whole)),
       "note");
 }
