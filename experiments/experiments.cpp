@@ -24,7 +24,7 @@ namespace {
 
 int profile_or_compare(ProfileOptions options) {
   options.compare_programs = compare_programs;
-  return profile(std::move(options));
+  return run_profile(std::move(options));
 }
 
 }  // namespace
@@ -44,16 +44,18 @@ int App::run(int argc, char** argv) const {
   std::signal(SIGPIPE, [](int) {});
   CommandLine app(TWICE_VERSION);
   app.add("compare", "train one model with each GR method: cost, gradient error, result",
-          declare_compare, compare);
+          declare_compare, run_compare);
   app.add("train", "one run: checkpoints, resume", declare_train, train);
   app.add("study", "take one claim to a verdict; --list names the studies", declare_study, study);
   app.add("sweep", "a grid of runs over the cores; goes on where it stopped", declare_sweep, sweep);
   app.add("bench", "time steps of models and methods, alone or beside PyTorch", declare_bench,
           bench);
-  app.add("check", "check derivatives of every op, or of a model and method", declare_check, check);
+  app.add("check", "check derivatives of every op, or of a model and method", declare_check,
+          run_check);
   app.add("profile", "what each derivative costs and where the time and memory go", declare_profile,
           profile_or_compare);
-  app.add("explain", "show the plan of a model and method, pass by pass", declare_explain, explain);
+  app.add("explain", "show the plan of a model and method, pass by pass", declare_explain,
+          run_explain);
   app.add("export", "write parameters, batch, gradients and H g as safetensors", declare_export,
           export_step);
   app.add("data", "list, fetch and verify data sets", declare_data, data);

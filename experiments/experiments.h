@@ -9,9 +9,17 @@
 //
 // `./program train --problem heat`, and `compare`, `sweep`, `profile`, `bench`, `check`, `explain`
 // and `export` likewise.
+//
+// And without a command line: `profile`, `explain` and `check_derivatives` of any program,
+// `profile`, `compare` and `check_derivatives` of a Problem. They return a Report
+// (report/result.h).
 #pragma once
 
 #include "autodiff/autodiff.h"
+#include "experiments/commands/check/check.h"
+#include "experiments/commands/compare.h"
+#include "experiments/commands/explain.h"
+#include "experiments/commands/profile/profile.h"
 #include "experiments/run/problem.h"
 #include "experiments/run/registry.h"
 #include "nn/nn.h"

@@ -126,8 +126,8 @@ struct Method {
   /// Records instead of `record`, where a method needs more than a function of the weights.
   std::function<Estimate(const MethodContext&)> record_in = {};
   /// A method that does not do the same at each step has several programs: `program` says which
-  /// one the step takes (steps are counted from 0). The counts that are shown are those of program
-  /// 0.
+  /// one the step takes (steps are counted from 0). Costs of several steps are shown as their mean,
+  /// and where a single step is shown, it is that of program 0.
   int programs = 1;
   std::function<int(std::int64_t step, const MethodOptions& options)> program = {};
 

@@ -399,6 +399,9 @@ MUTATIONS = [
      "  origin_ = -1;\n",
      "",
      "ownership"),
+    ("scope: an error's place", "autodiff/array/error.cpp",
+     "ErrorPlace::~ErrorPlace() { place = std::move(before_); }", "ErrorPlace::~ErrorPlace() {}",
+     "scopes"),
     ("optimizer: parameters that share memory", "optim/optimizers.cpp",
      "if (share_memory(parameters[p], parameters[q]))",
      "if (false)",
@@ -451,6 +454,13 @@ MUTATIONS = [
      "Slope::where(slot == 1 ? x[0] : 1 - nonzero(x[0]))",
      "Slope::where(slot == 2 ? x[0] : 1 - nonzero(x[0]))",
      BOTH),
+
+    # Costs of several programs
+    ("steps: mean over programs", "experiments/measure/steps.cpp",
+     "mean.total.add(shares[p], costs.total());", "mean.total.add(p == 0, costs.total());",
+     "own_reports"),
+    ("steps: period of programs", "experiments/measure/steps.cpp", "while (period < most &&",
+     "while (period < 3 &&", "own_reports"),
 
     # The trainer, and the options on their way to it
     *[(f"trainer: {name}", f"experiments/run/{file}.cpp", old, new, TRAINER)

@@ -2,11 +2,21 @@
 #include "autodiff/array/error.h"
 
 #include <cmath>
+#include <utility>
 
 namespace twice {
 
+namespace {
+thread_local std::shared_ptr<const std::string> place;
+}
+
+ErrorPlace::ErrorPlace(std::shared_ptr<const std::string> name)
+    : before_(std::exchange(place, std::move(name))) {}
+ErrorPlace::~ErrorPlace() { place = std::move(before_); }
+
 void fail_with(std::string_view who, fmt::string_view text, fmt::format_args values) {
-  throw Error(fmt::format("[{}] ", who) + fmt::vformat(text, values));
+  throw Error(fmt::format("[{}] ", who) + fmt::vformat(text, values) +
+              (place ? " in " + *place : ""));
 }
 
 void demand(std::string_view who, bool holds, std::string_view option, double value,

@@ -4,6 +4,7 @@
 
 #include <fmt/core.h>
 
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -13,6 +14,18 @@ namespace twice {
 /// Any misuse of the library: shape or dtype clashes, stale handles, missing rules.
 struct Error : std::runtime_error {
   using std::runtime_error::runtime_error;
+};
+
+/// While it lives, what `fail` of this thread throws ends with a place: ` in encoder.attention`.
+/// Without a name it adds nothing. The tape's scopes hold one.
+class ErrorPlace {
+ public:
+  explicit ErrorPlace(std::shared_ptr<const std::string> name);
+  ~ErrorPlace();
+  ErrorPlace(const ErrorPlace&) = delete;
+
+ private:
+  std::shared_ptr<const std::string> before_;
 };
 
 [[noreturn]] void fail_with(std::string_view who, fmt::string_view text, fmt::format_args values);

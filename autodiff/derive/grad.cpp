@@ -158,9 +158,10 @@ Tensors grad(const Tensors& ys, const Tensors& wrt, const Tensors& cotangents, U
 Tensors grad(Tensor y, const Tensors& wrt, Tensor cotangent, Unused unused) {
   if (!is_float(y.dtype())) fail("grad", "{} is not differentiable; f32 or f64 is", str(y.spec()));
   if (!cotangent) {
-    if (y.shape().elements() != 1)
-      fail("grad", "y has shape {}: only a scalar needs no cotangent", str(y.shape()));
     const RecordingScope scope(y.tape(), latest_phase(y), y.index());
+    if (y.shape().elements() != 1)
+      fail("grad", "y needs a cotangent, or to be a scalar: it has shape {}, from {}",
+           str(y.shape()), y.tape().name(y.tape().node(y.index())));
     cotangent = full_like(y, 1);
   }
   return grad(Tensors(y), wrt, Tensors(cotangent), unused);

@@ -61,9 +61,11 @@ class Op {
 
   /// The vector-Jacobian product for one input: (dy/dx_slot)' g, recorded with public
   /// functions so that it can be differentiated again. An empty Tensor means zero.
-  virtual Tensor vjp(int slot, std::span<const Tensor> x, Tensor y, Tensor g) const = 0;
-  /// The Jacobian-vector product for one input: (dy/dx_slot) t. Empty means zero.
-  virtual Tensor jvp(int slot, std::span<const Tensor> x, Tensor y, Tensor t) const = 0;
+  /// By default: an error that says that the op has no such rule.
+  virtual Tensor vjp(int slot, std::span<const Tensor> x, Tensor y, Tensor g) const;
+  /// The Jacobian-vector product for one input: (dy/dx_slot) t. Empty means zero. The
+  /// default is an error, too.
+  virtual Tensor jvp(int slot, std::span<const Tensor> x, Tensor y, Tensor t) const;
 
   /// True when y is the same numbers in the same order as input 0 (reshape,
   /// stop_gradient): the planner then lets y share its memory, and `run` is not called.

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <limits>
+#include <utility>
 
 namespace twice {
 
@@ -55,6 +56,15 @@ Cost Op::cost(Specs x, const Spec& y) const {
   Cost cost{static_cast<double>(y.shape.elements()), static_cast<double>(y.bytes()), 0};
   for (const Spec& input : x) cost.bytes += static_cast<double>(input.bytes());
   return cost;
+}
+
+Tensor Op::vjp(int slot, std::span<const Tensor>, Tensor, Tensor) const {
+  fail(name(), "expected the op to override Op::vjp: it has no derivative rule for input {}", slot);
+}
+
+Tensor Op::jvp(int slot, std::span<const Tensor>, Tensor, Tensor) const {
+  fail(name(),
+       "expected the op to override Op::jvp: it has no forward derivative rule for input {}", slot);
 }
 
 Tape::Tape() : generation_(next_generation()) {}
@@ -112,12 +122,8 @@ Tensor Tape::record(std::shared_ptr<const Op> op, std::span<const Tensor> inputs
   spec_scratch_.clear();
   if (&tape_of(op->name(), inputs) != this) fail(op->name(), "its inputs are on another tape");
   for (const Tensor& input : inputs) spec_scratch_.push_back(input.spec());
-  try {
-    node.spec = op->infer(spec_scratch_);
-    node.spec.shape.elements();  // throws where an array cannot have that shape
-  } catch (const Error& error) {
-    throw Error(error.what() + in_scope(scope()));
-  }
+  node.spec = op->infer(spec_scratch_);
+  node.spec.shape.elements();  // throws where an array cannot have that shape
   for (const Tensor& input : inputs) input_pool_.push_back(input.index());
   node.op = std::move(op);
   return append(std::move(node));
@@ -136,11 +142,27 @@ std::string_view Tape::name(const Node& node) const {
   return node.op ? node.op->name() : stored_[static_cast<std::size_t>(node.stored)].first;
 }
 
-Scope::Scope(Tape& tape, std::string_view name) : tape_(tape), before_(tape.scope_) {
+namespace {
+
+ScopeName inner_scope(const ScopeName& outer, std::string_view name) {
   if (name.empty()) fail("scope", "was given an empty name");
-  tape.scope_ = std::make_shared<const std::string>(before_ ? fmt::format("{}.{}", *before_, name)
-                                                            : std::string(name));
+  return std::make_shared<const std::string>(outer ? fmt::format("{}.{}", *outer, name)
+                                                   : std::string(name));
 }
+
+ScopeName scope_beside(const ScopeName& open, const ScopeName& own) {
+  return own && (!open || own->starts_with(*open + ".")) ? own : open;
+}
+
+}  // namespace
+
+Scope::Scope(Tape& tape, ScopeName name)
+    : tape_(tape), before_(std::exchange(tape.scope_, name)), place_(std::move(name)) {}
+
+Scope::Scope(Tape& tape, std::string_view name) : Scope(tape, inner_scope(tape.scope_, name)) {}
+
+Scope::Scope(Tensor x)
+    : Scope(x.tape(), scope_beside(x.tape().scope_, x.tape().node(x.index()).scope)) {}
 
 Tensor output_of(Tape& tape, std::string_view scope) {
   for (int i = tape.size(); i-- > 0;) {
@@ -148,11 +170,6 @@ Tensor output_of(Tape& tape, std::string_view scope) {
     if (node.op && node.origin == i && node.scope && *node.scope == scope) return tape.handle(i);
   }
   fail("scope", "nothing was recorded in '{}'", scope);
-}
-
-Scope::Scope(Tensor x) : tape_(x.tape()), before_(tape_.scope_) {
-  const ScopeName& own = tape_.node(x.index()).scope;
-  if (own && (!before_ || own->starts_with(*before_ + "."))) tape_.scope_ = own;
 }
 
 int Tape::forward_origin(int index) const {

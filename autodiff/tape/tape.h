@@ -102,8 +102,8 @@ class Tape {
   ScopeName scope_;
 };
 
-/// Names what is recorded while it lives, for costs and messages: `Scope scope(tape, "attention")`.
-/// Scopes nest: "conv1" inside of "stage1.block1" is `stage1.block1.conv1`.
+/// Names what is recorded while it lives, for costs and for messages: `Scope scope(tape,
+/// "attention")`. Scopes nest: "conv1" inside of "stage1.block1" is `stage1.block1.conv1`.
 class Scope {
  public:
   Scope(Tape& tape, std::string_view name);
@@ -114,8 +114,11 @@ class Scope {
   Scope(const Scope&) = delete;
 
  private:
+  Scope(Tape& tape, ScopeName name);
+
   Tape& tape_;
   ScopeName before_;
+  ErrorPlace place_;
 };
 
 /// What was recorded last in that scope, derivatives aside: the output of a layer. Throws when
@@ -126,7 +129,11 @@ Tensor output_of(Tape& tape, std::string_view scope);
 class RecordingScope {
  public:
   RecordingScope(Tape& tape, Phase phase, int origin = -1)
-      : tape_(tape), phase_(tape.phase_), origin_(tape.origin_), generation_(tape.generation_) {
+      : tape_(tape),
+        phase_(tape.phase_),
+        origin_(tape.origin_),
+        generation_(tape.generation_),
+        place_(origin < 0 ? tape.scope_ : tape.node(origin).scope) {
     tape.phase_ = phase;
     tape.origin_ = origin;
   }
@@ -144,6 +151,7 @@ class RecordingScope {
   Phase phase_;
   int origin_;
   std::uint64_t generation_;
+  ErrorPlace place_;
 };
 
 /// The tape of all of `x`, at least one; throws, naming `who`, when a handle is empty or stale, or

@@ -6,7 +6,6 @@
 #include "autodiff/profile/peak.h"
 #include "autodiff/threads/threads.h"
 #include "experiments/app/terminal.h"
-#include "experiments/files/atomic_file.h"
 #include "experiments/measure/gradient_error.h"
 #include "experiments/measure/steps.h"
 #include "experiments/report/progress.h"
@@ -33,13 +32,14 @@ double error_at(const Problem& problem, const Method& m, const ModelState& state
 void train(const Problem& problem, const StepCost& cost, const Dataset& batch, Progress& progress,
            Json& row) {
   const Method& m = method(cost.method);
+  const double ms = cost.ms().median;
   Trainer trainer(problem, m);
   row["gradient_error_start"] = error_at(problem, m, trainer.state(), batch);
   Json& curve = row["curve"] = Json::array();
   while (!trainer.finished() && !stop_requested()) {
     const std::string note = fmt::format("{}, epoch {}", m.name, curve.size() + 1);
     const std::optional<EpochRecord> epoch =
-        run_epoch(trainer, [&] { progress.advance(cost.ms, note); });
+        run_epoch(trainer, [&] { progress.advance(ms, note); });
     if (!epoch) return;
     curve.push_back(Json(*epoch));
   }
@@ -49,36 +49,29 @@ void train(const Problem& problem, const StepCost& cost, const Dataset& batch, P
     row[field] = curve.back()[field];
 }
 
-Json phases_of(const Ledger& ledger) {
+Json phases_of(const StepCost& cost) {
   Json result = Json::object();
-  for (int phase = 0; phase < phase_count; ++phase) {
-    const Cost& cost = ledger.phases[static_cast<std::size_t>(phase)];
-    if (cost.flops > 0)
-      result[std::string(str(static_cast<Phase>(phase)))] = {{"products", cost.products},
-                                                             {"gflop", cost.flops / 1e9},
-                                                             {"mib", cost.bytes / (1 << 20)}};
-  }
+  for (std::size_t phase = 0; phase < phase_count; ++phase)
+    if (const StepCounts& counts = cost.phases[phase]; counts.flops > 0)
+      result[std::string(str(static_cast<Phase>(phase)))] = {
+          {"products", count_json(counts.products)},
+          {"gflop", counts.flops / 1e9},
+          {"mib", counts.bytes / (1 << 20)}};
   return result;
 }
 
-void print(const Problem& problem, const Json& record) {
+std::string text_of(const Problem& problem, const Json& record) {
   const RunOptions& o = problem.options;
-  fmt::print("\n{} on {}: {} epochs, gamma {}, epsilon {}, lr {}, seed {}, {} threads\n\n",
-             problem.label(), problem.data.train.name, o.epochs, o.regularization.gamma,
-             o.regularization.epsilon, *o.lr, o.seed, threads());
-  run_table(record).print();
-  fmt::print(
+  return fmt::format(
+      "\n{} on {}: {} epochs, gamma {}, epsilon {}, lr {}, seed {}, {} threads\n\n{}"
       "\nms/step: median, methods timed in turn. products: full-size matrix products and "
       "convolutions in a step; "
       "L = {}.\nerror: of the method's gradient, against the exact one of L + gamma/2 |grad L|^2 "
       "in "
       "float64.\n",
+      problem.label(), problem.data.train.name, o.epochs, o.regularization.gamma,
+      o.regularization.epsilon, *o.lr, o.seed, threads(), run_table(record).on_screen(),
       problem.model.products());
-}
-
-int stopped() {
-  print_error("stopped; a comparison that is not finished leaves no record");
-  return stopped_status;
 }
 
 }  // namespace
@@ -94,24 +87,18 @@ void declare_compare(OptionSet& set, RunOptions& options) {
   declare(set, options);
 }
 
-int compare(RunOptions options) {
-  watch_for_stop();
-  if (options.out.empty()) options.out = "runs/compare";
-  complete(options, compared_methods());
-  set_threads(options.threads);
-  const std::filesystem::path folder = prepare_folder(options.out);
-  const FolderLock lock(folder);
-  prepare_file(options.json);
-  const Problem problem = make_problem(options);
+Report compare(const Problem& given, const CompareSettings& settings) {
+  demand("compare", settings.seconds > 0, "seconds", settings.seconds, "> 0");
+  if (settings.methods.empty()) fail("compare", "needs at least one method, was given none");
+  const Problem problem = completed(given, settings.methods);
+  const RunOptions& options = problem.options;
   const Dataset batch = fixed_batch(problem);
-
   std::vector<const Method*> timed = {&method("sgd")};
   for (const std::string& name : options.methods)
     if (name != "sgd") timed.push_back(&method(name));
-  constexpr double timing_seconds = 6;
-  Progress timing("timing steps", timing_seconds);
-  const std::vector<StepCost> costs =
-      step_costs(problem, timed, timing_seconds, [&](double seconds) { timing.advance(seconds); });
+  Progress timing("timing steps", settings.seconds);
+  const std::vector<StepCost> costs = step_costs(problem, timed, settings.seconds,
+                                                 [&](double seconds) { timing.advance(seconds); });
   timing.clear();
 
   Json rows = Json::array();
@@ -120,13 +107,13 @@ int compare(RunOptions options) {
   for (const std::string& name : options.methods) {
     const StepCost& cost =
         *trained.emplace_back(&*std::ranges::find(costs, name, &StepCost::method));
-    total_ms += cost.ms;
+    total_ms += cost.ms().median;
     Json row = cost_fields(problem, cost);
-    row["ratio_to_gradient"] = cost.ms / costs.front().ms;
-    row["measured_mib"] = step_memory(problem, name);
+    row["ratio_to_gradient"] = cost.ms().median / costs.front().ms().median;
+    row["measured_mib"] = settings.memory ? Json(step_memory(problem, name)) : Json();
     row["equation"] = method(name).equation;
     row["convention"] = method(name).convention;
-    row["phases"] = phases_of(cost.ledger);
+    row["phases"] = phases_of(cost);
     rows.push_back(std::move(row));
   }
 
@@ -136,10 +123,10 @@ int compare(RunOptions options) {
   for (std::size_t i = 0; i < rows.size() && !stop_requested(); ++i)
     train(problem, *trained[i], batch, progress, rows[i]);
   progress.clear();
-  if (stop_requested()) return stopped();
+  end_if_stopped();
 
   Json record = record_header("compare");
-  record["config"] = to_json(options);
+  record["config"] = config_of(problem);
   const double peak = measured_peak_gflops(options.number_type());
   record["machine"]["peak_gflops"] = peak;
   record["team"] = team_record();
@@ -148,14 +135,29 @@ int compare(RunOptions options) {
   const ModelState start =
       initial_state(problem.model, options.seed_of_weights(), options.number_type());
   record["epsilon_sweep"] = epsilon_sweep(problem, start, batch);
-  if (stop_requested()) return stopped();
+  end_if_stopped();
+  return {record,
+          text_of(problem, record),
+          {{"compare.json", record_text(record)}, {"report.html", compare_html(record)}}};
+}
 
-  print(problem, record);
-  write_atomically(folder / "compare.json", record_text(record));
-  write_atomically(folder / "report.html", compare_html(record));
-  fmt::print("\n{}\n{}\n", (folder / "report.html").string(), (folder / "compare.json").string());
-  if (!options.json.empty()) write_json(options.json, record);
+int run_compare(RunOptions options) try {
+  watch_for_stop();
+  if (options.out.empty()) options.out = "runs/compare";
+  complete(options, compared_methods());
+  set_threads(options.threads);
+  const std::filesystem::path folder = prepare_folder(options.out);
+  const FolderLock lock(folder);
+  prepare_file(options.json);
+  const Report report =
+      compare(make_problem(options), {.methods = options.methods, .memory = true});
+  fmt::print("{}\n", report.text);
+  report.write(folder);
+  if (!options.json.empty()) write_json(options.json, report.record);
   return 0;
+} catch (const Stopped&) {
+  print_error("stopped; a comparison that is not finished leaves no record");
+  return stopped_status;
 }
 
 }  // namespace twice::experiments

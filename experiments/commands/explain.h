@@ -1,9 +1,21 @@
-// `./twice explain`: the plan of one training step, pass by pass, and its steps.
+// The plan of a program, pass by pass, and its steps. As a function, and as `./twice explain`.
 #pragma once
 
-#include "experiments/run/options.h"
+#include "experiments/report/result.h"
+#include "experiments/run/recording.h"
 
 namespace twice::experiments {
+
+struct ExplainSettings {
+  PlanOptions passes = {};
+  /// Leave the list of steps out.
+  bool brief = false;
+};
+
+/// Explains the program that `Plan{outputs}` runs. For each pass the nodes, products, GFLOP and
+/// memory before and after; then the cost by phase; then every step: its op and inputs, the forward
+/// op and the scope that it belongs to, and the place of its value in the arena.
+Report explain(std::initializer_list<Tensors> outputs, const ExplainSettings& settings = {});
 
 struct ExplainOptions {
   RunOptions run;
@@ -12,9 +24,7 @@ struct ExplainOptions {
 
 void declare_explain(OptionSet& set, ExplainOptions& options);
 
-/// Prints for each pass the nodes, products, GFLOP and memory before and after; then the cost by
-/// phase; then, unless `brief`, every step: its op and inputs, the forward op that it belongs to,
-/// and the place of its value in the arena.
-int explain(ExplainOptions options);
+/// Prints the explanation of a training step of each method.
+int run_explain(ExplainOptions options);
 
 }  // namespace twice::experiments

@@ -99,11 +99,9 @@ int export_step(ExportOptions options) {
                      {"config", to_json(options.run).dump()}};
   const auto write = names_a_file(options.run) ? write_output : write_atomically;
   write(file, encode_safetensors(result));
-  fmt::print("{}\n", file.string());
   if (options.graph) {
     const std::filesystem::path beside = std::filesystem::path(file).replace_extension(".json");
     write_atomically(beside, record_text(graph));
-    fmt::print("{}\n", beside.string());
   }
   return 0;
 }

@@ -136,7 +136,6 @@ void write_pages(const std::filesystem::path& folder, const Json& record) {
     if (std::filesystem::path(file).filename() != file)
       fail("study", "the record wants a file '{}'; expected a name without a folder", file);
   for (const auto& [file, contents] : files) write_atomically(folder / file, contents);
-  fmt::print("{}\n", (folder / (name + ".md")).string());
 }
 
 }  // namespace
@@ -198,7 +197,6 @@ int study(StudyOptions options) {
   }
   const Json record = record_of(chosen, result, options, settings, journal.seconds());
   print(record);
-  fmt::print("\n{}\n", (folder / (chosen.name + ".json")).string());
   write_atomically(folder / (chosen.name + ".json"), record_text(record));
   write_pages(folder, record);
   if (!options.run.json.empty()) write_json(options.run.json, record);

@@ -27,21 +27,22 @@ Distance distance(const std::vector<double>& a, const std::vector<double>& b) {
 
 Dataset fixed_batch(const Problem& problem) { return one_batch(problem).data.train; }
 
+std::vector<double> flat(const std::vector<Array>& arrays) {
+  std::vector<double> all;
+  for (const Array& array : arrays) {
+    const std::vector<double> part = array.to_vector();
+    all.insert(all.end(), part.begin(), part.end());
+  }
+  return all;
+}
+
 GradientVectors gradient_vectors(const Problem& problem, const Method& method,
                                  const ModelState& state, const Dataset& batch) {
   const RecordedStep step = record_step(problem, method, state);
   Plan plan({step.estimate.gradient, step.estimate.plain},
             plan_options(problem.options, std::string(method.name)));
   plan.run(step.bind(batch));
-  const auto flat = [&](const Tensors& list) {
-    std::vector<double> all;
-    for (const Array& array : plan.values(list)) {
-      const std::vector<double> part = array.to_vector();
-      all.insert(all.end(), part.begin(), part.end());
-    }
-    return all;
-  };
-  return {flat(step.estimate.gradient), flat(step.estimate.plain)};
+  return {flat(plan.values(step.estimate.gradient)), flat(plan.values(step.estimate.plain))};
 }
 
 double relative_error(const std::vector<double>& a, const std::vector<double>& b) {

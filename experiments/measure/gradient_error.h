@@ -8,6 +8,9 @@ namespace twice::experiments {
 /// The first `batch` training examples in the data set's own order.
 Dataset fixed_batch(const Problem& problem);
 
+/// All entries, one array after the other, as f64.
+std::vector<double> flat(const std::vector<Array>& arrays);
+
 /// A method's gradient at a state, as one long f64 vector for each of G and g.
 struct GradientVectors {
   std::vector<double> gradient, plain;

@@ -45,7 +45,7 @@ ProcessOptions peer_environment() {
 Json Answerer::ask(const Json& request) {
   process_.write_line(request.dump());
   const std::optional<std::string> line = process_.read_line(stop_requested);
-  if (stop_requested()) throw Stopped{};
+  end_if_stopped();
   Json answer = line ? Json::parse_or_null(*line) : Json();
   if (answer.is_object()) return answer;
   if (line) fail("bench", "{} answered '{}': is it {}?", name_, *line, what_);

@@ -5,11 +5,9 @@
 #include "experiments/files/atomic_file.h"
 #include "experiments/files/process.h"
 #include "experiments/measure/steps.h"
+#include "experiments/run/stop.h"
 
 namespace twice::experiments {
-
-/// A stop was requested while another program was at work.
-struct Stopped {};
 
 /// A program that answers each JSON object on a line of its stdin by one on a line of its stdout.
 class Answerer {

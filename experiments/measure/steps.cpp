@@ -2,6 +2,7 @@
 #include "experiments/measure/steps.h"
 
 #include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <sstream>
 #include <thread>
@@ -12,7 +13,6 @@
 #include "experiments/files/process.h"
 #include "experiments/measure/statistics.h"
 #include "experiments/run/stop.h"
-#include "experiments/run/trainer.h"
 
 namespace twice::experiments {
 
@@ -84,11 +84,11 @@ Problem random_problem(const RunOptions& options, const ExampleShapes& shapes) {
   return make_problem(options, std::move(data));
 }
 
-OurStep::OurStep(const Problem& problem, const Method& method)
+OurStep::OurStep(const Problem& problem, const Method& method, int program)
     : method_(method),
       state_(initial_state(problem.model, problem.options.seed_of_weights(),
                            problem.options.number_type())),
-      recorded_(record_step(problem, method, state_)),
+      recorded_(record_step(problem, method, state_, program)),
       plan_(plan_step(recorded_, problem.options, method)),
       optimizer_(optimizer_options(problem.options)),
       gradient_(plan_.values(recorded_.estimate.gradient)) {
@@ -168,49 +168,109 @@ Spread spread_of(std::vector<double> samples) {
           quantile(samples, 0.75) - quantile(samples, 0.25)};
 }
 
+void StepCounts::add(double share, const Cost& cost) {
+  flops += share * cost.flops;
+  bytes += share * cost.bytes;
+  products += share * cost.products;
+  small_products += share * cost.small_products;
+}
+
+std::vector<double> program_shares(const Problem& problem, const Method& method) {
+  if (method.programs == 1) return {1};
+  constexpr std::size_t most = 1000;
+  const MethodOptions options = method_options(problem.options, method.name);
+  std::vector<int> taken(2 * most);
+  for (std::size_t step = 0; step < taken.size(); ++step) {
+    taken[step] = method.program(static_cast<std::int64_t>(step), options);
+    if (taken[step] < 0 || taken[step] >= method.programs)
+      fail("method", "{}: step {} takes program {}; there are {}", method.name, step, taken[step],
+           method.programs);
+  }
+  std::size_t period = 1;
+  while (period < most && !std::equal(taken.begin() + static_cast<std::ptrdiff_t>(period),
+                                      taken.end(), taken.begin()))
+    ++period;
+  std::vector<double> shares(static_cast<std::size_t>(method.programs));
+  for (std::size_t step = 0; step < period; ++step)
+    shares[static_cast<std::size_t>(taken[step])] += 1 / static_cast<double>(period);
+  return shares;
+}
+
+StepCost mean_cost(std::string_view method, const std::vector<double>& shares,
+                   std::span<const Plan* const> plans,
+                   std::span<const std::vector<double>> samples) {
+  constexpr double mib = 1 << 20;
+  StepCost mean{std::string(method), std::vector<double>(samples[0].size())};
+  for (std::size_t p = 0; p < shares.size(); ++p) {
+    const Program& program = plans[p]->program();
+    const Ledger costs = ledger(program);
+    mean.total.add(shares[p], costs.total());
+    for (std::size_t phase = 0; phase < phase_count; ++phase)
+      mean.phases[phase].add(shares[p], costs.phases[phase]);
+    mean.peak_mib = std::max(mean.peak_mib, static_cast<double>(program.peak_bytes()) / mib);
+    mean.arena_mib = std::max(mean.arena_mib, static_cast<double>(program.arena_bytes) / mib);
+    for (std::size_t round = 0; round < mean.samples.size(); ++round)
+      mean.samples[round] += shares[p] * samples[p][round];
+  }
+  return mean;
+}
+
 StepCost step_cost(const Method& method, const Plan& plan, const std::vector<double>& ms) {
-  const auto [median, least, iqr] = spread_of(ms);
-  return {std::string(method.name),
-          median,
-          least,
-          iqr,
-          static_cast<int>(ms.size()),
-          ledger(plan.program()),
-          static_cast<double>(plan.peak_bytes()) / (1 << 20)};
+  return mean_cost(method.name, {1}, std::array{&plan}, std::array{ms});
 }
 
 std::vector<StepCost> step_costs(const Problem& problem, const std::vector<const Method*>& methods,
                                  double seconds, const TimingProgress& progress) {
-  std::vector<std::unique_ptr<Trainer>> trainers;
-  std::vector<std::function<void()>> steps;
-  for (const Method* m : methods) {
-    Trainer& trainer = *trainers.emplace_back(std::make_unique<Trainer>(problem, *m));
-    trainer.step();
-    steps.push_back([&trainer] { trainer.run_and_update(); });
-  }
-  const std::vector<std::vector<double>> samples = timed_in_turns(steps, seconds, progress);
+  const Problem batch = one_batch(problem);
+  std::vector<std::unique_ptr<OurStep>> steps;
+  std::vector<const Plan*> plans;
+  std::vector<std::function<void()>> work;
+  for (const Method* m : methods)
+    for (int program = 0; program < m->programs; ++program) {
+      OurStep& step = *steps.emplace_back(std::make_unique<OurStep>(batch, *m, program));
+      step.run();
+      plans.push_back(&step.plan());
+      work.push_back([&step] { step.run(); });
+    }
+  const std::vector<std::vector<double>> samples = timed_in_turns(work, seconds, progress);
   std::vector<StepCost> costs;
-  for (std::size_t i = 0; i < methods.size(); ++i)
-    costs.push_back(step_cost(*methods[i], trainers[i]->plan(), samples[i]));
+  std::size_t at = 0;
+  for (const Method* m : methods) {
+    const std::vector<double> shares = program_shares(problem, *m);
+    costs.push_back(mean_cost(m->name, shares, std::span(plans).subspan(at, shares.size()),
+                              std::span(samples).subspan(at, shares.size())));
+    at += shares.size();
+  }
   return costs;
 }
 
-Json cost_fields(const Problem& problem, const StepCost& cost) {
-  const Cost total = cost.ledger.total();
-  const ProductLaw law = expected_law(problem, method(cost.method));
-  return {{"model", problem.label()},
-          {"method", cost.method},
-          {"threads", threads()},
-          {"ms", cost.ms},
-          {"ms_min", cost.ms_min},
-          {"ms_iqr", cost.ms_spread},
-          {"samples", cost.samples},
-          {"products", total.products},
-          {"small_products", total.small_products},
-          {"products_law", expected_products(problem, law)},
-          {"products_law_text", str(law)},
+Json count_json(double mean) {
+  const double whole = std::round(mean);
+  return std::abs(mean - whole) < 1e-9 ? Json(static_cast<std::int64_t>(whole)) : Json(mean);
+}
+
+Json count_fields(const StepCost& cost) {
+  const StepCounts& total = cost.total;
+  return {{"products", count_json(total.products)},
+          {"small_products", count_json(total.small_products)},
           {"gflop", total.flops / 1e9},
           {"peak_mib", cost.peak_mib}};
+}
+
+Json cost_fields(const Problem& problem, const StepCost& cost) {
+  const ProductLaw law = expected_law(problem, method(cost.method));
+  const Spread ms = cost.ms();
+  Json row = count_fields(cost);
+  row.update({{"model", problem.label()},
+              {"method", cost.method},
+              {"threads", threads()},
+              {"ms", ms.median},
+              {"ms_min", ms.least},
+              {"ms_iqr", ms.iqr},
+              {"samples", cost.samples.size()},
+              {"products_law", expected_products(problem, law)},
+              {"products_law_text", str(law)}});
+  return row;
 }
 
 namespace {
@@ -239,6 +299,11 @@ double anonymous_mib() { return mib_in("/proc/self/smaps_rollup", "Anonymous"); 
 
 std::vector<double> numbers_of_fresh_process(std::vector<std::string> arguments,
                                              std::string_view measured) {
+  // A program that does not answer would start itself again and again.
+  std::ifstream words("/proc/self/cmdline");
+  for (std::string word; std::getline(words, word, '\0');)
+    if (word == "--measure-memory")
+      fail("memory", "{} was not measured: main must pass its arguments to App::run", measured);
   arguments.insert(arguments.begin(), "/proc/self/exe");
   Process process(std::move(arguments));
   std::istringstream line(process.read_line(stop_requested).value_or(""));

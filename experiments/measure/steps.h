@@ -2,8 +2,10 @@
 // run in a process of their own to see the memory that they take.
 #pragma once
 
+#include <array>
 #include <climits>
 #include <functional>
+#include <span>
 
 #include "autodiff/profile/clock.h"
 #include "autodiff/profile/ledger.h"
@@ -40,10 +42,11 @@ inline Problem random_problem(const RunOptions& options) {
   return random_problem(options, usual_examples(options));
 }
 
-/// One training step of a model and method on the problem's examples, which are one batch.
+/// One training step of a model and method on the problem's examples, which are one batch; of a
+/// method with several programs, a step that takes this one.
 class OurStep {
  public:
-  OurStep(const Problem& problem, const Method& method);
+  OurStep(const Problem& problem, const Method& method, int program = 0);
   OurStep(const OurStep&) = delete;
   OurStep& operator=(const OurStep&) = delete;
 
@@ -130,24 +133,47 @@ struct Spread {
 };
 Spread spread_of(std::vector<double> samples);
 
-struct StepCost {
-  std::string method;
-  /// Milliseconds of a step: the program and the optimiser's update.
-  double ms = 0, ms_min = 0, ms_spread = 0;  ///< see `Spread`
-  int samples = 0;
-  Ledger ledger;
-  double peak_mib = 0;
+/// Counts of a step, as `Cost` has them. A mean over steps need not be whole.
+struct StepCounts {
+  double flops = 0, bytes = 0, products = 0, small_products = 0;
+  void add(double share, const Cost& cost);
 };
 
-/// Counted from a step's plan, and with times of steps.
+/// What a step costs; of a method with several programs, a mean over its steps.
+struct StepCost {
+  std::string method;
+  /// Milliseconds of a step, round by round: the program and the optimiser's update.
+  std::vector<double> samples = {};
+  StepCounts total = {};
+  std::array<StepCounts, phase_count> phases = {};
+  /// Of the largest program.
+  double peak_mib = 0, arena_mib = 0;
+
+  Spread ms() const { return spread_of(samples); }
+};
+
+/// The share of the steps 0, 1, 2, ... that each program of the method takes: over the first period
+/// of `Method::program`, or 1000 steps where that has no period up to 1000.
+std::vector<double> program_shares(const Problem& problem, const Method& method);
+
+/// Counted from the plans of the programs, which take `shares` of the steps, and with the times of
+/// each.
+StepCost mean_cost(std::string_view method, const std::vector<double>& shares,
+                   std::span<const Plan* const> plans,
+                   std::span<const std::vector<double>> samples);
+/// Of one program.
 StepCost step_cost(const Method& method, const Plan& plan, const std::vector<double>& ms);
 
-/// Times steps of all methods in turn.
+/// Times steps of all methods, and of all their programs, in turn.
 std::vector<StepCost> step_costs(const Problem& problem, const std::vector<const Method*>& methods,
                                  double seconds, const TimingProgress& progress);
 
 /// The fields that rows of `compare` and of `bench` share (docs/records.md).
 Json cost_fields(const Problem& problem, const StepCost& cost);
+/// Those that counts share: `products`, `small_products`, `gflop`, `peak_mib`.
+Json count_fields(const StepCost& cost);
+/// A mean of counts: a whole number where it is one.
+Json count_json(double mean);
 
 // ---- Memory ----
 

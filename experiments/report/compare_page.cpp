@@ -249,7 +249,7 @@ Json introduction(const Json& record, std::size_t methods) {
                                                        {"threads", "threads"}})
     if (!member(config, key).is_null()) settings.push_back(name + "\u00A0" + text(config, key));
   return {{"train", methods == 1 ? "one method trains" : fmt::format("{} methods train", methods)},
-          {"data", member(config, "data")},
+          {"data", data_name(record)},
           {"settings", fmt::format("{}", fmt::join(settings, ", "))}};
 }
 
@@ -271,14 +271,20 @@ double error_slope(const std::vector<double>& epsilons, const std::vector<double
   return median(slopes);
 }
 
+std::string data_name(const Json& record) {
+  const Json& config = member(record, "config");
+  const std::string problem = text(config, "problem"), data = text(config, "data");
+  return data == "-" || (problem != "-" && !problem.empty()) ? "" : data;
+}
+
 std::string record_name(const Json& record) {
   const std::vector<std::string> models = distinct(objects(member(record, "rows")), "model");
   constexpr std::size_t few = 3;
   std::string name = models.size() > few ? fmt::format("{} models", models.size())
                                          : fmt::format("{}", fmt::join(models, ", "));
-  const std::string data = text(member(record, "config"), "data");
+  const std::string data = data_name(record);
   if (name.empty() || name == "-") name = text(member(record, "config"), "model");
-  return data == "-" ? name : name + " on " + data;
+  return data.empty() ? name : name + " on " + data;
 }
 
 std::string compare_section(const Json& record, std::string_view title, std::string_view id) {

@@ -100,36 +100,6 @@ Json methods_of(const std::vector<Json>& rows) {
   return list;
 }
 
-/// The columns of `compare`, some with another meaning, and what `bench` has behind them.
-std::vector<Column> bench_columns() {
-  static const std::vector<std::pair<std::string, Column>> more = {
-      {"ms",
-       {"ms_iqr", "± iqr", "The distance between the quartiles of the rounds' medians.",
-        format_number}},
-      {"ms", {"peer_ms", "peer ms", "The same step of the peer.", format_number}},
-      {"ms", {"peer_ms_iqr", "peer ± iqr", "Its quartiles' distance.", format_number}},
-      {"ms",
-       {"ratio", "peer / ours", "The peer's time over ours: above 1 we are faster.", format_ratio}},
-      {"ratio_to_gradient",
-       {"ratio_to_f_gr", "vs f-gr", "Time of a step over that of f-gr.", format_ratio}},
-      {"peak_mib",
-       {"measured_mib", "measured MiB", "Memory that two steps take in a process of their own.",
-        format_number}},
-      {"peak_mib", {"peer_mib", "peer MiB", "The same of the peer.", format_number}},
-      {"threads", {"samples", "rounds", "Rounds that were timed.", format_number}}};
-  std::vector<Column> list = {{"model", "model", "Model, batch, activation and dtype.", nullptr}};
-  for (const Column& column : run_columns()) {
-    list.push_back(column);
-    if (column.key == "ms")
-      list.back().meaning =
-          "Time of one training step, update included, in milliseconds: the median over the rounds "
-          "of a round's median step.";
-    for (const auto& [behind, own] : more)
-      if (behind == column.key) list.push_back(own);
-  }
-  return list;
-}
-
 /// Our bar and the peer's for each method of a model.
 std::string model_figure(const std::vector<Json>& rows, const std::string& model,
                          const std::string& peer) {
@@ -338,7 +308,8 @@ std::string bench_section(const Json& record, std::string_view title, std::strin
   Json data = Json::object();
   if (!rows.empty())
     data = {{"means", mean_tiles(record, name)},
-            {"table", rows_table(rows, bench_columns()) + columns_legend(rows, bench_columns())},
+            {"table",
+             rows_table(rows, columns_of("bench")) + columns_legend(rows, columns_of("bench"))},
             {"plots", figures(plots)},
             {"peer", definitions(facts(peer), "facts")}};
   return section(title, render("bench", data) + setup_section(record), 2, id);

@@ -62,6 +62,9 @@ std::string compare_html(const Json& record);
 /// record lacks a number for it.
 std::string compare_section(const Json& record, std::string_view title, std::string_view id);
 
+/// The data set of a record; "" of a problem, which has data of its own.
+std::string data_name(const Json& record);
+
 /// "mlp-1024x4-b128-relu-f32 on digits", for titles and lists.
 std::string record_name(const Json& record);
 

@@ -9,10 +9,13 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <map>
 #include <numeric>
+#include <sstream>
 
 #include "autodiff/array/error.h"
 #include "experiments/app/terminal.h"
+#include "experiments/report/html.h"
 
 namespace twice::experiments {
 namespace {
@@ -67,9 +70,8 @@ bool numeric(const std::string& cell) {
   return first != std::string::npos && cell[first] >= '0' && cell[first] <= '9';
 }
 
-/// Shares that are measured, not counted, deserve no decimals.
-std::string format_rough_percent(double value) {
-  return std::isfinite(value) ? fmt::format("{:.0f} %", 100 * value) : "-";
+std::string fixed(double value, int places, const char* unit = "") {
+  return std::isfinite(value) ? fmt::format("{:.{}f}{}", value, places, unit) : "-";
 }
 
 }  // namespace
@@ -177,56 +179,47 @@ std::string in_charset(std::string_view text) {
   return result;
 }
 
+std::vector<Column> columns_of(const std::string& table) {
+  static const std::map<std::string, std::string (*)(double)> formats = {
+      {"number", format_number},
+      {"ratio", format_ratio},
+      {"error", format_error},
+      {"percent", format_percent},
+      {"rough", [](double v) { return fixed(100 * v, 0, " %"); }},
+      {"share", [](double v) { return fixed(100 * v, 1, " %"); }},
+      {"two", [](double v) { return fixed(v, 2); }},
+      {"four", [](double v) { return fixed(v, 4); }},
+      {"time", [](double ms) { return ms < 0.1 ? fixed(ms, 4) : format_number(ms); }},
+      {"mib", [](double bytes) { return format_number(bytes / (1 << 20)); }},
+      {"mega", [](double v) { return format_number(v / 1e6); }}};
+  std::map<std::string, Column> known;
+  std::istringstream lines{std::string(embedded_file("columns.txt"))}, keys;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("@" + table + " ")) keys.str(line.substr(table.size() + 2));
+    std::string cells[4];  // key, heading, format, meaning
+    for (std::string& cell : cells) {
+      const std::size_t end = line.find(" | ");
+      cell = line.substr(0, end);
+      line.erase(0, end == std::string::npos ? end : end + 3);
+    }
+    const auto format = formats.find(cells[2]);
+    known[cells[0]] = {"", cells[1], cells[3], format == formats.end() ? nullptr : format->second};
+  }
+  std::vector<Column> columns;
+  for (std::string key; keys >> key;) {
+    const bool page_only = key.front() == '(', minor = key.back() == '-';
+    key = key.substr(page_only, key.size() - (page_only ? 2 : minor ? 1 : 0));
+    const auto own = known.find(table + ":" + key);
+    Column& column = columns.emplace_back(own == known.end() ? known.at(key) : own->second);
+    column.key = key;
+    column.on_screen = !page_only;
+    column.minor = minor;
+  }
+  return columns;
+}
+
 const std::vector<Column>& run_columns() {
-  static const std::vector<Column> columns = {
-      {"method", "method", "How the gradient that the optimiser follows is made; see Methods.",
-       nullptr},
-      {"ms", "ms/step",
-       "Time of one training step, update included, in milliseconds. Of compare: the median of "
-       "many "
-       "steps, the methods timed in turn; of train: the mean of the last epoch.",
-       format_number},
-      {"ms_min", "fastest", "The fastest of the measured steps, in milliseconds.", format_number,
-       false},
-      {"ratio_to_gradient", "vs gradient",
-       "Time of a step over the time of a step of sgd, which is one plain gradient.", format_ratio},
-      {"products", "products",
-       "Full-size matrix products or convolutions in one step, counted in the planned program. "
-       "They are what a step costs in theory.",
-       format_number},
-      {"products_law_text", "law",
-       "The number of products that theory predicts, for L layers; its value where it differs "
-       "from the count.",
-       nullptr, true, true},
-      {"gflop", "GFLOP", "Floating-point operations of one step, in units of 10⁹.", format_number,
-       true, true},
-      {"peak_share", "of peak",
-       "The share of the machine's measured peak speed that the step reaches.",
-       format_rough_percent, false},
-      {"peak_mib", "peak MiB",
-       "Memory that the step needs at its peak, in MiB; the planner knows it before anything runs.",
-       format_number},
-      {"gradient_error_start", "error at start",
-       "How far the method's gradient is from the exact gradient of L + gamma/2 |grad L|^2 at the "
-       "start of training: |G - G*| / |G*|, where G* is exact in float64 at the same parameters on "
-       "the same batch. For sgd it is the share of the penalty, which sgd leaves out.",
-       format_error},
-      {"gradient_error_end", "error at end",
-       "The same at the end of training. Near a minimum gradients are small differences of "
-       "large terms, and errors grow.",
-       format_error},
-      {"train_loss", "train loss",
-       "Mean loss over the steps of the last epoch, without the penalty.", format_number, false},
-      {"loss", "test loss", "Mean loss over the test set at the end, without the penalty.",
-       format_number},
-      {"test_accuracy", "test accuracy", "Share of the test set that is classified correctly.",
-       format_percent},
-      {"gradient_norm", "|grad|",
-       "Norm of the loss's gradient over many training images at the end: what gradient "
-       "regularization makes small.",
-       format_number},
-      {"threads", "threads", "Threads that the step ran on.", format_number, false},
-  };
+  static const std::vector<Column> columns = columns_of("runs");
   return columns;
 }
 
@@ -342,9 +335,13 @@ std::string Table::str(bool bold_headings, std::size_t width) const {
   return out;
 }
 
-void Table::print() const {
+std::string Table::on_screen() const {
   const Screen screen = screen_of(STDOUT_FILENO);
-  const std::string out = str(screen.styled, screen.width);
+  return str(screen.styled, screen.width);
+}
+
+void Table::print() const {
+  const std::string out = on_screen();
   std::fwrite(out.data(), 1, out.size(), stdout);
   flush_output();
 }

@@ -56,7 +56,9 @@ struct Column {
   bool minor = false;             ///< left out before others where the screen is too narrow
 };
 
-/// Columns of the rows of `compare` and `train`.
+/// The columns of a table in columns.txt: @TABLE there.
+std::vector<Column> columns_of(const std::string& table);
+/// Of the rows of `compare` and `train`.
 const std::vector<Column>& run_columns();
 
 /// What a row shows under a column, "-" when it has none.
@@ -77,7 +79,9 @@ class Table {
   /// in a line below: the minor ones from the right, then the others from the right. 0: any width
   /// fits.
   std::string str(bool bold_headings = false, std::size_t width = 0) const;
-  /// Writes it to stdout, as wide as the screen.
+  /// As it is shown on stdout: as wide as the screen.
+  std::string on_screen() const;
+  /// Writes that to stdout.
   void print() const;
 
  private:

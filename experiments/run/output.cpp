@@ -11,6 +11,7 @@
 #include <system_error>
 #include <thread>
 
+#include "experiments/app/terminal.h"
 #include "experiments/run/options.h"
 #include "experiments/run/stop.h"
 
@@ -92,6 +93,7 @@ void write_output(const fs::path& path, std::string_view bytes) {
 std::string record_text(const Json& record) { return record.dump(2) + "\n"; }
 
 void write_json(const fs::path& file, const Json& record) {
+  flush_output();  // the file may be the standard output
   write_output(file, record_text(record));
 }
 

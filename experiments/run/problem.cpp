@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "autodiff/threads/threads.h"
 #include "experiments/data/file_data.h"
 #include "nn/models.h"
 
@@ -51,6 +52,19 @@ const LossEntry& loss_for(const RunOptions& options, const Dataset& train) {
   return loss;
 }
 
+Problem checked(Problem problem) {
+  const std::string& name = problem.options.problem;
+  if (!problem.loss && !problem.own_loss) fail("problem", "{} has no loss; set `own_loss`", name);
+  if (!problem.own_predictions != !problem.own_metrics)
+    fail("problem", "{} needs `own_predictions` and `own_metrics`, or neither", name);
+  if (problem.data.train.arrays.empty())
+    fail("problem", "{} has no training examples; expected at least one array", name);
+  if (problem.data.test.arrays.empty()) problem.data.test = problem.data.train;
+  check_data(problem);
+  check_memory(problem);
+  return problem;
+}
+
 }  // namespace
 
 std::string Problem::label() const {
@@ -63,9 +77,11 @@ Tensor Problem::record_loss(const Tensors& w, const BatchTensors& batch, Forward
   if (!own_loss) pass.predictions = model(w, batch.inputs(), pass);
   const Tensor value =
       own_loss ? own_loss(w, batch, pass) : loss->record(pass.predictions, batch.targets());
-  if (value.shape().rank() != 0)
-    fail("problem", "the loss of {} has shape {}; expected a scalar, such as its mean", label(),
-         str(value.shape()));
+  if (const Tape& tape = value.tape(); value.shape().rank() != 0) {
+    const ErrorPlace place(tape.node(value.index()).scope);
+    fail("problem", "the loss of {} must be a scalar, such as a mean: it has shape {}, from {}",
+         label(), str(value.shape()), tape.name(tape.node(value.index())));
+  }
   return value;
 }
 
@@ -138,16 +154,31 @@ Problem make_problem(const RunOptions& options) {
   const ProblemEntry& entry = row_named("problem", registry().problems(), options.problem);
   Problem problem = entry.make(options, options.own_of(entry.name));
   problem.options = options;
-  if (!problem.loss && !problem.own_loss)
-    fail("problem", "{} has no loss; set `own_loss`", entry.name);
-  if (!problem.own_predictions != !problem.own_metrics)
-    fail("problem", "{} needs `own_predictions` and `own_metrics`, or neither", entry.name);
-  if (problem.data.train.arrays.empty())
-    fail("problem", "{} has no training examples; expected at least one array", entry.name);
-  if (problem.data.test.arrays.empty()) problem.data.test = problem.data.train;
-  check_data(problem);
-  check_memory(problem);
-  return problem;
+  return checked(std::move(problem));
+}
+
+Json config_of(const Problem& problem) {
+  Json config = to_json(problem.options);
+  const std::string& name = problem.options.problem;
+  if (name.empty()) return config;
+  config["problem"] = name;
+  // What makes a problem of the registry; one that was built by hand has read none of it.
+  if (std::ranges::find(registry().problems(), name, &ProblemEntry::name) ==
+      registry().problems().end())
+    for (const char* option : {"model", "width", "depth", "channels", "activation", "data", "loss",
+                               "input", "classes", "target", "test-share", "split-seed", "augment"})
+      config.erase(option);
+  return config;
+}
+
+Problem completed(Problem problem, const std::vector<std::string>& methods) {
+  RunOptions& options = problem.options;
+  if (options.problem.empty() && problem.own_loss) options.problem = "own";
+  for (const std::string& name : methods) method(name);  // throws where there is none
+  options.methods = methods;
+  complete(options, methods);
+  options.threads = threads();
+  return checked(std::move(problem));
 }
 
 Problem make_problem(const RunOptions& options, DataSplit data) {

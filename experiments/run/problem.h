@@ -55,6 +55,11 @@ struct Problem {
 Problem make_problem(const RunOptions& options);
 /// A model and a loss on data that is there already.
 Problem make_problem(const RunOptions& options, DataSplit data);
+/// A problem that was built by hand, checked, with its options completed for these methods and the
+/// threads in effect. One that records its own loss and has no name in `options.problem` is "own".
+Problem completed(Problem problem, const std::vector<std::string>& methods);
+/// For records: without options of models and data that a problem built by hand has not read.
+Json config_of(const Problem& problem);
 /// The data set or file that the options name.
 DataSplit load_data(const RunOptions& options);
 

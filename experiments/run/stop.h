@@ -4,6 +4,8 @@
 
 #include <csignal>
 
+#include "autodiff/array/error.h"
+
 namespace twice::experiments {
 
 /// Exit status of a run that was stopped by Ctrl-C, as shells expect it.
@@ -13,6 +15,14 @@ inline constexpr int stopped_status = 130;
 inline volatile std::sig_atomic_t stop_signal = 0;
 
 inline bool stop_requested() { return stop_signal != 0; }
+
+/// Thrown by work that a stop ended.
+struct Stopped : Error {
+  Stopped() : Error("stopped") {}
+};
+inline void end_if_stopped() {
+  if (stop_requested()) throw Stopped();
+}
 
 /// From now on the first SIGINT or SIGTERM only sets `stop_signal`.
 inline void watch_for_stop() {

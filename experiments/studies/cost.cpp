@@ -74,21 +74,20 @@ Measured costs(StudyContext& context, const CostCase& c, const Names& methods, b
     for (const std::string& name : methods) {
       const RecordedStep step = record_step(problem, method(name), state);
       const Plan plan = plan_step(step, problem.options, method(name));
-      steps.push_back({.method = name,
-                       .ledger = ledger(plan.program()),
-                       .peak_mib = static_cast<double>(plan.peak_bytes()) / (1 << 20)});
+      steps.push_back(step_cost(method(name), plan, {}));
     }
     context.advance();
   }
   Measured result = {{"layers", {static_cast<double>(problem.model.products())}}};
   for (const StepCost& step : steps) {
-    const Cost total = step.ledger.total();
-    result[step.method + " products"] = {static_cast<double>(total.products)};
-    result[step.method + " small products"] = {static_cast<double>(total.small_products)};
+    const StepCounts& total = step.total;
+    const Spread ms = step.ms();
+    result[step.method + " products"] = {total.products};
+    result[step.method + " small products"] = {total.small_products};
     result[step.method + " gflop"] = {total.flops / 1e9};
     result[step.method + " mib"] = {step.peak_mib};
-    result[step.method + " ms"] = {step.ms};
-    result[step.method + " spread"] = {step.ms_spread};
+    result[step.method + " ms"] = {ms.median};
+    result[step.method + " spread"] = {ms.iqr};
   }
   return result;
 }

@@ -25,15 +25,6 @@ Vector moved(Vector a, double scale, const Vector& b) {
   return a;
 }
 
-Vector flat(const std::vector<Array>& arrays) {
-  Vector all;
-  for (const Array& array : arrays) {
-    const Vector part = array.to_vector();
-    all.insert(all.end(), part.begin(), part.end());
-  }
-  return all;
-}
-
 void assign(const std::vector<Array>& arrays, const Vector& numbers) {
   std::size_t next = 0;
   for (const Array& array : arrays)
@@ -126,7 +117,7 @@ Measured train_run(StudyContext& context, const Problem& problem, const std::str
     std::optional<EpochRecord> epoch;
     while (!trainer.finished()) {
       epoch = run_epoch(trainer, [&] { context.advance(); });
-      if (!epoch) throw Stopped("stopped");
+      if (!epoch) throw Stopped();
       run["test_accuracies"][static_cast<std::size_t>(epoch->epoch - 1)] = epoch->test_accuracy;
     }
     run["test_accuracy"] = {epoch->test_accuracy};

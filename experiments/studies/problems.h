@@ -15,8 +15,6 @@ namespace twice::experiments {
 double norm(const Vector& a);
 /// a + scale b
 Vector moved(Vector a, double scale, const Vector& b);
-/// All entries, one array after the other, as f64.
-Vector flat(const std::vector<Array>& arrays);
 /// Writes the numbers of `flat` back.
 void assign(const std::vector<Array>& arrays, const Vector& numbers);
 std::vector<Array> clone(const std::vector<Array>& arrays);

@@ -140,7 +140,7 @@ std::vector<std::uint64_t> StudyContext::seeds(int after, int count) const {
 }
 
 void StudyContext::advance(double units) {
-  if (stop_requested()) throw Stopped("stopped");
+  end_if_stopped();
   const std::lock_guard lock(mutex_);
   if (progress_) progress_->advance(units);
 }

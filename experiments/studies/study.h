@@ -16,6 +16,7 @@
 #include "experiments/report/plots.h"
 #include "experiments/report/progress.h"
 #include "experiments/run/options.h"
+#include "experiments/run/stop.h"
 
 namespace twice::experiments {
 
@@ -84,11 +85,6 @@ class Journal {
   std::map<std::pair<std::string, std::size_t>, Measured> results_;
   double seconds_before_ = 0;
   Clock::time_point start_ = Clock::now();
-};
-
-/// A stop was requested (Ctrl-C).
-struct Stopped : Error {
-  using Error::Error;
 };
 
 /// The input of a study: its settings, the seed, and a way to run its jobs.

@@ -113,7 +113,7 @@ BOOST_AUTO_TEST_CASE(a_wrong_slope_is_caught_with_place_and_numbers) {
 
 BOOST_AUTO_TEST_CASE(the_report_names_a_failure) {
   const auto f = [](const Tensors& x) { return record<WrongCube>({x[0]}); };
-  const std::vector<CheckRow> rows = check_function("my model", f, {random_array({2})});
+  const std::vector<CheckRow> rows = check_rows("my model", f, {random_array({2})});
   BOOST_TEST(!all_ok(rows));
   const std::string report = check_report(rows);
   BOOST_TEST(report.find("FAILED my model: order 1, finite difference: input 0, entry ") !=

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # consumer/test.sh BUILD COMPILER GENERATOR: installs the libraries built in BUILD under a fresh prefix, takes
 # the program out of the README, and builds and runs it against that installation, as a user would. Then
-# the same for a program with problems and methods of its own, under every command.
+# the same for a program with problems and methods of its own, under every command, and for one without a
+# command line.
 set -euo pipefail
 
 here=$(dirname "$(readlink -f "$0")")
@@ -41,6 +42,11 @@ twice train "${look[@]}" --epochs 2 --out look
 twice train --resume --epochs 3 --out look
 twice train "${look[@]}" --epochs 3 --out whole
 twice train --method input-penalty --strength 0.2 --width 8 --epochs 1 --threads 1 --out penalty
+# The mean of a step of exact and three of sgd.
+twice compare --method sgd,exact,gr-every --width 16 --batch 8 --epochs 1 --threads 1 --json every.json
+python3 -c 'import json
+p = {row["method"]: row["products"] for row in json.load(open("every.json"))["rows"]}
+assert p["gr-every"] == (p["exact"] + 3 * p["sgd"]) / 4, p'
 twice train --method gr-every --width 8 --epochs 1 --threads 1 --out every
 twice sweep "${problem[@]}" --epochs 2 --method exact --points 128,256 --seeds 2 --out grid
 twice profile "${problem[@]}" --method exact --methods sgd,exact --seconds 0.1 --no-memory --json profile.json
@@ -49,6 +55,12 @@ twice check "${problem[@]}" --method exact,f-gr,b-gr,c-gr
 twice explain "${problem[@]}" --method exact --json explain.json
 twice export "${problem[@]}" --method exact
 grep -q largest_error compare.json && grep -q '"points": 256' compare.json && grep -q '"products_law": null' explain.json
+# Without a command line: the files of the commands. Nothing of the page speaks of what a plan lacks.
+"$work/build/own_report" >"$work/log" || { cat "$work/log" && exit 1; }
+for file in cubes/ops.csv cubes/trace.json cubes/roofline.svg line/report.html methods/compare.json; do test -s $file; done
+grep -q '"name": "cube"' cubes/report.json && grep -q encoder cubes/stacks.txt && grep -q 'cube .*encoder' "$work/log"
+grep -E 'H v|the optimiser keeps|\(loss\)|gamma|learning' cubes/report.html && exit 1
+grep -l digits line/report.html methods/report.html && exit 1
 # A run that goes on after its end has the numbers of one that was never stopped: the memory of the
 # method is in the checkpoint.
 numbers() { grep -vE '"(seconds|ms|date|command_line)"' "$1"; }
@@ -68,7 +80,7 @@ twice profile "${parts[@]}" --method exact --methods exact --seconds 0.1 --no-me
 twice explain "${parts[@]}" --method exact --json explain.json
 grep -q '"pass": "look"' explain.json
 twice explain "${parts[@]}" --method exact --without look --json explain.json
-! grep -q '"pass": "look"' explain.json
-! "$work/build/own_parts" explain "${parts[@]}" --most-nodes 5 2>error
+grep -q '"pass": "look"' explain.json && exit 1
+"$work/build/own_parts" explain "${parts[@]}" --most-nodes 5 2>error && exit 1
 grep -q 'the plan has .* nodes; expected at most 5' error
 grep -q '"optimizer": "lion"' lion/train.json && grep -q '"lion-beta1": 0.8' lion/train.json

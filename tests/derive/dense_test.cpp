@@ -186,7 +186,7 @@ BOOST_AUTO_TEST_CASE(errors_name_the_call) {
              "[jacobian] 1 output tensors have no entry in all");
   BOOST_TEST(error_of([&] { jacobian(x, {}); }) == "[jacobian] no variable was given");
   BOOST_TEST(error_of([&] { hessian(2 * x, x); }) ==
-             "[grad] y has shape (2): only a scalar needs no cotangent");
+             "[grad] y needs a cotangent, or to be a scalar: it has shape (2), from affine");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -54,7 +54,7 @@ BOOST_AUTO_TEST_CASE(what_needs_a_cotangent_says_so) {
   Tape tape;
   const Tensor x = tape.input({2, 3}, DType::f64);
   BOOST_TEST(error_of([&] { grad(x * x, {x}); }) ==
-             "[grad] y has shape (2, 3): only a scalar needs no cotangent");
+             "[grad] y needs a cotangent, or to be a scalar: it has shape (2, 3), from mul");
   BOOST_TEST(error_of([&] {
                grad(x * x, {x}, tape.input({3, 2}, DType::f64));
              }) == "[grad] cotangent 0 is f64 (3, 2) but its tensor is f64 (2, 3)");

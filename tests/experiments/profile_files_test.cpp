@@ -11,6 +11,7 @@
 
 #include "experiments/commands/profile/page.h"
 #include "experiments/files/atomic_file.h"
+#include "experiments/report/result.h"
 #include "tests/experiments/pages.h"
 #include "tests/experiments/profile_sample.h"
 #include "tests/experiments/scratch_folder.h"
@@ -233,7 +234,7 @@ BOOST_AUTO_TEST_CASE(page_of_less) {
 BOOST_AUTO_TEST_CASE(all_files_or_none) {
   const ScratchFolder scratch;
   const Json record = sample_profile();
-  write_profile_files(record, scratch.path);
+  Report{.files = experiments::profile_files(record)}.write(scratch.path);
   std::vector<std::string> names = scratch.entries();
   std::ranges::sort(names);
   const std::vector<std::string> expected = {"ops.csv",      "report.html", "report.json",
@@ -244,7 +245,8 @@ BOOST_AUTO_TEST_CASE(all_files_or_none) {
   const std::string before = read_file(scratch.path / "ops.csv");
   std::filesystem::remove(scratch.path / "trace.json");
   std::filesystem::create_directory(scratch.path / "trace.json");
-  const std::string error = error_of([&] { write_profile_files(sample_profile(2), scratch.path); });
+  const std::string error = error_of(
+      [&] { Report{.files = experiments::profile_files(sample_profile(2))}.write(scratch.path); });
   BOOST_TEST(error.find("trace.json: it is a folder") != std::string::npos);
   BOOST_TEST(read_file(scratch.path / "ops.csv") == before);
   BOOST_TEST(scratch.entries().size() == 6);

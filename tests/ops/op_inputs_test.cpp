@@ -233,7 +233,7 @@ BOOST_AUTO_TEST_CASE(empty_inputs_and_single_numbers) {
 BOOST_AUTO_TEST_CASE(the_report_says_where_a_wrong_op_is_wrong) {
   const auto f = [](X x) { return cube(x[0]) + record<WrongAtFour>({x[1]}); };
   const std::vector<Array> inputs{random_array({7}), random_array({7}, DType::f64, 2)};
-  const std::vector<CheckRow> rows = check_function("wrong op", f, inputs);
+  const std::vector<CheckRow> rows = check_rows("wrong op", f, inputs);
   const std::string report = check_report(rows);
   const std::regex line(
       "FAILED wrong op: order 1, finite difference: input 1, entry 4: "

@@ -28,6 +28,14 @@ std::vector<std::string> scopes_of(const Tape& tape, std::string_view op,
 
 using Names = std::vector<std::string>;
 
+/// An op without derivative rules.
+struct NoRule final : Op {
+  std::string_view name() const override { return "no_rule"; }
+  int input_count() const override { return 1; }
+  Spec infer(Specs x) const override { return x[0]; }
+  void run(const Inputs& x, const Array& y, std::byte*) const override { copy(x[0], y); }
+};
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(scopes)
@@ -182,6 +190,20 @@ BOOST_AUTO_TEST_CASE(messages_name_the_scope) {
     matmul(m, m);
   });
   BOOST_TEST(inside == outside + " in encoder.product");
+  BOOST_TEST(error_of([&] { matmul(m, m); }) == outside + " in encoder");
+  // Checks before an op is recorded; and, of a derivative, the place of what is differentiated.
+  BOOST_TEST(error_of([&] { reshape(m, {4, -1}); }).ends_with(" in encoder"));
+  const Tensor bare = [&] {
+    const Scope deeper(tape, "bare");
+    return record(NoRule(), {x});
+  }();
+  BOOST_TEST(error_of([&] { grad(sum(bare), {x}); }) ==
+             "[no_rule] expected the op to override Op::vjp: it has no derivative rule for input 0 "
+             "in encoder.bare");
+  BOOST_TEST(error_of([&] { push(Tensors{bare}, {x}, {x}); }).ends_with("input 0 in encoder.bare"));
+  BOOST_TEST(error_of([&] { grad(bare, {x}); }) ==
+             "[grad] y needs a cotangent, or to be a scalar: it has shape (2), from no_rule in "
+             "encoder.bare");
 
   const Tensor root = sqrt(x), g = grad(sum(root * root), {x})[0];
   for (const bool fused : {false, true}) {

@@ -52,27 +52,6 @@ RunOptions with(const RunOptions& options, const Json& model) {
 
 // ---- Tables ----
 
-std::string rough_percent(double value) {
-  return std::isfinite(value) ? fmt::format("{:.0f} %", 100 * value) : "-";
-}
-
-/// The fields mean what they mean in `compare`; docs/records.md has the others.
-const std::vector<Column> columns = {{"method", "method", "", nullptr},
-                                     {"ms", "ms/step", "", format_number},
-                                     {"ms_iqr", "± iqr", "", format_number},
-                                     {"ratio_to_gradient", "vs gradient", "", format_ratio},
-                                     {"products", "products", "", format_number},
-                                     {"small_products", "small", "", format_number},
-                                     {"products_law_text", "law", "", nullptr},
-                                     {"gflop", "GFLOP", "", format_number},
-                                     {"peak_share", "of peak", "", rough_percent},
-                                     {"peak_mib", "peak MiB", "", format_number},
-                                     {"measured_mib", "measured MiB", "", format_number},
-                                     {"peer_ms", "peer ms", "", format_number},
-                                     {"peer_ms_iqr", "± iqr", "", format_number},
-                                     {"peer_mib", "peer MiB", "", format_number},
-                                     {"ratio", "peer / ours", "", format_ratio}};
-
 /// Threads and BLAS; the peer.
 void print_start(const Json& record) {
   const Json& machine = record["machine"];
@@ -90,7 +69,7 @@ void print_start(const Json& record) {
 /// The rows of one model.
 void print_model(const Json& rows) {
   fmt::print("\n{}\n", text(rows[0], "model"));
-  screen_table(columns, objects(rows)).print();
+  screen_table(columns_of("bench"), objects(rows)).print();
   std::string variants;
   for (const Json& row : rows)
     if (row.contains("peer_variant"))

@@ -29,7 +29,7 @@ struct Runner {
 
   void run(const BlockTiming& timing) {
     const std::vector<double> times = block(timing.after(medians.empty() ? 0 : medians.back()));
-    if (stop_requested()) throw Stopped{};
+    end_if_stopped();
     medians.push_back(median(times));
     least = std::min(least, std::ranges::min(times));
   }
@@ -131,7 +131,7 @@ Json row_of(const Problem& problem, const Entry& entry, const std::vector<double
   row.update(team_record(entry.team));
   row["rounds_peak_gflops"] = peaks;
   std::vector<double> gflops;
-  for (const double ms : entry.ours.medians) gflops.push_back(cost.ledger.total().flops / 1e6 / ms);
+  for (const double ms : entry.ours.medians) gflops.push_back(cost.total.flops / 1e6 / ms);
   row["peak_share"] = paired_ratio(gflops, peaks);
   if (entry.peers.medians.empty()) return row;
   add_times(row, "peer_", entry.peers);
@@ -193,7 +193,7 @@ Json race(const RunOptions& options, Peer* peer, double seconds, bool measure_me
       rounds.report();
     }
   }
-  if (stop_requested()) throw Stopped{};
+  end_if_stopped();
 
   Json rows = Json::array();
   for (const Entry& e : entries) {
@@ -201,7 +201,7 @@ Json race(const RunOptions& options, Peer* peer, double seconds, bool measure_me
     if (measure_memory) row["measured_mib"] = step_memory(problem, e.name());
     if (peer) row["peer"] = peer->name();
     if (peer && measure_memory) row["peer_mib"] = peer->step_memory(e.name(), e.variant);
-    if (stop_requested()) throw Stopped{};
+    end_if_stopped();
     for (const Entry& other : entries) {
       const double ratio = paired_ratio(e.ours.medians, other.ours.medians);
       if (other.name() == "sgd") row["ratio_to_gradient"] = ratio;

@@ -26,7 +26,7 @@ struct Finished {
 Finished run(const std::vector<std::string>& words) {
   Process process(words);
   const std::string output = process.read_all(stop_requested);
-  if (stop_requested()) throw Stopped{};
+  end_if_stopped();
   return {process.wait(), last_line(output)};
 }
 
@@ -106,7 +106,7 @@ ProcessTimes whole_command(const Contender& side, double seconds) {
   Process process(command(side, {"--no-memory", fmt::format("--seconds={}", seconds),
                                  fmt::format("--json={}", file.string())}));
   process.read_all(stop_requested);
-  if (stop_requested()) throw Stopped{};
+  end_if_stopped();
   if (process.wait() != 0)
     fail("bench", "{} ended with {}", side.program.string(), process.ending());
   const Json record = Json::parse(read_file(file));
@@ -182,7 +182,7 @@ Turns take_turns(const Contender& ours, const Contender& other, double seconds,
   while (rounds.next())
     result.repetitions.push_back(
         repeat({&ours, &ours, &other, &other}, whole_commands, repetition_seconds, random));
-  if (stop_requested()) throw Stopped{};
+  end_if_stopped();
   return result;
 }
 

@@ -16,6 +16,7 @@
 #include "experiments/commands/check/random_graphs.h"
 #include "experiments/measure/gradient_error.h"
 #include "experiments/report/progress.h"
+#include "experiments/report/table.h"
 #include "experiments/run/machine.h"
 #include "experiments/run/output.h"
 
@@ -121,29 +122,26 @@ CheckRow check_difference(const Problem& problem, const Method& m, const ModelSt
                   1e-9);
 }
 
-std::vector<CheckRow> check_model(const RunOptions& options, const CheckOptions& checks) {
-  const Problem problem = make_problem(options);
+std::vector<CheckRow> check_problem(const Problem& problem, const CheckOptions& checks) {
+  const RunOptions& options = problem.options;
   const Dataset batch = fixed_batch(problem);
   const ModelState state = initial_state(problem.model, options.seed_of_weights(), DType::f64);
   const Function loss = loss_of(problem, batch, state);
   const Function objective = penalized(loss, options.regularization.gamma);
-  std::vector<CheckRow> rows =
-      check_function(problem.label(), loss, state.parameters, checks, "loss");
+  std::vector<CheckRow> rows = check_rows(problem.label(), loss, state.parameters, checks, "loss");
   CheckOptions first = checks;
   first.order = 1;
   for (const std::string& name : options.methods) {
     if (name == "exact" || name == "exact-naive") {
       // Differences of L + gamma/2 |grad L|^2, whose gradient the method must be.
-      append(rows, check_function(problem.label(), objective, state.parameters, first,
-                                  name + " objective"));
+      append(rows,
+             check_rows(problem.label(), objective, state.parameters, first, name + " objective"));
       Tape tape;
       const Tensors w = problem.model.parameters(tape, state.parameters);
       const Tensors gradient = grad(objective(w)[0], w);
       Plan plan{gradient};
       plan.run();
-      std::vector<double> expected;
-      for (const Array& array : plan.values(gradient))
-        for (double v : array.to_vector()) expected.push_back(v);
+      const std::vector<double> expected = flat(plan.values(gradient));
       const GradientVectors found = gradient_vectors(problem, method(name), state, batch);
       rows.push_back(
           compared(problem, name, "gradient of objective", 2, found.gradient, expected, 1e-10));
@@ -154,15 +152,38 @@ std::vector<CheckRow> check_model(const RunOptions& options, const CheckOptions&
   return rows;
 }
 
+Report report_of(const std::vector<CheckRow>& rows, const Json& config = Json::object(),
+                 const std::vector<AccuracyRow>& errors = {}) {
+  Json record = record_header("check");
+  record["config"] = config;
+  record["rows"] = rows;
+  record["accuracy"] = accuracy_json(errors);
+  return {record,
+          check_report(rows) + accuracy_report(errors),
+          {{"check.json", record_text(record)}},
+          all_ok(rows) && all_ok(errors)};
+}
+
 }  // namespace
 
-std::vector<CheckRow> check_function(const std::string& name, const Function& f,
-                                     const std::vector<Array>& inputs, const CheckOptions& options,
-                                     const std::string& label) {
+std::vector<CheckRow> check_rows(const std::string& name, const Function& f,
+                                 const std::vector<Array>& inputs, const CheckOptions& options,
+                                 const std::string& label) {
   std::vector<CheckRow> rows;
   for (const CheckResult& result : check_derivatives(f, inputs, options))
     rows.push_back({result, name, label});
   return rows;
+}
+
+Report check_derivatives(const std::string& name, const Function& f,
+                         const std::vector<Array>& inputs, const CheckOptions& options) {
+  return report_of(check_rows(name, f, inputs, options));
+}
+
+Report check_derivatives(const Problem& problem, const std::vector<std::string>& methods,
+                         const CheckOptions& options) {
+  const Problem whole = completed(problem, methods);
+  return report_of(check_problem(whole, options), config_of(whole));
 }
 
 std::vector<CheckRow> check_ops(std::string_view filter, const CheckOptions& options,
@@ -170,7 +191,7 @@ std::vector<CheckRow> check_ops(std::string_view filter, const CheckOptions& opt
   std::vector<CheckRow> all;
   for (const OpCase& row : op_table())
     if (is_named(row, filter))
-      append(all, check_function(row.op, row.function, row.draw(options.seed), options, row.label),
+      append(all, check_rows(row.op, row.function, row.draw(options.seed), options, row.label),
              progress);
   if (all.empty()) fail("check", "no op has '{}' in its name", filter);
   return all;
@@ -184,33 +205,25 @@ std::vector<CheckRow> check_graphs(int count, const CheckOptions& options,
   for (int i = 0; i < count; ++i, ++one.seed) {
     const RandomGraph graph = random_graph(one.seed);
     append(all,
-           check_function("random graph", graph.function(), graph.inputs(), one,
-                          fmt::format("seed {}, {} ops", one.seed, graph.ops())),
+           check_rows("random graph", graph.function(), graph.inputs(), one,
+                      fmt::format("seed {}, {} ops", one.seed, graph.ops())),
            progress);
   }
   return all;
 }
 
 std::string check_report(const std::vector<CheckRow>& rows) {
-  const std::vector<Line> lines = lines_of(rows);
-  std::size_t op_width = 2, label_width = 4;
-  for (const Line& line : lines) {
-    op_width = std::max(op_width, line.op.size());
-    label_width = std::max(label_width, line.label.size());
-  }
-
-  std::string text = fmt::format("{:<{}}  {:<{}}   order 1   order 2   order 3\n", "op", op_width,
-                                 "mode", label_width);
+  Table table({"op", "mode", "order 1", "order 2", "order 3", ""});
   std::string previous;
-  for (const Line& line : lines) {
-    text += fmt::format("{:<{}}  {:<{}}", line.op == previous ? "" : line.op, op_width, line.label,
-                        label_width);
+  for (const Line& line : lines_of(rows)) {
+    std::vector<std::string> cells = {line.op == previous ? "" : line.op, line.label};
     for (double error : line.error)
-      text += error == -1 ? std::string(10, ' ') : fmt::format("  {:8.1e}", error);
-    text += line.ok ? "\n" : "  FAILED\n";
+      cells.push_back(error == -1 ? "" : fmt::format("{:.1e}", error));
+    cells.emplace_back(line.ok ? "" : "FAILED");
+    table.add(std::move(cells));
     previous = line.op;
   }
-
+  std::string text = table.on_screen();
   std::size_t failed = 0;
   for (const CheckRow& row : rows)
     if (!row.ok) {
@@ -238,7 +251,7 @@ void declare_check(OptionSet& set, CheckCommandOptions& options) {
   set.keep_given(options.given);
 }
 
-int check(CheckCommandOptions options) {
+int run_check(CheckCommandOptions options) {
   const auto given = [&](const char* name) { return options.given.contains(name); };
   const bool model = given("--model") || given("--method");
   if (model && !options.op.empty())
@@ -272,7 +285,7 @@ int check(CheckCommandOptions options) {
   const CheckProgress show = [&](const std::vector<CheckRow>& done) {
     if (!done.empty()) progress.advance(1, done.front().op);
   };
-  const std::vector<CheckRow> rows = model    ? check_model(options.run, checks)
+  const std::vector<CheckRow> rows = model    ? check_problem(make_problem(options.run), checks)
                                      : graphs ? check_graphs(options.graphs, checks, show)
                                               : check_ops(options.op, checks, show);
   progress.clear();
@@ -283,15 +296,10 @@ int check(CheckCommandOptions options) {
     errors = check_accuracy(options.op, 3000, advance);
     measuring.clear();
   }
-  fmt::print("{}{}", check_report(rows), accuracy_report(errors));
-  if (!options.run.json.empty()) {
-    Json record = record_header("check");
-    record["config"] = to_json(options.run);
-    record["rows"] = rows;
-    record["accuracy"] = accuracy_json(errors);
-    write_json(options.run.json, record);
-  }
-  return all_ok(rows) && all_ok(errors) ? 0 : 1;
+  const Report report = report_of(rows, to_json(options.run), errors);
+  fmt::print("{}", report.text);
+  if (!options.run.json.empty()) write_json(options.run.json, report.record);
+  return report.ok ? 0 : 1;
 }
 
 }  // namespace twice::experiments

@@ -1,5 +1,5 @@
-// `./twice check`: derivative checks of every op, of random graphs, or of a whole model with its
-// methods, as a table for people and as JSON rows for programs.
+// Derivative checks: of any function, such as an op of one's own; of a problem with its methods;
+// and as `./twice check`, of every op or of random graphs.
 #pragma once
 
 #include <algorithm>
@@ -9,10 +9,28 @@
 #include <vector>
 
 #include "autodiff/check/derivatives.h"
-#include "experiments/files/json.h"
-#include "experiments/run/options.h"
+#include "experiments/report/result.h"
+#include "experiments/run/problem.h"
 
 namespace twice::experiments {
+
+/// Checks any function, such as an op or a loss of its weights, by the checks of
+/// check/derivatives.h: a row of the record for each, of which `name` is the `op`.
+///
+///     const Report report = check_derivatives("my op", [](const Tensors& x) { return my_op(x[0]);
+///     },
+///                                             {Array::from(std::vector<double>{1, 2}, {2})});
+///     fmt::print("{}", report.text);
+///     return report.ok ? 0 : 1;
+Report check_derivatives(const std::string& name, const Function& f,
+                         const std::vector<Array>& inputs, const CheckOptions& options = {});
+
+/// Checks the loss of a problem by its weights on its first batch, and of the methods that are
+/// exact or finite differences their gradients; in f64, whatever the options say.
+Report check_derivatives(const Problem& problem,
+                         const std::vector<std::string>& methods = {"exact", "f-gr", "b-gr",
+                                                                    "c-gr"},
+                         const CheckOptions& options = {});
 
 struct CheckCommandOptions {
   RunOptions run;
@@ -32,7 +50,7 @@ void declare_check(OptionSet& set, CheckCommandOptions& options);
 /// model or method is named, that model's loss to third order and each method's gradient; all in
 /// f64. Exit status 1 when a check fails. With `write` nothing is checked: the ops and graphs
 /// become files (cases.h) for checking elsewhere.
-int check(CheckCommandOptions options);
+int run_check(CheckCommandOptions options);
 
 /// One check of one case of the op table, or of a model.
 struct CheckRow : CheckResult {
@@ -67,11 +85,10 @@ std::vector<CheckRow> check_ops(std::string_view filter = {}, const CheckOptions
 std::vector<CheckRow> check_graphs(int count, const CheckOptions& options = {},
                                    const CheckProgress& progress = {});
 
-/// Checks any function, such as the loss of a model by its parameters: a row has `name` as its op.
-std::vector<CheckRow> check_function(const std::string& name, const Function& f,
-                                     const std::vector<Array>& inputs,
-                                     const CheckOptions& options = {},
-                                     const std::string& label = {});
+/// The rows of any function.
+std::vector<CheckRow> check_rows(const std::string& name, const Function& f,
+                                 const std::vector<Array>& inputs, const CheckOptions& options = {},
+                                 const std::string& label = {});
 
 /// True when every check passed.
 template <class Row>

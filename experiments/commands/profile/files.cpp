@@ -9,19 +9,16 @@
 #include <ctime>
 #include <map>
 #include <set>
-#include <system_error>
 
 #include "autodiff/array/error.h"
 #include "experiments/commands/profile/page.h"
-#include "experiments/files/atomic_file.h"
+#include "experiments/commands/profile/tables.h"
 #include "experiments/measure/statistics.h"
 #include "experiments/report/html.h"
 
 namespace twice::experiments {
 
 namespace {
-
-namespace fs = std::filesystem;
 
 /// In quotes where it holds a separator of cells.
 std::string csv_cell(const std::string& text) {
@@ -135,33 +132,18 @@ Json report_json(const Json& record) {
 }
 
 std::string ops_csv(const Json& record) {
-  static const std::vector<TextPair> columns = {{"Name", "name"},
-                                                {"Self CPU %", "self_share"},
-                                                {"Self CPU ms", "self_ms"},
-                                                {"CPU total %", "total_share"},
-                                                {"CPU total ms", "total_ms"},
-                                                {"CPU time avg ms", "avg_ms"},
-                                                {"# of Calls", "calls"},
-                                                {"Products", "products"},
-                                                {"Small products", "small_products"},
-                                                {"FLOP", "flop"},
-                                                {"Bytes", "bytes"},
-                                                {"GF/s", "gflops"},
-                                                {"GB/s", "gbs"},
-                                                {"FLOP per byte", "intensity"},
-                                                {"Bound", "bound"},
-                                                {"Bound's share", "bound_share"}};
+  const std::vector<Column> columns = columns_of("ops.csv");
   std::vector<std::string> cells;
-  for (const auto& [heading, field] : columns) cells.push_back(csv_cell(heading));
+  for (const Column& column : columns) cells.push_back(csv_cell(column.heading));
   std::string csv = fmt::format("{}\n", fmt::join(cells, ","));
   for (const Json& op : objects(member(record, "ops"))) {
     cells.clear();
-    for (const auto& [heading, field] : columns) {
-      const Json& value = member(op, field);
-      const double factor = heading.ends_with("%") ? 100 : 1;
+    for (const Column& column : columns) {
+      const Json& value = member(op, column.key);
+      const double factor = column.heading.ends_with("%") ? 100 : 1;
       cells.push_back(value.is_null() ? ""
                       : value.is_float() || factor != 1
-                          ? fmt::format("{}", number(op, field) * factor)
+                          ? fmt::format("{}", number(op, column.key) * factor)
                           : csv_cell(show(value)));
     }
     csv += fmt::format("{}\n", fmt::join(cells, ","));
@@ -175,8 +157,9 @@ std::string collapsed_stacks(const Json& record) {
   };
   std::vector<std::pair<std::string, long long>> stacks;
   for (const Json& step : objects(member(record, "steps"))) {
-    const std::string stack = frame(record, "method") + ";" + frame(step, "phase") + ";" +
-                              frame(step, "layer") + ";" + frame(step, "label");
+    const std::string stack = frame(record, is_plan(record) ? "model" : "method") + ";" +
+                              frame(step, "phase") + ";" + frame(step, "layer") + ";" +
+                              frame(step, "label");
     auto found = std::ranges::find(stacks, stack, &std::pair<std::string, long long>::first);
     if (found == stacks.end()) found = stacks.insert(found, {stack, 0});
     found->second += end_ns(step) - begin_ns(step);
@@ -221,7 +204,7 @@ Json chrome_trace(const Json& record) {
     add("C", "live bytes", whole, {{"ts", microseconds(at)}, {"args", {{"arena", bytes}}}});
   };
   const long long end = steps.empty() ? 0 : end_ns(steps.back());
-  slice("step of " + text(record, "method"), "step", whole, 0, end, Json::object());
+  slice(profiled(record), "step", whole, 0, end, Json::object());
   for (const Json& step : steps) {
     slice(text(step, "label"), text(step, "phase"), lane(step), begin_ns(step), end_ns(step),
           {{"args", arguments_of(step)}});
@@ -253,30 +236,13 @@ Json chrome_trace(const Json& record) {
             {"times", "median of each step of the program, one after another"}}}};
 }
 
-std::vector<fs::path> write_profile_files(const Json& record, const fs::path& folder) try {
-  const std::pair<const char*, std::string> files[] = {
-      {"report.html", profile_html(record)},
-      {"report.json", report_json(record).dump(1) + "\n"},
-      {"ops.csv", ops_csv(record)},
-      {"trace.json", chrome_trace(record).dump() + "\n"},
-      {"stacks.txt", collapsed_stacks(record)},
-      {"roofline.svg", roofline_file(record)}};
-  const Temporary trial(folder, "profile-files", Temporary::Kind::folder);
-  for (const auto& [name, bytes] : files) {
-    if (fs::is_directory(folder / name))
-      fail("profile", "cannot write {}: it is a folder", (folder / name).string());
-    write_atomically(trial.path() / name, bytes);
-  }
-  std::vector<fs::path> paths;
-  for (const auto& [name, bytes] : files) {
-    std::error_code error;
-    paths.push_back(folder / name);
-    fs::rename(trial.path() / name, paths.back(), error);
-    if (error) fail("profile", "cannot write {}: {}", paths.back().string(), error.message());
-  }
-  return paths;
-} catch (const std::system_error& error) {
-  fail("profile", "cannot write to {}: {}", folder.string(), error.code().message());
+std::vector<std::pair<std::string, std::string>> profile_files(const Json& record) {
+  return {{"report.html", profile_html(record)},
+          {"report.json", report_json(record).dump(1) + "\n"},
+          {"ops.csv", ops_csv(record)},
+          {"trace.json", chrome_trace(record).dump() + "\n"},
+          {"stacks.txt", collapsed_stacks(record)},
+          {"roofline.svg", roofline_file(record)}};
 }
 
 }  // namespace twice::experiments

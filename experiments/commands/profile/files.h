@@ -7,12 +7,8 @@
 
 namespace twice::experiments {
 
-/// Writes report.html, report.json, ops.csv, trace.json, stacks.txt and roofline.svg into the
-/// folder, which exists. All of them are made and on the disk, in a folder of their own, before the
-/// first one takes its place; throws, naming the file, and leaves what was there when one cannot
-/// be. Returns the paths.
-std::vector<std::filesystem::path> write_profile_files(const Json& record,
-                                                       const std::filesystem::path& folder);
+/// Name and bytes of report.html, report.json, ops.csv, trace.json, stacks.txt and roofline.svg.
+std::vector<std::pair<std::string, std::string>> profile_files(const Json& record);
 
 /// report.json: the record under `twice`, with `context` and `benchmarks` as google/benchmark
 /// writes them (docs/user_guide.md and src/json_reporter.cc there), one family of repetitions for

@@ -34,7 +34,7 @@ std::string products_text(const Json& row) {
 
 /// The rows that sentences are about; null where there is none.
 struct Rows {
-  explicit Rows(const Json& record) : all(headline_rows(record)) {
+  explicit Rows(const Json& record) : all(table_rows(record, "rows")) {
     for (const Json& row : all)
       if (text(row, "kind") == "hvp" && text(row, "name") != finite_differences &&
           (fastest_hvp.is_null() || number(row, "ms") < number(fastest_hvp, "ms")))
@@ -46,6 +46,10 @@ struct Rows {
     return found == all.end() ? Json() : *found;
   }
   Json step(const std::string& method) const { return named("step of " + method); }
+  /// What was profiled.
+  Json own(const Json& record) const {
+    return named(is_plan(record) ? text(record, "model") : profiled(record));
+  }
 
   std::vector<Json> all;
   /// The fastest exact H v.
@@ -109,13 +113,14 @@ std::string shares_by(const std::vector<Json>& steps, const char* field, std::si
 std::vector<TextPair> profile_tiles(const Json& record) {
   const Rows rows(record);
   const std::string method = text(record, "method");
-  const Json loss = rows.named("loss"), gradient = rows.named("gradient"), own = rows.step(method),
+  const Json loss = rows.named("loss"), gradient = rows.named("gradient"), own = rows.own(record),
              sgd = rows.step("sgd"), f_gr = rows.step("f-gr");
   const auto ms = [](const Json& row) { return number(row, "ms"); };
   std::vector<TextPair> pairs;
   const auto add = [&](double value, auto format, const std::string& caption) {
     if (std::isfinite(value)) pairs.emplace_back(format(value), caption);
   };
+  if (is_plan(record)) pairs.emplace_back(ms_text(own), "a " + profiled(record));
   add(number(gradient, "ratio_to_loss"), format_ratio,
       fmt::format("a gradient over a loss; {} over {} products", text(gradient, "products"),
                   text(loss, "products")));
@@ -127,7 +132,7 @@ std::vector<TextPair> profile_tiles(const Json& record) {
   if (method != "f-gr")
     add(ms(own) / ms(f_gr), format_ratio, fmt::format("a step of {} over one of f-gr", method));
   add(number(own, "peak_share"), percent,
-      fmt::format("of the machine's measured product peak, in a step of {}", method));
+      "of the machine's measured product peak, in a " + profiled(record));
   return pairs;
 }
 
@@ -138,7 +143,7 @@ std::vector<std::string> profile_findings(const Json& record) {
   const Json& memory = member(record, "memory");
   std::vector<std::string> lines = {gradient_sentence(rows), hvp_sentence(rows),
                                     method_sentence(rows, method)};
-  if (const Json own = rows.step(method); !steps.empty() && !own.is_null())
+  if (const Json own = rows.own(record); !steps.empty() && !own.is_null())
     lines.push_back(fmt::format(
         "Why: by what limits it, its time is {}. As a whole it runs at {} GF/s, {} of what a large "
         "matrix product reaches here.",

@@ -2,7 +2,7 @@
 // measurement.
 #include "experiments/commands/profile/page.h"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
@@ -61,34 +61,22 @@ std::string sum_note(const Json& record) {
   if (!std::isfinite(sum / whole)) return "";
   return paragraph(
       fmt::format("Times are the median of each part over {} runs; they sum to {} ms. "
-                  "The median of the whole step is {} ms.",
+                  "The median of the whole is {} ms.",
                   text(attribution, "timed_runs"), format_number(sum), format_number(whole)),
       "note");
 }
 
-/// A list of the record, longest first, with the `forward_op` of each entry as text:
-/// "fused(add+relu) (64, 256)".
-std::vector<Json> longest_first(const Json& record, const char* list) {
-  std::vector<Json> rows = objects(member(record, list));
-  for (Json& row : rows) {
-    const Json& forward = std::string_view(list) == "origins" ? row : member(row, "forward");
-    const std::string shape = text(forward, "shape");
-    row["forward_op"] = text(forward, "op") + (shape == "-" ? "" : " " + shape);
-  }
-  std::ranges::stable_sort(rows, std::greater{}, [](const Json& row) { return number(row, "ms"); });
-  return rows;
+std::string list_table(const Json& record, const std::string& list, const char* columns = nullptr) {
+  return rows_table(table_rows(record, list), columns_of(columns ? columns : list));
 }
 
 std::string time_section(const Json& record) {
-  const auto table = [&](const char* name) {
-    return rows_table(objects(member(record, name)), profile_columns(name));
-  };
-  const std::vector<Json> steps = longest_first(record, "steps");
-  if (steps.empty()) return "";
+  const std::size_t steps = objects(member(record, "steps")).size();
+  if (steps == 0) return "";
   return section(
       "Where the time goes",
-      paragraph(
-          fmt::format("One step of {}: {}.", text(record, "method"), text(record, "equation"))) +
+      paragraph(fmt::format("One {}{}.", profiled(record),
+                            is_plan(record) ? "" : ": " + text(record, "equation"))) +
           sum_note(record) + legend(phase_legend(record), false) +
           figures(phases_figure(record) + layers_figure(record)) +
           section("By op",
@@ -96,13 +84,14 @@ std::string time_section(const Json& record) {
                             "the op itself; CPU total has with it what differentiating it "
                             "spawned.",
                             "note") +
-                      table("ops"),
+                      list_table(record, "ops"),
                   3) +
-          section("By phase", table("phases"), 3) + section("By layer", table("layers"), 3) +
+          section("By phase", list_table(record, "phases"), 3) +
+          section("By layer", list_table(record, "layers"), 3) +
           details("By forward op: each with its backward, double backward and update",
-                  rows_table(longest_first(record, "origins"), profile_columns("layers"))) +
-          details(fmt::format("All {} steps of the program, the longest first", steps.size()),
-                  rows_table(steps, profile_columns("steps"))),
+                  list_table(record, "origins", "layers")) +
+          details(fmt::format("All {} steps of the program, the longest first", steps),
+                  list_table(record, "steps")),
       2, "time");
 }
 
@@ -138,13 +127,6 @@ std::string memory_section(const Json& record) {
   const auto in_mib = [&](const char* field) {
     return format_number(number(memory, field) / mib) + " MiB";
   };
-  std::vector<Json> peak = objects(member(memory, "at_peak"));
-  for (Json& value : peak) {
-    value["forward_op"] = text(member(value, "forward"), "op");
-    if (member(value, "workspace") == true) value["op"] = text(value, "op") + " (workspace)";
-    if (member(value, "overwritten") == true)
-      value["shape"] = text(value, "shape") + ", overwritten here";
-  }
   return section(
       "Memory",
       tiles({{in_mib("arena_bytes"),
@@ -154,14 +136,16 @@ std::string memory_section(const Json& record) {
              {in_mib("without_reuse_bytes"), "with a place of its own for every value"},
              {in_mib("saved_bytes"), "saved by the planner"},
              {in_mib("leaf_bytes"),
-              fmt::format("parameters ({}), inputs and constants; the optimiser keeps {} more",
-                          in_mib("parameter_bytes"), in_mib("optimizer_bytes"))}}) +
+              fmt::format("parameters ({}), inputs and constants{}", in_mib("parameter_bytes"),
+                          is_plan(record)
+                              ? ""
+                              : "; the optimiser keeps " + in_mib("optimizer_bytes") + " more")}}) +
           legend(phase_legend(record)) +
           figures(
               live_figure(record) +
               figure("The arena: which value lies where, and how long (framed: alive at the peak)",
                      arena_plot(record))) +
-          section("Alive at the peak", rows_table(peak, profile_columns("at_peak")), 3),
+          section("Alive at the peak", list_table(record, "at_peak"), 3),
       2, "memory");
 }
 
@@ -193,13 +177,13 @@ std::string measurement_section(const Json& record) {
   if (a.is_object())
     costs = {
         {"attributed", share("attributed_share") +
-                           " of the wall time of a step is the time of one of its steps (the "
+                           " of the wall time of a run is the time of one of its steps (the "
                            "median of the timed runs)"},
         {"overhead", share("overhead_share") +
-                         ": a step with the clock read between its steps, against one without"
+                         ": a run with the clock read between its steps, against one without"
                          ", in turn"},
         {"clock",
-         text(a, "clock_ns") + " ns a reading, " + text(a, "readings") + " readings a step"},
+         text(a, "clock_ns") + " ns a reading, " + text(a, "readings") + " readings a run"},
         {"runs", text(a, "timed_runs") + " with readings, " + text(a, "untimed_runs") + " without"},
         {"mixed", share("mixed_share") +
                       " of the time is in fused steps of more than one layer or phase; they "
@@ -207,50 +191,50 @@ std::string measurement_section(const Json& record) {
   if (const Json& object = member(record, "how"); object.is_object())
     for (const auto& [key, value] : object.members())
       how.emplace_back(replace_all(key, "_", " "), show(value));
-  const std::vector<Json> peaks = objects(member(record, "peaks"));
-  const std::vector<Column> columns = {
-      {"threads", "threads", "", nullptr},
-      {"gflops", "product GF/s", "a product of two 1024 x 1024 matrices, the best of several",
-       format_number},
-      {"gbs", "memory GB/s", "a = b + s c over arrays larger than the caches, the best of several",
-       format_number}};
   Json shown = record;
   if (const std::string caches = text(member(record, "how"), "caches"); caches != "-")
     shown["machine"]["caches"] = caches;
-  return section(
-      "What was measured, and how",
-      definitions(costs, "meanings") + (peaks.empty() ? "" : rows_table(peaks, columns)) +
-          details("The rules, one by one", definitions(how, "meanings")) + setup_section(shown),
-      2, "measurement");
+  return section("What was measured, and how",
+                 definitions(costs, "meanings") + list_table(record, "peaks") +
+                     details("The rules, one by one", definitions(how, "meanings")) +
+                     setup_section(shown),
+                 2, "measurement");
 }
 
-std::string glossary() {
+std::string glossary(const Json& record) {
   std::vector<TextPair> pairs;
   std::set<std::string> seen;
-  for (const Column& column : profile_columns(""))
-    if (seen.insert(column.heading).second) pairs.emplace_back(column.heading, column.meaning);
+  for (const char* list : {"rows", "ops", "phases", "layers", "steps", "at_peak"})
+    for (const Column& column : columns_of(list))
+      if (is_used(column, table_rows(record, list)) && seen.insert(column.heading).second)
+        pairs.emplace_back(column.heading, column.meaning);
   return section("What each column means", definitions(pairs, "meanings"), 2, "columns");
 }
 
 }  // namespace
 
 std::string profile_html(const Json& record) {
-  const std::string method = text(record, "method"), model = text(record, "model");
-  std::string settings;
-  for (const char* key : {"batch", "data", "gamma", "epsilon", "threads"})
-    if (const std::string value = text(member(record, "config"), key); value != "-")
-      settings += fmt::format("{}{} {}", settings.empty() ? "" : ", ", key, value);
-  return page(
-      "twice profile: " + model,
-      "<header>\n<h1>What a derivative costs, and why</h1>\n" +
-          paragraph(fmt::format("{} on {} · {} · {} · twice {}", method, model, settings,
-                                text(member(record, "machine"), "cpu"), text(record, "version")),
-                    "subtitle") +
-          "</header>\n" + tiles(profile_tiles(record)) + bullets(profile_findings(record)) +
-          section("Every derivative", rows_table(headline_rows(record), profile_columns("rows")), 2,
-                  "headline") +
-          time_section(record) + memory_section(record) + roofline_section(record) +
-          scaling_section(record) + measurement_section(record) + glossary());
+  const bool plan = is_plan(record);
+  std::vector<std::string> settings,
+      facts = {plan ? text(record, "model")
+                    : text(record, "method") + " on " + text(record, "model")};
+  for (const std::string key : {"batch", "data", "gamma", "epsilon", "threads"})
+    if (const std::string value =
+            key == "data" ? data_name(record) : text(member(record, "config"), key);
+        !value.empty() && value != "-")
+      settings.push_back(key + " " + value);
+  if (!settings.empty()) facts.push_back(fmt::format("{}", fmt::join(settings, ", ")));
+  facts.push_back(text(member(record, "machine"), "cpu"));
+  facts.push_back("twice " + text(record, "version"));
+  return page("twice profile: " + text(record, "model"),
+              fmt::format("<header>\n<h1>What {} costs, and why</h1>\n{}</header>\n",
+                          plan ? "this program" : "a derivative",
+                          paragraph(fmt::format("{}", fmt::join(facts, " · ")), "subtitle")) +
+                  tiles(profile_tiles(record)) + bullets(profile_findings(record)) +
+                  section(plan ? "The program" : "Every derivative", list_table(record, "rows"), 2,
+                          "headline") +
+                  time_section(record) + memory_section(record) + roofline_section(record) +
+                  scaling_section(record) + measurement_section(record) + glossary(record));
 }
 
 }  // namespace twice::experiments

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "experiments/commands/profile/page.h"
+#include "experiments/commands/profile/tables.h"
 #include "experiments/report/plots.h"
 #include "experiments/report/table.h"
 
@@ -123,7 +124,8 @@ std::string roofline_plot(const Json& record) {
 std::string roofline_file(const Json& record) {
   return roofline(record)
       .value_or(Picture(width, 380))
-      .file("Roofline of " + text(record, "method") + " on " + text(record, "model"),
+      .file((is_plan(record) ? "Roofline of " : "Roofline of " + text(record, "method") + " on ") +
+                text(record, "model"),
             fmt::format("a disc for each step of the program, its area its share of the time; {} "
                         "threads",
                         text(member(record, "peak"), "threads")),

@@ -1,10 +1,12 @@
-// Options, then: measure, print, write.
+// Peaks, rows, steps and memory are measured; then the command.
 #include "experiments/commands/profile/profile.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <set>
+#include <sstream>
 
 #include "autodiff/kernels/blas.h"
 #include "autodiff/threads/threads.h"
@@ -14,7 +16,7 @@
 #include "experiments/commands/profile/scaling.h"
 #include "experiments/commands/profile/step_record.h"
 #include "experiments/commands/profile/tables.h"
-#include "experiments/measure/peer.h"
+#include "experiments/report/html.h"
 #include "experiments/report/progress.h"
 #include "experiments/run/machine.h"
 #include "experiments/run/output.h"
@@ -24,33 +26,7 @@ namespace twice::experiments {
 
 namespace {
 
-/// The profiled step's share of the measuring time; the rows have the rest.
-constexpr double step_seconds = 0.3;
-
-/// Checks what CLI11 cannot, and fills in defaults.
-void set_up(ProfileOptions& options) {
-  RunOptions& o = options.run;
-  o.schedule = "constant";
-  complete(o, {"exact"});
-  if (o.methods.size() != 1)
-    throw UsageError(
-        fmt::format("--method names the one that is profiled, but {} were given; --methods names "
-                    "those of the headline",
-                    o.methods.size()));
-  if (!(options.seconds >= 0.01 && options.seconds <= 3600))  // NaN is neither
-    throw UsageError(
-        fmt::format("--seconds must be a number from 0.01 to 3600, was {}", options.seconds));
-  std::vector<std::string> named = options.methods;
-  if (named.empty())
-    for (const Method& m : methods()) named.emplace_back(m.name);
-  named.push_back(o.methods[0]);
-  options.methods.clear();
-  for (const std::string& name : named)
-    if (std::ranges::find(options.methods, name) == options.methods.end())
-      options.methods.push_back(name);
-}
-
-int compare(const ProfileOptions& options) {
+int compare_two(const ProfileOptions& options) {
   if (options.compare.size() != 2)
     throw UsageError(fmt::format("--compare takes two reports or programs, was given {}",
                                  options.compare.size()));
@@ -84,133 +60,177 @@ std::string caches_text(const Json& caches) {
   return fmt::format("{}", fmt::join(parts, ", "));
 }
 
-/// How each number was measured, in words.
-Json how_of(const ProfileOptions& options, const Json& record) {
-  const RunOptions& o = options.run;
+/// How each number was measured, in words. `data` says of what; "" of a plan.
+Json how_of(const Json& record, double seconds, DType dtype, const std::string& data,
+            bool several_programs) {
   const Json& machine = record["machine"];
-  return {
-      {"warm_up", 2},
-      {"rounds", record["rows"][0]["samples"]},
-      {"least_rounds", least_rounds},
-      {"most_rounds", most_rounds},
-      {"seconds", options.seconds},
-      {"spread", "first and third quartile over the rounds"},
-      {"timing",
-       "the rows take turns, one run each a round, after two runs each that are not timed; a step "
-       "is the program and the optimiser's update on a batch that is already loaded; ms is the "
-       "median"},
-      {"steps",
-       "the clock is read between the steps of the program and after the update; a step's time is "
-       "its median over the runs, and tables sum these medians"},
-      {"data", fmt::format("the first {} training images of {} in the data set's order, parameters "
-                           "as seed {} gives them; learning rate {}, so that they hardly move",
-                           o.batch, o.data, o.seed, *o.lr)},
-      {"memory",
-       "planned: arena, parameters, inputs and constants, known before anything runs; measured: "
-       "rise of the resident memory of a process of its own, the optimiser's memory included; "
-       "measured arena: rise by the program's first run alone, page by page"},
-      {"peaks",
-       "product: best of 8 products of two 1024 x 1024 matrices; memory: best of 6 runs of "
-       "a = b + s c over arrays larger than the caches, three arrays counted; with 1 to all "
-       "threads"},
-      {"errors",
-       "|a - b| / |b| over all parameters at the start, b in float64 at the same numbers"},
-      {"layers", layer_rule},
-      {"fused",
-       "a fused step is counted whole for the value that it stores: its last member's phase, "
-       "forward op and layer"},
-      {"bound",
-       "the larger of FLOP over the product's peak and bytes over the memory's; overhead where it "
-       "explains less than a fifth of the time"},
-      {"compiler", machine["compiler"]},
-      {"flags", machine["flags"]},
-      {"blas", machine["blas"]},
-      {"blas_core", kernel::blas_core()},
-      {"threads", machine["threads"]},
-      {"cores", machine["cores"]},
-      {"dtype", o.dtype},
-      {"caches", caches_text(machine["caches"])}};
+  Json how = {{"warm_up", 2},
+              {"rounds", record["rows"][0]["samples"]},
+              {"least_rounds", least_rounds},
+              {"most_rounds", most_rounds},
+              {"seconds", seconds},
+              {"compiler", machine["compiler"]},
+              {"flags", machine["flags"]},
+              {"blas", machine["blas"]},
+              {"blas_core", kernel::blas_core()},
+              {"threads", machine["threads"]},
+              {"cores", machine["cores"]},
+              {"dtype", str(dtype)},
+              {"caches", caches_text(machine["caches"])}};
+  std::istringstream lines(render("profile_how", {{"data", data}, {"several", several_programs}}));
+  for (std::string line; std::getline(lines, line);)
+    if (const std::size_t colon = line.find(": "); colon != std::string::npos)
+      how[line.substr(0, colon)] = line.substr(colon + 2);
+  return how;
 }
 
-/// The record, from which all tables, pages and files are made. It shows progress on the terminal.
-/// Nothing when a stop was requested meanwhile.
-std::optional<Json> measured(const ProfileOptions& options, const Problem& problem) {
-  const RunOptions& o = options.run;
-  const Method& profiled = method(o.methods[0]);
+/// The machine's peaks are measured before, during and after the rest; the maximum is kept.
+void measure(std::vector<Peak>& peaks, DType dtype) {
+  const std::vector<Peak> now = measured_peaks(dtype, threads());
+  if (peaks.empty()) peaks = now;
+  keep_best(peaks, now);
+}
+
+void add_peaks(Json& record, const std::vector<Peak>& peaks, DType dtype) {
+  for (const Peak& peak : peaks)
+    record["peaks"].push_back({{"threads", peak.threads},
+                               {"dtype", str(dtype)},
+                               {"gflops", peak.gflops},
+                               {"gbs", peak.gbs},
+                               {"ridge", peak.ridge()},
+                               {"stream_mib", static_cast<double>(stream_bytes()) / (1 << 20)}});
+  record["peak"] = record["peaks"].back();
+  for (Json& row : record["rows"]) row["peak_share"] = number(row, "gflops") / peaks.back().gflops;
+  record["machine"].update({{"caches", caches_record()},
+                            {"peak_gflops", peaks.back().gflops},
+                            {"stream_gbs", peaks.back().gbs}});
+  record["team"] = team_record();
+}
+
+/// The numbers hardly move, however many steps are timed.
+constexpr double small_lr = 1e-4;
+
+void check_seconds(double seconds) {
+  demand("profile", seconds >= 0.01 && seconds <= 3600, "seconds", seconds,
+         "a number from 0.01 to 3600");
+}
+
+Report report_of(const Json& record) {
+  return {record, profile_text(record), profile_files(record)};
+}
+
+}  // namespace
+
+Report profile(std::initializer_list<Tensors> outputs, const PlanProfile& options) {
+  check_seconds(options.seconds);
+  Plan plan(outputs, options.passes);
+  plan.run(options.bindings);
+  const Tensor first =
+      std::ranges::find_if(outputs, [](const Tensors& list) { return !list.empty(); })->front();
+  const DType dtype = first.dtype() == DType::f64 ? DType::f64 : DType::f32;
   Json record = record_header("profile");
-  Json& config = record["config"] = to_json(o);
-  config.update({{"methods", options.methods},
+  record["model"] = options.name;
+  record["config"] = {{"seconds", options.seconds}, {"dtype", str(dtype)}, {"threads", threads()}};
+
+  Progress progress("profiling", options.seconds);
+  progress.advance(0, "the machine's peaks");
+  std::vector<Peak> peaks;
+  measure(peaks, dtype);
+  const TimedProgram timed(plan, first.tape());
+  const StepMeasurement times = measure_steps(
+      timed, options.seconds, [&](double seconds) { progress.advance(seconds, options.name); });
+  end_if_stopped();
+  measure(peaks, dtype);
+  record.update(step_record(timed, times, peaks.back()));
+  const Plan* const plans[] = {&plan};
+  record["rows"].push_back(
+      timed_row(options.name, "program", mean_cost("", {1}, plans, std::array{times.untimed})));
+  add_peaks(record, peaks, dtype);
+  record["how"] = how_of(record, options.seconds, dtype, "", false);
+  return report_of(record);
+}
+
+Report profile(const Problem& given, const ProblemProfile& options) {
+  check_seconds(options.seconds);
+  const Method& profiled = method(options.method);
+  std::vector<std::string> names = options.methods.empty() ? names_of(methods()) : options.methods;
+  names.push_back(options.method);
+  std::set<std::string> seen;
+  std::erase_if(names, [&](const std::string& name) { return !seen.insert(name).second; });
+  Problem problem = given;
+  if (!problem.options.lr) problem.options.lr = small_lr;
+  problem = one_batch(completed(std::move(problem), {options.method}));
+  const RunOptions& o = problem.options;
+  Json record = record_header("profile");
+  Json& config = record["config"] = config_of(problem);
+  if ((options.memory || options.scaling) && !config.contains("model"))
+    fail("profile", "memory and scaling make the problem anew, but {} was built by hand",
+         o.problem);
+  config.update({{"methods", names},
                  {"seconds", options.seconds},
-                 {"no-memory", options.no_memory},
-                 {"no-scaling", options.no_scaling}});
+                 {"no-memory", !options.memory},
+                 {"no-scaling", !options.scaling}});
   record.update({{"model", problem.label()},
                  {"method", profiled.name},
                  {"equation", profiled.equation},
                  {"L", problem.model.products()}});
 
-  // The peaks are measured before, during and after the rest; the maximum is kept.
+  // The profiled step's share of the measuring time; the rows have the rest.
+  constexpr double step_seconds = 0.3;
   Progress progress("profiling", options.seconds);
   progress.advance(0, "the machine's peaks");
-  std::vector<Peak> peaks = measured_peaks(o.number_type(), o.threads);
+  std::vector<Peak> peaks;
+  measure(peaks, o.number_type());
   progress.advance(0, "recording and planning");
-  Json rows = time_rows(problem, options.methods, options.seconds * (1 - step_seconds),
-                        [&](double seconds) { progress.advance(seconds, "rows in turn"); });
-  if (stop_requested()) return {};
-  keep_best(peaks, measured_peaks(o.number_type(), o.threads));
+  record["rows"] = time_rows(problem, names, options.seconds * (1 - step_seconds),
+                             [&](double seconds) { progress.advance(seconds, "rows in turn"); });
+  end_if_stopped();
+  measure(peaks, o.number_type());
   {
     OurStep step(problem, profiled);
     const StepMeasurement times =
         measure_steps(step, options.seconds * step_seconds, [&](double seconds) {
           progress.advance(seconds, fmt::format("steps of {}", profiled.name));
         });
-    if (stop_requested()) return {};
-    keep_best(peaks, measured_peaks(o.number_type(), o.threads));
+    end_if_stopped();
+    measure(peaks, o.number_type());
     record.update(step_record(step, times, peaks.back()));
   }
-  for (const Peak& peak : peaks)
-    record["peaks"].push_back({{"threads", peak.threads},
-                               {"dtype", str(o.number_type())},
-                               {"gflops", peak.gflops},
-                               {"gbs", peak.gbs},
-                               {"ridge", peak.ridge()},
-                               {"stream_mib", static_cast<double>(stream_bytes()) / (1 << 20)}});
-  record["peak"] = record["peaks"].back();
-  for (Json& row : rows) row["peak_share"] = number(row, "gflops") / peaks.back().gflops;
-  record["machine"].update({{"caches", caches_record()},
-                            {"peak_gflops", peaks.back().gflops},
-                            {"stream_gbs", peaks.back().gbs}});
-  record["team"] = team_record();
+  add_peaks(record, peaks, o.number_type());
   progress.clear();
 
+  Json& rows = record["rows"];
   Progress checks("errors and memory", static_cast<double>(2 * rows.size()));
   add_errors(rows, problem, [&] { checks.advance(1, "errors"); });
-  if (!options.no_memory) add_memory(rows, problem, [&] { checks.advance(1, "memory"); });
+  if (options.memory) add_memory(rows, problem, [&] { checks.advance(1, "memory"); });
   checks.clear();
-  record["rows"] = std::move(rows);
-  record["how"] = how_of(options, record);
-  if (!options.no_scaling && !stop_requested()) {
+  record["how"] =
+      how_of(record, options.seconds, o.number_type(),
+             fmt::format("the first {} training examples of {} in the data set's order, parameters "
+                         "as seed {} gives them; learning rate {}{}",
+                         o.batch, problem.data.train.name, o.seed, *o.lr,
+                         *o.lr > small_lr ? "" : ", so that they hardly move"),
+             profiled.programs > 1);
+  end_if_stopped();
+  if (options.scaling) {
     Progress points("scaling", options.seconds);
-    record["scaling"] = measure_scaling(problem, o.methods[0], options.seconds,
+    record["scaling"] = measure_scaling(problem, options.method, options.seconds,
                                         [&](double seconds) { points.advance(seconds); });
+    end_if_stopped();
   }
-  if (stop_requested()) return {};
-  return record;
+  return report_of(record);
 }
 
-}  // namespace
-
 void declare_profile(OptionSet& set, ProfileOptions& options) {
-  // Steps so small that the numbers hardly move, however many are timed.
-  options.run.lr = 1e-4;
+  options.run.lr = small_lr;
   declare(set, options.run);
   // A profile takes steps on one batch and trains nothing.
   set.remove({"augment", "epochs", "schedule", "warmup", "clip"});
   set.group("Profile");
-  std::vector<std::string> names;
-  for (const Method& m : methods()) names.emplace_back(m.name);
-  set.add("methods", &options.methods, "Methods of the headline, separated by commas (none: all)",
-          one_of(names));
-  set.add("seconds", &options.seconds, "Measuring time, scaling left out");
+  set.add("methods", &options.profile.methods,
+          "Methods of the headline, separated by commas (none: all)", one_of(names_of(methods())));
+  set.add("seconds", &options.profile.seconds, "Measuring time, scaling left out",
+          number_from(0.01, 3600));
   set.add("no-memory", &options.no_memory, "Do not measure memory");
   set.add("no-scaling", &options.no_scaling,
           "Do not time other depths, widths, batches and threads");
@@ -225,27 +245,33 @@ void declare_profile(OptionSet& set, ProfileOptions& options) {
   set.keep_given(options.given);
 }
 
-int profile(ProfileOptions options) try {
+int run_profile(ProfileOptions options) try {
   watch_for_stop();
   if (!options.measure_memory.empty()) {
     fmt::print("{}\n", row_memory_here(options.measure_memory));
     return 0;
   }
-  if (!options.compare.empty()) return compare(options);
+  if (!options.compare.empty()) return compare_two(options);
   RunOptions& o = options.run;
   if (o.out.empty()) o.out = "runs/profile";
-  set_up(options);
+  o.schedule = "constant";
+  complete(o, {"exact"});
+  if (o.methods.size() != 1)
+    throw UsageError(
+        fmt::format("--method names the one that is profiled, but {} were given; --methods names "
+                    "those of the headline",
+                    o.methods.size()));
   set_threads(o.threads);
   const std::filesystem::path folder = prepare_folder(o.out);
   const FolderLock lock(folder);
   prepare_file(o.json);
-  const std::optional<Json> record = measured(options, one_batch(make_problem(o)));
-  if (!record) throw Stopped{};
-  print_profile(*record);
-  fmt::print("\n");
-  for (const std::filesystem::path& file : write_profile_files(*record, folder))
-    fmt::print("{}\n", file.string());
-  if (!o.json.empty()) write_json(o.json, *record);
+  options.profile.method = o.methods[0];
+  options.profile.memory = !options.no_memory;
+  options.profile.scaling = !options.no_scaling;
+  const Report report = profile(make_problem(o), options.profile);
+  fmt::print("{}\n", report.text);
+  report.write(folder);
+  if (!o.json.empty()) write_json(o.json, report.record);
   return 0;
 } catch (const Stopped&) {
   print_error("stopped; a profile that is not finished leaves no record");

@@ -77,8 +77,8 @@ Point start_of(const Problem& problem) {
 class RowProgram {
  public:
   /// Records and plans. A step starts at the seed's numbers whatever `point` is; the others read
-  /// the point's arrays in place.
-  RowProgram(const Problem& problem, const RowKind& kind, const Point& point);
+  /// the point's arrays in place. `program` is one of the method's.
+  RowProgram(const Problem& problem, const RowKind& kind, const Point& point, int program = 0);
 
   /// The program's first run, without an update.
   void start() { plan_->run(inputs_); }
@@ -89,7 +89,7 @@ class RowProgram {
   }
   const Plan& plan() const { return *plan_; }
   /// The outputs of a row that is no step, as one long vector.
-  std::vector<double> result() const;
+  std::vector<double> result() const { return flat(plan_->values(outputs_)); }
 
  private:
   void record(const Problem& problem, const RowKind& kind, const std::vector<Array>& direction);
@@ -104,12 +104,12 @@ class RowProgram {
   std::vector<Array> gradient_;
 };
 
-RowProgram::RowProgram(const Problem& problem, const RowKind& kind, const Point& point)
+RowProgram::RowProgram(const Problem& problem, const RowKind& kind, const Point& point, int program)
     : state_(point.state) {
   if (kind.method) {
     state_ = initial_state(problem.model, problem.options.seed_of_weights(),
                            problem.options.number_type());
-    RecordedStep step = record_step(problem, *kind.method, state_);
+    RecordedStep step = record_step(problem, *kind.method, state_, program);
     plan_ = plan_step(step, problem.options, *kind.method);
     gradient_ = plan_->values(step.estimate.gradient);
     tape_ = std::move(step.tape);
@@ -137,15 +137,6 @@ void RowProgram::record(const Problem& problem, const RowKind& kind,
   tape_ = std::move(recorded.tape);
 }
 
-std::vector<double> RowProgram::result() const {
-  std::vector<double> all;
-  for (const Array& array : plan_->values(outputs_)) {
-    const std::vector<double> part = array.to_vector();
-    all.insert(all.end(), part.begin(), part.end());
-  }
-  return all;
-}
-
 /// How many products the row's program should have.
 ProductLaw law_of(const Problem& problem, const RowKind& kind) {
   if (expected_law(problem, method("sgd")).per_layer == 0) return {};
@@ -166,34 +157,6 @@ ProductLaw law_of(const Problem& problem, const RowKind& kind) {
   return {8, linear && problem.model.products() > 1 && problem.model.buffer_info().empty() ? 6 : 5};
 }
 
-Json row_of(const Problem& problem, const RowKind& kind, const Program& program,
-            const std::vector<double>& samples) {
-  const Cost total = ledger(program).total();
-  const ProductLaw law = law_of(problem, kind);
-  Json row = {{"name", kind.name},
-              {"kind", kind.kind},
-              {"method", kind.method ? Json(kind.method->name) : Json()},
-              {"equation", kind.equation},
-              {"samples", samples.size()},
-              {"samples_ms", samples},
-              {"products", total.products},
-              {"small_products", total.small_products},
-              {"products_law", expected_products(problem, law)},
-              {"products_law_text", law.per_layer == 1 ? "L" : str(law)},
-              {"gflop", total.flops / 1e9},
-              {"mib_moved", total.bytes / mib},
-              {"peak_mib", static_cast<double>(program.peak_bytes()) / mib},
-              {"arena_mib", static_cast<double>(program.arena_bytes) / mib}};
-  add_times(row, samples);
-  row["ms_iqr"] = number(row, "ms_q3") - number(row, "ms_q1");
-  row["gflops"] = number(row, "gflop") / number(row, "ms") * 1e3;
-  row["gbs"] = number(row, "mib_moved") * mib / number(row, "ms") / 1e6;
-  for (const char* later : {"peak_share", "measured_mib", "measured_arena_mib", "error",
-                            "error_against", "hvp_error", "objective"})
-    row[later] = Json();
-  return row;
-}
-
 /// Methods that follow the gradient of L + gamma/2 |grad L|^2, and sgd, which leaves the penalty
 /// out; the others have another objective.
 bool same_objective(const Method& m) {
@@ -210,6 +173,26 @@ void add_times(Json& row, std::vector<double> ms) {
   row["ms_q3"] = quantile(ms, 0.75);
 }
 
+Json timed_row(const std::string& name, const char* kind, const StepCost& cost) {
+  const StepCounts& total = cost.total;
+  Json row = count_fields(cost);
+  row.update({{"name", name},
+              {"kind", kind},
+              {"samples", cost.samples.size()},
+              {"samples_ms", cost.samples},
+              {"mib_moved", total.bytes / mib},
+              {"arena_mib", cost.arena_mib}});
+  add_times(row, cost.samples);
+  row["ms_iqr"] = number(row, "ms_q3") - number(row, "ms_q1");
+  row["gflops"] = total.flops / number(row, "ms") / 1e6;
+  row["gbs"] = total.bytes / number(row, "ms") / 1e6;
+  for (const char* later : {"method", "equation", "products_law", "products_law_text", "peak_share",
+                            "measured_mib", "measured_arena_mib", "error", "error_against",
+                            "hvp_error", "objective", "ratio_to_loss", "ratio_to_gradient"})
+    row[later] = Json();
+  return row;
+}
+
 Json time_rows(const Problem& problem, const std::vector<std::string>& methods, double seconds,
                const TimingProgress& progress) {
   std::vector<RowKind> kinds = derivatives;
@@ -218,28 +201,44 @@ Json time_rows(const Problem& problem, const std::vector<std::string>& methods, 
       static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
   const Point start = start_of(problem);
   std::vector<std::unique_ptr<RowProgram>> programs;
+  std::vector<const Plan*> plans;
   std::vector<std::function<void()>> work;
   double sum = 0;
-  for (const RowKind& kind : kinds) {
-    if (stop_requested()) return {};
-    RowProgram& program =
-        *programs.emplace_back(std::make_unique<RowProgram>(problem, kind, start));
-    program.start();
-    work.push_back([&program] { program.run(); });
-    sum += static_cast<double>(program.plan().peak_bytes());
-    if (sum > memory / 2)
-      fail("profile",
-           "the programs that are timed in turn take more than half of this machine's {:.1f} GiB; "
-           "name fewer with --methods, or take a smaller --batch, --width or --channels",
-           memory / (1 << 30));
-  }
+  for (const RowKind& kind : kinds)
+    for (int p = 0; p < (kind.method ? kind.method->programs : 1); ++p) {
+      if (stop_requested()) return {};
+      RowProgram& program =
+          *programs.emplace_back(std::make_unique<RowProgram>(problem, kind, start, p));
+      program.start();
+      plans.push_back(&program.plan());
+      work.push_back([&program] { program.run(); });
+      sum += static_cast<double>(program.plan().peak_bytes());
+      if (sum > memory / 2)
+        fail("profile",
+             "the programs that are timed in turn take more than half of this machine's {:.1f} "
+             "GiB; name fewer with --methods, or take a smaller --batch, --width or --channels",
+             memory / (1 << 30));
+    }
   for (const auto& run : work) run();
   const std::vector<std::vector<double>> samples = timed_in_turns(work, seconds, progress);
   Json rows = Json::array();
   if (stop_requested()) return rows;
-  for (std::size_t i = 0; i < kinds.size(); ++i) {
-    rows.push_back(row_of(problem, kinds[i], programs[i]->plan().program(), samples[i]));
-    rows.back()["ratio_to_loss"] = number(rows.back(), "ms") / number(rows[0], "ms");
+  std::size_t at = 0;
+  for (const RowKind& kind : kinds) {
+    const std::vector<double> shares =
+        kind.method ? program_shares(problem, *kind.method) : std::vector{1.};
+    const ProductLaw law = law_of(problem, kind);
+    rows.push_back(
+        timed_row(kind.name, kind.kind.c_str(),
+                  mean_cost(kind.name, shares, std::span(plans).subspan(at, shares.size()),
+                            std::span(samples).subspan(at, shares.size()))));
+    at += shares.size();
+    Json& row = rows.back();
+    if (kind.method) row["method"] = kind.method->name;
+    row.update({{"equation", kind.equation},
+                {"products_law", expected_products(problem, law)},
+                {"products_law_text", law.per_layer == 1 ? "L" : str(law)},
+                {"ratio_to_loss", number(row, "ms") / number(rows[0], "ms")}});
   }
   for (Json& row : rows) row["ratio_to_gradient"] = number(row, "ms") / number(rows[1], "ms");
   return rows;

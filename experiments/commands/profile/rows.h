@@ -13,6 +13,9 @@ namespace twice::experiments {
 Json time_rows(const Problem& problem, const std::vector<std::string>& methods, double seconds,
                const TimingProgress& progress);
 
+/// A row with its times, counts and memory; what else a row of the record has is null.
+Json timed_row(const std::string& name, const char* kind, const StepCost& cost);
+
 /// Fills in how far each row's result is from the exact one in float64, at the numbers that the
 /// seed gives. `progress` is called after each row.
 void add_errors(Json& rows, const Problem& problem, const std::function<void()>& progress);

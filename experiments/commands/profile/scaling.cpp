@@ -79,15 +79,12 @@ class Scaling {
     const Problem problem = problem_at(axis, value);
     Json rows = Json::array();
     for (const StepCost& cost : step_costs(problem, methods_, seconds, progress)) {
-      const Cost total = cost.ledger.total();
-      rows.push_back({{"method", cost.method},
-                      {"ms", cost.ms},
-                      {"ms_iqr", cost.ms_spread},
-                      {"samples", cost.samples},
-                      {"gflop", total.flops / 1e9},
-                      {"products", total.products},
-                      {"small_products", total.small_products},
-                      {"peak_mib", cost.peak_mib}});
+      const Spread ms = cost.ms();
+      rows.push_back(count_fields(cost));
+      rows.back().update({{"method", cost.method},
+                          {"ms", ms.median},
+                          {"ms_iqr", ms.iqr},
+                          {"samples", cost.samples.size()}});
     }
     return {{"value", value},
             {"model", problem.label()},

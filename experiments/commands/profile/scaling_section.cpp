@@ -57,13 +57,7 @@ std::string format_exponent(double value) {
 
 /// The laws of one method along all axes, a row for each method.
 std::string laws_table(const Json& scaling) {
-  std::vector<Column> columns = {
-      {"method", "method", "", nullptr},
-      {"ms_per_gflop", "ms for a GFLOP",
-       "a in ms = a GFLOP + b, over all points but those of threads", format_number},
-      {"ms_fixed", "fixed ms", "b in the same law", format_number},
-      {"residual", "residual", "root of the mean of the law's squared relative errors",
-       format_percent}};
+  std::vector<Column> columns = columns_of("laws");
   std::vector<Json> rows = objects(member(scaling, "laws"));
   for (Json& row : rows) row["equation"] = "";
   for (const Json& axis : objects(member(scaling, "axes"))) {
@@ -101,15 +95,10 @@ std::string products_table(const Json& scaling) {
                              : "no straight line"},
                 {"follows", member(row, "follows_law") == true ? "yes" : "no"}});
   }
-  return section(
-      "Products against layers",
-      paragraph("Counted in the planned program of each depth, nothing run.", "note") +
-          rows_table(rows, {{"method", "method", "", nullptr},
-                            {"range", "L", "layers counted", nullptr},
-                            {"line", "counted", "the straight line through all counts", nullptr},
-                            {"law", "law", "what theory says, docs/planner.md", nullptr},
-                            {"follows", "every count as the law says", "", nullptr}}),
-      3);
+  return section("Products against layers",
+                 paragraph("Counted in the planned program of each depth, nothing run.", "note") +
+                     rows_table(rows, columns_of("counts")),
+                 3);
 }
 
 std::string crossover_figure(const Json& crossover) {

@@ -45,33 +45,27 @@ std::string label_of(const Step& step) {
 
 class StepRecord {
  public:
-  StepRecord(const OurStep& step, const StepMeasurement& measured, const Peak& peak)
-      : step_(step),
+  StepRecord(const TimedProgram& timed, const StepMeasurement& measured, const Peak& peak)
+      : step_(timed.step),
         measured_(measured),
         peak_(peak),
-        program_(step.plan().program()),
-        tape_(*step.recorded().tape),
+        program_(timed.program),
+        tape_(timed.tape),
         memory_(memory_profile(program_)),
         live_bytes_(memory_.live_bytes),
         step_of_node_(steps_of_forward_nodes(program_)),
         layers_(layers_of(tape_)) {
+    if (!step_)
+      for (const auto& [model, plan] :
+           {std::pair{loss_layer, no_scope}, {whole_model_layer, several_scopes}})
+        std::ranges::replace(layers_, std::string(model), std::string(plan));
     for (const Step& s : program_.steps)
       parts_.push_back({0, s.cost, s.phase, layer_of(s.forward_origin)});
-    // The update reads w and G and writes w; it reads and writes what it remembers. Its few FLOPs
-    // are not counted.
-    Cost update;
-    for (const Array& w : step.state().parameters)
-      update.bytes += 3.0 * static_cast<double>(w.bytes());
-    for (const auto& [name, memory] : step.optimizer().state())
-      update.bytes += 2.0 * static_cast<double>(memory.bytes());
-    parts_.push_back({0, update, Phase::update, optimizer_layer});
+    if (step_) add_update();
     for (std::size_t s = 0; s < parts_.size(); ++s) {
       parts_[s].ms = quantile(milliseconds_of(s), 0.5);
       whole_ms_ += parts_[s].ms;
     }
-    live_bytes_.push_back(0);
-    for (const ArenaValue& v : memory_.values)
-      if (v.last == std::ssize(program_.steps)) live_bytes_.back() += v.padded();
   }
 
   /// The times of a step in all runs, in order. Every sum is of these, so that none differs by a
@@ -98,7 +92,7 @@ class StepRecord {
       start_ms += parts_[s].ms;
       if (s == program_.steps.size()) {
         row.update({{"op", optimizer_op},
-                    {"attributes", step_.optimizer().options().name},
+                    {"attributes", step_->optimizer().options().name},
                     {"label", optimizer_op},
                     {"members", Json::array()},
                     {"in_place", false}});
@@ -160,9 +154,11 @@ class StepRecord {
 
   Json phases() const {
     std::vector<StepGroup> groups = steps_by_phase(program_);
-    const std::string update(str(Phase::update));
-    if (groups.empty() || groups.back().name != update) groups.push_back({update, -1, {}});
-    groups.back().steps.push_back(static_cast<int>(program_.steps.size()));
+    if (step_) {
+      const std::string update(str(Phase::update));
+      if (groups.empty() || groups.back().name != update) groups.push_back({update, -1, {}});
+      groups.back().steps.push_back(static_cast<int>(program_.steps.size()));
+    }
     Json rows = Json::array();
     for (const StepGroup& group : groups) {
       rows.push_back({{"phase", group.name}, {"steps", group.steps.size()}});
@@ -175,7 +171,8 @@ class StepRecord {
     // In the order of the tape; names in parentheses, which are no layer, come last.
     std::vector<std::string> order = layers_;
     std::erase_if(order, [](const std::string& layer) { return layer.front() == '('; });
-    order.insert(order.end(), {input_layer, loss_layer, whole_model_layer, optimizer_layer});
+    order.insert(order.end(), {input_layer, loss_layer, whole_model_layer, optimizer_layer,
+                               no_scope, several_scopes});
     Json rows = Json::array();
     std::set<std::string> seen;
     for (const std::string& layer : order) {
@@ -218,7 +215,8 @@ class StepRecord {
     }
     std::ranges::stable_sort(at_peak, std::greater{},
                              [](const Json& value) { return number(value, "bytes"); });
-    for (const auto& [name, array] : step_.optimizer().state()) optimizer += array.bytes();
+    if (step_)
+      for (const auto& [name, array] : step_->optimizer().state()) optimizer += array.bytes();
     return {{"arena_bytes", program_.arena_bytes},
             {"most_alive_bytes", program_.most_alive_bytes},
             {"without_reuse_bytes", memory_.without_reuse},
@@ -227,7 +225,7 @@ class StepRecord {
             {"parameter_bytes", leaf_bytes(NodeKind::parameter)},
             {"input_bytes", leaf_bytes(NodeKind::input)},
             {"constant_bytes", leaf_bytes(NodeKind::constant)},
-            {"optimizer_bytes", optimizer},
+            {"optimizer_bytes", step_ ? Json(optimizer) : Json()},
             {"live_bytes", live_bytes_},
             {"peak_step", memory_.peak_step},
             {"at_peak", at_peak},
@@ -270,11 +268,24 @@ class StepRecord {
   }
 
  private:
+  /// The update reads w and G and writes w; it reads and writes what it remembers. Its few FLOPs
+  /// are not counted. While it works, only the program's outputs are alive.
+  void add_update() {
+    Cost update;
+    for (const Array& w : step_->state().parameters)
+      update.bytes += 3.0 * static_cast<double>(w.bytes());
+    for (const auto& [name, memory] : step_->optimizer().state())
+      update.bytes += 2.0 * static_cast<double>(memory.bytes());
+    parts_.push_back({0, update, Phase::update, optimizer_layer});
+    live_bytes_.push_back(0);
+    for (const ArenaValue& v : memory_.values)
+      if (v.last == std::ssize(program_.steps)) live_bytes_.back() += v.padded();
+  }
   const std::string& layer_of(int node) const { return layers_[static_cast<std::size_t>(node)]; }
   const Value& value(int index) const { return program_.values[static_cast<std::size_t>(index)]; }
   /// The groups of the program's steps, and the update as a group of its own.
   std::vector<StepGroup> with_update(std::vector<StepGroup> groups) const {
-    groups.push_back({optimizer_op, -1, {static_cast<int>(program_.steps.size())}});
+    if (step_) groups.push_back({optimizer_op, -1, {static_cast<int>(program_.steps.size())}});
     return groups;
   }
 
@@ -364,33 +375,47 @@ class StepRecord {
     return bytes;
   }
 
-  const OurStep& step_;
+  /// Null of a plan without an update.
+  const OurStep* step_;
   const StepMeasurement& measured_;
   const Peak& peak_;
   const Program& program_;
   const Tape& tape_;
   const MemoryProfile memory_;
-  /// Bytes of the arena that are alive in each part. While the optimiser works, only the program's
-  /// outputs are.
+  /// Bytes of the arena that are alive in each part.
   std::vector<std::size_t> live_bytes_;
   const std::vector<int> step_of_node_;
   /// Of each node of the tape.
-  const std::vector<std::string> layers_;
+  std::vector<std::string> layers_;
   std::vector<Part> parts_;
   double whole_ms_ = 0;
 };
 
 }  // namespace
 
-StepMeasurement measure_steps(OurStep& step, double seconds, const TimingProgress& progress) {
-  StepMeasurement result{StepTimes(step.plan().program().steps.size() + 1, most_rounds), {}, {}};
-  step.run();
+TimedProgram::TimedProgram(OurStep& s)
+    : program(s.plan().program()),
+      tape(*s.recorded().tape),
+      run([&s] { s.run(); }),
+      run_timed([&s](std::span<ClockReading> readings) { s.run_timed(readings); }),
+      step(&s) {}
+
+TimedProgram::TimedProgram(Plan& plan, const Tape& recorded)
+    : program(plan.program()),
+      tape(recorded),
+      run([&plan] { plan.run(); }),
+      run_timed([&plan](std::span<ClockReading> readings) { plan.run_timed(readings); }) {}
+
+StepMeasurement measure_steps(const TimedProgram& timed, double seconds,
+                              const TimingProgress& progress) {
+  StepMeasurement result{StepTimes(timed.parts(), most_rounds), {}, {}};
+  timed.run();
   // The kind that goes first changes every round, so that neither always finds the other's caches:
   // timed, untimed; untimed, timed; ...
   const auto is_timed = [](std::size_t call) { return (call + 1) / 2 % 2 == 0; };
   std::size_t calls = 0;
   const auto run = [&] {
-    is_timed(calls++) ? step.run_timed(result.times.next_run()) : step.run();
+    is_timed(calls++) ? timed.run_timed(result.times.next_run()) : timed.run();
   };
   const std::vector<std::vector<double>> ms = timed_in_turns({run, run}, seconds, progress);
   for (std::size_t call = 0; call < 2 * ms[0].size(); ++call)
@@ -398,8 +423,8 @@ StepMeasurement measure_steps(OurStep& step, double seconds, const TimingProgres
   return result;
 }
 
-Json step_record(const OurStep& step, const StepMeasurement& measured, const Peak& peak) {
-  const StepRecord record(step, measured, peak);
+Json step_record(const TimedProgram& timed, const StepMeasurement& measured, const Peak& peak) {
+  const StepRecord record(timed, measured, peak);
   return {{"steps", record.steps()},
           {"ops", record.ops()},
           {"phases", record.phases()},

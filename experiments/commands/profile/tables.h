@@ -1,20 +1,21 @@
-// The tables of a profile: the columns that page, tooltips, glossary and terminal share.
+// The tables of a profile on page and terminal. Their columns: report/columns.txt.
 #pragma once
 
 #include "experiments/report/table.h"
 
 namespace twice::experiments {
 
-/// The columns of a list of the record: of `rows` with their `gave_up`; of `ops`, under the names
-/// of PyTorch's profiler; of `phases`; of `layers`, also those of `origins`; of `steps`; of
-/// `at_peak`. The last three have a `forward_op` as text. Of all of them for "".
-std::vector<Column> profile_columns(const std::string& table);
+/// The elements of a list of the record as its table shows them: `rows` with `gave_up`, which says
+/// how the result differs from the exact one (by rounding alone, an error, the penalty, or the
+/// objective itself); `steps` and `origins` longest first; those and `at_peak` with a `forward_op`.
+std::vector<Json> table_rows(const Json& record, const std::string& list);
 
-/// `rows` of the record, each with `gave_up`: how it differs from the exact result, which is by
-/// rounding alone, an error, the penalty, or the objective itself.
-std::vector<Json> headline_rows(const Json& record);
+/// Of a plan, whose record has no method.
+bool is_plan(const Json& record);
+/// What was profiled: "step of exact", or "run of NAME".
+std::string profiled(const Json& record);
 
-/// A profile on the terminal: the same columns as on the page, as many as fit.
-void print_profile(const Json& record);
+/// A profile for the terminal: the same columns as on the page, as many as fit.
+std::string profile_text(const Json& record);
 
 }  // namespace twice::experiments

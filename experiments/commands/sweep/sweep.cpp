@@ -157,7 +157,6 @@ int sweep(SweepOptions options) {
   if (done + failed.size() < results.size())
     fmt::print("\nthe time is up with {} of {} runs done; the same command goes on\n", done,
                results.size());
-  fmt::print("\n{}\n", (out / "sweep.json").string());
   if (!failed.empty())
     throw RunFailure(fmt::format("{} of {} runs failed, {}{}: {}", failed.size(), results.size(),
                                  failed.size() > 1 ? "first " : "", failed[0]->run.name,

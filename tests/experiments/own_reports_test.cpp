@@ -1,0 +1,202 @@
+// The commands' functions without a command line: reports of tapes, functions and problems that a
+// program makes itself.
+#include <boost/test/unit_test.hpp>
+
+#include <set>
+
+#include "experiments/commands/profile/files.h"
+#include "experiments/experiments.h"
+#include "experiments/files/atomic_file.h"
+#include "tests/experiments/pages.h"
+#include "tests/experiments/scratch_folder.h"
+#include "tests/profile/steps.h"
+
+namespace twice {
+using namespace experiments;
+using testing::small;
+using testing::small_problem;
+namespace {
+
+/// y = factor x, whose derivative rule says 2 whatever the factor is; an op of no family.
+struct Scaled final : Op {
+  double factor;
+  explicit Scaled(double f) : factor(f) {}
+  std::string_view name() const override { return "scaled"; }
+  std::string attributes() const override { return fmt::format("{}", factor); }
+  int input_count() const override { return 1; }
+  Spec infer(Specs x) const override { return x[0]; }
+  void run(const Inputs& x, const Array& y, std::byte*) const override {
+    for (Index i = 0; i < y.elements(); ++i) y.set(i, factor * x[0].at(i));
+  }
+  Tensor vjp(int, std::span<const Tensor>, Tensor, Tensor g) const override { return 2 * g; }
+  Tensor jvp(int, std::span<const Tensor>, Tensor, Tensor t) const override { return 2 * t; }
+};
+Tensor scaled(Tensor x, double factor) { return record(Scaled(factor), {x}); }
+
+/// A loss of two scopes and its gradient.
+struct OwnTape {
+  Tape tape;
+  Tensor x = tape.input({8, 6}, DType::f32, "x");
+  Tensor w = tape.parameter(Array::filled({6, 4}, DType::f32, 0.1), "w");
+  Tensor hidden = in("encoder"), loss = mean(square(hidden));
+  Tensors g = grad(loss, w);
+  std::vector<Binding> bindings = {{x, Array::filled({8, 6}, DType::f32, 0.5)}};
+
+  Tensor in(const char* name) {
+    const Scope scope(tape, name);
+    return scaled(matmul(x, w), 2);
+  }
+};
+
+/// The exact method at every k-th step, plain gradients in between.
+template <int k>
+Method every() {
+  Method m = method("exact");
+  m.programs = 2;
+  m.program = [](std::int64_t step, const MethodOptions&) { return step % k != 0; };
+  m.record_in = [](const MethodContext& c) { return method(c.program == 0 ? "exact" : "sgd")(c); };
+  return m;
+}
+
+const auto close = boost::test_tools::tolerance(1e-12);
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(own_reports)
+
+BOOST_AUTO_TEST_CASE(any_plan_has_a_profile) {
+  OwnTape own;
+  const Report report = profile(
+      {own.loss, own.g}, {.bindings = own.bindings, .seconds = 0.01, .name = "my <program>"});
+  const Json& record = report.record;
+  const Plan plan{own.loss, own.g};
+  BOOST_TEST(record["steps"].size() == plan.program().steps.size());
+  BOOST_TEST(record["rows"].size() == 1u);
+  const Json& row = record["rows"][0];
+  BOOST_TEST(row["name"] == "my <program>");
+  BOOST_TEST(row["products"] == 2);
+  BOOST_TEST(number(row, "ms") > 0);
+  BOOST_TEST(row["products_law"].is_null());
+  std::set<std::string> layers, ops;
+  for (const Json& layer : record["layers"]) layers.insert(text(layer, "layer"));
+  for (const Json& op : record["ops"]) ops.insert(text(op, "name"));
+  BOOST_CHECK(layers == (std::set<std::string>{"encoder", "(no scope)"}));
+  BOOST_TEST((ops.contains("scaled") && !ops.contains("optimizer")));
+  BOOST_TEST(record["memory"]["optimizer_bytes"].is_null());
+  BOOST_TEST(record["attribution"]["readings"] == plan.program().steps.size() + 1);
+
+  const ScratchFolder scratch;
+  BOOST_TEST(report.write(scratch.path / "deep" / "mine").size() == 6u);
+  const std::string html = read_file(scratch.path / "deep" / "mine" / "report.html");
+  check_page(html);
+  for (const char* words :
+       {"What this program costs, and why", "run of my &lt;program&gt;", "scaled"})
+    BOOST_TEST(contains(html, words), words);
+  // Nothing is said of what a plan does not have.
+  for (const char* words :
+       {"H v", "(loss)", "optimiser keeps", "L = ", "gamma", "vs loss", "of a step"})
+    BOOST_TEST((!contains(html, words) && !contains(report.text, words)), words);
+  BOOST_TEST(contains(collapsed_stacks(record), "my <program>;forward;encoder;scaled"));
+}
+
+BOOST_AUTO_TEST_CASE(a_plan_that_cannot_run_says_why) {
+  OwnTape own;
+  BOOST_TEST(error_of([&] { profile({own.loss}); }) ==
+             "[run] input 'x', f32 (8, 6), was never bound");
+  BOOST_TEST(error_of([&] { profile({own.loss}, {.bindings = own.bindings, .seconds = 0}); }) ==
+             "[profile] seconds must be a number from 0.01 to 3600, was 0");
+  // Nothing but a copy of an input.
+  BOOST_TEST(profile({own.x}, {.bindings = own.bindings, .seconds = 0.01}).record["steps"].size() ==
+             1u);
+}
+
+BOOST_AUTO_TEST_CASE(any_program_is_explained) {
+  OwnTape own;
+  const Report report = explain({own.loss, own.g});
+  const Json& row = report.record["rows"][0];
+  BOOST_TEST(row["products"] == 2);
+  BOOST_TEST(row["passes"][0]["pass"] == "as recorded");
+  BOOST_TEST(row["passes"].size() > 5u);
+  for (const char* words : {"as recorded", "scaled", "encoder", "products: 2 and 0 small ones"})
+    BOOST_TEST(contains(report.text, words), words);
+  BOOST_TEST(!contains(report.text, "law"));
+  const Report brief = explain({own.loss, own.g}, {.passes = no_passes(), .brief = true});
+  BOOST_TEST(brief.record["rows"][0]["passes"].size() == 1u);
+  BOOST_TEST(!contains(brief.text, "encoder"));
+}
+
+BOOST_AUTO_TEST_CASE(an_op_is_checked_and_a_wrong_rule_found) {
+  const auto of = [](double factor) {
+    return check_derivatives("my op", [=](const Tensors& x) { return scaled(x[0], factor); },
+                             {Array::from(std::vector<double>{1, 2, 3}, {3})});
+  };
+  const Report right = of(2), wrong = of(3);
+  BOOST_TEST(right.ok);
+  BOOST_TEST(right.record["rows"].size() == 9u);
+  BOOST_TEST(!wrong.ok);
+  BOOST_TEST(contains(wrong.text, "FAILED my op: order 1, finite difference: input 0"));
+}
+
+BOOST_AUTO_TEST_CASE(a_problem_by_hand) {
+  Problem problem = small_problem(small("mlp", "tanh"));
+  const Model model = problem.model;
+  problem.loss = nullptr;
+  problem.own_loss = [model](const Tensors& w, const BatchTensors& batch, ForwardPass& pass) {
+    return mean(square(model(w, batch.inputs(), pass)));
+  };
+  problem.options.epochs = 1;
+  BOOST_TEST(check_derivatives(problem, {"exact", "f-gr"}, {.order = 2, .entries = 2}).ok);
+  const Report cost = profile(problem, {.method = "f-gr", .methods = {"sgd"}, .seconds = 0.01}),
+               methods = compare(problem, {.methods = {"exact"}, .seconds = 0.01});
+  BOOST_TEST(cost.record["rows"].size() == 7u);
+  BOOST_TEST(cost.record["method"] == "f-gr");
+  BOOST_TEST(methods.record["rows"][0]["products_law"].is_null());
+  BOOST_TEST(number(methods.record["rows"][0], "gradient_error_end") < 1e-4);
+  for (const Report* report : {&cost, &methods}) {
+    BOOST_TEST(report->record["config"]["problem"] == "own");
+    const std::string& html = report->files[report == &cost ? 0 : 1].second;
+    check_page(html);
+    BOOST_TEST(!contains(html, "on digits"));
+  }
+  BOOST_TEST(
+      contains(error_of([&] { profile(problem, {.scaling = true}); }), "own was built by hand"));
+  BOOST_TEST(contains(error_of([&] { compare(problem, {.methods = {}}); }), "at least one method"));
+  problem.own_loss = [model](const Tensors& w, const BatchTensors& batch, ForwardPass& pass) {
+    const Scope scope(w[0].tape(), "head");
+    return square(model(w, batch.inputs(), pass));
+  };
+  BOOST_TEST(error_of([&] { compare(problem); }) ==
+             "[problem] the loss of mlp-24x3-b4-tanh-f32 must be a scalar, such as a mean: it has "
+             "shape (4, 10), from square in head");
+  problem.own_loss = nullptr;
+  BOOST_TEST(contains(error_of([&] { profile(problem); }), "has no loss"));
+}
+
+BOOST_AUTO_TEST_CASE(a_method_with_several_programs_costs_their_mean) {
+  const Problem problem = small_problem(small("mlp"));
+  BOOST_CHECK(program_shares(problem, method("sgd")) == std::vector{1.});
+  BOOST_CHECK(program_shares(problem, every<4>()) == (std::vector{0.25, 0.75}));
+  const std::vector<double> rare = program_shares(problem, every<1500>());  // no period up to 1000
+  BOOST_TEST(rare[0] == 0.001, close);
+  BOOST_TEST(rare[1] == 0.999, close);
+  Method wrong = every<4>();
+  wrong.program = [](std::int64_t step, const MethodOptions&) { return step < 700 ? 0 : 2; };
+  BOOST_TEST(error_of([&] { program_shares(problem, wrong); }) ==
+             "[method] exact: step 700 takes program 2; there are 2");
+
+  const Method mixed = every<4>();
+  const std::vector<StepCost> costs =
+      step_costs(problem, {&method("exact"), &method("sgd"), &mixed}, 0.01, [](double) {});
+  const auto mean = [](double a, double b) { return (a + 3 * b) / 4; };
+  BOOST_TEST(costs[2].total.products == mean(costs[0].total.products, costs[1].total.products),
+             close);
+  BOOST_TEST(costs[2].total.flops == mean(costs[0].total.flops, costs[1].total.flops), close);
+  BOOST_TEST(costs[2].peak_mib == costs[0].peak_mib);
+  BOOST_TEST(costs[2].samples.size() == costs[0].samples.size());
+  BOOST_TEST(number(count_fields(costs[2]), "products") == costs[2].total.products, close);
+  BOOST_TEST(!count_fields(costs[1])["products"].is_float());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace twice
