@@ -130,7 +130,6 @@ void print(const Json& record) {
 
 /// Page and plots, from the record alone.
 void write_pages(const std::filesystem::path& folder, const Json& record) {
-  const std::string name = text(record, "study");
   const auto files = study_files(record, folder);
   for (const auto& [file, contents] : files)
     if (std::filesystem::path(file).filename() != file)
