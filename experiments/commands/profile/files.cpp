@@ -14,6 +14,7 @@
 #include "autodiff/array/error.h"
 #include "experiments/commands/profile/page.h"
 #include "experiments/files/atomic_file.h"
+#include "experiments/files/words.h"
 #include "experiments/measure/statistics.h"
 #include "experiments/report/html.h"
 
@@ -22,12 +23,6 @@ namespace twice::experiments {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// In quotes where it holds a separator of cells.
-std::string csv_cell(const std::string& text) {
-  if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
-  return "\"" + replace_all(text, "\"", "\"\"") + "\"";
-}
 
 // The steps follow one another from 0. In whole nanoseconds, rounding neither overlaps two of them
 // nor loses time.
@@ -152,8 +147,8 @@ std::string ops_csv(const Json& record) {
                                                 {"Bound", "bound"},
                                                 {"Bound's share", "bound_share"}};
   std::vector<std::string> cells;
-  for (const auto& [heading, field] : columns) cells.push_back(csv_cell(heading));
-  std::string csv = fmt::format("{}\n", fmt::join(cells, ","));
+  for (const auto& [heading, field] : columns) cells.push_back(heading);
+  std::string csv = csv_line(cells);
   for (const Json& op : objects(member(record, "ops"))) {
     cells.clear();
     for (const auto& [heading, field] : columns) {
@@ -162,9 +157,9 @@ std::string ops_csv(const Json& record) {
       cells.push_back(value.is_null() ? ""
                       : value.is_float() || factor != 1
                           ? fmt::format("{}", number(op, field) * factor)
-                          : csv_cell(show(value)));
+                          : show(value));
     }
-    csv += fmt::format("{}\n", fmt::join(cells, ","));
+    csv += csv_line(cells);
   }
   return csv;
 }
