@@ -10,6 +10,7 @@
 #include "experiments/measure/gradient_error.h"
 #include "experiments/measure/steps.h"
 #include "experiments/report/progress.h"
+#include "experiments/report/runs.h"
 #include "experiments/report/sections.h"
 #include "experiments/report/table.h"
 #include "experiments/run/machine.h"
@@ -140,18 +141,18 @@ int compare(RunOptions options) {
 
   Json record = record_header("compare");
   record["config"] = to_json(options);
+  record["data"] = data_record(problem);
   const double peak = measured_peak_gflops(options.number_type());
   record["machine"]["peak_gflops"] = peak;
   record["team"] = team_record();
   for (Json& row : rows) row["peak_share"] = number(row, "gflop") * 1e3 / number(row, "ms") / peak;
   record["rows"] = rows;
-  const ModelState start =
-      initial_state(problem.model, options.seed_of_weights(), options.number_type());
-  record["epsilon_sweep"] = epsilon_sweep(problem, start, batch);
+  record["epsilon_sweep"] = epsilon_sweep(problem, starting_state(problem), batch);
   if (stop_requested()) return stopped();
 
   print(problem, record);
   write_atomically(folder / "compare.json", record_text(record));
+  write_run_tables(folder, compare_runs({"compare.json", record}).runs);
   write_atomically(folder / "report.html", compare_html(record));
   fmt::print("\n{}\n{}\n", (folder / "report.html").string(), (folder / "compare.json").string());
   if (!options.json.empty()) write_json(options.json, record);
