@@ -13,6 +13,7 @@
 #include "experiments/commands/data_command.h"
 #include "experiments/commands/explain.h"
 #include "experiments/commands/export.h"
+#include "experiments/commands/predict.h"
 #include "experiments/commands/profile/profile.h"
 #include "experiments/commands/report.h"
 #include "experiments/commands/study.h"
@@ -46,6 +47,10 @@ int App::run(int argc, char** argv) const {
   app.add("compare", "train one model with each GR method: cost, gradient error, result",
           declare_compare, run_compare);
   app.add("train", "one run: checkpoints, resume", declare_train, train);
+  app.add("evaluate", "judge a trained model on test examples, or on another file",
+          declare_evaluate, evaluate_run);
+  app.add("predict", "write what a trained model predicts for test examples, or for another file",
+          declare_predict, predict);
   app.add("study", "take one claim to a verdict; --list names the studies", declare_study, study);
   app.add("sweep", "a grid of runs over the cores; goes on where it stopped", declare_sweep, sweep);
   app.add("bench", "time steps of models and methods, alone or beside PyTorch", declare_bench,

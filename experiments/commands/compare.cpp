@@ -9,6 +9,7 @@
 #include "experiments/measure/gradient_error.h"
 #include "experiments/measure/steps.h"
 #include "experiments/report/progress.h"
+#include "experiments/report/runs.h"
 #include "experiments/report/sections.h"
 #include "experiments/report/table.h"
 #include "experiments/run/machine.h"
@@ -127,18 +128,19 @@ Report compare(const Problem& given, const CompareSettings& settings) {
 
   Json record = record_header("compare");
   record["config"] = config_of(problem);
+  record["data"] = data_record(problem);
   const double peak = measured_peak_gflops(options.number_type());
   record["machine"]["peak_gflops"] = peak;
   record["team"] = team_record();
   for (Json& row : rows) row["peak_share"] = number(row, "gflop") * 1e3 / number(row, "ms") / peak;
   record["rows"] = rows;
-  const ModelState start =
-      initial_state(problem.model, options.seed_of_weights(), options.number_type());
-  record["epsilon_sweep"] = epsilon_sweep(problem, start, batch);
+  record["epsilon_sweep"] = epsilon_sweep(problem, starting_state(problem), batch);
   end_if_stopped();
-  return {record,
-          text_of(problem, record),
-          {{"compare.json", record_text(record)}, {"report.html", compare_html(record)}}};
+  Report report{record, text_of(problem, record),
+                run_tables(compare_runs({"compare.json", record}).runs)};
+  report.files.emplace_back("compare.json", record_text(record));
+  report.files.emplace_back("report.html", compare_html(record));
+  return report;
 }
 
 int run_compare(RunOptions options) try {

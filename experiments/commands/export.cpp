@@ -51,10 +51,9 @@ int export_step(ExportOptions options) {
   set_threads(options.run.threads);
   const Problem problem = make_problem(options.run);
   const std::filesystem::path file = target(options.run, problem);
-  ModelState state =
+  const ModelState state =
       initial_state(problem.model, options.run.seed_of_weights(), options.run.number_type());
-  if (!options.checkpoint.empty())
-    state = cast(read_model_state(options.checkpoint, problem.model), options.run.number_type());
+  if (!options.checkpoint.empty()) read_weights(options.checkpoint, problem.model, state);
   const Dataset batch = fixed_batch(problem);
 
   TensorFile result;

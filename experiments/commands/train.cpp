@@ -4,13 +4,13 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <utility>
 
-#include "autodiff/kernels/reduce.h"
-#include "autodiff/profile/ledger.h"
 #include "autodiff/threads/threads.h"
 #include "experiments/app/terminal.h"
 #include "experiments/files/atomic_file.h"
 #include "experiments/files/json.h"
+#include "experiments/measure/steps.h"
 #include "experiments/report/progress.h"
 #include "experiments/report/table.h"
 #include "experiments/report/write_report.h"
@@ -27,7 +27,7 @@ namespace fs = std::filesystem;
 
 /// The options of the run that is resumed; threads may change, since results do not depend on them.
 RunOptions resumed_options(const TrainOptions& given, const fs::path& checkpoint) {
-  const Json stored = checkpoint_config(checkpoint), asked = to_json(given.run);
+  const Json stored = checkpoint_history(checkpoint).config, asked = to_json(given.run);
   for (const auto& [name, value] : asked.members())
     if (name != "threads" && name != "epochs" && given.given.contains("--" + name) &&
         (!stored.contains(name) || stored[name] != value))
@@ -68,31 +68,23 @@ void complete_run(RunOptions& run) {
 }
 
 Json record_of(const Trainer& trainer, const RunHistory& history) {
-  const Problem& problem = trainer.problem();
+  const Method& method = trainer.method();
   const EpochRecord& last = history.curve.back();
-  const Ledger costs = ledger(trainer.plan().program());
-  const ProductLaw law = expected_law(problem, trainer.method());
+  const double ms = last.seconds * 1e3 / static_cast<double>(trainer.steps_per_epoch());
+  Json row = cost_fields(trainer.problem(), step_cost(method, trainer.plan(), {ms}));
+  for (const char* of_several : {"ms_min", "ms_iqr", "samples"}) row.erase(of_several);
+  const Json results = last;
+  for (const char* field : {"loss", "train_loss", "test_accuracy", "metrics", "gradient_norm"})
+    row[field] = results[field];
+  row["equation"] = method.equation;
+  row["convention"] = method.convention;
+  row["curve"] = history.curve;
+  if (const int best = best_epoch(history.curve)) row["best_epoch"] = best;
   Json record = record_header("train");
   record["config"] = history.config;
+  record["data"] = history.data;
   record["team"] = team_record();
-  record["rows"] = {{{"model", problem.label()},
-                     {"method", trainer.method().name},
-                     {"equation", trainer.method().equation},
-                     {"convention", trainer.method().convention},
-                     {"threads", threads()},
-                     {"ms", last.seconds * 1e3 / static_cast<double>(trainer.steps_per_epoch())},
-                     {"products", costs.total().products},
-                     {"small_products", costs.total().small_products},
-                     {"products_law", expected_products(problem, law)},
-                     {"products_law_text", str(law)},
-                     {"gflop", costs.total().flops / 1e9},
-                     {"peak_mib", static_cast<double>(trainer.plan().peak_bytes()) / (1 << 20)},
-                     {"loss", last.test_loss},
-                     {"train_loss", last.train_loss},
-                     {"test_accuracy", last.test_accuracy},
-                     {"metrics", last.metrics},
-                     {"gradient_norm", last.gradient_norm},
-                     {"curve", history.curve}}};
+  record["rows"].push_back(row);
   return record;
 }
 
@@ -104,9 +96,11 @@ void print_epoch(const EpochRecord& r) {
       {"test loss", fmt::format("{:>10.5f}", r.test_loss)}};
   if (!std::isnan(r.test_accuracy))
     cells.emplace_back("accuracy", fmt::format("{:>9}", format_percent(r.test_accuracy)));
-  for (const auto& [name, value] : r.metrics)
-    cells.emplace_back(name,
-                       fmt::format("{:>{}.5g}", value, std::max<std::size_t>(9, name.size())));
+  for (const auto& [name, value] : r.metrics) {
+    const std::string heading = heading_of(name);
+    cells.emplace_back(heading, fmt::format("{:>{}}", format_metric(name, value),
+                                            std::max<std::size_t>(9, heading.size())));
+  }
   cells.emplace_back("|grad L|", fmt::format("{:>10.5f}", r.gradient_norm));
   cells.emplace_back("seconds", fmt::format("{:>8.2f}", r.seconds));
   std::string heading, line;
@@ -121,7 +115,19 @@ void print_epoch(const EpochRecord& r) {
 
 /// Epochs until the end or a stop; checkpoints on the way. Returns the exit status.
 int run_to_end(Trainer& trainer, RunHistory& history, const fs::path& folder, int every) {
-  const fs::path checkpoint = folder / "checkpoint.safetensors";
+  const fs::path checkpoint = folder / "checkpoint.safetensors", best = folder / best_weights;
+  const auto save = [&] {
+    if (std::error_code error; best_epoch(history.curve) == 0)
+      fs::remove(best, error);  // of another run
+    write_checkpoint(checkpoint, trainer, history);
+  };
+  // After the checkpoint, so that the weights of an epoch that is not in it never replace others.
+  const auto keep_best = [&] {
+    const int epoch = best_epoch(history.curve);
+    if (epoch > 0 && epoch * trainer.steps_per_epoch() == trainer.steps())
+      write_checkpoint(best, trainer, history);
+  };
+  keep_best();  // of a run that was killed before
   Progress progress(fmt::format("training {}", trainer.method().name),
                     static_cast<double>(trainer.total_steps() - trainer.steps()));
   for (const EpochRecord& epoch : history.curve) print_epoch(epoch);
@@ -133,19 +139,19 @@ int run_to_end(Trainer& trainer, RunHistory& history, const fs::path& folder, in
     const std::optional<EpochRecord> epoch = run_epoch(trainer, [&] {
       progress.advance(1, note);
       const bool at_end = trainer.steps() % trainer.steps_per_epoch() == 0;
-      if (every > 0 && trainer.steps() % every == 0 && !at_end)
-        write_checkpoint(checkpoint, trainer, history);
+      if (every > 0 && trainer.steps() % every == 0 && !at_end) save();
     });
     progress.clear();
     if (!epoch) {
-      write_checkpoint(checkpoint, trainer, history);
+      save();
       print_error(
           fmt::format("stopped after step {} of {}; ./twice train --resume --out {} goes on",
                       trainer.steps(), trainer.total_steps(), folder.string()));
       return stopped_status;
     }
     history.curve.push_back(*epoch);
-    write_checkpoint(checkpoint, trainer, history);
+    save();
+    keep_best();
     write_atomically(folder / "train.json", record_text(record_of(trainer, history)));
     print_epoch(*epoch);
   }
@@ -178,6 +184,7 @@ int train(TrainOptions options) {
   if (options.resume) {
     options.run = resumed_options(options, checkpoint);
     complete_run(options.run);
+    options.run.init.reset();
   } else if (fs::exists(checkpoint) && !options.fresh) {
     throw UsageError(
         fmt::format("{} holds a run: --resume goes on with it, --fresh starts anew, "
@@ -189,9 +196,11 @@ int train(TrainOptions options) {
 
   const Problem problem = make_problem(options.run);
   Trainer trainer(problem, method(options.run.methods[0]));
-  RunHistory history{to_json(options.run), {}};
+  RunHistory history{to_json(options.run), {}, data_record(problem)};
   if (options.resume) {
-    history = read_checkpoint(checkpoint, trainer);
+    const Json data = std::exchange(history, read_checkpoint(checkpoint, trainer)).data;
+    check_same_files(history.data, data, checkpoint.string());
+    if (history.data.is_null()) history.data = data;
     history.config["epochs"] = options.run.epochs;
   }
   const MethodOptions& r = options.run.regularization;
@@ -201,6 +210,8 @@ int train(TrainOptions options) {
              trainer.steps_per_epoch(), options.run.seed);
   const int status = run_to_end(trainer, history, folder, options.checkpoint_every);
   if (status != 0) return status;
+  if (const int best = best_epoch(history.curve))
+    fmt::print("\nbest on validation: epoch {}, in {}\n", best, (folder / best_weights).string());
   write_report(folder);
   if (!options.run.json.empty()) write_json(options.run.json, record_of(trainer, history));
   return 0;

@@ -98,32 +98,57 @@ bool is_missing(std::string_view text) {
   return lower.empty() || lower == "na" || lower == "n/a" || lower == "nan";
 }
 
-std::size_t target_column(const std::vector<std::string>& names, const FileDataOptions& options,
-                          const std::vector<std::string>& usual_targets) {
+/// The columns of a table: of the inputs, in the order in which a model takes them, and of the
+/// target; of a table that has none, one behind the last.
+struct Columns {
+  std::vector<std::size_t> inputs = {};
+  std::size_t target = 0;
+};
+
+Columns columns_of(const std::vector<std::string>& names, const FileDataOptions& options,
+                   const std::vector<std::string>& usual_targets) {
+  const DataSplit* const like = options.like;
+  // What the table must have, where the columns of the training data have names.
+  const std::vector<std::string> wanted = like ? like->input_names : std::vector<std::string>();
+  const std::string target = wanted.empty() ? options.target : like->target_names.at(0);
   const auto is_target = [&](const std::string& name) {
-    return options.target.empty() ? std::ranges::count(usual_targets, lower_case(name)) > 0
-                                  : name == options.target;
+    return target.empty() ? std::ranges::count(usual_targets, lower_case(name)) > 0
+                          : name == target;
   };
   const auto found = std::ranges::find_if(names, is_target);
-  if (found == names.end() && !options.target.empty())
-    fail("data", "{}: there is no column '{}'; it has {}{}", options.file, options.target,
-         shown(names), did_you_mean(options.target, names));
-  if (std::ranges::count_if(names, is_target) != 1)
+  if (found == names.end() && !target.empty() && !like)
+    fail("data", "{}: there is no column '{}'; it has {}{}", options.file, target, shown(names),
+         did_you_mean(target, names));
+  if (const auto count = std::ranges::count_if(names, is_target); count > 1 || (count < 1 && !like))
     fail("data", "{}: which column is the target? It has {}", options.file, shown(names));
-  return static_cast<std::size_t>(found - names.begin());
+  Columns columns{.target = static_cast<std::size_t>(found - names.begin())};
+  for (const std::string& name : wanted) {
+    const auto input = std::ranges::find(names, name);
+    if (input == names.end())
+      fail("data", "{}: there is no column '{}', which the model needs; it has {}{}", options.file,
+           shown(name), shown(names), did_you_mean(name, names));
+    columns.inputs.push_back(static_cast<std::size_t>(input - names.begin()));
+  }
+  for (std::size_t i = 0; i < names.size(); ++i)
+    if (i != columns.target && wanted.empty())
+      columns.inputs.push_back(i);
+    else if (i != columns.target && std::ranges::count(wanted, names[i]) == 0)
+      fail("data", "{}: the model has no input '{}'; expected {}{}", options.file, shown(names[i]),
+           shown(wanted), target.empty() ? "" : fmt::format(" and '{}'", shown(target)));
+  return columns;
 }
 
 }  // namespace
 
-FileData read_csv(std::string text, char separator, const FileDataOptions& options,
-                  const std::vector<std::string>& usual_targets) {
+DataSplit read_csv(std::string text, char separator, const FileDataOptions& options,
+                   const std::vector<std::string>& usual_targets) {
   if (text.starts_with("\xFF\xFE") || text.find('\0') != std::string::npos)
     fail("data", "{}: has zero bytes or is UTF-16; expected text in UTF-8", options.file);
   Table table(text, separator, options.file);
   Fields fields;
   if (!table.next(fields)) fail("data", "{}: is empty; expected a table", options.file);
   const std::size_t columns = fields.size();
-  if (columns == 1) table.refuse(" has one column; expected inputs and a target");
+  if (columns == 1 && !options.like) table.refuse(" has one column; expected inputs and a target");
 
   std::vector<std::string> names(fields.begin(), fields.end());
   const auto numbers =
@@ -141,18 +166,28 @@ FileData read_csv(std::string text, char separator, const FileDataOptions& optio
       table.refuse(": columns {} and {} have the name '{}'", other->second, i + 1, shown(names[i]));
   }
 
-  FileData data;
-  const std::size_t target = target_column(names, options, usual_targets);
-  data.target_names = {names[target]};
-  data.input_names = names;
-  data.input_names.erase(data.input_names.begin() + static_cast<Index>(target));
+  // A table without header and target: its columns are the inputs in their order.
+  if (options.like && !has_header && columns == options.like->input_names.size() &&
+      parsed<std::size_t>(options.like->input_names[0]))
+    names = options.like->input_names;
+
+  DataSplit data;
+  const auto [order, target] = columns_of(names, options, usual_targets);
+  std::vector<std::size_t> input_of(columns);  // each column's place among the inputs
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    input_of[order[i]] = i;
+    data.input_names.push_back(names[order[i]]);
+  }
+  if (target < columns) data.target_names = {names[target]};
   // A field takes two bytes or more. The memory of rows that never come is never touched.
   const auto most_rows = static_cast<Index>(text.size() / (2 * columns) + 1);
-  const Array inputs({most_rows, static_cast<Index>(columns) - 1}, DType::f64);
+  const Array inputs({most_rows, std::ssize(order)}, DType::f64);
   double* input = inputs.data<double>();
+  Index rows = 0;
   std::vector<double> targets;  // numbers, or of labels their places in this map
   std::map<std::string, double> labels;
-  for (bool more = !has_header || table.next(fields); more; more = table.next(fields)) {
+  for (bool more = !has_header || table.next(fields); more;
+       more = table.next(fields), ++rows, input += order.size()) {
     if (fields.size() != columns)
       table.refuse(" has {} fields; expected {}, as the first row has", fields.size(), columns);
     for (std::size_t i = 0; i < columns; ++i) {
@@ -169,7 +204,7 @@ FileData read_csv(std::string text, char separator, const FileDataOptions& optio
             labels.try_emplace(std::string(fields[i]), static_cast<double>(labels.size()))
                 .first->second);
       else
-        (i == target ? targets.emplace_back() : *input++) = *value;
+        (i == target ? targets.emplace_back() : input[input_of[i]]) = *value;
     }
   }
 
@@ -189,8 +224,8 @@ FileData read_csv(std::string text, char separator, const FileDataOptions& optio
   } catch (const JsonError&) {
     fail("data", "{}: its words are not in UTF-8; expected text in UTF-8", options.file);
   }
-  const auto rows = static_cast<Index>(targets.size());
-  data.train = {inputs.sliced(0, 0, rows), Array::from(targets, {rows})};
+  data.train.arrays = {{"inputs", inputs.sliced(0, 0, rows)},
+                       {"targets", target < columns ? Array::from(targets, {rows}) : Array()}};
   return data;
 }
 

@@ -12,7 +12,7 @@ namespace twice::experiments {
 /// part: inputs f64, (n, columns); targets f64, (n): numbers, or positions in `class_names` where
 /// these are words. Without `options.target` the target is the one column whose name, in lower
 /// case, is among `usual_targets`. `separator`: ',' or '\t'.
-FileData read_csv(std::string text, char separator, const FileDataOptions& options,
-                  const std::vector<std::string>& usual_targets);
+DataSplit read_csv(std::string text, char separator, const FileDataOptions& options,
+                   const std::vector<std::string>& usual_targets);
 
 }  // namespace twice::experiments

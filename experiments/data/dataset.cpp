@@ -69,38 +69,26 @@ std::pair<std::vector<Index>, std::span<const unsigned char>> read_idx(std::stri
 
 }  // namespace
 
-RawImages parse_digits(std::string_view csv) {
-  constexpr int pixels = 64, largest_pixel = 16, largest_label = 9;
-  RawImages images{0, 8, 8, 1, {}, {}};
-  const char* next = csv.data();
-  const char* const end = next + csv.size();
-  while (next != end) {
-    for (int column = 0; column <= pixels; ++column) {
-      int value = -1;
-      const auto [after, error] = std::from_chars(next, end, value);
-      const int largest = column < pixels ? largest_pixel : largest_label;
-      const bool separated = after != end && *after == (column < pixels ? ',' : '\n');
-      if (error != std::errc() || value < 0 || value > largest || !separated)
-        fail("data", "digits: line {}, column {} is damaged; expected a number from 0 to {}",
-             images.count + 1, column + 1, largest);
-      if (column < pixels)
-        images.pixels.push_back(static_cast<std::uint8_t>(value));
-      else
-        images.labels.push_back(value);
-      next = after + 1;
-    }
-    ++images.count;
-  }
-  return images;
-}
-
 RawSplit load_digits() {
   const std::string_view bytes(reinterpret_cast<const char*>(digits_csv_gz), digits_csv_gz_size);
   if (const std::string actual = sha256(bytes); actual != embedded_sha256)
     fail("data", "digits: the embedded copy is wrong: sha256 {} instead of {}", actual,
          embedded_sha256);
   constexpr std::size_t most = 1 << 20;  // it has 264,712 bytes
-  const RawImages all = parse_digits(gunzip(bytes, "the embedded digits.csv.gz", most));
+  const std::string csv = gunzip(bytes, "the embedded digits.csv.gz", most);
+  RawImages all{0, 8, 8, 1, {}, {}};
+  // Lines of 64 pixels and a label; the checksum says that they are.
+  constexpr int pixels = 64;
+  const char* next = csv.data();
+  for (int column = 0; next != csv.data() + csv.size(); column = (column + 1) % (pixels + 1)) {
+    int value = 0;
+    next = std::from_chars(next, csv.data() + csv.size(), value).ptr + 1;
+    if (column < pixels)
+      all.pixels.push_back(static_cast<std::uint8_t>(value));
+    else
+      all.labels.push_back(value);
+  }
+  all.count = std::ssize(all.labels);
   return {rows(all, 0, train_images), rows(all, train_images, all.count), 10, 16};
 }
 
@@ -221,6 +209,9 @@ DataSplit load_data(const std::string& name, const SyntheticOptions& options) {
                        : name.starts_with("cifar") ? load_cifar(source)
                                                    : load_idx(source);
   DataSplit split;
+  split.scale = raw.full_scale;
+  split.files = source.files;
+  if (name == "digits") split.files = {{"digits.csv", embedded_sha256, digits_csv_gz_size}};
   measure_channels(raw, split);
   split.train = standardized(name, raw, raw.train, split);
   split.test = standardized(name, raw, raw.test, split);

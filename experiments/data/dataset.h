@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "autodiff/array/array.h"
+#include "experiments/data/catalogue.h"
 
 namespace twice::experiments {
 
@@ -23,6 +24,8 @@ struct Dataset {
   Index size() const { return inputs().shape()[0]; }
   const Array& inputs() const { return arrays.at(0).second; }
   const Array& targets() const { return arrays.at(1).second; }
+  Array& inputs() { return arrays.at(0).second; }
+  Array& targets() { return arrays.at(1).second; }
 };
 
 /// `images` f32 (n, height, width, channels) and `labels` i32 (n).
@@ -36,10 +39,20 @@ Dataset labelled(const std::string& name, const Array& images, const Array& labe
 ///   mnist          .1307            .3081
 ///   cifar10        .4914 .4822 .4465   .2470 .2435 .2616
 struct DataSplit {
-  Dataset train, test;
-  std::vector<double> mean, stddev;
+  Dataset train = {}, test = {};
+  std::vector<double> mean = {}, stddev = {};
   /// Of data in files, where they have names.
   std::vector<std::string> input_names = {}, target_names = {}, class_names = {};
+  /// Training examples that were set aside; no step sees them. Without arrays: none.
+  Dataset validation = {};
+  /// The files that it was read from.
+  std::vector<DataFile> files = {};
+  /// The position in its file of each test example that was split off; empty: in their order.
+  std::vector<std::int32_t> test_rows = {};
+  /// The unit of `mean` and `stddev`: the pixel value of full intensity.
+  double scale = 1;
+  /// False: the targets of the test examples are unknown, and zeros stand for them.
+  bool has_targets = true;
 };
 
 /// A seeded problem of any shape. Each class is `clusters` Gaussian clouds of unit variance whose
@@ -86,9 +99,6 @@ struct RawSplit {
 
 /// The embedded digits, split by rule: the first 1,437 train, the other 360 test.
 RawSplit load_digits();
-
-/// Lines of 64 pixels in 0..16 and a label in 0..9, separated by commas.
-RawImages parse_digits(std::string_view csv);
 
 /// An idx file of images (magic 0x803) and one of labels (magic 0x801), unzipped. `name` is for
 /// the error when they are cut, do not fit each other or are no idx files.

@@ -11,6 +11,8 @@
 #include <limits>
 #include <map>
 #include <numeric>
+#include <tuple>
+#include <utility>
 
 #include "autodiff/kernels/random.h"
 #include "autodiff/threads/parallel.h"
@@ -36,11 +38,25 @@ bool holds(const Words& words, const std::string& word) {
   return std::ranges::find(words, word) != words.end();
 }
 
-/// The bytes of a file, unzipped if they are gzip's.
-std::string unpacked(const std::string& file) {
-  std::string bytes = read_file(file);
-  if (!bytes.starts_with("\x1f\x8b")) return bytes;
-  return gunzip(bytes, file, most_unpacked(bytes.size()));
+/// Reads files and remembers which.
+struct Source {
+  std::vector<DataFile> files = {};
+
+  std::string read(const fs::path& path) {
+    std::string bytes = read_file(path);
+    files.push_back({path.string(), sha256(bytes), bytes.size()});
+    return bytes;
+  }
+  /// Unzipped if it is gzip's.
+  std::string unpacked(const fs::path& path) {
+    std::string bytes = read(path);
+    if (!bytes.starts_with("\x1f\x8b")) return bytes;
+    return gunzip(bytes, path.string(), most_unpacked(bytes.size()));
+  }
+};
+
+Dataset examples(const Array& inputs, const Array& targets) {
+  return {"", {{"inputs", inputs}, {"targets", targets}}};
 }
 
 // ---- named arrays ----
@@ -61,8 +77,8 @@ ArrayName array_name(const std::string& name) {
   return {lower};
 }
 
-FileData read_arrays(const FileDataOptions& options, const Words& names,
-                     const std::function<Array(const std::string&)>& read) {
+DataSplit read_arrays(const FileDataOptions& options, const Words& names,
+                      const std::function<Array(const std::string&)>& read) {
   const std::string target = array_name(options.target).base;
   const auto is_target = [&](const std::string& base) {
     return target.empty() ? holds(usual_targets, base) : base == target;
@@ -79,96 +95,128 @@ FileData read_arrays(const FileDataOptions& options, const Words& names,
            shown(place), shown(name), is_target(base) ? "targets" : "inputs");
     place = name;
   }
-  if (!target.empty() && found[0][1].empty())
+  const std::size_t test = options.like && !found[1][0].empty();  // the part that is looked for
+  if (!target.empty() && found[test][1].empty() && !options.like)
     fail("data", "{}: there is no array '{}' for training; it has {}{}", options.file,
          options.target, shown(names), did_you_mean(options.target, names));
-  if (!target.empty() && found[0][0].empty() && others.size() == 1) found[0][0] = others[0];
+  if ((!target.empty() || options.like) && found[test][0].empty() && others.size() == 1)
+    found[test][0] = others[0];
   for (const bool of_targets : {false, true})
-    if (found[0][of_targets].empty())
+    if (found[test][of_targets].empty() && !(of_targets && options.like))
       fail("data", "{}: which array has the {}? It has {}; expected names such as {}", options.file,
            of_targets ? "targets" : "inputs", shown(names),
            of_targets ? "y or y_train" : "x or x_train");
+  const auto part = [&](bool of_test) {
+    const auto& [inputs, targets] = found[of_test];
+    const Array x = read(inputs);
+    return examples(x, targets.empty() ? Array() : read(targets));
+  };
+  if (options.like) return {.train = part(test)};
   if (found[1][0].empty() != found[1][1].empty())
     fail("data", "{}: has '{}', but no {} for the test", options.file,
          shown(found[1][0] + found[1][1]), found[1][0].empty() ? "inputs" : "targets");
-  FileData data;
-  data.train = {read(found[0][0]), read(found[0][1])};
-  if (!found[1][0].empty()) data.test = {read(found[1][0]), read(found[1][1])};
+  DataSplit data{.train = part(false)};
+  if (!found[1][0].empty()) data.test = part(true);
   return data;
 }
 
-FileData read_npy_pair(const FileDataOptions& options) {
+DataSplit read_npy_pair(const FileDataOptions& options, Source& source) {
   const std::size_t comma = options.file.find(".npy,");
   fs::path inputs = options.file, targets = inputs.parent_path() / "y.npy";
   if (comma != std::string::npos) {
     inputs = options.file.substr(0, comma + 4);
     targets = options.file.substr(comma + 5);
+  } else if (std::error_code error; options.like && (lower_case(inputs.stem().string()) != "x" ||
+                                                     !fs::exists(targets, error))) {
+    targets.clear();
   } else if (lower_case(inputs.stem().string()) != "x") {
     fail("data",
          "{}: where are its targets? Expected x.npy with y.npy beside it, or {},TARGETS.npy",
          options.file, options.file);
   }
-  const auto read = [](const fs::path& path) { return decode_npy(read_file(path), path.string()); };
-  return {.train = {read(inputs), read(targets)}};
+  const auto read = [&](const fs::path& path) {
+    return decode_npy(source.read(path), path.string());
+  };
+  const Array x = read(inputs);
+  return {.train = examples(x, targets.empty() ? Array() : read(targets))};
 }
 
 // ---- images ----
 
-FileData::Part part_of(const RawImages& raw) {
+Dataset part_of(const RawImages& raw) {
   const Shape shape{raw.count, raw.height, raw.width, raw.channels};
-  FileData::Part part{Array(shape, DType::f32), Array::from(raw.labels, {raw.count})};
-  std::ranges::copy(raw.pixels, part.inputs.data<float>());
-  return part;
+  const Array inputs(shape, DType::f32);
+  std::ranges::copy(raw.pixels, inputs.data<float>());
+  return examples(inputs, Array::from(raw.labels, {raw.count}));
 }
 
-FileData read_idx(const FileDataOptions& options) {
-  const auto read = [](const fs::path& images) {
+DataSplit read_idx(const FileDataOptions& options, Source& source) {
+  const auto read = [&](const fs::path& images) {
     std::string name = images.filename().string();
     name.replace(name.find("images"), 6, "labels");
     name.replace(name.find("idx3"), 4, "idx1");
+    const std::string pixels = source.unpacked(images);
     return part_of(
-        parse_idx(unpacked(images), unpacked(images.parent_path() / name), images.string()));
+        parse_idx(pixels, source.unpacked(images.parent_path() / name), images.string()));
   };
   const fs::path path = options.file;
   const std::string name = path.filename().string(), train = "train-";
-  FileData data{.train = read(path)};
+  DataSplit data{.train = read(path)};
   if (!name.starts_with(train)) return data;
   const fs::path test = path.parent_path() / ("t10k-" + name.substr(train.size()));
   if (std::error_code error; fs::exists(test, error)) data.test = read(test);
   return data;
 }
 
+/// One file, or those of a folder.
+DataSplit read_cifar(const FileDataOptions& options, Source& source) {
+  std::vector<fs::path> paths;
+  std::error_code error;
+  for (const fs::directory_entry& entry : fs::directory_iterator(options.file, error))
+    if (lower_case(entry.path().extension().string()) == ".bin") paths.push_back(entry.path());
+  if (error) paths.emplace_back(options.file);
+  std::ranges::sort(paths);
+  RawImages parts[2];  // training, test
+  for (const fs::path& path : paths) {
+    const bool test = !error && path.filename().string().find("test") != std::string::npos;
+    append_cifar(source.read(path), 1, path.string(), parts[test]);
+  }
+  if (parts[0].count == 0)
+    fail("data", "{}: has no .bin file to train on; expected images as CIFAR-10 stores them",
+         options.file);
+  DataSplit data{.train = part_of(parts[0])};
+  if (parts[1].count > 0) data.test = part_of(parts[1]);
+  return data;
+}
+
 /// The parts as the file has them.
-FileData read_parts(const FileDataOptions& options) {
+DataSplit read_parts(const FileDataOptions& options, Source& source) {
   const std::string& file = options.file;
   std::string name = lower_case(fs::path(file).filename().string());
   if (name.ends_with(".gz")) name.resize(name.size() - 3);
   for (const bool tabs : {false, true})
     if (name.ends_with(tabs ? ".tsv" : ".csv"))
-      return read_csv(unpacked(file), tabs ? '\t' : ',', options, usual_targets);
+      return read_csv(source.unpacked(file), tabs ? '\t' : ',', options, usual_targets);
   if (name.ends_with(".npz")) {
-    const NpzFile npz(read_file(file), file);
+    const NpzFile npz(source.read(file), file);
     return read_arrays(options, npz.names(),
                        [&](const std::string& array) { return npz.read(array); });
   }
   if (name.ends_with(".safetensors")) {
-    const TensorFile tensors = read_safetensors(file);
+    const TensorFile tensors = decode_safetensors(source.read(file), file);
     Words names;
     for (const auto& [key, array] : tensors.tensors) names.push_back(key);
     return read_arrays(options, names, [&](const std::string& array) { return tensors.at(array); });
   }
-  if (!options.target.empty())
+  if (!options.target.empty() && !options.like)
     fail("data", "{}: has no named columns or arrays; expected no target '{}'", file,
          options.target);
-  if (name.ends_with(".npy")) return read_npy_pair(options);
+  if (name.ends_with(".npy")) return read_npy_pair(options, source);
   const std::string original = fs::path(file).filename().string();
   if (original.find("images") != original.npos && original.find("idx3") != original.npos)
-    return read_idx(options);
-  if (name.ends_with(".bin")) {
-    RawImages images;
-    append_cifar(read_file(file), 1, file, images);
-    return {.train = part_of(images)};
-  }
+    return read_idx(options, source);
+  if (std::error_code error; name.ends_with(".bin") || fs::is_directory(file, error))
+    return read_cifar(options, source);
   fail("data",
        "{}: expected a file X.csv, X.tsv, X.npz, x.npy, X.safetensors, images-idx3-ubyte or X.bin",
        file);
@@ -188,17 +236,17 @@ void check_numbers(const FileDataOptions& options, const Array& array, const cha
   });
 }
 
-/// Gives a part the shapes that FileData describes.
-void check_part(const FileDataOptions& options, FileData::Part& part) {
-  Shape inputs = part.inputs.shape(), targets = part.targets.shape();
+/// Gives a part the shapes that `read_file_data` describes.
+void check_part(const FileDataOptions& options, Dataset& part) {
+  Shape inputs = part.inputs().shape(), targets = part.targets().shape();
   if (inputs.rank() == 0 || targets.rank() == 0 || inputs[0] != targets[0])
     fail("data", "{}: inputs of shape {} and targets of shape {}; expected as many of each",
          options.file, str(inputs), str(targets));
   if (inputs.contains(0) || targets.contains(0) || inputs[0] > std::numeric_limits<int>::max())
     fail("data", "{}: inputs of shape {}, targets of shape {}; expected 1 to 2^31 - 1 examples",
          options.file, str(inputs), str(targets));
-  const Index count = inputs[0], size = part.inputs.elements() / count,
-              numbers = part.targets.elements() / count;
+  const Index count = inputs[0], size = part.inputs().elements() / count,
+              numbers = part.targets().elements() / count;
   if (targets.rank() > 2 || (numbers > 1 && !options.regression))
     fail("data", "{}: targets of shape {}; expected {}", options.file, str(targets),
          options.regression ? "(n) or (n, k)"
@@ -211,21 +259,23 @@ void check_part(const FileDataOptions& options, FileData::Part& part) {
     for (const Index axis : *options.input) inputs.push_back(axis);
   }
   if (inputs.rank() == 1 || inputs.rank() == 3) inputs.push_back(1);
-  check_numbers(options, part.inputs, "inputs");
-  check_numbers(options, part.targets, "targets");
-  part.inputs = part.inputs.reshaped(inputs);
-  part.targets = part.targets.reshaped(options.regression ? Shape{count, numbers} : Shape{count});
+  check_numbers(options, part.inputs(), "inputs");
+  check_numbers(options, part.targets(), "targets");
+  part.inputs() = part.inputs().reshaped(inputs);
+  part.targets() =
+      part.targets().reshaped(options.regression ? Shape{count, numbers} : Shape{count});
 }
 
-/// Replaces labels, which are whole numbers, by their positions among the labels of all parts.
-void number_classes(const FileDataOptions& options, const std::vector<FileData::Part*>& parts,
+/// Replaces labels, which are whole numbers, by their positions among the labels of all parts or
+/// among the classes that are known.
+void number_classes(const FileDataOptions& options, const std::vector<Dataset*>& parts,
                     Words& names) {
   std::map<double, double> classes;
-  for (FileData::Part* part : parts) {
-    part->targets = part->targets.cast(DType::f64);
-    const Index count = part->targets.elements();
+  for (Dataset* part : parts) {
+    part->targets() = part->targets().cast(DType::f64);
+    const Index count = part->targets().elements();
     for (Index i = 0; i < count; ++i) {
-      const double label = part->targets.data<double>()[i];
+      const double label = part->targets().data<double>()[i];
       if (std::trunc(label) != label || std::abs(label) > std::numeric_limits<std::int32_t>::max())
         fail("data",
              "{}: the target of example {} of {} is {}; expected a class: a whole number of 32 "
@@ -234,59 +284,31 @@ void number_classes(const FileDataOptions& options, const std::vector<FileData::
       classes[label] = 0;
     }
   }
-  double next = 0;
-  const bool are_words = !names.empty();
+  Words found = names;  // words are numbered in their order
+  for (const auto& [label, position] : classes)
+    if (names.empty()) found.push_back(fmt::format("{}", static_cast<std::int64_t>(label)));
+  names = options.like ? options.like->class_names : found;
+  std::map<std::string, double> known;
+  for (const std::string& name : names) known.emplace(name, static_cast<double>(known.size()));
+  auto name = found.begin();
   for (auto& [label, position] : classes) {
-    position = next++;
-    if (!are_words) names.push_back(fmt::format("{}", static_cast<std::int64_t>(label)));
+    if (!known.contains(*name))
+      fail("data", "{}: has the class '{}'; expected one of {}", options.file, shown(*name),
+           shown(names));
+    position = known.at(*name++);
   }
   if (names.size() < 2)
     fail("data", "{}: all examples are of the class '{}'; expected at least two classes",
          options.file, shown(names[0]));
-  for (FileData::Part* part : parts)
-    for (Index i = 0; i < part->targets.elements(); ++i)
-      part->targets.data<double>()[i] = classes.at(part->targets.data<double>()[i]);
+  for (Dataset* part : parts)
+    for (Index i = 0; i < part->targets().elements(); ++i)
+      part->targets().data<double>()[i] = classes.at(part->targets().data<double>()[i]);
 }
 
 // ---- the split and the result ----
 
-using Rows = std::vector<std::int32_t>;
-
-/// The rows of the training part and those of the test part, in the order of the file.
-std::pair<Rows, Rows> split(const FileDataOptions& options, const FileData& data) {
-  const Index n = data.train.targets.shape()[0];
-  if (!(options.test_share > 0 && options.test_share < 1))
-    fail("data", "{}: a share of {} for the test; expected more than 0 and less than 1",
-         options.file, options.test_share);
-  constexpr std::uint64_t split_use = 0x73706c6974;  // "split" in ASCII
-  std::vector<Rows> members(std::max<std::size_t>(data.class_names.size(), 1));
-  for (const std::int32_t row : permutation(Rng(options.seed, 0, split_use), n)) {
-    const double c = options.regression ? 0 : data.train.targets.data<double>()[row];
-    members[static_cast<std::size_t>(c)].push_back(row);
-  }
-  // The total over the classes so far is rounded, so that the errors of rounding do not add up.
-  Rows train, test;
-  Index seen = 0;
-  const auto share = [&](Index rows) {
-    return std::llround(static_cast<double>(rows) * options.test_share);
-  };
-  for (const Rows& rows : members) {
-    const Index size = std::ssize(rows), first = seen;
-    seen += size;
-    const Index take = std::min<Index>(share(seen) - share(first), size - 1);
-    test.insert(test.end(), rows.begin(), rows.begin() + take);
-    train.insert(train.end(), rows.begin() + take, rows.end());
-  }
-  if (test.empty())
-    fail("data", "{}: a share of {} of its {} examples leaves none for the test; expected more",
-         options.file, options.test_share, n);
-  std::ranges::sort(train);
-  std::ranges::sort(test);
-  return {train, test};
-}
-
 /// Sets mean and stddev from the given rows of the training inputs.
-void measure(const Array& inputs, const Rows& rows, FileData& data) {
+void measure(const Array& inputs, const Rows& rows, DataSplit& data) {
   const Index size = inputs.elements() / inputs.shape()[0], groups = inputs.shape().back();
   // Calls f(group, x) with each number.
   const auto visit = [&](const auto& f) {
@@ -333,34 +355,105 @@ Array selected(const Array& from, const Rows& rows, DType dtype, const std::vect
 
 }  // namespace
 
-FileData read_file_data(const FileDataOptions& options) {
-  FileData data = read_parts(options);
-  std::vector<FileData::Part*> parts{&data.train};
-  if (!data.test.inputs.empty()) parts.push_back(&data.test);
-  for (FileData::Part* part : parts) check_part(options, *part);
-  for (const auto array : {&FileData::Part::inputs, &FileData::Part::targets}) {
-    const Shape &train = (data.train.*array).shape(), &other = (parts.back()->*array).shape();
-    if (!std::equal(train.begin() + 1, train.end(), other.begin() + 1, other.end()))
-      fail("data", "{}: shapes {} for training and {} for the test; expected examples alike",
-           options.file, str(train), str(other));
+std::pair<Rows, Rows> set_aside(const std::string& name, SetAside part, const Rows& rows,
+                                const Array& classes, double share, std::uint64_t seed) {
+  const char* const purpose = part == SetAside::test ? "the test" : "validation";
+  if (!(share > 0 && share < 1))
+    fail("data", "{}: a share of {} for {}; expected more than 0 and less than 1", name, share,
+         purpose);
+  constexpr std::uint64_t split_use = 0x73706c6974;  // "split" in ASCII
+  std::map<double, Rows> members;
+  for (const std::int32_t i :
+       permutation(Rng(seed, static_cast<std::uint64_t>(part), split_use), std::ssize(rows))) {
+    const std::int32_t row = rows[static_cast<std::size_t>(i)];
+    members[classes.empty() ? 0 : classes.at(row)].push_back(row);
   }
-  if (!options.regression) number_classes(options, parts, data.class_names);
+  // The total over the classes so far is rounded, so that the errors of rounding do not add up.
+  Rows stay, aside;
+  Index seen = 0;
+  const auto rounded = [&](Index count) {
+    return std::llround(static_cast<double>(count) * share);
+  };
+  for (const auto& [label, own] : members) {
+    const Index size = std::ssize(own), first = seen;
+    seen += size;
+    const Index take = std::min<Index>(rounded(seen) - rounded(first), size - 1);
+    aside.insert(aside.end(), own.begin(), own.begin() + take);
+    stay.insert(stay.end(), own.begin() + take, own.end());
+  }
+  if (aside.empty())
+    fail("data", "{}: a share of {} of its {} examples leaves none for {}; expected more", name,
+         share, rows.size(), purpose);
+  std::ranges::sort(stay);
+  std::ranges::sort(aside);
+  return {stay, aside};
+}
 
-  const auto all = [](const FileData::Part& part) {
-    Rows rows(static_cast<std::size_t>(part.inputs.shape()[0]));
+DataSplit read_file_data(const FileDataOptions& options) {
+  Source source;
+  DataSplit data = read_parts(options, source);
+  data.files = std::move(source.files);
+  std::vector<Dataset*> parts{&data.train};
+  if (!data.test.arrays.empty()) parts.push_back(&data.test);
+  const DataSplit& pattern = options.like ? *options.like : data;
+  if (options.like) {
+    if (parts.size() == 2) data.train = data.test;
+    parts = {&data.train};
+    data.has_targets = !data.train.targets().empty();
+    if (const Shape& inputs = data.train.inputs().shape(); !data.has_targets && inputs.rank() > 0) {
+      Shape shape = pattern.train.targets().shape();
+      shape[0] = inputs[0];
+      data.train.targets() = Array::zeros(shape, DType::f64);
+    }
+  }
+  for (Dataset* part : parts) check_part(options, *part);
+  for (const Dataset* part : parts)
+    for (std::size_t k = 0; k < 2; ++k) {
+      const Shape &train = pattern.train.arrays[k].second.shape(),
+                  &other = part->arrays[k].second.shape();
+      if (!std::equal(train.begin() + 1, train.end(), other.begin() + 1, other.end()))
+        fail("data", "{}: shapes {} for training and {} for the test; expected examples alike",
+             options.file, str(train), str(other));
+    }
+  if (!data.has_targets)
+    data.class_names = pattern.class_names;
+  else if (!options.regression)
+    number_classes(options, parts, data.class_names);
+
+  const auto all = [](const Dataset& part) {
+    Rows rows(static_cast<std::size_t>(part.inputs().shape()[0]));
     std::iota(rows.begin(), rows.end(), 0);
     return rows;
   };
-  const bool has_test = parts.size() == 2;
-  const auto [train, test] =
-      has_test ? std::pair(all(data.train), all(data.test)) : split(options, data);
-  if (!has_test) data.test = data.train;
-  if (options.standardize) measure(data.train.inputs, train, data);
-  for (FileData::Part* part : {&data.train, &data.test}) {
-    const Rows& rows = part == &data.train ? train : test;
-    part->inputs = selected(part->inputs, rows, DType::f32, data.mean, data.stddev);
-    part->targets =
-        selected(part->targets, rows, options.regression ? DType::f32 : DType::i32, {}, {});
+  const Array classes = options.regression ? Array() : data.train.targets();
+  Rows train = all(data.train), test, validation;
+  if (options.like) {
+    test = std::exchange(train, {});
+    data.mean = pattern.mean;
+    data.stddev = pattern.stddev;
+  } else if (parts.size() == 2) {
+    test = all(data.test);
+  } else {
+    std::tie(train, test) =
+        set_aside(options.file, SetAside::test, train, classes, options.test_share, options.seed);
+    data.test_rows = test;
+  }
+  if (options.validation_share > 0)
+    std::tie(train, validation) = set_aside(options.file, SetAside::validation, train, classes,
+                                            options.validation_share, options.seed);
+  if (parts.size() == 1) data.test = data.train;
+  if (!validation.empty()) data.validation = data.train;
+  if (options.standardize && !options.like) measure(data.train.inputs(), train, data);
+  const std::pair<Dataset*, const Rows*> taken[] = {
+      {&data.train, &train}, {&data.test, &test}, {&data.validation, &validation}};
+  for (const auto& [part, rows] : taken) {
+    if (part->arrays.empty()) continue;
+    part->name = fs::path(options.file).filename().string();
+    part->classes = static_cast<int>(data.class_names.size());
+    part->inputs() = selected(part->inputs(), *rows, DType::f32, data.mean, data.stddev);
+    part->targets() =
+        selected(part->targets(), *rows, options.regression ? DType::f32 : DType::i32, {}, {});
+    part->arrays[1].first = options.regression ? "targets" : "labels";
   }
   return data;
 }

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "autodiff/array/array.h"
+#include "experiments/data/dataset.h"
 
 namespace twice::experiments {
 
@@ -21,20 +21,25 @@ struct FileDataOptions {
   std::uint64_t seed = 1;           ///< of the split
   std::optional<Shape> input = {};  ///< the shape of one example, which must fit; e.g. 28x28x1
   bool standardize = true;
+  double validation_share = 0;  ///< of the training part, set aside from it; in [0, 1)
+  /// Read examples for a model that was trained on data like this, all as the test part: with its
+  /// columns, shapes, classes, mean and stddev. Of `train` one example is enough. The targets may
+  /// be missing. Of a file that brings a test part, that is read.
+  const DataSplit* like = nullptr;
 };
 
-struct FileData {
-  struct Part {
-    Array inputs;   ///< f32, (n, features), (n, height, width, channels) or as `input` says
-    Array targets;  ///< classes i32, (n), from 0; with regression f32, (n, k)
-  };
-  Part train = {}, test = {};
-  std::vector<std::string> input_names = {}, target_names = {};  ///< of a table's columns
-  std::vector<std::string> class_names = {};                     ///< empty with regression
-  /// Of each entry of the inputs' last axis (a feature, a channel), over the training part, divided
-  /// by n. A constant entry has stddev 1. Empty unless standardised.
-  std::vector<double> mean = {}, stddev = {};
-};
+/// Examples by their positions.
+using Rows = std::vector<std::int32_t>;
+
+/// The part of a data set that examples are set aside for.
+enum class SetAside : std::uint64_t { test, validation };
+
+/// The rows that stay and those that are set aside, each in ascending order: the share of each
+/// class, rounded but never all of it, at random, as a function of seed, part and classes.
+/// `classes` has the class of every example, or is empty. Throws when the share is not in (0, 1)
+/// or too small for one row; `name` is for the error.
+std::pair<Rows, Rows> set_aside(const std::string& name, SetAside part, const Rows& rows,
+                                const Array& classes, double share, std::uint64_t seed);
 
 /// Reads `options.file`, which is one of these (.csv, .tsv and idx files may be gzipped):
 ///   X.csv, X.tsv           A table in UTF-8, fields quoted where needed. The first row is the
@@ -50,6 +55,8 @@ struct FileData {
 ///   images-idx3-ubyte      MNIST's format, with labels-idx1-ubyte beside it; if it begins with
 ///                          train- and t10k- images are there, these are the test part.
 ///   X.bin                  CIFAR-10's: records of a label and 3072 bytes of an image 32x32x3.
+///                          Or a folder of such files, of which those with "test" in their names
+///                          are the test part.
 ///
 /// A table's target is the column with a name of an array of targets above, unless `target` names
 /// it. Inputs of shape (n) become (n, 1), and (n, h, w) becomes (n, h, w, 1). Pixels keep their
@@ -60,9 +67,13 @@ struct FileData {
 /// at random for the test, as a function of the seed and the targets. Both parts keep the order of
 /// the file.
 ///
+/// `inputs` are f32, (n, features), (n, height, width, channels) or as `input` says; `labels` i32,
+/// (n), from 0; with regression `targets` f32, (n, k). Mean and stddev are those of each entry of
+/// the inputs' last axis over the training part, divided by n; a constant entry has stddev 1.
+///
 /// Throws one line that names the file, the place and what was expected. A missing or non-finite
 /// value is an error, as are fewer than two classes. The file is read once; memory is a few times
 /// its unpacked size.
-FileData read_file_data(const FileDataOptions& options);
+DataSplit read_file_data(const FileDataOptions& options);
 
 }  // namespace twice::experiments

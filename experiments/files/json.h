@@ -127,17 +127,14 @@ class Json {
   template <class T>
   void get_to(std::map<std::string, T>& values) const {
     values.clear();
-    for (const auto& [key, member] : members()) values.emplace(key, member.template get<T>());
+    for (const auto& [key, member] : members()) values.emplace(key, member.template stored<T>());
   }
-  /// Of the members that are floating-point numbers, null is NaN, as which it was written.
+  /// Of members that are floating-point numbers, here and in a map, null is NaN, as which it was
+  /// written.
   template <HasJsonFields T>
   void get_to(T& value) const {
     T::json_fields(value, [&]<class Field>(const char* name, Field& field) {
-      const Json& stored = at(name);
-      if constexpr (std::floating_point<Field>)
-        field = stored.is_null() ? std::numeric_limits<Field>::quiet_NaN() : stored.get<Field>();
-      else
-        stored.get_to(field);
+      field = at(name).template stored<Field>();
     });
   }
   template <class T>
@@ -204,6 +201,12 @@ class Json {
   }
 
  private:
+  template <class T>
+  T stored() const {
+    if constexpr (std::floating_point<T>)
+      if (is_null()) return std::numeric_limits<T>::quiet_NaN();
+    return get<T>();
+  }
   /// The alternatives of `value_`. A whole number is `large` only if no int64 holds it.
   enum class Kind { null, boolean, integer, large, number, string, array, object };
   Kind kind() const { return static_cast<Kind>(value_.index()); }

@@ -63,7 +63,58 @@ constexpr Format formats[] = {{"f2", 2, DType::f32, convert<Half, float>},
                               {"i8", 8, DType::f64, convert<std::int64_t, double>},
                               {"u8", 8, DType::f64, convert<std::uint64_t, double>}};
 
+template <class T>
+void append(std::string& bytes, T number) {
+  bytes.append(reinterpret_cast<const char*>(&number), sizeof number);
+}
+
 }  // namespace
+
+void convert_numbers(std::string_view type, std::string_view bytes, const Array& out) {
+  std::ranges::find(formats, type, &Format::name)->convert(bytes, false, out);
+}
+
+std::string encode_npz(const std::vector<NamedColumn>& columns) {
+  std::string bytes, directory;
+  for (const auto& [name, numbers, words] : columns) {
+    std::string type =
+        numbers.empty() ? "|S" : "<" + std::string(numbers.dtype() == DType::i32 ? "i" : "f");
+    std::size_t width = numbers.empty() ? 1 : size_of(numbers.dtype()), rows = words.size();
+    std::string data;
+    if (!numbers.empty()) {
+      const Array whole = numbers.contiguous_copy();
+      data.assign(static_cast<const char*>(whole.raw()), whole.bytes());
+      rows = data.size() / width;
+    }
+    for (const std::string& word : words) width = std::max(width, word.size());
+    for (const std::string& word : words) data += word + std::string(width - word.size(), '\0');
+    std::string header = fmt::format(
+        "{{'descr': '{}{}', 'fortran_order': False, 'shape': ({},), }}", type, width, rows);
+    header.resize(header.size() + 63 - (header.size() + 10) % 64, ' ');
+    std::string file("\x93NUMPY\1\0", 8);
+    append(file, static_cast<std::uint16_t>(header.size() + 1));
+    file += header + "\n" + data;
+    if (bytes.size() + file.size() >= std::uint64_t{1} << 31)
+      fail("npz", "'{}' would make a file of 2 GiB or more", name);
+
+    // Version 2.0, no flags, stored, 1 January 1980; checksum, packed and unpacked size, name.
+    std::string entry("\x14\0\0\0\0\0\0\0\x21\0", 10);
+    append(entry, static_cast<std::uint32_t>(
+                      crc32_z(0, reinterpret_cast<const Bytef*>(file.data()), file.size())));
+    for (int i = 0; i < 2; ++i) append(entry, static_cast<std::uint32_t>(file.size()));
+    append(entry, static_cast<std::uint32_t>(name.size() + 4));
+    directory += std::string("PK\1\2\x14\0", 6) + entry + std::string(10, '\0');
+    append(directory, static_cast<std::uint32_t>(bytes.size()));
+    directory += name + ".npy";
+    bytes += "PK\3\4" + entry + name + ".npy" + file;
+  }
+  const auto start = static_cast<std::uint32_t>(bytes.size());
+  bytes += directory + std::string("PK\5\6\0\0\0\0", 8);
+  for (int i = 0; i < 2; ++i) append(bytes, static_cast<std::uint16_t>(columns.size()));
+  append(bytes, static_cast<std::uint32_t>(directory.size()));
+  append(bytes, start);
+  return bytes + std::string(2, '\0');
+}
 
 Array decode_npy(std::string_view bytes, const std::string& name) {
   // The header: magic number, version, its length in 2 bytes (version 1) or 4, a dict as text.

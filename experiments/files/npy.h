@@ -16,6 +16,19 @@ namespace twice::experiments {
 /// for other types and for damaged files.
 Array decode_npy(std::string_view bytes, const std::string& name);
 
+/// Writes numbers of one of these types, little-endian, as those of an array of the type that they
+/// become.
+void convert_numbers(std::string_view type, std::string_view bytes, const Array& out);
+
+/// A column of numbers or, where `numbers` is empty, of words.
+struct NamedColumn {
+  std::string name;
+  Array numbers;  ///< (n)
+  std::vector<std::string> words = {};
+};
+/// The bytes of a .npz file with these columns, not packed; words are NumPy's bytes (S).
+std::string encode_npz(const std::vector<NamedColumn>& columns);
+
 /// The most bytes that packed data may hold when they are unpacked: 100 times their size, and at
 /// least 256 MiB. Files that were made to fill the memory hold more.
 std::size_t most_unpacked(std::size_t packed);

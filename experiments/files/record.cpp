@@ -15,7 +15,8 @@ const Json& member(const Json& object, const std::string& key) {
 }
 
 double number(const Json& object, const std::string& key) {
-  const Json& value = member(object, key);
+  const Json& own = member(object, key);
+  const Json& value = own.is_null() ? member(member(object, "metrics"), key) : own;
   const double none = std::numeric_limits<double>::quiet_NaN();
   if (!value.is_number()) return none;
   const double result = value.get<double>();

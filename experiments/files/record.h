@@ -13,7 +13,7 @@ namespace twice::experiments {
 /// The member of an object; null when it is missing or `object` is none.
 const Json& member(const Json& object, const std::string& key);
 
-/// The finite number under `key`, else NaN.
+/// The finite number under `key`, or under it in the member `metrics`, else NaN.
 double number(const Json& object, const std::string& key);
 
 /// A value as one line of text: strings without quotes, arrays as "a, b", null as "-".

@@ -11,6 +11,7 @@
 
 #include "experiments/files/atomic_file.h"
 #include "experiments/files/json.h"
+#include "experiments/files/npy.h"
 
 namespace twice::experiments {
 
@@ -28,9 +29,14 @@ struct Format {
   std::string_view name;
   DType dtype;
   std::uint64_t bytes;
+  /// NumPy's name of a type that is converted.
+  std::string_view numpy = {};
 };
 constexpr Format formats[] = {
-    {"F32", DType::f32, 4}, {"F64", DType::f64, 8}, {"I32", DType::i32, 4}, {"I64", DType::i32, 8}};
+    {"F32", DType::f32, 4},        {"F64", DType::f64, 8},       {"I32", DType::i32, 4},
+    {"I64", DType::i32, 8},        {"F16", DType::f32, 2, "f2"}, {"BF16", DType::f32, 2},
+    {"BOOL", DType::f32, 1, "b1"}, {"U8", DType::f32, 1, "u1"},  {"I8", DType::f32, 1, "i1"},
+    {"U16", DType::f32, 2, "u2"},  {"I16", DType::f32, 2, "i2"}, {"U32", DType::f64, 4, "u4"}};
 
 /// Where an entry of the header says that its numbers lie.
 struct Entry {
@@ -71,7 +77,8 @@ struct Reader {
       refuse("the header of '{}' is damaged; expected dtype, shape and two data_offsets", name);
     const auto format = std::ranges::find(formats, dtype->string(), &Format::name);
     if (format == std::end(formats))
-      refuse("'{}' has dtype {}; expected F32, F64, I32 or I64", name, dtype->string());
+      refuse("'{}' has dtype {}; expected F16, BF16, F32, F64, BOOL, U8 to U32 or I8 to I64", name,
+             dtype->string());
     if (sizes->size() > static_cast<std::size_t>(max_rank))
       refuse("'{}' has {} axes; expected at most {}", name, sizes->size(), max_rank);
     Entry result{name, format, {}, offsets->at(0), offsets->at(1)};
@@ -113,8 +120,21 @@ struct Reader {
   Array array(const Entry& entry, const char* data) const {
     const char* const from = data + entry.begin;
     Array result(entry.shape, entry.format->dtype);
+    const std::string_view bytes(from, entry.end - entry.begin);
+    if (!entry.format->numpy.empty()) {
+      convert_numbers(entry.format->numpy, bytes, result);
+      return result;
+    }
     if (entry.format->bytes == size_of(entry.format->dtype)) {
       if (result.bytes() > 0) std::memcpy(result.raw(), from, result.bytes());
+      return result;
+    }
+    if (entry.format->name == "BF16") {  // the upper half of an f32
+      for (Index i = 0; i < result.elements(); ++i) {
+        std::uint16_t upper;
+        std::memcpy(&upper, from + 2 * i, 2);
+        result.data<float>()[i] = std::bit_cast<float>(std::uint32_t{upper} << 16);
+      }
       return result;
     }
     for (Index i = 0; i < result.elements(); ++i) {

@@ -32,9 +32,10 @@ std::string encode_safetensors(const TensorFile& file);
 /// Writes them atomically.
 void write_safetensors(const std::filesystem::path& path, const TensorFile& file);
 
-/// The arrays in `bytes`; F32, F64 and I32 are kept, I64 becomes i32 where the values fit. Throws
-/// one line with `name` and the expectation when the bytes are no complete safetensors
-/// file or when they do not match their `sha256` (which files of other writers need not have).
+/// The arrays in `bytes`; F32, F64 and I32 are kept, I64 becomes i32 where the values fit, U32 f64,
+/// and F16, BF16, BOOL, U8, I8, U16 and I16 become f32. Throws one line with `name` and the
+/// expectation when the bytes are no complete safetensors file or when they do not match their
+/// `sha256` (which files of other writers need not have).
 TensorFile decode_safetensors(std::string bytes, const std::string& name);
 /// The same from a file.
 TensorFile read_safetensors(const std::filesystem::path& path);

@@ -47,6 +47,18 @@ std::string lower_case(std::string_view text) {
   return result;
 }
 
+std::string csv_line(const std::vector<std::string>& cells) {
+  std::string line;
+  for (const std::string& cell : cells) {
+    const bool quoted = cell.find_first_of(",\"\n\r") != std::string::npos;
+    if (&cell != cells.data()) line += ',';
+    if (quoted) line += '"';
+    for (const char c : cell) line.append(c == '"' ? 2 : 1, c);
+    if (quoted) line += '"';
+  }
+  return line + "\n";
+}
+
 std::string shown(std::string_view text) {
   constexpr std::size_t most = 40;
   std::size_t size = std::min(text.size(), most);

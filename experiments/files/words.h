@@ -31,6 +31,9 @@ bool listed(std::string_view list, std::string option);
 /// With a to z for A to Z.
 std::string lower_case(std::string_view text);
 
+/// A line of a CSV file, its end included; cells are in quotes where they hold a separator.
+std::string csv_line(const std::vector<std::string>& cells);
+
 /// Text of a file for a message of one line: at most 40 bytes, control characters as '?'.
 std::string shown(std::string_view text);
 /// The first 20 words, as `shown`, with commas.

@@ -309,7 +309,7 @@ std::string compare_section(const Json& record, std::string_view title, std::str
     part["name"] = models.size() > 1 ? model : "";
     part["slopes"] = models.size() == 1 ? fmt::format("{}", fmt::join(slopes, ", ")) : "";
     part["tiles"] = headline_tiles(own);
-    part["table"] = rows_table(own) + columns_legend(own);
+    part["table"] = run_table_section(own);
     part["costs"] = cost_figures(own);
     part["curves"] = training_plots(own);
     data["models"].push_back(part);

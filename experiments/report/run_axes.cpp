@@ -26,7 +26,7 @@ std::set<double> numbers_of(const std::vector<RunSetting>& settings, const std::
 }
 
 /// `joined`: lines with the deviations over seeds beside them, else a dot for each setting.
-std::string axis_plot(const std::vector<RunSetting>& settings, const RunField& field,
+std::string axis_plot(const std::vector<RunSetting>& settings, const Column& field,
                       const std::string& axis, bool joined) {
   const std::set<double> values = numbers_of(settings, axis);
   std::map<std::string, std::map<double, std::vector<Moments>>> methods;
@@ -73,8 +73,8 @@ std::string run_axes(const RunSet& set, const std::vector<RunSetting>& settings)
   Legend entries;
   for (const std::string& method : methods) entries.emplace_back(method, method_ink(method));
   std::vector<TextPair> views;
-  for (const RunField& field : run_fields()) {
-    if (field.is_cost) continue;
+  for (const Column& field : result_columns(set)) {
+    if (is_cost(field)) continue;
     std::string html;
     for (const std::string& axis : axes) html += axis_plot(settings, field, axis, alone);
     const bool some = std::ranges::any_of(settings, [&](const RunSetting& setting) {

@@ -8,10 +8,26 @@
 #include <set>
 
 #include "experiments/measure/statistics.h"
-#include "experiments/report/table.h"
+#include "experiments/report/sections.h"
 
 namespace twice::experiments {
 namespace {
+
+namespace fs = std::filesystem;
+
+/// The results of a run that is done.
+void add_results(Run& run, const Json& entry) {
+  if (run.state != "done") return;
+  double seconds = 0;
+  for (const Json& epoch : objects(member(run.row, "curve"))) seconds += number(epoch, "seconds");
+  if (seconds > 0) run.results["seconds"] = seconds;
+  std::vector<std::string> keys = metric_names({run.row, entry});
+  keys.insert(keys.end(),
+              {"test_accuracy", "loss", "train_loss", "gradient_norm", "ms", "seconds"});
+  for (const Json* source : std::initializer_list<const Json*>{&run.row, &entry})
+    for (const std::string& key : keys)
+      if (const double value = number(*source, key); std::isfinite(value)) run.results[key] = value;
+}
 
 /// Adds what the run's own record has, if there is one, and its results, if it is done.
 void add_record(Run& run, const FoundRecord* train, const Json& entry) {
@@ -22,14 +38,7 @@ void add_record(Run& run, const FoundRecord* train, const Json& entry) {
     run.row = rows[0];
     run.model = text(run.row, "model");
   }
-  if (run.state != "done") return;
-  double seconds = 0;
-  for (const Json& epoch : objects(member(run.row, "curve"))) seconds += number(epoch, "seconds");
-  if (seconds > 0) run.results["seconds"] = seconds;
-  for (const Json* source : std::initializer_list<const Json*>{&run.row, &entry})
-    for (const RunField& field : run_fields())
-      if (const double value = number(*source, field.key); std::isfinite(value))
-        run.results[field.key] = value;
+  add_results(run, entry);
 }
 
 /// False for an option of other methods only: a value that the run has but does not use.
@@ -62,21 +71,20 @@ RunSet set_of(std::vector<Run> runs, const std::vector<std::string>& axes) {
 
 }  // namespace
 
-const std::vector<RunField>& run_fields() {
-  static const std::vector<RunField> fields = {
-      {"test_accuracy", "test accuracy", "Share of the test set that is classified correctly.",
-       format_percent, false, false},
-      {"loss", "test loss", "Mean loss over the test set at the end, without the penalty.",
-       format_number},
-      {"train_loss", "train loss",
-       "Mean loss over the steps of the last epoch, without the penalty.", format_number},
-      {"gradient_norm", "|grad|",
-       "Norm of the loss's gradient over many training images at the end.", format_number},
-      {"ms", "ms/step", "Time of one training step in milliseconds, in the mean of the last epoch.",
-       format_number, true},
-      {"seconds", "seconds", "Training time of a run, without evaluation.", format_number, true}};
-  return fields;
+std::vector<Column> result_columns(const RunSet& set) {
+  std::vector<Json> rows;
+  for (const Run& run : set.runs) rows.push_back({{"metrics", run.results}});
+  std::vector<Column> columns = run_columns(rows);
+  std::erase_if(columns, [&](const Column& column) { return !is_used(column, rows); });
+  for (Column& column : columns)
+    if (column.key == "seconds") column.meaning = "Training time of a run, without evaluation.";
+  std::ranges::stable_sort(columns, {}, [](const Column& column) {
+    return is_cost(column) ? 2 : column.key == "test_accuracy" ? 0 : 1;
+  });
+  return columns;
 }
+
+bool is_cost(const Column& result) { return result.key == "ms" || result.key == "seconds"; }
 
 bool method_reads(const Method& method, std::string option) {
   std::ranges::replace(option, '-', '_');
@@ -117,7 +125,7 @@ RunSet train_runs(const std::vector<FoundRecord>& trains) {
   std::set<std::string> options;
   for (const FoundRecord& train : trains) {
     Run run{.name = train.file, .config = member(train.content, "config")};
-    if (const std::size_t end = run.name.rfind('/'); end != std::string::npos) run.name.resize(end);
+    run.name.resize(std::min({run.name.size(), run.name.rfind('/'), run.name.rfind(".json")}));
     if (run.config.is_object())
       for (const auto& [option, value] : run.config.members()) options.insert(option);
     const std::vector<Json> rows = objects(member(train.content, "rows"));
@@ -138,6 +146,25 @@ RunSet train_runs(const std::vector<FoundRecord>& trains) {
   const auto gamma = std::ranges::find(axes, "gamma"), epsilon = std::ranges::find(axes, "epsilon");
   if (gamma != axes.end() && epsilon != axes.end()) std::iter_swap(gamma, epsilon);
   return set_of(std::move(runs), axes);
+}
+
+RunSet compare_runs(const FoundRecord& compare) {
+  const std::vector<Json> rows = objects(member(compare.content, "rows"));
+  const fs::path folder = fs::path(compare.file).parent_path();
+  RunSet set;
+  for (const Json& row : rows) {
+    Run run{.name = (folder / row_label(row, rows)).string(),
+            .config = member(compare.content, "config"),
+            .state = "done",
+            .method = text(row, "method"),
+            .row = row};
+    run.config["method"] = run.method;
+    run.seed = text(run.config, "seed");
+    run.epochs = static_cast<double>(objects(member(row, "curve")).size());
+    add_results(run, {});
+    set.runs.push_back(std::move(run));
+  }
+  return set;
 }
 
 Moments RunSetting::moments(const std::string& field) const {
@@ -171,13 +198,22 @@ std::vector<RunSetting> settings_of(const RunSet& set) {
   return settings;
 }
 
-const RunSetting* best_setting(const std::vector<RunSetting>& settings, const std::string& method) {
-  const RunSetting* best = nullptr;
-  double highest = -1;
+std::string ranking_result(const std::vector<RunSetting>& settings) {
+  std::vector<Json> rows;
   for (const RunSetting& setting : settings)
-    if (const double accuracy = setting.moments("test_accuracy").mean;
-        setting.method == method && accuracy > highest)
-      best = &setting, highest = accuracy;
+    for (const Run* run : setting.runs) rows.push_back(run->results);
+  return ranking_result(rows);
+}
+
+const RunSetting* best_setting(const std::vector<RunSetting>& settings, const std::string& method) {
+  const std::string result = ranking_result(settings);
+  const double sign = lower_is_better(result) ? -1 : 1;
+  const RunSetting* best = nullptr;
+  for (const RunSetting& setting : settings)
+    if (const double value = sign * setting.moments(result).mean;
+        setting.method == method && std::isfinite(value) &&
+        (!best || value > sign * best->moments(result).mean))
+      best = &setting;
   return best;
 }
 

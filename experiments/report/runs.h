@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "experiments/files/record.h"
+#include "experiments/report/table.h"
 #include "optim/gradient_regularization.h"
 
 namespace twice::experiments {
@@ -24,23 +24,20 @@ struct Run {
   /// `train`'s row, with the curve as far as it goes; null before the first epoch's end.
   Json row = {};
   double epochs = 0;
-  /// Only of a run that is done: the fields of `run_fields`.
+  /// Only of a run that is done: what `result_columns` shows.
   std::map<std::string, double> results = {};
 };
-
-/// What is compared between runs.
-struct RunField {
-  std::string key, heading, meaning;
-  std::string (*format)(double);
-  bool is_cost = false, lower_is_better = true;
-};
-const std::vector<RunField>& run_fields();
 
 struct RunSet {
   /// The options that vary, without method and seed, in the order of the runs' names.
   std::vector<std::string> axes;
   std::vector<Run> runs;
 };
+
+/// What is compared between runs: the results and metrics that one of them has.
+std::vector<Column> result_columns(const RunSet& set);
+/// Whether a result is a time.
+bool is_cost(const Column& result);
 
 /// A record with the file that it was read from.
 struct FoundRecord {
@@ -57,6 +54,13 @@ bool method_reads(const Method& method, std::string option);
 
 /// Single runs, methods in their usual order; what differs between them is an axis.
 RunSet train_runs(const std::vector<FoundRecord>& trains);
+
+/// A run for each row of a record of `compare`.
+RunSet compare_runs(const FoundRecord& compare);
+
+/// Names and bytes of runs.csv, a row for each run, and curves.csv, a row for each run and epoch:
+/// docs/records.md, "Tables of runs". Neither without a row.
+std::vector<std::pair<std::string, std::string>> run_tables(const std::vector<Run>& runs);
 
 struct Moments {
   double mean, deviation;  ///< of the sample, with n - 1; NaN of fewer than two
@@ -81,7 +85,10 @@ struct RunSetting {
 /// In order of their first runs.
 std::vector<RunSetting> settings_of(const RunSet& set);
 
-/// A method's setting of the highest mean test accuracy; null when it has no finished run.
+/// The result that ranks settings, as `ranking_result` says.
+std::string ranking_result(const std::vector<RunSetting>& settings);
+
+/// A method's setting of the best mean of that result; null when it has no finished run.
 const RunSetting* best_setting(const std::vector<RunSetting>& settings, const std::string& method);
 
 /// For each quantity that is no cost, to choose from: a heat map for each method (and each

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <limits>
 #include <set>
 
 #include "experiments/measure/statistics.h"
@@ -43,7 +44,7 @@ bool several_models(const RunSet& set) {
 }
 
 /// "95.1 % ± 0.2 %"; without a deviation that is not known.
-std::string plus_minus(const Moments& moments, const RunField& field) {
+std::string plus_minus(const Moments& moments, const Column& field) {
   std::string text = field.format(moments.mean);
   if (std::isfinite(moments.deviation)) text += " ± " + field.format(moments.deviation);
   return text;
@@ -89,10 +90,8 @@ struct ItemTable {
       });
   }
   void add_results(const std::string& more, const auto& cell_of) {
-    for (const RunField& field : run_fields())
-      if (std::ranges::any_of(set.runs,
-                              [&](const Run& r) { return r.results.contains(field.key); }))
-        add(field.heading, field.meaning + more, [&](const Item& i) { return cell_of(i, field); });
+    for (const Column& field : result_columns(set))
+      add(field.heading, field.meaning + more, [&](const Item& i) { return cell_of(i, field); });
   }
 };
 
@@ -110,7 +109,7 @@ std::string settings_table(const RunSet& set, const std::vector<RunSetting>& set
   table.add("unfinished", "runs that are still to do, running, or were stopped",
             [&](const RunSetting& s) { return count(s.unfinished, "bad"); });
   table.add_results(" Mean ± standard deviation over seeds.",
-                    [](const RunSetting& setting, const RunField& field) {
+                    [](const RunSetting& setting, const Column& field) {
                       const Moments moments = setting.moments(field.key);
                       return number_cell(plus_minus(moments, field), moments.mean);
                     });
@@ -130,7 +129,7 @@ std::string runs_table(const RunSet& set) {
             [](const Run& run) { return number_cell(run.seed, std::atof(run.seed.c_str())); });
   table.add("epochs", "that are complete",
             [](const Run& run) { return number_cell(show(run.epochs), run.epochs); });
-  table.add_results("", [](const Run& run, const RunField& field) {
+  table.add_results("", [](const Run& run, const Column& field) {
     const auto value = run.results.find(field.key);
     const double number = value == run.results.end() ? std::nan("") : value->second;
     return number_cell(field.format(number), number);
@@ -183,7 +182,7 @@ std::string cost_figures(const RunSet& set) {
 }
 
 /// The cells of a map: rows over `down`, or a single row where it is "".
-HeatMap map_of(const std::vector<const RunSetting*>& settings, const RunField& field,
+HeatMap map_of(const std::vector<const RunSetting*>& settings, const Column& field,
                const std::vector<Json>& columns, const std::string& across,
                const std::vector<Json>& rows, const std::string& down) {
   HeatMap map{.label = "",
@@ -192,7 +191,7 @@ HeatMap map_of(const std::vector<const RunSetting*>& settings, const RunField& f
               .x = {},
               .y = {},
               .percent = field.format == format_percent,
-              .lower_is_better = field.lower_is_better};
+              .lower_is_better = lower_is_better(field.key)};
   for (const Json& column : columns) map.x.push_back(show(column));
   for (const Json& row : rows) map.y.push_back(down.empty() ? "" : show(row));
   if (std::max(map.x.size(), map.y.size()) > most_heat_lines) return map;
@@ -215,7 +214,7 @@ HeatMap map_of(const std::vector<const RunSetting*>& settings, const RunField& f
 }
 
 std::string field_maps(const RunSet& set, const std::vector<RunSetting>& settings,
-                       const RunField& field) {
+                       const Column& field) {
   const auto has = [&](const char* axis) {
     return std::ranges::find(set.axes, axis) != set.axes.end();
   };
@@ -276,8 +275,8 @@ TrainingLine training_line(const RunSetting& setting, const std::string& name, c
 std::string run_maps(const RunSet& set, const std::vector<RunSetting>& settings) {
   if (set.axes.size() < 2) return "";
   std::vector<TextPair> parts;
-  for (const RunField& field : run_fields())
-    if (!field.is_cost)
+  for (const Column& field : result_columns(set))
+    if (!is_cost(field))
       if (const std::string maps = field_maps(set, settings, field); !maps.empty())
         parts.emplace_back(field.heading, maps);
   return choice("Show", parts);
@@ -303,9 +302,12 @@ std::string run_curves(const std::vector<RunSetting>& settings) {
     for (const RunSetting& setting : settings)
       if (setting.method == method) own.push_back(&setting);
     if (own.size() == 1 && best_setting(settings, method)) continue;  // it is in the first view
-    std::ranges::stable_sort(own, [](const RunSetting* a, const RunSetting* b) {
-      const double x = a->moments("test_accuracy").mean, y = b->moments("test_accuracy").mean;
-      return std::isnan(y) ? !std::isnan(x) : x > y;
+    const std::string result = ranking_result(settings);
+    std::ranges::stable_sort(own, {}, [&](const RunSetting* setting) {
+      const double value = setting->moments(result).mean;
+      return std::isnan(value)         ? std::numeric_limits<double>::infinity()
+             : lower_is_better(result) ? value
+                                       : -value;
     });
     const std::size_t shown = std::min(own.size(), most_lines);
     std::vector<TrainingLine> lines;
@@ -325,13 +327,23 @@ std::string runs_section(const RunSet& set, const Json& record, std::string_view
   const std::vector<RunSetting> settings = settings_of(set);
   Json data = Json::object();
   if (!settings.empty()) {
+    const std::string ranking = ranking_result(settings);
+    const bool validated = ranking.starts_with("validation");
+    const std::vector<Column> results = result_columns(set);
+    const auto shown = [&](const RunSetting& setting, const std::string& key) -> std::string {
+      const auto field = std::ranges::find(results, key, &Column::key);
+      return field == results.end() ? "-" : plus_minus(setting.moments(key), *field);
+    };
     std::vector<std::string> best;
     for (const std::string& method : methods_of(settings))
       if (const RunSetting* setting = best_setting(settings, method)) {
-        const Moments accuracy = setting->moments("test_accuracy");
-        best.push_back(
-            fmt::format("{}: {}{} (n = {})", method, plus_minus(accuracy, run_fields().front()),
-                        setting->options.empty() ? "" : " at " + setting->values(), accuracy.n));
+        std::string line = fmt::format("{}: {}", method, shown(*setting, ranking));
+        if (validated)
+          line += fmt::format(" on validation, {} on the test set",
+                              shown(*setting, lower_is_better(ranking) ? "loss" : "test_accuracy"));
+        best.push_back(fmt::format("{}{} (n = {})", line,
+                                   setting->options.empty() ? "" : " at " + setting->values(),
+                                   setting->moments(ranking).n));
       }
     Json axes = Json::array();
     for (const std::string& axis : set.axes)
@@ -350,6 +362,9 @@ std::string runs_section(const RunSet& set, const Json& record, std::string_view
                     {"seeds", counted(seeds.size(), "seed")},
                     {"axes", axes},
                     {"best", bullets(best)},
+                    {"ranking", ranking == "loss" ? "test loss" : heading_of(ranking)},
+                    {"order", lower_is_better(ranking) ? "lowest" : "highest"},
+                    {"validated", validated},
                     {"table", settings_table(set, settings)},
                     {"by_option", by_option},
                     {"maps", by_option.empty() ? run_maps(set, settings) : ""},

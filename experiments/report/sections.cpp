@@ -233,6 +233,11 @@ std::string columns_legend(const std::vector<Json>& rows, const std::vector<Colu
   return details("What each column means", definitions(pairs, "meanings"));
 }
 
+std::string run_table_section(const std::vector<Json>& rows) {
+  const std::vector<Column> columns = run_columns(rows);
+  return rows_table(rows, columns) + columns_legend(rows, columns);
+}
+
 std::string row_label(const Json& row, const std::vector<Json>& rows) {
   const std::string method = text(row, "method");
   const auto same = [&](const Json& other) { return text(other, "method") == method; };
@@ -241,10 +246,17 @@ std::string row_label(const Json& row, const std::vector<Json>& rows) {
 }
 
 std::string training_plots(const std::vector<TrainingLine>& lines) {
-  const std::string plots =
-      figures(training_figure(lines, "train_loss", "Training loss", false) +
-              training_figure(lines, "test_accuracy", "Test accuracy", true) +
-              training_figure(lines, "gradient_norm", "Gradient norm |∇L|", false));
+  std::string list = training_figure(lines, "train_loss", "Training loss", false) +
+                     training_figure(lines, "test_accuracy", "Test accuracy", true);
+  std::vector<Json> points;
+  for (const TrainingLine& line : lines)
+    for (const auto* runs : {&line.done, &line.unfinished})
+      for (const Json* curve : *runs)
+        if (curve->is_array() && !curve->empty()) points.push_back(curve->front());
+  for (const std::string& metric : metric_names(points))
+    list += training_figure(lines, metric, heading_of(metric), metric.ends_with("accuracy"));
+  list += training_figure(lines, "gradient_norm", "Gradient norm |∇L|", false);
+  const std::string plots = figures(list);
   Legend entries;
   for (const TrainingLine& line : lines) entries.emplace_back(line.name, line.ink);
   return plots.empty() ? "" : legend(entries) + plots;
@@ -267,7 +279,13 @@ std::string setup_section(const Json& record) {
       facts(member(record, "config"), {"model", "width", "depth", "channels", "activation", "data",
                                        "batch", "epochs", "method", "gamma", "epsilon"}),
       "facts");
+  Json data = member(record, "data");
+  if (data.is_object())
+    for (const char* of_a_model : {"mean", "stddev", "input_names", "input_shape", "target_shape"})
+      data.erase(of_a_model);
+  const std::string source = definitions(facts(data), "facts");
   return (machine.empty() ? "" : section("Machine", machine, 3)) +
+         (source.empty() ? "" : section("Data", source, 3)) +
          (options.empty() ? "" : section("Options", options, 3));
 }
 
@@ -295,7 +313,7 @@ std::string train_section(const Json& record, std::string_view title, std::strin
                    id);
   const std::string curves = training_plots(rows);
   return record_section(record, title, id, rows,
-                        section("Result", rows_table(rows) + columns_legend(rows), 3) +
+                        section("Result", run_table_section(rows), 3) +
                             (curves.empty() ? "" : section("Training", curves, 3)));
 }
 

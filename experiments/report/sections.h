@@ -13,12 +13,13 @@
 namespace twice::experiments {
 
 /// The rows under the columns that they use, sortable.
-std::string rows_table(const std::vector<Json>& rows,
-                       const std::vector<Column>& columns = run_columns());
+std::string rows_table(const std::vector<Json>& rows, const std::vector<Column>& columns);
 
 /// What each used column means, to be opened.
-std::string columns_legend(const std::vector<Json>& rows,
-                           const std::vector<Column>& columns = run_columns());
+std::string columns_legend(const std::vector<Json>& rows, const std::vector<Column>& columns);
+
+/// Table and legend of the rows of `compare` and `train`.
+std::string run_table_section(const std::vector<Json>& rows);
 
 /// "exact"; with the threads behind it when another row has the same method.
 std::string row_label(const Json& row, const std::vector<Json>& rows);
@@ -31,14 +32,14 @@ struct TrainingLine {
   std::vector<const Json*> done, unfinished = {};
 };
 
-/// Train loss, test accuracy and gradient norm over epochs, with a legend. The mean of the runs
-/// that are done is bold; the single runs are thin, where there is more than the one. "" without
-/// data.
+/// Train loss, test accuracy, metrics and gradient norm over epochs, with a legend. The mean of the
+/// runs that are done is bold; the single runs are thin, where there is more than the one. ""
+/// without data.
 std::string training_plots(const std::vector<TrainingLine>& lines);
 /// The same with a line for each row.
 std::string training_plots(const std::vector<Json>& rows);
 
-/// Machine and options.
+/// Machine, data and options.
 std::string setup_section(const Json& record);
 
 /// The section of a record: what it shows, the methods of the rows, machine and options.

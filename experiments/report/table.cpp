@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <map>
 #include <numeric>
+#include <set>
 #include <sstream>
 
 #include "autodiff/array/error.h"
@@ -223,6 +224,49 @@ const std::vector<Column>& run_columns() {
   return columns;
 }
 
+std::vector<std::string> metric_names(const std::vector<Json>& rows) {
+  std::set<std::string> names;
+  for (const Json& row : rows)
+    if (const Json& metrics = member(row, "metrics"); metrics.is_object())
+      for (const auto& [name, value] : metrics.members()) names.insert(name);
+  return {names.begin(), names.end()};
+}
+
+std::string heading_of(std::string metric) {
+  std::ranges::replace(metric, '_', ' ');
+  return metric;
+}
+
+std::string format_metric(const std::string& name, double value) {
+  return name.ends_with("accuracy") ? format_percent(value) : fmt::format("{:.5g}", value);
+}
+
+std::vector<Column> run_columns(const std::vector<Json>& rows) {
+  std::vector<Column> columns = run_columns();
+  auto place = std::ranges::find(columns, "gradient_norm", &Column::key);
+  for (const std::string& name : metric_names(rows)) {
+    if (std::ranges::find(columns, name, &Column::key) != columns.end()) continue;
+    const char* const examples =
+        name.starts_with("validation_") ? "the validation examples" : "the test set";
+    place = columns.insert(
+        place, {name, heading_of(name), fmt::format("'{}' of {} at the end.", name, examples),
+                name.ends_with("accuracy") ? format_percent : format_number});
+    ++place;
+  }
+  return columns;
+}
+
+std::string ranking_result(const std::vector<Json>& rows) {
+  for (const char* key : {"validation_accuracy", "validation_loss", "test_accuracy"})
+    if (std::ranges::any_of(rows, [&](const Json& row) { return std::isfinite(number(row, key)); }))
+      return key;
+  return "loss";
+}
+
+bool lower_is_better(std::string_view result) {
+  return !result.ends_with("accuracy") && !result.ends_with("r2");
+}
+
 std::string cell_text(const Column& column, const Json& row) {
   if (column.key == "products_law_text") {
     const double law = number(row, "products_law");
@@ -234,7 +278,7 @@ std::string cell_text(const Column& column, const Json& row) {
   const double value = number(row, column.key);
   // Counts are written as they are.
   if (column.format == format_number && value == std::floor(value) && std::abs(value) < 1e6)
-    return show(member(row, column.key));
+    return show(value);
   return column.format(value);
 }
 
@@ -365,7 +409,8 @@ Table screen_table(const std::vector<Column>& columns, const std::vector<Json>& 
 }
 
 Table run_table(const Json& record) {
-  return screen_table(run_columns(), objects(member(record, "rows")));
+  const std::vector<Json> rows = objects(member(record, "rows"));
+  return screen_table(run_columns(rows), rows);
 }
 
 }  // namespace twice::experiments

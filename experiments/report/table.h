@@ -60,6 +60,19 @@ struct Column {
 std::vector<Column> columns_of(const std::string& table);
 /// Of the rows of `compare` and `train`.
 const std::vector<Column>& run_columns();
+/// The same with a column behind the test accuracy for each of the rows' metrics.
+std::vector<Column> run_columns(const std::vector<Json>& rows);
+/// The names in the `metrics` of rows.
+std::vector<std::string> metric_names(const std::vector<Json>& rows);
+/// "validation loss" for "validation_loss".
+std::string heading_of(std::string metric);
+/// A number with five digits; an accuracy as a percentage.
+std::string format_metric(const std::string& name, double value);
+
+/// The result that ranks rows, the first that one of them has of: validation_accuracy,
+/// validation_loss, test_accuracy, loss.
+std::string ranking_result(const std::vector<Json>& rows);
+bool lower_is_better(std::string_view result);
 
 /// What a row shows under a column, "-" when it has none.
 std::string cell_text(const Column& column, const Json& row);

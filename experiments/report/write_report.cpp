@@ -132,6 +132,7 @@ Json in_common(const std::vector<FoundRecord>& records) {
 struct Page {
   std::vector<std::vector<Cell>> index = {};
   std::string sections = {};
+  std::vector<Run> runs = {};  ///< of all records
 
   /// `section` makes the HTML of a section with that id.
   void add(const std::string& name, const std::string& command, const std::string& result,
@@ -150,7 +151,14 @@ struct Page {
     const std::string command = text(content, "command");
     const bool study = command == "study";
     const std::string name = study ? text(content, "study") : record_name(content);
-    const RunSet set = command == "sweep" ? sweep_runs(content, trains) : RunSet();
+    RunSet set;
+    if (command == "sweep") set = sweep_runs(content, trains);
+    if (command == "compare") set = compare_runs(record);
+    for (Run run : set.runs) {
+      if (command == "sweep")
+        run.name = (fs::path(record.file).parent_path() / printable(run.name)).string();
+      runs.push_back(std::move(run));
+    }
     std::string result =
         study ? text(content, "verdict")
               : fmt::format("{}",
@@ -190,9 +198,11 @@ Page page_of(Found& found) {
       found.left_out.push_back(fmt::format("{}: not as twice writes it: {}", file, error.what()));
     }
   };
-  if (single.size() > 1)
+  if (!single.empty())
     add_or_leave_out("the single runs", [&] {
       const RunSet set = train_runs(single);
+      page.runs = set.runs;
+      if (single.size() == 1) return;
       double accuracy = std::nan("");
       for (const FoundRecord& train : single)
         accuracy = std::fmax(accuracy, best_accuracy(train.content));
@@ -233,6 +243,7 @@ void write_report(const fs::path& folder) {
                                              {"index", index},
                                              {"others", others},
                                              {"sections", shown.sections}});
+  for (const auto& [name, bytes] : run_tables(shown.runs)) write_atomically(folder / name, bytes);
   write_atomically(folder / "report.html", page("twice report", html));
 }
 

@@ -63,6 +63,9 @@ void declare_data(OptionSet& set, RunOptions& o) {
   set.add("target", &o.target, "What to predict: a column, or an array, of the file");
   set.add("test-share", &o.test_share, "Share of a file's examples that are for the test",
           number_from(0.001, 0.999));
+  set.add("validation-share", &o.validation_share,
+          "Share of the training examples set aside to judge each epoch (default: none)",
+          number_from(0, 0.9));
   set.add("input", &o.input, "Shape of one example, as in 32x32x3 (synthetic data, files)",
           {shape_complaint});
   set.add("classes", &o.classes, "Classes of synthetic data", whole(2, 1 << 16));
@@ -103,6 +106,7 @@ void declare_training(OptionSet& set, RunOptions& o) {
   set.add("schedule", &o.schedule, "Learning rate over time", one_of(names_of(schedules())));
   set.add("warmup", &o.warmup, "Steps of linear warm-up", whole(0, 1 << 30));
   set.add("clip", &o.clip, "Clip the gradient to this norm (0: never)", number_from(0));
+  set.add("init", &o.init, "Initial weights: a safetensors file, such as a checkpoint");
   set.add("epochs", &o.epochs, "Passes over the training data (0: the data set's default)",
           whole(0, 1 << 20));
 }

@@ -36,6 +36,8 @@ struct RunOptions {
   /// Of data in files: what is predicted, and how the test part is split off.
   std::optional<std::string> target;
   double test_share = 0.2;
+  /// Of the training examples, set aside to judge each epoch; not set: none.
+  std::optional<double> validation_share;
   std::optional<std::uint64_t> split_seed;
   std::string dtype = "f32";
 
@@ -60,6 +62,8 @@ struct RunOptions {
   std::uint64_t seed = 1;
   /// Not set: `seed`.
   std::optional<std::uint64_t> init_seed, data_seed;
+  /// A safetensors file with the initial weights.
+  std::optional<std::string> init;
   int threads = 0;
 
   /// The options of the registry's entries, by their names.

@@ -5,9 +5,13 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <numeric>
 
 #include "autodiff/threads/threads.h"
+#include "experiments/data/batches.h"
 #include "experiments/data/file_data.h"
+#include "experiments/files/atomic_file.h"
+#include "experiments/files/record.h"
 #include "nn/models.h"
 
 namespace twice::experiments {
@@ -30,7 +34,7 @@ void check_memory(const Problem& problem) {
 
 void check_data(const Problem& problem) {
   const Dataset& train = problem.data.train;
-  for (const Dataset* part : {&train, &problem.data.test})
+  for (const Dataset* part : {&train, &problem.data.test, &problem.data.validation})
     for (const auto& [name, array] : part->arrays)
       if (array.shape().rank() == 0 || array.shape()[0] != part->size())
         fail("data", "{}: '{}' is {}; expected {} rows, as many as '{}' has", part->name, name,
@@ -113,40 +117,144 @@ BatchTensors Problem::batch_on(Tape& tape, Index rows, DType dtype) const {
 
 namespace {
 
-/// Examples of a file. The loss says whether its targets are classes or numbers.
-DataSplit load_file(const RunOptions& options) {
+/// The shape of an example.
+std::vector<Index> shape_of_one(const Array& array) {
+  return {array.shape().begin() + 1, array.shape().end()};
+}
+
+/// Examples of a file. The loss says whether its targets are classes or numbers. `like`: for a
+/// model that was trained on such data.
+DataSplit load_file(const RunOptions& options, const DataSplit* like = nullptr) {
   FileDataOptions asked;
   asked.file = options.data;
   asked.target = options.target.value_or("");
   asked.test_share = options.test_share;
+  asked.validation_share = options.validation_share.value_or(0);
   asked.seed = options.seed_of_split();
+  asked.like = like;
+  if (like) {
+    asked.input = Shape(shape_of_one(like->train.inputs()));
+    asked.regression = like->train.classes == 0;
+    return read_file_data(asked);
+  }
   if (options.input) asked.input = Shape(parsed_shape(*options.input));
   if (options.loss)
     asked.regression = !row_named("loss", registry().losses(), *options.loss).takes_classes;
-  FileData data = read_file_data(asked);
-  const std::string name = std::filesystem::path(options.data).filename().string();
-  const auto part = [&](const FileData::Part& from) {
-    return Dataset{
-        name,
-        {{"inputs", from.inputs}, {asked.regression ? "targets" : "labels", from.targets}},
-        static_cast<int>(data.class_names.size())};
+  return read_file_data(asked);
+}
+
+bool is_registered(const std::string& data) {
+  return std::ranges::any_of(registry().data(),
+                             [&](const DataEntry& entry) { return entry.name == data; });
+}
+
+/// Sets examples aside for validation, where the data has none yet.
+void add_validation(const RunOptions& options, DataSplit& data) {
+  const double share = options.validation_share.value_or(0);
+  if (share == 0 || !data.validation.arrays.empty() || data.train.arrays.empty()) return;
+  const Dataset all = data.train;
+  if (data.test.arrays.empty()) data.test = all;
+  Rows rows(static_cast<std::size_t>(all.size()));
+  std::iota(rows.begin(), rows.end(), 0);
+  const auto [stay, aside] =
+      set_aside(all.name, SetAside::validation, rows, all.classes > 0 ? all.targets() : Array(),
+                share, options.seed_of_split());
+  const DType dtype = all.inputs().dtype() == DType::f64 ? DType::f64 : DType::f32;
+  for (const auto& [part, taken] :
+       {std::pair(&data.train, &stay), std::pair(&data.validation, &aside)}) {
+    *part = make_batch(all, std::ssize(*taken), dtype);
+    gather(all, *taken, *part);
+  }
+}
+
+/// Standardises inputs that were standardised by `from` as `to` does it.
+void standardize_anew(Array& inputs, const DataSplit& from, const DataSplit& to) {
+  if (from.mean.empty() || to.mean.size() != from.mean.size()) return;
+  inputs = inputs.clone();
+  for (Index i = 0; i < inputs.elements(); ++i) {
+    const std::size_t c = static_cast<std::size_t>(i) % from.mean.size();
+    const double x = (inputs.at(i) * from.stddev[c] + from.mean[c]) * from.scale;
+    inputs.set(i, (x - to.mean[c]) / to.stddev[c]);
+  }
+}
+
+/// The data that a record describes, with its names and numbers, but no examples.
+DataSplit pattern_of(const Json& recorded) {
+  DataSplit data;
+  recorded.at("mean").get_to(data.mean);
+  recorded.at("stddev").get_to(data.stddev);
+  recorded.at("input_names").get_to(data.input_names);
+  recorded.at("target_names").get_to(data.target_names);
+  recorded.at("class_names").get_to(data.class_names);
+  const auto none = [&](const char* key) {
+    Shape shape{0};
+    for (const Index size : recorded.at(key).get<std::vector<Index>>()) shape.push_back(size);
+    return Array(shape, DType::f32);
   };
-  return {part(data.train),
-          part(data.test),
-          std::move(data.mean),
-          std::move(data.stddev),
-          std::move(data.input_names),
-          std::move(data.target_names),
-          std::move(data.class_names)};
+  const Array inputs = none("input_shape"),
+              targets = data.class_names.empty() ? none("target_shape") : Array({0}, DType::i32);
+  if (data.stddev.size() != data.mean.size() ||
+      (!data.mean.empty() && std::ssize(data.mean) != inputs.shape().back()) ||
+      data.target_names.empty() != data.input_names.empty())
+    throw JsonError("names or numbers are missing");
+  data.train = {recorded.at("name"),
+                {{"inputs", inputs}, {"targets", targets}},
+                static_cast<int>(data.class_names.size())};
+  return data;
 }
 
 }  // namespace
 
 DataSplit load_data(const RunOptions& options) {
-  const auto known = [&](const DataEntry& entry) { return entry.name == options.data; };
-  if (std::ranges::none_of(registry().data(), known)) return load_file(options);
+  if (!is_registered(options.data)) return load_file(options);
   const DataEntry& entry = row_named("data set", registry().data(), options.data);
-  return entry.load(options, options.own_of(entry.name));
+  DataSplit data = entry.load(options, options.own_of(entry.name));
+  add_validation(options, data);
+  return data;
+}
+
+Json data_record(const Problem& problem) {
+  const DataSplit& data = problem.data;
+  const RunOptions& options = problem.options;
+  const auto described = [](const DataFile& file) -> Json {
+    return {{"name", file.name}, {"bytes", file.bytes}, {"checksum", file.checksum}};
+  };
+  Json files = Json::array();
+  for (const DataFile& file : data.files) files.push_back(described(file));
+  const auto scaled = [&](std::vector<double> numbers) {
+    for (double& number : numbers) number *= data.scale;
+    return numbers;
+  };
+  const bool split = !data.test_rows.empty(), validated = !data.validation.arrays.empty();
+  Json record = {{"name", data.train.name},
+                 {"files", files},
+                 {"train", data.train.size()},
+                 {"validation", validated ? data.validation.size() : 0},
+                 {"test", data.test.size()},
+                 {"input_shape", shape_of_one(data.train.inputs())},
+                 {"target_shape", shape_of_one(data.train.arrays.back().second)},
+                 {"input_names", data.input_names},
+                 {"target_names", data.target_names},
+                 {"class_names", data.class_names},
+                 {"mean", scaled(data.mean)},
+                 {"stddev", scaled(data.stddev)}};
+  if (split) record["test_share"] = options.test_share;
+  if (validated) record["validation_share"] = options.validation_share.value_or(0);
+  if (split || validated) record["split_seed"] = options.seed_of_split();
+  if (options.init) {
+    const std::string bytes = read_file(*options.init);
+    record["init"] = described({*options.init, sha256(bytes), bytes.size()});
+  }
+  return record;
+}
+
+void check_same_files(const Json& trained_on, const Json& now, const std::string& run) {
+  const std::vector<Json> was = objects(member(trained_on, "files")),
+                          is = objects(member(now, "files"));
+  for (std::size_t i = 0; i < std::min(was.size(), is.size()); ++i)
+    if (text(was[i], "checksum") != text(is[i], "checksum"))
+      fail("data", "{} is not the file that {} was trained on: checksum {}; expected {}",
+           text(is[i], "name"), run, text(is[i], "checksum"), text(was[i], "checksum"));
 }
 
 Problem make_problem(const RunOptions& options) {
@@ -154,6 +262,7 @@ Problem make_problem(const RunOptions& options) {
   const ProblemEntry& entry = row_named("problem", registry().problems(), options.problem);
   Problem problem = entry.make(options, options.own_of(entry.name));
   problem.options = options;
+  add_validation(options, problem.data);
   return checked(std::move(problem));
 }
 
@@ -178,6 +287,7 @@ Problem completed(Problem problem, const std::vector<std::string>& methods) {
   options.methods = methods;
   complete(options, methods);
   options.threads = threads();
+  add_validation(options, problem.data);
   return checked(std::move(problem));
 }
 
@@ -185,12 +295,15 @@ Problem make_problem(const RunOptions& options, DataSplit data) {
   Problem problem{mlp(), std::move(data), options};
   check_data(problem);
   const Dataset& train = problem.data.train;
+  std::vector<std::string>& names = problem.data.class_names;
+  while (std::ssize(names) < train.classes) names.push_back(std::to_string(names.size()));
   problem.loss = &loss_for(options, train);
   if (train.classes > 0 && problem.loss->takes_numbers) {
     if (train.classes > 2)
       throw UsageError(fmt::format("--loss {} is for two classes; {} has {}", problem.loss->name,
                                    train.name, train.classes));
-    for (Dataset* part : {&problem.data.train, &problem.data.test}) {
+    for (Dataset* part : {&problem.data.train, &problem.data.test, &problem.data.validation}) {
+      if (part->arrays.empty()) continue;
       part->arrays.at(1) = {"targets", part->targets().cast(DType::f32)};
       part->classes = 0;
     }
@@ -210,11 +323,48 @@ Problem make_problem(const RunOptions& options, DataSplit data) {
   return problem;
 }
 
+Problem make_problem(const RunOptions& options, const Json& recorded, const std::string& data) {
+  if (!options.problem.empty())
+    throw UsageError("--data is for models; the problem " + options.problem + " has its own");
+  DataSplit pattern;
+  try {
+    pattern = pattern_of(recorded);
+  } catch (const Error& error) {
+    fail("checkpoint", "what it says of its data is damaged: {}", error.what());
+  }
+  RunOptions asked = options;
+  asked.data = data;
+  asked.validation_share.reset();
+  DataSplit other;
+  if (is_registered(data)) {
+    if (data != options.data) asked.input.reset(), asked.classes.reset();
+    other = load_data(asked);
+    const auto kind = [](const Dataset& part) {
+      return fmt::format("inputs of shape {} and {} classes",
+                         str(Shape(shape_of_one(part.inputs()))), part.classes);
+    };
+    if (kind(other.test) != kind(pattern.train))
+      throw UsageError(fmt::format("--data {} has {}; the model has {}", data, kind(other.test),
+                                   kind(pattern.train)));
+    standardize_anew(other.test.inputs(), other, pattern);
+  } else {
+    other = load_file(asked, &pattern);
+  }
+  pattern.train = pattern.test = other.test;
+  pattern.files = other.files;
+  pattern.has_targets = other.has_targets;
+  asked.batch = 1;
+  Problem problem = make_problem(asked, std::move(pattern));
+  problem.options.batch = options.batch;
+  return problem;
+}
+
 Problem one_batch(const Problem& problem) {
   Problem result = problem;
   for (auto& [name, array] : result.data.train.arrays)
     array = array.sliced(0, 0, problem.options.batch);
   result.data.test = result.data.train;
+  result.data.validation = {};
   return result;
 }
 

@@ -2,8 +2,10 @@
 // every check.
 #include "experiments/run/trainer.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <limits>
 
 #include "autodiff/kernels/reduce.h"
 #include "autodiff/threads/parallel.h"
@@ -27,10 +29,14 @@ std::vector<double> background(const DataSplit& data) {
 constexpr Index evaluation_rows = 256;
 
 Index rows_of_evaluation(const Problem& problem) {
+  if (problem.has_predictions()) return std::min(evaluation_rows, problem.data.test.size());
   // Without predictions, the loss is the mean over a batch and needs one of the usual size.
-  return std::min(problem.has_predictions() ? evaluation_rows : Index{problem.options.batch},
-                  problem.data.test.size());
+  const Dataset& validation = problem.data.validation;
+  return std::min({Index{problem.options.batch}, problem.data.test.size(),
+                   validation.arrays.empty() ? problem.data.test.size() : validation.size()});
 }
+
+constexpr const char* validation_prefix = "validation_";
 
 constexpr const char* checkpoint_format = "twice checkpoint 1";
 constexpr const char* memory_prefix = "optimizer.";
@@ -47,6 +53,22 @@ NamedArrays named(const Model& model, const ModelState& state) {
     result.emplace_back("buffer." + model.buffer_info()[i].name, state.buffers[i]);
   for (const auto& [name, array] : *state.memory) result.emplace_back(method_prefix + name, array);
   return result;
+}
+
+/// Copies numbers of a file, whatever its floating-point type, over those of a model.
+void take(const TensorFile& file, const std::string& name, const Model& model,
+          const ModelState& state) {
+  for (const auto& [key, target] : named(model, state)) {
+    const std::string plain = key.substr(key.find('.') + 1),
+                      &own = file.contains(key) ? key : plain,
+                      expected = fmt::format("{} {}", str(target.dtype()), str(target.shape()));
+    if (!file.contains(own)) fail("weights", "{} lacks '{}'; expected {}", name, plain, expected);
+    const Array& found = file.at(own);
+    if (found.shape() != target.shape() || !is_float(found.dtype()))
+      fail("weights", "{}: '{}' is {} {}; expected {}", name, plain, str(found.dtype()),
+           str(found.shape()), expected);
+    copy(found.cast(target.dtype()), target);
+  }
 }
 
 /// A file that is known to be a checkpoint.
@@ -67,17 +89,15 @@ struct Checkpoint {
     return json;
   }
 
-  /// Copies the numbers of the model over those of `state`, which keep their memory.
-  void take(const Model& model, const ModelState& state) const {
-    for (const auto& [key, target] : named(model, state)) {
-      if (!file.contains(key))
-        fail("checkpoint", "{} lacks '{}': it is of another model", name, key);
-      const Array& found = file.at(key);
-      if (!(found.shape() == target.shape()) || found.dtype() != target.dtype())
-        fail("checkpoint", "{}: '{}' is {} {}, expected {} {}", name, key, str(found.dtype()),
-             str(found.shape()), str(target.dtype()), str(target.shape()));
-      copy(found, target);
+  RunHistory history() const {
+    RunHistory result{note("config"), {}};
+    try {
+      note("curve").get_to(result.curve);
+    } catch (const JsonError& error) {
+      fail("checkpoint", "{}: its state is damaged: {}", name, error.what());
     }
+    if (file.metadata.contains("data")) result.data = Json::parse_or_null(file.metadata.at("data"));
+    return result;
   }
 
   std::string name;
@@ -89,8 +109,7 @@ struct Checkpoint {
 Trainer::Trainer(const Problem& problem, const Method& method)
     : problem_(problem),
       method_(method),
-      state_(initial_state(problem.model, problem.options.seed_of_weights(),
-                           problem.options.number_type())),
+      state_(starting_state(problem)),
       optimizer_(optimizer_options(problem.options)),
       batches_(problem.data.train, problem.options.batch, problem.options.number_type(),
                problem.options.seed_of_data(), augmentation_named(problem.options.augment),
@@ -197,6 +216,9 @@ EpochRecord Trainer::finish_epoch() {
   };
   record.test_loss = take("loss");
   record.test_accuracy = take("accuracy");
+  if (!problem_.data.validation.arrays.empty())
+    for (const auto& [name, value] : evaluate(problem_.data.validation))
+      record.metrics[validation_prefix + name] = value;
   record.gradient_norm = gradient_norm();
   record.train_loss = epoch_.loss_sum / static_cast<double>(steps_per_epoch_);
   record.seconds = epoch_.seconds;
@@ -237,6 +259,18 @@ std::optional<EpochRecord> run_epoch(Trainer& trainer, const std::function<void(
   return trainer.finish_epoch();
 }
 
+int best_epoch(const std::vector<EpochRecord>& curve) {
+  int best = 0;
+  double highest = -std::numeric_limits<double>::infinity();
+  for (const EpochRecord& record : curve) {
+    const auto accuracy = record.metrics.find("validation_accuracy"),
+               loss = record.metrics.find("validation_loss"), none = record.metrics.end();
+    const double value = accuracy != none ? accuracy->second : loss != none ? -loss->second : NAN;
+    if (value > highest) best = record.epoch, highest = value;
+  }
+  return best;
+}
+
 void write_checkpoint(const std::filesystem::path& file, Trainer& trainer,
                       const RunHistory& history) {
   const Model& model = trainer.problem().model;
@@ -252,14 +286,15 @@ void write_checkpoint(const std::filesystem::path& file, Trainer& trainer,
                      {"config", history.config.dump()},
                      {"step", Json(trainer.steps()).dump()},
                      {"curve", Json(history.curve).dump()},
-                     {"epoch", Json(trainer.epoch_progress()).dump()}}};
+                     {"epoch", Json(trainer.epoch_progress()).dump()},
+                     {"data", history.data.dump()}}};
   for (const auto& [name, array] : trainer.optimizer().state())
     result.tensors.emplace_back(memory_prefix + name, array);
   write_safetensors(file, result);
 }
 
-Json checkpoint_config(const std::filesystem::path& file) {
-  return Checkpoint(file).note("config");
+RunHistory checkpoint_history(const std::filesystem::path& file) {
+  return Checkpoint(file).history();
 }
 
 RunHistory read_checkpoint(const std::filesystem::path& file, Trainer& trainer) {
@@ -268,10 +303,9 @@ RunHistory read_checkpoint(const std::filesystem::path& file, Trainer& trainer) 
   for (const auto& [name, array] : from.file.tensors)
     if (name.starts_with(memory_prefix))
       memory.emplace_back(name.substr(std::string_view(memory_prefix).size()), array);
-  const Json curve = from.note("curve"), epoch = from.note("epoch"), step = from.note("step");
-  RunHistory history{from.note("config"), {}};
+  const Json epoch = from.note("epoch"), step = from.note("step");
+  RunHistory history = from.history();
   try {
-    curve.get_to(history.curve);
     trainer.set_epoch_progress(epoch);
     trainer.optimizer().restore(memory, step.get<std::int64_t>());
   } catch (const Error& error) {
@@ -284,16 +318,18 @@ RunHistory read_checkpoint(const std::filesystem::path& file, Trainer& trainer) 
          "{}: step {} and a curve of {} epochs are no state of a run of {} steps in {} epochs",
          from.name, trainer.steps(), history.curve.size(), trainer.total_steps(),
          trainer.problem().options.epochs);
-  from.take(trainer.problem().model, trainer.state());
+  take(from.file, from.name, trainer.problem().model, trainer.state());
   return history;
 }
 
-ModelState read_model_state(const std::filesystem::path& file, const Model& model) {
-  const Checkpoint from(file);
-  const std::string first = "parameter." + model.parameter_info().at(0).name;
-  const DType dtype = from.file.contains(first) ? from.file.at(first).dtype() : DType::f32;
-  ModelState state = initial_state(model, 0, dtype);
-  from.take(model, state);
+void read_weights(const std::filesystem::path& file, const Model& model, const ModelState& state) {
+  take(read_safetensors(file), file.string(), model, state);
+}
+
+ModelState starting_state(const Problem& problem) {
+  const RunOptions& options = problem.options;
+  ModelState state = initial_state(problem.model, options.seed_of_weights(), options.number_type());
+  if (options.init) read_weights(*options.init, problem.model, state);
   return state;
 }
 

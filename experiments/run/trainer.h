@@ -27,7 +27,8 @@ struct EpochRecord {
   /// Mean loss and share of right answers over the whole test set, in evaluation mode; NaN where
   /// there are no answers to be right.
   double test_loss = 0, test_accuracy = 0;
-  /// The problem's other numbers, such as "rmse".
+  /// The problem's other numbers, such as "rmse"; and all those of the validation examples, which
+  /// begin with "validation_".
   Metrics metrics = {};
   /// |grad L| over the first `gradient_norm_examples` training examples (or all, when fewer).
   double gradient_norm = 0;
@@ -121,14 +122,22 @@ class Trainer {
 /// after each. Nothing when a stop was requested before the epoch's end.
 std::optional<EpochRecord> run_epoch(Trainer& trainer, const std::function<void()>& after_step);
 
+/// The epoch, from 1, of the highest validation accuracy or, where the problem has none, the lowest
+/// validation loss; the first of equals. 0 without validation examples.
+int best_epoch(const std::vector<EpochRecord>& curve);
+
 // A checkpoint is one safetensors file with everything that the next step depends on;
 // docs/records.md, "The checkpoint file", has the names. Learning rate, shuffling and random
 // numbers are functions of the seed and the step: the step is their whole state.
+
+/// Beside a run's checkpoint: the checkpoint of its best epoch.
+inline constexpr const char* best_weights = "best.safetensors";
 
 /// The part of a checkpoint that is not the trainer's own state.
 struct RunHistory {
   Json config;
   std::vector<EpochRecord> curve;
+  Json data = {};  ///< see `data_record`; null in older checkpoints
 };
 
 /// Writes atomically: a reader finds the old checkpoint or the new one, whole. Throws RunFailure
@@ -136,14 +145,19 @@ struct RunHistory {
 void write_checkpoint(const std::filesystem::path& file, Trainer& trainer,
                       const RunHistory& history);
 
-/// The options that a checkpoint's run was started with.
-Json checkpoint_config(const std::filesystem::path& file);
+/// Options, curve and data of a checkpoint's run.
+RunHistory checkpoint_history(const std::filesystem::path& file);
 
 /// Puts the trainer where the checkpoint was written. Throws one line naming the file when it is
 /// missing, cut, corrupt or of another model.
 RunHistory read_checkpoint(const std::filesystem::path& file, Trainer& trainer);
 
-/// Only the model's numbers.
-ModelState read_model_state(const std::filesystem::path& file, const Model& model);
+/// Copies parameters and buffers from a safetensors file, which is a checkpoint or has tensors with
+/// their plain names, over those of `state`, which keep their memory. Throws one line with the
+/// tensor when one is missing or has another shape.
+void read_weights(const std::filesystem::path& file, const Model& model, const ModelState& state);
+
+/// The state of step 0: of the seed, or of the file that --init names.
+ModelState starting_state(const Problem& problem);
 
 }  // namespace twice::experiments

@@ -105,7 +105,7 @@ class Compare(CommandTest):
         self.assertEqual(rows["sgd"]["products"], 3 * 5 - 1)
         self.assertLess(rows["exact"]["gradient_error_start"], 1e-5)
         self.assertEqual(self.json("out/compare.json"), record)
-        self.assertEqual(set(self.files()), {"record.json", "out/compare.json", "out/report.html"})
+        self.assertEqual(set(self.files()), {"record.json", "out/compare.json", "out/report.html", "out/runs.csv", "out/curves.csv"})
         self.check_page((self.folder / "out/report.html").read_text(), rows)
 
     def test_stopped_by_ctrl_c(self):

@@ -111,7 +111,7 @@ class Planted(Files):
                 (self.folder / f"run/.{name}.{digits}.tmp").write_text("half")
         self.train("run")
         self.assertEqual({path.name for path in (self.folder / "run").iterdir()},
-                         {"checkpoint.safetensors", "train.json", "report.html"})
+                         {"checkpoint.safetensors", "train.json", "runs.csv", "curves.csv", "report.html"})
 
 
 class Special(Files):

@@ -82,17 +82,6 @@ BOOST_AUTO_TEST_CASE(training_images_are_standardized) {
              1e-6);
 }
 
-BOOST_AUTO_TEST_CASE(damaged_digits) {
-  std::string line;
-  for (int i = 0; i < 64; ++i) line += "16,";
-  BOOST_TEST(parse_digits(line + "9\n" + line + "0\n").count == 2);
-  BOOST_TEST(contains(error_of([&] { parse_digits(line + "9\n" + line + "10\n"); }), "line 2"));
-  BOOST_TEST(contains(error_of([&] { parse_digits("17," + line + "9\n"); }), "column 1"));
-  BOOST_TEST(contains(error_of([&] { parse_digits(line + "9"); }), "column 65"));
-  BOOST_TEST(contains(error_of([&] { parse_digits(line.substr(0, 100)); }), "line 1"));
-  BOOST_TEST(contains(error_of([&] { parse_digits("x"); }), "line 1"));
-}
-
 BOOST_AUTO_TEST_CASE(idx_files) {
   const std::string images = idx({2, 1, 3}, "abcdef"), labels = idx({2}, "\1\2");
   const RawImages raw = parse_idx(images, labels, "set");

@@ -130,6 +130,53 @@ BOOST_AUTO_TEST_CASE(settings_aggregate_their_seeds) {
   BOOST_TEST(best_setting(settings, "sgd") == nullptr);
 }
 
+BOOST_AUTO_TEST_CASE(validation_ranks_settings) {
+  const ScratchFolder folder;
+  Json sweep = write_sweep(folder.path);
+  for (Json& run : sweep["runs"])
+    if (run["state"] == Json("done"))
+      run["metrics"] = {{"validation_accuracy", 1 - number(run, "test_accuracy")}, {"own", 2.5}};
+  const RunSet set = sweep_runs(sweep, {});
+  const std::vector<RunSetting> settings = settings_of(set);
+  BOOST_TEST(ranking_result(settings) == "validation_accuracy");
+  BOOST_TEST(best_setting(settings, "exact") == &settings[0]);
+  const std::string html = runs_section(set, sweep, "title", "id");
+  for (const char* part : {"highest mean validation accuracy", "chosen by the validation examples",
+                           "exact: 8.00 % ± 1.00 % on validation, 92.00 % ± 1.00 % on the test set",
+                           ">own</button>", "<option>own</option>"})
+    BOOST_TEST(contains(html, part), part);
+  // Losses: the lowest is the best.
+  for (Json& run : sweep["runs"]) {
+    if (run.contains("metrics"))
+      run["metrics"] = {{"validation_loss", number(run, "test_accuracy")}};
+  }
+  const RunSet losses = sweep_runs(sweep, {});
+  BOOST_TEST(best_setting(settings_of(losses), "exact")->values() == "gamma 0.01");
+}
+
+BOOST_AUTO_TEST_CASE(tables_of_runs) {
+  const ScratchFolder folder;
+  Json sweep = write_sweep(folder.path / "grid");
+  sweep["runs"][0]["name"] = "a, \"b\"";
+  sweep["runs"][1]["test_accuracy"] = nullptr;
+  write_atomically(folder.path / "grid" / "sweep.json", sweep.dump());
+  write_atomically(folder.path / "train.json", train_record("sgd", 0.1, 0.05, 7, 0.5, 2).dump());
+  report_of(folder.path);
+  const std::string runs = read_file(folder.path / "runs.csv");
+  BOOST_TEST(count(runs, "\n") == 1u + 18u + 2u);
+  BOOST_TEST(contains(runs, "run,state,method,seed,data,epochs,epsilon,gamma,epochs_done,"));
+  BOOST_TEST(contains(
+      runs, "\n\"grid/a, \"\"b\"\"\",done,exact,1,digits,3,0.05,0.01,3,,,1.5,0.91,0.5,,\n"));
+  BOOST_TEST(contains(runs, ",failed,f-gr,2,"));
+  BOOST_TEST(contains(runs, "\ntrain,unfinished,sgd,7,digits,3,0.05,0.1,2,"));
+  const std::string curves = read_file(folder.path / "curves.csv");
+  BOOST_TEST(contains(
+      curves, "run,method,seed,epoch,gradient_norm,seconds,test_accuracy,test_loss,train_loss\n"));
+  BOOST_TEST(contains(curves, "\ntrain,sgd,7,2,0.1,0.5,"));
+  // The record of the run whose name was changed is a single one; one failed, one has one epoch.
+  BOOST_TEST(count(curves, "\n") == 1u + 16u * 3u + 1u + 2u);
+}
+
 BOOST_AUTO_TEST_CASE(maps_take_a_cell_from_each_setting) {
   const ScratchFolder folder;
   const RunSet set = sweep_runs(write_sweep(folder.path), {});

@@ -370,6 +370,33 @@ BOOST_AUTO_TEST_CASE(running_statistics_are_kept_and_evaluation_uses_them) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(validation_examples_judge_the_epochs) {
+  const Problem problem =
+      make_problem(options_of({"--method", "sgd", "--width", "4", "--depth", "2", "--data",
+                               "digits", "--batch", "256", "--validation-share", "0.3"}));
+  const Dataset &train = problem.data.train, &validation = problem.data.validation;
+  BOOST_TEST(train.size() == 1006);
+  BOOST_TEST(validation.size() == 431);
+  Trainer trainer(problem, method("sgd"));
+  while (trainer.steps() < trainer.steps_per_epoch()) trainer.step();
+  const EpochRecord record = trainer.finish_epoch();
+  const Metrics expected = trainer.evaluate(validation);
+  BOOST_TEST(record.metrics.at("validation_loss") == expected.at("loss"));
+  BOOST_TEST(record.metrics.at("validation_accuracy") == expected.at("accuracy"));
+  BOOST_TEST(record.test_loss == trainer.evaluate(problem.data.test).at("loss"));
+
+  const auto curve = [](const char* name, const Vector& values) {
+    std::vector<EpochRecord> result;
+    for (const double value : values)
+      result.push_back({.epoch = static_cast<int>(result.size()) + 1,
+                        .metrics = {{name, value}, {"validation_loss", value}}});
+    return result;
+  };
+  BOOST_TEST(best_epoch(curve("validation_accuracy", {0.5, 0.8, 0.8, 0.1})) == 2);
+  BOOST_TEST(best_epoch(curve("validation_rmse", {3, 2, std::nan(""), 2.5})) == 2);
+  BOOST_TEST(best_epoch({{.epoch = 1}}) == 0);
+}
+
 /// The bare step that `compare` and `profile` time makes the same update on the batch of before.
 BOOST_AUTO_TEST_CASE(the_timed_step_makes_the_same_update) {
   DataSplit data = small_data();

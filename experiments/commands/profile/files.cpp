@@ -13,18 +13,13 @@
 #include "autodiff/array/error.h"
 #include "experiments/commands/profile/page.h"
 #include "experiments/commands/profile/tables.h"
+#include "experiments/files/words.h"
 #include "experiments/measure/statistics.h"
 #include "experiments/report/html.h"
 
 namespace twice::experiments {
 
 namespace {
-
-/// In quotes where it holds a separator of cells.
-std::string csv_cell(const std::string& text) {
-  if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
-  return "\"" + replace_all(text, "\"", "\"\"") + "\"";
-}
 
 // The steps follow one another from 0. In whole nanoseconds, rounding neither overlaps two of them
 // nor loses time.
@@ -134,8 +129,8 @@ Json report_json(const Json& record) {
 std::string ops_csv(const Json& record) {
   const std::vector<Column> columns = columns_of("ops.csv");
   std::vector<std::string> cells;
-  for (const Column& column : columns) cells.push_back(csv_cell(column.heading));
-  std::string csv = fmt::format("{}\n", fmt::join(cells, ","));
+  for (const Column& column : columns) cells.push_back(column.heading);
+  std::string csv = csv_line(cells);
   for (const Json& op : objects(member(record, "ops"))) {
     cells.clear();
     for (const Column& column : columns) {
@@ -144,9 +139,9 @@ std::string ops_csv(const Json& record) {
       cells.push_back(value.is_null() ? ""
                       : value.is_float() || factor != 1
                           ? fmt::format("{}", number(op, column.key) * factor)
-                          : csv_cell(show(value)));
+                          : show(value));
     }
-    csv += fmt::format("{}\n", fmt::join(cells, ","));
+    csv += csv_line(cells);
   }
   return csv;
 }

@@ -9,6 +9,7 @@
 #include "experiments/files/atomic_file.h"
 #include "experiments/files/record.h"
 #include "experiments/measure/statistics.h"
+#include "experiments/report/table.h"
 #include "experiments/run/machine.h"
 
 namespace twice::experiments {
@@ -54,6 +55,7 @@ Json row_of(const std::vector<const RunResult*>& runs, const std::vector<std::st
     ++done;
     Json last = result->curve.back();
     last["seconds"] = result->seconds();
+    for (const auto& [name, value] : result->curve.back().metrics) results.try_emplace(name);
     for (auto& [name, values] : results) values.push_back(number(last, name));
   }
   row["n"] = done;
@@ -63,8 +65,8 @@ Json row_of(const std::vector<const RunResult*>& runs, const std::vector<std::st
   return row;
 }
 
-/// Methods in the order of their table; within one the most accurate setting first, then the one of
-/// less loss. Settings without a finished run are last.
+/// Methods in the order of their table; within one the setting that `ranking_result` makes the best
+/// first. Settings without a finished run are last.
 Json rows_of(const std::vector<RunResult>& results, const std::vector<std::string>& axes) {
   std::vector<std::string> order;
   std::map<std::string, std::vector<const RunResult*>> settings;
@@ -75,12 +77,15 @@ Json rows_of(const std::vector<RunResult>& results, const std::vector<std::strin
   }
   std::vector<Json> rows;
   for (const std::string& name : order) rows.push_back(row_of(settings[name], axes));
-  const auto rank = [](const Json& row) {
+  const std::string result = ranking_result(rows);
+  const auto rank = [&](const Json& row) {
     const auto place = std::ranges::find(methods(), row.at("method").get<std::string>(),
                                          [](const Method& m) { return std::string(m.name); });
-    const double accuracy = number(row, "test_accuracy"), loss = number(row, "loss");
-    return std::tuple(place - methods().begin(), std::isfinite(accuracy) ? -accuracy : 2.0,
-                      std::isfinite(loss) ? loss : std::numeric_limits<double>::infinity());
+    const auto cost = [&](const std::string& name) {
+      const double value = lower_is_better(name) ? number(row, name) : -number(row, name);
+      return std::isfinite(value) ? value : std::numeric_limits<double>::infinity();
+    };
+    return std::tuple(place - methods().begin(), cost(result), cost("loss"));
   };
   std::ranges::stable_sort(rows, {}, rank);
   return rows;
@@ -158,12 +163,14 @@ Json sweep_record(const std::vector<std::string>& axes, const std::vector<RunRes
     if (result.state == RunState::failed) entry["error"] = result.error;
     if (result.state == RunState::done) {
       const Json last = result.curve.back();
-      for (const char* field : {"train_loss", "loss", "test_accuracy", "gradient_norm"})
+      for (const char* field : {"train_loss", "loss", "test_accuracy", "gradient_norm", "metrics"})
         entry[field] = last.at(field);
     }
     record["runs"].push_back(entry);
   }
-  record["rows"] = rows_of(results, axes);
+  const std::vector<Json> rows = rows_of(results, axes);
+  record["rows"] = rows;
+  record["ranked_by"] = ranking_result(rows);
   return record;
 }
 

@@ -53,15 +53,11 @@ void list_runs(const std::vector<RunResult>& results) {
 }
 
 /// "96.39 ± 0.21 %"; of one run there is no deviation.
-std::string percent(const Json& row, const char* field) {
-  const double mean = number(row, field), deviation = number(row, std::string(field) + "_std");
-  if (!std::isfinite(mean)) return "-";
-  return std::isfinite(deviation) ? fmt::format("{:.2f} ± {:.2f} %", 100 * mean, 100 * deviation)
-                                  : format_percent(mean);
-}
-
-std::string with_deviation(const Json& row, const char* field) {
-  const double mean = number(row, field), deviation = number(row, std::string(field) + "_std");
+std::string with_deviation(const Json& row, const std::string& field) {
+  const double mean = number(row, field), deviation = number(row, field + "_std");
+  if (field.ends_with("accuracy") && std::isfinite(deviation))
+    return fmt::format("{:.2f} ± {:.2f} %", 100 * mean, 100 * deviation);
+  if (field.ends_with("accuracy")) return format_percent(mean);
   return format_number(mean) + (std::isfinite(deviation) ? " ± " + format_number(deviation) : "");
 }
 
@@ -71,23 +67,32 @@ void print_rows(const Json& record) {
     if (const std::string option = text(axis, "option"); option != "method" && option != "seed")
       axes.push_back(option);
   headings.insert(headings.end(), axes.begin(), axes.end());
-  for (const char* heading : {"n", "test accuracy", "test loss", "|grad|", "seconds"})
-    headings.emplace_back(heading);
+  headings.emplace_back("n");
+  std::vector<std::string> fields = metric_names(objects(member(record, "runs")));
+  fields.insert(fields.begin(), {"test_accuracy", "loss"});
+  fields.insert(fields.end(), {"gradient_norm", "seconds"});
+  std::erase_if(fields, [&](const std::string& field) {
+    return std::ranges::none_of(objects(member(record, "rows")),
+                                [&](const Json& row) { return std::isfinite(number(row, field)); });
+  });
+  const auto heading = [](const std::string& field) {
+    return field == "loss" ? "test loss" : field == "gradient_norm" ? "|grad|" : heading_of(field);
+  };
+  for (const std::string& field : fields) headings.push_back(heading(field));
   Table table(headings);
   for (const Json& row : objects(member(record, "rows"))) {
     std::vector<std::string> cells = {text(row, "method")};
     for (const std::string& axis : axes) cells.push_back(text(member(row, "options"), axis));
-    for (const std::string& cell :
-         {text(row, "n"), percent(row, "test_accuracy"), with_deviation(row, "loss"),
-          with_deviation(row, "gradient_norm"), with_deviation(row, "seconds")})
-      cells.push_back(cell);
+    cells.push_back(text(row, "n"));
+    for (const std::string& field : fields) cells.push_back(with_deviation(row, field));
     table.add(cells);
   }
   fmt::print("\n");
   table.print();
   fmt::print(
       "\nmean ± standard deviation over n seeds, after the last epoch; seconds: of training "
-      "steps\n");
+      "steps. A method's best setting by {} is its first\n",
+      heading(text(record, "ranked_by")));
 }
 
 }  // namespace

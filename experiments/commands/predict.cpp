@@ -1,0 +1,243 @@
+// From a checkpoint to its model, and from the model's outputs to classes, probabilities or
+// numbers.
+#include "experiments/commands/predict.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "autodiff/threads/threads.h"
+#include "experiments/files/npy.h"
+#include "experiments/files/words.h"
+#include "experiments/report/table.h"
+#include "experiments/run/machine.h"
+#include "experiments/run/output.h"
+#include "experiments/run/trainer.h"
+#include "nn/models.h"
+
+namespace twice::experiments {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path checkpoint_of(const PredictOptions& options) {
+  const fs::path run = options.run;
+  std::error_code error;
+  if (!fs::is_directory(run, error)) {
+    if (options.best)
+      throw UsageError(fmt::format("--best is for the folder of a run; {} is none", run.string()));
+    return run;
+  }
+  const fs::path file = run / (options.best ? best_weights : "checkpoint.safetensors");
+  if (!fs::exists(file, error))
+    fail("checkpoint", "{} does not exist{}", file.string(),
+         options.best ? ": the best epoch is kept of runs with --validation-share" : "");
+  return file;
+}
+
+/// A trained model on examples, which are the test part of its problem.
+struct Judged {
+  explicit Judged(const PredictOptions& options)
+      : checkpoint(checkpoint_of(options)), history(checkpoint_history(checkpoint)) {
+    set_threads(options.threads == 0 ? allowed_threads() : options.threads);
+    RunOptions run;
+    try {
+      run = run_options(history.config);
+    } catch (const JsonError& error) {
+      fail("checkpoint", "{}: the stored options are damaged: {}", checkpoint.string(),
+           error.what());
+    }
+    run.init.reset();
+    const bool own = options.data.empty();
+    problem = own ? make_problem(run) : make_problem(run, history.data, options.data);
+    if (own) check_same_files(history.data, data_record(problem), checkpoint.string());
+    Trainer trainer(problem, method("sgd"));
+    read_weights(checkpoint, problem.model, trainer.state());
+    const Dataset& examples = problem.data.test;
+    if (!problem.has_predictions()) {
+      metrics = trainer.evaluate(examples);
+      return;
+    }
+    predictions = trainer.predict(examples);
+    if (problem.data.has_targets) metrics = problem.metrics(predictions, examples);
+    outputs = predictions.elements() / examples.size();
+    // Outputs of a loss of a program's own may be no logits of classes.
+    const auto& names = problem.data.class_names;
+    if (problem.loss && (outputs == std::ssize(names) || (outputs == 1 && names.size() == 2)))
+      classes = names;
+    for (Index row = 0; row < (classes.empty() ? 0 : examples.size()); ++row) {
+      std::vector<double>& p = probabilities.emplace_back();
+      if (outputs == 1) p.push_back(0);  // the sigmoid of x is the softmax of 0 and x
+      for (Index k = 0; k < outputs; ++k) p.push_back(predictions.at(row * outputs + k));
+      const double highest = *std::ranges::max_element(p);
+      double sum = 0;
+      for (double& x : p) {
+        x = std::exp(x - highest);
+        sum += x;
+      }
+      for (double& x : p) x /= sum;
+    }
+  }
+
+  std::size_t predicted_class(Index row) const {
+    const std::vector<double>& p = probabilities[static_cast<std::size_t>(row)];
+    return static_cast<std::size_t>(std::ranges::max_element(p) - p.begin());
+  }
+  std::size_t true_class(Index row) const {
+    return static_cast<std::size_t>(problem.data.test.targets().at(row));
+  }
+
+  fs::path checkpoint;
+  RunHistory history;
+  Problem problem{mlp(), {}, {}};
+  Array predictions;  ///< (n, outputs); empty where the problem has none
+  Index outputs = 0;
+  std::vector<std::string> classes;
+  std::vector<std::vector<double>> probabilities;  ///< of each example, of each class
+  Metrics metrics;                                 ///< none where the targets are unknown
+};
+
+/// A column for each number or word that is said of an example.
+std::vector<NamedColumn> columns_of(const Judged& judged) {
+  const DataSplit& data = judged.problem.data;
+  const Index n = data.test.size();
+  std::vector<NamedColumn> columns;
+  const auto add_numbers = [&](const std::string& name, DType dtype, const auto& value) {
+    const Array numbers({n}, dtype);
+    for (Index i = 0; i < n; ++i) numbers.set(i, static_cast<double>(value(i)));
+    columns.push_back({name, numbers});
+  };
+  const auto add_words = [&](const std::string& name, const auto& place) {
+    columns.push_back({name, {}});
+    for (Index i = 0; i < n; ++i) columns.back().words.push_back(judged.classes.at(place(i)));
+  };
+  add_numbers("row", DType::i32, [&](Index i) {
+    return 1 + (data.test_rows.empty() ? i : data.test_rows[static_cast<std::size_t>(i)]);
+  });
+  const bool targets = data.has_targets && judged.problem.loss;
+  if (!judged.classes.empty()) {
+    add_words("prediction", [&](Index i) { return judged.predicted_class(i); });
+    for (std::size_t k = 0; k < judged.classes.size(); ++k)
+      add_numbers("probability_" + judged.classes[k], DType::f64,
+                  [&](Index i) { return judged.probabilities[static_cast<std::size_t>(i)][k]; });
+    if (targets) add_words("target", [&](Index i) { return judged.true_class(i); });
+    return columns;
+  }
+  const bool is_share = judged.problem.loss && judged.problem.loss->name == "bce";
+  const Index count = judged.outputs;
+  const auto add_each = [&](const std::string& kind, const Array& from, const auto& value) {
+    for (Index k = 0; k < count; ++k)
+      add_numbers(count == 1 ? kind : fmt::format("{}_{}", kind, k + 1), from.dtype(),
+                  [&](Index i) { return value(from.at(i * count + k)); });
+  };
+  add_each("prediction", judged.predictions,
+           [&](double x) { return is_share ? 1 / (1 + std::exp(-x)) : x; });
+  if (targets) add_each("target", data.test.targets(), [](double x) { return x; });
+  return columns;
+}
+
+std::string csv(const std::vector<NamedColumn>& columns) {
+  std::vector<std::string> cells;
+  for (const NamedColumn& column : columns) cells.push_back(column.name);
+  std::string text = csv_line(cells);
+  for (Index row = 0; row < columns[0].numbers.elements(); ++row) {
+    for (std::size_t c = 0; c < columns.size(); ++c) {
+      const auto& [name, numbers, words] = columns[c];
+      cells[c] = !words.empty() ? words[static_cast<std::size_t>(row)]
+                 : numbers.dtype() == DType::f32
+                     ? fmt::format("{}", static_cast<float>(numbers.at(row)))
+                     : fmt::format("{}", numbers.at(row));
+    }
+    text += csv_line(cells);
+  }
+  return text;
+}
+
+/// How many examples of each class (rows) were taken for each (columns); null for numbers.
+Json confusion_of(const Judged& judged) {
+  constexpr std::size_t most_classes = 20;
+  const std::size_t count = judged.classes.size();
+  if (count == 0 || count > most_classes) return {};
+  std::vector<std::vector<Index>> counts(count, std::vector<Index>(count));
+  for (Index i = 0; i < judged.problem.data.test.size(); ++i)
+    ++counts[judged.true_class(i)][judged.predicted_class(i)];
+  return counts;
+}
+
+void declare(OptionSet& set, PredictOptions& options) {
+  set.group("Arguments");
+  set.add("RUN", &options.run, "Folder of a run, or a checkpoint").required = true;
+  set.group("Examples");
+  set.add("data", &options.data,
+          "A file like that of the run, or a data set (default: the test examples of the run)");
+  set.add("best", &options.best, "The weights of the best epoch on validation examples");
+  set.add("threads", &options.threads, "Threads (0: as many as this process may use)",
+          whole(0, 1024));
+  set.group("Output");
+}
+
+}  // namespace
+
+void declare_predict(OptionSet& set, PredictOptions& options) {
+  declare(set, options);
+  set.add("out", &options.out, "File for the predictions: .csv or .npz").required = true;
+}
+
+void declare_evaluate(OptionSet& set, PredictOptions& options) {
+  declare(set, options);
+  set.add("json", &options.json, "File for the same result as JSON");
+}
+
+int predict(PredictOptions options) {
+  const std::string ending = fs::path(options.out).extension().string();
+  if (ending != ".csv" && ending != ".npz")
+    throw UsageError(fmt::format("--out must end in .csv or .npz, was '{}'", options.out));
+  prepare_file(options.out);
+  const Judged judged(options);
+  if (judged.predictions.empty())
+    fail("predict", "the problem {} has no predictions", judged.problem.options.problem);
+  const std::vector<NamedColumn> columns = columns_of(judged);
+  write_output(options.out, ending == ".csv" ? csv(columns) : encode_npz(columns));
+  fmt::print("{} predictions: {}\n", judged.problem.data.test.size(), options.out);
+  return 0;
+}
+
+int evaluate_run(PredictOptions options) {
+  prepare_file(options.json);
+  const Judged judged(options);
+  const Dataset& examples = judged.problem.data.test;
+  if (!judged.problem.data.has_targets)
+    fail("evaluate", "{} has no targets; twice predict needs none", options.data);
+  const Json confusion = confusion_of(judged);
+  const std::size_t epochs = judged.history.curve.size();
+  fmt::print("{}, {} epochs; examples of {}: {}\n\n", judged.checkpoint.string(), epochs,
+             examples.name, examples.size());
+  for (const auto& [name, value] : judged.metrics)
+    fmt::print("{:<9} {}\n", heading_of(name), format_metric(name, value));
+  std::vector<std::string> cells = judged.classes;
+  cells.insert(cells.begin(), "true \\ predicted");
+  Table table(cells);
+  for (std::size_t k = 0; k < confusion.size(); ++k) {
+    cells = {judged.classes[k]};
+    for (const Json& count : confusion[k]) cells.push_back(show(count));
+    table.add(cells);
+  }
+  fmt::print("\n");
+  if (!confusion.is_null()) table.print();
+  if (options.json.empty()) return 0;
+  Json record = record_header("evaluate");
+  record.update({{"checkpoint", judged.checkpoint.string()},
+                 {"epochs", epochs},
+                 {"config", judged.history.config},
+                 {"data", judged.history.data},
+                 {"examples_of", examples.name},
+                 {"examples", examples.size()},
+                 {"metrics", judged.metrics},
+                 {"confusion", confusion}});
+  write_json(options.json, record);
+  return 0;
+}
+
+}  // namespace twice::experiments
