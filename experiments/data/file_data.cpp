@@ -266,6 +266,15 @@ void check_part(const FileDataOptions& options, Dataset& part) {
       part.targets().reshaped(options.regression ? Shape{count, numbers} : Shape{count});
 }
 
+bool could_be_classes(const Array& targets) {
+  const Shape& shape = targets.shape();
+  if (shape.rank() == 0 || shape.contains(0)) return true;
+  bool whole = targets.elements() == shape[0];
+  for (Index i = 0; i < targets.elements() && whole; ++i)
+    whole = !std::isfinite(targets.at(i)) || targets.at(i) == std::floor(targets.at(i));
+  return whole;
+}
+
 /// Replaces labels, which are whole numbers, by their positions among the labels of all parts or
 /// among the classes that are known.
 void number_classes(const FileDataOptions& options, const std::vector<Dataset*>& parts,
@@ -389,9 +398,12 @@ std::pair<Rows, Rows> set_aside(const std::string& name, SetAside part, const Ro
   return {stay, aside};
 }
 
-DataSplit read_file_data(const FileDataOptions& options) {
+DataSplit read_file_data(const FileDataOptions& asked) {
   Source source;
-  DataSplit data = read_parts(options, source);
+  DataSplit data = read_parts(asked, source);
+  FileDataOptions options = asked;
+  if (options.guess && data.class_names.empty())
+    options.regression = !could_be_classes(data.train.targets());
   data.files = std::move(source.files);
   std::vector<Dataset*> parts{&data.train};
   if (!data.test.arrays.empty()) parts.push_back(&data.test);

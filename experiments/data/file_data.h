@@ -16,7 +16,10 @@ struct FileDataOptions {
   /// The column or array to predict. Of a table without a header: a number from 1. Empty: found by
   /// its name.
   std::string target = {};
-  bool regression = false;          ///< targets are numbers, not classes
+  bool regression = false;  ///< targets are numbers, not classes
+  /// Regression, too, where the targets can be no classes: one is not whole, or an example has
+  /// several.
+  bool guess = false;
   double test_share = 0.2;          ///< in (0, 1); of files that bring no test part
   std::uint64_t seed = 1;           ///< of the split
   std::optional<Shape> input = {};  ///< the shape of one example, which must fit; e.g. 28x28x1

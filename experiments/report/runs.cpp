@@ -87,9 +87,7 @@ std::vector<Column> result_columns(const RunSet& set) {
 bool is_cost(const Column& result) { return result.key == "ms" || result.key == "seconds"; }
 
 bool method_reads(const Method& method, std::string option) {
-  std::ranges::replace(option, '-', '_');
-  const std::string list = fmt::format(", {},", method.options);
-  return list.find(fmt::format(", {},", option)) != std::string::npos;
+  return listed(method.options, std::move(option));
 }
 
 RunSet sweep_runs(const Json& sweep, const std::map<std::string, FoundRecord>& trains) {

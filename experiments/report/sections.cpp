@@ -284,7 +284,15 @@ std::string setup_section(const Json& record) {
     for (const char* of_a_model : {"mean", "stddev", "input_names", "input_shape", "target_shape"})
       data.erase(of_a_model);
   const std::string source = definitions(facts(data), "facts");
-  return (machine.empty() ? "" : section("Machine", machine, 3)) +
+  Json made = member(record, "origin");
+  if (made.is_object()) {
+    if (member(made, "changed") != true) made.erase("changed");
+    if (member(made, "environment").empty()) made.erase("environment");
+  }
+  const std::string origin = definitions(
+      facts(made, {"command_line", "date", "host", "commit", "changed", "environment"}), "facts");
+  return (origin.empty() ? "" : section("Origin", origin, 3)) +
+         (machine.empty() ? "" : section("Machine", machine, 3)) +
          (source.empty() ? "" : section("Data", source, 3)) +
          (options.empty() ? "" : section("Options", options, 3));
 }

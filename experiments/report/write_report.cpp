@@ -113,10 +113,10 @@ std::string counts_text(const RunSet& set) {
   return line;
 }
 
-/// Machine and options of a record, as far as all records agree.
+/// Origin, machine and options of a record, as far as all records agree.
 Json in_common(const std::vector<FoundRecord>& records) {
   Json result;
-  for (const char* part : {"machine", "config"}) {
+  for (const char* part : {"origin", "machine", "config"}) {
     Json shared = member(records.front().content, part);
     if (shared.is_object())
       for (const FoundRecord& record : records)

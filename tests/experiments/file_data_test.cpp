@@ -329,6 +329,16 @@ BOOST_AUTO_TEST_CASE(regression) {
       contains(error_of([&] { read(file); }), "targets of shape (4, 2); expected (n), classes"));
 }
 
+BOOST_AUTO_TEST_CASE(targets_that_can_be_no_classes_are_numbers) {
+  const FileDataOptions guess{.test_share = 0.5, .guess = true};
+  const auto kind = [&](const std::string& text) {
+    return table(text, guess).train.arrays[1].first;
+  };
+  BOOST_TEST(kind("a,y\n1,2.5\n2,2\n3,1\n4,3\n") == "targets");
+  BOOST_TEST(kind("a,y\n1,2\n2,2\n3,1\n4,1\n") == "labels");
+  BOOST_TEST(kind("a,y\n1,b\n2,2.5\n3,b\n4,2.5\n") == "labels");  // words
+}
+
 BOOST_AUTO_TEST_CASE(the_split) {
   // 50 examples of class 0, 30 of class 1, 1 of class 2; inputs tell the row.
   std::string text = "a,y\n";
