@@ -42,16 +42,15 @@ struct Judged {
   explicit Judged(const PredictOptions& options)
       : checkpoint(checkpoint_of(options)), history(checkpoint_history(checkpoint)) {
     set_threads(options.threads == 0 ? allowed_threads() : options.threads);
-    RunOptions run;
+    const bool own = options.data.empty();
     try {
-      run = run_options(history.config);
+      RunOptions run = run_options(history.config);
+      run.init.reset();
+      problem = own ? make_problem(run) : make_problem(run, history.data, options.data);
     } catch (const JsonError& error) {
-      fail("checkpoint", "{}: the stored options are damaged: {}", checkpoint.string(),
+      fail("checkpoint", "{}: what it says of its run is damaged: {}", checkpoint.string(),
            error.what());
     }
-    run.init.reset();
-    const bool own = options.data.empty();
-    problem = own ? make_problem(run) : make_problem(run, history.data, options.data);
     if (own) check_same_files(history.data, data_record(problem), checkpoint.string());
     Trainer trainer(problem, method("sgd"));
     read_weights(checkpoint, problem.model, trainer.state());

@@ -172,7 +172,10 @@ DataSplit pattern_of(const Json& recorded) {
   recorded.at("class_names").get_to(data.class_names);
   const auto none = [&](const char* key) {
     Shape shape{0};
-    for (const Index size : recorded.at(key).get<std::vector<Index>>()) shape.push_back(size);
+    for (const Index size : recorded.at(key).get<std::vector<Index>>()) {
+      if (size < 1 || shape.rank() == max_rank) throw JsonError("an impossible shape");
+      shape.push_back(size);
+    }
     return Array(shape, DType::f32);
   };
   const Array inputs = none("input_shape"),
@@ -294,12 +297,7 @@ Problem make_problem(const RunOptions& options, DataSplit data) {
 Problem make_problem(const RunOptions& options, const Json& recorded, const std::string& data) {
   if (!options.problem.empty())
     throw UsageError("--data is for models; the problem " + options.problem + " has its own");
-  DataSplit pattern;
-  try {
-    pattern = pattern_of(recorded);
-  } catch (const Error& error) {
-    fail("checkpoint", "what it says of its data is damaged: {}", error.what());
-  }
+  DataSplit pattern = pattern_of(recorded);
   RunOptions asked = options;
   asked.data = data;
   asked.validation_share.reset();
@@ -321,10 +319,8 @@ Problem make_problem(const RunOptions& options, const Json& recorded, const std:
   pattern.train = pattern.test = other.test;
   pattern.files = other.files;
   pattern.has_targets = other.has_targets;
-  asked.batch = 1;
-  Problem problem = make_problem(asked, std::move(pattern));
-  problem.options.batch = options.batch;
-  return problem;
+  asked.batch = 1;  // no more than there are
+  return make_problem(asked, std::move(pattern));
 }
 
 Problem one_batch(const Problem& problem) {

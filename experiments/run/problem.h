@@ -64,7 +64,7 @@ Json data_record(const Problem& problem);
 /// Throws when the files of two such records differ; `run` is for the error.
 void check_same_files(const Json& trained_on, const Json& now, const std::string& run);
 /// The problem of a run that was trained on `recorded` data, with all examples of another file, or
-/// the test examples of another data set, for training and test.
+/// the test examples of another data set, for training and test. Throws JsonError when `recorded` is damaged.
 Problem make_problem(const RunOptions& options, const Json& recorded, const std::string& data);
 
 /// The problem on one batch: the first `batch` training examples, for training and tests.

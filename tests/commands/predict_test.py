@@ -1,8 +1,10 @@
 """After training: validation examples and the best epoch, `evaluate`, `predict`, and --init."""
 
 import csv
+import json
 import random
 import signal
+import struct
 import subprocess
 
 from program import CommandTest, main, read_safetensors
@@ -112,6 +114,10 @@ class AfterTraining(CommandTest):
         for line in predicted:
             same = new[int(line["row"]) - 1]
             self.assertEqual(same, {key: line[key] for key in same})
+        # Fewer than a batch.
+        self.table("few.csv", [["u", "v", "kind"], [1, 2, KINDS[2]]])
+        self.succeed("evaluate", "run", "--data", "few.csv", "--json", "few.json")
+        self.assertEqual(self.json("few.json")["examples"], 1)
         self.refuse(1, ["new.csv has no targets"], "evaluate", "run", "--data", "new.csv")
         self.succeed("predict", "run", "--data", "new.csv", "--out", "n.npz")
         self.assertTrue((self.folder / "n.npz").read_bytes().startswith(b"PK"))
@@ -199,6 +205,17 @@ class AfterTraining(CommandTest):
         self.refuse(1, ["nowhere"], "evaluate", "nowhere")
         self.refuse(1, ["kinds.csv"], "evaluate", "kinds.csv")
         self.refuse(2, ["digits", "(8, 8, 1)", "3 classes"], "evaluate", "run", "--data", "digits")
+        damaged = self.folder / "damaged.safetensors"
+        for note, wrong in {"input_shape": [-3], "mean": "x", "class_names": [], "target_names": [], "stddev": []}.items():
+            data = (self.folder / "run/checkpoint.safetensors").read_bytes()
+            (length,) = struct.unpack("<Q", data[:8])
+            header = json.loads(data[8:8 + length])
+            notes = header["__metadata__"]
+            del notes["sha256"]
+            notes["data"] = json.dumps({**json.loads(notes["data"]), note: wrong})
+            text = json.dumps(header).encode()
+            damaged.write_bytes(struct.pack("<Q", len(text)) + text + data[8 + length:])
+            self.refuse(1, [], "predict", "damaged.safetensors", "--data", "kinds.csv", "--out", "p.csv")
         self.assertFalse((self.folder / "p.csv").exists())
         self.refuse(1, ["none for validation"], "train", *words("kinds.csv", "kind", share=0.001), "--out", "other")
         self.refuse(2, ["--validation-share"], "train", *words("kinds.csv", "kind", share=1), "--out", "other")
