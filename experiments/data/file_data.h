@@ -26,7 +26,7 @@ struct FileDataOptions {
   bool standardize = true;
   double validation_share = 0;  ///< of the training part, set aside from it; in [0, 1)
   /// Read examples for a model that was trained on data like this, all as the test part: with its
-  /// columns, shapes, classes, mean and stddev. Of `train` one example is enough. The targets may
+  /// columns, shapes, classes, mean and stddev. `train` may have no examples. The targets may
   /// be missing. Of a file that brings a test part, that is read.
   const DataSplit* like = nullptr;
 };
@@ -67,8 +67,8 @@ std::pair<Rows, Rows> set_aside(const std::string& name, SetAside part, const Ro
 /// or, in a table, words. Standardised inputs are (x - mean) / stddev.
 ///
 /// Without a test part, the share test_share of each class, rounded but never all of it, is taken
-/// at random for the test, as a function of the seed and the targets. Both parts keep the order of
-/// the file.
+/// at random for the test, as a function of the seed and the targets. Validation examples are taken
+/// from the training part in the same way. All parts keep the order of the file.
 ///
 /// `inputs` are f32, (n, features), (n, height, width, channels) or as `input` says; `labels` i32,
 /// (n), from 0; with regression `targets` f32, (n, k). Mean and stddev are those of each entry of

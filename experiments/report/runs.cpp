@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <set>
 
+#include "experiments/files/words.h"
 #include "experiments/measure/statistics.h"
 #include "experiments/report/sections.h"
 
