@@ -129,11 +129,14 @@ std::vector<NamedColumn> columns_of(const Judged& judged) {
   const auto add_each = [&](const std::string& kind, const Array& from, const auto& value) {
     for (Index k = 0; k < count; ++k)
       add_numbers(count == 1 ? kind : fmt::format("{}_{}", kind, k + 1), from.dtype(),
-                  [&](Index i) { return value(from.at(i * count + k)); });
+                  [&](Index i) { return value(from.at(i * count + k), k); });
   };
-  add_each("prediction", judged.predictions,
-           [&](double x) { return is_share ? 1 / (1 + std::exp(-x)) : x; });
-  if (targets) add_each("target", data.test.targets(), [](double x) { return x; });
+  add_each("prediction", judged.predictions, [&](double x, Index k) {
+    return is_share ? 1 / (1 + std::exp(-x)) : data.test.in_units(x, k);
+  });
+  if (targets)
+    add_each("target", data.test.targets(),
+             [&](double x, Index k) { return data.test.in_units(x, k); });
   return columns;
 }
 

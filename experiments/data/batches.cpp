@@ -139,7 +139,7 @@ void copy_rows(const Array& from, std::span<const std::int32_t> rows, const Arra
 
 Dataset make_batch(const Dataset& data, Index rows, DType dtype) {
   if (!is_float(dtype)) fail("batch", "numbers of dtype {}; expected f32 or f64", str(dtype));
-  Dataset batch{data.name, {}, data.classes};
+  Dataset batch{data.name, {}, data.classes, data.target_mean, data.target_stddev};
   for (const auto& [name, array] : data.arrays)
     batch.arrays.emplace_back(
         name, Array(rows_of(array, rows), is_float(array.dtype()) ? dtype : array.dtype()));

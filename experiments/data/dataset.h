@@ -20,6 +20,15 @@ struct Dataset {
   std::vector<std::pair<std::string, Array>> arrays;
   /// How many classes the targets name; 0 when they are numbers.
   int classes = 0;
+  /// Targets that are numbers are (x - mean) / stddev of the file's, with one of each for every
+  /// number that an example has; empty: they are as in the file.
+  std::vector<double> target_mean = {}, target_stddev = {};
+
+  /// A target or its prediction, number k of an example, in the units of the file.
+  double in_units(double value, Index k) const {
+    const auto at = static_cast<std::size_t>(k);
+    return target_mean.empty() ? value : value * target_stddev[at] + target_mean[at];
+  }
 
   Index size() const { return inputs().shape()[0]; }
   const Array& inputs() const { return arrays.at(0).second; }

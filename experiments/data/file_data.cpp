@@ -316,8 +316,10 @@ void number_classes(const FileDataOptions& options, const std::vector<Dataset*>&
 
 // ---- the split and the result ----
 
-/// Sets mean and stddev from the given rows of the training inputs.
-void measure(const Array& inputs, const Rows& rows, DataSplit& data) {
+/// Mean and standard deviation (1 where it would be 0) over the given rows, for each entry of the
+/// last axis.
+std::pair<std::vector<double>, std::vector<double>> measured(const Array& inputs,
+                                                             const Rows& rows) {
   const Index size = inputs.elements() / inputs.shape()[0], groups = inputs.shape().back();
   // Calls f(group, x) with each number.
   const auto visit = [&](const auto& f) {
@@ -329,13 +331,13 @@ void measure(const Array& inputs, const Rows& rows, DataSplit& data) {
   };
   const auto count = static_cast<double>(std::ssize(rows) * size / groups);
   // Sums of distances from the first numbers: of equal numbers, they are exactly 0.
-  std::vector<double> first, sums(static_cast<std::size_t>(groups)), squares = sums;
+  std::vector<double> first, sums(static_cast<std::size_t>(groups)), squares = sums, mean, stddev;
   for (Index c = 0; c < groups; ++c) first.push_back(inputs.at(rows[0] * size + c));
   visit([&](std::size_t c, double x) { sums[c] += x - first[c]; });
-  for (std::size_t c = 0; c < sums.size(); ++c) data.mean.push_back(first[c] + sums[c] / count);
-  visit([&](std::size_t c, double x) { squares[c] += (x - data.mean[c]) * (x - data.mean[c]); });
-  for (const double square : squares)
-    data.stddev.push_back(square > 0 ? std::sqrt(square / count) : 1);
+  for (std::size_t c = 0; c < sums.size(); ++c) mean.push_back(first[c] + sums[c] / count);
+  visit([&](std::size_t c, double x) { squares[c] += (x - mean[c]) * (x - mean[c]); });
+  for (const double square : squares) stddev.push_back(square > 0 ? std::sqrt(square / count) : 1);
+  return {mean, stddev};
 }
 
 /// Those rows in another dtype: (x - mean) / stddev, of a mean and stddev for each entry of the
@@ -455,7 +457,15 @@ DataSplit read_file_data(const FileDataOptions& asked) {
                                             options.validation_share, options.seed);
   if (parts.size() == 1) data.test = data.train;
   if (!validation.empty()) data.validation = data.train;
-  if (options.standardize && !options.like) measure(data.train.inputs(), train, data);
+  if (options.standardize && !options.like)
+    std::tie(data.mean, data.stddev) = measured(data.train.inputs(), train);
+  std::vector<double> target_mean, target_stddev;
+  if (options.like) {
+    target_mean = pattern.train.target_mean;
+    target_stddev = pattern.train.target_stddev;
+  } else if (options.regression && options.standardize_targets) {
+    std::tie(target_mean, target_stddev) = measured(data.train.targets(), train);
+  }
   const std::pair<Dataset*, const Rows*> taken[] = {
       {&data.train, &train}, {&data.test, &test}, {&data.validation, &validation}};
   for (const auto& [part, rows] : taken) {
@@ -463,8 +473,10 @@ DataSplit read_file_data(const FileDataOptions& asked) {
     part->name = fs::path(options.file).filename().string();
     part->classes = static_cast<int>(data.class_names.size());
     part->inputs() = selected(part->inputs(), *rows, DType::f32, data.mean, data.stddev);
-    part->targets() =
-        selected(part->targets(), *rows, options.regression ? DType::f32 : DType::i32, {}, {});
+    part->targets() = selected(part->targets(), *rows, options.regression ? DType::f32 : DType::i32,
+                               target_mean, target_stddev);
+    part->target_mean = target_mean;
+    part->target_stddev = target_stddev;
     part->arrays[1].first = options.regression ? "targets" : "labels";
   }
   return data;

@@ -24,7 +24,8 @@ struct FileDataOptions {
   std::uint64_t seed = 1;           ///< of the split
   std::optional<Shape> input = {};  ///< the shape of one example, which must fit; e.g. 28x28x1
   bool standardize = true;
-  double validation_share = 0;  ///< of the training part, set aside from it; in [0, 1)
+  bool standardize_targets = false;  ///< of targets that are numbers
+  double validation_share = 0;       ///< of the training part, set aside from it; in [0, 1)
   /// Read examples for a model that was trained on data like this, all as the test part: with its
   /// columns, shapes, classes, mean and stddev. `train` may have no examples. The targets may
   /// be missing. Of a file that brings a test part, that is read.

@@ -139,8 +139,9 @@ DataSplit load_file(const RunOptions& options, const DataSplit* like = nullptr) 
   }
   if (options.input) asked.input = Shape(parsed_shape(*options.input));
   asked.guess = !options.loss;
-  if (options.loss)
-    asked.regression = !row_named("loss", registry().losses(), *options.loss).takes_classes;
+  const LossEntry& loss = row_named("loss", registry().losses(), options.loss.value_or("mse"));
+  asked.standardize_targets = loss.standardizes_targets;
+  if (options.loss) asked.regression = !loss.takes_classes;
   return read_file_data(asked);
 }
 
@@ -204,6 +205,14 @@ DataSplit pattern_of(const Json& recorded) {
   data.train = {recorded.at("name"),
                 {{"inputs", inputs}, {"targets", targets}},
                 static_cast<int>(data.class_names.size())};
+  // Records that are older have neither.
+  if (recorded.contains("target_mean")) recorded.at("target_mean").get_to(data.train.target_mean);
+  if (recorded.contains("target_stddev"))
+    recorded.at("target_stddev").get_to(data.train.target_stddev);
+  const Index numbers = data.train.target_mean.empty() ? 0 : targets.shape().back();
+  if (std::ssize(data.train.target_mean) != numbers ||
+      std::ssize(data.train.target_stddev) != numbers)
+    throw JsonError("numbers of the targets are missing");
   return data;
 }
 
@@ -242,6 +251,10 @@ Json data_record(const Problem& problem) {
                  {"class_names", data.class_names},
                  {"mean", scaled(data.mean)},
                  {"stddev", scaled(data.stddev)}};
+  if (!data.train.target_mean.empty()) {
+    record["target_mean"] = data.train.target_mean;
+    record["target_stddev"] = data.train.target_stddev;
+  }
   if (split) record["test_share"] = options.test_share;
   if (validated) record["validation_share"] = options.validation_share.value_or(0);
   if (split || validated) record["split_seed"] = options.seed_of_split();

@@ -52,9 +52,11 @@ double mean_of(const Array& predictions, const Array& targets, const Term& term)
   return sum / static_cast<double>(predictions.elements());
 }
 
-/// Root mean square error, and the share of the targets' variance that is explained: 1 - squared
-/// error / squared distance from the mean of each output. Targets that do not vary have none.
-Metrics number_metrics(const Array& predictions, const Array& targets) {
+/// The mean square, its root in the units of the file, and the share of the targets' variance that
+/// is explained: 1 - squared error / squared distance from the mean of each output. Targets that do
+/// not vary have none.
+Metrics number_metrics(const Array& predictions, const Dataset& examples) {
+  const Array& targets = examples.targets();
   const Index n = targets.shape()[0], outputs = targets.elements() / n;
   double variance = 0;
   for (Index k = 0; k < outputs; ++k) {
@@ -67,7 +69,14 @@ Metrics number_metrics(const Array& predictions, const Array& targets) {
   const double explained = variance > 0
                                ? 1 - squares * static_cast<double>(targets.elements()) / variance
                                : std::nan("");
-  return {{"loss", squares}, {"rmse", std::sqrt(squares)}, {"r2", explained}};
+  double square = 0;  // in the units of the file
+  for (Index i = 0; i < targets.elements(); ++i)
+    square += std::pow(examples.in_units(predictions.at(i), i % outputs) -
+                           examples.in_units(targets.at(i), i % outputs),
+                       2);
+  return {{"loss", squares},
+          {"rmse", std::sqrt(square / static_cast<double>(targets.elements()))},
+          {"r2", explained}};
 }
 
 /// Targets in the predictions' shape.
@@ -82,22 +91,23 @@ void add_losses(Registry& to) {
                    .outputs = class_count,
                    .record = [](Tensor p, Tensor t) { return cross_entropy(p, t); },
                    .metrics = class_metrics});
-  to.add(LossEntry{
-      .name = "mse",
-      .purpose = "mean square error",
-      .takes_numbers = true,
-      .outputs = numbers_each,
-      .record = [](Tensor p, Tensor t) { return mse(p, fitted(t, p)); },
-      .metrics = [](const Array& p,
-                    const Dataset& examples) { return number_metrics(p, examples.targets()); }});
+  to.add(LossEntry{.name = "mse",
+                   .purpose = "mean square error",
+                   .takes_numbers = true,
+                   .standardizes_targets = true,
+                   .outputs = numbers_each,
+                   .record = [](Tensor p, Tensor t) { return mse(p, fitted(t, p)); },
+                   .metrics = [](const Array& p,
+                                 const Dataset& examples) { return number_metrics(p, examples); }});
   to.add(LossEntry{.name = "huber",
                    .purpose = "square error, linear beyond 1",
                    .takes_numbers = true,
+                   .standardizes_targets = true,
                    .outputs = numbers_each,
                    .record = [](Tensor p, Tensor t) { return huber(p, fitted(t, p)); },
                    .metrics =
                        [](const Array& p, const Dataset& examples) {
-                         Metrics metrics = number_metrics(p, examples.targets());
+                         Metrics metrics = number_metrics(p, examples);
                          metrics["loss"] = mean_of(p, examples.targets(), [](double a, double b) {
                            const double d = std::abs(a - b);
                            return d <= 1 ? d * d / 2 : d - 0.5;

@@ -58,6 +58,9 @@ struct LossEntry {
   /// What targets it takes: classes (i32), or numbers. One that takes both gets classes, of which
   /// there must be two, as the numbers 0 and 1.
   bool takes_classes = false, takes_numbers = false;
+  /// Whether numbers in files are standardised. Not where they mean something to the loss, as
+  /// shares do to `bce`.
+  bool standardizes_targets = false;
   /// How many numbers a model predicts for each example.
   std::function<Index(const Dataset& train)> outputs;
   /// A scalar, from predictions (n, outputs) and the batch's targets.

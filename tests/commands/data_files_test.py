@@ -1,5 +1,6 @@
 """People's own data files and losses under the commands: what is written, and what is refused."""
 
+import csv
 import gzip
 import math
 import random
@@ -47,7 +48,19 @@ class DataFiles(CommandTest):
             self.assertEqual(set(row["metrics"]), {"rmse", "r2"})
             self.assertGreater(row["metrics"]["r2"], 0.9)
             if loss == "mse":
-                self.assertAlmostEqual(row["metrics"]["rmse"], math.sqrt(row["loss"]))
+                unit, = self.json("out/train.json")["data"]["target_stddev"]
+                self.assertAlmostEqual(row["metrics"]["rmse"], unit * math.sqrt(row["loss"]))
+
+    def test_large_numbers(self):
+        """Prices, without a loss or a learning rate: they can be no classes, and are standardised."""
+        with open(self.folder / "numbers.csv") as small, open(self.folder / "prices.csv", "w") as large:
+            header, *rows = csv.reader(small)
+            writer = csv.writer(large)
+            writer.writerows([header] + [[*row[:-1], 3e5 + 1e5 * float(row[-1])] for row in rows])
+        metrics = [self.row("--data", name, epochs=20)["metrics"]
+                   for name in ["numbers.csv", "prices.csv"]]
+        self.assertGreater(metrics[1]["r2"], 0.9)
+        self.assertAlmostEqual(metrics[1]["rmse"] / metrics[0]["rmse"], 1e5, delta=1e3)
 
     def test_the_same_numbers_in_another_file(self):
         plain = self.row(*MSE)
@@ -89,7 +102,7 @@ class DataFiles(CommandTest):
                     "--loss", "mse")
         self.refuse(1, ["classes.csv", "which column", "a, b, kind"], *train, "--data", "classes.csv")
         self.refuse(1, ["'kin'", "did you mean kind?"], *train, "--data", "classes.csv", "--target", "kin")
-        self.refuse(1, ["numbers.csv", "--loss mse"], *train, "--data", "numbers.csv")
+        self.refuse(1, ["numbers.csv", "--loss mse"], *train, "--data", "numbers.csv", "--loss", "cross-entropy")
         self.refuse(1, ["none.csv"], *train, "--data", "none.csv")
         self.refuse(2, ["digits", "did you mean"], *train, "--data", "diigts")
         self.refuse(2, ["--loss mse", "numbers", "classes"], *train, "--loss", "mse")

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import random
 import signal
 import struct
@@ -138,7 +139,7 @@ class AfterTraining(CommandTest):
         for line in predicted:
             self.assertAlmostEqual(float(line["target"]), float(given[int(line["row"]) - 1]["price"]), 4)
         square = sum((float(line["prediction"]) - float(line["target"])) ** 2 for line in predicted)
-        self.assertAlmostEqual(square / len(predicted), row["loss"], 5)
+        self.assertAlmostEqual(math.sqrt(square / len(predicted)), row["metrics"]["rmse"], 5)
         # Two classes as one number.
         rows = self.rows("kinds.csv")
         self.table("two.csv", [["u", "kind"]] + [[r["u"], r["kind"]] for r in rows if r["kind"] != "d"])

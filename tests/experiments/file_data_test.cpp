@@ -330,7 +330,7 @@ BOOST_AUTO_TEST_CASE(regression) {
 }
 
 BOOST_AUTO_TEST_CASE(targets_that_can_be_no_classes_are_numbers) {
-  const FileDataOptions guess{.test_share = 0.5, .guess = true};
+  const FileDataOptions guess{.guess = true, .test_share = 0.5};
   const auto kind = [&](const std::string& text) {
     return table(text, guess).train.arrays[1].first;
   };
