@@ -136,10 +136,11 @@ Report compare(const Problem& given, const CompareSettings& settings) {
   record["rows"] = rows;
   record["epsilon_sweep"] = epsilon_sweep(problem, starting_state(problem), batch);
   end_if_stopped();
-  Report report{record, text_of(problem, record),
-                run_tables(compare_runs({"compare.json", record}).runs)};
-  report.files.emplace_back("compare.json", record_text(record));
-  report.files.emplace_back("report.html", compare_html(record));
+  Report report{record,
+                text_of(problem, record),
+                {{"compare.json", record_text(record)}, {"report.html", compare_html(record)}}};
+  for (auto& file : run_tables(compare_runs({"compare.json", record}).runs))
+    report.files.push_back(std::move(file));
   return report;
 }
 

@@ -42,8 +42,7 @@ class Record(Profile):
         self.assertEqual(record["command"], "profile")
         self.assertEqual((record["method"], record["L"]), ("exact", 3))
         self.assertEqual(set(self.files()), {f"out/{name}" for name in FILES} | {"record.json"})
-        for name in FILES:
-            self.assertIn(f"out/{name}\n", self.output)
+        self.assertIn(f"wrote out/{', '.join(sorted(FILES))}\n", self.output)
         self.check_rows(record["rows"])
         self.check_peaks(record)
         self.check_steps(record["steps"])

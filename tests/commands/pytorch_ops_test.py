@@ -100,7 +100,7 @@ class GraphStep(Step):
 class Graphs(CommandTest):
     def test_random_graphs(self):
         output = self.succeed("check", "--graphs", 4, "--seed", 9, "--json", "x.json")
-        self.assertTrue(output.endswith("36 checks, 0 failed\n"), output)
+        self.assertTrue(output.endswith("36 checks, 0 failed\nwrote x.json\n"), output)
         rows = self.json("x.json")["rows"]
         self.assertEqual({row["op"] for row in rows}, {"random graph"})
         self.assertEqual(sorted({row["label"].split(",")[0] for row in rows}),

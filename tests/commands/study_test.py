@@ -109,7 +109,7 @@ class Records(Study):
 
     def check_record(self, record):
         self.assertEqual(set(record), documented_fields("At the top level") |
-                         {"command", "version", "machine", "config"})
+                         {"command", "version", "origin", "machine", "config"})
         self.assertEqual((record["command"], record["form"]), ("study", "quick"))
         self.assertEqual(record["config"]["seed"], 1)
         for claim in record["claims"]:
@@ -243,7 +243,7 @@ class Resuming(Study):
         self.assertIn("going on after the ", self.succeed("study", "implicit", "--out", "out", *self.SIZE))
         record = self.json("out/implicit.json")
         for each in (whole, record):
-            del each["seconds"]
+            del each["seconds"], each["origin"]
         self.assertEqual(record, whole)
         self.assertEqual(self.journals(), [])
 
