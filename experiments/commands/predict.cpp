@@ -202,7 +202,7 @@ int predict(PredictOptions options) {
     fail("predict", "the problem {} has no predictions", judged.problem.options.problem);
   const std::vector<NamedColumn> columns = columns_of(judged);
   write_output(options.out, ending == ".csv" ? csv(columns) : encode_npz(columns));
-  fmt::print("{} predictions: {}\n", judged.problem.data.test.size(), options.out);
+  fmt::print("{} predictions\n", judged.problem.data.test.size());
   return 0;
 }
 

@@ -158,9 +158,10 @@ double Trainer::step() {
     const std::optional<NonFinite> cause = plan.first_non_finite();
     throw RunFailure(
         fmt::format("[{}] step {} (epoch {}): {}; loss {}. The state before the step "
-                    "is unchanged; try a smaller --lr, --gamma or --epsilon",
+                    "is unchanged; try a smaller --lr, --gamma or --epsilon{}",
                     method_.name, steps() + 1, steps() / steps_per_epoch_ + 1,
-                    cause ? str(*cause) : "a value was not finite", loss));
+                    cause ? str(*cause) : "a value was not finite", loss,
+                    problem_.options.optimizer == "sgd" ? ", or --optimizer adam" : ""));
   }
   if (problem_.options.clip > 0) clip_by_global_norm(gradient, problem_.options.clip);
   update(gradient);
