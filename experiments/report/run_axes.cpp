@@ -51,6 +51,14 @@ std::string axis_plot(const std::vector<RunSetting>& settings, const Column& fie
     if (joined) plot.curves.insert(plot.curves.end(), {above, below});
     plot.curves.push_back(std::move(curve));
   }
+  // A method that does not read the option is a level to compare with.
+  for (const RunSetting& setting : settings)
+    if (const double y = setting.moments(field.key).mean;
+        joined && !std::isfinite(number(setting.options, axis)))
+      plot.curves.push_back({.name = setting.method,
+                             .x = {*values.begin(), *values.rbegin()},
+                             .y = {y, y},
+                             .ink = method_ink(setting.method)});
   return figure(fmt::format("over {}", axis), curve_plot(plot));
 }
 
