@@ -125,6 +125,7 @@ std::string PlotAxis::tick(double value) const {
 
 std::vector<double> log_ticks(double low, double high) {
   std::vector<double> ticks;
+  if (!(low > 0) || !std::isfinite(high)) return ticks;
   const int first = static_cast<int>(std::ceil(std::log10(low) - 1e-9));
   const int last = static_cast<int>(std::floor(std::log10(high) + 1e-9));
   if (last - first >= 2) {
