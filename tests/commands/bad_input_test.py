@@ -207,7 +207,9 @@ class BadInput(CommandTest):
     def test_files_that_cannot_grow(self):
         """The limit is met by a checkpoint, by the report and by the export: each is written whole or
         not at all, and what was there before stays."""
-        for size, missing in [(1, "whole"), (2000, "checkpoint.safetensors")]:
+        # clang++'s OpenMP library makes a file of 1024 bytes before `main`.
+        least = 1024 if SANITIZED else 0
+        for size, missing in [(least + 1, "whole"), (2000, "checkpoint.safetensors")]:
             out = self.folder / f"run-{size}"
             self.refuse(1, [f"run-{size}", "File too large"], "train", "--out", out.name, *TINY,
                         **self.limited(size))
@@ -216,7 +218,7 @@ class BadInput(CommandTest):
             self.assertEqual([name for name in left if name not in
                               ["checkpoint.safetensors", "train.json"]], [])
         self.refuse(1, ["compare.json", "File too large"], "compare", "--out", "out", *TINY,
-                    **self.limited(500))
+                    **self.limited(least + 500))
         self.assertEqual(list((self.folder / "out").iterdir()), [])
         self.refuse(1, ["x.safetensors", "File too large"], "export", "--out", "x.safetensors", *TINY[:2],
                     **self.limited(5000))
