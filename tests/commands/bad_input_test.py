@@ -207,7 +207,7 @@ class BadInput(CommandTest):
     def test_files_that_cannot_grow(self):
         """The limit is met by a checkpoint, by the report and by the export: each is written whole or
         not at all, and what was there before stays."""
-        # clang++'s OpenMP library makes a file of 1024 bytes before `main`.
+        # Where clang++ built it, its OpenMP library makes a file of 1024 bytes before `main`.
         least = 1024 if SANITIZED else 0
         for size, missing in [(least + 1, "whole"), (2000, "checkpoint.safetensors")]:
             out = self.folder / f"run-{size}"
