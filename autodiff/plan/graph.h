@@ -99,7 +99,8 @@ struct PlanOptions {
   bool reuse_memory = true;
   /// Let a value take the place of one that its step reads last (Op::may_overwrite).
   bool in_place = true;
-  /// Passes of your own that do not run, and the options of those that have some, by their names.
+  /// Of passes of your own: the names of those that do not run, and the options of each by its
+  /// name.
   std::vector<std::string> without = {};
   std::map<std::string, std::any> own = {};
 

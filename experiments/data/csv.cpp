@@ -108,7 +108,7 @@ struct Columns {
 Columns columns_of(const std::vector<std::string>& names, const FileDataOptions& options,
                    const std::vector<std::string>& usual_targets) {
   const DataSplit* const like = options.like;
-  // What the table must have, where the columns of the training data have names.
+  // The columns that the model was trained on, where they have names.
   const std::vector<std::string> wanted = like ? like->input_names : std::vector<std::string>();
   const std::string target = wanted.empty() ? options.target : like->target_names.at(0);
   const auto is_target = [&](const std::string& name) {

@@ -17,7 +17,7 @@ struct FileDataOptions {
   /// its name.
   std::string target = {};
   bool regression = false;  ///< targets are numbers, not classes
-  /// Regression, too, where the targets can be no classes: one is not whole, or an example has
+  /// Use regression where the targets cannot be classes: one is not whole, or an example has
   /// several.
   bool guess = false;
   double test_share = 0.2;          ///< in (0, 1); of files that bring no test part

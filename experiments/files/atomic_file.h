@@ -70,8 +70,8 @@ class Temporary {
 /// device is refused. The folder must exist.
 void write_atomically(const std::filesystem::path& path, std::string_view bytes);
 
-/// The files that `write_atomically` and `note_written` were told of and that are still there, by
-/// their folders; for the last lines that a command prints.
+/// Every file that this process wrote with `write_atomically`, or reported with `note_written`, and
+/// that still exists, by its folder. A command names them in its last lines.
 std::map<std::filesystem::path, std::set<std::string>> written_files();
 void note_written(const std::filesystem::path& path);
 

@@ -288,7 +288,7 @@ Json config_of(const Problem& problem) {
   const std::string& name = problem.options.problem;
   if (name.empty()) return config;
   config["problem"] = name;
-  // What makes a problem of the registry; one that was built by hand has read none of it.
+  // A problem that was built by hand reads none of these options.
   if (std::ranges::find(registry().problems(), name, &ProblemEntry::name) ==
       registry().problems().end())
     for (const char* option : {"model", "width", "depth", "channels", "activation", "data", "loss",

@@ -76,7 +76,7 @@ struct ProblemEntry {
   OwnOptions own = {};
 };
 
-// What the library keeps in tables of its own, with options.
+// The library keeps these in its own tables; the registry adds their options.
 struct MethodEntry {
   Method method;
   OwnOptions own = {};

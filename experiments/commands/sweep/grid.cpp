@@ -113,7 +113,7 @@ struct Range {
   bool whole, log = false;
   std::optional<int> count = {};
 
-  /// The number at a share of the way, as one would write it: with four digits. The ends are exact.
+  /// The number at this share of the range, with four digits. The ends are exact.
   std::string at(double share) const {
     if (!whole && (share == 0 || share == 1)) return fmt::format("{}", share == 0 ? low : high);
     const double value = log ? low * std::pow(high / low, share) : low + (high - low) * share;
@@ -175,7 +175,8 @@ struct Values {
     const auto uniform = [&] { return static_cast<double>(numbers() >> 11) * 0x1p-53; };
     const std::size_t pick =
         static_cast<std::size_t>(uniform() * static_cast<double>(words.size() + ranges.size()));
-    const double share = uniform();  // also where it is not needed: the others' draws stay the same
+    const double share =
+        uniform();  // always drawn, so that a list draws as many numbers as a range
     if (pick < words.size()) return words[pick];
     const Range& range = ranges[pick - words.size()];
     if (!range.whole || range.log) return range.at(share);

@@ -14,8 +14,8 @@ namespace twice::experiments {
 
 /// An option by its command-line name without dashes, and the values that it shall take, as one
 /// would write them there. `without`, a list by nature, has one value: "fuse,in-place". A number
-/// may be a range: "1e-4..1e-1:log:7" is seven numbers, equally far from each other by their
-/// ratios; "0..1:5" five by their differences; "16..20" of a whole number all five.
+/// may be a range: "1e-4..1e-1:log:7" is seven numbers with equal ratios, "0..1:5" five with equal
+/// differences, and "16..20" all five whole numbers.
 struct GridAxis {
   std::string option;
   std::vector<std::string> values;
@@ -34,9 +34,9 @@ struct Grid {
   std::vector<GridRun> runs;
 };
 
-/// A random search: so many settings, each drawn from the lists and ranges, which then need no
-/// number of values, evenly (`log`: in the logarithm). All methods and seeds run with each setting.
-/// More settings of one seed begin with the fewer.
+/// A random search: each setting is drawn from the lists and ranges, which then need no number of
+/// values. Draws are uniform (`log`: in the logarithm). All methods and seeds run with each
+/// setting. A search for more settings with the same seed begins with the same ones.
 struct RandomSearch {
   int settings = 0;  ///< 0: none
   std::uint64_t seed = 1;

@@ -16,7 +16,7 @@ struct GridOptions {
   int jobs = 0;
   /// Cores for all of them together; 0: those that this process may use.
   int threads = 0;
-  /// No run is started after so many; 0: all are.
+  /// After so many, no more runs are started; 0: no limit.
   double minutes = 0;
   /// As train's.
   int checkpoint_every = 0;
