@@ -37,6 +37,9 @@ Model loop(const RunOptions& options, const Dataset& train, Index outputs, const
   const Index inputs = train.inputs().elements() / shape[0], width = options.width.value_or(32);
   const Layer first = named("first", linear(inputs, width)),
               last = named("last", linear(width, outputs));
+  if (o.times * width > 4096)
+    fail("loop", "{} times {} units are too many; expected a product of at most 4096", o.times,
+         width);
   Layer shared = named("shared", linear(width, width));
   shared.products = o.times;
   shared.forward = [layer = shared.forward, o](Share w, Share running, Tensor x,

@@ -75,6 +75,9 @@ twice train --resume --epochs 6 --out lion
 # Its own options vary only where they are read: sgd runs once for both of lion's.
 twice sweep "${parts[@]}" --optimizer sgd,lion --lion-beta1 0.8,0.9 --epochs 1 --out parts-grid
 [[ $(ls -d parts-grid/*/ | wc -l) == 3 ]]
+# Every model of the grid is tried before anything is created, also those that differ in an own option.
+"$work/build/own_parts" sweep "${parts[@]}" --times 2,99 --width 64 --out refused 2>error && exit 1
+grep -q '99 times 64 units are too many' error && [[ ! -e refused ]]
 twice check "${parts[@]}" --times 2 --width 4 --batch 4 --method exact
 twice profile "${parts[@]}" --method exact --methods exact --seconds 0.1 --no-memory
 twice explain "${parts[@]}" --method exact --json explain.json

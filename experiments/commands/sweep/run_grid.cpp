@@ -23,6 +23,7 @@
 #include "experiments/report/table.h"
 #include "experiments/run/output.h"
 #include "experiments/run/recording.h"
+#include "experiments/run/registry.h"
 #include "experiments/run/stop.h"
 
 namespace twice::experiments {
@@ -75,13 +76,26 @@ class Measured {
   std::vector<std::unique_ptr<Process>> processes_;
 };
 
+/// The options that decide about a model, or with `steps` about the cost of its steps: runs that
+/// agree in them are alike.
+std::string cost_key(const Json& config, bool steps) {
+  std::string key;
+  const auto add = [&](const char* option) { key += config.value(option, Json()).dump() + " "; };
+  for (const char* option :
+       {"problem", "data", "input", "classes", "target", "loss", "test-share", "split-seed",
+        "model", "width", "depth", "channels", "activation", "batch"})
+    add(option);
+  for (const auto& [option, value] : config.members())
+    if (!registry().owner_of(option).empty()) add(option.c_str());
+  if (steps)
+    for (const char* option : {"method", "dtype", "without"}) add(option);
+  return key;
+}
+
 /// What the time of a step depends on.
 std::string step_key(const Json& config) {
-  std::string key;
-  for (const char* option :
-       {"model", "width", "depth", "channels", "activation", "data", "dtype", "batch", "augment"})
-    key += config.value(option, Json()).dump() + " ";
-  return key;
+  return cost_key(config, false) + config.value("dtype", Json()).dump() +
+         config.value("augment", Json()).dump();
 }
 
 /// Steps of each different model among the runs (of the first four) are timed both ways, on their
@@ -121,20 +135,6 @@ Layout choose_layout(const std::vector<const GridRun*>& runs, int jobs, int core
       "measured: {:.3g} ms a step with one run a core, {:.3g} ms with one run on all cores",
       apart * ms, together * ms);
   return all_cores ? Layout{1, cores, reason} : Layout{each.jobs, each.threads, reason};
-}
-
-/// The options that decide about a model, or with `steps` about the cost of its steps: runs that
-/// agree in them are alike.
-std::string cost_key(const Json& config, bool steps) {
-  std::string key;
-  const auto add = [&](const char* option) { key += config.value(option, Json()).dump() + " "; };
-  for (const char* option :
-       {"problem", "data", "input", "classes", "target", "loss", "test-share", "split-seed",
-        "model", "width", "depth", "channels", "activation", "batch"})
-    add(option);
-  if (steps)
-    for (const char* option : {"method", "dtype", "without"}) add(option);
-  return key;
 }
 
 /// Floating-point operations of the planned steps of one epoch, in those of f32: in f64 a vector
