@@ -163,11 +163,11 @@ Model make_dln(const ModelOptions& o) {
   return dln({.inputs = o.input.elements(), .alpha = o.alpha.value_or(0.1)});
 }
 
-struct Row {
+struct ModelRow {
   std::string_view name;
   Model (*make)(const ModelOptions& options);
 };
-constexpr Row models[] = {
+constexpr ModelRow models[] = {
     {"mlp", make_mlp}, {"cnn", make_cnn}, {"resnet", make_resnet}, {"dln", make_dln}};
 
 }  // namespace

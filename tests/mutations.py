@@ -539,6 +539,11 @@ MUTATIONS = [
      "if (!controller.empty())", "number_of_threads"),
     ("inverse_deviation: infinite variance", "autodiff/kernels/moments.cpp", "std::isinf(v) ?", "false ?",
      "numbers_at_the_edges"),
+    ("median_interval: one side", "experiments/measure/statistics.cpp",
+     "static_cast<double>(k)) <= 0.025", "static_cast<double>(k)) <= 0.05", "study_verdicts"),
+    ("ratio_in_rounds: of the medians", "experiments/measure/noise.cpp",
+     "ratios.push_back(a[round] / b[round]);", "ratios.push_back(median(a) / median(b));", "noise"),
+    ("option declared twice", "experiments/app/option_set.cpp", "  if (find(name))", "  if (false)", "sweep_grid"),
 ]
 
 

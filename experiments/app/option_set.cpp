@@ -205,6 +205,8 @@ void OptionSet::group(std::string heading, bool stored) {
 
 Option& OptionSet::add(std::string name, Option::Target target, std::string help,
                        Accepted accepted) {
+  if (find(name))
+    fail("options", "--{} is declared twice; expected a name that no other option has", name);
   options_.push_back({.name = std::move(name),
                       .target = target,
                       .help = std::move(help),

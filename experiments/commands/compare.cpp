@@ -7,6 +7,7 @@
 #include "autodiff/threads/threads.h"
 #include "experiments/app/terminal.h"
 #include "experiments/measure/gradient_error.h"
+#include "experiments/measure/noise.h"
 #include "experiments/measure/steps.h"
 #include "experiments/report/progress.h"
 #include "experiments/report/runs.h"
@@ -57,22 +58,23 @@ Json phases_of(const StepCost& cost) {
       result[std::string(str(static_cast<Phase>(phase)))] = {
           {"products", count_json(counts.products)},
           {"gflop", counts.flops / 1e9},
-          {"mib", counts.bytes / (1 << 20)}};
+          {"mib", counts.bytes / mib}};
   return result;
 }
 
 std::string text_of(const Problem& problem, const Json& record) {
   const RunOptions& o = problem.options;
+  const std::string warning = noise_warning(record);
   return fmt::format(
       "\n{} on {}: {} epochs, gamma {}, epsilon {}, lr {}, seed {}, {} threads\n\n{}"
       "\nms/step: median, methods timed in turn. products: full-size matrix products and "
       "convolutions in a step; "
       "L = {}.\nerror: of the method's gradient, against the exact one of L + gamma/2 |grad L|^2 "
       "in "
-      "float64.\n",
+      "float64.\n{}",
       problem.label(), problem.data.train.name, o.epochs, o.regularization.gamma,
       o.regularization.epsilon, *o.lr, o.seed, threads(), run_table(record).on_screen(),
-      problem.model.products());
+      problem.model.products(), warning.empty() ? "" : warning + "\n");
 }
 
 }  // namespace
@@ -97,10 +99,12 @@ Report compare(const Problem& given, const CompareSettings& settings) {
   std::vector<const Method*> timed = {&method("sgd")};
   for (const std::string& name : options.methods)
     if (name != "sgd") timed.push_back(&method(name));
+  NoiseMeter meter(options.number_type());
   Progress timing("timing steps", settings.seconds);
   const std::vector<StepCost> costs = step_costs(problem, timed, settings.seconds,
                                                  [&](double seconds) { timing.advance(seconds); });
   timing.clear();
+  const Json noise = meter.record();
 
   Json rows = Json::array();
   std::vector<const StepCost*> trained;
@@ -110,7 +114,12 @@ Report compare(const Problem& given, const CompareSettings& settings) {
         *trained.emplace_back(&*std::ranges::find(costs, name, &StepCost::method));
     total_ms += cost.ms().median;
     Json row = cost_fields(problem, cost);
-    row["ratio_to_gradient"] = cost.ms().median / costs.front().ms().median;
+    row["rounds_ms"] = cost.samples;
+    for (const StepCost& other : costs) {
+      const RatioInRounds ratio = ratio_in_rounds(cost.samples, other.samples);
+      if (other.method == "sgd") add_ratio(row, "ratio_to_gradient", ratio);
+      if (other.method == "f-gr") add_ratio(row, "ratio_to_f_gr", ratio);
+    }
     row["measured_mib"] = settings.memory ? Json(step_memory(problem, name)) : Json();
     row["equation"] = method(name).equation;
     row["convention"] = method(name).convention;
@@ -132,6 +141,7 @@ Report compare(const Problem& given, const CompareSettings& settings) {
   const double peak = measured_peak_gflops(options.number_type());
   record["machine"]["peak_gflops"] = peak;
   record["team"] = team_record();
+  record["noise"] = noise;
   for (Json& row : rows) row["peak_share"] = number(row, "gflop") * 1e3 / number(row, "ms") / peak;
   record["rows"] = rows;
   record["epsilon_sweep"] = epsilon_sweep(problem, starting_state(problem), batch);

@@ -14,15 +14,13 @@ namespace twice::experiments {
 
 namespace {
 
-double mib(double bytes) { return bytes / (1 << 20); }
-
 /// What the tables of passes and of phases share, and the record.
 Json cost_row(std::string_view kind, std::string_view name, std::size_t count, const Cost& cost) {
   return {{kind, name},
           {kind == "pass" ? "nodes" : "steps", count},
           {"products", cost.products},
           {"gflop", cost.flops / 1e9},
-          {"mib_moved", mib(cost.bytes)}};
+          {"mib_moved", cost.bytes / mib}};
 }
 
 /// The graph after each pass, as it would run.
@@ -33,7 +31,7 @@ std::vector<Json> stages_of(const Tensors& outputs, const PlanOptions& options) 
                        bool in_place = false) {
     const Program program = lower(graph, reuse, in_place);
     Json row = cost_row("pass", pass, graph.nodes.size(), ledger(program).total());
-    row["arena_mib"] = mib(static_cast<double>(program.arena_bytes));
+    row["arena_mib"] = static_cast<double>(program.arena_bytes) / mib;
     row["purpose"] = purpose;
     stages.push_back(std::move(row));
   };
@@ -89,7 +87,7 @@ Report explained(const Tensors& outputs, const PlanOptions& passes, bool brief,
     if (costs.steps[p] > 0)
       phases.push_back(cost_row("phase", str(static_cast<Phase>(p)),
                                 static_cast<std::size_t>(costs.steps[p]), costs.phases[p]));
-  const auto in_mib = [](std::size_t bytes) { return mib(static_cast<double>(bytes)); };
+  const auto in_mib = [](std::size_t bytes) { return static_cast<double>(bytes) / mib; };
   Report report;
   report.text = fmt::format(
       "{}\n{}\nproducts: {}{} and {} small ones; peak memory {:.2f} MiB: arena {:.2f} (at least "

@@ -25,14 +25,14 @@ const std::string blank_checksum(64, '0');
 constexpr std::size_t prefix = sizeof(std::uint64_t);
 
 /// A type of numbers in files, and the one that it becomes here.
-struct Format {
+struct NumberType {
   std::string_view name;
   DType dtype;
   std::uint64_t bytes;
   /// NumPy's name of a type that is converted.
   std::string_view numpy = {};
 };
-constexpr Format formats[] = {
+constexpr NumberType number_types[] = {
     {"F32", DType::f32, 4},        {"F64", DType::f64, 8},       {"I32", DType::i32, 4},
     {"I64", DType::i32, 8},        {"F16", DType::f32, 2, "f2"}, {"BF16", DType::f32, 2},
     {"BOOL", DType::f32, 1, "b1"}, {"U8", DType::f32, 1, "u1"},  {"I8", DType::f32, 1, "i1"},
@@ -41,7 +41,7 @@ constexpr Format formats[] = {
 /// Where an entry of the header says that its numbers lie.
 struct Entry {
   std::string name;
-  const Format* format;
+  const NumberType* format;
   Shape shape;
   std::uint64_t begin = 0, end = 0;
 };
@@ -75,8 +75,8 @@ struct Reader {
     if (!dtype || !dtype->is_string() || !are_counts(sizes) || !are_counts(offsets) ||
         offsets->size() != 2)
       refuse("the header of '{}' is damaged; expected dtype, shape and two data_offsets", name);
-    const auto format = std::ranges::find(formats, dtype->string(), &Format::name);
-    if (format == std::end(formats))
+    const auto format = std::ranges::find(number_types, dtype->string(), &NumberType::name);
+    if (format == std::end(number_types))
       refuse("'{}' has dtype {}; expected F16, BF16, F32, F64, BOOL, U8 to U32 or I8 to I64", name,
              dtype->string());
     if (sizes->size() > static_cast<std::size_t>(max_rank))
@@ -161,7 +161,7 @@ std::string header_of(const TensorFile& file) {
   for (const auto& [name, array] : file.tensors) {
     if (array.empty()) fail("safetensors", "the tensor '{}' is empty: it has no storage", name);
     if (!names.insert(name).second) fail("safetensors", "the tensor name '{}' is taken", name);
-    const auto format = std::ranges::find(formats, array.dtype(), &Format::dtype);
+    const auto format = std::ranges::find(number_types, array.dtype(), &NumberType::dtype);
     text += fmt::format(",{}:{{\"dtype\":\"{}\",\"shape\":[{}],\"data_offsets\":[{},{}]}}",
                         Json(name).dump(), format->name, fmt::join(array.shape(), ","), begin,
                         begin + array.bytes());

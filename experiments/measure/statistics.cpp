@@ -3,6 +3,7 @@
 #include "experiments/measure/statistics.h"
 
 #include <algorithm>
+#include <boost/math/distributions/binomial.hpp>
 #include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 #include <limits>
@@ -83,6 +84,17 @@ Interval mean_interval(const Values& values, int comparisons) {
                half = t_quantile(1 - 0.025 / comparisons, n - 1) * standard_deviation(values) /
                       std::sqrt(n);
   return {center - half, center + half};
+}
+
+Interval median_interval(Values values) {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  const std::size_t n = values.size();
+  if (n < 2) return {-infinity, infinity};
+  std::ranges::sort(values);
+  const boost::math::binomial heads(static_cast<double>(n), 0.5);
+  std::size_t k = 1;
+  while (cdf(heads, static_cast<double>(k)) <= 0.025) ++k;
+  return {values[k - 1], values[n - k]};
 }
 
 Values differences(const Values& a, const Values& b) {

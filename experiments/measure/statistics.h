@@ -30,6 +30,12 @@ double t_quantile(double probability, double degrees);
 /// in 95 %.
 Interval mean_interval(const std::vector<double>& values, int comparisons = 1);
 
+/// Where the median of a distribution lies in at least 95 % of all samples of independent values:
+/// from the k-th smallest to the k-th largest, with the largest k for which P(B < k) <= 2.5 %, B
+/// binomial with n tries of chance 1/2 (David, Nagaraja, "Order Statistics", 7.1). Fewer than 6
+/// values cannot say so much, and it is their range; of one value, and of none, unbounded.
+Interval median_interval(std::vector<double> values);
+
 /// a_i - b_i: what a paired comparison looks at.
 std::vector<double> differences(const std::vector<double>& a, const std::vector<double>& b);
 

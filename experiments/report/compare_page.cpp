@@ -20,11 +20,24 @@ double of(const std::vector<Json>& rows, const std::string& method, const std::s
   return std::nan("");
 }
 
+/// The time of a method's step over that of f-gr, with its interval; of an older record without.
+std::string ratio_to_f_gr(const std::vector<Json>& rows, const std::string& method) {
+  for (const Json& row : rows)
+    if (text(row, "method") == method && row.contains("ratio_to_f_gr"))
+      return ratio_sentence(row, "ratio_to_f_gr");
+  return format_ratio(of(rows, method, "ms") / of(rows, "f-gr", "ms"));
+}
+
 std::string headline_tiles(const std::vector<Json>& rows) {
-  const double f_gr = of(rows, "f-gr", "ms"), finite = of(rows, "f-gr", "gradient_error_start");
+  const double finite = of(rows, "f-gr", "gradient_error_start");
+  const std::string ratio = ratio_to_f_gr(rows, "exact"),
+                    words = "time of a step of exact over one of f-gr";
+  const bool unknown = ratio.ends_with("inconclusive");
   std::vector<TextPair> pairs = {
-      {format_ratio(of(rows, "exact", "ms") / f_gr), "time of a step of exact over one of f-gr"},
-      {format_ratio(of(rows, "exact-naive", "ms") / f_gr),
+      unknown ? TextPair{"inconclusive", words + ": " + ratio.substr(0, ratio.find(':'))}
+              : TextPair{ratio.substr(0, ratio.find(' ')),
+                         words + ratio.substr(std::min(ratio.find(' '), ratio.size()))},
+      {format_ratio(of(rows, "exact-naive", "ms") / of(rows, "f-gr", "ms")),
        "the same without planning (exact-naive)"},
       {format_error(of(rows, "exact", "gradient_error_start")), "gradient error of exact"},
       {error_text(finite), "gradient error of f-gr"}};
@@ -72,7 +85,7 @@ Json findings(const std::vector<Json>& rows) {
                gradient = of(rows, "exact", "ratio_to_gradient");
   if (std::isfinite(exact / f_gr))
     data["cost"] = {{"ms", format_number(exact)},
-                    {"ratio", format_ratio(exact / f_gr)},
+                    {"ratio", ratio_to_f_gr(rows, "exact")},
                     {"f_gr", format_number(f_gr)},
                     {"gradient", std::isfinite(gradient) ? format_ratio(gradient) : ""}};
   if (std::isfinite(exact / naive)) {

@@ -9,6 +9,7 @@
 #include <map>
 #include <set>
 
+#include "experiments/measure/noise.h"
 #include "experiments/measure/statistics.h"
 #include "experiments/report/plots.h"
 
@@ -291,10 +292,18 @@ std::string setup_section(const Json& record) {
   }
   const std::string origin = definitions(
       facts(made, {"command_line", "date", "host", "commit", "changed", "environment"}), "facts");
+  const std::string noise =
+      definitions(facts(member(record, "noise"), {"waited", "stolen", "load", "speed"}), "facts");
   return (origin.empty() ? "" : section("Origin", origin, 3)) +
+         (noise.empty() ? "" : section("Noise", noise, 3)) +
          (machine.empty() ? "" : section("Machine", machine, 3)) +
          (source.empty() ? "" : section("Data", source, 3)) +
          (options.empty() ? "" : section("Options", options, 3));
+}
+
+std::string noise_paragraph(const Json& record) {
+  const std::string warning = noise_warning(record);
+  return warning.empty() ? "" : paragraph(warning, "warning");
 }
 
 std::string record_section(const Json& record, std::string_view title, std::string_view id,
@@ -302,7 +311,7 @@ std::string record_section(const Json& record, std::string_view title, std::stri
   const Json methods = methods_of(rows);
   const std::string equations =
       methods.empty() ? "" : render("parts", {{"equations", {{"methods", methods}}}});
-  return section(title, html + equations + setup_section(record), 2, id);
+  return section(title, noise_paragraph(record) + html + equations + setup_section(record), 2, id);
 }
 
 std::vector<std::string> distinct(const std::vector<Json>& rows, const std::string& field) {
@@ -338,7 +347,8 @@ std::string bench_section(const Json& record, std::string_view title, std::strin
              rows_table(rows, columns_of("bench")) + columns_legend(rows, columns_of("bench"))},
             {"plots", figures(plots)},
             {"peer", definitions(facts(peer), "facts")}};
-  return section(title, render("bench", data) + setup_section(record), 2, id);
+  return section(title, noise_paragraph(record) + render("bench", data) + setup_section(record), 2,
+                 id);
 }
 
 std::string study_section(const Json& record, std::string_view title, std::string_view id) {

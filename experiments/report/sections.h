@@ -39,6 +39,8 @@ std::string training_plots(const std::vector<TrainingLine>& lines);
 /// The same with a line for each row.
 std::string training_plots(const std::vector<Json>& rows);
 
+/// What disturbed the measurement (`noise_warning`); empty when little did.
+std::string noise_paragraph(const Json& record);
 /// Machine, data and options.
 std::string setup_section(const Json& record);
 

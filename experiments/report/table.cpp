@@ -121,6 +121,16 @@ std::string format_ratio(double value) {
          "×";
 }
 
+std::string ratio_sentence(const Json& row, const std::string& key) {
+  const std::string ratio = format_ratio(number(row, key));
+  const Json& interval = member(row, key + "_interval");
+  if (!interval.is_array() || interval.size() != 2) return ratio;
+  if (!interval[0].is_number() || !interval[1].is_number()) return ratio + ": inconclusive";
+  const double low = interval[0].get<double>(), high = interval[1].get<double>();
+  return fmt::format("{} ({:.2f} to {:.2f}){}", ratio, low, high,
+                     low < 1 && high > 1 ? ": inconclusive" : "");
+}
+
 std::string format_seconds(double value) {
   if (!std::isfinite(value)) return "-";
   if (value < 9.95) return fmt::format("{:.1f} s", value);
@@ -191,7 +201,7 @@ std::vector<Column> columns_of(const std::string& table) {
       {"two", [](double v) { return fixed(v, 2); }},
       {"four", [](double v) { return fixed(v, 4); }},
       {"time", [](double ms) { return ms < 0.1 ? fixed(ms, 4) : format_number(ms); }},
-      {"mib", [](double bytes) { return format_number(bytes / (1 << 20)); }},
+      {"mib", [](double bytes) { return format_number(bytes / mib); }},
       {"mega", [](double v) { return format_number(v / 1e6); }}};
   std::map<std::string, Column> known;
   std::istringstream lines{std::string(embedded_file("columns.txt"))}, keys;
@@ -267,6 +277,20 @@ bool lower_is_better(std::string_view result) {
   return !result.ends_with("accuracy") && !result.ends_with("r2");
 }
 
+namespace {
+
+std::string uncertainty(const Json& row, const std::string& key, double value) {
+  const Json& interval = member(row, key + "_interval");
+  if (!interval.is_array() || interval.size() != 2 || !std::isfinite(value)) return "";
+  if (!interval[0].is_number() || !interval[1].is_number()) return " ?";
+  const double low = interval[0].get<double>(), high = interval[1].get<double>();
+  if (low == high) return "";
+  return fmt::format(" ±{:.{}f} %{}", 50 * (high - low) / value, high - low < 0.1 * value ? 1 : 0,
+                     low < 1 && high > 1 ? " ?" : "");
+}
+
+}  // namespace
+
 std::string cell_text(const Column& column, const Json& row) {
   if (column.key == "products_law_text") {
     const double law = number(row, "products_law");
@@ -279,7 +303,7 @@ std::string cell_text(const Column& column, const Json& row) {
   // Counts are written as they are.
   if (column.format == format_number && value == std::floor(value) && std::abs(value) < 1e6)
     return show(value);
-  return column.format(value);
+  return column.format(value) + uncertainty(row, column.key, value);
 }
 
 bool is_used(const Column& column, const std::vector<Json>& rows) {

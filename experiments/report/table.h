@@ -13,6 +13,8 @@ namespace twice::experiments {
 /// Three significant digits: "2.31", "231", "2310", "1.20e-07". Here and below a value that is not
 /// finite is missing: "-".
 std::string format_number(double value);
+/// Bytes.
+inline constexpr double mib = 1 << 20;
 /// With an SI prefix: format_si(2.5e9, "FLOP") = "2.50 GFLOP".
 std::string format_si(double value, std::string_view unit = "");
 /// A relative error: "1.2e-07"; exactly zero is "0".
@@ -23,6 +25,8 @@ std::string error_text(double error);
 std::string format_percent(double value);
 /// "1.21×".
 std::string format_ratio(double value);
+/// "0.96× (0.94 to 0.98)"; "0.99× (0.95 to 1.03): inconclusive" where the interval has 1 within.
+std::string ratio_sentence(const Json& row, const std::string& key);
 /// A duration: "42 s", "3 min 05 s", "2 h 10 min".
 std::string format_seconds(double value);
 
@@ -74,7 +78,9 @@ std::string format_metric(const std::string& name, double value);
 std::string ranking_result(const std::vector<Json>& rows);
 bool lower_is_better(std::string_view result);
 
-/// What a row shows under a column, "-" when it has none.
+/// What a row shows under a column, "-" when it has none. A number with an interval (KEY_interval)
+/// is shown with half the interval's width, "1.53× ±2 %"; behind a ratio that may be above 1 as
+/// well as below stands a question mark.
 std::string cell_text(const Column& column, const Json& row);
 
 /// True when at least one row has something under the column.

@@ -14,7 +14,8 @@ from program import PROGRAM, SANITIZED, CommandTest, main
 from pytorch import needs_pytorch
 
 TINY = ["--width", 16, "--batch", 8, "--threads", 1, "--seconds", 0.05]
-NO_GRADIENT_OF_F_GR = {"ratio_to_gradient", "ratio_to_f_gr"}
+NO_GRADIENT_OF_F_GR = {"ratio_to_gradient", "ratio_to_gradient_interval", "ratio_to_f_gr",
+                       "ratio_to_f_gr_interval"}
 
 
 def paired_ratio(times, others):
@@ -108,6 +109,9 @@ class Rows(Bench):
         gradient = self.json("record.json")["rows"][0]
         self.assertAlmostEqual(row["ratio_to_gradient"],
                                paired_ratio(row["rounds_ms"], gradient["rounds_ms"]), places=9)
+        ratios = sorted(a / b for a, b in zip(row["rounds_ms"], gradient["rounds_ms"], strict=True))
+        low, high = row["ratio_to_gradient_interval"]
+        self.assertTrue(ratios[0] <= low <= row["ratio_to_gradient"] <= high <= ratios[-1])
 
     def test_any_model_and_method(self):
         _, rows = self.bench("--model", "resnet", "--channels", 1, "--batch", 2, "--threads", 1,
@@ -130,6 +134,10 @@ class Rows(Bench):
                 self.assertEqual((record["config"]["neighbours"], record["config"]["neighbour-kind"]), (2, kind))
                 self.assertGreater(rows["sgd"]["shared_tiles"], 0)
                 self.assertTrue(0 <= rows["sgd"]["helper_share"] <= 1)
+                # Neighbours that never sleep share every core with the threads.
+                if kind == "cpu" and record["noise"]["waited"] is not None:
+                    self.assertGreater(record["noise"]["waited"], 0.05)
+                    self.assertIn("noise: other work had the cores", self.output)
         self.assertEqual(children_of(os.getpid()), [])
 
     def test_neighbours_end_when_it_is_killed(self):

@@ -5,6 +5,7 @@ import math
 import pathlib
 import re
 import signal
+import statistics
 import time
 import unittest
 
@@ -66,9 +67,12 @@ class Record(Profile):
                 self.assertEqual(ordered, sorted(ordered))
                 self.assertEqual(row["ms_min"], min(row["samples_ms"]))
                 self.assertAlmostEqual(row["ms_iqr"], row["ms_q3"] - row["ms_q1"])
-                self.assertAlmostEqual(row["ratio_to_gradient"],
-                                       row["ms"] / by_name["gradient"]["ms"])
-                self.assertAlmostEqual(row["ratio_to_loss"], row["ms"] / by_name["loss"]["ms"])
+                for other in ["gradient", "loss"]:
+                    ratios = [a / b for a, b in zip(row["samples_ms"], by_name[other]["samples_ms"],
+                                                    strict=True)]
+                    ratio, (low, high) = row[f"ratio_to_{other}"], row[f"ratio_to_{other}_interval"]
+                    self.assertAlmostEqual(ratio, statistics.median(ratios))
+                    self.assertTrue(min(ratios) <= low <= ratio <= high <= max(ratios))
                 self.assertAlmostEqual(row["gflops"], row["gflop"] / row["ms"] * 1e3)
                 self.assertGreaterEqual(row["peak_mib"], row["arena_mib"])
                 self.assertGreater(row["measured_mib"], 0)

@@ -54,7 +54,7 @@ DataSource tiny(const std::string& contents) {
   return {"tiny",
           "",
           "",
-          Origin::npm,
+          experiments::Origin::npm,
           "tiny-data@1.0.0",
           "package/data",
           {{"numbers", sha256(contents), contents.size()}}};

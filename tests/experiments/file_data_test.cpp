@@ -176,7 +176,7 @@ DataSplit read(const std::string& file, const std::string& target = "") {
   return read_file_data({.file = file, .target = target});
 }
 
-std::string idx(const std::vector<std::uint32_t>& sizes, const std::string& data) {
+std::string idx_file(const std::vector<std::uint32_t>& sizes, const std::string& data) {
   std::string bytes{0, 0, 8, static_cast<char>(sizes.size())};
   return bytes + bytes_of(sizes, true) + data;
 }
@@ -666,18 +666,18 @@ BOOST_AUTO_TEST_CASE(images) {
   std::string pixels, labels;
   for (int i = 0; i < 10 * 6; ++i) pixels += static_cast<char>(4 * i);
   for (const double label : example_labels) labels += static_cast<char>(label);
-  const std::string file = files.write("images-idx3-ubyte", idx({10, 2, 3}, pixels));
+  const std::string file = files.write("images-idx3-ubyte", idx_file({10, 2, 3}, pixels));
   BOOST_TEST(contains(error_of([&] { read(file); }), "labels-idx1-ubyte: No such file"));
-  files.write("labels-idx1-ubyte", idx({10}, labels));
+  files.write("labels-idx1-ubyte", idx_file({10}, labels));
   const DataSplit whole = read_file_data({.file = file, .standardize = false});
   BOOST_TEST((whole.train.inputs().shape() == Shape{8, 2, 3, 1}));
   BOOST_TEST((sorted_inputs(whole).back() == 236.0));
 
   const std::string train =
-      files.write("train-images-idx3-ubyte.gz", gzipped(idx({10, 2, 3}, pixels)));
-  files.write("train-labels-idx1-ubyte.gz", gzipped(idx({10}, labels)));
-  files.write("t10k-images-idx3-ubyte.gz", gzipped(idx({1, 2, 3}, "abcdef")));
-  files.write("t10k-labels-idx1-ubyte.gz", gzipped(idx({1}, "\1")));
+      files.write("train-images-idx3-ubyte.gz", gzipped(idx_file({10, 2, 3}, pixels)));
+  files.write("train-labels-idx1-ubyte.gz", gzipped(idx_file({10}, labels)));
+  files.write("t10k-images-idx3-ubyte.gz", gzipped(idx_file({1, 2, 3}, "abcdef")));
+  files.write("t10k-labels-idx1-ubyte.gz", gzipped(idx_file({1}, "\1")));
   const DataSplit pair = read_file_data({.file = train, .standardize = false});
   BOOST_TEST((pair.train.inputs().shape() == Shape{10, 2, 3, 1}));
   BOOST_TEST((pair.train.targets().to_vector() == example_labels));

@@ -35,6 +35,14 @@ BOOST_AUTO_TEST_CASE(ranges_are_values) {
   BOOST_TEST(numbers(expand({{"seed", {"3..6"}}}), "seed") == seeds, each);
 }
 
+BOOST_AUTO_TEST_CASE(an_option_is_declared_once) {
+  OptionSet set;
+  int times = 3;
+  set.add("times", &times);
+  BOOST_TEST(error_of([&] { set.add("times", &times); }) ==
+             "[options] --times is declared twice; expected a name that no other option has");
+}
+
 BOOST_AUTO_TEST_CASE(bad_ranges_are_refused) {
   const auto text = [](const std::string& option, const std::string& word) {
     return error_of([&] { expand({{option, {word}}}); });

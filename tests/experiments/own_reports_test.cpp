@@ -58,7 +58,7 @@ Method every() {
   return m;
 }
 
-const auto close = boost::test_tools::tolerance(1e-12);
+const auto within_rounding = boost::test_tools::tolerance(1e-12);
 
 }  // namespace
 
@@ -177,8 +177,8 @@ BOOST_AUTO_TEST_CASE(a_method_with_several_programs_costs_their_mean) {
   BOOST_CHECK(program_shares(problem, method("sgd")) == std::vector{1.});
   BOOST_CHECK(program_shares(problem, every<4>()) == (std::vector{0.25, 0.75}));
   const std::vector<double> rare = program_shares(problem, every<1500>());  // no period up to 1000
-  BOOST_TEST(rare[0] == 0.001, close);
-  BOOST_TEST(rare[1] == 0.999, close);
+  BOOST_TEST(rare[0] == 0.001, within_rounding);
+  BOOST_TEST(rare[1] == 0.999, within_rounding);
   Method wrong = every<4>();
   wrong.program = [](std::int64_t step, const MethodOptions&) { return step < 700 ? 0 : 2; };
   BOOST_TEST(error_of([&] { program_shares(problem, wrong); }) ==
@@ -189,11 +189,13 @@ BOOST_AUTO_TEST_CASE(a_method_with_several_programs_costs_their_mean) {
       step_costs(problem, {&method("exact"), &method("sgd"), &mixed}, 0.01, [](double) {});
   const auto mean = [](double a, double b) { return (a + 3 * b) / 4; };
   BOOST_TEST(costs[2].total.products == mean(costs[0].total.products, costs[1].total.products),
-             close);
-  BOOST_TEST(costs[2].total.flops == mean(costs[0].total.flops, costs[1].total.flops), close);
+             within_rounding);
+  BOOST_TEST(costs[2].total.flops == mean(costs[0].total.flops, costs[1].total.flops),
+             within_rounding);
   BOOST_TEST(costs[2].peak_mib == costs[0].peak_mib);
   BOOST_TEST(costs[2].samples.size() == costs[0].samples.size());
-  BOOST_TEST(number(count_fields(costs[2]), "products") == costs[2].total.products, close);
+  BOOST_TEST(number(count_fields(costs[2]), "products") == costs[2].total.products,
+             within_rounding);
   BOOST_TEST(!count_fields(costs[1])["products"].is_float());
 }
 

@@ -11,7 +11,7 @@ namespace twice {
 using namespace experiments;
 namespace {
 
-std::string report_of(const std::filesystem::path& folder) {
+std::string page_of(const std::filesystem::path& folder) {
   write_report(folder);
   return read_file(folder / "report.html");
 }
@@ -62,7 +62,7 @@ BOOST_AUTO_TEST_CASE(studies_show_verdict_and_claims) {
       {"remarks", {"a remark"}},
       {"setup", {"a setting"}}};
   write_atomically(folder.path / "sam.json", study.dump());
-  const std::string html = report_of(folder.path);
+  const std::string html = page_of(folder.path);
   check_page(html);
   for (const char* part :
        {"study: sam", "reproduced within limits", "1 of 2", "This is &lt;SAM&gt;", "they are equal",
@@ -80,7 +80,7 @@ BOOST_AUTO_TEST_CASE(a_study_s_columns_of_numbers_sort_as_numbers) {
       {"study", "sam"},
       {"tables", {{{"title", "t"}, {"headings", {"model", "a", "b", "c", "d"}}, {"rows", rows}}}}};
   write_atomically(folder.path / "sam.json", study.dump());
-  const std::string html = report_of(folder.path);
+  const std::string html = page_of(folder.path);
   for (const char* part : {">mlp 2</th>", "data-order=\"10\">10<", "data-order=\"-2.5\">-2.5<",
                            "data-order=\"9\">9 (3)<", "data-order=\"\"><", "data-order=\"\">never<",
                            "data-order=\"0.001\">1e-3<", "<td>-</td>"})
@@ -102,7 +102,7 @@ BOOST_AUTO_TEST_CASE(races_show_the_peer) {
                       {"means", {{{"method", "sgd"}, {"ratio", 1.5}}}},
                       {"rows", {row("sgd", 1, 1.5), row("exact", 4, 10)}}};
   write_atomically(folder.path / "bench.json", bench.dump());
-  std::string html = report_of(folder.path);
+  std::string html = page_of(folder.path);
   check_page(html);
   for (const char* part : {"bench: mlp-8x2", "1.50×", "sgd: time of pytorch 1.13 over ours",
                            "10.0 ms · 2.50×", "peer / ours", "<h3>Peer</h3>"})
@@ -112,7 +112,7 @@ BOOST_AUTO_TEST_CASE(races_show_the_peer) {
   alone.erase("peer"), alone.erase("means");
   for (Json& entry : alone["rows"]) entry.erase("peer_ms"), entry.erase("ratio");
   write_atomically(folder.path / "bench.json", alone.dump());
-  html = report_of(folder.path);
+  html = page_of(folder.path);
   check_page(html);
   BOOST_TEST((!contains(html, "peer") && contains(html, "4.00 ms")));
 }
@@ -129,7 +129,7 @@ BOOST_AUTO_TEST_CASE(records_that_are_none_are_no_crash) {
     const ScratchFolder folder;
     write_atomically(folder.path / "record.json", record);
     write_atomically(folder.path / "compare.json", sample_record().dump());
-    check_page(report_of(folder.path));
+    check_page(page_of(folder.path));
   }
 }
 
@@ -139,7 +139,7 @@ BOOST_AUTO_TEST_CASE(names_that_are_not_utf8_are_escaped) {
   std::filesystem::create_directories(odd / "x\xfe");
   write_atomically(odd / "x\xfe" / "compare.json", sample_record().dump());
   write_atomically(odd / "cut\xfd.json", "{");
-  const std::string html = report_of(odd);
+  const std::string html = page_of(odd);
   check_page(html);
   BOOST_TEST(contains(html, "x\\xfe/compare.json"));
   BOOST_TEST(contains(html, "cut\\xfd.json is no valid JSON"));
@@ -155,7 +155,7 @@ BOOST_AUTO_TEST_CASE(deep_and_odd_records_are_left_out) {
   write_atomically(folder.path / "study.json",
                    R"({"command": "study", "plots": [{"log_x": true, "log_y": true, "curves": [
                        {"name": "c", "x": [1e-320, 1], "y": [1e-320, 1]}, {"x": {}, "y": 3}]}]})");
-  const std::string html = report_of(folder.path);
+  const std::string html = page_of(folder.path);
   check_page(html);
   BOOST_TEST(contains(html, "deep.json is no valid JSON"));
 }
@@ -165,7 +165,7 @@ BOOST_AUTO_TEST_CASE(the_same_record_twice_is_one) {
   for (const char* name : {"compare.json", "copy.json"})
     write_atomically(folder.path / name, sample_record().dump());
   write_atomically(folder.path / "check.json", R"({"command": "check", "version": "0.1.0"})");
-  const std::string html = report_of(folder.path);
+  const std::string html = page_of(folder.path);
   BOOST_TEST(contains(html, "1 record of twice"));
   BOOST_TEST(contains(html, "compare.json, copy.json"));
   BOOST_TEST(contains(html, "Not shown: 1 record of twice check."));

@@ -25,7 +25,7 @@ Problem small_problem(const std::string& model, int batch) {
   return random_problem(options, image_examples({8, 8, 1}, 10));
 }
 
-const auto close = boost::test_tools::tolerance(1e-12);
+const auto nearly = boost::test_tools::tolerance(1e-12);
 
 }  // namespace
 
@@ -33,12 +33,12 @@ BOOST_AUTO_TEST_SUITE(scaling)
 
 BOOST_AUTO_TEST_CASE(lines_and_powers_come_back) {
   const Line line = fit_line({1, 2, 5}, {5, 7, 13});
-  BOOST_TEST(line.slope == 2, close);
-  BOOST_TEST(line.intercept == 3, close);
+  BOOST_TEST(line.slope == 2, nearly);
+  BOOST_TEST(line.intercept == 3, nearly);
   BOOST_TEST(line.worst < 1e-12);
   const Power power = fit_power({1, 10, 100}, {3, 300, 30000});
-  BOOST_TEST(power.exponent == 2, close);
-  BOOST_TEST(power.factor == 3, close);
+  BOOST_TEST(power.exponent == 2, nearly);
+  BOOST_TEST(power.factor == 3, nearly);
   BOOST_TEST(power.residual < 1e-12);
 }
 
@@ -47,16 +47,16 @@ BOOST_AUTO_TEST_CASE(lines_and_powers_come_back) {
 BOOST_AUTO_TEST_CASE(lines_weigh_errors_as_shares) {
   const Line line = fit_line({-1, -1, 1, 1}, {1, 2, 1, 2});
   BOOST_TEST(std::abs(line.slope) < 1e-12);
-  BOOST_TEST(line.intercept == 1.2, close);
-  BOOST_TEST(line.worst == 0.4, close);
-  BOOST_TEST(line.residual == std::sqrt((0.04 + 0.16) / 2), close);
+  BOOST_TEST(line.intercept == 1.2, nearly);
+  BOOST_TEST(line.worst == 0.4, nearly);
+  BOOST_TEST(line.residual == std::sqrt((0.04 + 0.16) / 2), nearly);
   BOOST_TEST(std::isnan(fit_line({2, 2}, {1, 3}).slope));
   BOOST_CHECK_THROW(fit_line({1}, {1, 2}), Error);
 }
 
 BOOST_AUTO_TEST_CASE(crossings_by_hand) {
-  BOOST_TEST(first_crossing({1, 4}, {0.5, 2}) == 2, close);  // half-way in logarithms
-  BOOST_TEST(first_crossing({1, 4, 16}, {3, 2, 0.5}) == 8, close);
+  BOOST_TEST(first_crossing({1, 4}, {0.5, 2}) == 2, nearly);  // half-way in logarithms
+  BOOST_TEST(first_crossing({1, 4, 16}, {3, 2, 0.5}) == 8, nearly);
   BOOST_TEST(first_crossing({1, 4}, {0.5, 1}) == 4);
   BOOST_TEST(std::isnan(first_crossing({1, 4}, {0.5, 0.9})));
   BOOST_TEST(std::isnan(first_crossing({}, {})));

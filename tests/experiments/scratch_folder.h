@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "autodiff/array/error.h"
+#include "tests/ops/helpers.h"
 
 namespace twice {
 
@@ -36,16 +36,7 @@ struct ScratchFolder {
   std::filesystem::path path;
 };
 
-/// The text of the Error that `f` throws; empty when it throws none.
-template <class F>
-std::string error_of(const F& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
-}
+using testing::error_of;
 
 inline bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;

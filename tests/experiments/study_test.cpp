@@ -58,6 +58,23 @@ BOOST_AUTO_TEST_CASE(intervals_and_slopes) {
   BOOST_TEST(std::isinf(mean_interval({1}).high));
   BOOST_TEST(median({5, 1, 3}) == 3);
   BOOST_TEST(median({4, 1, 3, 2}) == 2.5);
+  // The ranks in tables of order statistics: of 12 values the third and the tenth, ...
+  for (const auto& [n, low, high] : {std::array{2, 1, 2},
+                                     {5, 1, 5},
+                                     {6, 1, 6},
+                                     {8, 1, 8},
+                                     {9, 2, 8},
+                                     {12, 3, 10},
+                                     {20, 6, 15},
+                                     {100, 40, 61},
+                                     {400, 180, 221}}) {
+    Vector values;
+    for (int value = n; value > 0; --value) values.push_back(value);
+    const Interval interval = median_interval(values);
+    BOOST_TEST(interval.low == low, n << " values: " << interval.low);
+    BOOST_TEST(interval.high == high, n << " values: " << interval.high);
+  }
+  BOOST_TEST(std::isinf(median_interval({1}).high));
   BOOST_TEST(log_slope({1, 2, 4}, {3, 12, 48}) == 2, boost::test_tools::tolerance(1e-12));
   BOOST_TEST(std::isnan(log_slope({1, 2}, {1, 0})));
   BOOST_CHECK_THROW(differences({1, 2}, {1}), Error);

@@ -44,10 +44,10 @@ double dot(const Vector& a, const Vector& b) {
   return sum;
 }
 
-double norm(const Vector& a) { return std::sqrt(dot(a, a)); }
+double length(const Vector& a) { return std::sqrt(dot(a, a)); }
 
 /// a + factor b
-Vector moved(Vector a, double factor, const Vector& b) {
+Vector added(Vector a, double factor, const Vector& b) {
   for (std::size_t i = 0; i < a.size(); ++i) a[i] += factor * b[i];
   return a;
 }
@@ -57,7 +57,7 @@ Vector product(Vector a, const Vector& b) {
   return a;
 }
 
-Vector flat(const std::vector<Array>& arrays) {
+Vector flattened(const std::vector<Array>& arrays) {
   Vector result;
   for (const Array& array : arrays)
     for (Index i = 0; i < array.elements(); ++i) result.push_back(array.data<double>()[i]);
@@ -84,7 +84,8 @@ class Loss {
     spread(w, state_.parameters);
     spread(statistics, state_.buffers);
     plan_.run({{x_, batch.inputs()}, {y_, batch.targets()}});
-    return {plan_.value(loss_).item(), flat(plan_.values(gradient_)), flat(plan_.values(updated_))};
+    return {plan_.value(loss_).item(), flattened(plan_.values(gradient_)),
+            flattened(plan_.values(updated_))};
   }
 
  private:
@@ -124,7 +125,7 @@ struct Written {
 };
 
 /// A run written out.
-struct Run {
+struct WrittenRun {
   Vector w, statistics;
   double last_epoch_loss = 0;
 };
@@ -135,22 +136,22 @@ Vector method_gradient(const Written& o, const Vector& w, const Loss::Value& her
   if (o.method == "sgd") return g;
   if (o.method == "exact") {  // H g by a central difference
     const double h = 1e-4;
-    return moved(moved(g, o.gamma / (2 * h), gradient(moved(w, h, g))), -o.gamma / (2 * h),
-                 gradient(moved(w, -h, g)));
+    return added(added(g, o.gamma / (2 * h), gradient(added(w, h, g))), -o.gamma / (2 * h),
+                 gradient(added(w, -h, g)));
   }
   if (o.method == "f-gr")
-    return moved(moved(g, o.gamma / o.epsilon, gradient(moved(w, o.epsilon, g))),
+    return added(added(g, o.gamma / o.epsilon, gradient(added(w, o.epsilon, g))),
                  -o.gamma / o.epsilon, g);
-  if (o.method == "sam") return gradient(moved(w, o.rho / norm(g), g));
+  if (o.method == "sam") return gradient(added(w, o.rho / length(g), g));
   if (o.method == "asam") {
     Vector scale = w;
     for (double& t : scale) t = std::abs(t) + o.eta;
     const Vector scaled = product(scale, g);
-    return gradient(moved(w, o.rho / norm(scaled), product(scale, scaled)));
+    return gradient(added(w, o.rho / length(scaled), product(scale, scaled)));
   }
   // flooding
   const double sign = here.loss > o.level ? 1 : -1;
-  return moved(Vector(g.size()), sign, g);
+  return added(Vector(g.size()), sign, g);
 }
 
 double rate(const Written& o, int step, int steps) {
@@ -161,10 +162,10 @@ double rate(const Written& o, int step, int steps) {
   return o.lr * (1 + std::cos(std::numbers::pi * done)) / 2;
 }
 
-Run written_out(const Problem& problem, const Written& o, int steps_to_take) {
+WrittenRun written_out(const Problem& problem, const Written& o, int steps_to_take) {
   const ModelState start = initial_state(problem.model, o.seed, DType::f64);
   Loss loss(problem, {start.parameters, start.buffers});
-  Run run{flat(start.parameters), flat(start.buffers)};
+  WrittenRun run{flattened(start.parameters), flattened(start.buffers)};
   const int per_epoch = static_cast<int>(problem.data.train.size()) / o.batch,
             steps = per_epoch * o.epochs;
   Vector v(run.w.size()), m = v, s = v;
@@ -182,12 +183,12 @@ Run written_out(const Problem& problem, const Written& o, int steps_to_take) {
     Vector g = method_gradient(
         o, run.w, here, [&](const Vector& w) { return loss.at(w, statistics, batch).gradient; });
     run.statistics = here.statistics;
-    if (o.clip > 0 && norm(g) > o.clip) g = moved(Vector(g.size()), o.clip / norm(g), g);
+    if (o.clip > 0 && length(g) > o.clip) g = added(Vector(g.size()), o.clip / length(g), g);
 
     const double lr = rate(o, step, steps);
     const Vector old = run.w;
     const bool coupled = o.optimizer == "adam" || (o.optimizer == "sgd" && o.coupled);
-    if (coupled) g = moved(g, o.decay, old);
+    if (coupled) g = added(g, o.decay, old);
     for (std::size_t i = 0; i < g.size(); ++i) {
       if (o.optimizer == "sgd") {
         v[i] = o.momentum * v[i] + g[i];
@@ -199,7 +200,7 @@ Run written_out(const Problem& problem, const Written& o, int steps_to_take) {
                     (std::sqrt(s[i] / (1 - std::pow(0.999, step + 1))) + 1e-8);
       }
     }
-    if (!coupled) run.w = moved(run.w, -lr * o.decay, old);
+    if (!coupled) run.w = added(run.w, -lr * o.decay, old);
     sum = step % per_epoch == 0 ? here.loss : sum + here.loss;
     run.last_epoch_loss = sum / per_epoch;
   }
@@ -297,7 +298,7 @@ BOOST_AUTO_TEST_CASE(every_option_reaches_the_update) {
     const int steps = 26 / expected.batch * expected.epochs;
     BOOST_TEST(trainer.total_steps() == steps);
     while (!trainer.finished()) trainer.step();
-    const Vector w = flat(trainer.state().parameters);
+    const Vector w = flattened(trainer.state().parameters);
     BOOST_TEST(difference(w, written_out(problem, expected, steps).w) < c.tolerance);
     // The option does something here, so that losing it would be seen. A bound of 100 is no bound.
     if (c.words.empty())
@@ -315,15 +316,15 @@ BOOST_AUTO_TEST_CASE(running_statistics_are_kept_and_evaluation_uses_them) {
     const Problem problem =
         make_problem(options_of(joined(words, {"--gamma", "0.5", "--epsilon", "0.2"})), data);
     Trainer trainer(problem, method(name));
-    const Vector start = flat(trainer.state().buffers);
+    const Vector start = flattened(trainer.state().buffers);
     BOOST_REQUIRE(!start.empty());
     Written expected;
     expected.method = name, expected.gamma = 0.5, expected.epsilon = 0.2;
     for (int epoch = 1; epoch <= 2; ++epoch) {
       for (int step = 0; step < 3; ++step) trainer.step();
-      const Run run = written_out(problem, expected, 3 * epoch);
-      BOOST_TEST(difference(flat(trainer.state().parameters), run.w) < 1e-9);
-      BOOST_TEST(difference(flat(trainer.state().buffers), run.statistics) < 1e-9);
+      const WrittenRun run = written_out(problem, expected, 3 * epoch);
+      BOOST_TEST(difference(flattened(trainer.state().parameters), run.w) < 1e-9);
+      BOOST_TEST(difference(flattened(trainer.state().buffers), run.statistics) < 1e-9);
       BOOST_TEST(difference(start, run.statistics) > 1e-2);
 
       // Evaluated one image after the other, with the statistics written out.
@@ -347,7 +348,7 @@ BOOST_AUTO_TEST_CASE(running_statistics_are_kept_and_evaluation_uses_them) {
         const Dataset image = consecutive(data.test, i, 1, DType::f64);
         plan.run({{x, image.inputs()}, {y, image.targets()}});
         sum += plan.value(loss).item();
-        const Vector scores = flat({plan.value(logits).clone()});
+        const Vector scores = flattened({plan.value(logits).clone()});
         correct += std::max_element(scores.begin(), scores.end()) - scores.begin() ==
                    image.targets().data<std::int32_t>()[0];
       }
@@ -361,11 +362,11 @@ BOOST_AUTO_TEST_CASE(running_statistics_are_kept_and_evaluation_uses_them) {
       Loss plain_loss(problem, {initial_state(problem.model, 1, DType::f64)});
       Vector mean(run.w.size());
       for (Index b = 0; b < 3; ++b)
-        mean = moved(
+        mean = added(
             mean, 1.0 / 3,
             plain_loss.at(run.w, run.statistics, consecutive(data.train, 8 * b, 8, DType::f64))
                 .gradient);
-      BOOST_TEST(record.gradient_norm == norm(mean), boost::test_tools::tolerance(1e-9));
+      BOOST_TEST(record.gradient_norm == length(mean), boost::test_tools::tolerance(1e-9));
     }
   }
 }
@@ -413,8 +414,8 @@ BOOST_AUTO_TEST_CASE(the_timed_step_makes_the_same_update) {
   trainer.run_and_update();
   Written expected;
   expected.warmup = 4, expected.nesterov = expected.coupled = true, expected.decay = 0.3;
-  BOOST_TEST(difference(flat(trainer.state().parameters), written_out(problem, expected, 3).w) <
-             1e-10);
+  BOOST_TEST(difference(flattened(trainer.state().parameters),
+                        written_out(problem, expected, 3).w) < 1e-10);
 }
 
 BOOST_AUTO_TEST_CASE(augmented_images_are_those_of_seed_and_epoch) {
@@ -425,7 +426,7 @@ BOOST_AUTO_TEST_CASE(augmented_images_are_those_of_seed_and_epoch) {
   Trainer trainer(problem, method("sgd"));
   const ModelState start = initial_state(problem.model, 7, DType::f64);
   Loss loss(problem, {start.parameters, start.buffers});
-  const Vector w = flat(start.parameters);
+  const Vector w = flattened(start.parameters);
   const std::vector<std::int32_t> order = epoch_order(7, 0, data.train.size());
   const std::span<const std::int32_t> rows(order.data(), 8);
   const Dataset batch = make_batch(data.train, 8, DType::f64);

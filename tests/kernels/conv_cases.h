@@ -10,6 +10,7 @@
 
 #include "autodiff/kernels/conv.h"
 #include "autodiff/kernels/winograd.h"
+#include "tests/ops/helpers.h"
 
 namespace twice::testing {
 
@@ -156,17 +157,6 @@ inline std::vector<double> reference(ConvSlot open, const Case& c, const Operand
     dw[wi] += x[xi] * g[yi];
   });
   return open == ConvSlot::outputs ? y : open == ConvSlot::images ? dx : dw;
-}
-
-inline double dot(const Array& a, const Array& b) {
-  const auto u = a.to_vector(), v = b.to_vector();
-  double sum = 0;
-  for (std::size_t i = 0; i < u.size(); ++i) sum += u[i] * v[i];
-  return sum;
-}
-
-inline bool same_bits(const Array& a, const Array& b) {
-  return a.shape() == b.shape() && std::memcmp(a.raw(), b.raw(), a.bytes()) == 0;
 }
 
 /// Compares a kernel's sum of `count` terms with that of the loops; one of two terms is added to an

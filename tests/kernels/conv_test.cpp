@@ -178,7 +178,6 @@ BOOST_AUTO_TEST_CASE(not_a_number_reaches_only_the_outputs_that_see_it) {
 }
 
 BOOST_AUTO_TEST_CASE(not_a_number_stays_in_its_channel) {
-  const double not_a_number = std::numeric_limits<double>::quiet_NaN();
   const Case c{{2, 6, 6, 6}, {3, 3, 3, 10}, {.padding = 1, .groups = 2}};
   Operands in(c, DType::f32);
   for (Index pixel = 0; pixel < 2 * 6 * 6; ++pixel) in.g.set(pixel * 10 + 5, not_a_number);

@@ -24,7 +24,7 @@ std::vector<T> random_numbers(Index count, std::uint64_t seed) {
 
 /// A product as gemm sees it, in rows longer than they need be.
 template <class T>
-struct Case {
+struct Product {
   Index m, n, k;
   bool ta, tb;
   Index lda = (ta ? m : k) + 3, ldb = (tb ? k : n) + 1, ldc = n + 2;
@@ -42,7 +42,7 @@ struct Case {
 };
 
 template <class T>
-void check_against_loops(const Case<T>& x, T alpha, T beta) {
+void check_against_loops(const Product<T>& x, T alpha, T beta) {
   const Index m = x.m, n = x.n, k = x.k;
   const std::vector<T> c = x.result(alpha, beta);
   // Rounding grows like sqrt(k); the numbers are of size 1.
@@ -65,7 +65,7 @@ void check_against_loops(const Case<T>& x, T alpha, T beta) {
 template <class T>
 void check_against_loops(Index m, Index n, Index k, T alpha, T beta) {
   for (int flags = 0; flags < 4; ++flags)
-    check_against_loops<T>(Case<T>{m, n, k, (flags & 1) != 0, (flags & 2) != 0}, alpha, beta);
+    check_against_loops<T>(Product<T>{m, n, k, (flags & 1) != 0, (flags & 2) != 0}, alpha, beta);
 }
 
 }  // namespace
@@ -90,13 +90,13 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(rows_of_a_that_are_pages_apart_are_no_others, T, T
   constexpr Index page = 4096 / sizeof(T);
   for (Index m : {5, 12, 15})
     for (Index n : {200, 800})
-      check_against_loops<T>(Case<T>{m, n, 300, false, n == 800, page}, T(0.5), T(1));
+      check_against_loops<T>(Product<T>{m, n, 300, false, n == 800, page}, T(0.5), T(1));
   // So many of them are copied, for as many blocks of columns.
-  check_against_loops<T>(Case<T>{200, 700, 256, false, false, page}, T(0.5), T(1));
+  check_against_loops<T>(Product<T>{200, 700, 256, false, false, page}, T(0.5), T(1));
 }
 
 template <class T>
-void check_lower(const Case<T>& x) {
+void check_lower(const Product<T>& x) {
   const std::vector<T> whole = x.result(T(1.5), T(0.5)), lower = x.result(T(1.5), T(0.5), true);
   Index wrong = 0;
   for (Index i = 0; i < x.m; ++i)
@@ -111,8 +111,8 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(lower_leaves_nothing_out_below_the_diagonal, T, Ty
   for (int flags = 0; flags < 4; ++flags) {
     const bool ta = (flags & 1) != 0, tb = (flags & 2) != 0;
     for (Index m : {1, 6, 7, 40, 97})
-      for (Index n : {1, 16, 33, 97, 530}) check_lower(Case<T>{m, n, 70, ta, tb});
-    check_lower(Case<T>{700, 900, 300, ta, tb, pages});
+      for (Index n : {1, 16, 33, 97, 530}) check_lower(Product<T>{m, n, 70, ta, tb});
+    check_lower(Product<T>{700, 900, 300, ta, tb, pages});
   }
 }
 
@@ -122,7 +122,7 @@ BOOST_AUTO_TEST_CASE(an_empty_sum_is_beta_c) {
 }
 
 BOOST_AUTO_TEST_CASE(with_beta_0_what_c_holds_is_not_read) {
-  Case<float> x{9, 70, 11, false, false};
+  Product<float> x{9, 70, 11, false, false};
   const std::vector<float> expected = x.result(1, 0);
   for (Index i = 0; i < x.m; ++i)
     std::fill_n(x.c.begin() + i * x.ldc, x.n, std::numeric_limits<float>::quiet_NaN());
@@ -133,7 +133,7 @@ BOOST_AUTO_TEST_CASE(with_beta_0_what_c_holds_is_not_read) {
 
 BOOST_AUTO_TEST_CASE(a_nan_stays_in_its_row_and_column) {
   for (bool in_a : {true, false}) {
-    Case<float> x{14, 37, 20, false, false};
+    Product<float> x{14, 37, 20, false, false};
     (in_a ? x.a[5 * x.lda + 3] : x.b[3 * x.ldb + 5]) = std::numeric_limits<float>::quiet_NaN();
     const std::vector<float> c = x.result(1, 0);
     for (Index i = 0; i < x.m; ++i)
@@ -149,7 +149,7 @@ struct Part {
 };
 
 template <class T>
-void check_same_bits(const Case<T>& x, std::initializer_list<Part> parts) {
+void check_same_bits(const Product<T>& x, std::initializer_list<Part> parts) {
   const std::vector<T> whole = x.result(T(0.3), T(0.7));
   for (const auto [i, j, m, n] : parts) {
     std::vector<T> part = x.c;
@@ -164,9 +164,9 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_number_has_the_same_bits_wherever_it_stands, T, 
   constexpr Index pages = 2 * 4096 / sizeof(T);
   for (int flags = 0; flags < 4; ++flags) {
     const bool ta = (flags & 1) != 0, tb = (flags & 2) != 0;
-    check_same_bits(Case<T>{20, 150, 500, ta, tb}, {{7, 37, 9, 71}});
+    check_same_bits(Product<T>{20, 150, 500, ta, tb}, {{7, 37, 9, 71}});
     // Copies of A that several blocks share, made twice.
-    check_same_bits(Case<T>{800, 2200, 520, ta, tb, pages},
+    check_same_bits(Product<T>{800, 2200, 520, ta, tb, pages},
                     {{510, 650, 40, 30}, {770, 2170, 30, 30}});
   }
 }

@@ -9,20 +9,20 @@
 #include <random>
 
 #include "autodiff/threads/threads.h"
+#include "tests/ops/helpers.h"
 
 using namespace twice;
 using namespace twice::kernel;
+using namespace twice::testing;
 
 namespace {
 
-const double not_a_number = std::numeric_limits<double>::quiet_NaN();
-
-struct Case {
+struct Pooling {
   Shape x;
   PoolGeometry geometry = {};
 };
 
-const std::vector<Case> cases = {
+const std::vector<Pooling> poolings = {
     {{2, 8, 8, 16}},
     {{2, 7, 9, 3}},
     {{1, 1, 1, 4}, {1, 1, 0}},
@@ -38,7 +38,7 @@ const std::vector<Case> cases = {
     {{0, 4, 4, 2}},
 };
 
-std::string name(const Case& c) {
+std::string name(const Pooling& c) {
   return fmt::format("x {} window {} stride {} padding {}", str(c.x), c.geometry.window,
                      c.geometry.stride, c.geometry.padding);
 }
@@ -54,7 +54,7 @@ Array random(const Shape& shape, DType dtype, unsigned seed) {
 /// Calls body(x element, y element, position in the image) for every cell of every window
 /// that is not padding, windows and cells in row-major order.
 template <class Body>
-void for_each_cell(const Case& c, const Body& body) {
+void for_each_cell(const Pooling& c, const Body& body) {
   const auto& [window, stride, padding] = c.geometry;
   const Shape y = pool2d_shape(c.x, c.geometry);
   for (Index n = 0; n < y[0]; ++n)
@@ -74,8 +74,8 @@ void for_each_cell(const Case& c, const Body& body) {
 struct Results {
   Array x, g, average, average_adjoint, indices, gathered, scattered;
 
-  Results(const Case& c, DType dtype) : Results(c, random(c.x, dtype, 1)) {}
-  Results(const Case& c, const Array& images) : x(images) {
+  Results(const Pooling& c, DType dtype) : Results(c, random(c.x, dtype, 1)) {}
+  Results(const Pooling& c, const Array& images) : x(images) {
     const Shape y = pool2d_shape(c.x, c.geometry);
     g = random(y, x.dtype(), 2);
     average = Array::filled(y, x.dtype(), not_a_number);
@@ -102,17 +102,6 @@ void check_close(const Array& got, const std::vector<double>& expected) {
   BOOST_TEST(worst <= tolerance);
 }
 
-double dot(const Array& a, const Array& b) {
-  const auto u = a.to_vector(), v = b.to_vector();
-  double sum = 0;
-  for (std::size_t i = 0; i < u.size(); ++i) sum += u[i] * v[i];
-  return sum;
-}
-
-bool same_bits(const Array& a, const Array& b) {
-  return a.shape() == b.shape() && std::memcmp(a.raw(), b.raw(), a.bytes()) == 0;
-}
-
 std::string message(const Shape& x, const PoolGeometry& geometry) {
   try {
     pool2d_shape(x, geometry);
@@ -127,7 +116,7 @@ std::string message(const Shape& x, const PoolGeometry& geometry) {
 BOOST_AUTO_TEST_SUITE(pool)
 
 BOOST_AUTO_TEST_CASE(kernels_equal_plain_loops) {
-  for (const Case& c : cases)
+  for (const Pooling& c : poolings)
     for (DType dtype : {DType::f32, DType::f64}) BOOST_TEST_CONTEXT(name(c) << " " << str(dtype)) {
         const Results got(c, dtype);
         const auto x = got.x.to_vector(), g = got.g.to_vector();
@@ -152,7 +141,7 @@ BOOST_AUTO_TEST_CASE(kernels_equal_plain_loops) {
 }
 
 BOOST_AUTO_TEST_CASE(adjoint_identities) {
-  for (const Case& c : cases) BOOST_TEST_CONTEXT(name(c)) {
+  for (const Pooling& c : poolings) BOOST_TEST_CONTEXT(name(c)) {
       const Results got(c, DType::f64);
       const double scale = dot(got.x, got.x) + dot(got.g, got.g) + 1e-300;
       BOOST_TEST(std::abs(dot(got.average, got.g) - dot(got.x, got.average_adjoint)) <=
@@ -166,7 +155,7 @@ BOOST_AUTO_TEST_CASE(adjoint_identities) {
 }
 
 BOOST_AUTO_TEST_CASE(ties_go_to_the_first_and_padding_never_wins) {
-  const Case c{{1, 4, 4, 2}, {3, 2, 1}};
+  const Pooling c{{1, 4, 4, 2}, {3, 2, 1}};
   for (double value : {0.0, -1.0, -std::numeric_limits<double>::infinity()}) {
     const Results got(c, Array::filled(c.x, DType::f32, value));
     BOOST_TEST(got.indices.to_vector() == (std::vector<double>{0, 0, 1, 1, 4, 4, 5, 5}));
@@ -175,7 +164,7 @@ BOOST_AUTO_TEST_CASE(ties_go_to_the_first_and_padding_never_wins) {
 }
 
 BOOST_AUTO_TEST_CASE(the_first_nan_is_the_maximum) {
-  const Case c{{1, 2, 4, 1}};
+  const Pooling c{{1, 2, 4, 1}};
   for (DType dtype : {DType::f32, DType::f64}) {
     const Array x = Array::filled(c.x, dtype, 1.0);
     x.set(3, INFINITY);
@@ -191,7 +180,7 @@ BOOST_AUTO_TEST_CASE(the_first_nan_is_the_maximum) {
 
 BOOST_AUTO_TEST_CASE(bits_do_not_depend_on_the_thread_count) {
   const int before = threads();
-  for (const Case& c : cases) {
+  for (const Pooling& c : poolings) {
     set_threads(1);
     const Results one(c, DType::f32);
     for (int count : {2, 3}) {

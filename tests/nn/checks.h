@@ -103,4 +103,8 @@ inline int products(const Plan& plan) {
   return count;
 }
 
+inline bool says(const Error& e, const char* text) {
+  return std::string(e.what()).find(text) != std::string::npos;
+}
+
 }  // namespace twice::testing

@@ -96,10 +96,6 @@ std::vector<std::string> names(const Layer& layer) {
   return all;
 }
 
-bool says(const Error& e, const char* text) {
-  return std::string(e.what()).find(text) != std::string::npos;
-}
-
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(layers)

@@ -2,16 +2,10 @@
 #include <boost/test/unit_test.hpp>
 
 #include "nn/models.h"
+#include "tests/nn/checks.h"
 
 using namespace twice;
-
-namespace {
-
-bool says(const Error& e, const char* text) {
-  return std::string(e.what()).find(text) != std::string::npos;
-}
-
-}  // namespace
+using namespace twice::testing;
 
 BOOST_AUTO_TEST_SUITE(model_refusals)
 

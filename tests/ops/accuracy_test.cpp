@@ -30,9 +30,7 @@ using namespace twice::testing;
 
 namespace {
 
-const double infinite = std::numeric_limits<double>::infinity(), not_a_number = std::nan("");
-
-using Unary = Tensor (*)(Tensor);
+using UnaryOp = Tensor (*)(Tensor);
 
 /// The derivative of some order of f at x, computed in a dtype.
 template <class F>
@@ -44,8 +42,8 @@ double derivative(F f, double x, DType dtype, int order) {
   return evaluate(y).at(0);
 }
 
-double derivative(Unary f, double x, DType dtype, int order) {
-  return derivative<Unary>(f, x, dtype, order);
+double derivative(UnaryOp f, double x, DType dtype, int order) {
+  return derivative<UnaryOp>(f, x, dtype, order);
 }
 
 bool same_number(double a, double b) {
@@ -135,7 +133,7 @@ BOOST_AUTO_TEST_CASE(rows_for_programs_and_people) {
 BOOST_AUTO_TEST_CASE(special_values) {
   struct Special {
     const char* name;
-    Unary f;
+    UnaryOp f;
     /// At -infinity, -0, 0 and infinity.
     double values[4];
   };

@@ -13,6 +13,9 @@
 
 namespace twice::testing {
 
+inline constexpr double infinite = std::numeric_limits<double>::infinity(),
+                        not_a_number = std::numeric_limits<double>::quiet_NaN();
+
 /// Standard normal numbers, the same for one seed.
 inline Array random_array(const Shape& shape, DType dtype = DType::f64, std::uint64_t seed = 1) {
   const Array result(shape, dtype);
@@ -31,9 +34,15 @@ inline bool same_bits(const Array& a, const Array& b) {
   return x.elements() == 0 || std::memcmp(x.raw(), y.raw(), x.bytes()) == 0;
 }
 
+inline double dot(const Array& a, const Array& b) {
+  const auto u = a.to_vector(), v = b.to_vector();
+  double sum = 0;
+  for (std::size_t i = 0; i < u.size(); ++i) sum += u[i] * v[i];
+  return sum;
+}
+
 /// The largest |a - b|; infinite when the shapes differ or a number is NaN.
 inline double distance(const Array& a, const Array& b) {
-  constexpr double infinite = std::numeric_limits<double>::infinity();
   if (!(a.shape() == b.shape())) return infinite;
   double worst = 0;
   for (Index i = 0; i < a.elements(); ++i) {

@@ -11,15 +11,13 @@ using namespace twice::testing;
 
 namespace {
 
-const double not_a_number = std::nan(""), infinite = std::numeric_limits<double>::infinity();
-
-struct Row {
+struct TiedRow {
   std::vector<double> numbers;
   double largest, smallest;
 };
 
-const std::vector<Row>& rows() {
-  static const std::vector<Row> list = {
+const std::vector<TiedRow>& rows_with_ties() {
+  static const std::vector<TiedRow> list = {
       {{1, 3, 2, 3, 1}, 1, 0},
       {{3, 1, 1, 2, 3}, 0, 1},
       {{7, 7, 7, 7, 7}, 0, 0},
@@ -42,7 +40,7 @@ BOOST_AUTO_TEST_SUITE(ties)
 
 BOOST_AUTO_TEST_CASE(of_argmax_and_argmin) {
   for (DType dtype : {DType::f32, DType::f64})
-    for (const Row& row : rows()) {
+    for (const TiedRow& row : rows_with_ties()) {
       Tape tape;
       const Tensor x = tape.constant(array_of(row.numbers, dtype));
       const std::string numbers =
@@ -63,7 +61,7 @@ BOOST_AUTO_TEST_CASE(of_argmax_and_argmin) {
 BOOST_AUTO_TEST_CASE(of_max_pooling) {
   for (DType dtype : {DType::f32, DType::f64})
     for (Index channels : {1, 3, 16, 70})
-      for (const Row& row : rows()) {
+      for (const TiedRow& row : rows_with_ties()) {
         const Array image({1, 3, 3, channels}, dtype);
         // The row's five numbers stand in the corners and the middle, what is smaller between them.
         const double between = -infinite;

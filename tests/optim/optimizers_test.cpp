@@ -82,11 +82,6 @@ Arrays start(DType dtype = DType::f64) {
   return {normals({3, 5}, 0, dtype), normals({5}, 1, dtype), normals({}, 2, dtype)};
 }
 
-bool same_bits(const Array& a, const Array& b) {
-  return a.shape() == b.shape() && a.dtype() == b.dtype() &&
-         std::memcmp(a.raw(), b.raw(), a.bytes()) == 0;
-}
-
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(optimizers)

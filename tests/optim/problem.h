@@ -12,6 +12,7 @@
 #include "autodiff/ops/matmul.h"
 #include "autodiff/ops/power.h"
 #include "autodiff/plan/plan.h"
+#include "tests/ops/helpers.h"
 
 namespace twice::optim_test {
 
@@ -43,16 +44,8 @@ inline double relative_error(const Numbers& a, const Numbers& b) {
   return norm(combined(1, a, -1, b)) / norm(b);
 }
 
-/// The text of the error that a call throws.
-template <class Call>
-std::string error_of(const Call& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
+using testing::error_of;
+using testing::same_bits;
 
 /// An MLP of `depth` linear layers, with tanh between them, and its loss.
 struct Problem {

@@ -46,16 +46,16 @@ struct SmallModel {
   }
 };
 
-struct Mlp : SmallModel {
-  Mlp() {
+struct SmallMlp : SmallModel {
+  SmallMlp() {
     x = tape.input({32, 200});
     const Tensor h = tanh(matmul(x, weight({200, 300})) + weight({300}));
     differentiate(matmul(relu(matmul(h, weight({300, 300}))), weight({300, 10})));
   }
 };
 
-struct Cnn : SmallModel {
-  Cnn() {
+struct SmallCnn : SmallModel {
+  SmallCnn() {
     x = tape.input({32, 12, 12, 3});
     const Tensor h = relu(conv2d(x, weight({3, 3, 3, 8}), {1, 1, 1, 1}));
     // Wide enough for Winograd's kernels, of the three kinds.
@@ -108,9 +108,9 @@ BOOST_AUTO_TEST_CASE(running_a_model_allocates_nothing) {
       BOOST_TEST(after == before);
     }
   };
-  Mlp mlp;
+  SmallMlp mlp;
   check(mlp);
-  Cnn cnn;
+  SmallCnn cnn;
   check(cnn);
 }
 
@@ -185,18 +185,18 @@ BOOST_AUTO_TEST_CASE(memory_is_the_same_after_1_and_1000_training_steps) {
 }
 
 BOOST_AUTO_TEST_CASE(tapes_and_plans_leave_nothing_behind) {
-  all_results<Cnn>();  // what is made once and kept: ops without attributes
+  all_results<SmallCnn>();  // what is made once and kept: ops without attributes
   const std::size_t before = live_bytes();
-  for (int i = 0; i < 5; ++i) all_results<Cnn>();
+  for (int i = 0; i < 5; ++i) all_results<SmallCnn>();
   BOOST_TEST(live_bytes() == before);
 }
 
 BOOST_AUTO_TEST_CASE(an_mlp_has_the_same_bits_at_any_number_of_threads) {
-  BOOST_TEST(same_at_any_thread_count(all_results<Mlp>));
+  BOOST_TEST(same_at_any_thread_count(all_results<SmallMlp>));
 }
 
 BOOST_AUTO_TEST_CASE(a_cnn_has_the_same_bits_at_any_number_of_threads) {
-  BOOST_TEST(same_at_any_thread_count(all_results<Cnn>));
+  BOOST_TEST(same_at_any_thread_count(all_results<SmallCnn>));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

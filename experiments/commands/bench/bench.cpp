@@ -10,6 +10,7 @@
 #include "experiments/commands/bench/against.h"
 #include "experiments/commands/bench/race.h"
 #include "experiments/commands/bench/serve.h"
+#include "experiments/measure/noise.h"
 #include "experiments/report/progress.h"
 #include "experiments/report/table.h"
 #include "experiments/run/machine.h"
@@ -83,7 +84,7 @@ void print_model(const Json& rows) {
           text(row, "method"), number(row, "put_aside"), 100 * number(row, "helper_share"));
   for (const Json& row : rows)
     if (row["method"] == "exact" && row.contains("ratio_to_f_gr"))
-      fmt::print("exact / f-gr {}\n", format_ratio(number(row, "ratio_to_f_gr")));
+      fmt::print("exact / f-gr {}\n", ratio_sentence(row, "ratio_to_f_gr"));
   std::fflush(stdout);
 }
 
@@ -255,7 +256,9 @@ int bench(BenchOptions options) {
     record["rows"] = Json::array();
     print_start(record);
 
-    RaceTotals totals;
+    NoiseMeter noise(options.run.number_type());
+    noise.pause();
+    RaceTotals totals{.ours = {}, .peers = {}, .noise = noise};
     Progress progress("timing", *options.seconds * static_cast<double>(models.size()));
     for (const RunOptions& model : models) {
       const Json rows = race(model, peer ? &*peer : nullptr, *options.seconds, !options.no_memory,
@@ -264,6 +267,7 @@ int bench(BenchOptions options) {
       print_model(rows);
       for (const Json& row : rows) record["rows"].push_back(row);
     }
+    record["noise"] = noise.record();
     Json& machine = record["machine"];
     machine["peak_gflops"] = totals.our_peak;
     machine["blas_gflops"] = totals.blas_peak;
@@ -277,6 +281,8 @@ int bench(BenchOptions options) {
         "\nbest product of two 1024 x 1024 matrices: {} GFLOP/s by the kernel of plans ({}), {} by "
         "OpenBLAS\n",
         format_number(totals.our_peak), text(machine, "products"), format_number(totals.blas_peak));
+    if (const std::string warning = noise_warning(record); !warning.empty())
+      fmt::print("{}\n", warning);
     if (!options.run.json.empty()) write_json(options.run.json, record);
   } catch (const Stopped&) {
     fmt::print(stderr, "stopped; a bench that is not finished leaves no record\n");

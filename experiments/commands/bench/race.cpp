@@ -9,7 +9,7 @@
 #include "autodiff/profile/peak.h"
 #include "autodiff/threads/team.h"
 #include "experiments/measure/gradient_error.h"
-#include "experiments/measure/statistics.h"
+#include "experiments/measure/noise.h"
 #include "experiments/run/machine.h"
 #include "experiments/run/stop.h"
 
@@ -108,14 +108,6 @@ double peak_now(DType dtype, RaceTotals& totals) {
   return std::max(ours, blas);
 }
 
-/// The median over the rounds of a / b in the same round: when the machine's speed drifts, both
-/// move.
-double paired_ratio(const std::vector<double>& a, const std::vector<double>& b) {
-  std::vector<double> ratios;
-  for (std::size_t round = 0; round < a.size(); ++round) ratios.push_back(a[round] / b[round]);
-  return median(std::move(ratios));
-}
-
 void add_times(Json& row, const std::string& prefix, const Runner& runner) {
   const Spread spread = spread_of(runner.medians);
   row[prefix + "ms"] = spread.median;
@@ -132,12 +124,12 @@ Json row_of(const Problem& problem, const Entry& entry, const std::vector<double
   row["rounds_peak_gflops"] = peaks;
   std::vector<double> gflops;
   for (const double ms : entry.ours.medians) gflops.push_back(cost.total.flops / 1e6 / ms);
-  row["peak_share"] = paired_ratio(gflops, peaks);
+  row["peak_share"] = ratio_in_rounds(gflops, peaks).ratio;
   if (entry.peers.medians.empty()) return row;
   add_times(row, "peer_", entry.peers);
   row["peer_variant"] = entry.variant;
   row["peer_error"] = entry.peer_error;
-  row["ratio"] = paired_ratio(entry.peers.medians, entry.ours.medians);
+  add_ratio(row, "ratio", ratio_in_rounds(entry.peers.medians, entry.ours.medians));
   return row;
 }
 
@@ -161,7 +153,9 @@ Json race(const RunOptions& options, Peer* peer, double seconds, bool measure_me
       const double before = peer ? peer->cpu_seconds() : 0;
       const TeamUse team_before = team_use();
       const ClockReading start = ClockReading::clock::now();
+      totals.noise.go_on();
       std::vector<double> times = timed_block([&] { e.step->run(); }, timing);
+      totals.noise.pause();
       e.team += team_use() - team_before;
       totals.peers.cpu += peer ? peer->cpu_seconds() - before : 0;
       totals.peers.seconds += seconds_since(start);
@@ -188,6 +182,8 @@ Json race(const RunOptions& options, Peer* peer, double seconds, bool measure_me
   for (Rounds rounds(seconds, progress); rounds.next();) {
     std::this_thread::sleep_for(std::chrono::duration<double>(block.settle));
     peaks.push_back(peak_now(options.number_type(), totals));
+    // OpenMP's threads, which OpenBLAS computed on, spin for about 4 ms before they sleep.
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
     for (Runner* runner : runners) {
       runner->run(block);
       rounds.report();
@@ -203,9 +199,9 @@ Json race(const RunOptions& options, Peer* peer, double seconds, bool measure_me
     if (peer && measure_memory) row["peer_mib"] = peer->step_memory(e.name(), e.variant);
     end_if_stopped();
     for (const Entry& other : entries) {
-      const double ratio = paired_ratio(e.ours.medians, other.ours.medians);
-      if (other.name() == "sgd") row["ratio_to_gradient"] = ratio;
-      if (other.name() == "f-gr") row["ratio_to_f_gr"] = ratio;
+      const RatioInRounds ratio = ratio_in_rounds(e.ours.medians, other.ours.medians);
+      if (other.name() == "sgd") add_ratio(row, "ratio_to_gradient", ratio);
+      if (other.name() == "f-gr") add_ratio(row, "ratio_to_f_gr", ratio);
     }
     rows.push_back(std::move(row));
   }

@@ -1,6 +1,7 @@
 // One model's steps against the clock: methods, and a peer's, in turn.
 #pragma once
 
+#include "experiments/measure/noise.h"
 #include "experiments/measure/peer.h"
 
 namespace twice::experiments {
@@ -17,6 +18,8 @@ struct RaceTotals {
   /// GFLOP/s of the best product of two 1024 x 1024 matrices so far, by our kernel and by OpenBLAS:
   /// other work on the machine can only lower them.
   double our_peak = 0, blas_peak = 0;
+  /// Runs while our blocks do: the threads of OpenBLAS and of a peer are no noise.
+  NoiseMeter& noise;
 };
 
 /// Times the methods of the options' model for `seconds`, in rounds of one block of steps a method

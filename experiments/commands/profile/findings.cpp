@@ -21,9 +21,7 @@ std::string times(double ratio) {
   return std::isfinite(ratio) ? fmt::format("{:.2f} times", ratio) : "- times";
 }
 
-std::string ms_text(const Json& row) { return format_number(number(row, "ms")) + " ms"; }
-
-std::string mib_text(double bytes) { return format_number(bytes / (1 << 20)) + " MiB"; }
+std::string mib_text(double bytes) { return format_number(bytes / mib) + " MiB"; }
 
 /// "8 products (3L - 1)"
 std::string products_text(const Json& row) {

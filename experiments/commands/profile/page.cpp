@@ -16,10 +16,6 @@ namespace twice::experiments {
 
 namespace {
 
-constexpr double mib = 1 << 20;
-
-std::string ms_text(const Json& row) { return format_number(number(row, "ms")) + " ms"; }
-
 /// The layers that take the most time, in the model's order.
 std::string layers_figure(const Json& record) {
   constexpr std::size_t most = 16;
@@ -230,7 +226,8 @@ std::string profile_html(const Json& record) {
               fmt::format("<header>\n<h1>What {} costs, and why</h1>\n{}</header>\n",
                           plan ? "this program" : "a derivative",
                           paragraph(fmt::format("{}", fmt::join(facts, " · ")), "subtitle")) +
-                  tiles(profile_tiles(record)) + bullets(profile_findings(record)) +
+                  noise_paragraph(record) + tiles(profile_tiles(record)) +
+                  bullets(profile_findings(record)) +
                   section(plan ? "The program" : "Every derivative", list_table(record, "rows"), 2,
                           "headline") +
                   time_section(record) + memory_section(record) + roofline_section(record) +

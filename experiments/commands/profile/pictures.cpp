@@ -16,7 +16,6 @@ namespace twice::experiments {
 
 namespace {
 
-constexpr double mib = 1 << 20;
 constexpr double width = 560;
 
 /// A picture with gridlines, ticks and titles of two axes.

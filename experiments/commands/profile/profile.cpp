@@ -16,6 +16,7 @@
 #include "experiments/commands/profile/scaling.h"
 #include "experiments/commands/profile/step_record.h"
 #include "experiments/commands/profile/tables.h"
+#include "experiments/measure/noise.h"
 #include "experiments/report/html.h"
 #include "experiments/report/progress.h"
 #include "experiments/run/machine.h"
@@ -98,7 +99,7 @@ void add_peaks(Json& record, const std::vector<Peak>& peaks, DType dtype) {
                                {"gflops", peak.gflops},
                                {"gbs", peak.gbs},
                                {"ridge", peak.ridge()},
-                               {"stream_mib", static_cast<double>(stream_bytes()) / (1 << 20)}});
+                               {"stream_mib", static_cast<double>(stream_bytes()) / mib}});
   record["peak"] = record["peaks"].back();
   for (Json& row : record["rows"]) row["peak_share"] = number(row, "gflops") / peaks.back().gflops;
   record["machine"].update({{"caches", caches_record()},
@@ -136,10 +137,12 @@ Report profile(std::initializer_list<Tensors> outputs, const PlanProfile& option
   progress.advance(0, "the machine's peaks");
   std::vector<Peak> peaks;
   measure(peaks, dtype);
+  NoiseMeter meter(dtype);
   const TimedProgram timed(plan, first.tape());
   const StepMeasurement times = measure_steps(
       timed, options.seconds, [&](double seconds) { progress.advance(seconds, options.name); });
   end_if_stopped();
+  record["noise"] = meter.record();
   measure(peaks, dtype);
   record.update(step_record(timed, times, peaks.back()));
   const Plan* const plans[] = {&plan};
@@ -181,6 +184,7 @@ Report profile(const Problem& given, const ProblemProfile& options) {
   progress.advance(0, "the machine's peaks");
   std::vector<Peak> peaks;
   measure(peaks, o.number_type());
+  NoiseMeter meter(o.number_type());
   progress.advance(0, "recording and planning");
   record["rows"] = time_rows(problem, names, options.seconds * (1 - step_seconds),
                              [&](double seconds) { progress.advance(seconds, "rows in turn"); });
@@ -196,6 +200,7 @@ Report profile(const Problem& given, const ProblemProfile& options) {
     measure(peaks, o.number_type());
     record.update(step_record(step, times, peaks.back()));
   }
+  record["noise"] = meter.record();
   add_peaks(record, peaks, o.number_type());
   progress.clear();
 

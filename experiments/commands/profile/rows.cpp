@@ -10,6 +10,7 @@
 #include "autodiff/kernels/matmul.h"
 #include "autodiff/threads/threads.h"
 #include "experiments/measure/gradient_error.h"
+#include "experiments/measure/noise.h"
 #include "experiments/measure/statistics.h"
 #include "experiments/measure/steps.h"
 #include "experiments/run/stop.h"
@@ -18,7 +19,7 @@ namespace twice::experiments {
 
 namespace {
 
-constexpr double mib = 1 << 20;
+constexpr double bytes_per_mib = 1 << 20;
 const std::string step_of = "step of ";
 
 struct RowKind {
@@ -180,15 +181,16 @@ Json timed_row(const std::string& name, const char* kind, const StepCost& cost) 
               {"kind", kind},
               {"samples", cost.samples.size()},
               {"samples_ms", cost.samples},
-              {"mib_moved", total.bytes / mib},
+              {"mib_moved", total.bytes / bytes_per_mib},
               {"arena_mib", cost.arena_mib}});
   add_times(row, cost.samples);
   row["ms_iqr"] = number(row, "ms_q3") - number(row, "ms_q1");
   row["gflops"] = total.flops / number(row, "ms") / 1e6;
   row["gbs"] = total.bytes / number(row, "ms") / 1e6;
-  for (const char* later : {"method", "equation", "products_law", "products_law_text", "peak_share",
-                            "measured_mib", "measured_arena_mib", "error", "error_against",
-                            "hvp_error", "objective", "ratio_to_loss", "ratio_to_gradient"})
+  for (const char* later :
+       {"method", "equation", "products_law", "products_law_text", "peak_share", "measured_mib",
+        "measured_arena_mib", "error", "error_against", "hvp_error", "objective", "ratio_to_loss",
+        "ratio_to_gradient", "ratio_to_loss_interval", "ratio_to_gradient_interval"})
     row[later] = Json();
   return row;
 }
@@ -237,10 +239,15 @@ Json time_rows(const Problem& problem, const std::vector<std::string>& methods, 
     if (kind.method) row["method"] = kind.method->name;
     row.update({{"equation", kind.equation},
                 {"products_law", expected_products(problem, law)},
-                {"products_law_text", law.per_layer == 1 ? "L" : str(law)},
-                {"ratio_to_loss", number(row, "ms") / number(rows[0], "ms")}});
+                {"products_law_text", law.per_layer == 1 ? "L" : str(law)}});
   }
-  for (Json& row : rows) row["ratio_to_gradient"] = number(row, "ms") / number(rows[1], "ms");
+  const auto times = [&](std::size_t row) -> std::vector<double> {
+    return rows[row]["samples_ms"];
+  };
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    add_ratio(rows[i], "ratio_to_loss", ratio_in_rounds(times(i), times(0)));
+    add_ratio(rows[i], "ratio_to_gradient", ratio_in_rounds(times(i), times(1)));
+  }
   return rows;
 }
 

@@ -6,11 +6,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include "experiments/measure/noise.h"
+
 namespace twice::experiments {
 
 namespace {
-
-constexpr double mib = 1 << 20;
 
 std::string gave_up(const Json& row, bool double_precision) {
   const double error = number(row, "error"), hvp_error = number(row, "hvp_error");
@@ -92,6 +92,8 @@ std::vector<Json> table_rows(const Json& record, const std::string& list) {
 
 bool is_plan(const Json& record) { return member(record, "method").is_null(); }
 
+std::string ms_text(const Json& row) { return format_number(number(row, "ms")) + " ms"; }
+
 std::string profiled(const Json& record) {
   return is_plan(record) ? "run of " + text(record, "model") : "step of " + text(record, "method");
 }
@@ -102,6 +104,7 @@ std::string profile_text(const Json& record) {
     return table_text(title, list, table_rows(record, list));
   };
   const bool plan = is_plan(record);
+  const std::string noise = noise_warning(record);
   const std::string numbers = plan
                                   ? ""
                                   : fmt::format(", L = {}; gamma {}, epsilon {}", text(record, "L"),
@@ -112,7 +115,7 @@ std::string profile_text(const Json& record) {
          fmt::format("\na {}{}\n", profiled(record), plan ? "" : ": " + text(record, "equation")) +
          table("by op, times in ms", "ops") + table("by phase", "phases") +
          table("by layer: a layer's forward ops with everything that they spawned", "layers") +
-         memory_text(record) + measured_text(record);
+         memory_text(record) + measured_text(record) + (noise.empty() ? "" : noise + "\n");
 }
 
 }  // namespace twice::experiments

@@ -15,6 +15,9 @@ bool is_plan(const Json& record);
 /// What was profiled: "step of exact", or "run of NAME".
 std::string profiled(const Json& record);
 
+/// The milliseconds of a row.
+std::string ms_text(const Json& row);
+
 /// A profile for the terminal: the same columns as on the page, as many as fit.
 std::string profile_text(const Json& record);
 

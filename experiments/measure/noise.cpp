@@ -1,0 +1,123 @@
+// Linux counts in /proc how long threads wait for a core.
+#include "experiments/measure/noise.h"
+
+#include <fmt/format.h>
+#include <stdlib.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <sstream>
+
+#include "autodiff/profile/peak.h"
+#include "experiments/files/record.h"
+
+namespace twice::experiments {
+
+namespace {
+
+constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
+
+Json known(double value) { return std::isfinite(value) ? Json(value) : Json(); }
+
+double speed_now(DType dtype) {
+  constexpr int repeats = 8;
+  return measured_peak_gflops(dtype, repeats);
+}
+
+double load_now() {
+  double load = unknown;
+  return ::getloadavg(&load, 1) == 1 ? load : unknown;
+}
+
+}  // namespace
+
+RatioInRounds ratio_in_rounds(const std::vector<double>& a, const std::vector<double>& b) {
+  std::vector<double> ratios;
+  for (std::size_t round = 0; round < std::min(a.size(), b.size()); ++round)
+    ratios.push_back(a[round] / b[round]);
+  return {median(ratios), median_interval(ratios)};
+}
+
+void add_ratio(Json& row, const std::string& name, const RatioInRounds& ratio) {
+  row[name] = ratio.ratio;
+  row[name + "_interval"] = Json::array();
+  for (const double end : {ratio.interval.low, ratio.interval.high})
+    row[name + "_interval"].push_back(known(end));
+}
+
+NoiseMeter::NoiseMeter(DType dtype) : dtype_(dtype), speed_(speed_now(dtype)), load_(load_now()) {
+  go_on();
+}
+
+void NoiseMeter::go_on() {
+  start_ = read();
+  runs_ = true;
+}
+
+void NoiseMeter::pause() {
+  if (!runs_) return;
+  const Reading now = read();
+  sum_.ran += now.ran - start_.ran;
+  sum_.waited += now.waited - start_.waited;
+  sum_.stolen += now.stolen - start_.stolen;
+  sum_.total += now.total - start_.total;
+  runs_ = false;
+}
+
+NoiseMeter::Reading NoiseMeter::read() {
+  Reading result{.stolen = unknown, .total = unknown};
+  std::error_code error;
+  for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task", error)) {
+    // Nanoseconds on a core, and ready to run without one.
+    std::ifstream file(thread.path() / "schedstat");
+    double ran = unknown, waited = unknown;
+    if (!(file >> ran >> waited)) continue;  // a thread that ended meanwhile
+    result.ran += ran * 1e-9;
+    result.waited += waited * 1e-9;
+  }
+  // "cpu" and the ticks of user, nice, system, idle, iowait, irq, softirq, steal.
+  std::ifstream file("/proc/stat");
+  std::string name;
+  std::vector<double> ticks(8);
+  file >> name;
+  for (double& tick : ticks) file >> tick;
+  if (file && name == "cpu") {
+    result.stolen = ticks[7], result.total = 0;
+    for (const double tick : ticks) result.total += tick;
+  }
+  return result;
+}
+
+Json NoiseMeter::record() {
+  pause();
+  return {{"waited", known(sum_.waited / (sum_.ran + sum_.waited))},
+          {"stolen", known(sum_.stolen / sum_.total)},
+          {"load", {known(load_), known(load_now())}},
+          {"speed", {speed_, speed_now(dtype_)}}};
+}
+
+std::string noise_warning(const Json& record) {
+  const Json& noise = member(record, "noise");
+  // Less of each is usual on a machine that does nothing else.
+  constexpr double waited = 0.02, stolen = 0.02, drift = 0.2;
+  std::vector<std::string> causes;
+  if (const double share = number(noise, "waited"); share > waited)
+    causes.push_back(fmt::format("other work had the cores {:.0f} % of the time", 100 * share));
+  if (const double share = number(noise, "stolen"); share > stolen)
+    causes.push_back(fmt::format("the hypervisor took {:.0f} % of the cores' time", 100 * share));
+  if (const Json& speed = member(noise, "speed"); speed.is_array() && speed.size() == 2) {
+    const double before = speed[0].get<double>(), after = speed[1].get<double>();
+    if (std::abs(after / before - 1) > drift)
+      causes.push_back(
+          fmt::format("the machine's speed changed by {:+.0f} %", 100 * (after / before - 1)));
+  }
+  if (causes.empty()) return "";
+  return fmt::format("noise: {}; close other programs, or try --threads 1{}",
+                     fmt::join(causes, ", "),
+                     member(record, "config").contains("seconds") ? " or more --seconds" : "");
+}
+
+}  // namespace twice::experiments

@@ -1,0 +1,69 @@
+// Noise of measurements: what is measured of it, what is said of it, and how ratios are shown.
+#include "experiments/measure/noise.h"
+
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+
+#include "experiments/files/record.h"
+#include "experiments/report/table.h"
+
+using namespace twice;
+using namespace twice::experiments;
+
+BOOST_AUTO_TEST_SUITE(noise)
+
+BOOST_AUTO_TEST_CASE(the_machine_is_read) {
+  NoiseMeter meter(DType::f32);
+  meter.pause();
+  meter.go_on();
+  const Json record = meter.record();
+  for (const char* share : {"waited", "stolen"})
+    if (!record[share].is_null())
+      BOOST_TEST((number(record, share) >= 0 && number(record, share) <= 1));
+  for (const Json& speed : record["speed"]) BOOST_TEST(speed.get<double>() > 0);
+  BOOST_TEST(record["load"].size() == 2);
+}
+
+BOOST_AUTO_TEST_CASE(what_disturbs_is_said) {
+  const Json quiet = {{"waited", 0.01}, {"stolen", nullptr}, {"speed", {100, 95}}},
+             busy = {{"waited", 0.25}, {"stolen", 0.03}, {"speed", {100, 70}}};
+  BOOST_TEST(noise_warning({{"noise", quiet}}) == "");
+  BOOST_TEST(noise_warning(Json::object()) == "");
+  const std::string causes =
+      "noise: other work had the cores 25 % of the time, the hypervisor took 3 % of the cores' "
+      "time, "
+      "the machine's speed changed by -30 %; close other programs, or try --threads 1";
+  BOOST_TEST(noise_warning({{"noise", busy}}) == causes);
+  BOOST_TEST(noise_warning({{"noise", busy}, {"config", {{"seconds", 10}}}}) ==
+             causes + " or more --seconds");
+}
+
+BOOST_AUTO_TEST_CASE(ratios_have_intervals) {
+  // Not the ratio of the medians, which are 3 and 1.
+  Json row = Json::object();
+  add_ratio(row, "r", ratio_in_rounds({1, 8, 3}, {1, 4, 1}));
+  BOOST_TEST(number(row, "r") == 2);
+  BOOST_TEST(row["r_interval"] == Json({1, 3}));
+  add_ratio(row, "once", ratio_in_rounds({3}, {2}));
+  BOOST_TEST(row["once_interval"] == Json({nullptr, nullptr}));
+
+  const Column column{"x", "", "", format_ratio};
+  const auto cell = [&](double low, double high) {
+    return cell_text(column, {{"x", 1.02}, {"x_interval", {low, high}}});
+  };
+  BOOST_TEST(cell(1.01, 1.03) == "1.02× ±1.0 %");
+  BOOST_TEST(cell(0.99, 1.05) == "1.02× ±2.9 % ?");
+  BOOST_TEST(cell(0.5, 1.5) == "1.02× ±49 % ?");
+  BOOST_TEST(cell(1, 1) == "1.02×");
+  BOOST_TEST(cell_text(column, {{"x", 1.02}}) == "1.02×");
+  BOOST_TEST(cell_text(column, row) == "-");
+  const auto sentence = [](const Json& interval) {
+    return ratio_sentence({{"x", 1.02}, {"x_interval", interval}}, "x");
+  };
+  BOOST_TEST(sentence({1.01, 1.03}) == "1.02× (1.01 to 1.03)");
+  BOOST_TEST(sentence({0.99, 1.05}) == "1.02× (0.99 to 1.05): inconclusive");
+  BOOST_TEST(sentence({nullptr, nullptr}) == "1.02×: inconclusive");
+  BOOST_TEST(sentence(nullptr) == "1.02×");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
