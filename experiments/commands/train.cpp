@@ -72,7 +72,8 @@ Json record_of(const Trainer& trainer, const RunHistory& history) {
   const EpochRecord& last = history.curve.back();
   const double ms = last.seconds * 1e3 / static_cast<double>(trainer.steps_per_epoch());
   Json row = cost_fields(trainer.problem(), step_cost(method, trainer.plan(), {ms}));
-  for (const char* of_several : {"ms_min", "ms_iqr", "samples"}) row.erase(of_several);
+  for (const char* of_several : {"ms_min", "ms_iqr", "ms_interval", "samples"})
+    row.erase(of_several);
   const Json results = last;
   for (const char* field : {"loss", "train_loss", "test_accuracy", "metrics", "gradient_norm"})
     row[field] = results[field];

@@ -41,11 +41,15 @@ RatioInRounds ratio_in_rounds(const std::vector<double>& a, const std::vector<do
   return {median(ratios), median_interval(ratios)};
 }
 
+Json to_json(const Interval& interval) {
+  Json ends = Json::array();
+  for (const double end : {interval.low, interval.high}) ends.push_back(known(end));
+  return ends;
+}
+
 void add_ratio(Json& row, const std::string& name, const RatioInRounds& ratio) {
   row[name] = ratio.ratio;
-  row[name + "_interval"] = Json::array();
-  for (const double end : {ratio.interval.low, ratio.interval.high})
-    row[name + "_interval"].push_back(known(end));
+  row[name + "_interval"] = to_json(ratio.interval);
 }
 
 NoiseMeter::NoiseMeter(DType dtype) : dtype_(dtype), speed_(speed_now(dtype)), load_(load_now()) {

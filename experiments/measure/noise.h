@@ -17,6 +17,8 @@ struct RatioInRounds {
   Interval interval;
 };
 RatioInRounds ratio_in_rounds(const std::vector<double>& a, const std::vector<double>& b);
+/// [low, high], with null for an end that is not finite.
+Json to_json(const Interval& interval);
 /// row[name] and row[name + "_interval"].
 void add_ratio(Json& row, const std::string& name, const RatioInRounds& ratio);
 

@@ -11,6 +11,7 @@
 #include "autodiff/kernels/random.h"
 #include "autodiff/threads/threads.h"
 #include "experiments/files/process.h"
+#include "experiments/measure/noise.h"
 #include "experiments/measure/statistics.h"
 #include "experiments/run/stop.h"
 
@@ -267,6 +268,7 @@ Json cost_fields(const Problem& problem, const StepCost& cost) {
               {"ms", ms.median},
               {"ms_min", ms.least},
               {"ms_iqr", ms.iqr},
+              {"ms_interval", to_json(median_interval(cost.samples))},
               {"samples", cost.samples.size()},
               {"products_law", expected_products(problem, law)},
               {"products_law_text", str(law)}});

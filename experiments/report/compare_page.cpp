@@ -119,11 +119,13 @@ Json findings(const std::vector<Json>& rows) {
 std::string bars(const std::vector<Json>& rows, const std::string& key, const std::string& title,
                  const auto& value_text) {
   BarPlot plot{.label = title + ", one bar per method"};
-  for (const Json& row : rows)
+  for (const Json& row : rows) {
     plot.bars.push_back({row_label(row, rows),
                          value_text(row),
                          {number(row, key)},
                          {method_ink(text(row, "method"))}});
+    add_whisker(plot.bars.back(), row, key);
+  }
   return figure(title, bar_plot(plot));
 }
 

@@ -227,6 +227,14 @@ std::string curve_plot(const CurvePlot& plot) {
   return picture ? picture->str(plot.label) : "";
 }
 
+void add_whisker(Bar& bar, const Json& row, const std::string& key) {
+  const Json& interval = member(row, key + "_interval");
+  if (!interval.is_array() || interval.size() != 2) return;
+  if (!interval[0].is_number() || !interval[1].is_number()) return;
+  bar.low = interval[0].get<double>();
+  bar.high = interval[1].get<double>();
+}
+
 std::string bar_plot(const BarPlot& plot) {
   constexpr double line = 32, thickness = 0.68 * line;
   constexpr std::size_t longest_text = 26;
@@ -237,7 +245,7 @@ std::string bar_plot(const BarPlot& plot) {
   for (const Bar& bar : plot.bars) {
     double sum = 0;
     for (const double part : bar.parts) sum += drawable(part, true) ? part : 0;
-    longest = std::max(longest, sum);
+    longest = std::max({longest, sum, std::isfinite(bar.high) ? bar.high : 0});
     left = std::max(left, width(bar.name));
     behind = std::max(behind, width(bar.value));
   }
@@ -259,6 +267,14 @@ std::string bar_plot(const BarPlot& plot) {
                       thickness, bar.inks.at(p).name),
           bar.name, bar.name);
       begin += bar.parts[p];
+    }
+    if (std::isfinite(bar.low) && std::isfinite(bar.high)) {
+      constexpr double cap = thickness / 5;
+      picture.shape("path",
+                    fmt::format("class=\"whisker\" d=\"M{0:.2f} {2:.1f}V{4:.1f}M{0:.2f} {3:.1f}"
+                                "H{1:.2f}M{1:.2f} {2:.1f}V{4:.1f}\"",
+                                axis(bar.low), axis(bar.high), middle - cap, middle, middle + cap));
+      begin = std::max(begin, bar.high);
     }
     picture.text(axis(begin) + 8, middle + 4, shortened(bar.value, longest_text));
     middle += line;

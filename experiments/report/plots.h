@@ -50,7 +50,11 @@ struct Bar {
   std::string name, value = {};
   std::vector<double> parts = {};
   std::vector<Ink> inks = {};
+  double low = std::numeric_limits<double>::quiet_NaN(), high = low;  ///< ends of a whisker
 };
+
+/// The ends of the whisker: KEY_interval of a row.
+void add_whisker(Bar& bar, const Json& row, const std::string& key);
 
 struct BarPlot {
   std::string label;

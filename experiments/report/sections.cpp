@@ -110,12 +110,15 @@ std::string model_figure(const std::vector<Json>& rows, const std::string& model
     const std::string method = text(row, "method");
     const double ms = number(row, "ms"), other = number(row, "peer_ms");
     plot.bars.push_back({method, format_number(ms) + " ms", {ms}, {method_ink(method)}});
-    if (std::isfinite(other))
+    add_whisker(plot.bars.back(), row, "ms");
+    if (std::isfinite(other)) {
       plot.bars.push_back(
           {peer,
            fmt::format("{} ms · {}", format_number(other), format_ratio(number(row, "ratio"))),
            {other},
            {ramp_ink(0)}});
+      add_whisker(plot.bars.back(), row, "peer_ms");
+    }
   }
   return figure(model, bar_plot(plot));
 }
@@ -292,8 +295,19 @@ std::string setup_section(const Json& record) {
   }
   const std::string origin = definitions(
       facts(made, {"command_line", "date", "host", "commit", "changed", "environment"}), "facts");
-  const std::string noise =
-      definitions(facts(member(record, "noise"), {"waited", "stolen", "load", "speed"}), "facts");
+  std::vector<TextPair> of_noise;
+  if (const Json& measured = member(record, "noise"); measured.is_object()) {
+    const auto range = [&](const char* name) {
+      return replace_all(text(measured, name), ", ", " to ");
+    };
+    of_noise = {{"waited", format_percent(number(measured, "waited")) +
+                               " of the time other work had the threads' cores"},
+                {"stolen", format_percent(number(measured, "stolen")) +
+                               " of the cores' time went to other virtual machines"},
+                {"load", range("load")},
+                {"speed", range("speed") + " GFLOP/s of a fixed product"}};
+  }
+  const std::string noise = of_noise.empty() ? "" : definitions(of_noise, "facts");
   return (origin.empty() ? "" : section("Origin", origin, 3)) +
          (noise.empty() ? "" : section("Noise", noise, 3)) +
          (machine.empty() ? "" : section("Machine", machine, 3)) +

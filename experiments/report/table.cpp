@@ -279,14 +279,14 @@ bool lower_is_better(std::string_view result) {
 
 namespace {
 
-std::string uncertainty(const Json& row, const std::string& key, double value) {
+std::string uncertainty(const Json& row, const std::string& key, double value, bool is_ratio) {
   const Json& interval = member(row, key + "_interval");
   if (!interval.is_array() || interval.size() != 2 || !std::isfinite(value)) return "";
-  if (!interval[0].is_number() || !interval[1].is_number()) return " ?";
+  if (!interval[0].is_number() || !interval[1].is_number()) return is_ratio ? " ?" : "";
   const double low = interval[0].get<double>(), high = interval[1].get<double>();
   if (low == high) return "";
   return fmt::format(" ±{:.{}f} %{}", 50 * (high - low) / value, high - low < 0.1 * value ? 1 : 0,
-                     low < 1 && high > 1 ? " ?" : "");
+                     is_ratio && low < 1 && high > 1 ? " ?" : "");
 }
 
 }  // namespace
@@ -303,7 +303,7 @@ std::string cell_text(const Column& column, const Json& row) {
   // Counts are written as they are.
   if (column.format == format_number && value == std::floor(value) && std::abs(value) < 1e6)
     return show(value);
-  return column.format(value) + uncertainty(row, column.key, value);
+  return column.format(value) + uncertainty(row, column.key, value, column.format == format_ratio);
 }
 
 bool is_used(const Column& column, const std::vector<Json>& rows) {

@@ -216,6 +216,16 @@ BOOST_AUTO_TEST_CASE(page_answers_first_and_is_whole) {
   BOOST_TEST(html.find("nan") == std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(laws_that_miss_their_points_are_left_out) {
+  Json record = sample_profile();
+  Json& law = record["scaling"]["laws"][0];
+  law["ms_per_gflop"] = 7.7712;
+  law["residual"] = 0.2;
+  BOOST_TEST(contains(profile_html(record), ">7.77<"));
+  law["residual"] = 0.3;
+  BOOST_TEST(!contains(profile_html(record), ">7.77<"));
+}
+
 /// What a record lacks is left out, and no page breaks.
 BOOST_AUTO_TEST_CASE(page_of_less) {
   for (const char* part : {"rows", "peak", "peaks", "steps", "ops", "phases", "layers", "origins",

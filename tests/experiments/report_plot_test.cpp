@@ -53,7 +53,22 @@ BOOST_AUTO_TEST_CASE(bars_are_as_long_as_their_values) {
   BOOST_TEST(contains(svg, "var(--sgd)"));
   BOOST_TEST(contains(svg, "var(--ramp-2)"));
   BOOST_TEST(contains(svg, "missing"));
+  BOOST_TEST(!contains(svg, "whisker"));
   BOOST_TEST(markup_error(svg) == "");
+
+  add_whisker(plot.bars[0], {{"ms", 1}, {"ms_interval", {0.5, 6}}}, "ms");
+  add_whisker(plot.bars[1], {{"ms", 1}, {"ms_interval", {nullptr, nullptr}}}, "ms");
+  const std::string with = bar_plot(plot);
+  BOOST_TEST(count(with, "whisker") == 1u);
+  // The longest is now 6, not 3: bars are half as long, and the whisker begins in the first one's
+  // middle.
+  const auto shorter = bar_ends(with);
+  BOOST_TEST(std::abs(2 * (shorter[0].second - shorter[0].first) - unit) < 0.1);
+  const std::string line = "class=\"whisker\" d=\"M";
+  const double middle = (shorter[0].first + shorter[0].second) / 2,
+               begin = std::stod(with.substr(with.find(line) + line.size()));
+  BOOST_TEST(std::abs(begin - middle) < 0.1);
+  BOOST_TEST(markup_error(with) == "");
 }
 
 BOOST_AUTO_TEST_CASE(curves_have_gaps_where_numbers_are_missing) {

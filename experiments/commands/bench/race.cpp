@@ -113,6 +113,7 @@ void add_times(Json& row, const std::string& prefix, const Runner& runner) {
   row[prefix + "ms"] = spread.median;
   row[prefix + "ms_min"] = runner.least;
   row[prefix + "ms_iqr"] = spread.iqr;
+  row[prefix + "ms_interval"] = to_json(median_interval(runner.medians));
   row[prefix + "rounds_ms"] = runner.medians;
 }
 

@@ -185,6 +185,7 @@ Json timed_row(const std::string& name, const char* kind, const StepCost& cost) 
               {"arena_mib", cost.arena_mib}});
   add_times(row, cost.samples);
   row["ms_iqr"] = number(row, "ms_q3") - number(row, "ms_q1");
+  row["ms_interval"] = to_json(median_interval(cost.samples));
   row["gflops"] = total.flops / number(row, "ms") / 1e6;
   row["gbs"] = total.bytes / number(row, "ms") / 1e6;
   for (const char* later :

@@ -55,18 +55,28 @@ std::string format_exponent(double value) {
   return std::isfinite(value) ? fmt::format("{:.2f}", value) : "-";
 }
 
+/// A law that misses its points by more says nothing: its numbers are left out.
+constexpr double worst_residual = 0.25;
+
+double of_law(const Json& law, const char* name) {
+  return number(law, "residual") > worst_residual ? std::nan("") : number(law, name);
+}
+
 /// The laws of one method along all axes, a row for each method.
 std::string laws_table(const Json& scaling) {
   std::vector<Column> columns = columns_of("laws");
   std::vector<Json> rows = objects(member(scaling, "laws"));
-  for (Json& row : rows) row["equation"] = "";
+  for (Json& row : rows) {
+    row["equation"] = "";
+    for (const char* name : {"ms_per_gflop", "ms_fixed"}) row[name] = of_law(row, name);
+  }
   for (const Json& axis : objects(member(scaling, "axes"))) {
     const std::string name = text(axis, "axis");
     if (objects(member(axis, "points")).size() < 3) continue;  // two points follow any law
     const bool linear = name == "depth";
     for (Json& row : rows) {
       const Json fit = of_method(member(axis, "fits"), text(row, "method"));
-      row[name] = number(fit, linear ? "ms_per_layer" : "exponent");
+      row[name] = of_law(fit, linear ? "ms_per_layer" : "exponent");
       row[name + " residual"] = number(fit, "residual");
     }
     columns.push_back(
@@ -204,9 +214,11 @@ std::string scaling_section(const Json& record) {
   for (const Json& axis : objects(member(scaling, "axes"))) plots += axis_figure(axis, methods);
   return section(
       "How the cost grows",
-      paragraph("The model with one of its numbers changed at a time, on random numbers. The "
-                "methods take turns within a point; the points follow one another, so a drift of "
-                "the machine's speed shows in the laws and not in the ratios.") +
+      paragraph(
+          "The model with one of its numbers changed at a time, on random numbers. The "
+          "methods take turns within a point; the points follow one another, so a drift of "
+          "the machine's speed shows in the laws and not in the ratios. A law that misses its "
+          "points by more than 25 % (the residual) is left out.") +
           section("Measured",
                   legend(entries) + figures(plots) + left_out(scaling) +
                       speed_up(scaling, methods) + laws_table(scaling),
