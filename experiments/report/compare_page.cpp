@@ -298,7 +298,8 @@ std::string record_name(const Json& record) {
   std::string name = models.size() > few ? fmt::format("{} models", models.size())
                                          : fmt::format("{}", fmt::join(models, ", "));
   const std::string data = data_name(record);
-  if (name.empty() || name == "-") name = text(member(record, "config"), "model");
+  for (const Json& place : {record, member(record, "config")})
+    if (name.empty() || name == "-") name = text(place, "model");
   return data.empty() ? name : name + " on " + data;
 }
 

@@ -348,6 +348,47 @@ std::string train_section(const Json& record, std::string_view title, std::strin
                             (curves.empty() ? "" : section("Training", curves, 3)));
 }
 
+std::string profile_section(const Json& record, std::string_view title, std::string_view id) {
+  const std::vector<Json> rows = objects(member(record, "rows"));
+  const std::vector<Column> columns = columns_of("rows");
+  return section(title,
+                 noise_paragraph(record) +
+                     paragraph("The whole profile is on a page of its own, "
+                               "beside its record.",
+                               "note") +
+                     rows_table(rows, columns) + columns_legend(rows, columns) +
+                     setup_section(record),
+                 2, id);
+}
+
+std::string evaluate_section(const Json& record, std::string_view title, std::string_view id) {
+  std::vector<TextPair> pairs = {
+      {"checkpoint", text(record, "checkpoint") + ", after " + text(record, "epochs") + " epochs"},
+      {"examples", text(record, "examples") + " of " + text(record, "examples_of")}};
+  if (const Json& metrics = member(record, "metrics"); metrics.is_object())
+    for (const auto& [name, value] : metrics.members())
+      pairs.emplace_back(heading_of(name), format_metric(name, number(metrics, name)));
+  const Json& confusion = member(record, "confusion");
+  std::string table;
+  if (confusion.is_array() && !confusion.empty()) {
+    const Json& names = member(member(record, "data"), "class_names");
+    const auto name = [&](std::size_t k) {
+      return names.is_array() && k < names.size() ? show(names[k]) : std::to_string(k);
+    };
+    std::vector<Heading> headings = {{"true \\ predicted", ""}};
+    std::vector<std::vector<Cell>> rows;
+    for (std::size_t k = 0; k < confusion.size(); ++k) {
+      headings.push_back({name(k), ""});
+      rows.push_back({{.text = name(k)}});
+      for (const Json& count : confusion[k])
+        rows.back().push_back(
+            {.text = show(count), .is_number = true, .order = number(Json{{"n", count}}, "n")});
+    }
+    table = section("True and predicted classes", sortable_table(headings, rows), 3);
+  }
+  return section(title, definitions(pairs, "facts") + table + setup_section(record), 2, id);
+}
+
 std::string bench_section(const Json& record, std::string_view title, std::string_view id) {
   const std::vector<Json> rows = objects(member(record, "rows"));
   const Json& peer = member(record, "peer");

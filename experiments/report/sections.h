@@ -51,6 +51,8 @@ std::string record_section(const Json& record, std::string_view title, std::stri
 // A record as a section of a larger page; `id` makes links to it possible.
 std::string train_section(const Json& record, std::string_view title, std::string_view id);
 std::string bench_section(const Json& record, std::string_view title, std::string_view id);
+std::string profile_section(const Json& record, std::string_view title, std::string_view id);
+std::string evaluate_section(const Json& record, std::string_view title, std::string_view id);
 std::string study_section(const Json& record, std::string_view title, std::string_view id);
 
 /// The texts of a field, each once, in order.

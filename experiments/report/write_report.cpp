@@ -66,8 +66,11 @@ Found find_records(const fs::path& folder) {
       found.left_out.push_back(printable(error.what()));
       continue;
     }
+    // The record of a profile lies in one that is as google/benchmark writes it.
+    if (Json inner = member(record.content, "twice"); inner.is_object()) record.content = inner;
     const Json& command = member(record.content, "command");
-    constexpr std::string_view shown[] = {"compare", "train", "sweep", "study", "bench"};
+    constexpr std::string_view shown[] = {"compare",  "train", "sweep",  "study",
+                                          "evaluate", "bench", "profile"};
     if (std::ranges::any_of(shown, [&](std::string_view c) { return has_command(record, c); })) {
       // The same record twice, as --json writes it, is one.
       const auto same = std::ranges::find(found.records, record.content, &FoundRecord::content);
@@ -98,11 +101,33 @@ std::map<std::string, FoundRecord> take_runs(std::vector<FoundRecord>& records,
   return trains;
 }
 
-double best_accuracy(const Json& record) {
+/// The best of the rows' results (`ranking_result`), "-" without any.
+Cell best_result(const std::vector<Json>& rows) {
+  const std::string result = ranking_result(rows);
   double best = std::nan("");
-  for (const Json& row : objects(member(record, "rows")))
-    best = std::fmax(best, number(row, "test_accuracy"));
-  return best;
+  for (const Json& row : rows)
+    best = lower_is_better(result) ? std::fmin(best, number(row, result))
+                                   : std::fmax(best, number(row, result));
+  if (!std::isfinite(best)) return {.text = "-", .is_number = true, .order = best};
+  return {.text = (result == "loss" ? "test loss" : heading_of(result)) + " " +
+                  format_metric(result, best),
+          .is_number = true,
+          .order = best};
+}
+
+/// Of a record: of bench the cost of exact GR, of an evaluation its accuracy or loss.
+Cell best_result(const Json& record) {
+  for (const Json& mean : objects(member(record, "means")))
+    if (const double ratio = number(mean, "ratio_to_f_gr");
+        text(mean, "method") == "exact" && std::isfinite(ratio))
+      return {.text = "exact / f-gr " + format_ratio(ratio), .is_number = true, .order = ratio};
+  if (text(record, "command") == "evaluate")
+    for (const char* metric : {"accuracy", "loss"})
+      if (const double value = number(record, metric); std::isfinite(value))
+        return {.text = fmt::format("{} {}", metric, format_metric(metric, value)),
+                .is_number = true,
+                .order = value};
+  return best_result(objects(member(record, "rows")));
 }
 
 std::string counts_text(const RunSet& set) {
@@ -136,13 +161,13 @@ struct Page {
 
   /// `section` makes the HTML of a section with that id.
   void add(const std::string& name, const std::string& command, const std::string& result,
-           const std::string& file, double accuracy, const auto& section) {
+           const std::string& file, Cell best, const auto& section) {
     const std::string id = fmt::format("record-{}", index.size() + 1);
     sections += section(id);
     index.push_back({{.text = name, .link = id},
                      {.text = command},
                      {.text = result, .css_class = "words"},
-                     {.text = format_percent(accuracy), .is_number = true, .order = accuracy},
+                     std::move(best),
                      {.text = file, .css_class = "words"}});
   }
 
@@ -164,13 +189,16 @@ struct Page {
               : fmt::format("{}",
                             fmt::join(distinct(objects(member(content, "rows")), "method"), ", "));
     if (command == "sweep") result += "; " + counts_text(set);
-    add(name, command, result, record.file, best_accuracy(content), [&](const std::string& id) {
+    if (command == "evaluate") result = text(content, "examples_of");
+    add(name, command, result, record.file, best_result(content), [&](const std::string& id) {
       const std::string title = command + ": " + name;
       if (command == "sweep") return runs_section(set, content, title, id);
-      const auto make = study                  ? study_section
-                        : command == "bench"   ? bench_section
-                        : command == "compare" ? compare_section
-                                               : train_section;
+      const auto make = study                   ? study_section
+                        : command == "bench"    ? bench_section
+                        : command == "evaluate" ? evaluate_section
+                        : command == "profile"  ? profile_section
+                        : command == "compare"  ? compare_section
+                                                : train_section;
       return make(content, title, id);
     });
   }
@@ -203,11 +231,11 @@ Page page_of(Found& found) {
       const RunSet set = train_runs(single);
       page.runs = set.runs;
       if (single.size() == 1) return;
-      double accuracy = std::nan("");
+      std::vector<Json> rows;
       for (const FoundRecord& train : single)
-        accuracy = std::fmax(accuracy, best_accuracy(train.content));
+        for (Json& row : objects(member(train.content, "rows"))) rows.push_back(std::move(row));
       page.add(fmt::format("{} single runs", single.size()), "train", counts_text(set), "",
-               accuracy, [&](const std::string& id) {
+               best_result(rows), [&](const std::string& id) {
                  return runs_section(set, in_common(single), "train: all single runs", id);
                });
     });
@@ -225,19 +253,20 @@ void write_report(const fs::path& folder) {
   if (shown.index.empty())
     fail("report",
          "no records in {} ({} JSON files{}); expected files written by twice compare, train, "
-         "sweep, study or bench",
+         "sweep, study, evaluate, bench or profile",
          folder.string(), found.files,
          found.left_out.empty() ? "" : "; " + one_line(found.left_out.front()));
   for (const std::string& reason : found.left_out) print_error("[report] left out: " + reason);
   Json others = Json::array();
   for (const auto& [command, number] : found.others)
     others.push_back({{"command", command}, {"count", records_text(number)}});
-  const std::string index = sortable_table({{"record", "model and data, or the study's name"},
-                                            {"command", "the command that wrote it"},
-                                            {"what", "methods, runs, or verdict"},
-                                            {"test accuracy", "the best in the record"},
-                                            {"file", "where the record lies in the folder"}},
-                                           shown.index);
+  const std::string index =
+      sortable_table({{"record", "model and data, or the study's name"},
+                      {"command", "the command that wrote it"},
+                      {"what", "methods, runs, verdict, or the examples that were judged"},
+                      {"best", "the best result in the record"},
+                      {"file", "where the record lies in the folder"}},
+                     shown.index);
   const std::string html = render("report", {{"count", records_text(count)},
                                              {"left_out", found.left_out},
                                              {"index", index},

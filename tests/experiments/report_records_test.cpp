@@ -117,6 +117,47 @@ BOOST_AUTO_TEST_CASE(races_show_the_peer) {
   BOOST_TEST((!contains(html, "peer") && contains(html, "4.00 ms")));
 }
 
+BOOST_AUTO_TEST_CASE(evaluations_have_a_section_and_the_index_the_best_result) {
+  const ScratchFolder folder;
+  const Json evaluation = {{"command", "evaluate"},
+                           {"version", "0.1.0"},
+                           {"checkpoint", "run/best.safetensors"},
+                           {"epochs", 7},
+                           {"config", {{"model", "mlp"}}},
+                           {"data", {{"name", "birds"}, {"class_names", {"owl", "jay"}}}},
+                           {"examples_of", "new.csv"},
+                           {"examples", 40},
+                           {"metrics", {{"loss", 0.25}, {"accuracy", 0.9}}},
+                           {"confusion", {{17, 3}, {1, 19}}}};
+  write_atomically(folder.path / "evaluate.json", evaluation.dump());
+  const Json numbers = {{"command", "train"},
+                        {"version", "0.1.0"},
+                        {"rows", {{{"model", "mlp"}, {"method", "exact"}, {"loss", 0.5}}}}};
+  write_atomically(folder.path / "train.json", numbers.dump());
+  const Json bench = {{"command", "bench"},
+                      {"version", "0.1.0"},
+                      {"means", {{{"method", "exact"}, {"ratio_to_f_gr", 0.9}}}},
+                      {"rows", {{{"model", "cnn"}, {"method", "exact"}, {"ms", 2}}}}};
+  write_atomically(folder.path / "bench.json", bench.dump());
+  const Json profile = {
+      {"context", {{"caches", Json::array()}}},
+      {"twice",
+       {{"command", "profile"},
+        {"version", "0.1.0"},
+        {"model", "mlp-16x2"},
+        {"method", "exact"},
+        {"rows",
+         {{{"name", "H v, forward over reverse"}, {"ms", 3.25}, {"ratio_to_loss", 5.5}}}}}}};
+  write_atomically(folder.path / "report.json", profile.dump());
+  const std::string html = page_of(folder.path);
+  check_page(html);
+  for (const char* part :
+       {"profile: mlp-16x2", "H v, forward over reverse", "5.50×", "evaluate: mlp on birds",
+        "run/best.safetensors, after 7 epochs", "40 of new.csv", ">owl<", ">jay<",
+        "data-order=\"17\">17<", ">accuracy 90.00 %<", ">test loss 0.5<", ">exact / f-gr 0.90×<"})
+    BOOST_TEST(contains(html, part), part);
+}
+
 BOOST_AUTO_TEST_CASE(records_that_are_none_are_no_crash) {
   for (
       const char* record :
@@ -125,7 +166,9 @@ BOOST_AUTO_TEST_CASE(records_that_are_none_are_no_crash) {
        R"({"command": "sweep", "runs": [{"name": 3, "config": 3, "state": []}], "axes": 3})",
        R"({"command": "study", "claims": [{}, 3], "plots": [{}, {"cells": [1]}, {"curves": [{}]}]})",
        R"({"command": "study", "tables": [{"headings": 3, "rows": [[1, 2], 3]}], "remarks": {}})",
-       R"({"command": "bench", "rows": [{}], "means": [{}], "peer": 3})"}) {
+       R"({"command": "bench", "rows": [{}], "means": [{}], "peer": 3})",
+       R"({"command": "evaluate", "confusion": [1, [2]], "metrics": 3})",
+       R"({"command": "evaluate", "confusion": {}, "metrics": {"loss": "x"}, "data": {"class_names": 1}})"}) {
     const ScratchFolder folder;
     write_atomically(folder.path / "record.json", record);
     write_atomically(folder.path / "compare.json", sample_record().dump());
