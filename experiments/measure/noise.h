@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "autodiff/array/dtype.h"
-#include "autodiff/profile/clock.h"
 #include "experiments/files/json.h"
 #include "experiments/measure/statistics.h"
 

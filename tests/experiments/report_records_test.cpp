@@ -123,7 +123,7 @@ BOOST_AUTO_TEST_CASE(evaluations_have_a_section_and_the_index_the_best_result) {
                            {"version", "0.1.0"},
                            {"checkpoint", "run/best.safetensors"},
                            {"epochs", 7},
-                           {"config", {{"model", "mlp"}}},
+                           {"config", {{"model", "mlp"}, {"data", "birds"}}},
                            {"data", {{"name", "birds"}, {"class_names", {"owl", "jay"}}}},
                            {"examples_of", "new.csv"},
                            {"examples", 40},
