@@ -1,4 +1,4 @@
-// What else a machine did while something was measured, and whether a number can be trusted.
+// Measures how much other work disturbed a measurement, and whether its ratios can be trusted.
 #pragma once
 
 #include <vector>
