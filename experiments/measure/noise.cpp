@@ -47,6 +47,16 @@ Json to_json(const Interval& interval) {
   return ends;
 }
 
+std::optional<Interval> interval_of(const Json& row, const std::string& name) {
+  const Json& ends = member(row, name + "_interval");
+  if (!ends.is_array() || ends.size() != 2) return std::nullopt;
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  const auto end = [](const Json& value, double unbounded) {
+    return value.is_number() ? value.get<double>() : unbounded;
+  };
+  return Interval{end(ends[0], -infinity), end(ends[1], infinity)};
+}
+
 void add_ratio(Json& row, const std::string& name, const RatioInRounds& ratio) {
   row[name] = ratio.ratio;
   row[name + "_interval"] = to_json(ratio.interval);

@@ -1,6 +1,8 @@
 // Measures how much other work disturbed a measurement, and whether its ratios can be trusted.
 #pragma once
 
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "autodiff/array/dtype.h"
@@ -18,7 +20,9 @@ struct RatioInRounds {
 RatioInRounds ratio_in_rounds(const std::vector<double>& a, const std::vector<double>& b);
 /// [low, high], with null for an end that is not finite.
 Json to_json(const Interval& interval);
-/// row[name] and row[name + "_interval"].
+/// row[name + "_interval"], as `to_json` makes it; nothing without one.
+std::optional<Interval> interval_of(const Json& row, const std::string& name);
+/// Sets row[name] and row[name + "_interval"].
 void add_ratio(Json& row, const std::string& name, const RatioInRounds& ratio);
 
 /// Watches the machine while its object runs: from its construction on, but for pauses.

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "experiments/measure/noise.h"
 #include "experiments/report/table.h"
 
 namespace twice::experiments {
@@ -228,11 +229,8 @@ std::string curve_plot(const CurvePlot& plot) {
 }
 
 void add_whisker(Bar& bar, const Json& row, const std::string& key) {
-  const Json& interval = member(row, key + "_interval");
-  if (!interval.is_array() || interval.size() != 2) return;
-  if (!interval[0].is_number() || !interval[1].is_number()) return;
-  bar.low = interval[0].get<double>();
-  bar.high = interval[1].get<double>();
+  if (const std::optional<Interval> interval = interval_of(row, key))
+    bar.low = interval->low, bar.high = interval->high;
 }
 
 std::string bar_plot(const BarPlot& plot) {

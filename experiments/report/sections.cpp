@@ -382,7 +382,7 @@ std::string evaluate_section(const Json& record, std::string_view title, std::st
       rows.push_back({{.text = name(k)}});
       for (const Json& count : confusion[k])
         rows.back().push_back(
-            {.text = show(count), .is_number = true, .order = number(Json{{"n", count}}, "n")});
+            {.text = show(count), .is_number = true, .order = count.get<double>()});
     }
     table = section("True and predicted classes", sortable_table(headings, rows), 3);
   }

@@ -16,6 +16,7 @@
 
 #include "autodiff/array/error.h"
 #include "experiments/app/terminal.h"
+#include "experiments/measure/noise.h"
 #include "experiments/report/html.h"
 
 namespace twice::experiments {
@@ -123,10 +124,10 @@ std::string format_ratio(double value) {
 
 std::string ratio_sentence(const Json& row, const std::string& key) {
   const std::string ratio = format_ratio(number(row, key));
-  const Json& interval = member(row, key + "_interval");
-  if (!interval.is_array() || interval.size() != 2) return ratio;
-  if (!interval[0].is_number() || !interval[1].is_number()) return ratio + ": inconclusive";
-  const double low = interval[0].get<double>(), high = interval[1].get<double>();
+  const std::optional<Interval> interval = interval_of(row, key);
+  if (!interval) return ratio;
+  const auto& [low, high] = *interval;
+  if (std::isinf(high - low)) return ratio + ": inconclusive";
   return fmt::format("{} ({:.2f} to {:.2f}){}", ratio, low, high,
                      low < 1 && high > 1 ? ": inconclusive" : "");
 }
@@ -280,10 +281,10 @@ bool lower_is_better(std::string_view result) {
 namespace {
 
 std::string uncertainty(const Json& row, const std::string& key, double value, bool is_ratio) {
-  const Json& interval = member(row, key + "_interval");
-  if (!interval.is_array() || interval.size() != 2 || !std::isfinite(value)) return "";
-  if (!interval[0].is_number() || !interval[1].is_number()) return is_ratio ? " ?" : "";
-  const double low = interval[0].get<double>(), high = interval[1].get<double>();
+  const std::optional<Interval> interval = interval_of(row, key);
+  if (!interval || !std::isfinite(value)) return "";
+  const auto& [low, high] = *interval;
+  if (std::isinf(high - low)) return is_ratio ? " ?" : "";
   if (low == high) return "";
   return fmt::format(" ±{:.{}f} %{}", 50 * (high - low) / value, high - low < 0.1 * value ? 1 : 0,
                      is_ratio && low < 1 && high > 1 ? " ?" : "");

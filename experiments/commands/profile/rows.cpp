@@ -13,13 +13,13 @@
 #include "experiments/measure/noise.h"
 #include "experiments/measure/statistics.h"
 #include "experiments/measure/steps.h"
+#include "experiments/report/table.h"
 #include "experiments/run/stop.h"
 
 namespace twice::experiments {
 
 namespace {
 
-constexpr double bytes_per_mib = 1 << 20;
 const std::string step_of = "step of ";
 
 struct RowKind {
@@ -181,7 +181,7 @@ Json timed_row(const std::string& name, const char* kind, const StepCost& cost) 
               {"kind", kind},
               {"samples", cost.samples.size()},
               {"samples_ms", cost.samples},
-              {"mib_moved", total.bytes / bytes_per_mib},
+              {"mib_moved", total.bytes / mib},
               {"arena_mib", cost.arena_mib}});
   add_times(row, cost.samples);
   row["ms_iqr"] = number(row, "ms_q3") - number(row, "ms_q1");
