@@ -1,13 +1,17 @@
-// The measured peaks of product kernel and memory, and the bound that they set.
+// The measured peaks of product kernel, caches and memory.
 #include "autodiff/profile/peak.h"
 
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 
 #include "autodiff/kernels/blas.h"
 #include "autodiff/kernels/matmul.h"
+#include "autodiff/ops/arithmetic.h"
+#include "autodiff/plan/plan.h"
+#include "autodiff/profile/clock.h"
 #include "autodiff/threads/parallel.h"
 
 namespace twice {
@@ -34,6 +38,70 @@ double product_gflops(DType dtype, int repeats, const Product& product) {
   const Array a = Array::filled({n, n}, dtype, 0.5), b = Array::filled({n, n}, dtype, 0.25);
   const Array c({n, n}, dtype);
   return 2.0 * n * n * n / best_seconds(repeats, [&] { product(a, b, c); }) / 1e9;
+}
+
+/// Not inlined, so that the compiler cannot join one pass over the arrays with the next.
+template <class T>
+[[gnu::noinline]] void triad(T* to, const T* b, const T* c, Index count) {
+  for (Index i = 0; i < count; ++i) to[i] = b[i] + T(3) * c[i];
+}
+
+/// The rates of arrays from 2 KiB to `stream_bytes`.
+std::vector<Rate> measured_rates(DType dtype) {
+  std::vector<double> sizes;
+  const auto most = static_cast<double>(stream_bytes());
+  for (double bytes = 2048; bytes < most / 2; bytes *= bytes < 8e6 ? std::sqrt(2.0) : 2)
+    sizes.push_back(bytes);
+  sizes.push_back(most);
+  return visit_float(dtype, [&]<class T>(T) {
+    const auto all = static_cast<Index>(stream_bytes() / sizeof(T));
+    const Array a({all}, dtype), b = Array::filled({all}, dtype, 1),
+                                 c = Array::filled({all}, dtype, 2);
+    T* to = a.data<T>();
+    const T *first = b.data<T>(), *second = c.data<T>();
+    const int threads = twice::threads();
+    std::vector<Rate> rates;
+    for (const double bytes : sizes) {
+      // One part for each thread, which passes over it again and again: no thread waits meanwhile.
+      const auto part = static_cast<Index>(bytes / sizeof(T) / threads);
+      const int passes = std::max(1, static_cast<int>(1e6 / bytes));
+      const double seconds = best_seconds(bytes < 8e6 ? 12 : 4, [&] {
+        parallel_for(threads, [&](Index tile) {
+          for (int pass = 0; pass < passes; ++pass)
+            triad(to + tile * part, first + tile * part, second + tile * part, part);
+        });
+      });
+      const double moved = 3.0 * static_cast<double>(part * threads) * sizeof(T);
+      rates.push_back({moved, moved * passes / seconds / 1e9});
+    }
+    return rates;
+  });
+}
+
+/// A step of 64 numbers, run after 0 and more other bytes were read.
+std::vector<Start> measured_starts() {
+  Tape tape;
+  const Tensor x = tape.constant(Array::filled({64}, DType::f32, 1));
+  const Tensor y = tape.constant(Array::filled({64}, DType::f32, 2));
+  Plan plan({{x + y}}, no_passes());
+  std::array<ClockReading, 2> readings;
+  constexpr Index most = Index{1} << 23;
+  const Array others = Array::filled({most}, DType::f32, 1);
+  std::vector<Start> starts;
+  for (const Index count : {Index{0}, most >> 8, most >> 6, most >> 4, most >> 2, most}) {
+    std::vector<double> seconds;
+    float seen = 0;
+    for (int repeat = 0; repeat < 9; ++repeat) {
+      for (Index i = 0; i < count; i += 16) seen += others.data<float>()[i];
+      if (seen < 0) break;
+      plan.run_timed(readings);
+      seconds.push_back(std::chrono::duration<double>(readings[1] - readings[0]).count());
+    }
+    std::ranges::nth_element(seconds, seconds.begin() + 4);
+    const double warm = starts.empty() ? seconds[4] : 0;
+    starts.push_back({static_cast<double>(count * 4), seconds[4] - warm});
+  }
+  return starts;
 }
 
 std::vector<int> thread_counts(int most) {
@@ -66,20 +134,9 @@ std::size_t stream_bytes() {
   return static_cast<std::size_t>(std::clamp(2 * cache, least, most));
 }
 
-double measured_stream_gbs(DType dtype) {
-  return visit_float(dtype, [&]<class T>(T) {
-    const auto count = static_cast<Index>(stream_bytes() / sizeof(T));
-    const Array a({count}, dtype), b = Array::filled({count}, dtype, 1),
-                                   c = Array::filled({count}, dtype, 2);
-    T* to = a.data<T>();
-    const T *first = b.data<T>(), *second = c.data<T>();
-    const double seconds = best_seconds(6, [&] {
-      parallel_ranges(count, Index{1} << 18, [&](Index from, Index end) {
-        for (Index i = from; i < end; ++i) to[i] = first[i] + T(3) * second[i];
-      });
-    });
-    return 3.0 * static_cast<double>(stream_bytes()) / seconds / 1e9;
-  });
+Peak measured_peak(DType dtype) {
+  const std::vector<Rate> rates = measured_rates(dtype);
+  return {threads(), measured_peak_gflops(dtype), rates.back().gbs, rates, measured_starts()};
 }
 
 std::vector<Peak> measured_peaks(DType dtype, int most) {
@@ -87,7 +144,7 @@ std::vector<Peak> measured_peaks(DType dtype, int most) {
   std::vector<Peak> peaks;
   for (int count : thread_counts(most)) {
     set_threads(count);
-    peaks.push_back({count, measured_peak_gflops(dtype), measured_stream_gbs(dtype)});
+    peaks.push_back(measured_peak(dtype));
   }
   set_threads(before);
   return peaks;
@@ -96,24 +153,67 @@ std::vector<Peak> measured_peaks(DType dtype, int most) {
 void keep_best(std::vector<Peak>& best, const std::vector<Peak>& again) {
   for (std::size_t i = 0; i < best.size(); ++i) {
     best[i].gflops = std::max(best[i].gflops, again[i].gflops);
-    best[i].gbs = std::max(best[i].gbs, again[i].gbs);
+    for (std::size_t k = 0; k < best[i].rates.size(); ++k)
+      best[i].rates[k].gbs = std::max(best[i].rates[k].gbs, again[i].rates[k].gbs);
+    best[i].gbs = best[i].rates.back().gbs;
+    for (std::size_t k = 0; k < best[i].starts.size(); ++k)
+      best[i].starts[k].seconds = std::min(best[i].starts[k].seconds, again[i].starts[k].seconds);
   }
 }
 
-std::string_view str(Limit limit) {
-  constexpr std::string_view names[] = {"compute", "memory", "overhead"};
-  return names[static_cast<int>(limit)];
+std::string_view level_name(int level) {
+  constexpr std::string_view names[] = {"L1", "L2", "L3", "memory"};
+  return names[level];
 }
 
-Bound bound_of(const Cost& cost, double seconds, const Peak& peak) {
-  const double arithmetic = cost.flops / (peak.gflops * 1e9),
-               memory = cost.bytes / (peak.gbs * 1e9);
-  Bound bound;
-  bound.seconds = std::max(arithmetic, memory);
-  bound.share = seconds > 0 ? bound.seconds / seconds : 0;
-  if (bound.share >= least_explained)
-    bound.limit = arithmetic >= memory ? Limit::compute : Limit::memory;
-  return bound;
+std::array<long, cache_levels - 1> cache_bytes() {
+  std::array<long, cache_levels - 1> bytes{};
+#ifdef _SC_LEVEL3_CACHE_SIZE
+  constexpr int names[] = {_SC_LEVEL1_DCACHE_SIZE, _SC_LEVEL2_CACHE_SIZE, _SC_LEVEL3_CACHE_SIZE};
+  for (std::size_t level = 0; level < bytes.size(); ++level)
+    bytes[level] = std::max(0L, sysconf(names[level]));
+#endif
+  return bytes;
+}
+
+double Peak::gbs_at(double bytes) const {
+  if (rates.empty()) return gbs;
+  const auto above = std::ranges::lower_bound(rates, bytes, {}, &Rate::bytes);
+  if (above == rates.begin()) return above->gbs;
+  if (above == rates.end()) return rates.back().gbs;
+  const Rate &low = above[-1], &high = *above;
+  return low.gbs * std::pow(high.gbs / low.gbs,
+                            std::log(bytes / low.bytes) / std::log(high.bytes / low.bytes));
+}
+
+double Peak::start_after(double bytes) const {
+  const auto above = std::ranges::lower_bound(starts, bytes, {}, &Start::bytes);
+  if (above == starts.end()) return starts.empty() ? 0 : starts.back().seconds;
+  if (above == starts.begin()) return above->seconds;
+  const double share = (bytes - above[-1].bytes) / (above->bytes - above[-1].bytes);
+  return above[-1].seconds + share * (above->seconds - above[-1].seconds);
+}
+
+int Peak::level(double bytes) const {
+  constexpr int memory = cache_levels - 1;
+  constexpr double like_memory = 1.3;
+  const std::array<long, cache_levels - 1> caches = cache_bytes();
+  for (int level = 0; level < memory - 1; ++level)
+    if (bytes <= static_cast<double>(caches[static_cast<std::size_t>(level)] * threads))
+      return level;
+  return gbs_at(bytes) < like_memory * gbs ? memory : memory - 1;
+}
+
+double Peak::level_gbs(int level) const {
+  if (level == cache_levels - 1) return gbs;
+  // In the middle between the largest size of the level before and its own.
+  double from = 0, to = 0;
+  for (const Rate& rate : rates)
+    if (this->level(rate.bytes) == level) {
+      if (from == 0) from = rate.bytes;
+      to = rate.bytes;
+    }
+  return from == 0 ? 0 : gbs_at(std::sqrt(from * to));
 }
 
 }  // namespace twice

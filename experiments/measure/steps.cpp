@@ -114,6 +114,29 @@ std::vector<Array> OurStep::gradient() {
   return result;
 }
 
+std::vector<Prediction> predict(const OurStep& step, const Peak& peak) {
+  const Program& program = step.plan().program();
+  std::vector<Array> weights, gradient;
+  Update update;
+  std::uint64_t end = 0;
+  const auto touch = [&](const Region& region) {
+    update.touched.push_back(region);
+    end = std::max(end, region.begin + region.bytes);
+  };
+  for (int v = 0; v < std::ssize(program.values); ++v)
+    if (program.values[static_cast<std::size_t>(v)].kind == NodeKind::parameter)
+      touch(region_of(program, v));
+  for (const int output : program.outputs) touch(region_of(program, output));
+  for (const auto& [name, memory] : step.optimizer().state()) touch({end, memory.bytes()});
+  for (const Array& w : step.state().parameters) {
+    weights.push_back(w.clone());
+    gradient.push_back(Array::filled(w.shape(), w.dtype(), 1e-3));
+  }
+  Optimizer optimizer(step.optimizer().options());
+  update.alone = [&] { optimizer.update(weights, gradient); };
+  return predict(program, peak, update);
+}
+
 double seconds_since(ClockReading start) {
   return std::chrono::duration<double>(ClockReading::clock::now() - start).count();
 }

@@ -9,6 +9,7 @@
 
 #include "autodiff/profile/clock.h"
 #include "autodiff/profile/ledger.h"
+#include "autodiff/profile/predict.h"
 #include "experiments/run/recording.h"
 #include "optim/optimizers.h"
 
@@ -72,6 +73,9 @@ class OurStep {
   Optimizer optimizer_;
   std::vector<Array> gradient_;
 };
+
+/// What each part of the step should take, the update last: profile/predict.h.
+std::vector<Prediction> predict(const OurStep& step, const Peak& peak);
 
 // ---- Time ----
 

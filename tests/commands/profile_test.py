@@ -98,7 +98,8 @@ class Record(Profile):
 
     def check_peaks(self, record):
         for peak in record["peaks"]:
-            self.assertEqual(set(peak), {"threads", "dtype", "gflops", "gbs", "ridge", "stream_mib"})
+            self.assertEqual(set(peak), {"threads", "dtype", "gflops", "gbs", "ridge", "stream_mib",
+                                         "l1_gbs", "l2_gbs", "l3_gbs", "rates", "starts"})
             self.assertTrue(peak["gflops"] > 0 and peak["gbs"] > 0)
         self.assertEqual(record["peak"], record["peaks"][-1])
         self.assertEqual(record["peak"]["threads"], record["machine"]["threads"])
@@ -107,7 +108,7 @@ class Record(Profile):
         for i, step in enumerate(steps):
             self.assertEqual(set(step), documented("index"))
             self.assertEqual(step["index"], i)
-            self.assertIn(step["bound"], ["compute", "memory", "overhead"])
+            self.assertIn(step["bound"], ["compute", "L1", "L2", "L3", "memory", "overhead", "waiting"])
         self.assertEqual(steps[-1]["op"], "optimizer")
         self.assertEqual({step["phase"] for step in steps},
                          {"forward", "backward", "double backward", "update"})

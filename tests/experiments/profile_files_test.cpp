@@ -6,6 +6,7 @@
 #include <cmath>
 #include <fstream>
 #include <map>
+#include <regex>
 #include <set>
 #include <sstream>
 
@@ -192,7 +193,8 @@ BOOST_AUTO_TEST_CASE(roofline_stands_alone) {
   BOOST_TEST(count(svg, "<circle") == 6);  // the steps with FLOPs
   BOOST_TEST(count(svg, "xmlns=") == 1);
   BOOST_TEST(svg.find("prefers-color-scheme: dark") != std::string::npos);
-  BOOST_TEST(svg.find("product 180 GF/s") != std::string::npos);
+  for (const char* roof : {"product 180 GF/s", "L1 190 GB/s", "L2 95.0 GB/s", "memory 24.0 GB/s"})
+    BOOST_TEST(svg.find(roof) != std::string::npos, roof);
   BOOST_TEST(svg.find("nan") == std::string::npos);
   Json empty = record;
   empty["steps"] = Json::array();
@@ -214,6 +216,31 @@ BOOST_AUTO_TEST_CASE(page_answers_first_and_is_whole) {
   BOOST_TEST(contains(html, "gr from width 167 (looked at from 64 to 256)"));
   BOOST_TEST(contains(html, "gr at every width from 64 to 128"));
   BOOST_TEST(html.find("nan") == std::string::npos);
+}
+
+/// The parts of the flame graph below the whole, with their weights; the bars of the timeline.
+BOOST_AUTO_TEST_CASE(flame_graph_and_timeline_hold_every_step) {
+  const Json record = sample_profile();
+  const std::string html = flame_figure(record);
+  std::map<std::string, double> weights;
+  for (const char* level : {"layer", "phase", "step"}) {
+    const std::regex branch(std::string("class=\"branch\" data-") + level +
+                            "=\"[^\"]*\" style=\"flex: ([0-9]+)");
+    for (std::sregex_iterator found(html.begin(), html.end(), branch), end; found != end; ++found)
+      weights[level] += std::stod((*found)[1]);
+  }
+  // Millionths, rounded up: each level is the whole.
+  for (const auto& [level, sum] : weights) BOOST_TEST(std::abs(sum - 1e6) < 30, level);
+  BOOST_TEST(weights.size() == 3u);
+  const std::regex bar("left: ([0-9.]+)%; width: ([0-9.]+)%");
+  double end_of_last = 0;
+  std::size_t bars = 0;
+  for (std::sregex_iterator found(html.begin(), html.end(), bar), end; found != end;
+       ++found, ++bars)
+    end_of_last = std::max(end_of_last, std::stod((*found)[1]) + std::stod((*found)[2]));
+  BOOST_TEST(bars == record["steps"].size());
+  BOOST_TEST(end_of_last == 100, boost::test_tools::tolerance(1e-5));
+  BOOST_TEST(flame_figure(Json::object()) == "");
 }
 
 BOOST_AUTO_TEST_CASE(laws_that_miss_their_points_are_left_out) {

@@ -58,6 +58,9 @@ Json steps_of(double pace) {
                  {"intensity", part.bytes > 0 ? Json(part.flop / part.bytes) : Json()},
                  {"bound", part.flop > 1e5 ? "compute" : "memory"},
                  {"bound_share", 0.5},
+                 {"predicted", {{"compute", 0.6 * ms}, {"L2", 0.2 * ms}, {"memory", 0.1 * ms}}},
+                 {"predicted_ms", 0.9 * ms},
+                 {"residual", 1 / 0.9 - 1},
                  {"live_bytes", 1000 * (i + 1)}};
     step["forward"] = part.node < 0 ? Json()
                                     : Json{{"node", part.node},
@@ -203,7 +206,7 @@ Json sample_profile(double pace) {
             row("step of sgd", "step", 3.1 * pace, 8, 0.08),
             row("step of exact", "step", 6.6 * pace, 14, 1e-7),
             row("step of f-gr", "step", 6.5 * pace, 16, 0.001)}},
-          {"peak", {{"threads", 2}, {"gflops", 180}, {"gbs", 24}, {"ridge", 7.5}}},
+          {"peak", {{"threads", 2}, {"gflops", 180}, {"gbs", 24}, {"l2_gbs", 95}, {"l1_gbs", 190}, {"ridge", 7.5}}},
           {"peaks", {{{"threads", 1}, {"gflops", 95}, {"gbs", 14}}}},
           {"steps", steps},
           {"ops", ops},
@@ -219,7 +222,10 @@ Json sample_profile(double pace) {
             {"peak_step", 7},
             {"values", {value}},
             {"at_peak", {value}}}},
-          {"attribution", {{"attributed_share", 0.985}, {"overhead_share", 0.004}}},
+          {"attribution", {{"attributed_share", 0.985},
+            {"overhead_share", 0.004},
+            {"predicted_ms", 5.9},
+            {"residual", 0.11}}},
           {"how", {{"timing", "rows take turns"}}},
           {"scaling", scaling_sample()}};
 }

@@ -25,7 +25,15 @@ struct Profiled {
       : problem(small_problem(options)),
         step(problem, method(name)),
         measured(measure_steps(step, 0.01, [](double) {})),
-        record(step_record(step, measured, Peak{1, 50, 10})) {}
+        record(step_record(step, measured, predictions(step))) {}
+
+  /// Of part k: k + 1 microseconds of computing, and 2 of data in the L2 cache.
+  static std::vector<Prediction> predictions(const OurStep& step) {
+    std::vector<Prediction> all(step.plan().program().steps.size() + 1);
+    for (std::size_t k = 0; k < all.size(); ++k)
+      all[k] = {.compute = 1e-6 * static_cast<double>(k + 1), .data = {0, 2e-6, 0, 0}};
+    return all;
+  }
 };
 
 double sum(const Json& rows, const std::string& key) {
@@ -84,6 +92,27 @@ BOOST_AUTO_TEST_CASE(counts_are_the_ledgers) {
   double parameters = 0;
   for (const Array& w : p.step.state().parameters) parameters += static_cast<double>(w.bytes());
   BOOST_TEST(number(update, "bytes") == 5 * parameters);  // sgd with momentum
+}
+
+BOOST_AUTO_TEST_CASE(predictions_add_up_like_times) {
+  const Profiled p(small("cnn"), "exact");
+  const Json& steps = p.record["steps"];
+  const auto close = boost::test_tools::tolerance(1e-9);
+  for (const char* table : {"ops", "phases", "layers", "origins"}) {
+    BOOST_TEST(sum(p.record[table], "predicted_ms") == sum(steps, "predicted_ms"), close);
+    for (const Json& row : p.record[table]) {
+      const double ms = number(row, table == std::string("ops") ? "self_ms" : "ms");
+      BOOST_TEST(number(row, "residual") == ms / number(row, "predicted_ms") - 1, close);
+      BOOST_TEST(number(row, "bound_share") == number(row, "bound_ms") / ms, close);
+    }
+  }
+  BOOST_TEST(number(steps[0], "predicted_ms") == 3e-3, close);
+  BOOST_TEST(text(steps[0], "bound") == "L2");
+  BOOST_TEST(number(steps[0]["predicted"], "compute") == 1e-3, close);
+  BOOST_TEST(text(steps.back(), "bound") == "compute");
+  const Json& a = p.record["attribution"];
+  BOOST_TEST(number(a, "predicted_ms") == sum(steps, "predicted_ms"), close);
+  BOOST_TEST(number(a, "residual") == number(a, "step_ms") / number(a, "predicted_ms") - 1, close);
 }
 
 BOOST_AUTO_TEST_CASE(times_lie_one_after_another_and_are_attributed) {

@@ -11,6 +11,7 @@
 #include "experiments/commands/bench/race.h"
 #include "experiments/commands/bench/serve.h"
 #include "experiments/measure/noise.h"
+#include "experiments/measure/statistics.h"
 #include "experiments/report/progress.h"
 #include "experiments/report/table.h"
 #include "experiments/run/machine.h"
@@ -107,6 +108,17 @@ Json means_of(const Json& rows) {
     means.push_back(mean);
   }
   return means;
+}
+
+/// How far the predictions of all steps are from what was measured.
+Json residuals_of(const Json& rows) {
+  std::vector<double> errors;
+  for (const Json& row : rows)
+    if (const double residual = number(row, "residual"); std::isfinite(residual))
+      errors.push_back(std::abs(residual));
+  if (errors.empty()) return {};
+  return {
+      {"median", median(errors)}, {"largest", std::ranges::max(errors)}, {"steps", errors.size()}};
 }
 
 /// The ratios alone, a line for each model, and their means: exact beside f-gr and the gradient,
@@ -258,7 +270,7 @@ int bench(BenchOptions options) {
 
     NoiseMeter noise(options.run.number_type());
     noise.pause();
-    RaceTotals totals{.ours = {}, .peers = {}, .noise = noise};
+    RaceTotals totals{.peak = measured_peak(options.run.number_type()), .noise = noise};
     Progress progress("timing", *options.seconds * static_cast<double>(models.size()));
     for (const RunOptions& model : models) {
       const Json rows = race(model, peer ? &*peer : nullptr, *options.seconds, !options.no_memory,
@@ -272,6 +284,7 @@ int bench(BenchOptions options) {
     machine["peak_gflops"] = totals.our_peak;
     machine["blas_gflops"] = totals.blas_peak;
     record["means"] = means_of(record["rows"]);
+    record["residuals"] = residuals_of(record["rows"]);
     if (peer) {
       record["peer"]["idle_cpu"] = totals.peers.share();
       record["peer"]["our_idle_cpu"] = totals.ours.share();
@@ -281,6 +294,12 @@ int bench(BenchOptions options) {
         "\nbest product of two 1024 x 1024 matrices: {} GFLOP/s by the kernel of plans ({}), {} by "
         "OpenBLAS\n",
         format_number(totals.our_peak), text(machine, "products"), format_number(totals.blas_peak));
+    if (const Json& off = record["residuals"]; off.is_object())
+      fmt::print(
+          "predicted from kernels alone and where their data lie: off by {} in the median of "
+          "{} steps, {} at most\n",
+          format_percent(number(off, "median")), text(off, "steps"),
+          format_percent(number(off, "largest")));
     if (const std::string warning = noise_warning(record); !warning.empty())
       fmt::print("{}\n", warning);
     if (!options.run.json.empty()) write_json(options.run.json, record);

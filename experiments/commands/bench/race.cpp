@@ -40,6 +40,7 @@ struct Entry {
   double peer_error = 0;
   std::string variant = {};
   TeamUse team = {};
+  double predicted_ms = 0;
   Runner ours = {}, peers = {};
 
   std::string_view name() const { return step->method().name; }
@@ -122,6 +123,8 @@ Json row_of(const Problem& problem, const Entry& entry, const std::vector<double
   Json row = cost_fields(problem, cost);
   add_times(row, "", entry.ours);
   row.update(team_record(entry.team));
+  row["predicted_ms"] = entry.predicted_ms;
+  row["residual"] = median(entry.ours.medians) / entry.predicted_ms - 1;
   row["rounds_peak_gflops"] = peaks;
   std::vector<double> gflops;
   for (const double ms : entry.ours.medians) gflops.push_back(cost.total.flops / 1e6 / ms);
@@ -148,6 +151,12 @@ Json race(const RunOptions& options, Peer* peer, double seconds, bool measure_me
   // In addition to the measuring time: a sixth of it for finding the peer's fastest variants.
   std::vector<Entry> entries = entries_of(problem, peer, seconds / 6);
 
+  for (Entry& e : entries) {
+    Prediction sum;
+    for (const Prediction& part : predict(*e.step, totals.peak)) sum += part;
+    e.predicted_ms = sum.seconds() * 1e3;
+    end_if_stopped();
+  }
   std::vector<Runner*> runners;
   for (Entry& e : entries) {
     e.ours.block = [&](const BlockTiming& timing) {

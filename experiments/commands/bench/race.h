@@ -14,7 +14,9 @@ struct IdleUse {
 
 /// What is known after all models.
 struct RaceTotals {
-  IdleUse ours, peers;
+  /// For predictions; measured with the threads in effect.
+  Peak peak;
+  IdleUse ours = {}, peers = {};
   /// GFLOP/s of the best product of two 1024 x 1024 matrices so far, by our kernel and by OpenBLAS:
   /// other work on the machine can only lower them.
   double our_peak = 0, blas_peak = 0;

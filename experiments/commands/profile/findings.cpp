@@ -89,21 +89,42 @@ std::string method_sentence(const Rows& rows, const std::string& method) {
   return line + ".";
 }
 
-/// Shares of the steps' time under a field's values, largest first: "70 % compute, 20 % memory".
-std::string shares_by(const std::vector<Json>& steps, const char* field, std::size_t most) {
-  std::vector<std::pair<std::string, double>> shares;
-  for (const Json& step : steps) {
-    const std::string name = text(step, field);
-    auto found = std::ranges::find(shares, name, &std::pair<std::string, double>::first);
-    if (found == shares.end()) found = shares.insert(found, {name, 0});
-    found->second += number(step, "share");
-  }
+using Shares = std::vector<std::pair<std::string, double>>;
+
+void add_share(Shares& shares, const std::string& name, double share) {
+  auto found = std::ranges::find(shares, name, &Shares::value_type::first);
+  if (found == shares.end()) found = shares.insert(found, {name, 0});
+  found->second += share;
+}
+
+/// The largest first: "70 % compute, 20 % memory".
+std::string text_of(Shares shares, std::size_t most) {
   std::ranges::stable_sort(shares, std::greater{}, &std::pair<std::string, double>::second);
   std::string line;
   for (std::size_t i = 0; i < std::min(most, shares.size()); ++i)
     if (i == 0 || shares[i].second >= 0.005)
       line += fmt::format("{}{} {}", i ? ", " : "", percent(shares[i].second), shares[i].first);
   return line;
+}
+
+/// Of the steps' time, by a field.
+std::string shares_by(const std::vector<Json>& steps, const char* field, std::size_t most) {
+  Shares shares;
+  for (const Json& step : steps) add_share(shares, text(step, field), number(step, "share"));
+  return text_of(std::move(shares), most);
+}
+
+/// Of the predicted time, by what it goes into.
+std::string predicted_parts(const std::vector<Json>& steps, std::size_t most) {
+  Shares shares;
+  double all = 0;
+  for (const Json& step : steps)
+    if (const Json& parts = member(step, "predicted"); parts.is_object())
+      for (const auto& [name, part] : parts.members())
+        if (part.is_number())
+          add_share(shares, name, part.get<double>()), all += part.get<double>();
+  for (auto& [name, share] : shares) share /= all;
+  return text_of(std::move(shares), most);
 }
 
 }  // namespace
@@ -138,14 +159,19 @@ std::vector<std::string> profile_findings(const Json& record) {
   const Rows rows(record);
   const std::vector<Json> steps = objects(member(record, "steps"));
   const std::string method = text(record, "method");
-  const Json& memory = member(record, "memory");
+  const Json &memory = member(record, "memory"), &attribution = member(record, "attribution");
   std::vector<std::string> lines = {gradient_sentence(rows), hvp_sentence(rows),
                                     method_sentence(rows, method)};
-  if (const Json own = rows.own(record); !steps.empty() && !own.is_null())
+  const double predicted = number(attribution, "predicted_ms"),
+               residual = number(attribution, "residual");
+  if (const Json own = rows.own(record);
+      !steps.empty() && !own.is_null() && std::isfinite(predicted))
     lines.push_back(fmt::format(
-        "Why: by what limits it, its time is {}. As a whole it runs at {} GF/s, {} of what a large "
+        "Why: its kernels alone, and its data from the caches that hold them, should take {} ms, "
+        "and take {} {} in the run: {}. As a whole it runs at {} GF/s, {} of what a large "
         "matrix product reaches here.",
-        shares_by(steps, "bound", 3), format_number(number(own, "gflops")),
+        format_number(predicted), percent(std::abs(residual)), residual < 0 ? "less" : "more",
+        predicted_parts(steps, 4), format_number(number(own, "gflops")),
         percent(number(own, "peak_share"))));
   if (!steps.empty())
     lines.push_back(fmt::format("Where: {}; of the ops {}; of the layers {}.",

@@ -86,8 +86,11 @@ std::string time_section(const Json& record) {
           section("By layer", list_table(record, "layers"), 3) +
           details("By forward op: each with its backward, double backward and update",
                   list_table(record, "origins", "layers")) +
-          details(fmt::format("All {} steps of the program, the longest first", steps),
-                  list_table(record, "steps")),
+          section("Step by step",
+                  flame_figure(record) +
+                      details(fmt::format("All {} steps of the program, the longest first", steps),
+                              list_table(record, "steps")),
+                  3, "steps"),
       2, "time");
 }
 
@@ -154,13 +157,10 @@ std::string roofline_section(const Json& record) {
   return section(
       "Roofline",
       paragraph(fmt::format(
-          "The lines are what this machine reaches: a large matrix product, and memory streamed "
-          "from beyond the caches. A disc is a step of the program, its area its share of the "
-          "time. Steps under the flat roof are limited by arithmetic, steps under the sloped one "
-          "by "
-          "memory; above the sloped one, numbers come from a cache; far below both, "
-          "starting the step costs more than its work. Steps without FLOPs ({} of the time) are "
-          "not shown.",
+          "The lines are what this machine reaches: a large matrix product, and data streamed "
+          "from each cache and from memory. A disc is a step of the program, its area its share "
+          "of the time. The table of steps says which cache a step's data come from. Steps without "
+          "FLOPs ({} of the time) are not shown.",
           format_percent(without))) +
           legend(phase_legend(record)) + figures(figure("GF/s against FLOP per byte", plot)),
       2, "roofline");

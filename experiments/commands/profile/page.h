@@ -22,6 +22,10 @@ std::vector<std::string> profile_findings(const Json& record);
 /// exact and finite differences cost the same; "" without `scaling`.
 std::string scaling_section(const Json& record);
 
+/// The time by layer, phase and op, and by the order of the steps. A click shows a part alone and
+/// its rows in the table of steps, which must stand in the same section. "" without steps.
+std::string flame_figure(const Json& record);
+
 /// The colour of a phase, in every picture of a profile.
 Ink phase_ink(std::string_view phase);
 

@@ -71,27 +71,44 @@ std::optional<Picture> roofline(const Json& record) {
   Picture& picture = plot.picture;
   x = plot.x, y = plot.y;
   constexpr const char* roof = "stroke=\"currentColor\" stroke-width=\"1.8\" fill=\"none\"";
-  const double from = std::max(x.low, y.low / gbs);
-  picture.line(x(from), y(from * gbs), x(ridge), y(gflops), roof);
-  picture.line(x(ridge), y(gflops), x.end, y(gflops), roof);
+  // A sloped roof for each level of the caches that is faster than the next.
+  std::vector<std::pair<std::string, double>> slopes = {{"memory", gbs}};
+  for (auto level = data_levels().rbegin(); level != data_levels().rend(); ++level)
+    if (const double rate = number(peak, level->second); rate > 1.15 * slopes.back().second)
+      slopes.emplace_back(level->first, rate);
+  for (const auto& [name, rate] : slopes) {
+    const double from = std::max(x.low, y.low / rate);
+    picture.line(x(from), y(from * rate), x(gflops / rate), y(gflops), roof);
+  }
+  picture.line(x(gflops / slopes.back().second), y(gflops), x.end, y(gflops), roof);
   for (const Json& step : steps) {
     const double intensity = number(step, "intensity"), speed = number(step, "gflops");
     plot.shape("circle",
                fmt::format("cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{:.1f}\"", x(intensity), y(speed),
                            std::max(2., 34 * std::sqrt(share(step)))),
                text(step, "phase"), 0.8, 0.7,
-               fmt::format("{}, {}, {}: {} GF/s at {} FLOP per byte, {} ms ({})",
+               fmt::format("{}, {}, {}: {} GF/s at {} FLOP per byte, {} ms ({}), "
+                           "predicted {} ms, most of it {}",
                            text(step, "label"), text(step, "layer"), text(step, "phase"),
                            format_number(speed), format_number(intensity),
-                           format_number(number(step, "ms")), format_percent(share(step))));
+                           format_number(number(step, "ms")), format_percent(share(step)),
+                           format_number(number(step, "predicted_ms")), text(step, "bound")));
   }
   // The roofs' names come last so that no disc hides them.
   picture.text(x.end, y(gflops) - 7, fmt::format("product {} GF/s", format_number(gflops)), "end");
-  const double slope = std::atan2(y(gflops) - y(from * gbs), x(ridge) - x(from)),
-               middle = std::sqrt(from * ridge);
-  picture.text(x(middle) + 7 * std::sin(slope), y(middle * gbs) - 7 * std::cos(slope),
-               fmt::format("memory {} GB/s", format_number(gbs)), "middle",
-               slope * 180 / std::numbers::pi);
+  for (std::size_t i = 0; i < slopes.size(); ++i) {
+    const auto& [name, rate] = slopes[i];
+    const double from = std::max(x.low, y.low / rate), to = gflops / rate;
+    if (!(from < to)) continue;
+    // The fastest has its name above it, the others below where there is room.
+    const bool above = i + 1 == slopes.size();
+    if (!above && i > 0 && rate < 1.6 * slopes[i - 1].second) continue;
+    const double at = std::sqrt(from * to), away = above ? 7 : -16,
+                 slope = std::atan2(y(gflops) - y(from * rate), x(to) - x(from));
+    picture.text(x(at) + away * std::sin(slope), y(at * rate) - away * std::cos(slope),
+                 fmt::format("{} {} GB/s", name, format_number(rate)), "middle",
+                 slope * 180 / std::numbers::pi);
+  }
   return picture;
 }
 

@@ -92,14 +92,25 @@ void measure(std::vector<Peak>& peaks, DType dtype) {
   keep_best(peaks, now);
 }
 
+Json peak_record(const Peak& peak, DType dtype) {
+  Json record = {
+      {"threads", peak.threads}, {"dtype", str(dtype)},
+      {"gflops", peak.gflops},   {"gbs", peak.gbs},
+      {"ridge", peak.ridge()},   {"stream_mib", static_cast<double>(stream_bytes()) / mib}};
+  for (int level = 0; level < cache_levels - 1; ++level) {
+    const double gbs = peak.level_gbs(level);
+    record[fmt::format("l{}_gbs", level + 1)] = gbs > 0 ? Json(gbs) : Json();
+  }
+  for (const Rate& rate : peak.rates)
+    record["rates"].push_back(
+        {{"bytes", rate.bytes}, {"gbs", rate.gbs}, {"level", level_name(peak.level(rate.bytes))}});
+  for (const Start& start : peak.starts)
+    record["starts"].push_back({{"bytes", start.bytes}, {"us", start.seconds * 1e6}});
+  return record;
+}
+
 void add_peaks(Json& record, const std::vector<Peak>& peaks, DType dtype) {
-  for (const Peak& peak : peaks)
-    record["peaks"].push_back({{"threads", peak.threads},
-                               {"dtype", str(dtype)},
-                               {"gflops", peak.gflops},
-                               {"gbs", peak.gbs},
-                               {"ridge", peak.ridge()},
-                               {"stream_mib", static_cast<double>(stream_bytes()) / mib}});
+  for (const Peak& peak : peaks) record["peaks"].push_back(peak_record(peak, dtype));
   record["peak"] = record["peaks"].back();
   for (Json& row : record["rows"]) row["peak_share"] = number(row, "gflops") / peaks.back().gflops;
   record["machine"].update({{"caches", caches_record()},
@@ -139,12 +150,14 @@ Report profile(std::initializer_list<Tensors> outputs, const PlanProfile& option
   measure(peaks, dtype);
   NoiseMeter meter(dtype);
   const TimedProgram timed(plan, first.tape());
+  progress.advance(0, "each kernel alone");
+  const std::vector<Prediction> predicted = predict(plan.program(), peaks.back());
   const StepMeasurement times = measure_steps(
       timed, options.seconds, [&](double seconds) { progress.advance(seconds, options.name); });
   end_if_stopped();
   record["noise"] = meter.record();
   measure(peaks, dtype);
-  record.update(step_record(timed, times, peaks.back()));
+  record.update(step_record(timed, times, predicted));
   const Plan* const plans[] = {&plan};
   record["rows"].push_back(
       timed_row(options.name, "program", mean_cost("", {1}, plans, std::array{times.untimed})));
@@ -192,13 +205,15 @@ Report profile(const Problem& given, const ProblemProfile& options) {
   measure(peaks, o.number_type());
   {
     OurStep step(problem, profiled);
+    progress.advance(0, "each kernel alone");
+    const std::vector<Prediction> predicted = predict(step, peaks.back());
     const StepMeasurement times =
         measure_steps(step, options.seconds * step_seconds, [&](double seconds) {
           progress.advance(seconds, fmt::format("steps of {}", profiled.name));
         });
     end_if_stopped();
     measure(peaks, o.number_type());
-    record.update(step_record(step, times, peaks.back()));
+    record.update(step_record(step, times, predicted));
   }
   record["noise"] = meter.record();
   add_peaks(record, peaks, o.number_type());

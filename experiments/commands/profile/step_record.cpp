@@ -43,12 +43,20 @@ std::string label_of(const Step& step) {
   return fmt::format("fused({}{})", fmt::join(names, "+"), more ? "+..." : "");
 }
 
+/// The parts in milliseconds, by the names that `limit_of` has for them.
+Json to_json(const Prediction& predicted) {
+  Json parts = Json::object();
+  for (const Limit& part : parts_of(predicted)) parts[part.name] = part.seconds * 1e3;
+  return parts;
+}
+
 class StepRecord {
  public:
-  StepRecord(const TimedProgram& timed, const StepMeasurement& measured, const Peak& peak)
+  StepRecord(const TimedProgram& timed, const StepMeasurement& measured,
+             const std::vector<Prediction>& predicted)
       : step_(timed.step),
         measured_(measured),
-        peak_(peak),
+        predicted_(predicted),
         program_(timed.program),
         tape_(timed.tape),
         memory_(memory_profile(program_)),
@@ -244,7 +252,8 @@ class StepRecord {
     const double fastest = std::ranges::min(m.untimed), fastest_timed = std::ranges::min(m.timed);
     const double clock = clock_reading_seconds(), step_ms = median(m.untimed);
     const std::size_t readings = parts_.size() + 1;
-    double mixed_ms = 0;
+    double mixed_ms = 0, predicted_ms = 0;
+    for (const Prediction& part : predicted_) predicted_ms += part.seconds() * 1e3;
     for (std::size_t s = 0; s < program_.steps.size(); ++s)
       if (mixed(program_.steps[s])) mixed_ms += parts_[s].ms;
     return {{"step_ms", step_ms},
@@ -257,6 +266,8 @@ class StepRecord {
             {"clock_ns", clock * 1e9},
             {"clock_share", clock * static_cast<double>(readings) * 1e3 / step_ms},
             {"readings", readings},
+            {"predicted_ms", predicted_ms},
+            {"residual", step_ms / predicted_ms - 1},
             {"mixed_ms", mixed_ms},
             {"mixed_share", mixed_ms / whole_ms_},
             {"timed_runs", m.timed.size()},
@@ -293,12 +304,14 @@ class StepRecord {
   void add_sums(Json& row, const std::vector<int>& parts) const {
     double ms = 0;
     Cost cost;
+    Prediction predicted;
     for (const int s : parts) {
       const Part& part = parts_[static_cast<std::size_t>(s)];
       ms += part.ms;
       cost += part.cost;
+      predicted += predicted_[static_cast<std::size_t>(s)];
     }
-    const Bound bound = bound_of(cost, ms / 1e3, peak_);
+    const Limit limit = limit_of(predicted);
     row.update({{"ms", ms},
                 {"share", ms / whole_ms_},
                 {"flop", cost.flops},
@@ -308,9 +321,12 @@ class StepRecord {
                 {"gflops", cost.flops / ms / 1e6},
                 {"gbs", cost.bytes / ms / 1e6},
                 {"intensity", cost.bytes > 0 ? Json(cost.flops / cost.bytes) : Json()},
-                {"bound", str(bound.limit)},
-                {"bound_ms", bound.seconds * 1e3},
-                {"bound_share", bound.share}});
+                {"bound", limit.name},
+                {"bound_ms", limit.seconds * 1e3},
+                {"bound_share", limit.seconds * 1e3 / ms},
+                {"predicted", to_json(predicted)},
+                {"predicted_ms", predicted.seconds() * 1e3},
+                {"residual", ms / (predicted.seconds() * 1e3) - 1}});
   }
 
   /// Adds the number of these parts and their times by phase.
@@ -378,7 +394,7 @@ class StepRecord {
   /// Null of a plan without an update.
   const OurStep* step_;
   const StepMeasurement& measured_;
-  const Peak& peak_;
+  const std::vector<Prediction>& predicted_;
   const Program& program_;
   const Tape& tape_;
   const MemoryProfile memory_;
@@ -423,8 +439,9 @@ StepMeasurement measure_steps(const TimedProgram& timed, double seconds,
   return result;
 }
 
-Json step_record(const TimedProgram& timed, const StepMeasurement& measured, const Peak& peak) {
-  const StepRecord record(timed, measured, peak);
+Json step_record(const TimedProgram& timed, const StepMeasurement& measured,
+                 const std::vector<Prediction>& predicted) {
+  const StepRecord record(timed, measured, predicted);
   return {{"steps", record.steps()},
           {"ops", record.ops()},
           {"phases", record.phases()},

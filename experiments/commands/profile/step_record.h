@@ -2,7 +2,6 @@
 #pragma once
 
 #include "autodiff/profile/clock.h"
-#include "autodiff/profile/peak.h"
 #include "experiments/files/record.h"
 #include "experiments/measure/steps.h"
 
@@ -53,6 +52,8 @@ StepMeasurement measure_steps(const TimedProgram& timed, double seconds,
 
 /// `steps`, `ops`, `phases`, `layers`, `origins`, `memory` and `attribution` of the record
 /// (docs/records.md). All tables are sums of the same parts, so they add up to the same whole.
-Json step_record(const TimedProgram& timed, const StepMeasurement& measured, const Peak& peak);
+/// `predicted` has a prediction for each part.
+Json step_record(const TimedProgram& timed, const StepMeasurement& measured,
+                 const std::vector<Prediction>& predicted);
 
 }  // namespace twice::experiments

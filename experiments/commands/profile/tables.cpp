@@ -1,7 +1,7 @@
 // The rows of the tables, and the tables on the terminal.
 #include "experiments/commands/profile/tables.h"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
@@ -56,16 +56,23 @@ std::string memory_text(const Json& record) {
 
 std::string measured_text(const Json& record) {
   const Json &a = record["attribution"], &peak = record["peak"];
+  std::vector<std::string> rates, levels;
+  for (const auto& [level, field] : data_levels())
+    if (const double gbs = number(peak, field); gbs > 0)
+      rates.push_back(format_number(gbs)), levels.push_back(level);
   return fmt::format(
-      "\npeak with {} threads: {} GF/s (product), {} GB/s (memory stream)\n"
+      "\npeak with {} threads: {} GF/s (product); data at {} GB/s from {}\n"
+      "predicted without running it: {} ms; measured {} ms ({:+.1f} %)\n"
       "attributed to steps: {} of the wall time; the fastest run with {} clock readings takes {} "
       "more than the fastest without ({} and {} runs, in turn)\n"
       "fused steps whose members come from several forward ops or phases: {} of the time, counted "
       "for the value that they store\n",
-      text(peak, "threads"), format_number(number(peak, "gflops")),
-      format_number(number(peak, "gbs")), format_percent(number(a, "attributed_share")),
-      text(a, "readings"), format_percent(number(a, "overhead_share")), text(a, "timed_runs"),
-      text(a, "untimed_runs"), format_percent(number(a, "mixed_share")));
+      text(peak, "threads"), format_number(number(peak, "gflops")), fmt::join(rates, ", "),
+      fmt::join(levels, ", "), format_number(number(a, "predicted_ms")),
+      format_number(number(a, "step_ms")), 100 * number(a, "residual"),
+      format_percent(number(a, "attributed_share")), text(a, "readings"),
+      format_percent(number(a, "overhead_share")), text(a, "timed_runs"), text(a, "untimed_runs"),
+      format_percent(number(a, "mixed_share")));
 }
 
 }  // namespace
@@ -88,6 +95,12 @@ std::vector<Json> table_rows(const Json& record, const std::string& list) {
     std::ranges::stable_sort(rows, std::greater{},
                              [](const Json& row) { return number(row, "ms"); });
   return rows;
+}
+
+const std::vector<std::pair<std::string, std::string>>& data_levels() {
+  static const std::vector<std::pair<std::string, std::string>> levels = {
+      {"L1", "l1_gbs"}, {"L2", "l2_gbs"}, {"L3", "l3_gbs"}, {"memory", "gbs"}};
+  return levels;
 }
 
 bool is_plan(const Json& record) { return member(record, "method").is_null(); }

@@ -15,6 +15,9 @@ bool is_plan(const Json& record);
 /// What was profiled: "step of exact", or "run of NAME".
 std::string profiled(const Json& record);
 
+/// The levels that data come from, nearest first, and their fields in `peak`.
+const std::vector<std::pair<std::string, std::string>>& data_levels();
+
 /// The milliseconds of a row.
 std::string ms_text(const Json& row);
 
