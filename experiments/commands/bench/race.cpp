@@ -151,12 +151,16 @@ Json race(const RunOptions& options, Peer* peer, double seconds, bool measure_me
   // In addition to the measuring time: a sixth of it for finding the peer's fastest variants.
   std::vector<Entry> entries = entries_of(problem, peer, seconds / 6);
 
-  for (Entry& e : entries) {
-    Prediction sum;
-    for (const Prediction& part : predict(*e.step, totals.peak)) sum += part;
-    e.predicted_ms = sum.seconds() * 1e3;
-    end_if_stopped();
-  }
+  // Half of it before the rounds and half after them, since the machine's speed may drift.
+  const auto predict_half = [&] {
+    for (Entry& e : entries) {
+      Prediction sum;
+      for (const Prediction& part : predict(*e.step, totals.peak)) sum += part;
+      e.predicted_ms += sum.seconds() * 1e3 / 2;
+      end_if_stopped();
+    }
+  };
+  predict_half();
   std::vector<Runner*> runners;
   for (Entry& e : entries) {
     e.ours.block = [&](const BlockTiming& timing) {
@@ -200,6 +204,7 @@ Json race(const RunOptions& options, Peer* peer, double seconds, bool measure_me
     }
   }
   end_if_stopped();
+  predict_half();
 
   Json rows = Json::array();
   for (const Entry& e : entries) {
