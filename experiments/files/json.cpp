@@ -45,7 +45,10 @@ class Builder : public nlohmann::json_sax<Foreign> {
   bool string(std::string& value) override { return add(checked(value)); }
   bool binary(binary_t&) override { return false; }  // JSON has none
   bool key(std::string& name) override {
-    open_.back().key = checked(name);
+    Level& level = open_.back();
+    level.key = checked(name);
+    if (level.value.size() >= limits_.members)
+      throw Error(fmt::format("has more than {} members in an object", limits_.members));
     return true;
   }
   bool start_object(std::size_t) override { return begin(Json::object()); }
@@ -330,7 +333,7 @@ Json parse_within(std::string_view text, const JsonLimits& limits) {
 
 Json Json::parse(std::string_view text) {
   constexpr std::size_t any = std::numeric_limits<std::size_t>::max() / 2;
-  return parse_within(text, {any, any, any});
+  return parse_within(text, {any, any, any, any});
 }
 
 Json Json::parse_or_null(std::string_view text) try {

@@ -9,10 +9,11 @@
 namespace twice::experiments {
 
 struct JsonLimits {
-  std::size_t values;  ///< numbers, texts, arrays and the rest that are kept, together
-  std::size_t text;    ///< bytes of a text or a name
-  std::size_t curve;   ///< of a longer array that is called "curve", so many to twice as many,
-                      ///< evenly spaced, and its last element
+  std::size_t values;   ///< numbers, texts, arrays and the rest that are kept, together
+  std::size_t text;     ///< bytes of a text or a name
+  std::size_t members;  ///< of an object
+  std::size_t curve;    ///< of a longer array that is called "curve", so many to twice as many,
+                        ///< evenly spaced, and its last element
 };
 
 /// The values in a value, itself among them.

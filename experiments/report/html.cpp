@@ -152,7 +152,8 @@ std::string sortable_table(const std::vector<Heading>& headings,
     heads.push_back({{"name", headings[c].name},
                      {"tooltip", headings[c].tooltip},
                      {"number", !rows.empty() && c < rows[0].size() && rows[0][c].is_number}});
-  constexpr std::size_t most = 2000;
+  constexpr std::size_t most_cells = 100000;
+  const std::size_t most = std::min<std::size_t>(2000, most_cells / (headings.size() + 1) + 1);
   for (const std::vector<Cell>& row : rows) {
     if (body.size() == most) break;
     Json cells = Json::array();

@@ -352,9 +352,9 @@ std::string record_section(const Json& record, std::string_view title, std::stri
 
 std::vector<std::string> distinct(const std::vector<Json>& rows, const std::string& field) {
   std::vector<std::string> values;
+  std::set<std::string> seen;
   for (const Json& row : rows)
-    if (const std::string value = text(row, field);
-        std::ranges::find(values, value) == values.end())
+    if (const std::string value = text(row, field); seen.insert(value).second)
       values.push_back(value);
   return values;
 }

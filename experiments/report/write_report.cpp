@@ -28,9 +28,10 @@ namespace fs = std::filesystem;
 
 // Limits, far above what records need, so that no folder takes more memory or time than a machine
 // has.
-constexpr std::uintmax_t most_bytes = 256 << 20, most_bytes_in_all = std::uintmax_t{1} << 30;
-constexpr std::size_t most_values = 6000000, most_files = 20000, most_sections = 100;
-constexpr JsonLimits of_record{3000000, 64 << 10, 10000};
+constexpr std::uintmax_t most_bytes = 512 << 20, most_bytes_in_all = std::uintmax_t{2} << 30;
+constexpr std::size_t most_values = 6000000, most_files = 20000, most_sections = 100,
+                      most_rows = 1000;
+constexpr JsonLimits of_record{3000000, 64 << 10, 5000, 10000};
 
 bool has_command(const FoundRecord& record, std::string_view command) {
   return member(record.content, "command") == Json(command);
@@ -111,6 +112,12 @@ Found find_records(const fs::path& folder) {
                                           "evaluate", "bench", "profile"};
     if (std::ranges::any_of(shown, [&](std::string_view c) { return has_command(record, c); })) {
       values += values_in(record.content);
+      if (Json* rows = has_command(record, "sweep") ? nullptr : &record.content["rows"];
+          rows && rows->is_array() && rows->size() > most_rows) {
+        found.leave_out(file,
+                        fmt::format("has {} rows, of which {} are shown", rows->size(), most_rows));
+        rows->elements().resize(most_rows);
+      }
       found.records.push_back(std::move(record));
       // The same record twice, as --json writes it, is one.
       if (const auto [same, is_new] = known.insert(found.records.size() - 1); !is_new) {
@@ -264,15 +271,15 @@ struct Page {
 
   void add_sweep(const FoundRecord& record, const RecordsByName& trains) {
     const fs::path folder = fs::path(record.file).parent_path();
-    const std::vector<RunSet> sets = sweep_runs(record.content, trains);
-    for (const RunSet& set : sets)
-      for (Run run : set.runs) {
-        run.name = (folder / printable(run.name)).string();
-        runs.push_back(std::move(run));
-      }
+    std::vector<RunSet> sets = sweep_runs(record.content, trains);
     if (sets.empty()) return add({}, record.content, "sweep", record.file);
     for (const RunSet& set : sets)
       add(set, record_of_group(record.content, set), "sweep", record.file);
+    for (RunSet& set : sets)
+      for (Run& run : set.runs) {
+        run.name = (folder / printable(run.name)).string();
+        runs.push_back(std::move(run));
+      }
     if (sets.size() < 2) return;
     // Over a number in which alone the groups differ, such as the width, there is a plot.
     const RunSet all = all_sweep_runs(record.content, trains);
@@ -325,14 +332,15 @@ Page page_of(Found& found) {
     }
   };
   add_or_leave_out("the single runs", [&] {
-    for (const RunSet& set : train_runs(single)) {
-      page.runs.insert(page.runs.end(), set.runs.begin(), set.runs.end());
-      if (set.runs.size() == 1 && !many) continue;  // it has a section of its own
-      Json record = in_common(set);
-      for (const Run& run : set.runs)
-        if (record["rows"].empty() && !run.model.empty())
-          record["rows"].push_back({{"model", run.model}});
-      page.add(set, record, "train", set.runs.size() == 1 ? set.runs[0].file : "");
+    for (RunSet& set : train_runs(single)) {
+      if (set.runs.size() > 1 || many) {  // else it has a section of its own
+        Json record = in_common(set);
+        for (const Run& run : set.runs)
+          if (record["rows"].empty() && !run.model.empty())
+            record["rows"].push_back({{"model", run.model}});
+        page.add(set, record, "train", set.runs.size() == 1 ? set.runs[0].file : "");
+      }
+      std::ranges::move(set.runs, std::back_inserter(page.runs));
     }
   });
   static const RecordsByName none;
@@ -402,7 +410,8 @@ void write_report(const fs::path& folder, PageState state) {
 
 LivePage::~LivePage() {
   std::error_code ignored;
-  if (begun_ && !finished_ && fs::exists(folder_ / "report.html", ignored)) write(PageState::stopped);
+  if (begun_ && !finished_ && fs::exists(folder_ / "report.html", ignored))
+    write(PageState::stopped);
 }
 
 void LivePage::update() {
