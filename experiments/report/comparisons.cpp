@@ -75,7 +75,8 @@ Json difference(const RunSetting& ours, const RunSetting& baseline, const std::s
 
 std::vector<Json> paired_differences(const RunSet& set, const std::vector<RunSetting>& settings) {
   std::vector<const RunSetting*> chosen = chosen_settings(settings);
-  std::ranges::stable_partition(chosen, [](const RunSetting* s) { return s->method == "sgd"; });
+  std::stable_partition(chosen.begin(), chosen.end(),
+                        [](const RunSetting* s) { return s->method == "sgd"; });
   const std::string result = ranking_result(settings),
                     metric = lower_is_better(result) ? "loss" : "test_accuracy";
   std::vector<Json> rows;

@@ -206,38 +206,30 @@ std::string counts_text(const RunSet& set) {
   return line;
 }
 
-/// Origin, machine and options of a record, as far as all records agree.
-Json in_common(const RunSet& set) {
-  Json result;
-  for (const char* part : {"origin", "machine", "config", "data"}) {
-    Json shared = member(*set.runs.front().record, part);
-    if (shared.is_object())
-      for (const Run& run : set.runs)
-        std::erase_if(shared.members(), [&](const auto& entry) {
-          return member(member(*run.record, part), entry.first) != entry.second;
-        });
-    result[part] = shared;
+/// What all runs have in common of an object that each has; those that have none do not count.
+Json in_common(const std::vector<Run>& runs, const auto& object_of) {
+  Json shared;
+  for (const Run& run : runs) {
+    const Json& own = object_of(run);
+    if (!own.is_object()) continue;
+    if (shared.is_null()) shared = own;
+    std::erase_if(shared.members(),
+                  [&](const auto& entry) { return member(own, entry.first) != entry.second; });
   }
-  return result;
+  return shared;
 }
 
-/// A sweep's record for one of its groups: the options and the data in which its runs agree.
-Json record_of_group(Json sweep, const RunSet& set) {
-  Json shared = set.runs.front().config;
+/// The record for a group: origin and machine, options and data, as far as its runs agree.
+Json record_of_group(const RunSet& set, Json record) {
+  for (const char* part : {"origin", "machine"})
+    if (set.runs.front().record)
+      record[part] = in_common(
+          set.runs, [&](const Run& run) -> const Json& { return member(*run.record, part); });
+  record["config"] = in_common(set.runs, [](const Run& run) -> const Json& { return run.config; });
+  record["data"] = in_common(set.runs, [](const Run& run) -> const Json& { return run.data; });
   for (const Run& run : set.runs)
-    std::erase_if(shared.members(), [&](const auto& option) {
-      return member(run.config, option.first) != option.second;
-    });
-  sweep["config"] = shared;
-  sweep["data"] = nullptr;
-  for (const Run& run : set.runs)
-    if (!run.data.is_null()) sweep["data"] = run.data;
-  std::vector<Json> rows;
-  for (const Run& run : set.runs) {
-    if (!run.model.empty()) rows = {{{"model", run.model}}};
-  }
-  if (!rows.empty()) sweep["rows"] = rows;
-  return sweep;
+    if (!run.model.empty()) record["rows"] = std::vector<Json>{{{"model", run.model}}};
+  return record;
 }
 
 /// The sections and their lines in the index, as the page grows.
@@ -274,7 +266,7 @@ struct Page {
     std::vector<RunSet> sets = sweep_runs(record.content, trains);
     if (sets.empty()) return add({}, record.content, "sweep", record.file);
     for (const RunSet& set : sets)
-      add(set, record_of_group(record.content, set), "sweep", record.file);
+      add(set, record_of_group(set, record.content), "sweep", record.file);
     for (RunSet& set : sets)
       for (Run& run : set.runs) {
         run.name = (folder / printable(run.name)).string();
@@ -334,11 +326,8 @@ Page page_of(Found& found) {
   add_or_leave_out("the single runs", [&] {
     for (RunSet& set : train_runs(single)) {
       if (set.runs.size() > 1 || many) {  // else it has a section of its own
-        Json record = in_common(set);
-        for (const Run& run : set.runs)
-          if (record["rows"].empty() && !run.model.empty())
-            record["rows"].push_back({{"model", run.model}});
-        page.add(set, record, "train", set.runs.size() == 1 ? set.runs[0].file : "");
+        page.add(set, record_of_group(set, {}), "train",
+                 set.runs.size() == 1 ? set.runs[0].file : "");
       }
       std::ranges::move(set.runs, std::back_inserter(page.runs));
     }
