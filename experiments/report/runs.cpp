@@ -20,8 +20,8 @@ namespace {
 namespace fs = std::filesystem;
 
 /// The epochs that are complete.
-double epochs_of(const Json& row) {
-  const Json& curve = member(row, "curve");
+double epochs_of(const Run& run) {
+  const Json& curve = run.curve();
   if (!curve.is_array() || curve.empty()) return 0;
   const double last = number(curve.back(), "epoch");
   return std::isfinite(last) ? last : static_cast<double>(curve.size());
@@ -30,37 +30,52 @@ double epochs_of(const Json& row) {
 /// The results of a run that is done.
 void add_results(Run& run, const Json& entry) {
   if (run.state != "done") return;
-  std::vector<std::string> keys = metric_names({run.row, entry});
-  keys.insert(keys.end(), {"test_accuracy", "loss", "train_loss", "gradient_norm", "ms", "seconds",
-                           "selected_test_accuracy", "selected_loss"});
+  static const Json none;
+  const Json &row = run.row ? *run.row : none, &curve = run.curve();
   Json of_curve;
-  if (const Json& curve = member(run.row, "curve"); curve.is_array()) {
+  std::set<std::string> keys = {"test_accuracy",
+                                "loss",
+                                "train_loss",
+                                "gradient_norm",
+                                "ms",
+                                "seconds",
+                                "selected_loss",
+                                "selected_test_accuracy"};
+  for (const Json* source : {&row, &entry})
+    if (const Json& metrics = member(*source, "metrics"); metrics.is_object())
+      for (const auto& [name, value] : metrics.members()) keys.insert(name);
+  if (curve.is_array()) {
     double seconds = 0;
     // Of a curve that was read in part there is no sum.
-    const bool whole = epochs_of(run.row) == static_cast<double>(curve.size());
+    const bool whole = epochs_of(run) == static_cast<double>(curve.size());
     for (const Json& epoch : curve) {
       if (const double own = number(epoch, "seconds"); std::isfinite(own)) seconds += own;
-      if (number(epoch, "epoch") != number(run.row, "best_epoch")) continue;
+      if (number(epoch, "epoch") != number(row, "best_epoch")) continue;
       for (const char* key : {"test_accuracy", "loss"})
         of_curve[std::string("selected_") + key] = member(epoch, key);
     }
     if (seconds > 0 && whole) of_curve["seconds"] = seconds;
   }
-  for (const Json* source : std::initializer_list<const Json*>{&of_curve, &run.row, &entry})
+  for (const Json* source : std::initializer_list<const Json*>{&of_curve, &row, &entry})
     for (const std::string& key : keys)
       if (const double value = number(*source, key); std::isfinite(value)) run.results[key] = value;
+}
+
+/// The row of a record of one run; null when it has none or several.
+const Json* only_row(const Json& record) {
+  const Json& rows = member(record, "rows");
+  return rows.is_array() && rows.size() == 1 && rows[0].is_object() ? &rows[0] : nullptr;
 }
 
 /// Adds what the run's own record has, if there is one, and its results, if it is done.
 void add_record(Run& run, const FoundRecord* train, const Json& entry) {
   if (train) {
     run.data = member(train->content, "data");
-    if (const std::vector<Json> rows = objects(member(train->content, "rows")); rows.size() == 1) {
+    if ((run.row = only_row(train->content))) {
       run.file = train->file;
-      run.row = rows[0];
-      run.model = text(run.row, "model");
+      run.model = text(*run.row, "model");
       run.machine = fmt::format("{}, threads {}", text(member(train->content, "machine"), "cpu"),
-                                text(run.row, "threads"));
+                                text(*run.row, "threads"));
     }
   }
   add_results(run, entry);
@@ -158,12 +173,13 @@ Json facts_of(const Run& run) {
 
 /// The runs in groups that agree in the options that `decides` tells, in their data and in the
 /// model. A run without a record is in the first group that agrees with it.
-std::vector<RunSet> comparable(std::vector<Run> runs, const std::vector<std::string>& axes,
+std::vector<RunSet> comparable(std::vector<Run> runs, std::vector<std::string> axes,
                                const std::function<bool(const std::string&)>& decides) {
   struct Group {
     Json options, facts;
     std::vector<Run> runs = {};
   };
+  constexpr std::size_t most_options = 10000;  // that are looked up
   std::vector<Group> groups;
   std::map<std::string, std::vector<std::size_t>> by_options;
   std::map<std::string, bool> decided;
@@ -173,7 +189,7 @@ std::vector<RunSet> comparable(std::vector<Run> runs, const std::vector<std::str
     if (run.config.is_object())
       for (const auto& [option, value] : run.config.members()) {
         const auto [known, is_new] = decided.emplace(option, false);
-        if (is_new) known->second = decides(option);
+        if (is_new) known->second = decided.size() > most_options || decides(option);
         if (known->second) options[option] = value;
       }
     const std::string key = options.dump(), whole = key + facts.dump();
@@ -199,15 +215,19 @@ std::vector<RunSet> comparable(std::vector<Run> runs, const std::vector<std::str
   std::map<std::string, std::size_t> having;
   for (const Group& group : groups)
     for (const auto& [name, value] : group.options.members()) ++having[name];
+  std::erase_if(axes, [&](const std::string& axis) { return decided[axis]; });
   std::vector<RunSet> sets;
-  constexpr std::size_t widest = 60;
+  constexpr std::size_t widest = 60, most_parts = 6;
   for (Group& group : groups) {
     RunSet set = set_of(std::move(group.runs), axes);
+    std::size_t parts = 0;
     for (const auto& [name, value] : group.options.members())
       // The label says what the model's options say.
       if (name != "label" && (values[name].size() > 1 || having[name] < groups.size()))
-        set.title += fmt::format("{}{} {}", set.title.empty() ? "" : ", ", name,
-                                 shortened(show(value), widest));
+        if (++parts <= most_parts)
+          set.title += fmt::format("{}{} {}", set.title.empty() ? "" : ", ",
+                                   shortened(name, widest), shortened(show(value), widest));
+    if (parts > most_parts) set.title += fmt::format(", and {} more", parts - most_parts);
     if (set.title.empty() && groups.size() > 1) set.title = text(group.options, "label");
     sets.push_back(std::move(set));
   }
@@ -218,7 +238,9 @@ std::vector<RunSet> comparable(std::vector<Run> runs, const std::vector<std::str
 std::pair<std::vector<std::string>, std::vector<Run>> listed_runs(
     const Json& sweep, const std::map<std::string, FoundRecord>& trains) {
   std::vector<std::string> axes;
-  for (const Json& axis : objects(member(sweep, "axes"))) axes.push_back(text(axis, "option"));
+  constexpr std::size_t most_axes = 64;
+  for (const Json& axis : objects(member(sweep, "axes")))
+    if (axes.size() < most_axes) axes.push_back(text(axis, "option"));
   // A row's options are those that its method and its model use; it is found by the runs' names.
   std::map<std::string, Json> used;
   for (const Json& row : objects(member(sweep, "rows")))
@@ -253,6 +275,11 @@ std::pair<std::vector<std::string>, std::vector<Run>> listed_runs(
 }
 
 }  // namespace
+
+const Json& Run::curve() const {
+  static const Json none;
+  return row ? member(*row, "curve") : none;
+}
 
 std::vector<Column> result_columns(const RunSet& set) {
   std::vector<Json> rows;
@@ -301,13 +328,12 @@ std::vector<RunSet> train_runs(const std::vector<FoundRecord>& trains) {
     run.name.resize(std::min({run.name.size(), run.name.rfind('/'), run.name.rfind(".json")}));
     if (run.config.is_object())
       for (const auto& [option, value] : run.config.members()) options.insert(option);
-    const std::vector<Json> rows = objects(member(train.content, "rows"));
-    const Json row = rows.size() == 1 ? rows[0] : Json();
-    run.method = text(row, "method");
+    run.row = only_row(train.content);
+    run.method = run.row ? text(*run.row, "method") : "-";
     run.seed = text(run.config, "seed");
     run.seeds = seeds_of(run.config);
     run.record = &train.content;
-    run.epochs = epochs_of(row);
+    run.epochs = epochs_of(run);
     run.state = run.epochs >= number(run.config, "epochs") ? "done" : "unfinished";
     add_record(run, &train, {});
     run.file = train.file;
@@ -325,18 +351,21 @@ std::vector<RunSet> train_runs(const std::vector<FoundRecord>& trains) {
 }
 
 RunSet compare_runs(const FoundRecord& compare) {
-  const std::vector<Json> rows = objects(member(compare.content, "rows"));
+  const Json& rows = member(compare.content, "rows");
+  const std::vector<Json> all = objects(rows);
   const fs::path folder = fs::path(compare.file).parent_path();
   RunSet set;
+  if (!rows.is_array()) return set;
   for (const Json& row : rows) {
-    Run run{.name = (folder / row_label(row, rows)).string(),
+    if (!row.is_object()) continue;
+    Run run{.name = (folder / row_label(row, all)).string(),
             .config = member(compare.content, "config"),
             .state = "done",
             .method = text(row, "method"),
-            .row = row};
+            .row = &row};
     run.config["method"] = run.method;
     run.seed = text(run.config, "seed");
-    run.epochs = epochs_of(row);
+    run.epochs = epochs_of(run);
     add_results(run, {});
     set.runs.push_back(std::move(run));
   }

@@ -31,13 +31,17 @@ struct Run {
   Json data = {};            ///< the record's `data`; null where not known
   /// The values of the axes that it uses, without method and seeds.
   Json options = Json::object();
-  /// `train`'s row, with the curve as far as it goes; null before the first epoch's end.
-  Json row = {};
   double epochs = 0;
   /// Only of a run that is done: what `result_columns` shows. `selected_...` are the test results
   /// after the epoch that is the best on the validation examples.
   std::map<std::string, double> results = {};
+  /// `train`'s row, with the curve as far as it goes; null before the first epoch's end. It points
+  /// into the run's record.
+  const Json* row = nullptr;
   const Json* record = nullptr;  ///< of a single run
+
+  /// The points of the curve, null without one.
+  const Json& curve() const;
 };
 
 /// Runs that may be compared: they were trained on the same thing, for the same number of steps.
@@ -69,7 +73,7 @@ std::vector<RunSet> sweep_runs(const Json& sweep, const std::map<std::string, Fo
 RunSet all_sweep_runs(const Json& sweep, const std::map<std::string, FoundRecord>& trains);
 
 /// Single runs, methods in their usual order, in groups that agree in everything but the method,
-/// its options and the seeds. The runs point into `trains`.
+/// its options and the seeds.
 std::vector<RunSet> train_runs(const std::vector<FoundRecord>& trains);
 
 /// A run for each row of a record of `compare`.

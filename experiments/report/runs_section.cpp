@@ -302,7 +302,7 @@ TrainingLine training_line(const RunSetting& setting, const std::string& name, c
   // The loss of a failed run just before its end would dwarf the others.
   for (const Run* run : setting.runs)
     if (run->state != "failed")
-      (run->state == "done" ? line.done : line.unfinished).push_back(&member(run->row, "curve"));
+      (run->state == "done" ? line.done : line.unfinished).push_back(&run->curve());
   return line;
 }
 
@@ -415,9 +415,10 @@ std::string runs_section(const RunSet& set, const Json& record, std::string_view
                     {"failures", failures(set)},
                     {"run_table", runs_table(set)}};
   }
-  std::vector<Json> rows;
+  std::vector<Json> rows;  // one of each method, for its equation
+  std::set<std::string> seen;
   for (const Run& run : set.runs)
-    if (run.row.is_object()) rows.push_back(run.row);
+    if (run.row && seen.insert(run.method).second) rows.push_back(*run.row);
   return record_section(record, title, id, rows, render("sweep", data));
 }
 

@@ -47,7 +47,9 @@ std::string records_text(std::size_t count) {
 /// What is in a folder. File names are printable, so that the page is UTF-8 whatever they are.
 struct Found {
   std::vector<FoundRecord> records = {};
-  std::vector<std::string> left_out = {};          ///< files with reasons
+  std::vector<FoundRecord> single = {};  ///< of `train`, outside of sweeps
+  std::map<std::string, std::map<std::string, FoundRecord>> trains = {};  ///< see `take_runs`
+  std::vector<std::string> left_out = {};                                 ///< files with reasons
   std::map<std::string, std::size_t> others = {};  ///< records that have no section, by command
   std::size_t files = 0;
 
@@ -89,9 +91,10 @@ Found find_records(const fs::path& folder) {
   for (const fs::path& file : json_files(folder, found)) {
     FoundRecord record{printable(file.lexically_relative(folder).string()), {}};
     if (++found.files > most_files || bytes > most_bytes_in_all || values > most_values) {
-      found.leave_out(file, fmt::format("is beyond the first {} JSON files, {} MiB or {} values",
+      found.leave_out(file, fmt::format("and what follows it in the alphabet are beyond {} JSON "
+                                        "files, {} MiB or {} values",
                                         most_files, most_bytes_in_all >> 20, most_values));
-      continue;
+      break;
     }
     try {
       const std::string content = read_file(file, most_bytes);
@@ -131,15 +134,14 @@ Found find_records(const fs::path& folder) {
   return found;
 }
 
-using RecordsByName = std::map<std::string, FoundRecord>;
-
 /// The records of each sweep's runs, by the runs' names, for each sweep's file; they are taken out
 /// of `records`.
-std::map<std::string, RecordsByName> take_runs(std::vector<FoundRecord>& records) {
+std::map<std::string, std::map<std::string, FoundRecord>> take_runs(
+    std::vector<FoundRecord>& records) {
   std::map<std::string, std::size_t> places;
   for (std::size_t i = 0; i < records.size(); ++i)
     if (has_command(records[i], "train")) places.emplace(records[i].file, i);
-  std::map<std::string, RecordsByName> taken;
+  std::map<std::string, std::map<std::string, FoundRecord>> taken;
   for (const FoundRecord& sweep : records) {
     if (!has_command(sweep, "sweep")) continue;
     const fs::path folder = fs::path(sweep.file).parent_path();
@@ -261,7 +263,7 @@ struct Page {
     });
   }
 
-  void add_sweep(const FoundRecord& record, const RecordsByName& trains) {
+  void add_sweep(const FoundRecord& record, const std::map<std::string, FoundRecord>& trains) {
     const fs::path folder = fs::path(record.file).parent_path();
     std::vector<RunSet> sets = sweep_runs(record.content, trains);
     if (sets.empty()) return add({}, record.content, "sweep", record.file);
@@ -305,9 +307,9 @@ struct Page {
 
 Page page_of(Found& found) {
   std::vector<FoundRecord>& records = found.records;
-  const std::map<std::string, RecordsByName> trains_of = take_runs(records);
+  std::vector<FoundRecord>& single = found.single;
+  found.trains = take_runs(records);
   const auto is_train = [](const FoundRecord& record) { return has_command(record, "train"); };
-  std::vector<FoundRecord> single;
   // Many single runs are shown together only: each has a page of its own in its folder.
   constexpr std::ptrdiff_t few = 4;
   const bool many = std::ranges::count_if(records, is_train) > few;
@@ -325,19 +327,18 @@ Page page_of(Found& found) {
   };
   add_or_leave_out("the single runs", [&] {
     for (RunSet& set : train_runs(single)) {
-      if (set.runs.size() > 1 || many) {  // else it has a section of its own
-        page.add(set, record_of_group(set, {}), "train",
-                 set.runs.size() == 1 ? set.runs[0].file : "");
-      }
+      if (set.runs.size() > 1 || many)  // else it has a section of its own
+        add_or_leave_out(set.runs[0].file, [&] {
+          page.add(set, record_of_group(set, {}), "train",
+                   set.runs.size() == 1 ? set.runs[0].file : "");
+        });
       std::ranges::move(set.runs, std::back_inserter(page.runs));
     }
   });
-  static const RecordsByName none;
   for (const FoundRecord& record : records)
     add_or_leave_out(record.file, [&] {
-      const auto trains = trains_of.find(record.file);
       if (has_command(record, "sweep"))
-        page.add_sweep(record, trains == trains_of.end() ? none : trains->second);
+        page.add_sweep(record, found.trains[record.file]);
       else
         page.add(record);
     });
