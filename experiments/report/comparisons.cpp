@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "experiments/measure/statistics.h"
+#include "experiments/report/html.h"
 #include "experiments/report/runs.h"
 
 namespace twice::experiments {
@@ -34,6 +35,17 @@ std::string name_of(const Json& row, const std::string& who, const std::string& 
     for (const auto& [option, value] : own.members())
       values += fmt::format("{}{} {}", values.empty() ? "" : ", ", option, show(value));
   return text(row, who) + (values.empty() ? "" : " (" + values + ")");
+}
+
+/// "+0.12 % to +0.78 %".
+std::string interval_text(const Json& row) {
+  const Json& interval = member(row, "interval");
+  const auto end = [&](std::size_t i) {
+    return interval.is_array() && i < interval.size() && interval[i].is_number()
+               ? signed_number(text(row, "metric"), interval[i].get<double>())
+               : std::string("-");
+  };
+  return end(0) + " to " + end(1);
 }
 
 /// Null of fewer pairs than may be judged.
@@ -92,18 +104,56 @@ std::vector<Json> paired_differences(const RunSet& set, const std::vector<RunSet
   return rows;
 }
 
+std::string comparison_tables(const std::vector<Json>& rows) {
+  std::vector<std::vector<Cell>> table, values;
+  const auto number_cell = [](const std::string& text, double value) {
+    return Cell{.text = text, .is_number = true, .order = value};
+  };
+  for (const Json& row : rows) {
+    const std::string metric = text(row, "metric");
+    const std::vector<Cell> who = {
+        {.text = name_of(row, "method", "options"), .ink = method_ink(text(row, "method")).name},
+        {.text = name_of(row, "baseline", "baseline_options")},
+        {.text = heading_of_test(metric)}};
+    table.push_back(who);
+    table.back().push_back(
+        number_cell(signed_number(metric, number(row, "mean")), number(row, "mean")));
+    table.back().push_back({.text = interval_text(row)});
+    table.back().push_back(number_cell(text(row, "n"), number(row, "n")));
+    table.back().push_back({.text = text(row, "verdict")});
+    for (std::size_t i = 0; i < row.at("seeds").size(); ++i) {
+      values.push_back(who);
+      values.back().push_back({.text = show(row.at("seeds").at(i))});
+      for (const char* list : {"values", "baseline_values", "differences"}) {
+        const double value = row.at(list).at(i);
+        values.back().push_back(number_cell(fmt::format("{:.9g}", value), value));
+      }
+    }
+  }
+  if (table.empty()) return "";
+  return sortable_table({{"method", ""},
+                         {"against", ""},
+                         {"result", ""},
+                         {"mean difference", "of the method's results minus the other's"},
+                         {"95 % interval", "of the mean, by Student's t"},
+                         {"seeds", "that both have"},
+                         {"verdict", "inconclusive: the interval holds 0"}},
+                        table) +
+         details("The values of each seed", sortable_table({{"method", ""},
+                                                            {"against", ""},
+                                                            {"result", ""},
+                                                            {"seed", ""},
+                                                            {"its value", ""},
+                                                            {"the other's", ""},
+                                                            {"difference", ""}},
+                                                           values));
+}
+
 std::string comparison_text(const Json& row) {
   const std::string metric = text(row, "metric");
-  const Json& interval = member(row, "interval");
-  const auto end = [&](std::size_t i) {
-    return interval.is_array() && i < interval.size() && interval[i].is_number()
-               ? signed_number(metric, interval[i].get<double>())
-               : std::string("-");
-  };
-  return fmt::format("{} against {}: {} {} ({} to {}, {} seeds): {}",
-                     name_of(row, "method", "options"),
+  return fmt::format("{} against {}: {} {} ({}, {} seeds): {}", name_of(row, "method", "options"),
                      name_of(row, "baseline", "baseline_options"), heading_of_test(metric),
-                     signed_number(metric, number(row, "mean")), end(0), end(1), text(row, "n"),
+                     signed_number(metric, number(row, "mean")), interval_text(row), text(row, "n"),
                      text(row, "verdict"));
 }
 

@@ -289,8 +289,8 @@ std::vector<Column> result_columns(const RunSet& set) {
   for (Column& column : columns) {
     if (column.key == "seconds") column.meaning = "Training time of a run, without evaluation.";
     if (column.key.starts_with("selected_")) {
+      column.heading = column.key == "selected_loss" ? "test loss" : "test accuracy";
       column.heading += " at the best epoch";
-      column.heading.erase(0, std::string_view("selected ").size());
       column.meaning =
           "Of the test set, after the epoch that is the best on the validation examples.";
     }

@@ -123,6 +123,10 @@ bool has_choice(const std::vector<RunSetting>& settings);
 /// baseline of all others.
 std::vector<Json> paired_differences(const RunSet& set, const std::vector<RunSetting>& settings);
 
+/// Their table, and to be opened the values of each seed, from which all numbers of a row follow.
+/// "" without a row.
+std::string comparison_tables(const std::vector<Json>& rows);
+
 /// "exact against sgd: test accuracy +0.45 % (+0.12 % to +0.78 %, 5 seeds): better".
 std::string comparison_text(const Json& row);
 

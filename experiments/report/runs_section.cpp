@@ -202,37 +202,6 @@ HeatMap map_of(const std::vector<const RunSetting*>& settings, const Column& fie
   return map;
 }
 
-/// How the chosen settings differ: a row for each pair, then the values of each seed, from which
-/// all numbers of the row follow.
-std::string comparison_tables(const std::vector<Json>& comparisons) {
-  std::vector<std::string> lines;
-  std::vector<std::vector<Cell>> values;
-  for (const Json& row : comparisons) {
-    lines.push_back(comparison_text(row));
-    const auto at = [&](const char* list, std::size_t i) {
-      const double value = row.at(list).at(i);
-      return number_cell(fmt::format("{:.9g}", value), value);
-    };
-    for (std::size_t i = 0; i < row.at("seeds").size(); ++i)
-      values.push_back({{.text = text(row, "method")},
-                        {.text = text(row, "baseline")},
-                        {.text = heading_of(text(row, "metric"))},
-                        {.text = show(row.at("seeds").at(i))},
-                        at("values", i),
-                        at("baseline_values", i),
-                        at("differences", i)});
-  }
-  if (lines.empty()) return "";
-  return bullets(lines) + details("The values of each seed", sortable_table({{"method", ""},
-                                                                             {"against", ""},
-                                                                             {"result", ""},
-                                                                             {"seed", ""},
-                                                                             {"its value", ""},
-                                                                             {"the other's", ""},
-                                                                             {"difference", ""}},
-                                                                            values));
-}
-
 std::string field_maps(const RunSet& set, const std::vector<RunSetting>& settings,
                        const Column& field) {
   const auto has = [&](const char* axis) {

@@ -277,7 +277,11 @@ struct Page {
     if (sets.size() < 2) return;
     // Over a number in which alone the groups differ, such as the width, there is a plot.
     const RunSet all = all_sweep_runs(record.content, trains);
-    if (const std::string plots = run_axes(all, settings_of(all)); !plots.empty())
+    const bool one_axis = all.axes.size() == 1 && std::ranges::all_of(sets, [&](const RunSet& set) {
+                            return set.title.starts_with(all.axes[0] + " ") &&
+                                   set.title.find(',') == std::string::npos;
+                          });
+    if (const std::string plots = one_axis ? run_axes(all, settings_of(all)) : ""; !plots.empty())
       sections += section("sweep: over " + all.axes[0], plots);
   }
 

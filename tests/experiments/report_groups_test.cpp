@@ -214,6 +214,26 @@ BOOST_AUTO_TEST_CASE(sweeps_over_tasks_are_grouped_and_over_settings_are_not) {
   BOOST_TEST(groups_over("lr", 0.1, 0.1).size() == 2u);
 }
 
+BOOST_AUTO_TEST_CASE(a_number_of_the_task_has_a_plot_of_its_own) {
+  for (const bool same_data : {true, false}) {
+    const ScratchFolder folder;
+    Json sweep = sweep_of({"sgd"}, 2, false);
+    sweep["rows"] = Json();
+    sweep["axes"][std::size_t{1}]["option"] = "width";
+    sweep["data"] = {{{"train", 9}}, {{"train", 8}}};
+    for (std::size_t i = 0; i < 4; ++i) {
+      Json& run = sweep["runs"][i];
+      run["config"]["width"] = std::min<std::size_t>(i, 2) * 8 + 8;
+      run["data"] = i == 3 && !same_data ? 1 : 0;
+    }
+    write_atomically(folder.path / "sweep.json", sweep.dump());
+    write_report(folder.path);
+    const std::string html = read_file(folder.path / "report.html");
+    BOOST_TEST(count(html, "<h2>sweep: mlp") == (same_data ? 3u : 4u));
+    BOOST_TEST(contains(html, "<h2>sweep: over width</h2>") == same_data);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(differences_are_paired_by_seed) {
   Json sweep = sweep_of({"exact", "sgd"}, 4, false);
   add_comparisons(sweep);
@@ -261,8 +281,11 @@ BOOST_AUTO_TEST_CASE(settings_are_chosen_on_validation_and_the_page_says_so) {
     BOOST_TEST(chosen_settings(settings_of(set))[0]->values() == "gamma " + chosen);
     BOOST_TEST(contains(html, "chosen on the test data: optimistic") == !validated);
     BOOST_TEST(contains(html, "chosen by the validation examples") == validated);
-    BOOST_TEST(contains(html, "test accuracy at the best epoch +2.00 %") == validated);
-    BOOST_TEST(contains(html, "exact (gamma " + chosen + ") against f-gr (gamma " + chosen + ")"));
+    BOOST_TEST(
+        contains(html, ">test accuracy at the best epoch</td><td data-order=\"0.02\">+2.00 %<") ==
+        validated);
+    BOOST_TEST(contains(html, "</i>exact (gamma " + chosen + ")</th><td>f-gr (gamma " + chosen +
+                                  ")</td><td>test accuracy</td><td data-order=\"0.021\">+2.10 %<"));
     BOOST_TEST(markup_error(html) == "");
     for (const Json& row : objects(sweep["rows"]))
       BOOST_TEST((row["chosen"] == true) == (text(member(row, "options"), "gamma") == chosen));

@@ -213,8 +213,8 @@ BOOST_AUTO_TEST_CASE(a_sweep_is_one_section) {
         "<option>the best setting of each method</option>", "Time of one step", "<select>",
         "f-gr-gamma0.1-epsilon0.5-seed2"})
     BOOST_TEST(contains(html, part), part);
-  // A row for each setting, each run and each pair of seeds, under headings that sort.
-  BOOST_TEST(count(html, "<tr><th scope=\"row\"") == 6u + 18u + 1u + 3u);
+  // A row for each setting, run, difference and pair of seeds, under headings that sort.
+  BOOST_TEST(count(html, "<tr><th scope=\"row\"") == 6u + 18u + 1u + 1u + 3u);
   // What is missing sorts last: an empty order.
   BOOST_TEST(contains(html, "data-order=\"\""));
 }
