@@ -115,7 +115,8 @@ void print_epoch(const EpochRecord& r) {
 }
 
 /// Epochs until the end or a stop; checkpoints on the way. Returns the exit status.
-int run_to_end(Trainer& trainer, RunHistory& history, const fs::path& folder, int every) {
+int run_to_end(Trainer& trainer, RunHistory& history, const fs::path& folder, int every,
+               LivePage& page) {
   const fs::path checkpoint = folder / "checkpoint.safetensors", best = folder / best_weights;
   const auto save = [&] {
     if (std::error_code error; best_epoch(history.curve) == 0)
@@ -141,6 +142,7 @@ int run_to_end(Trainer& trainer, RunHistory& history, const fs::path& folder, in
       progress.advance(1, note);
       const bool at_end = trainer.steps() % trainer.steps_per_epoch() == 0;
       if (every > 0 && trainer.steps() % every == 0 && !at_end) save();
+      if (!history.curve.empty()) page.update();
     });
     progress.clear();
     if (!epoch) {
@@ -155,6 +157,7 @@ int run_to_end(Trainer& trainer, RunHistory& history, const fs::path& folder, in
     keep_best();
     write_atomically(folder / "train.json", record_text(record_of(trainer, history)));
     print_epoch(*epoch);
+    if (!trainer.finished()) page.update();
   }
   return 0;
 }
@@ -209,11 +212,12 @@ int train(TrainOptions options) {
              problem.label(), problem.data.train.name, trainer.method().name,
              trainer.method().equation, r.gamma, r.epsilon, *options.run.lr, options.run.epochs,
              trainer.steps_per_epoch(), options.run.seed);
-  const int status = run_to_end(trainer, history, folder, options.checkpoint_every);
+  LivePage page(folder);
+  const int status = run_to_end(trainer, history, folder, options.checkpoint_every, page);
   if (status != 0) return status;
   if (const int best = best_epoch(history.curve))
     fmt::print("\nbest on validation: epoch {}, in {}\n", best, (folder / best_weights).string());
-  write_report(folder);
+  page.finish();
   if (!options.run.json.empty()) write_json(options.run.json, record_of(trainer, history));
   return 0;
 }

@@ -8,6 +8,8 @@
 #include <ostream>
 #include <utility>
 
+#include "experiments/files/large_json.h"
+
 namespace twice::experiments {
 
 namespace {
@@ -15,7 +17,7 @@ namespace {
 using Foreign = nlohmann::json;
 
 /// Far above any record's; values are destroyed, copied and compared by recursion.
-constexpr int most_levels = 500;
+constexpr std::size_t most_levels = 500;
 
 template <class T>
 std::partial_ordering compare_lists(const T& a, const T& b) {
@@ -29,19 +31,100 @@ JsonError error_of(const Foreign::exception& error) {
   return JsonError(tag == std::string::npos ? text : text.substr(tag + 2));
 }
 
-Json ours(const Foreign& value) {
-  if (value.is_boolean()) return value.get<bool>();
-  if (value.is_number_unsigned()) return value.get<std::uint64_t>();
-  if (value.is_number_integer()) return value.get<std::int64_t>();
-  if (value.is_number_float()) return value.get<double>();
-  if (value.is_string()) return value.get_ref<const std::string&>();
-  Json result = value.is_array() ? Json::array() : value.is_object() ? Json::object() : Json();
-  if (value.is_array())
-    for (const Foreign& element : value) result.push_back(ours(element));
-  if (value.is_object())
-    for (const auto& [key, member] : value.items()) result[key] = ours(member);
-  return result;
-}
+/// Makes a value of the parser's events, within limits.
+class Builder : public nlohmann::json_sax<Foreign> {
+ public:
+  explicit Builder(const JsonLimits& limits) : limits_(limits) {}
+  Json result;
+
+  bool null() override { return add({}); }
+  bool boolean(bool value) override { return add(value); }
+  bool number_integer(std::int64_t value) override { return add(value); }
+  bool number_unsigned(std::uint64_t value) override { return add(value); }
+  bool number_float(double value, const std::string&) override { return add(value); }
+  bool string(std::string& value) override { return add(checked(value)); }
+  bool binary(binary_t&) override { return false; }  // JSON has none
+  bool key(std::string& name) override {
+    Level& level = open_.back();
+    level.key = checked(name);
+    if (level.value.size() >= limits_.members)
+      throw Error(fmt::format("has more than {} members in an object", limits_.members));
+    return true;
+  }
+  bool start_object(std::size_t) override { return begin(Json::object()); }
+  bool start_array(std::size_t) override { return begin(Json::array()); }
+  bool end_object() override { return end(); }
+  bool end_array() override { return end(); }
+  bool parse_error(std::size_t, const std::string&,
+                   const nlohmann::detail::exception& error) override {
+    throw error_of(error);
+  }
+
+ private:
+  struct Level {
+    Json value;
+    bool thinned;
+    std::string key = {};
+    std::size_t seen = 0, every = 1;
+    Json last = {};  ///< of what is thinned, when it is left out
+  };
+
+  std::string checked(std::string& text) const {
+    if (text.size() > limits_.text)
+      throw Error(fmt::format("has more than {} bytes in a text", limits_.text));
+    return std::move(text);
+  }
+  bool begin(Json value) {
+    if (open_.size() == most_levels)
+      throw JsonError(fmt::format("nested more than {} deep", most_levels));
+    const bool thinned = value.is_array() && !open_.empty() && open_.back().key == "curve";
+    open_.push_back({std::move(value), thinned});
+    return true;
+  }
+  bool end() {
+    Level level = std::move(open_.back());
+    open_.pop_back();
+    if (!level.last.is_null()) level.value.push_back(std::move(level.last));
+    return add(std::move(level.value));
+  }
+  bool add(Json value) {
+    if (++values_ > limits_.values)
+      throw Error(fmt::format("has more than {} values", limits_.values));
+    if (open_.empty()) {
+      result = std::move(value);
+    } else if (Level& level = open_.back(); level.value.is_object()) {
+      level.value[level.key] = std::move(value);
+    } else if (level.thinned) {
+      add_thinned(level, std::move(value));
+    } else {
+      level.value.push_back(std::move(value));
+    }
+    return true;
+  }
+  void add_thinned(Level& level, Json value) {
+    if (level.seen++ % level.every != 0) {
+      drop(level.last);
+      level.last = std::move(value);
+      return;
+    }
+    drop(level.last);
+    Json::Array& kept = level.value.elements();
+    kept.push_back(std::move(value));
+    if (kept.size() < 2 * limits_.curve) return;
+    level.every *= 2;
+    level.last = std::move(kept.back());
+    for (std::size_t i = 1; i < kept.size(); i += 2) drop(kept[i]);
+    std::erase_if(kept, [](const Json& element) { return element.is_null(); });
+  }
+  void drop(Json& value) {
+    if (!value.is_null()) values_ -= values_in(value);
+    value = {};
+  }
+
+  const JsonLimits& limits_;
+  std::vector<Level> open_;
+  std::size_t values_ = 0;
+};
 
 Foreign foreign(const Json& json) {
   if (json.is_null()) return nullptr;
@@ -233,17 +316,24 @@ std::partial_ordering operator<=>(const Json& a, const Json& b) {
 
 std::ostream& operator<<(std::ostream& stream, const Json& json) { return stream << json.dump(); }
 
+std::size_t values_in(const Json& value) {
+  std::size_t count = 1;
+  if (value.is_array())
+    for (const Json& element : value) count += values_in(element);
+  if (value.is_object())
+    for (const auto& [key, element] : value.members()) count += values_in(element);
+  return count;
+}
+
+Json parse_within(std::string_view text, const JsonLimits& limits) {
+  Builder builder(limits);
+  Foreign::sax_parse(text, &builder);
+  return std::move(builder.result);
+}
+
 Json Json::parse(std::string_view text) {
-  using Event = Foreign::parse_event_t;
-  try {
-    return ours(Foreign::parse(text, [](int depth, Event event, const Foreign&) {
-      if (depth == most_levels && (event == Event::object_start || event == Event::array_start))
-        throw JsonError(fmt::format("nested more than {} deep", most_levels));
-      return true;
-    }));
-  } catch (const Foreign::exception& error) {
-    throw error_of(error);
-  }
+  constexpr std::size_t any = std::numeric_limits<std::size_t>::max() / 2;
+  return parse_within(text, {any, any, any, any});
 }
 
 Json Json::parse_or_null(std::string_view text) try {

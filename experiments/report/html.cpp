@@ -152,7 +152,10 @@ std::string sortable_table(const std::vector<Heading>& headings,
     heads.push_back({{"name", headings[c].name},
                      {"tooltip", headings[c].tooltip},
                      {"number", !rows.empty() && c < rows[0].size() && rows[0][c].is_number}});
+  constexpr std::size_t most_cells = 100000;
+  const std::size_t most = std::min<std::size_t>(2000, most_cells / (headings.size() + 1) + 1);
   for (const std::vector<Cell>& row : rows) {
+    if (body.size() == most) break;
     Json cells = Json::array();
     for (const Cell& cell : row) {
       const bool first = cells.empty();
@@ -170,7 +173,10 @@ std::string sortable_table(const std::vector<Heading>& headings,
     body.push_back({{"cells", cells}});
   }
   constexpr std::size_t many = 24;
-  return part("table", {{"headings", heads}, {"rows", body}, {"tall", rows.size() > many}});
+  return part("table", {{"headings", heads}, {"rows", body}, {"tall", rows.size() > many}}) +
+         (rows.size() > most
+              ? paragraph(fmt::format("The first {} of {} rows.", most, rows.size()), "note")
+              : "");
 }
 
 }  // namespace twice::experiments

@@ -11,31 +11,36 @@ namespace {
 /// A row of a table, in groups of columns, which are objects.
 using Groups = std::vector<Json>;
 
-/// The scalars of the rows: group after group, a column for each name that no group before has.
-/// Null and what is not finite are empty.
-std::string csv(const std::vector<Groups>& rows) {
+/// The scalars of the rows, which `for_each_row` hands to a function, each time the same: group
+/// after group, a column for each name that no group before has. Null and what is not finite are
+/// empty. "" without a row.
+std::string csv(const auto& for_each_row) {
+  std::vector<std::set<std::string>> names;
+  for_each_row([&](const Groups& row) {
+    names.resize(row.size());
+    for (std::size_t group = 0; group < row.size(); ++group)
+      for (const auto& [name, value] : row[group].members())
+        if (!value.is_array() && !value.is_object()) names[group].insert(name);
+  });
   std::vector<std::pair<std::size_t, std::string>> columns;
   std::vector<std::string> cells;
-  for (std::size_t group = 0; !rows.empty() && group < rows[0].size(); ++group) {
-    std::set<std::string> names;
-    for (const Groups& row : rows)
-      for (const auto& [name, value] : row[group].members())
-        if (!value.is_array() && !value.is_object()) names.insert(name);
-    for (const std::string& name : names)
-      if (std::ranges::find(cells, name) == cells.end()) {
+  std::set<std::string> seen;
+  for (std::size_t group = 0; group < names.size(); ++group)
+    for (const std::string& name : names[group])
+      if (seen.insert(name).second) {
         columns.emplace_back(group, name);
         cells.push_back(name);
       }
-  }
+  if (cells.empty()) return "";
   std::string text = csv_line(cells);
-  for (const Groups& row : rows) {
+  for_each_row([&](const Groups& row) {
     for (std::size_t i = 0; i < cells.size(); ++i) {
       const Json& value = member(row[columns[i].first], columns[i].second);
       cells[i] = value.is_string() ? value.string() : value.dump();
       if (!value.is_string() && cells[i] == "null") cells[i] = "";
     }
     text += csv_line(cells);
-  }
+  });
   return text;
 }
 
@@ -51,29 +56,37 @@ Json numbers_of(const Json& object) {
 }  // namespace
 
 std::vector<std::pair<std::string, std::string>> run_tables(const std::vector<Run>& runs) {
-  std::vector<Groups> rows, points;
-  for (const Run& run : runs) {
-    const auto object = [](const Json& value) {
-      return value.is_object() ? value : Json::object();
-    };
-    const auto column = [](const std::string& name, const Json& value) {
-      return Json(Json::Object{{name, value}});
-    };
-    const Json name = column("run", run.name), method = column("method", run.method),
-               seed = column("seed", run.seed == "-" ? Json() : Json(run.seed));
-    Json results = run.state == "done" ? numbers_of(run.row) : Json::object();
-    results.update(numbers_of(run.results));
-    rows.push_back(
-        {name, column("state", run.state), method, seed, object(run.config),
-         column("epochs_done", run.epochs >= 0 ? Json(static_cast<int>(run.epochs)) : Json()),
-         results, column("error", run.error)});
-    for (const Json& epoch : objects(member(run.row, "curve")))
-      points.push_back({name, method, seed, column("epoch", member(epoch, "epoch")),
-                        numbers_of(epoch), object(member(epoch, "metrics"))});
-  }
+  const auto object = [](const Json& value) { return value.is_object() ? value : Json::object(); };
+  const auto column = [](const std::string& name, const Json& value) {
+    return Json(Json::Object{{name, value}});
+  };
+  const auto seed = [&](const Run& run) {
+    return column("seed", run.seed == "-" ? Json() : Json(run.seed));
+  };
+  const std::string of_runs = csv([&](const auto& use) {
+    for (const Run& run : runs) {
+      Json results = run.state == "done" && run.row ? numbers_of(*run.row) : Json::object();
+      results.update(numbers_of(run.results));
+      use(Groups{
+          column("run", run.name), column("state", run.state), column("method", run.method),
+          seed(run), object(run.config),
+          column("epochs_done",
+                 run.epochs >= 0 ? Json(static_cast<int>(std::min(run.epochs, 1e9))) : Json()),
+          results, column("error", run.error)});
+    }
+  });
+  const std::string of_epochs = csv([&](const auto& use) {
+    for (const Run& run : runs)
+      if (run.curve().is_array())
+        for (const Json& epoch : run.curve())
+          if (epoch.is_object())
+            use(Groups{column("run", run.name), column("method", run.method), seed(run),
+                       column("epoch", member(epoch, "epoch")), numbers_of(epoch),
+                       object(member(epoch, "metrics"))});
+  });
   std::vector<std::pair<std::string, std::string>> files;
-  if (!rows.empty()) files.emplace_back("runs.csv", csv(rows));
-  if (!points.empty()) files.emplace_back("curves.csv", csv(points));
+  if (!of_runs.empty()) files.emplace_back("runs.csv", of_runs);
+  if (!of_epochs.empty()) files.emplace_back("curves.csv", of_epochs);
   return files;
 }
 

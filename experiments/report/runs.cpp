@@ -6,41 +6,88 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <functional>
 #include <set>
 
 #include "experiments/files/words.h"
 #include "experiments/measure/statistics.h"
 #include "experiments/report/sections.h"
+#include "experiments/run/registry.h"
 
 namespace twice::experiments {
 namespace {
 
 namespace fs = std::filesystem;
 
+/// The epochs that are complete.
+double epochs_of(const Run& run) {
+  const Json& curve = run.curve();
+  if (!curve.is_array() || curve.empty()) return 0;
+  const double last = number(curve.back(), "epoch");
+  return std::isfinite(last) ? last : static_cast<double>(curve.size());
+}
+
 /// The results of a run that is done.
 void add_results(Run& run, const Json& entry) {
   if (run.state != "done") return;
-  double seconds = 0;
-  for (const Json& epoch : objects(member(run.row, "curve"))) seconds += number(epoch, "seconds");
-  if (seconds > 0) run.results["seconds"] = seconds;
-  std::vector<std::string> keys = metric_names({run.row, entry});
-  keys.insert(keys.end(),
-              {"test_accuracy", "loss", "train_loss", "gradient_norm", "ms", "seconds"});
-  for (const Json* source : std::initializer_list<const Json*>{&run.row, &entry})
+  static const Json none;
+  const Json &row = run.row ? *run.row : none, &curve = run.curve();
+  Json of_curve;
+  std::set<std::string> keys = {"test_accuracy",
+                                "loss",
+                                "train_loss",
+                                "gradient_norm",
+                                "ms",
+                                "seconds",
+                                "selected_loss",
+                                "selected_test_accuracy"};
+  for (const Json* source : {&row, &entry})
+    if (const Json& metrics = member(*source, "metrics"); metrics.is_object())
+      for (const auto& [name, value] : metrics.members()) keys.insert(name);
+  if (curve.is_array()) {
+    double seconds = 0;
+    // Of a curve that was read in part there is no sum.
+    const bool whole = epochs_of(run) == static_cast<double>(curve.size());
+    for (const Json& epoch : curve) {
+      if (const double own = number(epoch, "seconds"); std::isfinite(own)) seconds += own;
+      if (number(epoch, "epoch") != number(row, "best_epoch")) continue;
+      for (const char* key : {"test_accuracy", "loss"})
+        of_curve[std::string("selected_") + key] = member(epoch, key);
+    }
+    if (seconds > 0 && whole) of_curve["seconds"] = seconds;
+  }
+  for (const Json* source : std::initializer_list<const Json*>{&of_curve, &row, &entry})
     for (const std::string& key : keys)
       if (const double value = number(*source, key); std::isfinite(value)) run.results[key] = value;
 }
 
+/// The row of a record of one run; null when it has none or several.
+const Json* only_row(const Json& record) {
+  const Json& rows = member(record, "rows");
+  return rows.is_array() && rows.size() == 1 && rows[0].is_object() ? &rows[0] : nullptr;
+}
+
 /// Adds what the run's own record has, if there is one, and its results, if it is done.
 void add_record(Run& run, const FoundRecord* train, const Json& entry) {
-  if (const std::vector<Json> rows =
-          train ? objects(member(train->content, "rows")) : std::vector<Json>();
-      rows.size() == 1) {
-    run.file = train->file;
-    run.row = rows[0];
-    run.model = text(run.row, "model");
+  if (train) {
+    run.data = member(train->content, "data");
+    if ((run.row = only_row(train->content))) {
+      run.file = train->file;
+      run.model = text(*run.row, "model");
+      run.machine = fmt::format("{}, threads {}", text(member(train->content, "machine"), "cpu"),
+                                text(*run.row, "threads"));
+    }
   }
   add_results(run, entry);
+}
+
+/// "3"; "3, init-seed 5" of a run with another seed beside.
+std::string seeds_of(const Json& config) {
+  std::string seeds = text(config, "seed");
+  for (const char* option : {"init-seed", "data-seed", "split-seed"})
+    if (const std::string seed = text(config, option); seed != "-")
+      seeds += fmt::format(", {} {}", option, seed);
+  return seeds;
 }
 
 /// False for an option of other methods only: a value that the run has but does not use.
@@ -51,10 +98,18 @@ bool is_used(const std::string& method_name, const std::string& option) {
 }
 
 /// The runs with those of the axes along which a run differs from another one that uses them.
-/// Method, seed, and options on which no result depends are none.
+/// Method, seeds, and options on which no result depends are none.
 RunSet set_of(std::vector<Run> runs, const std::vector<std::string>& axes) {
-  static const std::set<std::string> others = {"method", "seed", "threads", "checkpoint-every"};
+  static const std::set<std::string> others = {"method", "threads", "checkpoint-every"};
   RunSet set{{}, std::move(runs)};
+  std::set<std::string> machines;
+  for (Run& run : set.runs) {
+    run.options = Json::object();
+    if (!run.machine.empty()) machines.insert(run.machine);
+  }
+  set.timed = machines.size() < 2;
+  for (Run& run : set.runs)
+    if (!set.timed) run.results.erase("ms"), run.results.erase("seconds");
   for (const std::string& axis : axes) {
     const auto value_of = [&](const Run& run) -> const Json& {
       static const Json none;
@@ -63,7 +118,7 @@ RunSet set_of(std::vector<Run> runs, const std::vector<std::string>& axes) {
     std::set<std::string> values;
     for (const Run& run : set.runs)
       if (const Json& value = value_of(run); !value.is_null()) values.insert(value.dump());
-    if (others.contains(axis) || values.size() < 2) continue;
+    if (others.contains(axis) || is_seed(axis) || values.size() < 2) continue;
     set.axes.push_back(axis);
     for (Run& run : set.runs)
       if (const Json& value = value_of(run); !value.is_null()) run.options[axis] = value;
@@ -71,15 +126,175 @@ RunSet set_of(std::vector<Run> runs, const std::vector<std::string>& axes) {
   return set;
 }
 
+bool is_name_of(const auto& rows, const std::string& name) {
+  const std::vector<std::string> names = names_of(rows);
+  return std::ranges::find(names, name) != names.end();
+}
+
+/// What the runs of a sweep must agree in to be compared; its other options are settings.
+bool is_task(const std::string& option) {
+  static const std::set<std::string> tasks = {
+      "problem",    "data",   "input",      "classes",
+      "target",     "loss",   "test-share", "validation-share",
+      "model",      "width",  "depth",      "channels",
+      "activation", "dtype",  "batch",      "init",
+      "epochs",     "augment"};
+  if (tasks.contains(option)) return true;
+  const std::string owner = registry().owner_of(option);
+  return is_name_of(registry().models(), owner) || is_name_of(registry().data(), owner) ||
+         is_name_of(registry().problems(), owner);
+}
+
+/// What the runs of a folder, of which nobody said what varies, may differ in.
+bool is_of_method(const std::string& option) {
+  static const std::set<std::string> others = {"method", "threads", "checkpoint-every"};
+  return others.contains(option) || is_seed(option) ||
+         std::ranges::any_of(methods(), [&](const Method& m) { return method_reads(m, option); }) ||
+         is_name_of(methods(), registry().owner_of(option));
+}
+
+/// The data of a run, as one word says what differs; without what follows from the seed.
+Json facts_of(const Run& run) {
+  Json facts = run.data.is_object() ? run.data : Json();
+  for (const char* of_split : {"mean", "stddev", "target_mean", "target_stddev", "split_seed"})
+    if (facts.contains(of_split)) facts.erase(of_split);
+  constexpr std::size_t enough = 12;
+  for (const char* files : {"files", "init"})
+    if (facts.contains(files)) {
+      const Json own = facts[files];
+      facts.erase(files);
+      for (const Json& file : objects(own.is_array() ? own : Json::array({own})))
+        facts["checksum of " + text(file, "name")] = text(file, "checksum").substr(0, enough);
+    }
+  // Of a sweep's runs the options say it.
+  if (run.record && !run.model.empty()) facts["label"] = run.model;
+  return facts;
+}
+
+/// The runs in groups that agree in the options that `decides` tells, in their data and in the
+/// model. A run without a record is in the first group that agrees with it.
+std::vector<RunSet> comparable(std::vector<Run> runs, std::vector<std::string> axes,
+                               const std::function<bool(const std::string&)>& decides) {
+  struct Group {
+    Json options, facts;
+    std::vector<Run> runs = {};
+  };
+  constexpr std::size_t most_options = 10000;  // that are looked up
+  std::vector<Group> groups;
+  std::map<std::string, std::vector<std::size_t>> by_options;
+  std::map<std::string, bool> decided;
+  std::map<std::string, std::size_t> by_all;
+  for (Run& run : runs) {
+    Json options = Json::object(), facts = facts_of(run);
+    if (run.config.is_object())
+      for (const auto& [option, value] : run.config.members()) {
+        const auto [known, is_new] = decided.emplace(option, false);
+        if (is_new) known->second = decided.size() > most_options || decides(option);
+        if (known->second) options[option] = value;
+      }
+    const std::string key = options.dump(), whole = key + facts.dump();
+    std::vector<std::size_t>& alike = by_options[key];
+    auto place = by_all.find(whole);
+    if (place == by_all.end() && !alike.empty() &&
+        (facts.is_null() || groups[alike[0]].facts.is_null())) {
+      if (groups[alike[0]].facts.is_null()) groups[alike[0]].facts = facts;
+      place = by_all.emplace(whole, alike[0]).first;
+    }
+    if (place == by_all.end()) {
+      place = by_all.emplace(whole, groups.size()).first;
+      alike.push_back(groups.size());
+      groups.push_back({std::move(options), std::move(facts)});
+    }
+    groups[place->second].runs.push_back(std::move(run));
+  }
+  std::map<std::string, std::set<std::string>> values;
+  for (Group& group : groups) {
+    if (group.facts.is_object()) group.options.update(group.facts);
+    for (const auto& [name, value] : group.options.members()) values[name].insert(value.dump());
+  }
+  std::map<std::string, std::size_t> having;
+  for (const Group& group : groups)
+    for (const auto& [name, value] : group.options.members()) ++having[name];
+  std::erase_if(axes, [&](const std::string& axis) { return decided[axis]; });
+  std::vector<RunSet> sets;
+  constexpr std::size_t widest = 60, most_parts = 6;
+  for (Group& group : groups) {
+    RunSet set = set_of(std::move(group.runs), axes);
+    std::size_t parts = 0;
+    for (const auto& [name, value] : group.options.members())
+      // The label says what the model's options say.
+      if (name != "label" && (values[name].size() > 1 || having[name] < groups.size()))
+        if (++parts <= most_parts)
+          set.title += fmt::format("{}{} {}", set.title.empty() ? "" : ", ",
+                                   shortened(name, widest), shortened(show(value), widest));
+    if (parts > most_parts) set.title += fmt::format(", and {} more", parts - most_parts);
+    if (set.title.empty() && groups.size() > 1) set.title = text(group.options, "label");
+    sets.push_back(std::move(set));
+  }
+  return sets;
+}
+
+/// The axes of a sweep's record, and its runs.
+std::pair<std::vector<std::string>, std::vector<Run>> listed_runs(
+    const Json& sweep, const std::map<std::string, FoundRecord>& trains) {
+  std::vector<std::string> axes;
+  constexpr std::size_t most_axes = 64;
+  for (const Json& axis : objects(member(sweep, "axes")))
+    if (axes.size() < most_axes) axes.push_back(text(axis, "option"));
+  // A row's options are those that its method and its model use; it is found by the runs' names.
+  std::map<std::string, Json> used;
+  for (const Json& row : objects(member(sweep, "rows")))
+    used[text(row, "setting")] = member(row, "options");
+  const Json& data = member(sweep, "data");
+  std::vector<Run> runs;
+  for (const Json& entry : objects(member(sweep, "runs"))) {
+    Run run{.name = text(entry, "name"), .config = member(sweep, "config")};
+    if (!run.config.is_object()) run.config = Json::object();
+    if (const Json& own = member(entry, "config"); own.is_object()) run.config.update(own);
+    run.method = text(run.config, "method");
+    run.seed = text(run.config, "seed");
+    run.seeds = seeds_of(run.config);
+    const std::string setting = entry.contains("setting")
+                                    ? text(entry, "setting")
+                                    : run.name.substr(0, run.name.rfind("-seed"));
+    if (const Json& own = used[setting]; own.is_object())
+      for (const std::string& axis : axes)
+        if (!own.contains(axis) && axis != "method" && !is_seed(axis)) run.config.erase(axis);
+    const std::string state = text(entry, "state");
+    run.state = state == "done" || state == "failed" ? state : "unfinished";
+    if (state == "failed") run.error = text(entry, "error");
+    run.epochs = number(entry, "epochs");
+    if (const double place = number(entry, "data");
+        data.is_array() && place >= 0 && place < static_cast<double>(data.size()))
+      run.data = data[static_cast<std::size_t>(place)];
+    const auto train = trains.find(run.name);
+    add_record(run, train == trains.end() ? nullptr : &train->second, entry);
+    runs.push_back(std::move(run));
+  }
+  return {std::move(axes), std::move(runs)};
+}
+
 }  // namespace
+
+const Json& Run::curve() const {
+  static const Json none;
+  return row ? member(*row, "curve") : none;
+}
 
 std::vector<Column> result_columns(const RunSet& set) {
   std::vector<Json> rows;
   for (const Run& run : set.runs) rows.push_back({{"metrics", run.results}});
   std::vector<Column> columns = run_columns(rows);
   std::erase_if(columns, [&](const Column& column) { return !is_used(column, rows); });
-  for (Column& column : columns)
+  for (Column& column : columns) {
     if (column.key == "seconds") column.meaning = "Training time of a run, without evaluation.";
+    if (column.key.starts_with("selected_")) {
+      column.heading = column.key == "selected_loss" ? "test loss" : "test accuracy";
+      column.heading += " at the best epoch";
+      column.meaning =
+          "Of the test set, after the epoch that is the best on the validation examples.";
+    }
+  }
   std::ranges::stable_sort(columns, {}, [](const Column& column) {
     return is_cost(column) ? 2 : column.key == "test_accuracy" ? 0 : 1;
   });
@@ -92,35 +307,20 @@ bool method_reads(const Method& method, std::string option) {
   return listed(method.options, std::move(option));
 }
 
-RunSet sweep_runs(const Json& sweep, const std::map<std::string, FoundRecord>& trains) {
-  std::vector<std::string> axes;
-  for (const Json& axis : objects(member(sweep, "axes"))) axes.push_back(text(axis, "option"));
-  // A row's options are those that its method and its model use; it is found by the runs' names.
-  std::map<std::string, Json> used;
-  for (const Json& row : objects(member(sweep, "rows")))
-    used[text(row, "setting")] = member(row, "options");
-  std::vector<Run> runs;
-  for (const Json& entry : objects(member(sweep, "runs"))) {
-    Run run{.name = text(entry, "name"), .config = member(sweep, "config")};
-    if (!run.config.is_object()) run.config = Json::object();
-    if (const Json& own = member(entry, "config"); own.is_object()) run.config.update(own);
-    run.method = text(run.config, "method");
-    run.seed = text(run.config, "seed");
-    if (const Json& own = used[run.name.substr(0, run.name.rfind("-seed"))]; own.is_object())
-      for (const std::string& axis : axes)
-        if (!own.contains(axis)) run.config.erase(axis);
-    const std::string state = text(entry, "state");
-    run.state = state == "done" || state == "failed" ? state : "unfinished";
-    if (state == "failed") run.error = text(entry, "error");
-    run.epochs = number(entry, "epochs");
-    const auto train = trains.find(run.name);
-    add_record(run, train == trains.end() ? nullptr : &train->second, entry);
-    runs.push_back(std::move(run));
-  }
+bool is_seed(const std::string& option) { return option == "seed" || option.ends_with("-seed"); }
+
+std::vector<RunSet> sweep_runs(const Json& sweep,
+                               const std::map<std::string, FoundRecord>& trains) {
+  auto [axes, runs] = listed_runs(sweep, trains);
+  return comparable(std::move(runs), axes, is_task);
+}
+
+RunSet all_sweep_runs(const Json& sweep, const std::map<std::string, FoundRecord>& trains) {
+  auto [axes, runs] = listed_runs(sweep, trains);
   return set_of(std::move(runs), axes);
 }
 
-RunSet train_runs(const std::vector<FoundRecord>& trains) {
+std::vector<RunSet> train_runs(const std::vector<FoundRecord>& trains) {
   std::vector<Run> runs;
   std::set<std::string> options;
   for (const FoundRecord& train : trains) {
@@ -128,11 +328,12 @@ RunSet train_runs(const std::vector<FoundRecord>& trains) {
     run.name.resize(std::min({run.name.size(), run.name.rfind('/'), run.name.rfind(".json")}));
     if (run.config.is_object())
       for (const auto& [option, value] : run.config.members()) options.insert(option);
-    const std::vector<Json> rows = objects(member(train.content, "rows"));
-    const Json row = rows.size() == 1 ? rows[0] : Json();
-    run.method = text(row, "method");
+    run.row = only_row(train.content);
+    run.method = run.row ? text(*run.row, "method") : "-";
     run.seed = text(run.config, "seed");
-    run.epochs = static_cast<double>(objects(member(row, "curve")).size());
+    run.seeds = seeds_of(run.config);
+    run.record = &train.content;
+    run.epochs = epochs_of(run);
     run.state = run.epochs >= number(run.config, "epochs") ? "done" : "unfinished";
     add_record(run, &train, {});
     run.file = train.file;
@@ -145,33 +346,45 @@ RunSet train_runs(const std::vector<FoundRecord>& trains) {
   // Gamma before epsilon, as in every table.
   const auto gamma = std::ranges::find(axes, "gamma"), epsilon = std::ranges::find(axes, "epsilon");
   if (gamma != axes.end() && epsilon != axes.end()) std::iter_swap(gamma, epsilon);
-  return set_of(std::move(runs), axes);
+  return comparable(std::move(runs), axes,
+                    [](const std::string& option) { return !is_of_method(option); });
 }
 
 RunSet compare_runs(const FoundRecord& compare) {
-  const std::vector<Json> rows = objects(member(compare.content, "rows"));
+  const Json& rows = member(compare.content, "rows");
+  const std::vector<Json> all = objects(rows);
   const fs::path folder = fs::path(compare.file).parent_path();
   RunSet set;
+  if (!rows.is_array()) return set;
   for (const Json& row : rows) {
-    Run run{.name = (folder / row_label(row, rows)).string(),
+    if (!row.is_object()) continue;
+    Run run{.name = (folder / row_label(row, all)).string(),
             .config = member(compare.content, "config"),
             .state = "done",
             .method = text(row, "method"),
-            .row = row};
+            .row = &row};
     run.config["method"] = run.method;
     run.seed = text(run.config, "seed");
-    run.epochs = static_cast<double>(objects(member(row, "curve")).size());
+    run.epochs = epochs_of(run);
     add_results(run, {});
     set.runs.push_back(std::move(run));
   }
   return set;
 }
 
+std::vector<std::pair<std::string, double>> RunSetting::values_of(const std::string& field) const {
+  std::vector<std::pair<std::string, double>> values;
+  std::set<std::string> seen;
+  for (const Run* run : runs)
+    if (const auto value = run->results.find(field);
+        value != run->results.end() && (seen.insert(run->seeds).second || run->seed == "-"))
+      values.emplace_back(run->seeds, value->second);
+  return values;
+}
+
 Moments RunSetting::moments(const std::string& field) const {
   std::vector<double> values;
-  for (const Run* run : runs)
-    if (const auto value = run->results.find(field); value != run->results.end())
-      values.push_back(value->second);
+  for (const auto& [seeds, value] : values_of(field)) values.push_back(value);
   return {mean(values), standard_deviation(values), values.size()};
 }
 
@@ -199,22 +412,42 @@ std::vector<RunSetting> settings_of(const RunSet& set) {
 }
 
 std::string ranking_result(const std::vector<RunSetting>& settings) {
-  std::vector<Json> rows;
+  std::map<std::string, double> known;
   for (const RunSetting& setting : settings)
-    for (const Run* run : setting.runs) rows.push_back(run->results);
-  return ranking_result(rows);
+    for (const Run* run : setting.runs) known.insert(run->results.begin(), run->results.end());
+  return ranking_result(std::vector<Json>{known});
 }
 
-const RunSetting* best_setting(const std::vector<RunSetting>& settings, const std::string& method) {
+std::vector<const RunSetting*> chosen_settings(const std::vector<RunSetting>& settings) {
   const std::string result = ranking_result(settings);
   const double sign = lower_is_better(result) ? -1 : 1;
-  const RunSetting* best = nullptr;
-  for (const RunSetting& setting : settings)
-    if (const double value = sign * setting.moments(result).mean;
-        setting.method == method && std::isfinite(value) &&
-        (!best || value > sign * best->moments(result).mean))
-      best = &setting;
-  return best;
+  struct Best {
+    const RunSetting* setting;
+    std::size_t n;
+    double value;
+  };
+  std::vector<Best> best;
+  std::map<std::string, std::size_t> places;
+  for (const RunSetting& setting : settings) {
+    const Moments moments = setting.moments(result);
+    const double value = sign * moments.mean;
+    if (!std::isfinite(value)) continue;
+    const auto [place, is_new] = places.emplace(setting.method, best.size());
+    if (is_new) best.push_back({&setting, moments.n, value});
+    // A setting that lacks seeds may owe its mean to those that it lacks.
+    Best& found = best[place->second];
+    if (moments.n > found.n || (moments.n == found.n && value > found.value))
+      found = {&setting, moments.n, value};
+  }
+  std::vector<const RunSetting*> chosen;
+  for (const Best& one : best) chosen.push_back(one.setting);
+  return chosen;
+}
+
+bool has_choice(const std::vector<RunSetting>& settings) {
+  std::set<std::string> seen;
+  return std::ranges::any_of(
+      settings, [&](const RunSetting& setting) { return !seen.insert(setting.method).second; });
 }
 
 }  // namespace twice::experiments

@@ -18,9 +18,9 @@ namespace {
 /// The values that an axis takes: numbers from small to large, words in order of appearance.
 std::vector<Json> axis_values(const std::vector<RunSetting>& settings, const std::string& axis) {
   std::vector<Json> values;
+  std::set<std::string> seen;
   for (const RunSetting& setting : settings)
-    if (const Json* value = setting.options.find(axis);
-        value && std::ranges::find(values, *value) == values.end())
+    if (const Json* value = setting.options.find(axis); value && seen.insert(value->dump()).second)
       values.push_back(*value);
   if (std::ranges::all_of(values, [](const Json& value) { return value.is_number(); }))
     std::ranges::sort(values);
@@ -30,17 +30,10 @@ std::vector<Json> axis_values(const std::vector<RunSetting>& settings, const std
 /// The methods in order of appearance.
 std::vector<std::string> methods_of(const std::vector<RunSetting>& settings) {
   std::vector<std::string> methods;
+  std::set<std::string> seen;
   for (const RunSetting& setting : settings)
-    if (std::ranges::find(methods, setting.method) == methods.end())
-      methods.push_back(setting.method);
+    if (seen.insert(setting.method).second) methods.push_back(setting.method);
   return methods;
-}
-
-bool several_models(const RunSet& set) {
-  std::set<std::string> models;
-  for (const Run& run : set.runs)
-    if (!run.model.empty()) models.insert(run.model);
-  return models.size() > 1;
 }
 
 /// "95.1 % ± 0.2 %"; without a deviation that is not known.
@@ -80,7 +73,6 @@ struct ItemTable {
     });
   }
   void add_options() {
-    if (several_models(set)) add("model", "", [](const Item& item) { return Cell{item.model}; });
     for (const std::string& axis : set.axes)
       add(axis, "option --" + axis, [&](const Item& item) {
         const Json& value = member(item.options, axis);
@@ -148,24 +140,21 @@ std::string failures(const RunSet& set) {
   return lines.size() <= few ? section(title, bullets(lines), 4) : details(title, bullets(lines));
 }
 
-/// Bars of the medians over the runs that are done, for each method, or each model and method.
+/// Bars of the medians over the runs that are done, for each method.
 std::string cost_figures(const RunSet& set) {
-  const bool models = several_models(set);
   const auto bars = [&](const char* title, const char* unit, const auto& value_of) {
     std::vector<std::pair<const Run*, std::vector<double>>> costs;
     for (const Run& run : set.runs) {
       const double value = run.state == "done" ? value_of(run) : std::nan("");
       if (!std::isfinite(value)) continue;
-      auto cost = std::ranges::find_if(costs, [&](const auto& c) {
-        return c.first->method == run.method && c.first->model == run.model;
-      });
+      auto cost =
+          std::ranges::find_if(costs, [&](const auto& c) { return c.first->method == run.method; });
       if (cost == costs.end()) cost = costs.insert(costs.end(), {&run, {}});
       cost->second.push_back(value);
     }
-    std::ranges::stable_sort(costs, {}, [](const auto& cost) { return cost.first->model; });
     BarPlot plot{.label = std::string(title) + ", one bar per method"};
     for (const auto& [run, values] : costs)
-      plot.bars.push_back({.name = models ? run->model + " " + run->method : run->method,
+      plot.bars.push_back({.name = run->method,
                            .value = format_number(median(values)) + unit,
                            .parts = {median(values)},
                            .inks = {method_ink(run->method)}});
@@ -235,6 +224,8 @@ std::string field_maps(const RunSet& set, const std::vector<RunSetting>& setting
     part->second.push_back(&setting);
     all.push_back(setting.moments(field.key).mean);
   }
+  const std::vector<Json> rows = axis_values(settings, down),
+                          columns = axis_values(settings, across);
   std::string html;
   constexpr std::size_t most_maps = 24;
   for (std::size_t i = 0; i < std::min(parts.size(), most_maps); ++i) {
@@ -242,10 +233,8 @@ std::string field_maps(const RunSet& set, const std::vector<RunSetting>& setting
     const bool has_across = own[0]->options.contains(across);
     const bool both = has_across && own[0]->options.contains(down);
     // A method without one of the two has a map of one row.
-    const std::string x_axis = has_across ? across : down;
-    HeatMap map =
-        map_of(own, field, axis_values(settings, x_axis), x_axis,
-               both ? axis_values(settings, down) : std::vector<Json>(1), both ? down : "");
+    HeatMap map = map_of(own, field, has_across ? columns : rows, has_across ? across : down,
+                         both ? rows : std::vector<Json>(1), both ? down : "");
     map.label = field.heading + " of " + title;
     map.beside = all;
     html += figure(title, heat_map(map));
@@ -261,12 +250,28 @@ std::string field_maps(const RunSet& set, const std::vector<RunSetting>& setting
 Ink step_ink(std::size_t step) { return {ramp_ink(3 - step % 4).name, step >= 4}; }
 constexpr std::size_t most_lines = 8;
 
+/// What all runs were trained on and for how long.
+std::string common_text(const Json& record) {
+  const Json &config = member(record, "config"), &data = member(record, "data");
+  std::string line;
+  const auto add = [&](const std::string& name, const std::string& value) {
+    if (value != "-" && !value.empty())
+      line += fmt::format("{}{} {}", line.empty() ? "" : ", ", name, value);
+  };
+  add("model", record_name({{"rows", member(record, "rows")}, {"config", config}}));
+  for (const char* part : {"train", "validation", "test"})
+    add(std::string(part) + " examples", text(data, part));
+  for (const char* option : {"epochs", "batch", "loss", "dtype", "augment"})
+    add(option, text(config, option));
+  return line;
+}
+
 TrainingLine training_line(const RunSetting& setting, const std::string& name, const Ink& ink) {
   TrainingLine line{name, ink, {}};
   // The loss of a failed run just before its end would dwarf the others.
   for (const Run* run : setting.runs)
     if (run->state != "failed")
-      (run->state == "done" ? line.done : line.unfinished).push_back(&member(run->row, "curve"));
+      (run->state == "done" ? line.done : line.unfinished).push_back(&run->curve());
   return line;
 }
 
@@ -285,24 +290,27 @@ std::string run_maps(const RunSet& set, const std::vector<RunSetting>& settings)
 std::string run_curves(const std::vector<RunSetting>& settings) {
   std::vector<TextPair> views;
   std::vector<TrainingLine> best;
-  for (const std::string& method : methods_of(settings))
-    if (const RunSetting* setting = best_setting(settings, method)) {
-      const std::string values = setting->values();
-      best.push_back(training_line(*setting, values.empty() ? method : method + ", " + values,
-                                   method_ink(method)));
-    }
+  const std::vector<const RunSetting*> chosen = chosen_settings(settings);
+  for (const RunSetting* setting : chosen) {
+    const std::string values = setting->values();
+    best.push_back(training_line(*setting, setting->method + (values.empty() ? "" : ", " + values),
+                                 method_ink(setting->method)));
+  }
   const auto add = [&](const std::string& title, const std::vector<TrainingLine>& lines) {
     // Toggles of the legend reach the plots of their own section.
     if (const std::string html = training_plots(lines); !html.empty())
       views.emplace_back(title, "<section>\n" + html + "</section>\n");
   };
   add("the best setting of each method", best);
+  constexpr std::size_t most_views = 24;
+  const std::string result = ranking_result(settings);
   for (const std::string& method : methods_of(settings)) {
+    if (views.size() == most_views) break;
     std::vector<const RunSetting*> own;
     for (const RunSetting& setting : settings)
       if (setting.method == method) own.push_back(&setting);
-    if (own.size() == 1 && best_setting(settings, method)) continue;  // it is in the first view
-    const std::string result = ranking_result(settings);
+    if (own.size() == 1 && std::ranges::find(chosen, own[0]) != chosen.end())
+      continue;  // it is in the first view
     std::ranges::stable_sort(own, {}, [&](const RunSetting* setting) {
       const double value = setting->moments(result).mean;
       return std::isnan(value)         ? std::numeric_limits<double>::infinity()
@@ -335,21 +343,20 @@ std::string runs_section(const RunSet& set, const Json& record, std::string_view
       return field == results.end() ? "-" : plus_minus(setting.moments(key), *field);
     };
     std::vector<std::string> best;
-    for (const std::string& method : methods_of(settings))
-      if (const RunSetting* setting = best_setting(settings, method)) {
-        std::string line = fmt::format("{}: {}", method, shown(*setting, ranking));
-        if (validated)
-          line += fmt::format(" on validation, {} on the test set",
-                              shown(*setting, lower_is_better(ranking) ? "loss" : "test_accuracy"));
-        best.push_back(fmt::format("{}{} (n = {})", line,
-                                   setting->options.empty() ? "" : " at " + setting->values(),
-                                   setting->moments(ranking).n));
-      }
+    for (const RunSetting* setting : chosen_settings(settings)) {
+      std::string line = fmt::format("{}: {}", setting->method, shown(*setting, ranking));
+      if (validated)
+        line += fmt::format(" on validation, {} on the test set",
+                            shown(*setting, lower_is_better(ranking) ? "loss" : "test_accuracy"));
+      best.push_back(fmt::format("{}{} (n = {})", line,
+                                 setting->options.empty() ? "" : " at " + setting->values(),
+                                 setting->moments(ranking).n));
+    }
     Json axes = Json::array();
     for (const std::string& axis : set.axes)
       axes.push_back({{"axis", axis}, {"values", show(axis_values(settings, axis))}});
     std::set<std::string> seeds;
-    for (const Run& run : set.runs) seeds.insert(run.seed);
+    for (const Run& run : set.runs) seeds.insert(run.seeds);
     const auto in_state = [&](const char* state) {
       return std::ranges::count(set.runs, state, &Run::state);
     };
@@ -365,6 +372,10 @@ std::string runs_section(const RunSet& set, const Json& record, std::string_view
                     {"ranking", ranking == "loss" ? "test loss" : heading_of(ranking)},
                     {"order", lower_is_better(ranking) ? "lowest" : "highest"},
                     {"validated", validated},
+                    {"choice", has_choice(settings)},
+                    {"common", common_text(record)},
+                    {"timed", set.timed},
+                    {"differences", comparison_tables(paired_differences(set, settings))},
                     {"table", settings_table(set, settings)},
                     {"by_option", by_option},
                     {"maps", by_option.empty() ? run_maps(set, settings) : ""},
@@ -373,9 +384,10 @@ std::string runs_section(const RunSet& set, const Json& record, std::string_view
                     {"failures", failures(set)},
                     {"run_table", runs_table(set)}};
   }
-  std::vector<Json> rows;
+  std::vector<Json> rows;  // one of each method, for its equation
+  std::set<std::string> seen;
   for (const Run& run : set.runs)
-    if (run.row.is_object()) rows.push_back(run.row);
+    if (run.row && seen.insert(run.method).second) rows.push_back(*run.row);
   return record_section(record, title, id, rows, render("sweep", data));
 }
 

@@ -42,3 +42,5 @@ document.querySelectorAll('[data-toggle]').forEach(button => {
     });
   });
 });
+const underWay = document.querySelector('[data-reload]');
+if (underWay) setTimeout(() => location.reload(), 1000 * underWay.dataset.reload);

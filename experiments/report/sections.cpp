@@ -30,20 +30,27 @@ std::vector<TextPair> facts(const Json& object, std::initializer_list<const char
   return pairs;
 }
 
-Curve curve_of(const TrainingLine& line, const Json& points, const std::string& field) {
+/// Of long curves a page has the last point and each so many before.
+constexpr std::size_t most_points = 500;
+/// Of a line that stands for many runs, so many are drawn beside their mean.
+constexpr std::size_t most_runs_drawn = 30;
+
+Curve curve_of(const TrainingLine& line, const Json& points, const std::string& field,
+               std::size_t every) {
   Curve curve{.name = line.name, .ink = line.ink, .thin = true};
-  for (const Json& point : objects(points)) {
-    curve.x.push_back(number(point, "epoch"));
-    curve.y.push_back(number(point, field));
-  }
+  if (points.is_array())
+    for (std::size_t i = (points.size() + every - 1) % every; i < points.size(); i += every) {
+      curve.x.push_back(number(points[i], "epoch"));
+      curve.y.push_back(number(points[i], field));
+    }
   return curve;
 }
 
 /// The mean over the runs that are done, of the epochs that all of them have.
-Curve mean_of(const TrainingLine& line, const std::string& field) {
+Curve mean_of(const TrainingLine& line, const std::string& field, std::size_t every) {
   std::map<double, std::vector<double>> values;
   for (const Json* points : line.done) {
-    const Curve curve = curve_of(line, *points, field);
+    const Curve curve = curve_of(line, *points, field, every);
     for (std::size_t i = 0; i < curve.x.size(); ++i)
       if (std::isfinite(curve.x[i])) values[curve.x[i]].push_back(curve.y[i]);
   }
@@ -60,13 +67,26 @@ std::string training_figure(const std::vector<TrainingLine>& lines, const std::s
                             const std::string& title, bool percent) {
   CurvePlot plot{.label = title + " over epochs", .x_title = "epoch"};
   plot.percent = percent;
+  std::size_t longest = 0;
+  double epochs = 0;
+  for (const TrainingLine& line : lines)
+    for (const auto* runs : {&line.done, &line.unfinished})
+      for (const Json* points : *runs)
+        if (points->is_array() && points->size() > longest) {
+          longest = points->size();
+          epochs = number(points->back(), "epoch");
+        }
+  const std::size_t every = longest / most_points + 1;
   std::vector<Curve> means;
+  bool some_left_out = false;
   for (const TrainingLine& line : lines) {
     const bool single = line.done.size() == 1 && line.unfinished.empty();
-    if (!single)
-      for (const auto* runs : {&line.done, &line.unfinished})
-        for (const Json* points : *runs) plot.curves.push_back(curve_of(line, *points, field));
-    means.push_back(mean_of(line, field));
+    std::vector<const Json*> shown = line.done;
+    shown.insert(shown.end(), line.unfinished.begin(), line.unfinished.end());
+    some_left_out = some_left_out || shown.size() > most_runs_drawn;
+    shown.resize(single ? 0 : std::min(shown.size(), most_runs_drawn));
+    for (const Json* points : shown) plot.curves.push_back(curve_of(line, *points, field, every));
+    means.push_back(mean_of(line, field, every));
   }
   if (!plot.curves.empty()) plot.label += "; thin: each seed, bold: their mean";
   plot.curves.insert(plot.curves.end(), means.begin(), means.end());
@@ -81,8 +101,10 @@ std::string training_figure(const std::vector<TrainingLine>& lines, const std::s
     plot.y_from = values[values.size() / 6];
   else
     plot.log_y = values.front() > 0 && values.back() > 5 * values.front();
-  const bool cut = values.front() < plot.y_from;
-  return figure(title + (cut ? " (low values cut off)" : ""), curve_plot(plot));
+  std::string note = values.front() < plot.y_from ? " (low values cut off)" : "";
+  if (every > 1) note += fmt::format(" ({} of {} epochs)", (longest - 1) / every + 1, epochs);
+  if (some_left_out) note += fmt::format(" ({} runs of a line)", most_runs_drawn);
+  return figure(title + note, curve_plot(plot));
 }
 
 /// Equation and convention of each method.
@@ -330,9 +352,9 @@ std::string record_section(const Json& record, std::string_view title, std::stri
 
 std::vector<std::string> distinct(const std::vector<Json>& rows, const std::string& field) {
   std::vector<std::string> values;
+  std::set<std::string> seen;
   for (const Json& row : rows)
-    if (const std::string value = text(row, field);
-        std::ranges::find(values, value) == values.end())
+    if (const std::string value = text(row, field); seen.insert(value).second)
       values.push_back(value);
   return values;
 }

@@ -240,7 +240,9 @@ std::vector<std::string> metric_names(const std::vector<Json>& rows) {
   for (const Json& row : rows)
     if (const Json& metrics = member(row, "metrics"); metrics.is_object())
       for (const auto& [name, value] : metrics.members()) names.insert(name);
-  return {names.begin(), names.end()};
+  constexpr std::size_t most = 64;
+  return {names.begin(),
+          std::next(names.begin(), std::min<std::ptrdiff_t>(std::ssize(names), most))};
 }
 
 std::string heading_of(std::string metric) {

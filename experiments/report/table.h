@@ -66,7 +66,7 @@ std::vector<Column> columns_of(const std::string& table);
 const std::vector<Column>& run_columns();
 /// The same with a column behind the test accuracy for each of the rows' metrics.
 std::vector<Column> run_columns(const std::vector<Json>& rows);
-/// The names in the `metrics` of rows.
+/// The names in the `metrics` of rows, the first 64.
 std::vector<std::string> metric_names(const std::vector<Json>& rows);
 /// "validation loss" for "validation_loss".
 std::string heading_of(std::string metric);

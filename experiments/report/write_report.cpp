@@ -1,16 +1,23 @@
 // Collecting records into one page.
 #include "experiments/report/write_report.h"
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
+#include <cstring>
+#include <ctime>
 #include <map>
+#include <set>
 #include <vector>
 
 #include "autodiff/array/error.h"
 #include "experiments/app/terminal.h"
 #include "experiments/files/atomic_file.h"
+#include "experiments/files/large_json.h"
 #include "experiments/report/runs.h"
 #include "experiments/report/sections.h"
 
@@ -19,9 +26,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// Limits, far above what records need, so that no folder takes more memory or time than a machine
+// has.
+constexpr std::uintmax_t most_bytes = 512 << 20, most_bytes_in_all = std::uintmax_t{2} << 30;
+constexpr std::size_t most_values = 6000000, most_files = 20000, most_sections = 100,
+                      most_rows = 1000;
+constexpr JsonLimits of_record{3000000, 64 << 10, 5000, 10000};
+
 bool has_command(const FoundRecord& record, std::string_view command) {
   return member(record.content, "command") == Json(command);
 }
+
+bool is_moved(const FoundRecord& record) { return record.content.is_null(); }
 
 /// "1 record", "2 records".
 std::string records_text(std::size_t count) {
@@ -30,40 +46,66 @@ std::string records_text(std::size_t count) {
 
 /// What is in a folder. File names are printable, so that the page is UTF-8 whatever they are.
 struct Found {
-  std::vector<FoundRecord> records;
-  std::vector<std::string> left_out;          ///< files with reasons
-  std::map<std::string, std::size_t> others;  ///< records that have no section, by command
+  std::vector<FoundRecord> records = {};
+  std::vector<FoundRecord> single = {};  ///< of `train`, outside of sweeps
+  std::map<std::string, std::map<std::string, FoundRecord>> trains = {};  ///< see `take_runs`
+  std::vector<std::string> left_out = {};                                 ///< files with reasons
+  std::map<std::string, std::size_t> others = {};  ///< records that have no section, by command
   std::size_t files = 0;
+
+  void leave_out(const fs::path& file, const std::string& reason) {
+    left_out.push_back(printable(file.empty() ? reason : file.string() + " " + reason));
+  }
 };
 
-std::vector<fs::path> json_files(const fs::path& folder) {
+std::vector<fs::path> json_files(const fs::path& folder, Found& found) {
   std::vector<fs::path> files;
   std::error_code error;
   constexpr auto options = fs::directory_options::skip_permission_denied;
   fs::recursive_directory_iterator entry(folder, options, error), end;
-  for (; !error && entry != end; entry.increment(error))
-    if (std::error_code ignored;
-        entry->path().extension() == ".json" && entry->is_regular_file(ignored))
-      files.push_back(entry->path());
   if (error)
     fail("report", "cannot list {}: {}; expected a folder with records", folder.string(),
          error.message());
+  for (; !error && entry != end; entry.increment(error)) {
+    std::error_code ignored;
+    const fs::path& path = entry->path();
+    if (entry->is_directory(ignored) && !entry->is_symlink(ignored)) {
+      if (::access(path.c_str(), R_OK | X_OK) != 0)
+        found.leave_out(path, std::string("cannot be listed: ") + std::strerror(errno));
+    } else if (path.extension() == ".json" && entry->is_regular_file(ignored)) {
+      files.push_back(path);
+    }
+  }
+  if (error) found.leave_out(folder, "cannot be listed to its end: " + error.message());
   std::ranges::sort(files);
   return files;
 }
 
 Found find_records(const fs::path& folder) {
   Found found;
-  for (const fs::path& file : json_files(folder)) {
-    ++found.files;
+  std::uintmax_t bytes = 0, values = 0;
+  const auto less = [&](std::size_t a, std::size_t b) {
+    return found.records[a].content < found.records[b].content;
+  };
+  std::set<std::size_t, decltype(less)> known(less);
+  for (const fs::path& file : json_files(folder, found)) {
     FoundRecord record{printable(file.lexically_relative(folder).string()), {}};
+    if (++found.files > most_files || bytes > most_bytes_in_all || values > most_values) {
+      found.leave_out(file, fmt::format("and what follows it in the alphabet are beyond {} JSON "
+                                        "files, {} MiB or {} values",
+                                        most_files, most_bytes_in_all >> 20, most_values));
+      break;
+    }
     try {
-      record.content = Json::parse(read_file(file));
+      const std::string content = read_file(file, most_bytes);
+      bytes += content.size();
+      record.content = parse_within(content, of_record);
     } catch (const JsonError&) {
-      found.left_out.push_back(printable(file.string()) + " is no valid JSON (cut or corrupt)");
+      found.leave_out(file, "is no valid JSON (cut or corrupt)");
       continue;
     } catch (const Error& error) {
-      found.left_out.push_back(printable(error.what()));
+      const std::string reason = error.what();
+      found.leave_out(reason.starts_with("has ") ? file : fs::path(), reason);
       continue;
     }
     // The record of a profile lies in one that is as google/benchmark writes it.
@@ -72,12 +114,19 @@ Found find_records(const fs::path& folder) {
     constexpr std::string_view shown[] = {"compare",  "train", "sweep",  "study",
                                           "evaluate", "bench", "profile"};
     if (std::ranges::any_of(shown, [&](std::string_view c) { return has_command(record, c); })) {
+      values += values_in(record.content);
+      if (Json* rows = has_command(record, "sweep") ? nullptr : &record.content["rows"];
+          rows && rows->is_array() && rows->size() > most_rows) {
+        found.leave_out(file,
+                        fmt::format("has {} rows, of which {} are shown", rows->size(), most_rows));
+        rows->elements().resize(most_rows);
+      }
+      found.records.push_back(std::move(record));
       // The same record twice, as --json writes it, is one.
-      const auto same = std::ranges::find(found.records, record.content, &FoundRecord::content);
-      if (same == found.records.end())
-        found.records.push_back(std::move(record));
-      else
-        same->file += ", " + record.file;
+      if (const auto [same, is_new] = known.insert(found.records.size() - 1); !is_new) {
+        found.records[*same].file += ", " + found.records.back().file;
+        found.records.pop_back();
+      }
     } else if (command.is_string() && record.content.contains("version")) {
       ++found.others[command.string()];
     }
@@ -85,20 +134,27 @@ Found find_records(const fs::path& folder) {
   return found;
 }
 
-/// The records of a sweep's runs, by the runs' names; they are taken out of `records`.
-std::map<std::string, FoundRecord> take_runs(std::vector<FoundRecord>& records,
-                                             const FoundRecord& sweep) {
-  const fs::path folder = fs::path(sweep.file).parent_path();
-  std::map<std::string, FoundRecord> trains;
-  for (const Json& run : objects(member(sweep.content, "runs"))) {
-    const std::string name = text(run, "name"),
-                      file = (folder / printable(name) / "train.json").string();
-    const auto train = std::ranges::find(records, file, &FoundRecord::file);
-    if (train == records.end()) continue;
-    trains.emplace(name, std::move(*train));
-    records.erase(train);
+/// The records of each sweep's runs, by the runs' names, for each sweep's file; they are taken out
+/// of `records`.
+std::map<std::string, std::map<std::string, FoundRecord>> take_runs(
+    std::vector<FoundRecord>& records) {
+  std::map<std::string, std::size_t> places;
+  for (std::size_t i = 0; i < records.size(); ++i)
+    if (has_command(records[i], "train")) places.emplace(records[i].file, i);
+  std::map<std::string, std::map<std::string, FoundRecord>> taken;
+  for (const FoundRecord& sweep : records) {
+    if (!has_command(sweep, "sweep")) continue;
+    const fs::path folder = fs::path(sweep.file).parent_path();
+    for (const Json& run : objects(member(sweep.content, "runs"))) {
+      const std::string name = text(run, "name");
+      const auto train = places.find((folder / printable(name) / "train.json").string());
+      if (train == places.end()) continue;
+      taken[sweep.file].emplace(name, std::move(records[train->second]));
+      places.erase(train);
+    }
   }
-  return trains;
+  std::erase_if(records, is_moved);
+  return taken;
 }
 
 /// The best of the rows' results (`ranking_result`), "-" without any.
@@ -130,27 +186,52 @@ Cell best_result(const Json& record) {
   return best_result(objects(member(record, "rows")));
 }
 
+/// The best of what the methods' chosen settings reach.
+Cell best_result(const RunSet& set) {
+  const std::vector<RunSetting> settings = settings_of(set);
+  const std::string result = ranking_result(settings);
+  std::vector<Json> rows;
+  for (const RunSetting* setting : chosen_settings(settings))
+    rows.push_back({{result, setting->moments(result).mean}});
+  return best_result(rows);
+}
+
 std::string counts_text(const RunSet& set) {
-  std::string line = fmt::format("{} runs", set.runs.size());
+  std::set<std::string> methods;
+  std::string line;
+  for (const Run& run : set.runs)
+    if (methods.insert(run.method).second) line += (line.empty() ? "" : ", ") + run.method;
+  line += fmt::format("; {} run{}", set.runs.size(), set.runs.size() == 1 ? "" : "s");
   for (const char* state : {"failed", "unfinished"})
     if (const auto count = std::ranges::count(set.runs, state, &Run::state); count > 0)
       line += fmt::format(", {} {}", count, state);
   return line;
 }
 
-/// Origin, machine and options of a record, as far as all records agree.
-Json in_common(const std::vector<FoundRecord>& records) {
-  Json result;
-  for (const char* part : {"origin", "machine", "config"}) {
-    Json shared = member(records.front().content, part);
-    if (shared.is_object())
-      for (const FoundRecord& record : records)
-        std::erase_if(shared.members(), [&](const auto& entry) {
-          return member(member(record.content, part), entry.first) != entry.second;
-        });
-    result[part] = shared;
+/// What all runs have in common of an object that each has; those that have none do not count.
+Json in_common(const std::vector<Run>& runs, const auto& object_of) {
+  Json shared;
+  for (const Run& run : runs) {
+    const Json& own = object_of(run);
+    if (!own.is_object()) continue;
+    if (shared.is_null()) shared = own;
+    std::erase_if(shared.members(),
+                  [&](const auto& entry) { return member(own, entry.first) != entry.second; });
   }
-  return result;
+  return shared;
+}
+
+/// The record for a group: origin and machine, options and data, as far as its runs agree.
+Json record_of_group(const RunSet& set, Json record) {
+  for (const char* part : {"origin", "machine"})
+    if (set.runs.front().record)
+      record[part] = in_common(
+          set.runs, [&](const Run& run) -> const Json& { return member(*run.record, part); });
+  record["config"] = in_common(set.runs, [](const Run& run) -> const Json& { return run.config; });
+  record["data"] = in_common(set.runs, [](const Run& run) -> const Json& { return run.data; });
+  for (const Run& run : set.runs)
+    if (!run.model.empty()) record["rows"] = std::vector<Json>{{{"model", run.model}}};
+  return record;
 }
 
 /// The sections and their lines in the index, as the page grows.
@@ -162,8 +243,9 @@ struct Page {
   /// `section` makes the HTML of a section with that id.
   void add(const std::string& name, const std::string& command, const std::string& result,
            const std::string& file, Cell best, const auto& section) {
-    const std::string id = fmt::format("record-{}", index.size() + 1);
-    sections += section(id);
+    const bool shown = index.size() < most_sections;
+    const std::string id = shown ? fmt::format("record-{}", index.size() + 1) : "";
+    if (shown) sections += section(id);
     index.push_back({{.text = name, .link = id},
                      {.text = command},
                      {.text = result, .css_class = "words"},
@@ -171,52 +253,73 @@ struct Page {
                      {.text = file, .css_class = "words"}});
   }
 
-  void add(const FoundRecord& record, const std::map<std::string, FoundRecord>& trains) {
+  /// A section for runs that may be compared.
+  void add(const RunSet& set, const Json& record, const std::string& command,
+           const std::string& file) {
+    std::string name = record_name(record);
+    if (!set.title.empty()) name += ": " + set.title;
+    add(name, command, counts_text(set), file, best_result(set), [&](const std::string& id) {
+      return runs_section(set, record, command + ": " + name, id);
+    });
+  }
+
+  void add_sweep(const FoundRecord& record, const std::map<std::string, FoundRecord>& trains) {
+    const fs::path folder = fs::path(record.file).parent_path();
+    std::vector<RunSet> sets = sweep_runs(record.content, trains);
+    if (sets.empty()) return add({}, record.content, "sweep", record.file);
+    for (const RunSet& set : sets)
+      add(set, record_of_group(set, record.content), "sweep", record.file);
+    for (RunSet& set : sets)
+      for (Run& run : set.runs) {
+        run.name = (folder / printable(run.name)).string();
+        runs.push_back(std::move(run));
+      }
+    if (sets.size() < 2) return;
+    // Over a number in which alone the groups differ, such as the width, there is a plot.
+    const RunSet all = all_sweep_runs(record.content, trains);
+    const bool one_axis = all.axes.size() == 1 && std::ranges::all_of(sets, [&](const RunSet& set) {
+                            return set.title.starts_with(all.axes[0] + " ") &&
+                                   set.title.find(',') == std::string::npos;
+                          });
+    if (const std::string plots = one_axis ? run_axes(all, settings_of(all)) : ""; !plots.empty())
+      sections += section("sweep: over " + all.axes[0], plots);
+  }
+
+  void add(const FoundRecord& record) {
     const Json& content = record.content;
     const std::string command = text(content, "command");
     const bool study = command == "study";
     const std::string name = study ? text(content, "study") : record_name(content);
-    RunSet set;
-    if (command == "sweep") set = sweep_runs(content, trains);
-    if (command == "compare") set = compare_runs(record);
-    for (Run run : set.runs) {
-      if (command == "sweep")
-        run.name = (fs::path(record.file).parent_path() / printable(run.name)).string();
-      runs.push_back(std::move(run));
-    }
+    if (command == "compare")
+      for (Run& run : compare_runs(record).runs) runs.push_back(std::move(run));
     std::string result =
         study ? text(content, "verdict")
               : fmt::format("{}",
                             fmt::join(distinct(objects(member(content, "rows")), "method"), ", "));
-    if (command == "sweep") result += "; " + counts_text(set);
     if (command == "evaluate") result = text(content, "examples_of");
     add(name, command, result, record.file, best_result(content), [&](const std::string& id) {
-      const std::string title = command + ": " + name;
-      if (command == "sweep") return runs_section(set, content, title, id);
       const auto make = study                   ? study_section
                         : command == "bench"    ? bench_section
                         : command == "evaluate" ? evaluate_section
                         : command == "profile"  ? profile_section
                         : command == "compare"  ? compare_section
                                                 : train_section;
-      return make(content, title, id);
+      return make(content, command + ": " + name, id);
     });
   }
 };
 
 Page page_of(Found& found) {
   std::vector<FoundRecord>& records = found.records;
-  std::map<std::string, std::map<std::string, FoundRecord>> trains_of;
-  const std::vector<FoundRecord> all = records;
-  for (const FoundRecord& sweep : all)
-    if (has_command(sweep, "sweep")) trains_of[sweep.file] = take_runs(records, sweep);
-
+  std::vector<FoundRecord>& single = found.single;
+  found.trains = take_runs(records);
   const auto is_train = [](const FoundRecord& record) { return has_command(record, "train"); };
-  std::vector<FoundRecord> single;
-  std::ranges::copy_if(records, std::back_inserter(single), is_train);
   // Many single runs are shown together only: each has a page of its own in its folder.
-  constexpr std::size_t few = 4;
-  if (single.size() > few) std::erase_if(records, is_train);
+  constexpr std::ptrdiff_t few = 4;
+  const bool many = std::ranges::count_if(records, is_train) > few;
+  for (FoundRecord& record : records)
+    if (is_train(record)) single.push_back(many ? std::move(record) : record);
+  if (many) std::erase_if(records, is_moved);
 
   Page page;
   const auto add_or_leave_out = [&](const std::string& file, const auto& add) {
@@ -226,27 +329,42 @@ Page page_of(Found& found) {
       found.left_out.push_back(fmt::format("{}: not as twice writes it: {}", file, error.what()));
     }
   };
-  if (!single.empty())
-    add_or_leave_out("the single runs", [&] {
-      const RunSet set = train_runs(single);
-      page.runs = set.runs;
-      if (single.size() == 1) return;
-      std::vector<Json> rows;
-      for (const FoundRecord& train : single)
-        for (Json& row : objects(member(train.content, "rows"))) rows.push_back(std::move(row));
-      page.add(fmt::format("{} single runs", single.size()), "train", counts_text(set), "",
-               best_result(rows), [&](const std::string& id) {
-                 return runs_section(set, in_common(single), "train: all single runs", id);
-               });
-    });
+  add_or_leave_out("the single runs", [&] {
+    for (RunSet& set : train_runs(single)) {
+      if (set.runs.size() > 1 || many)  // else it has a section of its own
+        add_or_leave_out(set.runs[0].file, [&] {
+          page.add(set, record_of_group(set, {}), "train",
+                   set.runs.size() == 1 ? set.runs[0].file : "");
+        });
+      std::ranges::move(set.runs, std::back_inserter(page.runs));
+    }
+  });
   for (const FoundRecord& record : records)
-    add_or_leave_out(record.file, [&] { page.add(record, trains_of[record.file]); });
+    add_or_leave_out(record.file, [&] {
+      if (has_command(record, "sweep"))
+        page.add_sweep(record, found.trains[record.file]);
+      else
+        page.add(record);
+    });
+  if (page.index.size() > most_sections)
+    found.left_out.push_back(fmt::format("the sections of {} of {} lines of the index",
+                                         page.index.size() - most_sections, page.index.size()));
   return page;
+}
+
+/// The first reasons, and how many more there are.
+std::vector<std::string> first_of(std::vector<std::string> reasons) {
+  constexpr std::size_t most = 20;
+  if (reasons.size() <= most) return reasons;
+  const std::size_t more = reasons.size() - most;
+  reasons.resize(most);
+  reasons.push_back(fmt::format("and {} more", more));
+  return reasons;
 }
 
 }  // namespace
 
-void write_report(const fs::path& folder) {
+void write_report(const fs::path& folder, PageState state) {
   Found found = find_records(folder);
   const std::size_t count = found.records.size();
   const Page shown = page_of(found);
@@ -256,7 +374,10 @@ void write_report(const fs::path& folder) {
          "sweep, study, evaluate, bench or profile",
          folder.string(), found.files,
          found.left_out.empty() ? "" : "; " + one_line(found.left_out.front()));
-  for (const std::string& reason : found.left_out) print_error("[report] left out: " + reason);
+  const bool finished = state == PageState::finished;
+  const std::vector<std::string> left_out = first_of(found.left_out);
+  if (finished)
+    for (const std::string& reason : left_out) print_error("[report] left out: " + reason);
   Json others = Json::array();
   for (const auto& [command, number] : found.others)
     others.push_back({{"command", command}, {"count", records_text(number)}});
@@ -267,13 +388,45 @@ void write_report(const fs::path& folder) {
                       {"best", "the best result in the record"},
                       {"file", "where the record lies in the folder"}},
                      shown.index);
+  const std::string time = fmt::format("{:%Y-%m-%d %H:%M:%S} UTC", fmt::gmtime(std::time(nullptr)));
   const std::string html = render("report", {{"count", records_text(count)},
-                                             {"left_out", found.left_out},
+                                             {"under_way", state == PageState::under_way},
+                                             {"stopped", state == PageState::stopped},
+                                             {"time", time},
+                                             {"left_out", left_out},
                                              {"index", index},
                                              {"others", others},
                                              {"sections", shown.sections}});
-  for (const auto& [name, bytes] : run_tables(shown.runs)) write_atomically(folder / name, bytes);
   write_atomically(folder / "report.html", page("twice report", html));
+  if (finished)
+    for (const auto& [name, bytes] : run_tables(shown.runs)) write_atomically(folder / name, bytes);
+}
+
+LivePage::~LivePage() {
+  std::error_code ignored;
+  if (begun_ && !finished_ && fs::exists(folder_ / "report.html", ignored))
+    write(PageState::stopped);
+}
+
+void LivePage::update() {
+  begun_ = true;
+  if (Clock::now() < next_ || failed_) return;
+  const Clock::time_point start = Clock::now();
+  write(PageState::under_way);
+  constexpr int share = 100;
+  next_ = Clock::now() + std::max(least_pause, share * (Clock::now() - start));
+}
+
+void LivePage::finish() {
+  finished_ = true;
+  write_report(folder_);
+}
+
+void LivePage::write(PageState state) try {
+  write_report(folder_, state);
+} catch (const std::exception& error) {
+  failed_ = true;
+  print_error(fmt::format("{}; the run goes on without a page until its end", error.what()));
 }
 
 }  // namespace twice::experiments

@@ -28,11 +28,11 @@ RESULTS = ["train_loss", "loss", "test_accuracy", "gradient_norm"]
 
 
 def documented_fields():
-    """Of the record, its runs and its rows: the three tables of docs/records.md on sweep."""
+    """Of the record, its runs, rows and comparisons: the tables of docs/records.md on sweep."""
     text = (pathlib.Path(__file__).parents[2] / "docs/records.md").read_text()
     part = text.split("\n## sweep\n")[1].split("\n## ")[0]
     tables = part.split("\nEach of `")
-    assert len(tables) == 3
+    assert len(tables) == 4
 
     def names(table):
         cells = re.findall(r"(?m)^\| (`[^|]*) \|", table)
@@ -156,9 +156,11 @@ class Grids(Sweep):
         output = self.succeed("sweep", *GRID, "--seeds", 2, "--out", "runs", "--json", "copy.json")
         record = self.record("runs")
         self.assertEqual(self.json("copy.json"), record)
-        of_record, of_run, of_row = documented_fields()
+        of_record, of_run, of_row, _ = documented_fields()
+        self.assertEqual(record["comparisons"], [])  # two seeds are too few
         self.assertEqual(set(record), of_record | {"command", "version", "origin", "machine", "config", "rows"})
-        self.assertEqual(set().union(*record["runs"]) | {"error"}, of_run)
+        self.assertEqual(set().union(*record["runs"]) | {"error", "best_epoch", "selected_loss",
+                                                         "selected_test_accuracy"}, of_run)
         self.assertEqual(set().union(*record["rows"]), of_row)
         self.assertEqual(set(self.states("runs").items()), {(name, "done") for name in NAMES})
         self.assertEqual([axis["option"] for axis in record["axes"]],
@@ -192,6 +194,55 @@ class Grids(Sweep):
                 for f in ["alone", "runs/f-gr-gamma0.1-epsilon0.05-seed2"])
         self.assertEqual(a, b)
         self.succeed("report", "runs")
+
+    def test_differences_follow_from_the_record(self):
+        output = self.succeed("sweep", "--data", "synthetic", "--width", "8,16", "--epochs", 2, "--jobs", 2,
+                              "--method", "sgd,exact", "--gamma", "0.01,0.5", "--seeds", 4,
+                              "--validation-share", 0.2, "--out", "runs")
+        record = self.record("runs")
+        *_, of_comparison = documented_fields()
+        t = 3.182446305284263  # the 97.5 % quantile of Student's t with 3 degrees of freedom
+        rows = record["comparisons"]
+        self.assertEqual([(row["group"], row["metric"]) for row in rows],
+                         [(f"width {width}", metric) for width in [8, 16]
+                          for metric in ["test_accuracy", "selected_test_accuracy"]])
+        for row in rows:
+            self.assertEqual(set(row), of_comparison)
+            width = int(row["group"].split()[1])
+
+            def chosen(method):
+                """The setting of the best mean on validation, from the runs themselves."""
+                by_setting = {}
+                for run in record["runs"]:
+                    if run["config"]["method"] == [method] and run["config"]["width"] == width:
+                        by_setting.setdefault(run["setting"], []).append(run)
+                return max(by_setting.values(), key=lambda runs: statistics.mean(
+                    run["metrics"]["validation_accuracy"] for run in runs))
+
+            values = [[run[row["metric"]] for run in chosen(row[who])] for who in ["method", "baseline"]]
+            self.assertEqual((row["method"], row["baseline"]), ("exact", "sgd"))
+            self.assertEqual([row["values"], row["baseline_values"]], values)
+            differences = [a - b for a, b in zip(*values)]
+            mean, half = statistics.mean(differences), t * statistics.stdev(differences) / 2
+            low, high = mean - half, mean + half
+            for found, expected in zip([*row["differences"], row["mean"], *row["interval"]],
+                                       [*differences, mean, low, high]):
+                self.assertTrue(math.isclose(found, expected, rel_tol=1e-9, abs_tol=1e-12))
+            self.assertEqual(row["verdict"], "better" if low > 0 else "worse" if high < 0 else "inconclusive")
+        self.assertEqual(len(re.findall(r"(?m)^exact .* against sgd: test accuracy .* 4 seeds\): ", output)), 4)
+        self.assertNotIn("optimistic", output)
+        for run in record["runs"]:
+            curve = self.json(f"runs/{run['name']}/train.json")["rows"][0]["curve"]
+            best = curve[run["best_epoch"] - 1]
+            self.assertEqual((run["selected_loss"], run["selected_test_accuracy"]),
+                             (best["loss"], best["test_accuracy"]))
+        # The widths are apart.
+        page = (self.folder / "runs/report.html").read_text()
+        for part in ["synthetic: width 8</h2>", "synthetic: width 16</h2>", "chosen by the validation examples"]:
+            self.assertIn(part, page)
+        # Without validation examples a choice is said to be optimistic.
+        output = self.succeed("sweep", *TINY, "--gamma", "0.01,0.5", "--out", "test")
+        self.assertIn("chosen on the test data: optimistic; --validation-share", output)
 
     def test_layouts(self):
         """The same result however the cores are used; the choice is said."""
@@ -382,6 +433,44 @@ class Interruptions(Sweep):
         (cut.parent / "train.json").unlink()
         self.refuse(1, ["3 of 4 runs failed"], *grid)
         self.assertIn("checkpoint.safetensors", self.record("runs")["runs"][2]["error"])
+
+
+class LivePages(Sweep):
+    def wait_for(self, process, page, part):
+        while not page.exists() or part not in page.read_text():
+            self.assertIsNone(process.poll())
+            time.sleep(0.05)
+
+    def test_while_it_runs_when_it_is_stopped_and_when_it_is_killed(self):
+        slow = ["--data", "synthetic", "--width", 8, "--epochs", 10**6]
+        for command, more in [("train", []), ("sweep", ["--seeds", 2, "--jobs", 2])]:
+            page = self.folder / command / "report.html"
+            process = self.start(command, *slow, *more, "--out", command)
+            self.addCleanup(process.kill)
+            self.wait_for(process, page, "data-reload=")
+            if command == "train":
+                process.kill()
+                process.communicate()
+                self.assertIn("Under way: last written 2", page.read_text())
+                process = self.start(command, "--resume", "--out", command)
+                self.addCleanup(process.kill)
+                self.wait_for(process, page, "data-reload=")
+                # Nor does a page that cannot be written end a run.
+                page.unlink()
+                page.mkdir()
+                time.sleep(4)
+                self.assertIsNone(process.poll())
+                page.rmdir()
+                process.send_signal(signal.SIGINT)
+                _, errors = process.communicate()
+                self.assertEqual(process.returncode, 130)
+                self.assertRegex(errors, r"^\[write\][^\n]*report.html[^\n]*goes on[^\n]*\nstopped after[^\n]*\n$")
+            else:
+                self.assertIn("2 unfinished", page.read_text())
+                process.send_signal(signal.SIGINT)
+                process.communicate()
+                self.assertIn("Stopped before its end: last written 2", page.read_text())
+                self.assertNotIn("data-reload=", page.read_text())
 
 
 class BadInput(Sweep):

@@ -243,7 +243,7 @@ Strings ordered_axes(const Strings& axes) {
 
 std::string setting_name(const Json& config, const Strings& axes) {
   Strings rest = axes;
-  std::erase(rest, "seed");
+  std::erase_if(rest, is_seed);
   return joined_name(config, rest);
 }
 

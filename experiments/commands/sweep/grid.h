@@ -56,7 +56,7 @@ bool uses(const Json& config, const std::string& option);
 void name_runs(Grid& grid);
 /// The same axes in the order of names, without repeats.
 std::vector<std::string> ordered_axes(const std::vector<std::string>& axes);
-/// A run's name without its seed.
+/// A run's name without its seeds.
 std::string setting_name(const Json& config, const std::vector<std::string>& axes);
 
 /// An option beside the axes in which two runs of one sweep differ although both use it: then they

@@ -239,13 +239,14 @@ std::vector<RunResult> look_up_all(const Grid& grid, const fs::path& out) {
 class Scheduler {
  public:
   Scheduler(std::vector<RunResult>& ours, const Merged& merged, const Layout& layout,
-            const GridOptions& options, const EpochCosts& costs, int lock)
+            const GridOptions& options, const EpochCosts& costs, int lock, LivePage& page)
       : ours_(ours),
         merged_(merged),
         layout_(layout),
         options_(options),
         costs_(costs),
         lock_(lock),
+        page_(page),
         progress_("sweep", work_left()) {
     for (std::size_t i = 0; i < ours.size(); ++i)
       (ours[i].state == RunState::done ? done_ : to_do_) += 1;
@@ -399,6 +400,7 @@ class Scheduler {
       advance(*result, before);
     }
     progress_.advance(0, counts());
+    page_.update();
   }
 
   std::vector<RunResult>& ours_;
@@ -407,6 +409,7 @@ class Scheduler {
   const GridOptions& options_;
   const EpochCosts& costs_;
   int lock_;
+  LivePage& page_;
   Progress progress_;
   std::vector<std::pair<RunResult*, std::unique_ptr<Process>>> running_;
   std::size_t done_ = 0, failed_ = 0, to_do_ = 0;
@@ -443,7 +446,7 @@ std::vector<RunResult> look_up_grid(Grid grid, const fs::path& out) {
   return look_up_all(merge(std::move(grid), out).grid, out);
 }
 
-std::vector<RunResult> run_grid(Grid grid, const GridOptions& options) {
+std::vector<RunResult> run_grid(Grid grid, const GridOptions& options, LivePage& page) {
   // Nobody sees the time left but on a terminal.
   const EpochCosts costs = check_models(grid, isatty(STDERR_FILENO) == 1);
   merge(grid, options.out);  // for its errors, before anything is created
@@ -468,7 +471,7 @@ std::vector<RunResult> run_grid(Grid grid, const GridOptions& options) {
                layout.threads == 1 ? "" : "s", layout.reason);
   fmt::print("\n");
   flush_output();
-  Scheduler(results, merged, layout, options, costs, lock.descriptor()).run();
+  Scheduler(results, merged, layout, options, costs, lock.descriptor(), page).run();
   return results;
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "experiments/commands/sweep/runs.h"
+#include "experiments/report/write_report.h"
 
 namespace twice::experiments {
 
@@ -27,8 +28,9 @@ struct GridOptions {
 /// of an earlier grid with the same other options stay in it. To be called on the main thread of
 /// the program `twice`, which starts itself.
 /// Throws UsageError, before anything is created, for options that train would refuse; and when the
-/// folder holds runs that do not belong to this grid, or is in use by another process.
-std::vector<RunResult> run_grid(Grid grid, const GridOptions& options);
+/// folder holds runs that do not belong to this grid, or is in use by another process. `page` is
+/// the folder's.
+std::vector<RunResult> run_grid(Grid grid, const GridOptions& options, LivePage& page);
 
 /// What run_grid would find: the runs' states, nothing changed. The grid gets the names that the
 /// folder's axes give it.

@@ -2,14 +2,12 @@
 #include "experiments/commands/sweep/runs.h"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
 #include <map>
 
 #include "experiments/files/atomic_file.h"
 #include "experiments/files/record.h"
 #include "experiments/measure/statistics.h"
-#include "experiments/report/table.h"
+#include "experiments/report/runs.h"
 #include "experiments/run/machine.h"
 
 namespace twice::experiments {
@@ -31,7 +29,7 @@ void add_moments(Json& row, const std::string& name, const std::vector<double>& 
 Json axis_values(const Json& config, const std::vector<std::string>& axes) {
   Json values = Json::object();
   for (const std::string& axis : axes)
-    if (axis != "method" && axis != "seed" && uses(config, axis) && config.contains(axis))
+    if (axis != "method" && !is_seed(axis) && uses(config, axis) && config.contains(axis))
       values[axis] = config.at(axis);
   return values;
 }
@@ -65,8 +63,6 @@ Json row_of(const std::vector<const RunResult*>& runs, const std::vector<std::st
   return row;
 }
 
-/// Methods in the order of their table; within one the setting that `ranking_result` makes the best
-/// first. Settings without a finished run are last.
 Json rows_of(const std::vector<RunResult>& results, const std::vector<std::string>& axes) {
   std::vector<std::string> order;
   std::map<std::string, std::vector<const RunResult*>> settings;
@@ -77,17 +73,6 @@ Json rows_of(const std::vector<RunResult>& results, const std::vector<std::strin
   }
   std::vector<Json> rows;
   for (const std::string& name : order) rows.push_back(row_of(settings[name], axes));
-  const std::string result = ranking_result(rows);
-  const auto rank = [&](const Json& row) {
-    const auto place = std::ranges::find(methods(), row.at("method").get<std::string>(),
-                                         [](const Method& m) { return std::string(m.name); });
-    const auto cost = [&](const std::string& name) {
-      const double value = lower_is_better(name) ? number(row, name) : -number(row, name);
-      return std::isfinite(value) ? value : std::numeric_limits<double>::infinity();
-    };
-    return std::tuple(place - methods().begin(), cost(result), cost("loss"));
-  };
-  std::ranges::stable_sort(rows, {}, rank);
   return rows;
 }
 
@@ -100,7 +85,7 @@ double RunResult::seconds() const {
 }
 
 RunResult look_up(const GridRun& run, const fs::path& folder) {
-  RunResult result{run, folder, RunState::pending, "", "", {}};
+  RunResult result{run, folder};
   if (!fs::exists(folder / "train.json")) return result;
   // A damaged record is made anew from the checkpoint.
   const Json record = Json::parse_or_null(read_file(folder / "train.json"));
@@ -115,15 +100,16 @@ RunResult look_up(const GridRun& run, const fs::path& folder) {
                                    folder.string(), option, config.value(option, Json()).dump(),
                                    value.dump()));
   result.model = text(rows[0], "model");
+  result.data = member(record, "data");
   try {
     member(rows[0], "curve").get_to(result.curve);
   } catch (const JsonError&) {
     result.curve.clear();
     return result;
   }
-  // The page is the last that a run writes.
+  // The table of its curve is the last that a run writes.
   const bool whole = static_cast<int>(result.curve.size()) == result.epochs();
-  if (whole && fs::exists(folder / "report.html")) result.state = RunState::done;
+  if (whole && fs::exists(folder / "curves.csv")) result.state = RunState::done;
   return result;
 }
 
@@ -152,25 +138,36 @@ Json sweep_record(const std::vector<std::string>& axes, const std::vector<RunRes
   record["layout"] = {
       {"jobs", layout.jobs}, {"threads", layout.threads}, {"reason", layout.reason}};
   record["runs"] = Json::array();
+  record["data"] = Json::array();
   for (const RunResult& result : results) {
     Json own = result.run.config;
     for (const auto& [option, value] : shared.members()) own.erase(option);
-    Json entry = {{"name", result.run.name},
-                  {"state", state_name(result.state)},
-                  {"config", own},
-                  {"epochs", result.curve.size()},
-                  {"seconds", result.seconds()}};
+    Json entry = {
+        {"name", result.run.name},           {"setting", setting_name(result.run.config, axes)},
+        {"state", state_name(result.state)}, {"config", own},
+        {"epochs", result.curve.size()},     {"seconds", result.seconds()}};
     if (result.state == RunState::failed) entry["error"] = result.error;
+    if (!result.data.is_null()) {
+      Json& data = record["data"];
+      const auto known = std::find(data.begin(), data.end(), result.data);
+      entry["data"] = known - data.begin();
+      if (known == data.end()) data.push_back(result.data);
+    }
     if (result.state == RunState::done) {
       const Json last = result.curve.back();
+      if (const int best = best_epoch(result.curve)) {
+        const Json selected = *std::ranges::find(result.curve, best, &EpochRecord::epoch);
+        entry["best_epoch"] = best;
+        entry["selected_loss"] = selected.at("loss");
+        entry["selected_test_accuracy"] = selected.at("test_accuracy");
+      }
       for (const char* field : {"train_loss", "loss", "test_accuracy", "gradient_norm", "metrics"})
         entry[field] = last.at(field);
     }
     record["runs"].push_back(entry);
   }
-  const std::vector<Json> rows = rows_of(results, axes);
-  record["rows"] = rows;
-  record["ranked_by"] = ranking_result(rows);
+  record["rows"] = rows_of(results, axes);
+  add_comparisons(record);
   return record;
 }
 

@@ -24,11 +24,13 @@ struct RunResult {
   std::filesystem::path folder;
   RunState state = RunState::pending;
   /// Of a failed run, the last line that it wrote to stderr.
-  std::string error;
+  std::string error = {};
   /// Such as `mlp-512x4-b64-relu-f32`; empty before the first epoch's end.
-  std::string model;
+  std::string model = {};
+  /// What it was trained on, as in its record.
+  Json data = {};
   /// The epochs that are complete.
-  std::vector<EpochRecord> curve;
+  std::vector<EpochRecord> curve = {};
 
   int epochs() const { return run.config.at("epochs"); }
   /// The training time of these epochs.
@@ -39,7 +41,7 @@ struct RunResult {
 /// naming the option, when it holds the record of another run.
 RunResult look_up(const GridRun& run, const std::filesystem::path& folder);
 
-/// The record, sweep.json: what varies, the runs, and a row for each setting.
+/// The record, sweep.json: what varies, the runs, a row for each setting, and how methods differ.
 Json sweep_record(const std::vector<std::string>& axes, const std::vector<RunResult>& results,
                   const Layout& layout);
 

@@ -10,8 +10,7 @@
 #include "experiments/app/terminal.h"
 #include "experiments/files/atomic_file.h"
 #include "experiments/files/record.h"
-#include "experiments/report/table.h"
-#include "experiments/report/write_report.h"
+#include "experiments/report/runs.h"
 #include "experiments/run/output.h"
 #include "experiments/run/stop.h"
 
@@ -64,7 +63,7 @@ std::string with_deviation(const Json& row, const std::string& field) {
 void print_rows(const Json& record) {
   std::vector<std::string> axes, headings = {"method"};
   for (const Json& axis : objects(member(record, "axes")))
-    if (const std::string option = text(axis, "option"); option != "method" && option != "seed")
+    if (const std::string option = text(axis, "option"); option != "method" && !is_seed(option))
       axes.push_back(option);
   headings.insert(headings.end(), axes.begin(), axes.end());
   headings.emplace_back("n");
@@ -93,6 +92,28 @@ void print_rows(const Json& record) {
       "\nmean ± standard deviation over n seeds, after the last epoch; seconds: of training "
       "steps. A method's best setting by {} is its first\n",
       heading(text(record, "ranked_by")));
+  const auto chosen_on_test = [](const Json& row) {
+    return member(row, "chosen") == false && !text(row, "ranked_by").starts_with("validation");
+  };
+  if (std::ranges::any_of(objects(member(record, "rows")), chosen_on_test))
+    fmt::print(
+        "chosen on the test data: optimistic; --validation-share 0.1 sets training examples aside "
+        "to choose by\n");
+}
+
+/// How the methods differ from the baseline of their group.
+void print_comparisons(const Json& record) {
+  const std::vector<Json> rows = objects(member(record, "comparisons"));
+  std::string group, baseline;
+  for (const Json& row : rows) {
+    const bool begins = &row == rows.data() || text(row, "group") != group;
+    if (begins) {
+      group = text(row, "group"), baseline = text(row, "baseline");
+      fmt::print("\ndifferences seed by seed, with 95 % intervals of their mean{}\n",
+                 group.empty() ? "" : ": " + printable(group));
+    }
+    if (text(row, "baseline") == baseline) fmt::print("{}\n", in_charset(comparison_text(row)));
+  }
 }
 
 }  // namespace
@@ -143,7 +164,8 @@ int sweep(SweepOptions options) {
     return 0;
   }
   prepare_file(options.json);
-  const std::vector<RunResult> results = run_grid(grid, options.grid);
+  LivePage page(out);
+  const std::vector<RunResult> results = run_grid(grid, options.grid, page);
   std::size_t done = 0;
   std::vector<const RunResult*> failed;
   for (const RunResult& result : results) {
@@ -157,8 +179,9 @@ int sweep(SweepOptions options) {
   }
   const Json record = Json::parse(read_file(out / "sweep.json"));
   print_rows(record);
+  print_comparisons(record);
   if (!options.json.empty()) write_json(options.json, record);
-  if (done > 0) write_report(out);
+  if (done > 0) page.finish();
   if (done + failed.size() < results.size())
     fmt::print("\nthe time is up with {} of {} runs done; the same command goes on\n", done,
                results.size());

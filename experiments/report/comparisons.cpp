@@ -1,0 +1,204 @@
+// How the methods of a group differ, seed by seed.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <tuple>
+
+#include "experiments/measure/statistics.h"
+#include "experiments/report/html.h"
+#include "experiments/report/runs.h"
+
+namespace twice::experiments {
+namespace {
+
+constexpr std::size_t fewest_pairs = 3;
+/// Of more methods only the baseline is compared with each.
+constexpr std::size_t most_methods = 12;
+
+std::string signed_number(const std::string& metric, double value) {
+  return metric.ends_with("accuracy") ? fmt::format("{:+.2f} %", 100 * value)
+                                      : fmt::format("{:+.3g}", value);
+}
+
+std::string heading_of_test(const std::string& metric) {
+  const std::string test = metric.ends_with("accuracy") ? "test accuracy" : "test loss";
+  return metric.starts_with("selected_") ? test + " at the best epoch" : test;
+}
+
+/// "exact (gamma 0.1)".
+std::string name_of(const Json& row, const std::string& who, const std::string& options) {
+  std::string values;
+  if (const Json& own = member(row, options); own.is_object())
+    for (const auto& [option, value] : own.members())
+      values += fmt::format("{}{} {}", values.empty() ? "" : ", ", option, show(value));
+  return text(row, who) + (values.empty() ? "" : " (" + values + ")");
+}
+
+/// "+0.12 % to +0.78 %".
+std::string interval_text(const Json& row) {
+  const Json& interval = member(row, "interval");
+  const auto end = [&](std::size_t i) {
+    return interval.is_array() && i < interval.size() && interval[i].is_number()
+               ? signed_number(text(row, "metric"), interval[i].get<double>())
+               : std::string("-");
+  };
+  return end(0) + " to " + end(1);
+}
+
+/// Null of fewer pairs than may be judged.
+Json difference(const RunSetting& ours, const RunSetting& baseline, const std::string& metric) {
+  std::map<std::string, double> others;
+  for (const auto& [seeds, value] : baseline.values_of(metric)) others.emplace(seeds, value);
+  Json seeds_of_pairs = Json::array();
+  std::vector<double> a, b;
+  for (const auto& [seeds, value] : ours.values_of(metric))
+    if (const auto other = others.find(seeds); other != others.end() && seeds != "-") {
+      seeds_of_pairs.push_back(seeds);
+      a.push_back(value);
+      b.push_back(other->second);
+    }
+  if (a.size() < fewest_pairs) return {};
+  const std::vector<double> d = differences(a, b);
+  const Interval interval = mean_interval(d);
+  const bool better = lower_is_better(metric) ? interval.high < 0 : interval.low > 0,
+             worse = lower_is_better(metric) ? interval.low > 0 : interval.high < 0;
+  return {{"method", ours.method},
+          {"options", ours.options},
+          {"baseline", baseline.method},
+          {"baseline_options", baseline.options},
+          {"metric", metric},
+          {"seeds", seeds_of_pairs},
+          {"values", a},
+          {"baseline_values", b},
+          {"differences", d},
+          {"n", d.size()},
+          {"mean", mean(d)},
+          {"std", standard_deviation(d)},
+          {"interval", Json::array({interval.low, interval.high})},
+          {"verdict", better  ? "better"
+                      : worse ? "worse"
+                              : "inconclusive"}};
+}
+
+}  // namespace
+
+std::vector<Json> paired_differences(const RunSet& set, const std::vector<RunSetting>& settings) {
+  std::vector<const RunSetting*> chosen = chosen_settings(settings);
+  std::stable_partition(chosen.begin(), chosen.end(),
+                        [](const RunSetting* s) { return s->method == "sgd"; });
+  const std::string result = ranking_result(settings),
+                    metric = lower_is_better(result) ? "loss" : "test_accuracy";
+  std::vector<Json> rows;
+  const std::size_t baselines = chosen.size() > most_methods ? 1 : chosen.size();
+  for (std::size_t b = 0; b < baselines; ++b)
+    for (std::size_t a = b + 1; a < chosen.size(); ++a)
+      for (const std::string& field : {metric, "selected_" + metric})
+        if (Json row = difference(*chosen[a], *chosen[b], field); !row.is_null()) {
+          row["group"] = set.title;
+          row["chosen_by"] = has_choice(settings) ? Json(result) : Json();
+          rows.push_back(std::move(row));
+        }
+  return rows;
+}
+
+std::string comparison_tables(const std::vector<Json>& rows) {
+  std::vector<std::vector<Cell>> table, values;
+  const auto number_cell = [](const std::string& text, double value) {
+    return Cell{.text = text, .is_number = true, .order = value};
+  };
+  for (const Json& row : rows) {
+    const std::string metric = text(row, "metric");
+    const std::vector<Cell> who = {
+        {.text = name_of(row, "method", "options"), .ink = method_ink(text(row, "method")).name},
+        {.text = name_of(row, "baseline", "baseline_options")},
+        {.text = heading_of_test(metric)}};
+    table.push_back(who);
+    table.back().push_back(
+        number_cell(signed_number(metric, number(row, "mean")), number(row, "mean")));
+    table.back().push_back({.text = interval_text(row)});
+    table.back().push_back(number_cell(text(row, "n"), number(row, "n")));
+    table.back().push_back({.text = text(row, "verdict")});
+    for (std::size_t i = 0; i < row.at("seeds").size(); ++i) {
+      values.push_back(who);
+      values.back().push_back({.text = show(row.at("seeds").at(i))});
+      for (const char* list : {"values", "baseline_values", "differences"}) {
+        const double value = row.at(list).at(i);
+        values.back().push_back(number_cell(fmt::format("{:.9g}", value), value));
+      }
+    }
+  }
+  if (table.empty()) return "";
+  return sortable_table({{"method", ""},
+                         {"against", ""},
+                         {"result", ""},
+                         {"mean difference", "of the method's results minus the other's"},
+                         {"95 % interval", "of the mean, by Student's t"},
+                         {"seeds", "that both have"},
+                         {"verdict", "inconclusive: the interval holds 0"}},
+                        table) +
+         details("The values of each seed", sortable_table({{"method", ""},
+                                                            {"against", ""},
+                                                            {"result", ""},
+                                                            {"seed", ""},
+                                                            {"its value", ""},
+                                                            {"the other's", ""},
+                                                            {"difference", ""}},
+                                                           values));
+}
+
+std::string comparison_text(const Json& row) {
+  const std::string metric = text(row, "metric");
+  return fmt::format("{} against {}: {} {} ({}, {} seeds): {}", name_of(row, "method", "options"),
+                     name_of(row, "baseline", "baseline_options"), heading_of_test(metric),
+                     signed_number(metric, number(row, "mean")), interval_text(row), text(row, "n"),
+                     text(row, "verdict"));
+}
+
+void add_comparisons(Json& sweep) {
+  struct Place {
+    std::size_t group;
+    bool chosen;
+    std::string ranked_by;
+  };
+  std::map<std::string, Place> places;
+  std::map<std::string, std::string> setting_of;
+  for (const Json& entry : objects(member(sweep, "runs")))
+    setting_of[text(entry, "name")] = text(entry, "setting");
+  Json comparisons = Json::array();
+  const std::vector<RunSet> groups = sweep_runs(sweep, {});
+  for (std::size_t g = 0; g < groups.size(); ++g) {
+    const std::vector<RunSetting> settings = settings_of(groups[g]);
+    const std::vector<const RunSetting*> chosen = chosen_settings(settings);
+    const std::string ranked_by = ranking_result(settings);
+    for (const RunSetting& setting : settings)
+      for (const Run* run : setting.runs)
+        places.emplace(setting_of[run->name],
+                       Place{g, std::ranges::find(chosen, &setting) != chosen.end(), ranked_by});
+    for (Json& row : paired_differences(groups[g], settings)) comparisons.push_back(std::move(row));
+  }
+  std::vector<Json> rows = objects(member(sweep, "rows"));
+  for (Json& row : rows) {
+    const Place& place = places.at(text(row, "setting"));
+    row["ranked_by"] = place.ranked_by;
+    row["chosen"] = place.chosen;
+  }
+  const auto rank = [&](const Json& row) {
+    const Place& place = places.at(text(row, "setting"));
+    const auto method = std::ranges::find(methods(), text(row, "method"), &Method::name);
+    const auto cost = [&](const std::string& name) {
+      const double value = lower_is_better(name) ? number(row, name) : -number(row, name);
+      return std::isfinite(value) ? value : std::numeric_limits<double>::infinity();
+    };
+    return std::tuple(place.group, method - methods().begin(), !place.chosen, cost(place.ranked_by),
+                      cost("loss"));
+  };
+  std::ranges::stable_sort(rows, {}, rank);
+  sweep["ranked_by"] = rows.empty() ? Json() : member(rows[0], "ranked_by");
+  sweep["rows"] = rows;
+  sweep["comparisons"] = comparisons;
+}
+
+}  // namespace twice::experiments
