@@ -267,13 +267,20 @@ void write_report(const fs::path& folder) {
                       {"best", "the best result in the record"},
                       {"file", "where the record lies in the folder"}},
                      shown.index);
+  // Of a tab: the one record, or how many there are, and the folder.
+  const std::string name = printable(folder.lexically_normal().string()),
+                    title = shown.index.size() == 1
+                                ? shown.index[0][1].text + ": " + shown.index[0][0].text
+                                : records_text(count);
   const std::string html = render("report", {{"count", records_text(count)},
+                                             {"folder", name},
+                                             {"command", command("twice report " + name)},
                                              {"left_out", found.left_out},
                                              {"index", index},
                                              {"others", others},
                                              {"sections", shown.sections}});
   for (const auto& [name, bytes] : run_tables(shown.runs)) write_atomically(folder / name, bytes);
-  write_atomically(folder / "report.html", page("twice report", html));
+  write_atomically(folder / "report.html", page(title + " · " + name, html));
 }
 
 }  // namespace twice::experiments

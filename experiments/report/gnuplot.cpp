@@ -1,0 +1,113 @@
+// Curves as an SVG file, drawn by gnuplot. Its script is ours; texts are in quotes that it cannot
+// end.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "experiments/app/terminal.h"
+#include "experiments/files/process.h"
+#include "experiments/report/html.h"
+#include "experiments/report/plots.h"
+#include "experiments/report/table.h"
+
+namespace twice::experiments {
+namespace {
+
+std::chrono::steady_clock::time_point latest;
+
+/// Between single quotes gnuplot expands nothing. Doubled ones inside do not always stay inside.
+std::string quoted(const std::string& text, std::size_t width) {
+  return "'" + replace_all(shortened(printable(text), width), "'", "’") + "'";
+}
+
+/// The colour in light mode, "#0072b2".
+std::string light_colour(const Ink& ink) {
+  const std::string_view css = embedded_file("picture.css");
+  const std::string name = "--" + ink.name + ": ";
+  return std::string(css.substr(css.find(name) + name.size(), 7));
+}
+
+/// "$d0 << EOD ... EOD": a line for each point, a blank one for a gap.
+std::string data_of(const Curve& curve, const CurvePlot& plot, std::size_t index) {
+  std::string block = fmt::format("$d{} << EOD\n", index);
+  for (std::size_t k = 0; k < std::min(curve.x.size(), curve.y.size()); ++k) {
+    if (!drawable(curve.x[k], plot.log_x)) continue;
+    const double y = curve.y[k];
+    const auto bound = [&](const std::vector<double>& values) {
+      return k < values.size() && drawable(values[k], plot.log_y) ? values[k] : y;
+    };
+    block += drawable(y, plot.log_y)
+                 ? fmt::format("{} {} {} {}\n", curve.x[k], y, bound(curve.low), bound(curve.high))
+                 : "\n";
+  }
+  return block + "EOD\n";
+}
+
+std::string axis_lines(const char* name, bool log, const std::vector<double>& values) {
+  const auto [low, high] = std::ranges::minmax(values);
+  const std::string format = log && high > 1e4 * low ? "10^{%T}" : "%g";
+  return fmt::format("{}set format {} '{}'\n", log ? fmt::format("set logscale {}\n", name) : "",
+                     name, format);
+}
+
+std::string script_of(const CurvePlot& plot, const std::string& y_title) {
+  std::string blocks, bands, lines;
+  std::vector<double> xs, ys;
+  for (std::size_t i = 0; i < plot.curves.size(); ++i) {
+    const Curve& curve = plot.curves[i];
+    const std::size_t before = ys.size();
+    for (std::size_t k = 0; k < std::min(curve.x.size(), curve.y.size()); ++k)
+      if (drawable(curve.x[k], plot.log_x) && drawable(curve.y[k], plot.log_y))
+        xs.push_back(curve.x[k]), ys.push_back(curve.y[k]);
+    if (ys.size() == before) continue;
+    blocks += data_of(curve, plot, i);
+    const std::string ink = light_colour(curve.ink);
+    if (!curve.low.empty())
+      bands += fmt::format(
+          "$d{} using 1:3:4 with filledcurves fs transparent solid 0.16 noborder "
+          "lc rgb '{}' notitle, ",
+          i, ink);
+    lines += fmt::format("$d{} using 1:2 with {} lc rgb '{}' lw 2 dt {} pt 7 ps 0.4 title {}, ", i,
+                         curve.points ? "linespoints" : "lines", ink, curve.ink.dashed ? 2 : 1,
+                         quoted(curve.name, 40));
+  }
+  if (ys.empty()) return "";
+  return "set terminal svg size 560,420 font 'Helvetica,Arial,sans-serif,12' background '#ffffff' "
+         "rounded\n" +
+         blocks + axis_lines("x", plot.log_x, xs) + axis_lines("y", plot.log_y, ys) +
+         fmt::format(
+             "set border 3 lc rgb '#6b7280'\nset tics nomirror scale 0.6,0.3\nset grid ytics lt 1 "
+             "lc rgb "
+             "'#e0e4ea'\n"
+             "set key outside bottom center horizontal noenhanced\n"
+             "set offsets graph 0.02, graph 0.02, graph 0.03, graph 0.03\n"
+             "set title {} noenhanced font ',14'\nset xlabel {} noenhanced\nset ylabel {} "
+             "noenhanced\n"
+             "plot {}{}1/0 notitle\n",
+             quoted(plot.label, 70), quoted(plot.x_title, 70), quoted(y_title, 70), bands, lines);
+}
+
+}  // namespace
+
+std::string curve_file(const CurvePlot& plot, const std::string& y_title,
+                       std::chrono::milliseconds limit) {
+  const std::string script = script_of(plot, y_title);
+  if (script.empty()) return Picture(500, 330).file(plot.label, y_title, {});
+  try {
+    Process process({"gnuplot", "-d", "-"}, {.input = script});
+    latest = std::chrono::steady_clock::now() + limit;
+    const auto late = [] { return std::chrono::steady_clock::now() > latest; };
+    std::string svg = process.read_all(late);
+    if (late())
+      fail("plot", "gnuplot took more than {} s", static_cast<double>(limit.count()) / 1e3);
+    if (process.wait() != 0) fail("plot", "gnuplot failed: {}", process.ending());
+    return svg;
+  } catch (const CannotStart& error) {
+    fail("plot", "{}; gnuplot draws the plots of studies, and `.ci/install study` installs it",
+         error.what());
+  }
+}
+
+}  // namespace twice::experiments
