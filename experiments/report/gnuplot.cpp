@@ -15,6 +15,7 @@
 namespace twice::experiments {
 namespace {
 
+constexpr std::size_t file_width = 560, most_letters = 60;
 std::chrono::steady_clock::time_point latest;
 
 /// Between single quotes gnuplot expands nothing. Doubled ones inside do not always stay inside.
@@ -45,48 +46,76 @@ std::string data_of(const Curve& curve, const CurvePlot& plot, std::size_t index
   return block + "EOD\n";
 }
 
+/// A range with some room around the values; on a logarithmic axis also its ticks.
 std::string axis_lines(const char* name, bool log, const std::vector<double>& values) {
-  const auto [low, high] = std::ranges::minmax(values);
-  const std::string format = log && high > 1e4 * low ? "10^{%T}" : "%g";
-  return fmt::format("{}set format {} '{}'\n", log ? fmt::format("set logscale {}\n", name) : "",
-                     name, format);
+  auto [low, high] = std::ranges::minmax(values);
+  const bool wide = high > 1e4 * low || low < 1e-3;
+  if (log) {
+    const double room = std::max(std::pow(high / low, 0.04), 1.1);
+    low /= room, high *= room;
+  } else {
+    const double room = low < high ? 0.04 * (high - low) : std::max(std::abs(low) / 10, 0.1);
+    low -= room, high += room;
+  }
+  std::string lines = fmt::format("set {}range [{}:{}]\n", name, low, high), ticks;
+  if (!log) return lines;
+  for (const double tick : log_ticks(low, high))
+    ticks += fmt::format("{}'{}' {}", ticks.empty() ? "" : ", ", tick_text(tick, wide), tick);
+  return lines + fmt::format("set logscale {0}\nset {0}tics ({1})\n", name, ticks);
 }
 
 std::string script_of(const CurvePlot& plot, const std::string& y_title) {
   std::string blocks, bands, lines;
   std::vector<double> xs, ys;
+  std::size_t longest = 1, count = 0;
   for (std::size_t i = 0; i < plot.curves.size(); ++i) {
     const Curve& curve = plot.curves[i];
     const std::size_t before = ys.size();
-    for (std::size_t k = 0; k < std::min(curve.x.size(), curve.y.size()); ++k)
-      if (drawable(curve.x[k], plot.log_x) && drawable(curve.y[k], plot.log_y))
-        xs.push_back(curve.x[k]), ys.push_back(curve.y[k]);
+    for (std::size_t k = 0; k < std::min(curve.x.size(), curve.y.size()); ++k) {
+      if (!drawable(curve.x[k], plot.log_x) || !drawable(curve.y[k], plot.log_y)) continue;
+      xs.push_back(curve.x[k]), ys.push_back(curve.y[k]);
+      for (const auto* bound : {&curve.low, &curve.high})
+        if (k < bound->size() && drawable((*bound)[k], plot.log_y)) ys.push_back((*bound)[k]);
+    }
     if (ys.size() == before) continue;
     blocks += data_of(curve, plot, i);
     const std::string ink = light_colour(curve.ink);
     if (!curve.low.empty())
       bands += fmt::format(
-          "$d{} using 1:3:4 with filledcurves fs transparent solid 0.16 noborder "
-          "lc rgb '{}' notitle, ",
+          "$d{} using 1:3:4 with filledcurves fs transparent solid 0.16 noborder lc rgb '{}' "
+          "notitle, ",
           i, ink);
     lines += fmt::format("$d{} using 1:2 with {} lc rgb '{}' lw 2 dt {} pt 7 ps 0.4 title {}, ", i,
                          curve.points ? "linespoints" : "lines", ink, curve.ink.dashed ? 2 : 1,
-                         quoted(curve.name, 40));
+                         quoted(curve.name, most_letters));
+    longest = std::max(longest, std::min(width_of(curve.name), most_letters));
+    ++count;
   }
   if (ys.empty()) return "";
-  return "set terminal svg size 560,420 font 'Helvetica,Arial,sans-serif,12' background '#ffffff' "
-         "rounded\n" +
+  // Titles, the plot with its ticks, and as many columns of names as fit.
+  const std::size_t columns = std::clamp<std::size_t>(file_width / (9 * longest + 70), 1, 4),
+                    rows = (count + columns - 1) / columns, legend = 18 * rows + 12,
+                    height = 384 + legend;
+  const auto from_top = [&](std::size_t place) {
+    return 1 - static_cast<double>(place) / static_cast<double>(height);
+  };
+  return fmt::format(
+             "set terminal svg size {},{} font 'Helvetica,Arial,sans-serif,12' "
+             "background '#ffffff' rounded\n",
+             file_width, height) +
          blocks + axis_lines("x", plot.log_x, xs) + axis_lines("y", plot.log_y, ys) +
          fmt::format(
-             "set border 3 lc rgb '#6b7280'\nset tics nomirror scale 0.6,0.3\nset grid ytics lt 1 "
-             "lc rgb "
-             "'#e0e4ea'\n"
-             "set key outside bottom center horizontal noenhanced\n"
-             "set offsets graph 0.02, graph 0.02, graph 0.03, graph 0.03\n"
-             "set title {} noenhanced font ',14'\nset xlabel {} noenhanced\nset ylabel {} "
+             "set format '%g'\nset border 3 lc rgb '#6b7280'\nset tics nomirror scale 0.6,0.3\n"
+             "set grid ytics lt 1 lc rgb '#e0e4ea'\nset tmargin at screen {}\n"
+             "set bmargin at screen {}\nset rmargin at screen 0.97\n"
+             "set key at screen 0.02, screen {} left top Left reverse horizontal maxcols {} "
              "noenhanced\n"
-             "plot {}{}1/0 notitle\n",
-             quoted(plot.label, 70), quoted(plot.x_title, 70), quoted(y_title, 70), bands, lines);
+             "set label {} at screen 0.03, screen {} noenhanced font ',14'\n"
+             "set label {} at screen 0.03, screen {} noenhanced textcolor rgb '#5a6675'\n"
+             "set xlabel {} noenhanced\nplot {}{}1/0 notitle\n",
+             from_top(60), from_top(334), from_top(384), columns, quoted(plot.label, 66),
+             from_top(20), quoted(y_title, 78), from_top(41), quoted(plot.x_title, 70), bands,
+             lines);
 }
 
 }  // namespace
