@@ -318,14 +318,13 @@ function draw(root) {
 }
 
 // A chart is drawn when it comes near the screen: a page may have many, some in hidden parts.
-const near = new IntersectionObserver(entries => {
-  for (const entry of entries)
-    if (entry.isIntersecting) {
-      near.unobserve(entry.target);
-      draw(entry.target);
-    }
-}, {rootMargin: '400px'});
-document.querySelectorAll('.chart').forEach(chart => near.observe(chart));
+const undrawn = new Set(document.querySelectorAll('.chart'));
+const drawOnce = chart => undrawn.delete(chart) && draw(chart);
+const near = new IntersectionObserver(
+  entries => entries.filter(entry => entry.isIntersecting).forEach(entry => drawOnce(entry.target)),
+  {rootMargin: '400px'});
+undrawn.forEach(chart => near.observe(chart));
+addEventListener('beforeprint', () => Array.from(undrawn).filter(chart => chart.checkVisibility()).forEach(drawOnce));
 document.addEventListener('click', event => {
   if (event.target.closest('[data-toggle]')) charts.forEach(chart => chart.toggle());
 });

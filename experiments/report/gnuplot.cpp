@@ -30,22 +30,6 @@ std::string light_colour(const Ink& ink) {
   return std::string(css.substr(css.find(name) + name.size(), 7));
 }
 
-/// "$d0 << EOD ... EOD": a line for each point, a blank one for a gap.
-std::string data_of(const Curve& curve, const CurvePlot& plot, std::size_t index) {
-  std::string block = fmt::format("$d{} << EOD\n", index);
-  for (std::size_t k = 0; k < std::min(curve.x.size(), curve.y.size()); ++k) {
-    if (!drawable(curve.x[k], plot.log_x)) continue;
-    const double y = curve.y[k];
-    const auto bound = [&](const std::vector<double>& values) {
-      return k < values.size() && drawable(values[k], plot.log_y) ? values[k] : y;
-    };
-    block += drawable(y, plot.log_y)
-                 ? fmt::format("{} {} {} {}\n", curve.x[k], y, bound(curve.low), bound(curve.high))
-                 : "\n";
-  }
-  return block + "EOD\n";
-}
-
 /// A range with some room around the values; on a logarithmic axis also its ticks.
 std::string axis_lines(const char* name, bool log, const std::vector<double>& values) {
   auto [low, high] = std::ranges::minmax(values);
@@ -68,28 +52,34 @@ std::string script_of(const CurvePlot& plot, const std::string& y_title) {
   std::string blocks, bands, lines;
   std::vector<double> xs, ys;
   std::size_t longest = 1, count = 0;
-  for (std::size_t i = 0; i < plot.curves.size(); ++i) {
-    const Curve& curve = plot.curves[i];
-    const std::size_t before = ys.size();
+  for (const Curve& curve : plot.curves) {
+    // A line for each point, a blank one for a gap.
+    std::string points;
     for (std::size_t k = 0; k < std::min(curve.x.size(), curve.y.size()); ++k) {
-      if (!drawable(curve.x[k], plot.log_x) || !drawable(curve.y[k], plot.log_y)) continue;
-      xs.push_back(curve.x[k]), ys.push_back(curve.y[k]);
-      for (const auto* bound : {&curve.low, &curve.high})
-        if (k < bound->size() && drawable((*bound)[k], plot.log_y)) ys.push_back((*bound)[k]);
+      const double x = curve.x[k], y = curve.y[k];
+      if (!drawable(x, plot.log_x)) continue;
+      const auto bound = [&](const std::vector<double>& values) {
+        return k < values.size() && drawable(values[k], plot.log_y) ? values[k] : y;
+      };
+      if (drawable(y, plot.log_y)) {
+        xs.push_back(x);
+        ys.insert(ys.end(), {y, bound(curve.low), bound(curve.high)});
+        points += fmt::format("{} {} {} {}", x, y, bound(curve.low), bound(curve.high));
+      }
+      points += "\n";
     }
-    if (ys.size() == before) continue;
-    blocks += data_of(curve, plot, i);
-    const std::string ink = light_colour(curve.ink);
+    if (points.find_first_not_of('\n') == points.npos) continue;
+    const std::string data = fmt::format("$d{}", count++), ink = light_colour(curve.ink);
+    blocks += fmt::format("{} << EOD\n{}EOD\n", data, points);
     if (!curve.low.empty())
       bands += fmt::format(
-          "$d{} using 1:3:4 with filledcurves fs transparent solid 0.16 noborder lc rgb '{}' "
+          "{} using 1:3:4 with filledcurves fs transparent solid 0.16 noborder lc rgb '{}' "
           "notitle, ",
-          i, ink);
-    lines += fmt::format("$d{} using 1:2 with {} lc rgb '{}' lw 2 dt {} pt 7 ps 0.4 title {}, ", i,
+          data, ink);
+    lines += fmt::format("{} using 1:2 with {} lc rgb '{}' lw 2 dt {} pt 7 ps 0.4 title {}, ", data,
                          curve.points ? "linespoints" : "lines", ink, curve.ink.dashed ? 2 : 1,
                          quoted(curve.name, most_letters));
     longest = std::max(longest, std::min(width_of(curve.name), most_letters));
-    ++count;
   }
   if (ys.empty()) return "";
   // Titles, the plot with its ticks, and as many columns of names as fit.
