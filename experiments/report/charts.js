@@ -63,8 +63,6 @@ function draw(root) {
   const longest = Math.max(...curves.map(curve => curve.x.length));
   const bounds = curves.some(curve => curve.low), whole = xs.every(Number.isInteger);
   const many = curves.length > 12;
-  const around = Math.abs(xs[0]) / 2 || 1;  // a single x
-  const home = xs[0] < xs[xs.length - 1] ? null : [xs[0] - around, xs[0] + around];
   const positive = y => y !== null && y >= 1e-250 && y <= 1e250;
   const state = {logX: plot.log_x ?? false, logY: plot.log_y ?? false, smooth: 1, row: -1};
 
@@ -73,6 +71,12 @@ function draw(root) {
   const readout = add(frame, 'div', 'readout hidden');
   add(root, 'div', 'x-title', plot.x_title);
   const ink = name => getComputedStyle(root).getPropertyValue('--' + name).trim();
+  // All x, where dygraphs would not leave room: around a single one, and on a logarithmic axis.
+  const home = () => {
+    const [low, high] = [xs[0], xs[xs.length - 1]], around = Math.abs(low) / 2 || 1;
+    const room = (high / low) ** 0.02;
+    return low === high ? [low - around, low + around] : state.logX ? [low / room, high * room] : null;
+  };
   // toDomXCoord knows no logarithmic axis.
   const across = (g, x) => g.getArea().x + g.toPercentXCoord(x) * g.getArea().w;
   const format = (y, count = 5) => percent ? digits(100 * y, count) + ' %' : digits(y, count);
@@ -119,6 +123,15 @@ function draw(root) {
     context.clip();
     context.font = '12px sans-serif';
     context.strokeStyle = context.fillStyle = ink('soft');
+    const write = (text, x, y) => {
+      context.save();
+      context.setLineDash([]);
+      context.lineWidth = 5;
+      context.strokeStyle = ink('card');
+      context.strokeText(text, x, y);
+      context.restore();
+      context.fillText(text, x, y);
+    };
     const stroke = (points, dash) => {
       context.beginPath();
       context.setLineDash(dash);
@@ -134,14 +147,14 @@ function draw(root) {
         stroke([[a, height(a)], [b, height(b)]], [5, 6]);
         const at = a ** (1 / 3) * b ** (2 / 3);
         context.textAlign = above ? 'right' : 'left';
-        context.fillText(`slope ${slope}`, across(g, at) + (above ? -8 : 8),
+        write(`slope ${slope}`, across(g, at) + (above ? -8 : 8),
           g.toDomYCoord(height(at)) + (above ? -6 : 12));
       }
     if (plot.mark > left && plot.mark < right) {
       const x = across(g, plot.mark);
       stroke([[plot.mark, bottom], [plot.mark, top]], [2, 4]);
       context.textAlign = x > area.x + area.w / 2 ? 'right' : 'left';
-      context.fillText(plot.mark_text, x + (context.textAlign === 'left' ? 6 : -6), area.y + 12);
+      write(plot.mark_text, x + (context.textAlign === 'left' ? 6 : -6), area.y + 12);
     }
     if (state.smooth > 1)
       curves.forEach((curve, s) => {
@@ -154,14 +167,15 @@ function draw(root) {
 
   const group = () => charts.filter(other => other !== self && other.section === section &&
     other.title === plot.x_title && section);
-  const zoomed = () => reset.classList.toggle('unused', !graph.isZoomed(home ? 'y' : null));
+  const isZoomedX = () => String(graph.xAxisRange()) !== String(home() ?? graph.xAxisExtremes());
+  const zoomed = () => reset.classList.toggle('unused', !isZoomedX() && !graph.isZoomed('y'));
   const graph = new Dygraph(box, table(), {
     ...look(), labels: ['x', ...curves.map((_, s) => String(s + 1))],
     visibility: visibility(), customBars: bounds, fillAlpha: 0.14, connectSeparatedPoints: true,
     legend: 'never', resizable: 'passive', xRangePad: state.logX ? 0 : 8, rightGap: 14, gridLineWidth: 1, yRangePad: 10,
     axisLabelFontSize: 12, highlightCircleSize: many ? 0 : 4, animateBackgroundFade: false,
     highlightSeriesOpts: {strokeWidth: 3, highlightCircleSize: 4},
-    highlightSeriesBackgroundAlpha: many ? 0.4 : 1, dateWindow: home,
+    highlightSeriesBackgroundAlpha: many ? 0.4 : 1, dateWindow: home(),
     logscale: state.logY, valueRange: plot.y_from === undefined ? null : [plot.y_from, null],
     underlayCallback: underlay,
     axes: {
@@ -175,14 +189,14 @@ function draw(root) {
     zoomCallback: (low, high) => {
       if (graph.isZoomed('y'))
         graph.updateOptions({valueRange: graph.yAxisRange(), yRangePad: null}, true);
-      if (graph.isZoomed('x')) group().forEach(other => other.zoom([low, high]));
+      if (isZoomedX()) group().forEach(other => other.zoom([low, high]));
       leave();
       zoomed();
     },
   });
   const showAll = () => {
     leave();
-    graph.updateOptions({dateWindow: home, valueRange: null, yRangePad: 10});
+    graph.updateOptions({dateWindow: home(), valueRange: null, yRangePad: 10});
     group().forEach(other => other.zoom(null));
     zoomed();
   };
@@ -293,7 +307,8 @@ function draw(root) {
     button('log x', 'logarithmic x axis', state.logX, on => {
       state.logX = on;
       leave();
-      graph.updateOptions({axes: {x: {logscale: on}}, xRangePad: on ? 0 : 8});
+      graph.updateOptions({axes: {x: {logscale: on}}, xRangePad: on ? 0 : 8, dateWindow: home()});
+      zoomed();
     });
   if (curves.some(curve => curve.y.some(positive)))
     button('log y', 'logarithmic y axis', state.logY, on => {
@@ -303,15 +318,15 @@ function draw(root) {
       zoomed();
     });
   const self = {
-    section, title: plot.x_title, home, cross, graph,
+    section, title: plot.x_title, isZoomedX, cross, graph,
     zoom: range => {
-      graph.updateOptions({dateWindow: range ?? home, ...(range ? {} : {valueRange: null, yRangePad: 10})});
+      graph.updateOptions({dateWindow: range ?? home(), ...(range ? {} : {valueRange: null, yRangePad: 10})});
       zoomed();
     },
     refresh: () => graph.updateOptions(look()),
     toggle: () => graph.setVisibility(Object.fromEntries(Object.entries(visibility()))),
   };
-  const peer = group().find(other => !home && !other.home && other.graph.isZoomed('x'));
+  const peer = group().find(other => other.isZoomedX());
   if (peer) self.zoom(peer.graph.xAxisRange());
   zoomed();
   charts.push(self);
