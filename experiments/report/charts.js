@@ -172,14 +172,14 @@ function draw(root) {
   const graph = new Dygraph(box, table(), {
     ...look(), labels: ['x', ...curves.map((_, s) => String(s + 1))],
     visibility: visibility(), customBars: bounds, fillAlpha: 0.14, connectSeparatedPoints: true,
-    legend: 'never', resizable: 'passive', xRangePad: state.logX ? 0 : 8, rightGap: 14, gridLineWidth: 1, yRangePad: 10,
+    legend: 'never', resizable: 'passive', xRangePad: state.logX ? 0 : 8, rightGap: 20, gridLineWidth: 1, yRangePad: 10,
     axisLabelFontSize: 12, highlightCircleSize: many ? 0 : 4, animateBackgroundFade: false,
     highlightSeriesOpts: {strokeWidth: 3, highlightCircleSize: 4},
     highlightSeriesBackgroundAlpha: many ? 0.4 : 1, dateWindow: home(),
     logscale: state.logY, valueRange: plot.y_from === undefined ? null : [plot.y_from, null],
     underlayCallback: underlay,
     axes: {
-      x: {drawGrid: false, logscale: state.logX, pixelsPerLabel: 42, ticker: ticker('x'),
+      x: {drawGrid: false, axisLabelWidth: 40, logscale: state.logX, pixelsPerLabel: 42, ticker: ticker('x'),
           axisLabelFormatter: x => digits(x, 6)},
       y: {axisLabelWidth: 56, ticker: ticker('y'), axisLabelFormatter: y => format(y, 6)},
     },
