@@ -9,7 +9,7 @@ const add = (parent, tag, name, text = '') => {
   element.textContent = text;
   return element;
 };
-const digits = (value, count) => {
+const significant = (value, count) => {
   const size = Math.abs(value);
   return value === 0 || (size >= 1e-4 && size < 1e6) ? String(Number(value.toPrecision(count)))
     : value.toExponential(count - 1).replace(/\.?0*e\+?/, 'e');
@@ -60,7 +60,7 @@ function draw(root) {
   }
   const order = Array.from(rows.values()).sort((a, b) => a[0] - b[0] || a[1] - b[1]);
   const places = new Map(order.map(([x, k], i) => [x + ' ' + k, i])), xs = order.map(row => row[0]);
-  const longest = Math.max(...curves.map(curve => curve.x.length));
+  const longest = curves.reduce((most, curve) => Math.max(most, curve.x.length), 0);
   const bounds = curves.some(curve => curve.low), whole = xs.every(Number.isInteger);
   const many = curves.length > 12;
   const positive = y => y !== null && y >= 1e-250 && y <= 1e250;
@@ -79,7 +79,7 @@ function draw(root) {
   };
   // toDomXCoord knows no logarithmic axis.
   const across = (g, x) => g.getArea().x + g.toPercentXCoord(x) * g.getArea().w;
-  const format = (y, count = 5) => percent ? digits(100 * y, count) + ' %' : digits(y, count);
+  const format = (y, count = 5) => percent ? significant(100 * y, count) + ' %' : significant(y, count);
 
   // dygraphs takes null for "no point here" and NaN for a gap.
   const table = () => {
@@ -101,11 +101,10 @@ function draw(root) {
       drawPoints: Boolean(curve.points), pointSize: 2.5,
     }])),
   });
-  const hidden = () => Array.from(document.querySelectorAll('[data-toggle][aria-pressed=false]'))
-    .filter(button => button.closest('section').contains(root)).map(button => button.dataset.toggle);
   const visibility = () => {
-    const names = hidden();
-    return curves.map(curve => !names.includes(curve.name));
+    const hidden = Array.from(document.querySelectorAll('[data-toggle][aria-pressed=false]'))
+      .filter(button => button.closest('section').contains(root)).map(button => button.dataset.toggle);
+    return curves.map(curve => !hidden.includes(curve.name));
   };
   const ticker = axis => (low, high, pixels, options, g) => {
     const most = Math.floor(pixels / options('pixelsPerLabel'));
@@ -180,7 +179,7 @@ function draw(root) {
     underlayCallback: underlay,
     axes: {
       x: {drawGrid: false, axisLabelWidth: 40, logscale: state.logX, pixelsPerLabel: 42, ticker: ticker('x'),
-          axisLabelFormatter: x => digits(x, 6)},
+          axisLabelFormatter: x => significant(x, 6)},
       y: {axisLabelWidth: 56, ticker: ticker('y'), axisLabelFormatter: y => format(y, 6)},
     },
     // Without its touch handlers, which would keep a finger from scrolling the page.
@@ -238,7 +237,7 @@ function draw(root) {
     graph.setSelection(row, found[0].series);
     [self, ...group()].forEach(other => other.cross(x));
     readout.replaceChildren();
-    add(readout, 'b', '', `${plot.x_title} ${digits(x, 6)}`);
+    add(readout, 'b', '', `${plot.x_title} ${significant(x, 6)}`);
     const size = entry => entry.value ?? entry.ends[0];
     for (const entry of found.slice(0, most).sort((a, b) => size(b) - size(a))) {
       const item = add(readout, 'div', entry === found[0] ? 'nearest' : '');
@@ -324,7 +323,7 @@ function draw(root) {
       zoomed();
     },
     refresh: () => graph.updateOptions(look()),
-    toggle: () => graph.setVisibility(Object.fromEntries(Object.entries(visibility()))),
+    toggle: () => graph.setVisibility({...visibility()}),
   };
   const peer = group().find(other => other.isZoomedX());
   if (peer) self.zoom(peer.graph.xAxisRange());
