@@ -171,7 +171,8 @@ function draw(root) {
   const graph = new Dygraph(box, table(), {
     ...look(), labels: ['x', ...curves.map((_, s) => String(s + 1))],
     visibility: visibility(), customBars: bounds, fillAlpha: 0.14, connectSeparatedPoints: true,
-    legend: 'never', resizable: 'passive', xRangePad: state.logX ? 0 : 8, rightGap: 20, gridLineWidth: 1, yRangePad: 10,
+    legend: 'never', resizable: 'passive', xRangePad: state.logX ? 0 : 8, yRangePad: 10, rightGap: 20,
+    gridLineWidth: 1,
     axisLabelFontSize: 12, highlightCircleSize: many ? 0 : 4, animateBackgroundFade: false,
     highlightSeriesOpts: {strokeWidth: 3, highlightCircleSize: 4},
     highlightSeriesBackgroundAlpha: many ? 0.4 : 1, dateWindow: home(),
@@ -241,7 +242,8 @@ function draw(root) {
     const size = entry => entry.value ?? entry.ends[0];
     for (const entry of found.slice(0, most).sort((a, b) => size(b) - size(a))) {
       const item = add(readout, 'div', entry === found[0] ? 'nearest' : '');
-      add(item, 'i', entry.dashed ? 'swatch dashed' : 'swatch').style.setProperty('--ink', `var(--${entry.ink})`);
+      const swatch = add(item, 'i', entry.dashed ? 'swatch dashed' : 'swatch');
+      swatch.style.setProperty('--ink', `var(--${entry.ink})`);
       add(item, 'span', '', entry.name);
       const [low, high] = [Math.min(...entry.ends), Math.max(...entry.ends)];
       const range = entry.ends.length === 0 ? '' : `${format(low, 4)} to ${format(high, 4)}`;
@@ -338,7 +340,9 @@ const near = new IntersectionObserver(
   entries => entries.filter(entry => entry.isIntersecting).forEach(entry => drawOnce(entry.target)),
   {rootMargin: '400px'});
 undrawn.forEach(chart => near.observe(chart));
-addEventListener('beforeprint', () => Array.from(undrawn).filter(chart => chart.checkVisibility()).forEach(drawOnce));
+addEventListener('beforeprint', () => {
+  for (const chart of undrawn) if (chart.checkVisibility()) drawOnce(chart);
+});
 document.addEventListener('click', event => {
   if (event.target.closest('[data-toggle]')) charts.forEach(chart => chart.toggle());
 });

@@ -195,8 +195,10 @@ class Pages(CommandTest):
     def test_compare_and_profile(self):
         self.check_page(self.make("compare", "compare", *TINY, "--epochs", 2) / "report.html", 4)
         self.assertRegex(self.browser.title, r"^compare: .* · 20")
+        self.assertIn("compare --data synthetic --width 8", self.js("return document.querySelector('main').innerText"))
         self.check_page(self.make("profile", "profile", *TINY) / "report.html", 1)
         self.assertRegex(self.browser.title, r"^profile: exact on .* · 20")
+        self.assertIn("profile --data synthetic --width 8", self.js("return document.querySelector('main').innerText"))
 
     def test_studies(self):
         (self.folder / "runs").mkdir()
@@ -220,7 +222,7 @@ class Pages(CommandTest):
         begin = time.monotonic()
         self.drag(chart, 0.5)
         heading, values = self.readout(chart)
-        self.assertLess(time.monotonic() - begin, 3)
+        self.assertLess(time.monotonic() - begin, 10)
         self.assertRegex(heading, r"^epoch \d+$")
         self.assertLessEqual(len(values), 13)
 

@@ -86,6 +86,7 @@ BOOST_AUTO_TEST_CASE(a_chart_holds_the_numbers) {
                          .thin = true});
   const std::string html = curve_plot(plot);
   BOOST_TEST(markup_error(html) == "");
+  BOOST_TEST(contains(html, "<noscript>"));
   const Json chart = chart_data(html).at(0);
   BOOST_TEST(chart == Json::parse(R"({"x_title": "epoch", "curves": [
       {"name": "exact", "ink": "exact", "x": [1, 2, 3], "y": [5, null, 0.333333]},
