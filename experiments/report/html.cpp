@@ -93,10 +93,17 @@ std::string replace_all(std::string text, std::string_view from, std::string_vie
 }
 
 std::string page(std::string_view title, const std::string& html) {
+  std::string_view library;
+  if (html.find("<div class=\"chart") != std::string::npos) {
+    library = embedded_file("dygraph.min.js");
+    library = library.substr(0, library.rfind("//# source"));  // that line names a file
+  }
   return render("page", {{"title", title},
                          {"style", std::string(embedded_file("style.css")) +
                                        std::string(embedded_file("picture.css"))},
                          {"script", embedded_file("script.js")},
+                         {"library", library},
+                         {"charts", embedded_file("charts.js")},
                          {"html", html}});
 }
 
@@ -108,6 +115,8 @@ std::string section(std::string_view title, const std::string& html, int level,
 std::string paragraph(std::string_view text, std::string_view css_class) {
   return part("paragraph", {{"text", text}, {"class", css_class}});
 }
+
+std::string command(std::string_view line) { return part("command", line); }
 
 std::string definitions(const std::vector<TextPair>& pairs, std::string_view css_class) {
   if (pairs.empty()) return "";

@@ -40,6 +40,8 @@ std::string page(std::string_view title, const std::string& html);
 std::string section(std::string_view title, const std::string& html, int level = 2,
                     std::string_view id = "");
 std::string paragraph(std::string_view text, std::string_view css_class = "");
+/// The command that makes what is shown again.
+std::string command(std::string_view line);
 
 using TextPair = std::pair<std::string, std::string>;
 /// Terms and their meanings.

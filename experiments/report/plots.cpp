@@ -5,107 +5,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 
+#include "experiments/app/terminal.h"
 #include "experiments/measure/noise.h"
+#include "experiments/report/html.h"
 #include "experiments/report/table.h"
 
 namespace twice::experiments {
 namespace {
-
-// A plot's own units, chosen so that its words stay about as large as the page's: on a narrow
-// screen it is shown at 0.8 of them, on a wide one, where three share a row, at 0.9.
-struct Size {
-  double width, height;
-};
-constexpr Size normal{420, 270}, large{500, 330};
-
-struct Range {
-  double low = std::numeric_limits<double>::infinity();
-  double high = -std::numeric_limits<double>::infinity();
-  void add(double value) { low = std::min(low, value), high = std::max(high, value); }
-  bool drawable() const { return low <= high && std::isfinite(high - low); }
-};
-
-/// A logarithmic axis leaves out what is so near the ends of double that a tick might overflow.
-bool drawable(double value, bool log) {
-  return std::isfinite(value) && (!log || (value >= 1e-300 && value <= 1e300));
-}
-
-/// Some room around the data; a single value gets an axis around it.
-Range widened(Range range, bool log, double share) {
-  if (log) {
-    const double room =
-        std::max(std::exp(share * (std::log(range.high) - std::log(range.low))), 1.15);
-    return {range.low / room, range.high * room};
-  }
-  const double room = share * (range.high - range.low);
-  // What differs by rounding alone is a single value, too.
-  if (room > 1e-9 * std::max(std::abs(range.low), std::abs(range.high)))
-    return {range.low - room, range.high + room};
-  const double around = range.low == 0 ? 1 : 0.1 * std::abs(range.low);
-  return {range.low - around, range.high + around};
-}
-
-bool whole_numbers(const CurvePlot& plot) {
-  return std::ranges::all_of(plot.curves, [](const Curve& curve) {
-    return std::ranges::all_of(curve.x, [](double x) { return x == std::round(x); });
-  });
-}
-
-void draw_curve(Picture& picture, const Curve& curve, const CurvePlot& plot, const PlotAxis& x,
-                const PlotAxis& y) {
-  std::string path, dots;
-  bool pen_down = false;
-  const bool points = curve.points || curve.x.size() == 1;  // a lone point makes no line
-  for (std::size_t k = 0; k < std::min(curve.x.size(), curve.y.size()); ++k) {
-    if (!drawable(curve.x[k], plot.log_x)) continue;
-    const bool here = drawable(curve.y[k], plot.log_y);
-    if (here) {
-      const double across = x(curve.x[k]), up = y(curve.y[k] * (plot.percent ? 100 : 1));
-      path += fmt::format("{}{:.1f} {:.1f}", pen_down && curve.joined ? "L" : "M", across, up);
-      if (points) dots += fmt::format("M{:.1f} {:.1f}h0", across, up);
-    }
-    pen_down = here;
-  }
-  if (path.empty()) return;
-  const char* dash = curve.faint        ? " stroke-dasharray=\"2 4\""
-                     : curve.ink.dashed ? " stroke-dasharray=\"7 5\""
-                                        : "";
-  picture.shape("path",
-                fmt::format("d=\"{}\" fill=\"none\" stroke=\"var(--{})\" stroke-width=\"{}\" "
-                            "stroke-linejoin=\"round\"{}",
-                            path, curve.ink.name,
-                            curve.thin    ? 0.7
-                            : curve.faint ? 1.4
-                                          : 2.2,
-                            dash),
-                curve.name, curve.name);
-  // Lines of no length with round ends.
-  if (!dots.empty())
-    picture.shape("path",
-                  fmt::format("d=\"{}\" stroke=\"var(--{})\" stroke-width=\"5\" "
-                              "stroke-linecap=\"round\"",
-                              dots, curve.ink.name),
-                  curve.name);
-}
-
-/// The line, and its slope beside it at two thirds of the part that is in the plot. Both axes are
-/// logarithmic; everything is computed from logarithms, so that no power overflows.
-void draw_guide(Picture& picture, const SlopeGuide& guide, const PlotAxis& x, const PlotAxis& y) {
-  const double x0 = std::log10(guide.x0), y0 = std::log10(guide.y0);
-  const auto height = [&](double at) {
-    return y(std::pow(10., std::clamp(y0 + guide.slope * (at - x0), -307., 307.)));
-  };
-  const auto crossing = [&](double value) {
-    return std::clamp(x0 + (std::log10(value) - y0) / guide.slope, std::log10(x.low),
-                      std::log10(x.high));
-  };
-  const double low = crossing(y.low), high = crossing(y.high), at = (low + 2 * high) / 3;
-  picture.line(x(std::pow(10., low)), height(low), x(std::pow(10., high)), height(high),
-               "stroke=\"currentColor\" stroke-dasharray=\"5 6\"");
-  picture.text(x(std::pow(10., at)) + (guide.above ? -8 : 8), height(at) + (guide.above ? -6 : 12),
-               fmt::format("slope {:g}", guide.slope), guide.above ? "end" : "start");
-}
 
 Ink ink_named(const std::string& name) {
   constexpr std::string_view ramp = "ramp-";
@@ -126,9 +34,19 @@ std::vector<std::string> words(const Json& values) {
   return result;
 }
 
-/// Five digits tell all that a plot shows.
-Json short_number(double value) {
-  return std::isfinite(value) ? Json(std::stod(fmt::format("{:.5g}", value))) : Json();
+/// Null unless it is finite.
+Json short_number(double value, int digits = 5) {
+  // strtod, not stod: that throws for what is nearly 0.
+  return std::isfinite(value)
+             ? Json(std::strtod(fmt::format("{:.{}g}", value, digits).c_str(), nullptr))
+             : Json();
+}
+
+Json short_numbers(const std::vector<double>& values, int digits) {
+  Json list = Json::array();
+  for (const double value : values)
+    list.push_back(drawable(value, false) ? short_number(value, digits) : Json());
+  return list;
 }
 
 bool is_heat_map(const Json& plot) { return member(plot, "cells").is_array(); }
@@ -163,12 +81,8 @@ CurvePlot curves_of(const Json& record) {
                ink_named(text(curve, "ink"))};
     line.ink.dashed = line.ink.dashed || member(curve, "dashed") == true;
     line.points = line.x.size() <= 20;
-    for (const char* bound : {"low", "high"})
-      if (curve.contains(bound)) {
-        Curve edge{line.name, line.x, numbers(member(curve, bound)), line.ink};
-        edge.faint = true;
-        plot.curves.push_back(edge);
-      }
+    line.low = numbers(member(curve, "low"));
+    line.high = numbers(member(curve, "high"));
     plot.curves.push_back(line);
   }
   return plot;
@@ -176,56 +90,54 @@ CurvePlot curves_of(const Json& record) {
 
 }  // namespace
 
-std::optional<Picture> draw(const CurvePlot& plot) {
-  const double unit = plot.percent ? 100 : 1;
-  Range x, y;
-  for (const Curve& curve : plot.curves)
-    for (std::size_t k = 0; k < std::min(curve.x.size(), curve.y.size()); ++k)
-      if (drawable(curve.x[k], plot.log_x) && drawable(curve.y[k], plot.log_y))
-        x.add(curve.x[k]), y.add(curve.y[k] * unit);
-  if (!x.drawable() || !y.drawable()) return {};
-  if (plot.log_x || x.low == x.high) x = widened(x, plot.log_x, 0.02);
-  y = widened(y, plot.log_y, 0.05);
-  if (plot.percent) y.high = std::min(y.high, 100.);
-  y.low = std::max(y.low, std::min(plot.y_from * unit, y.high));
-
-  const auto [width, height] = plot.large ? large : normal;
-  const bool marked = plot.mark > x.low && plot.mark < x.high;
-  const double top = marked ? 26 : 12, bottom = height - 44;
-  const PlotAxis y_axis{y.low, y.high, bottom, top, plot.log_y};
-  double left = 0;
-  std::vector<std::pair<double, std::string>> y_ticks;
-  for (const double tick : y_axis.ticks()) {
-    y_ticks.emplace_back(y_axis(tick), y_axis.tick(tick) + (plot.percent ? " %" : ""));
-    left = std::max(left, letter_width * static_cast<double>(width_of(y_ticks.back().second)) + 14);
-  }
-  const PlotAxis x_axis{x.low, x.high, left, width - 14, plot.log_x};
-  Picture picture(width, height);
-  for (const auto& [place, words] : y_ticks) {
-    picture.line(left, place, width - 14, place);
-    picture.text(left - 6, place + 4, words, "end");
-  }
-  const bool whole = !plot.log_x && whole_numbers(plot);
-  for (const double tick : x_axis.ticks())
-    if (!whole || tick == std::round(tick))  // epochs are whole
-      picture.text(x_axis(tick), bottom + 18, x_axis.tick(tick), "middle");
-  picture.text((left + width - 14) / 2, height - 6, plot.x_title, "middle");
-  if (marked) {
-    picture.line(x_axis(plot.mark), top, x_axis(plot.mark), bottom,
-                 "stroke=\"currentColor\" stroke-dasharray=\"2 4\"");
-    picture.text(x_axis(plot.mark), top - 8, plot.mark_text, "middle");
-  }
-  picture.begin_frame(left - 4, top - 4, width - left - 6, bottom - top + 8);
-  if (plot.log_x && plot.log_y)
-    for (const SlopeGuide& guide : plot.guides) draw_guide(picture, guide, x_axis, y_axis);
-  for (const Curve& curve : plot.curves) draw_curve(picture, curve, plot, x_axis, y_axis);
-  picture.end_frame();
-  return picture;
+bool drawable(double value, bool log) {
+  return std::abs(value) <= 1e250 && (!log || value >= 1e-250);
 }
 
 std::string curve_plot(const CurvePlot& plot) {
-  const std::optional<Picture> picture = draw(plot);
-  return picture ? picture->str(plot.label) : "";
+  Json curves = Json::array(), last;
+  bool any = false;
+  for (const Curve& curve : plot.curves) {
+    // What has no place on the x axis is no gap.
+    std::vector<double> x, y, low, high;
+    const bool bounds = !curve.low.empty() && curve.low.size() == curve.high.size();
+    for (std::size_t k = 0; k < std::min(curve.x.size(), curve.y.size()); ++k) {
+      if (!drawable(curve.x[k], plot.log_x)) continue;
+      any = any || drawable(curve.y[k], plot.log_y);
+      x.push_back(curve.x[k]), y.push_back(curve.y[k]);
+      if (bounds && k < curve.low.size())
+        low.push_back(curve.low[k]), high.push_back(curve.high[k]);
+    }
+    if (x.empty()) continue;
+    Json json = {{"name", printable(curve.name)},
+                 {"ink", curve.ink.name},
+                 {"x", short_numbers(x, 9)},
+                 {"y", short_numbers(y, 6)}};
+    if (json.at("x") == last)
+      json.erase("x");
+    else
+      last = json.at("x");
+    if (!curve.note.empty()) json["note"] = printable(curve.note);
+    if (bounds) json["low"] = short_numbers(low, 6), json["high"] = short_numbers(high, 6);
+    for (const auto& [name, value] : {std::pair{"points", curve.points || x.size() == 1},
+                                      {"dashed", curve.ink.dashed},
+                                      {"faint", curve.faint},
+                                      {"thin", curve.thin},
+                                      {"dots", !curve.joined}})
+      if (value) json[name] = true;
+    curves.push_back(std::move(json));
+  }
+  if (!any) return "";
+  Json data = {{"x_title", printable(plot.x_title)}, {"curves", std::move(curves)}};
+  for (const auto& [name, value] :
+       {std::pair{"log_x", plot.log_x}, {"log_y", plot.log_y}, {"percent", plot.percent}})
+    if (value) data[name] = true;
+  if (std::isfinite(plot.y_from)) data["y_from"] = plot.y_from;
+  for (const SlopeGuide& guide : plot.guides)
+    data["guides"].push_back(Json::Array{guide.slope, guide.x0, guide.y0, guide.above});
+  if (plot.mark > 0) data["mark"] = plot.mark, data["mark_text"] = printable(plot.mark_text);
+  return render("parts",
+                {{"chart", {{"label", plot.label}, {"large", plot.large}, {"data", data.dump()}}}});
 }
 
 void add_whisker(Bar& bar, const Json& row, const std::string& key) {
@@ -234,7 +146,9 @@ void add_whisker(Bar& bar, const Json& row, const std::string& key) {
 }
 
 std::string bar_plot(const BarPlot& plot) {
-  constexpr double line = 32, thickness = 0.68 * line;
+  // In its own units. On a narrow screen a picture is shown at 0.8 of them, on a wide one, where
+  // three share a row, at 0.9: words stay about as large as the page's.
+  constexpr double line = 32, thickness = 0.68 * line, least_width = 420;
   constexpr std::size_t longest_text = 26;
   double longest = 0, left = 0, behind = 0;
   const auto width = [&](const std::string& words) {
@@ -248,8 +162,8 @@ std::string bar_plot(const BarPlot& plot) {
     behind = std::max(behind, width(bar.value));
   }
   if (longest == 0 || !std::isfinite(longest)) return "";
-  const PlotAxis axis{0, longest, left, std::max(left + 0.1 * normal.width, normal.width - behind)};
-  Picture picture(std::max(normal.width, axis.end + behind),
+  const PlotAxis axis{0, longest, left, std::max(left + 0.1 * least_width, least_width - behind)};
+  Picture picture(std::max(least_width, axis.end + behind),
                   line * static_cast<double>(plot.bars.size()) + 10);
   double middle = 5 + line / 2;
   for (const Bar& bar : plot.bars) {
@@ -312,12 +226,11 @@ Legend recorded_legend(const Json& plot) {
 }
 
 std::string recorded_plot_file(const Json& plot) {
-  const std::optional<Picture> picture =
-      is_heat_map(plot) ? draw(heat_map_of(plot)) : draw(curves_of(plot));
-  // A heat map's y_title stands at its axis; what its numbers are is said here.
-  return picture.value_or(Picture(large.width, large.height))
-      .file(text(plot, "title"), text(plot, is_heat_map(plot) ? "value_title" : "y_title"),
-            recorded_legend(plot));
+  if (!is_heat_map(plot)) return curve_file(curves_of(plot), text(plot, "y_title"));
+  // y_title stands at its axis; what the numbers are is said here.
+  return draw(heat_map_of(plot))
+      .value_or(Picture(500, 330))
+      .file(text(plot, "title"), text(plot, "value_title"), {});
 }
 
 }  // namespace twice::experiments

@@ -1,8 +1,9 @@
-// The plots that reports are made of, as SVG for a page: curves over linear or logarithmic axes,
-// bars and heat maps; and those that a record holds as numbers (`plots` of a study:
+// The plots that reports are made of, for a page: curves, as numbers that charts.js draws; bars and
+// heat maps, as SVG; and those that a record holds as numbers (`plots` of a study:
 // docs/records.md).
 #pragma once
 
+#include <chrono>
 #include <limits>
 #include <optional>
 #include <string>
@@ -13,16 +14,21 @@
 
 namespace twice::experiments {
 
-/// One line. Points that are not finite, or outside 1e-300 to 1e300 on a logarithmic axis, are
-/// gaps.
+/// Whether a value has a place on an axis: differences and ticks of such values are numbers, too.
+/// +-1e250, on a logarithmic axis 1e-250 to 1e250.
+bool drawable(double value, bool log);
+
+/// One line. Points that are not drawable are gaps.
 struct Curve {
-  std::string name;
+  std::string name;  ///< a legend hides all curves of a name
   std::vector<double> x = {}, y = {};
   Ink ink = {};
-  bool points = false;  ///< dots at the data
-  bool faint = false;   ///< thin and dotted
-  bool thin = false;    ///< one of several behind a bold one
-  bool joined = true;   ///< false: dots alone
+  std::string note = {};                    ///< behind the name where values are read, "f32"
+  std::vector<double> low = {}, high = {};  ///< bounds of y, or empty
+  bool points = false;                      ///< dots at the data
+  bool faint = false;                       ///< thin and dotted
+  bool thin = false;                        ///< one of several behind a bold one
+  bool joined = true;                       ///< false: dots alone
 };
 
 /// y = y0 (x / x0)^slope, a straight line in a log-log plot, drawn thin behind the data with its
@@ -86,7 +92,9 @@ struct HeatMap {
 
 // A plot is nothing, or "", when there is nothing to draw.
 
-std::optional<Picture> draw(const CurvePlot& plot);
+/// An element of class chart. Its attribute data-plot is a JSON object with the fields of
+/// CurvePlot; what is empty or false is left out, and so is the x of a curve that has those of the
+/// one before. Numbers have six digits. x_title and names are any text.
 std::string curve_plot(const CurvePlot& plot);
 std::string bar_plot(const BarPlot& plot);
 
@@ -104,13 +112,17 @@ std::string heat_map(const HeatMap& map);
 /// cell, as in HeatMap, `cells` (values), `spreads` (where there are any) and `missing` (words).
 Json to_json(const HeatMap& map);
 
-/// A recorded plot, curves or heat map (it has `cells`), as SVG for a page; "" without data.
+/// A recorded plot, curves or heat map (it has `cells`), for a page; "" without data.
 std::string recorded_plot(const Json& plot);
 
 /// The legend of a recorded plot: names and colours of its curves; none of a heat map.
 Legend recorded_legend(const Json& plot);
 
-/// A recorded plot as an SVG file that stands alone.
+/// Curves as an SVG file, drawn by gnuplot. Throws when that is missing, fails or takes longer.
+std::string curve_file(const CurvePlot& plot, const std::string& y_title,
+                       std::chrono::milliseconds limit = std::chrono::seconds(20));
+
+/// A recorded plot as an SVG file that stands alone; curves by `curve_file`.
 std::string recorded_plot_file(const Json& plot);
 
 }  // namespace twice::experiments

@@ -38,17 +38,14 @@ std::string axis_plot(const std::vector<RunSetting>& settings, const Column& fie
                  .log_x = *values.begin() > 0 && *values.rbegin() >= wide * *values.begin(),
                  .percent = field.format == format_percent};
   for (const auto& [method, points] : methods) {
-    Curve curve{.name = method, .ink = method_ink(method), .points = true, .joined = joined},
-        above{.name = method, .ink = curve.ink, .faint = true}, below = above;
+    Curve curve{.name = method, .ink = method_ink(method), .points = true, .joined = joined};
     for (const auto& [x, found] : points)
       for (const Moments& moments : found) {
         curve.x.push_back(x);
         curve.y.push_back(moments.mean);
-        above.y.push_back(moments.mean + moments.deviation);
-        below.y.push_back(moments.mean - moments.deviation);
+        curve.low.push_back(moments.mean - moments.deviation);
+        curve.high.push_back(moments.mean + moments.deviation);
       }
-    above.x = below.x = curve.x;
-    if (joined) plot.curves.insert(plot.curves.end(), {above, below});
     plot.curves.push_back(std::move(curve));
   }
   // A method that does not read the option is a level to compare with.

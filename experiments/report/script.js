@@ -1,5 +1,5 @@
 // What a page does: a click on a heading sorts its table, a list shows one of several parts, a click
-// on a legend hides a series. Neither the less-than sign nor the ampersand may stand here.
+// on a legend hides a series.
 document.querySelectorAll('table').forEach(table => {
   const body = table.tBodies[0];
   table.querySelectorAll('thead button').forEach((button, column) => {

@@ -314,9 +314,10 @@ std::string setup_section(const Json& record) {
   if (made.is_object()) {
     if (member(made, "changed") != true) made.erase("changed");
     if (member(made, "environment").empty()) made.erase("environment");
+    made.erase("command_line");  // it stands at the head
   }
-  const std::string origin = definitions(
-      facts(made, {"command_line", "date", "host", "commit", "changed", "environment"}), "facts");
+  const std::string origin =
+      definitions(facts(made, {"date", "host", "commit", "changed", "environment"}), "facts");
   std::vector<TextPair> of_noise;
   if (const Json& measured = member(record, "noise"); measured.is_object()) {
     const auto range = [&](const char* name) {
@@ -337,9 +338,16 @@ std::string setup_section(const Json& record) {
          (options.empty() ? "" : section("Options", options, 3));
 }
 
-std::string noise_paragraph(const Json& record) {
+std::string record_head(const Json& record) {
+  const Json& line = member(member(record, "origin"), "command_line");
   const std::string warning = noise_warning(record);
-  return warning.empty() ? "" : paragraph(warning, "warning");
+  return (line.is_string() ? command(line.string()) : "") +
+         (warning.empty() ? "" : paragraph(warning, "warning"));
+}
+
+std::string record_title(const Json& record, const std::string& name) {
+  const std::string date = text(member(record, "origin"), "date");
+  return fmt::format("{}: {}{}", text(record, "command"), name, date == "-" ? "" : " · " + date);
 }
 
 std::string record_section(const Json& record, std::string_view title, std::string_view id,
@@ -347,7 +355,7 @@ std::string record_section(const Json& record, std::string_view title, std::stri
   const Json methods = methods_of(rows);
   const std::string equations =
       methods.empty() ? "" : render("parts", {{"equations", {{"methods", methods}}}});
-  return section(title, noise_paragraph(record) + html + equations + setup_section(record), 2, id);
+  return section(title, record_head(record) + html + equations + setup_section(record), 2, id);
 }
 
 std::vector<std::string> distinct(const std::vector<Json>& rows, const std::string& field) {
@@ -374,7 +382,7 @@ std::string profile_section(const Json& record, std::string_view title, std::str
   const std::vector<Json> rows = objects(member(record, "rows"));
   const std::vector<Column> columns = columns_of("rows");
   return section(title,
-                 noise_paragraph(record) +
+                 record_head(record) +
                      paragraph("The whole profile is on a page of its own, "
                                "beside its record.",
                                "note") +
@@ -408,7 +416,9 @@ std::string evaluate_section(const Json& record, std::string_view title, std::st
     }
     table = section("True and predicted classes", sortable_table(headings, rows), 3);
   }
-  return section(title, definitions(pairs, "facts") + table + setup_section(record), 2, id);
+  return section(title,
+                 record_head(record) + definitions(pairs, "facts") + table + setup_section(record),
+                 2, id);
 }
 
 std::string bench_section(const Json& record, std::string_view title, std::string_view id) {
@@ -424,8 +434,7 @@ std::string bench_section(const Json& record, std::string_view title, std::strin
              rows_table(rows, columns_of("bench")) + columns_legend(rows, columns_of("bench"))},
             {"plots", figures(plots)},
             {"peer", definitions(facts(peer), "facts")}};
-  return section(title, noise_paragraph(record) + render("bench", data) + setup_section(record), 2,
-                 id);
+  return section(title, record_head(record) + render("bench", data) + setup_section(record), 2, id);
 }
 
 std::string study_section(const Json& record, std::string_view title, std::string_view id) {
@@ -455,7 +464,7 @@ std::string study_section(const Json& record, std::string_view title, std::strin
               {"tables", tables},
               {"setup", lines(member(record, "setup"))},
               {"larger", member(record, "larger")}});
-  return section(title, html + setup_section(record), 2, id);
+  return section(title, record_head(record) + html + setup_section(record), 2, id);
 }
 
 }  // namespace twice::experiments

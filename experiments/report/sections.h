@@ -39,8 +39,10 @@ std::string training_plots(const std::vector<TrainingLine>& lines);
 /// The same with a line for each row.
 std::string training_plots(const std::vector<Json>& rows);
 
-/// What disturbed the measurement (`noise_warning`); empty when little did.
-std::string noise_paragraph(const Json& record);
+/// The command that makes the record again, and what disturbed the measurement (`noise_warning`).
+std::string record_head(const Json& record);
+/// The title of a record's own page, which tells it from others: "compare: mlp on digits · DATE".
+std::string record_title(const Json& record, const std::string& name);
 /// Machine, data and options.
 std::string setup_section(const Json& record);
 

@@ -389,7 +389,14 @@ void write_report(const fs::path& folder, PageState state) {
                       {"file", "where the record lies in the folder"}},
                      shown.index);
   const std::string time = fmt::format("{:%Y-%m-%d %H:%M:%S} UTC", fmt::gmtime(std::time(nullptr)));
+  // Of a tab: the one record, or how many there are, and the folder.
+  const std::string where = printable(folder.lexically_normal().string()),
+                    title = shown.index.size() == 1
+                                ? shown.index[0][1].text + ": " + shown.index[0][0].text
+                                : records_text(count);
   const std::string html = render("report", {{"count", records_text(count)},
+                                             {"folder", where},
+                                             {"command", command("twice report " + where)},
                                              {"under_way", state == PageState::under_way},
                                              {"stopped", state == PageState::stopped},
                                              {"time", time},
@@ -397,7 +404,7 @@ void write_report(const fs::path& folder, PageState state) {
                                              {"index", index},
                                              {"others", others},
                                              {"sections", shown.sections}});
-  write_atomically(folder / "report.html", page("twice report", html));
+  write_atomically(folder / "report.html", page(title + " · " + where, html));
   if (finished)
     for (const auto& [name, bytes] : run_tables(shown.runs)) write_atomically(folder / name, bytes);
 }

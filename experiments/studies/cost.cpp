@@ -249,7 +249,7 @@ void time_crossover(StudyContext& context, StudyResult& result) {
   result.plots.push_back(
       {.name = "crossover-time",
        .title = "Exact over F-GR in time, mlp 784-{width}x4",
-       .y_title = "time of a step, exact / F-GR; dotted: 95 % of the mean of the rounds",
+       .y_title = "time of a step, exact / F-GR; shaded: 95 % of the mean of the rounds",
        .x_title = "batch / width",
        .log_x = true,
        .curves = {mean_curve("mean of the rounds", "exact", shares, Shown::mean_and_interval,

@@ -229,7 +229,7 @@ void single_examples(StudyContext& context, StudyResult& result) {
 
   StudyPlot plot{.name = "single",
                  .title = "Test error at batch size 1",
-                 .y_title = "sum of (beta - beta*)^2: mean over seeds; dotted: 95 % of F-GR's mean",
+                 .y_title = "sum of (beta - beta*)^2: mean over seeds; shaded: 95 % of F-GR's mean",
                  .x_title = "eps of F-GR",
                  .log_x = true};
   plot.curves.push_back(mean_curve("F-GR", "f-gr", epsilons, Shown::mean_and_interval,

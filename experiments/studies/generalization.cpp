@@ -371,7 +371,7 @@ StudyPlot epsilon_plot(const Explored& e, const std::string& name) {
   };
   StudyPlot plot{.name = name + "-eps",
                  .title = e.arena.name() + ": test accuracy over eps at gamma = 0.1",
-                 .y_title = "percent, mean over seeds; dotted: 95 % of the mean",
+                 .y_title = "percent, mean over seeds; shaded: 95 % of the mean",
                  .x_title = "eps",
                  .log_x = true};
   for (const std::size_t m : {2, 3})

@@ -181,7 +181,7 @@ std::string verdict(const std::vector<Claim>& claims);
 /// Five digits tell all that a plot shows.
 Vector five_digits(Vector values);
 
-/// One line of a plot. `low` and `high`, when there, bound its uncertainty and are drawn dotted.
+/// One line of a plot. `low` and `high`, when there, bound its uncertainty and are drawn as a band.
 struct StudyCurve {
   std::string name;
   /// A method's name, whose colour it gets, or `ramp-1` to `ramp-4`.

@@ -291,17 +291,18 @@ class BadInput(CommandTest):
         self.refuse(0, ["runs/bad.json", "no valid JSON"], "report", "runs")
         self.assertIn("runs/bad.json is no valid JSON", (self.folder / "runs/report.html").read_text())
 
-    def test_plots_need_no_other_program(self):
+    def test_without_gnuplot(self):
         nothing = {"PATH": str(self.folder)}
         self.succeed("train", "--out", "run", *TINY, environment=nothing)
-        self.assertIn("<svg", (self.folder / "run/report.html").read_text())
-        # The plots of a study are files of their own, which its document shows.
+        self.assertIn('class="chart"', (self.folder / "run/report.html").read_text())
+        # Only the plots of a study are files of their own, which its document shows.
         self.folder.joinpath("study.json").write_text(json.dumps(
             {"command": "study", "study": "cost", "plots": [
                 {"name": "p", "title": "A plot", "x_title": "x", "y_title": "y",
                  "curves": [{"name": "c", "x": [1, 2], "y": [1, 2]}]}]}))
-        self.succeed("study", "--document", "study.json", environment=nothing)
-        self.assertIn('data-series="c"', next(self.folder.glob("*.svg")).read_text())
+        self.refuse(1, ["cannot start gnuplot: No such file", "`.ci/install study`"],
+                    "study", "--document", "study.json", environment=nothing)
+        self.assertEqual(list(self.folder.glob("*.svg")), [])
 
     def test_records_with_holes(self):
         """Valid JSON that is not quite a record: no crash, whatever is missing."""

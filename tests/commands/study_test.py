@@ -141,7 +141,8 @@ class Records(Study):
         for plot in plots:
             self.assertIn(f"({plot})", page)
             xml.dom.minidom.parseString(files[plot])
-            self.assertNotIn(b"http", files[plot].replace(b"http://www.w3.org/2000/svg", b""))
+            self.assertNotIn(b"http", files[plot].replace(b"http://www.w3.org/2000/svg", b"")
+                             .replace(b"http://www.w3.org/1999/xlink", b""))
         # From the record alone, the same files again.
         self.succeed("study", "--document", f"out/{name}.json", "--out", "again")
         again = self.files()

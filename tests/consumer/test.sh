@@ -60,7 +60,7 @@ grep -q largest_error compare.json && grep -q '"points": 256' compare.json && gr
 for file in cubes/ops.csv cubes/trace.json cubes/roofline.svg line/report.html methods/compare.json; do test -s $file; done
 grep -q '"name": "cube"' cubes/report.json && grep -q encoder cubes/stacks.txt && grep -q 'cube .*encoder' "$work/log"
 grep -E 'H v|the optimiser keeps|\(loss\)|gamma|learning' cubes/report.html && exit 1
-grep -l digits line/report.html methods/report.html && exit 1
+grep -lw digits line/report.html methods/report.html && exit 1
 # A run that goes on after its end has the numbers of one that was never stopped: the memory of the
 # method is in the checkpoint.
 numbers() { grep -vE '"(seconds|ms|date|command_line)"' "$1"; }

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <vector>
 
+#include "experiments/report/html.h"
 #include "tests/experiments/scratch_folder.h"
 
 namespace twice {
@@ -76,6 +77,12 @@ std::string markup_error(const std::string& html) {
       ++at;
       continue;
     }
+    if (html.compare(at, 9, "<![CDATA[") == 0) {
+      at = html.find("]]>", at);
+      if (at == std::string::npos) return "unclosed CDATA";
+      at += 3;
+      continue;
+    }
     std::size_t end = at + 1;
     for (char quote = 0; end < html.size() && (quote || html[end] != '>'); ++end) {
       if (quote && html[end] == '<') return "stray <: " + html.substr(at, 60);
@@ -85,7 +92,7 @@ std::string markup_error(const std::string& html) {
     if (end == html.size()) return "unclosed tag: " + html.substr(at, 40);
     const std::string tag = html.substr(at + 1, end - at - 1);
     at = end + 1;
-    if (tag[0] == '!' || tag.back() == '/') continue;
+    if (tag[0] == '!' || tag[0] == '?' || tag.back() == '/') continue;
     const std::string name = tag.substr(0, tag.find_first_of(" \n"));
     if (name[0] != '/') {
       open.push_back(name);
@@ -98,7 +105,15 @@ std::string markup_error(const std::string& html) {
   return open.empty() ? "" : "never closed: " + open.back();
 }
 
-std::string outside_reference(const std::string& html) {
+std::string without_library(std::string html) {
+  if (const std::size_t at = html.find("/*! @license"); at != std::string::npos)
+    html.erase(at, html.find("]]>", at) - at);
+  return html;
+}
+
+std::string outside_reference(const std::string& page) {
+  // The policy of the page holds for the library, too.
+  const std::string html = without_library(page);
   for (const char* part : {"src=", "@import", "url(", "<link", "<iframe", "fetch(", "xlink"})
     if (contains(html, part)) return part;
   for (std::size_t at = 0; (at = html.find("://", at)) != std::string::npos; ++at) {
@@ -108,6 +123,27 @@ std::string outside_reference(const std::string& html) {
   for (std::size_t at = 0; (at = html.find("href=", at)) != std::string::npos; ++at)
     if (html.compare(at, 7, "href=\"#") != 0) return html.substr(at, 60);
   return "";
+}
+
+std::vector<Json> chart_data(const std::string& html) {
+  std::vector<Json> charts;
+  const std::string begin = "data-plot=\"";
+  for (std::size_t at = 0; (at = html.find(begin, at)) != std::string::npos;) {
+    at += begin.size();
+    std::string text = html.substr(at, html.find('"', at) - at);
+    for (const auto& [entity, letter] : std::vector<std::pair<const char*, const char*>>{
+             {"&quot;", "\""}, {"&#39;", "'"}, {"&lt;", "<"}, {"&gt;", ">"}, {"&amp;", "&"}})
+      text = replace_all(text, entity, letter);
+    charts.push_back(Json::parse(text));
+  }
+  return charts;
+}
+
+std::size_t count_curves(const std::string& html, const std::string& name) {
+  std::size_t result = 0;
+  for (const Json& chart : chart_data(html))
+    for (const Json& curve : chart["curves"]) result += curve["name"] == name;
+  return result;
 }
 
 void check_page(const std::string& html) {

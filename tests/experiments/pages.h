@@ -4,6 +4,7 @@
 
 #include <limits>
 #include <string>
+#include <vector>
 
 #include "experiments/files/record.h"
 
@@ -22,8 +23,17 @@ std::size_t count(const std::string& text, const std::string& part);
 /// the text; else what is wrong.
 std::string markup_error(const std::string& html);
 
+/// A page without the library for charts.
+std::string without_library(std::string html);
+
 /// What would make a browser load or run something from outside.
 std::string outside_reference(const std::string& html);
+
+/// The data of the charts of a page, in order.
+std::vector<Json> chart_data(const std::string& html);
+
+/// How many curves of that name the charts have.
+std::size_t count_curves(const std::string& html, const std::string& name);
 
 void check_page(const std::string& html);
 

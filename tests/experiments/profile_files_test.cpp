@@ -215,7 +215,7 @@ BOOST_AUTO_TEST_CASE(page_answers_first_and_is_whole) {
   // "f-gr" has a mark in it that keeps it on one line.
   BOOST_TEST(contains(html, "gr from width 167 (looked at from 64 to 256)"));
   BOOST_TEST(contains(html, "gr at every width from 64 to 128"));
-  BOOST_TEST(html.find("nan") == std::string::npos);
+  BOOST_TEST(!contains(without_library(html), "nan"));
 }
 
 /// The parts of the flame graph below the whole, with their weights; the bars of the timeline.
@@ -261,7 +261,7 @@ BOOST_AUTO_TEST_CASE(page_of_less) {
     record.erase(part);
     const std::string html = profile_html(record);
     check_page(html);
-    BOOST_TEST(!contains(html, "nan"), part);
+    BOOST_TEST(!contains(without_library(html), "nan"), part);
     BOOST_TEST(markup_error(roofline_file(record)) == "");
     chrome_trace(record);
     report_json(record);

@@ -222,11 +222,11 @@ std::string profile_html(const Json& record) {
   if (!settings.empty()) facts.push_back(fmt::format("{}", fmt::join(settings, ", ")));
   facts.push_back(text(member(record, "machine"), "cpu"));
   facts.push_back("twice " + text(record, "version"));
-  return page("twice profile: " + text(record, "model"),
+  return page(record_title(record, facts.front()),
               fmt::format("<header>\n<h1>What {} costs, and why</h1>\n{}</header>\n",
                           plan ? "this program" : "a derivative",
                           paragraph(fmt::format("{}", fmt::join(facts, " · ")), "subtitle")) +
-                  noise_paragraph(record) + tiles(profile_tiles(record)) +
+                  record_head(record) + tiles(profile_tiles(record)) +
                   bullets(profile_findings(record)) +
                   section(plan ? "The program" : "Every derivative", list_table(record, "rows"), 2,
                           "headline") +
