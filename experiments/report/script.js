@@ -42,5 +42,14 @@ document.querySelectorAll('[data-toggle]').forEach(button => {
     });
   });
 });
+// A page of a run under way shows the newer one, but not while someone uses it.
 const underWay = document.querySelector('[data-reload]');
-if (underWay) setTimeout(() => location.reload(), 1000 * underWay.dataset.reload);
+if (underWay) {
+  let used = 0;
+  for (const kind of ['pointerdown', 'pointermove', 'wheel', 'keydown', 'touchmove'])
+    addEventListener(kind, () => { used = Date.now(); }, {passive: true});
+  const in_use_ms = 8000;
+  setInterval(() => {
+    if (Date.now() - used > in_use_ms) location.reload();
+  }, 1000 * underWay.dataset.reload);
+}

@@ -378,6 +378,57 @@ class Pages(CommandTest):
         self.wait_for(FITS)
         self.assert_quiet()
 
+    def test_flame_graph_and_timeline(self):
+        folder = self.make("profile", "profile", *TINY)
+        steps = json.loads((folder / "report.json").read_text())["twice"]["steps"]
+        self.open(folder / "report.html")
+        shown = """return Array.from(document.querySelectorAll('#steps details tbody tr'))
+                     .filter(row => row.checkVisibility()).map(row => row.cells[0].textContent)"""
+        click = "document.querySelector(arguments[0]).click()"
+        layer = '.flame [data-layer="linear2"]'
+        # Frames are as wide as their share, and a click gives a layer the whole width.
+        shares = self.js("""const whole = document.querySelector('.flame').clientWidth;
+                            return [arguments[0], '.flame'].map(place =>
+                              document.querySelector(place + ' .frame').clientWidth / whole);""", layer)
+        part = sum(step["ms"] for step in steps if step["layer"] == "linear2") / sum(step["ms"] for step in steps)
+        self.assertAlmostEqual(shares[0], part, delta=0.02)
+        self.js(click, layer + " > .frame")
+        wide = self.js("return document.querySelector(arguments[0]).clientWidth / "
+                       "document.querySelector('.flame').clientWidth", layer)
+        self.assertGreater(wide, 0.98)
+        of_layer = [step for step in steps if step["layer"] == "linear2"]
+        self.assertEqual(sorted(self.js(shown)), sorted(step["label"] for step in of_layer))
+        self.js(click, layer + ' [data-phase="backward"] > .frame')
+        backward = [step["label"] for step in of_layer if step["phase"] == "backward"]
+        self.assertEqual(sorted(self.js(shown)), sorted(backward))
+        self.js(click, ".flame > .branch > .frame")
+        self.assertEqual(len(self.js(shown)), len(steps))
+        # A step of the timeline lies where it began, and a click on it shows its op.
+        left = self.js("""const step = document.querySelectorAll('.timeline button')[arguments[0]];
+                          return step.getBoundingClientRect().left - step.parentElement.getBoundingClientRect().left""", 0)
+        self.assertLess(abs(left), 1)
+        self.js(click, '.timeline [data-phase="update"][data-step="optimizer"]')
+        self.assertEqual(self.js(shown), ["optimizer"])
+        self.assert_quiet()
+
+    def test_a_page_under_way_shows_the_newer_one(self):
+        page = self.folder / "report.html"
+        head = '<html><head><title>{}</title></head><body><p data-reload="{}">.</p>'
+        html = (self.sweep() / "report.html").read_text()
+        script = next(s for s in re.findall("<script>.*?</script>", html, re.DOTALL) if "[data-reload]" in s)
+        page.write_text(head.format("old", 0.2) + script + "</body></html>")
+        self.open(page)
+        self.assertEqual(self.browser.title, "old")
+        page.write_text("<html><head><title>new</title></head><body></body></html>")
+        self.wait_for("return document.title === 'new'")
+        # Not while it is used.
+        page.write_text(head.format("old", 0.2) + script + "</body></html>")
+        self.open(page)
+        self.js("dispatchEvent(new Event('pointermove'))")
+        page.write_text("<html><head><title>new</title></head><body></body></html>")
+        time.sleep(1)
+        self.assertEqual(self.browser.title, "old")
+
     def test_colours_follow_the_mode(self):
         self.open(self.sweep() / "report.html")
         chart = self.chart("Training loss")
