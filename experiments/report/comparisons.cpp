@@ -18,9 +18,14 @@ constexpr std::size_t fewest_pairs = 3;
 /// Of more methods only the baseline is compared with each.
 constexpr std::size_t most_methods = 12;
 
+/// Accuracies differ by percentage points.
 std::string signed_number(const std::string& metric, double value) {
-  return metric.ends_with("accuracy") ? fmt::format("{:+.2f} %", 100 * value)
+  return metric.ends_with("accuracy") ? fmt::format("{:+.2f}", 100 * value)
                                       : fmt::format("{:+.3g}", value);
+}
+
+std::string unit_of(const std::string& metric) {
+  return metric.ends_with("accuracy") ? " points" : "";
 }
 
 std::string heading_of_test(const std::string& metric) {
@@ -37,7 +42,7 @@ std::string name_of(const Json& row, const std::string& who, const std::string& 
   return text(row, who) + (values.empty() ? "" : " (" + values + ")");
 }
 
-/// "+0.12 % to +0.78 %".
+/// "+0.12 to +0.78 points".
 std::string interval_text(const Json& row) {
   const Json& interval = member(row, "interval");
   const auto end = [&](std::size_t i) {
@@ -45,7 +50,7 @@ std::string interval_text(const Json& row) {
                ? signed_number(text(row, "metric"), interval[i].get<double>())
                : std::string("-");
   };
-  return end(0) + " to " + end(1);
+  return end(0) + " to " + end(1) + unit_of(text(row, "metric"));
 }
 
 /// Null of fewer pairs than may be judged.
@@ -116,8 +121,8 @@ std::string comparison_tables(const std::vector<Json>& rows) {
         {.text = name_of(row, "baseline", "baseline_options")},
         {.text = heading_of_test(metric)}};
     table.push_back(who);
-    table.back().push_back(
-        number_cell(signed_number(metric, number(row, "mean")), number(row, "mean")));
+    table.back().push_back(number_cell(signed_number(metric, number(row, "mean")) + unit_of(metric),
+                                       number(row, "mean")));
     table.back().push_back({.text = interval_text(row)});
     table.back().push_back(number_cell(text(row, "n"), number(row, "n")));
     table.back().push_back({.text = text(row, "verdict")});

@@ -254,7 +254,7 @@ BOOST_AUTO_TEST_CASE(differences_are_paired_by_seed) {
   BOOST_TEST(text(row, "verdict") == "better");
   BOOST_TEST(
       comparison_text(row) ==
-      "exact (gamma 0.1) against f-gr (gamma 0.1): test accuracy +2.08 % (+1.84 % to +2.31 %, "
+      "exact (gamma 0.1) against f-gr (gamma 0.1): test accuracy +2.08 (+1.84 to +2.31 points, "
       "4 seeds): better");
   // Scattered differences decide nothing; two seeds are too few; the same seed twice is one.
   for (Json& run : sweep["runs"])
@@ -282,10 +282,10 @@ BOOST_AUTO_TEST_CASE(settings_are_chosen_on_validation_and_the_page_says_so) {
     BOOST_TEST(contains(html, "chosen on the test data: optimistic") == !validated);
     BOOST_TEST(contains(html, "chosen by the validation examples") == validated);
     BOOST_TEST(
-        contains(html, ">test accuracy at the best epoch</td><td data-order=\"0.02\">+2.00 %<") ==
+        contains(html, ">test accuracy at the best epoch</td><td data-order=\"0.02\">+2.00 points<") ==
         validated);
     BOOST_TEST(contains(html, "</i>exact (gamma " + chosen + ")</th><td>f-gr (gamma " + chosen +
-                                  ")</td><td>test accuracy</td><td data-order=\"0.021\">+2.10 %<"));
+                                  ")</td><td>test accuracy</td><td data-order=\"0.021\">+2.10 points<"));
     BOOST_TEST(markup_error(html) == "");
     for (const Json& row : objects(sweep["rows"]))
       BOOST_TEST((row["chosen"] == true) == (text(member(row, "options"), "gamma") == chosen));

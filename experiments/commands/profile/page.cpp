@@ -184,6 +184,13 @@ std::string measurement_section(const Json& record) {
         {"mixed", share("mixed_share") +
                       " of the time is in fused steps of more than one layer or phase; they "
                       "count for the value that they store"}};
+  if (const Json& counts = member(a, "counts"); counts.is_object())
+    costs.emplace_back(
+        "counted by the processor",
+        fmt::format("{} instructions, {} a cycle, {} misses of the last cache in a run",
+                    format_number(number(counts, "instructions")),
+                    format_number(number(counts, "instructions") / number(counts, "cycles")),
+                    format_number(number(counts, "cache_misses"))));
   if (const Json& object = member(record, "how"); object.is_object())
     for (const auto& [key, value] : object.members())
       how.emplace_back(replace_all(key, "_", " "), show(value));

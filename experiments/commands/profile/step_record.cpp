@@ -11,6 +11,7 @@
 #include "autodiff/profile/attribution.h"
 #include "autodiff/profile/memory_profile.h"
 #include "experiments/commands/profile/rows.h"
+#include "experiments/measure/counters.h"
 #include "experiments/measure/statistics.h"
 
 namespace twice::experiments {
@@ -266,6 +267,7 @@ class StepRecord {
             {"clock_ns", clock * 1e9},
             {"clock_share", clock * static_cast<double>(readings) * 1e3 / step_ms},
             {"readings", readings},
+            {"counts", m.counts.empty() ? Json() : Json(m.counts)},
             {"predicted_ms", predicted_ms},
             {"residual", step_ms / predicted_ms - 1},
             {"mixed_ms", mixed_ms},
@@ -424,7 +426,7 @@ TimedProgram::TimedProgram(Plan& plan, const Tape& recorded)
 
 StepMeasurement measure_steps(const TimedProgram& timed, double seconds,
                               const TimingProgress& progress) {
-  StepMeasurement result{StepTimes(timed.parts(), most_rounds), {}, {}};
+  StepMeasurement result{StepTimes(timed.parts(), most_rounds), {}, {}, {}};
   timed.run();
   // The kind that goes first changes every round, so that neither always finds the other's caches:
   // timed, untimed; untimed, timed; ...
@@ -433,7 +435,15 @@ StepMeasurement measure_steps(const TimedProgram& timed, double seconds,
   const auto run = [&] {
     is_timed(calls++) ? timed.run_timed(result.times.next_run()) : timed.run();
   };
+  const Counters counters;
+  const std::map<std::string, double> before = counters.read();
   const std::vector<std::vector<double>> ms = timed_in_turns({run, run}, seconds, progress);
+  result.counts = counters.read();
+  for (auto& [name, count] : result.counts) {
+    const auto first = before.find(name);
+    count -= first == before.end() ? 0 : first->second;
+    count /= static_cast<double>(calls);
+  }
   for (std::size_t call = 0; call < 2 * ms[0].size(); ++call)
     (is_timed(call) ? result.timed : result.untimed).push_back(ms[call % 2][call / 2]);
   return result;

@@ -44,6 +44,8 @@ struct StepMeasurement {
   StepTimes times;
   /// Wall time of each run with readings and of each run without, in milliseconds.
   std::vector<double> timed, untimed;
+  /// Of the processor's counters, for one run of either kind; empty where it has none for us.
+  std::map<std::string, double> counts = {};
 };
 
 /// For about `seconds`, in rounds as of `timed_in_turns`: one run of each kind.

@@ -1,0 +1,52 @@
+// Counters count what the threads of this process do.
+#include "experiments/measure/counters.h"
+
+#include <boost/test/unit_test.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <map>
+#include <string>
+#include <thread>
+#ifdef __linux__
+#include <linux/perf_event.h>
+#endif
+
+using namespace twice::experiments;
+
+BOOST_AUTO_TEST_SUITE(counters)
+
+#ifdef __linux__
+// The software's own counter, which virtual machines have, too.
+BOOST_AUTO_TEST_CASE(the_time_of_every_thread_is_counted) {
+  const auto work = [](int milliseconds) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(milliseconds);
+    while (std::chrono::steady_clock::now() < end) {
+    }
+  };
+  std::atomic<bool> go = false, done = false;
+  std::thread other([&] {
+    while (!go) std::this_thread::yield();
+    work(20);
+    done = true;
+  });
+  const Counters counters({{"ns", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_TASK_CLOCK}});
+  const std::map<std::string, double> before = counters.read();
+  go = true;
+  work(20);
+  while (!done) std::this_thread::yield();
+  const std::map<std::string, double> after = counters.read();
+  other.join();
+  if (before.empty()) return;  // a container may not read counters
+  const double spent = after.at("ns") - before.at("ns");
+  BOOST_TEST(spent > 20e6);  // more than one thread alone
+  BOOST_TEST(spent < 2e9);
+}
+#endif
+
+BOOST_AUTO_TEST_CASE(what_the_system_refuses_is_left_out) {
+  const Counters counters({{"none", 0xffffffff, 0}});
+  BOOST_TEST(counters.read().empty());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
