@@ -17,25 +17,31 @@ namespace {
 
 /// The median of several calls; `prepare` comes before each and is not timed.
 double typical_seconds(const std::function<void()>& prepare, const std::function<void()>& work) {
-  constexpr double enough = 3e-3;
-  constexpr std::size_t most = 300;
-  std::vector<double> seconds;
-  double total = 0;
-  // The first call finds cold caches.
-  for (bool warm = false; !warm || seconds.empty() ||
-                          (seconds.size() < most && (total < enough || seconds.size() < 3));
-       warm = true) {
+  constexpr double enough = 3e-3, longest = 0.1;
+  constexpr std::size_t least = 3, most = 300;
+  const auto once = [&] {
     prepare();
     const ClockReading start = ClockReading::clock::now();
     work();
-    const std::chrono::duration<double> taken = ClockReading::clock::now() - start;
-    if (warm) seconds.push_back(taken.count());
-    total += taken.count();
-    if (total > 0.1 && !seconds.empty()) break;
-  }
+    return std::chrono::duration<double>(ClockReading::clock::now() - start).count();
+  };
+  double total = once();  // finds cold caches
+  std::vector<double> seconds;
+  do {
+    seconds.push_back(once());
+    total += seconds.back();
+  } while (total < longest && seconds.size() < most && (total < enough || seconds.size() < least));
   const auto middle = seconds.begin() + std::ssize(seconds) / 2;
   std::ranges::nth_element(seconds, middle);
   return *middle;
+}
+
+/// Whether the step writes its output over this input.
+bool overwrites(const Program& program, const Step& step, int input) {
+  const Value &from = program.values[static_cast<std::size_t>(root(program, input))],
+              &to = program.values[static_cast<std::size_t>(root(program, step.output))];
+  return from.place == Value::Place::arena && to.place == Value::Place::arena &&
+         from.offset == to.offset;
 }
 
 /// One step's op on arrays of its own.
@@ -43,7 +49,6 @@ class Kernel {
  public:
   Kernel(const Program& program, const Step& step) : op_(*step.op) {
     std::map<int, Array> of_root;
-    const int y = root(program, step.output);
     for (const int input : step.inputs) {
       const int at = root(program, input);
       const Spec& spec = program.values[static_cast<std::size_t>(input)].spec;
@@ -55,12 +60,7 @@ class Kernel {
         if (is_float(spec.dtype)) fill_uniform(Rng(of_root.size()), 0.25, 1, array);
       }
       arrays_.push_back(Array::over(array.raw(), spec.shape, spec.dtype));
-      // An output that takes its input's place takes it here, too.
-      const Value& from = program.values[static_cast<std::size_t>(at)];
-      const Value& to = program.values[static_cast<std::size_t>(y)];
-      if (from.place == Value::Place::arena && to.place == Value::Place::arena &&
-          from.offset == to.offset)
-        overwritten_ = array;
+      if (overwrites(program, step, input)) overwritten_ = array;
       kept_.push_back(array);
     }
     for (const Array& array : arrays_) inputs_.push_back(&array);
@@ -95,14 +95,9 @@ std::string kernel_text(const Program& program, const Step& step) {
   for (const int input : step.inputs) {
     const int at = root(program, input);
     roots.push_back(at);
-    text += fmt::format(
-        " {}:{}{}", std::ranges::find(roots, at) - roots.begin(),
-        str(program.values[static_cast<std::size_t>(input)].spec),
-        program.values[static_cast<std::size_t>(at)].offset ==
-                    program.values[static_cast<std::size_t>(root(program, step.output))].offset &&
-                program.values[static_cast<std::size_t>(at)].place == Value::Place::arena
-            ? " overwritten"
-            : "");
+    text += fmt::format(" {}:{}{}", std::ranges::find(roots, at) - roots.begin(),
+                        str(program.values[static_cast<std::size_t>(input)].spec),
+                        overwrites(program, step, input) ? " overwritten" : "");
   }
   return text;
 }
