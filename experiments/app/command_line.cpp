@@ -139,7 +139,11 @@ complete -o default -F _twice twice ./twice
 
 int CommandLine::run(const std::string& program, const std::vector<std::string>& words) const {
   // The script ./twice starts a program of that name.
-  the_command = std::filesystem::path(program).filename() == "twice" ? "./twice" : quoted(program);
+  // A run of a sweep is started as the file of this process.
+  std::error_code unknown;
+  std::filesystem::path file = program;
+  if (program == "/proc/self/exe") file = std::filesystem::read_symlink(program, unknown);
+  the_command = file.filename() == "twice" ? "./twice" : quoted(file.string());
   for (const std::string& word : words) the_command += " " + quoted(word);
   return guarded("twice", [&] {
     const std::string name = words.empty() ? "--help" : words[0];
@@ -158,7 +162,9 @@ int CommandLine::run(const std::string& program, const std::vector<std::string>&
     for (const Command& command : commands_)
       if (name == command.name)
         return guarded("twice " + name, [&] {
-          const int status = command.run({words.begin() + 1, words.end()});
+          const int status = guarded("twice " + name, [&] {
+            return command.run({words.begin() + 1, words.end()});
+          });
           name_written_files();
           return status;
         });

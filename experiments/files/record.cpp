@@ -2,6 +2,7 @@
 #include "experiments/files/record.h"
 
 #include <fmt/format.h>
+#include <cmath>
 
 #include <cmath>
 #include <limits>
@@ -57,6 +58,13 @@ std::string record_range(const Json& range) {
   if (range[0].is_null()) return "at most " + record_number(range[1]);
   if (range[1].is_null()) return "at least " + record_number(range[0]);
   return record_interval(range);
+}
+
+std::vector<double> numbers(const Json& array) {
+  std::vector<double> values;
+  for (const Json& value : array)
+    values.push_back(value.is_number() ? value.get<double>() : std::nan(""));
+  return values;
 }
 
 std::vector<Json> objects(const Json& array) {

@@ -29,5 +29,7 @@ std::string record_range(const Json& range);        ///< `at most 1e-10`
 
 /// The elements of an array that are objects; none when it is no array.
 std::vector<Json> objects(const Json& array);
+/// The elements of an array as numbers, NaN for other values; none of null.
+std::vector<double> numbers(const Json& array);
 
 }  // namespace twice::experiments

@@ -128,10 +128,20 @@ std::string noise_warning(const Json& record) {
       causes.push_back(
           fmt::format("the machine's speed changed by {:+.0f} %", 100 * (after / before - 1)));
   }
+  // Of one step that was timed in several parts of the measurement.
+  if (const std::vector<double> ms = numbers(member(noise, "same_step_ms")); ms.size() > 1)
+    if (const auto [least, most] = std::ranges::minmax(ms); most > (1 + drift) * least)
+      causes.push_back(fmt::format("one and the same step took {:.3g} and {:.3g} ms", least, most));
   if (causes.empty()) return "";
-  return fmt::format("noise: {}; close other programs, or try --threads 1{}",
-                     fmt::join(causes, ", "),
-                     member(record, "config").contains("seconds") ? " or more --seconds" : "");
+  const bool others = number(noise, "waited") > waited,
+             several = number(member(record, "machine"), "threads") > 1,
+             has_seconds = member(record, "config").contains("seconds");
+  std::vector<std::string> remedies;
+  if (others) remedies.push_back("close other programs");
+  if (others && several) remedies.push_back("try --threads 1");
+  if (has_seconds) remedies.push_back("give more --seconds");
+  if (remedies.empty()) remedies.push_back("measure again");
+  return fmt::format("noise: {}; {}", fmt::join(causes, ", "), fmt::join(remedies, ", or "));
 }
 
 }  // namespace twice::experiments

@@ -30,13 +30,8 @@ std::string ratio_to_f_gr(const std::vector<Json>& rows, const std::string& meth
 
 std::string headline_tiles(const std::vector<Json>& rows) {
   const double finite = of(rows, "f-gr", "gradient_error_start");
-  const std::string ratio = ratio_to_f_gr(rows, "exact"),
-                    words = "time of a step of exact over one of f-gr";
-  const bool unknown = ratio.ends_with("inconclusive");
   std::vector<TextPair> pairs = {
-      unknown ? TextPair{"inconclusive", words + ": " + ratio.substr(0, ratio.find(':'))}
-              : TextPair{ratio.substr(0, ratio.find(' ')),
-                         words + ratio.substr(std::min(ratio.find(' '), ratio.size()))},
+      ratio_tile(ratio_to_f_gr(rows, "exact"), "time of a step of exact over one of f-gr"),
       {format_ratio(of(rows, "exact-naive", "ms") / of(rows, "f-gr", "ms")),
        "the same without planning (exact-naive)"},
       {format_error(of(rows, "exact", "gradient_error_start")), "gradient error of exact"},

@@ -21,13 +21,6 @@ Ink ink_named(const std::string& name) {
                                 : method_ink(name);
 }
 
-std::vector<double> numbers(const Json& values) {
-  std::vector<double> result;
-  for (const Json& value : values)
-    result.push_back(value.is_number() ? value.get<double>() : std::nan(""));
-  return result;
-}
-
 std::vector<std::string> words(const Json& values) {
   std::vector<std::string> result;
   for (const Json& value : values) result.push_back(show(value));

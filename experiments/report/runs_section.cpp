@@ -324,7 +324,7 @@ std::string run_curves(const std::vector<RunSetting>& settings) {
           training_line(*own[i], own[i]->options.empty() ? method : own[i]->values(), step_ink(i)));
     add(shown < own.size()
             ? fmt::format("{}: the best {} of {} settings", method, shown, own.size())
-            : fmt::format("{}: {} settings", method, shown),
+            : fmt::format("{}: {} setting{}", method, shown, shown == 1 ? "" : "s"),
         lines);
   }
   return choice("Show", views);

@@ -145,13 +145,14 @@ std::string model_figure(const std::vector<Json>& rows, const std::string& model
   return figure(model, bar_plot(plot));
 }
 
+/// Means of several ratios with their intervals.
 std::string mean_tiles(const Json& record, const std::string& peer) {
   std::vector<TextPair> pairs;
   for (const Json& mean : objects(member(record, "means"))) {
     const std::string method = text(mean, "method");
     const auto add = [&](const char* field, const std::string& caption) {
-      if (const double ratio = number(mean, field); std::isfinite(ratio))
-        pairs.emplace_back(format_ratio(ratio), caption);
+      if (std::isfinite(number(mean, field)))
+        pairs.push_back(ratio_tile(ratio_sentence(mean, field), caption));
     };
     add("ratio", fmt::format("{}: time of {} over ours", method, peer));
     if (method == "exact") {

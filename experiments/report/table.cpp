@@ -132,6 +132,14 @@ std::string ratio_sentence(const Json& row, const std::string& key) {
                      low < 1 && high > 1 ? ": inconclusive" : "");
 }
 
+std::pair<std::string, std::string> ratio_tile(const std::string& sentence,
+                                               const std::string& words) {
+  if (sentence.ends_with("inconclusive"))
+    return {"inconclusive", words + ": " + sentence.substr(0, sentence.rfind(':'))};
+  const std::size_t end = std::min(sentence.find(' '), sentence.size());
+  return {sentence.substr(0, end), words + sentence.substr(end)};
+}
+
 std::string format_seconds(double value) {
   if (!std::isfinite(value)) return "-";
   if (value < 9.95) return fmt::format("{:.1f} s", value);
@@ -201,7 +209,7 @@ std::vector<Column> columns_of(const std::string& table) {
       {"share", [](double v) { return fixed(100 * v, 1, " %"); }},
       {"two", [](double v) { return fixed(v, 2); }},
       {"four", [](double v) { return fixed(v, 4); }},
-      {"time", [](double ms) { return ms < 0.1 ? fixed(ms, 4) : format_number(ms); }},
+      {"time", [](double ms) { return ms < 0.1 && ms >= 0.01 ? fixed(ms, 4) : format_number(ms); }},
       {"mib", [](double bytes) { return format_number(bytes / mib); }},
       {"mega", [](double v) { return format_number(v / 1e6); }}};
   std::map<std::string, Column> known;
@@ -288,8 +296,8 @@ std::string uncertainty(const Json& row, const std::string& key, double value, b
   const auto& [low, high] = *interval;
   if (std::isinf(high - low)) return is_ratio ? " ?" : "";
   if (low == high) return "";
-  return fmt::format(" ±{:.{}f} %{}", 50 * (high - low) / value, high - low < 0.1 * value ? 1 : 0,
-                     is_ratio && low < 1 && high > 1 ? " ?" : "");
+  return fmt::format(" ±{:.{}f} %{}", std::max(0.1, 50 * (high - low) / value),
+                     high - low < 0.1 * value ? 1 : 0, is_ratio && low < 1 && high > 1 ? " ?" : "");
 }
 
 }  // namespace

@@ -27,6 +27,10 @@ std::string format_percent(double value);
 std::string format_ratio(double value);
 /// "0.96× (0.94 to 0.98)"; "0.99× (0.95 to 1.03): inconclusive" where the interval has 1 within.
 std::string ratio_sentence(const Json& row, const std::string& key);
+/// A tile of a ratio from its `ratio_sentence`: the number above, its interval behind the words; or
+/// `inconclusive` above.
+std::pair<std::string, std::string> ratio_tile(const std::string& sentence,
+                                               const std::string& words);
 /// A duration: "42 s", "3 min 05 s", "2 h 10 min".
 std::string format_seconds(double value);
 

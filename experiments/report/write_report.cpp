@@ -176,7 +176,9 @@ Cell best_result(const Json& record) {
   for (const Json& mean : objects(member(record, "means")))
     if (const double ratio = number(mean, "ratio_to_f_gr");
         text(mean, "method") == "exact" && std::isfinite(ratio))
-      return {.text = "exact / f-gr " + format_ratio(ratio), .is_number = true, .order = ratio};
+      return {.text = "exact / f-gr " + ratio_sentence(mean, "ratio_to_f_gr"),
+              .is_number = true,
+              .order = ratio};
   if (text(record, "command") == "evaluate")
     for (const char* metric : {"accuracy", "loss"})
       if (const double value = number(record, metric); std::isfinite(value))

@@ -33,7 +33,7 @@ REQUIRED = os.environ.get("TWICE_BROWSER") == "required"
 # Whether every chart in sight is as wide as its place, within the screen.
 FITS = """
 return Array.from(document.querySelectorAll('.plot')).filter(p => p.checkVisibility()).every(p =>
-  p.clientWidth > 100 && Math.abs(p.querySelector('canvas').clientWidth - p.clientWidth) < 2 &&
+  p.clientWidth > 100 && p.clientHeight > 100 && p.parentElement.clientHeight >= p.clientHeight && Math.abs(p.querySelector('canvas').clientWidth - p.clientWidth) < 2 &&
   p.getBoundingClientRect().right <= innerWidth);
 """
 
@@ -196,7 +196,7 @@ class Pages(CommandTest):
         self.check_page(self.make("compare", "compare", *TINY, "--epochs", 2) / "report.html", 4)
         self.assertRegex(self.browser.title, r"^compare: .* · 20")
         self.assertIn("compare --data synthetic --width 8", self.js("return document.querySelector('main').innerText"))
-        self.check_page(self.make("profile", "profile", *TINY) / "report.html", 1)
+        self.check_page(self.make("profile", "profile", *TINY, "--seconds", 1) / "report.html", 6)
         self.assertRegex(self.browser.title, r"^profile: exact on .* · 20")
         self.assertIn("profile --data synthetic --width 8", self.js("return document.querySelector('main').innerText"))
 
@@ -379,7 +379,7 @@ class Pages(CommandTest):
         self.assert_quiet()
 
     def test_flame_graph_and_timeline(self):
-        folder = self.make("profile", "profile", *TINY)
+        folder = self.make("profile", "profile", *TINY, "--seconds", 1)
         steps = json.loads((folder / "report.json").read_text())["twice"]["steps"]
         self.open(folder / "report.html")
         shown = """return Array.from(document.querySelectorAll('#steps details tbody tr'))
@@ -389,19 +389,19 @@ class Pages(CommandTest):
         # Frames are as wide as their share, and a click gives a layer the whole width.
         shares = self.js("""const whole = document.querySelector('.flame').clientWidth;
                             return [arguments[0], '.flame'].map(place =>
-                              document.querySelector(place + ' .frame').clientWidth / whole);""", layer)
+                              document.querySelector(place + ' .flame-bar').clientWidth / whole);""", layer)
         part = sum(step["ms"] for step in steps if step["layer"] == "linear2") / sum(step["ms"] for step in steps)
         self.assertAlmostEqual(shares[0], part, delta=0.02)
-        self.js(click, layer + " > .frame")
+        self.js(click, layer + " > .flame-bar")
         wide = self.js("return document.querySelector(arguments[0]).clientWidth / "
                        "document.querySelector('.flame').clientWidth", layer)
         self.assertGreater(wide, 0.98)
         of_layer = [step for step in steps if step["layer"] == "linear2"]
         self.assertEqual(sorted(self.js(shown)), sorted(step["label"] for step in of_layer))
-        self.js(click, layer + ' [data-phase="backward"] > .frame')
+        self.js(click, layer + ' [data-phase="backward"] > .flame-bar')
         backward = [step["label"] for step in of_layer if step["phase"] == "backward"]
         self.assertEqual(sorted(self.js(shown)), sorted(backward))
-        self.js(click, ".flame > .branch > .frame")
+        self.js(click, ".flame > .branch > .flame-bar")
         self.assertEqual(len(self.js(shown)), len(steps))
         # A step of the timeline lies where it began, and a click on it shows its op.
         left = self.js("""const step = document.querySelectorAll('.timeline button')[arguments[0]];

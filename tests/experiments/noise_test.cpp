@@ -31,11 +31,19 @@ BOOST_AUTO_TEST_CASE(what_disturbs_is_said) {
   BOOST_TEST(noise_warning(Json::object()) == "");
   const std::string causes =
       "noise: other work had the cores 25 % of the time, the hypervisor took 3 % of the cores' "
-      "time, "
-      "the machine's speed changed by -30 %; close other programs, or try --threads 1";
+      "time, the machine's speed changed by -30 %; close other programs";
   BOOST_TEST(noise_warning({{"noise", busy}}) == causes);
+  const Json machine = {{"threads", 2}};
+  BOOST_TEST(noise_warning({{"noise", busy}, {"machine", machine}}) ==
+             causes + ", or try --threads 1");
   BOOST_TEST(noise_warning({{"noise", busy}, {"config", {{"seconds", 10}}}}) ==
-             causes + " or more --seconds");
+             causes + ", or give more --seconds");
+  // What no other program caused none can end.
+  BOOST_TEST(noise_warning({{"noise", {{"speed", {100, 70}}}}, {"machine", machine}}) ==
+             "noise: the machine's speed changed by -30 %; measure again");
+  BOOST_TEST(noise_warning({{"noise", {{"same_step_ms", {0.034, 0.05, 0.04}}}}}) ==
+             "noise: one and the same step took 0.034 and 0.05 ms; measure again");
+  BOOST_TEST(noise_warning({{"noise", {{"same_step_ms", {0.034, 0.036}}}}}) == "");
 }
 
 BOOST_AUTO_TEST_CASE(ratios_have_intervals) {

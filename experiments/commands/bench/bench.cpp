@@ -98,12 +98,20 @@ Json means_of(const Json& rows) {
       continue;
     Json mean = {{"method", first["method"]}};
     for (const char* field : {"ratio", "ratio_to_gradient", "ratio_to_f_gr"}) {
-      double sum = 0;
+      // Intervals of logarithms: the halves of independent ones add up by their squares.
+      double sum = 0, squares = 0;
       int count = 0;
       for (const Json& row : rows)
-        if (row["method"] == first["method"] && row.contains(field))
+        if (row["method"] == first["method"] && row.contains(field)) {
+          const double unknown = std::numeric_limits<double>::infinity();
+          const Interval own = interval_of(row, field).value_or(Interval{0, unknown});
           sum += std::log(number(row, field)), ++count;
-      if (count > 0) mean[field] = std::exp(sum / count);
+          squares += std::pow(std::log(own.high / own.low) / 2, 2);
+        }
+      if (count == 0) continue;
+      const double center = sum / count, half = std::sqrt(squares) / count;
+      add_ratio(mean, field,
+                {std::exp(center), {std::exp(center - half), std::exp(center + half)}});
     }
     means.push_back(mean);
   }
@@ -294,14 +302,14 @@ int bench(BenchOptions options) {
         "\nbest product of two 1024 x 1024 matrices: {} GFLOP/s by the kernel of plans ({}), {} by "
         "OpenBLAS\n",
         format_number(totals.our_peak), text(machine, "products"), format_number(totals.blas_peak));
-    if (const Json& off = record["residuals"]; off.is_object())
+    const std::string warning = noise_warning(record);
+    if (const Json& off = record["residuals"]; off.is_object() && warning.empty())
       fmt::print(
           "predicted from kernels alone and where their data lie: off by {} in the median of "
           "{} steps, {} at most\n",
           format_percent(number(off, "median")), text(off, "steps"),
           format_percent(number(off, "largest")));
-    if (const std::string warning = noise_warning(record); !warning.empty())
-      fmt::print("{}\n", warning);
+    if (!warning.empty()) fmt::print("{}; predictions are not judged\n", warning);
     if (!options.run.json.empty()) write_json(options.run.json, record);
   } catch (const Stopped&) {
     fmt::print(stderr, "stopped; a bench that is not finished leaves no record\n");

@@ -6,6 +6,7 @@
 
 #include "experiments/commands/profile/page.h"
 #include "experiments/commands/profile/tables.h"
+#include "experiments/measure/noise.h"
 
 namespace twice::experiments {
 
@@ -19,6 +20,17 @@ std::string percent(double share) {
 
 std::string times(double ratio) {
   return std::isfinite(ratio) ? fmt::format("{:.2f} times", ratio) : "- times";
+}
+
+/// Of two rows that took turns: the time of `a` over that of `b`, with its interval.
+std::string ratio_of(const Json& a, const Json& b) {
+  const std::vector<double> of_a = numbers(member(a, "samples_ms")),
+                            of_b = numbers(member(b, "samples_ms"));
+  if (of_a.empty() || of_a.size() != of_b.size())
+    return format_ratio(number(a, "ms") / number(b, "ms"));
+  Json row = Json::object();
+  add_ratio(row, "ratio", ratio_in_rounds(of_a, of_b));
+  return ratio_sentence(row, "ratio");
 }
 
 std::string mib_text(double bytes) { return format_number(bytes / mib) + " MiB"; }
@@ -59,7 +71,8 @@ std::string gradient_sentence(const Rows& rows) {
   const double ratio = number(gradient, "ratio_to_loss");
   if (!std::isfinite(ratio)) return "";
   return fmt::format("A gradient takes {}, {} a loss: {} where the loss has {}.", ms_text(gradient),
-                     times(ratio), products_text(gradient), products_text(loss));
+                     ratio_sentence(gradient, "ratio_to_loss"), products_text(gradient),
+                     products_text(loss));
 }
 
 std::string hvp_sentence(const Rows& rows) {
@@ -67,7 +80,7 @@ std::string hvp_sentence(const Rows& rows) {
   if (exact.is_null()) return "";
   const std::string way = replace_all(text(exact, "name"), "H v, ", "");
   std::string line = fmt::format("H v takes {} exactly ({}), {} a gradient", ms_text(exact), way,
-                                 times(number(exact, "ratio_to_gradient")));
+                                 ratio_sentence(exact, "ratio_to_gradient"));
   if (!finite.is_null())
     line += fmt::format("; by finite differences {}, with an error of {}", ms_text(finite),
                         error_text(number(finite, "error")));
@@ -80,7 +93,7 @@ std::string method_sentence(const Rows& rows, const std::string& method) {
   if (own.is_null()) return "";
   std::string line = fmt::format("A step of {} takes {}", method, ms_text(own));
   if (!plain.is_null() && method != "sgd")
-    line += fmt::format(", {} a step of sgd", times(number(own, "ms") / number(plain, "ms")));
+    line += fmt::format(", {} a step of sgd", ratio_of(own, plain));
   line += ": " + products_text(own);
   for (const char* other : {"exact", "f-gr"})
     if (const Json row = rows.step(other); !row.is_null() && method != other)
@@ -134,22 +147,25 @@ std::vector<TextPair> profile_tiles(const Json& record) {
   const std::string method = text(record, "method");
   const Json loss = rows.named("loss"), gradient = rows.named("gradient"), own = rows.own(record),
              sgd = rows.step("sgd"), f_gr = rows.step("f-gr");
-  const auto ms = [](const Json& row) { return number(row, "ms"); };
   std::vector<TextPair> pairs;
   const auto add = [&](double value, auto format, const std::string& caption) {
     if (std::isfinite(value)) pairs.emplace_back(format(value), caption);
   };
   if (is_plan(record)) pairs.emplace_back(ms_text(own), "a " + profiled(record));
-  add(number(gradient, "ratio_to_loss"), format_ratio,
-      fmt::format("a gradient over a loss; {} over {} products", text(gradient, "products"),
-                  text(loss, "products")));
-  add(number(rows.fastest_hvp, "ratio_to_gradient"), format_ratio, "an exact H v over a gradient");
+  const auto add_ratio_tile = [&](const std::string& ratio, const std::string& caption) {
+    if (ratio != "-") pairs.push_back(ratio_tile(ratio, caption));
+  };
+  add_ratio_tile(ratio_sentence(gradient, "ratio_to_loss"),
+                 fmt::format("a gradient over a loss, of {} over {} products",
+                             text(gradient, "products"), text(loss, "products")));
+  add_ratio_tile(ratio_sentence(rows.fastest_hvp, "ratio_to_gradient"),
+                 "an exact H v over a gradient");
   if (method != "sgd")
-    add(ms(own) / ms(sgd), format_ratio,
-        fmt::format("a step of {} over a step of sgd; {} over {} products", method,
-                    text(own, "products"), text(sgd, "products")));
+    add_ratio_tile(ratio_of(own, sgd),
+                   fmt::format("a step of {} over a step of sgd, of {} over {} products", method,
+                               text(own, "products"), text(sgd, "products")));
   if (method != "f-gr")
-    add(ms(own) / ms(f_gr), format_ratio, fmt::format("a step of {} over one of f-gr", method));
+    add_ratio_tile(ratio_of(own, f_gr), fmt::format("a step of {} over one of f-gr", method));
   add(number(own, "peak_share"), percent,
       "of the machine's measured product peak, in a " + profiled(record));
   return pairs;

@@ -30,7 +30,7 @@ document.addEventListener('DOMContentLoaded', () => document.querySelectorAll('.
       step.classList.toggle('faint', !fits);
     });
   };
-  flame.querySelectorAll('.frame').forEach(frame => frame.addEventListener('click', () => {
+  flame.querySelectorAll('.flame-bar').forEach(frame => frame.addEventListener('click', () => {
     show(frame.parentElement, frame.parentElement);
   }));
   section.querySelectorAll('.timeline button').forEach(step => step.addEventListener('click', () => {

@@ -62,6 +62,19 @@ std::string sum_note(const Json& record) {
       "note");
 }
 
+/// How many steps the model is wrong about, or the machine too fast for.
+std::string prediction_note(const Json& record) {
+  const Json& attribution = member(record, "attribution");
+  const double wrong = number(attribution, "predicted_too_long");
+  if (!(wrong > 0)) return "";
+  return paragraph(
+      fmt::format("Of {} of {} steps one part of the prediction alone is more than 110 % of the "
+                  "measured time: the machine became faster after each kernel was timed alone, or "
+                  "the model does not fit these steps.",
+                  wrong, objects(member(record, "steps")).size()),
+      "note");
+}
+
 std::string list_table(const Json& record, const std::string& list, const char* columns = nullptr) {
   return rows_table(table_rows(record, list), columns_of(columns ? columns : list));
 }
@@ -74,7 +87,7 @@ std::string time_section(const Json& record) {
       paragraph(fmt::format("One {}{}.", profiled(record),
                             is_plan(record) ? "" : ": " + text(record, "equation"))) +
           sum_note(record) + legend(phase_legend(record), false) +
-          figures(phases_figure(record) + layers_figure(record)) +
+          figures(phases_figure(record) + layers_figure(record)) + prediction_note(record) +
           section("By op",
                   paragraph("Under the column names of PyTorch's profiler. Self CPU is the time of "
                             "the op itself; CPU total has with it what differentiating it "

@@ -127,6 +127,21 @@ void check_seconds(double seconds) {
          "a number from 0.01 to 3600");
 }
 
+/// The medians of the profiled step: as a row, as it was taken apart, and where others grow from.
+std::vector<double> times_of_the_step(const Json& record) {
+  const std::string method = text(record, "method");
+  std::vector<double> ms = {number(record["attribution"], "step_ms")};
+  for (const Json& row : record["rows"])
+    if (row["name"] == "step of " + method) ms.push_back(number(row, "ms"));
+  for (const Json& axis : objects(member(member(record, "scaling"), "axes")))
+    if (text(axis, "axis") == "batch")
+      for (const Json& point : objects(member(axis, "points")))
+        for (const Json& row : point["methods"])
+          if (point["value"] == axis["base"] && row["method"] == method)
+            ms.push_back(number(row, "ms"));
+  return ms;
+}
+
 Report report_of(const Json& record) {
   return {record, profile_text(record), profile_files(record)};
 }
@@ -238,6 +253,7 @@ Report profile(const Problem& given, const ProblemProfile& options) {
                                         [&](double seconds) { points.advance(seconds); });
     end_if_stopped();
   }
+  record["noise"]["same_step_ms"] = times_of_the_step(record);
   return report_of(record);
 }
 

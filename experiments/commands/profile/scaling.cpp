@@ -7,6 +7,7 @@
 #include <set>
 
 #include "autodiff/threads/threads.h"
+#include "experiments/measure/noise.h"
 #include "experiments/measure/statistics.h"
 #include "experiments/measure/steps.h"
 #include "experiments/run/stop.h"
@@ -84,8 +85,15 @@ class Scaling {
       rows.back().update({{"method", cost.method},
                           {"ms", ms.median},
                           {"ms_iqr", ms.iqr},
-                          {"samples", cost.samples.size()}});
+                          {"ms_interval", to_json(median_interval(cost.samples))},
+                          {"samples", cost.samples.size()},
+                          {"samples_ms", cost.samples}});
     }
+    for (Json& row : rows)
+      for (const Json& other : rows)
+        if (other["method"] == "f-gr")
+          add_ratio(row, "ratio_to_f_gr",
+                    ratio_in_rounds(numbers(row["samples_ms"]), numbers(other["samples_ms"])));
     return {{"value", value},
             {"model", problem.label()},
             {"L", problem.model.products()},
@@ -151,13 +159,19 @@ class Scaling {
       }
       at = after;
     }
-    std::vector<double> measured = over_points(points, "exact", "ms");
-    const std::vector<double> f_gr = over_points(points, "f-gr", "ms"), values = values_of(points);
-    for (std::size_t i = 0; i < measured.size(); ++i) measured[i] /= f_gr[i];
+    const std::vector<double> measured = over_points(points, "exact", "ratio_to_f_gr"),
+                              values = values_of(points);
+    Json intervals = Json::array();
+    for (const Json& point : points)
+      for (const Json& row : point["methods"])
+        if (row["method"] == "exact") intervals.push_back(row["ratio_to_f_gr_interval"]);
     return {{"axis", axis.name},
             {"counted", {{"values", axis.counted}, {"ratio", ratios}, {"at", at}}},
             {"measured",
-             {{"values", values}, {"ratio", measured}, {"at", first_crossing(values, measured)}}}};
+             {{"values", values},
+              {"ratio", measured},
+              {"intervals", intervals},
+              {"at", first_crossing(values, measured)}}}};
   }
 
   /// ms = ms_per_gflop * GFLOP + ms_fixed of each method over the points of all axes but threads.

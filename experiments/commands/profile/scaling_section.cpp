@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "experiments/commands/profile/page.h"
+#include "experiments/measure/noise.h"
 #include "experiments/report/html.h"
 #include "experiments/report/plots.h"
 #include "experiments/report/sections.h"
@@ -12,13 +14,6 @@
 namespace twice::experiments {
 
 namespace {
-
-std::vector<double> numbers(const Json& list) {
-  std::vector<double> values;
-  for (const Json& value : list)
-    values.push_back(value.is_number() ? value.get<double>() : std::nan(""));
-  return values;
-}
 
 std::vector<std::string> methods_of(const Json& scaling) {
   std::vector<std::string> names;
@@ -44,7 +39,12 @@ std::string axis_figure(const Json& axis, const std::vector<std::string>& method
     Curve curve{.name = method, .ink = method_ink(method), .points = true};
     for (const Json& point : points) {
       curve.x.push_back(number(point, "value"));
-      curve.y.push_back(number(of_method(member(point, "methods"), method), "ms"));
+      const Json row = of_method(member(point, "methods"), method);
+      curve.y.push_back(number(row, "ms"));
+      const Interval bounds =
+          interval_of(row, "ms").value_or(Interval{curve.y.back(), curve.y.back()});
+      curve.low.push_back(bounds.low);
+      curve.high.push_back(bounds.high);
     }
     plot.curves.push_back(std::move(curve));
   }
@@ -55,11 +55,25 @@ std::string format_exponent(double value) {
   return std::isfinite(value) ? fmt::format("{:.2f}", value) : "-";
 }
 
-/// A law that misses its points by more says nothing: its numbers are left out.
+/// A law that misses its points by more, or whose points are not known better, says nothing: its
+/// numbers are left out.
 constexpr double worst_residual = 0.25;
 
-double of_law(const Json& law, const char* name) {
-  return number(law, "residual") > worst_residual ? std::nan("") : number(law, name);
+double of_law(const Json& law, const char* name, double uncertainty) {
+  return number(law, "residual") > worst_residual || uncertainty > worst_residual
+             ? std::nan("")
+             : number(law, name);
+}
+
+/// Half of the widest interval of a method's times along an axis, as a share of the time.
+double uncertainty_of(const Json& axis, const std::string& method) {
+  double widest = 0;
+  for (const Json& point : objects(member(axis, "points"))) {
+    const Json row = of_method(member(point, "methods"), method);
+    if (const std::optional<Interval> own = interval_of(row, "ms"))
+      widest = std::max(widest, (own->high - own->low) / 2 / number(row, "ms"));
+  }
+  return widest;
 }
 
 /// The laws of one method along all axes, a row for each method.
@@ -68,7 +82,11 @@ std::string laws_table(const Json& scaling) {
   std::vector<Json> rows = objects(member(scaling, "laws"));
   for (Json& row : rows) {
     row["equation"] = "";
-    for (const char* name : {"ms_per_gflop", "ms_fixed"}) row[name] = of_law(row, name);
+    double widest = 0;
+    for (const Json& axis : objects(member(scaling, "axes")))
+      if (text(axis, "axis") != "threads")
+        widest = std::max(widest, uncertainty_of(axis, text(row, "method")));
+    for (const char* name : {"ms_per_gflop", "ms_fixed"}) row[name] = of_law(row, name, widest);
   }
   for (const Json& axis : objects(member(scaling, "axes"))) {
     const std::string name = text(axis, "axis");
@@ -76,7 +94,8 @@ std::string laws_table(const Json& scaling) {
     const bool linear = name == "depth";
     for (Json& row : rows) {
       const Json fit = of_method(member(axis, "fits"), text(row, "method"));
-      row[name] = of_law(fit, linear ? "ms_per_layer" : "exponent");
+      row[name] = of_law(fit, linear ? "ms_per_layer" : "exponent",
+                         uncertainty_of(axis, text(row, "method")));
       row[name + " residual"] = number(fit, "residual");
     }
     columns.push_back(
@@ -137,14 +156,32 @@ std::string crossover_figure(const Json& crossover) {
 /// Where one side of a crossover is cheaper, in words.
 std::string side(const Json& part, const std::string& name, bool whole) {
   const std::vector<double> values = numbers(member(part, "values")),
-                            ratios = numbers(member(part, "ratio"));
+                            all = numbers(member(part, "ratio"));
   if (values.empty()) return "nothing is known";
+  // Of measured ratios those decide whose interval is on one side of 1.
+  const Json& intervals = member(part, "intervals");
+  std::vector<double> ratios;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (intervals.is_array()) {
+      Json row = Json::object();
+      if (i < intervals.size()) row["ratio_interval"] = intervals.elements()[i];
+      const std::optional<Interval> own = interval_of(row, "ratio");
+      if (!own || (own->low < 1 && own->high > 1)) continue;
+    }
+    ratios.push_back(all[i]);
+  }
   int crossings = 0;
   for (std::size_t i = 1; i < ratios.size(); ++i)
     crossings += (ratios[i - 1] < 1) != (ratios[i] < 1);
   const std::string range = fmt::format("from {:g} to {:g}", values.front(), values.back());
+  if (ratios.empty()) return fmt::format("it is inconclusive at every {} {}", name, range);
   const char* first = ratios.front() < 1 ? "less than" : "at least as much as";
-  if (crossings == 0) return fmt::format("exact costs {} f-gr at every {} {}", first, name, range);
+  if (crossings == 0)
+    return fmt::format(
+        "exact costs {} f-gr at every {} {}{}", first, name, range,
+        ratios.size() == all.size()
+            ? ""
+            : fmt::format(" but {}, where it is inconclusive", all.size() - ratios.size()));
   if (crossings > 1)
     return fmt::format("the two cross {} times over {} {}: too close to tell", crossings, name,
                        range);
@@ -179,11 +216,15 @@ std::string speed_up(const Json& scaling, const std::vector<std::string>& method
     if (text(axis, "axis") != "threads" || points.size() < 2) continue;
     std::string line;
     for (const std::string& method : methods) {
-      const auto ms = [&](const Json& point) {
-        return number(of_method(member(point, "methods"), method), "ms");
-      };
-      line += fmt::format("{}{} {}", line.empty() ? "" : ", ", method,
-                          format_ratio(ms(points.front()) / ms(points.back())));
+      // Points follow one another, so the intervals are of independent times.
+      const Json one = of_method(member(points.front(), "methods"), method),
+                 all = of_method(member(points.back(), "methods"), method);
+      const std::optional<Interval> slow = interval_of(one, "ms"), fast = interval_of(all, "ms");
+      Json row = {{"ratio", number(one, "ms") / number(all, "ms")}};
+      if (slow && fast)
+        row["ratio_interval"] = to_json({slow->low / fast->high, slow->high / fast->low});
+      line +=
+          fmt::format("{}{} {}", line.empty() ? "" : ", ", method, ratio_sentence(row, "ratio"));
     }
     return paragraph(fmt::format("Speed-up of {} threads over {}: {}.",
                                  text(points.back(), "value"), text(points.front(), "value"), line),
@@ -218,7 +259,8 @@ std::string scaling_section(const Json& record) {
           "The model with one of its numbers changed at a time, on random numbers. The "
           "methods take turns within a point; the points follow one another, so a drift of "
           "the machine's speed shows in the laws and not in the ratios. A law that misses its "
-          "points by more than 25 % (the residual) is left out.") +
+          "points by more than 25 % (the residual), or whose times are not known better, is left "
+          "out.") +
           section("Measured",
                   legend(entries) + figures(plots) + left_out(scaling) +
                       speed_up(scaling, methods) + laws_table(scaling),

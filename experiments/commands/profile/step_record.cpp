@@ -254,6 +254,9 @@ class StepRecord {
     const double clock = clock_reading_seconds(), step_ms = median(m.untimed);
     const std::size_t readings = parts_.size() + 1;
     double mixed_ms = 0, predicted_ms = 0;
+    int above = 0;
+    for (std::size_t s = 0; s < parts_.size(); ++s)
+      above += limit_of(predicted_[s]).seconds * 1e3 > 1.1 * parts_[s].ms;
     for (const Prediction& part : predicted_) predicted_ms += part.seconds() * 1e3;
     for (std::size_t s = 0; s < program_.steps.size(); ++s)
       if (mixed(program_.steps[s])) mixed_ms += parts_[s].ms;
@@ -269,6 +272,7 @@ class StepRecord {
             {"readings", readings},
             {"counts", m.counts.empty() ? Json() : Json(m.counts)},
             {"predicted_ms", predicted_ms},
+            {"predicted_too_long", above},
             {"residual", step_ms / predicted_ms - 1},
             {"mixed_ms", mixed_ms},
             {"mixed_share", mixed_ms / whole_ms_},
