@@ -17,8 +17,10 @@ std::pair<Array, Array> make_images(Index count, const Rng& rng) {
   const Array pixels({count, 8, 8, 1}, DType::f64), classes({count}, DType::i32);
   fill_normal(rng, 0, 1, pixels);
   for (Index i = 0; i < count * 64; ++i) {
-    const Index image = i / 64, across = image % 2 == 0 ? i / 8 % 8 : i % 8;
+    const Index image = i / 64, row = i / 8 % 8, column = i % 8;
+    // Another stream of the same seed: the noise has taken the numbers of this one.
     const double phase = rng.keyed(1, 0).uniform(static_cast<std::uint64_t>(image));
+    const double across = static_cast<double>(image % 2 == 0 ? row : column);
     pixels.set(i, pixels.at(i) + std::sin(1.5 * across + 6.2832 * phase));
     classes.set(image, image % 2);
   }
@@ -40,7 +42,7 @@ int main() {
   Plan step{loss, g}, judge{scores};
   Optimizer adam({.name = "adam", .lr = 0.01});
   for (Index i = 0; i < 5 * batches; ++i) {
-    const Index first = i % batches * batch;  // of the images of this step
+    const Index first = i % batches * batch;  // the first image of this batch
     step.run({{x, pixels.sliced(0, first, batch)}, {y, classes.sliced(0, first, batch)}});
     if (i % batches == 0) fmt::print("step {:2}: loss {:.3f}\n", i, step.value(loss).item());
     adam.update(w, step.values(g));

@@ -3,9 +3,9 @@
 //   E(r; w) = sum over pairs N(d^2; w),   F = -dE/dr,   L = mean (F - F_true)^2
 //
 // A simulation knows the forces on atoms at positions r. A network N of the squared distance d^2 of
-// two atoms shall give an energy with these forces. F is a gradient by r, so the gradient of L by
-// the weights w is a second derivative. Here the true energy of three atoms is sum over pairs (d^2
-// - 1)^2 / 4.
+// two atoms learns an energy that has these forces. F is a gradient by r, so the gradient of L by
+// the weights w is a second derivative. The true energy of the three atoms here is the sum over
+// pairs of (d^2 - 1)^2 / 4.
 #include <autodiff/autodiff.h>
 #include <fmt/core.h>
 #include <nn/nn.h>
@@ -14,13 +14,13 @@
 using namespace twice;
 
 int main() {
-  const Index count = 32;  // of configurations
+  const Index count = 32;
   Array positions({count, 3, 2}, DType::f64);
   fill_normal(Rng(1), 0, 0.6, positions);
 
   Tape tape;
   const Tensor r = tape.constant(positions);  // (configuration, atom, coordinate)
-  // The pairs: atoms 1 and 2, 2 and 3, 3 and 1.
+  // The next atom of each: 2 for 1, 3 for 2, 1 for 3. These are the three pairs.
   const Tensor next = concat({slice(r, 1, 1, 3), slice(r, 1, 0, 1)}, 1);
   const Tensor squares = sum(square(r - next), {2});
   const auto forces = [&](Tensor energy) { return -grad(sum(energy), r)[0]; };

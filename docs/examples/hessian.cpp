@@ -30,8 +30,7 @@ int main() {
     fmt::print("step {}: f({:6.3f}, {:6.3f}) = {:.3f}\n", step, at_x.item(), at_y.item(),
                plan.value(f).item());
 
-    // The step solves H s = g, by Cramer's rule. The plan reads the changed numbers at its next
-    // run.
+    // The step s solves H s = g, here by Cramer's rule. The plan's next run reads the new x and y.
     const double determinant = h[0] * h[3] - h[1] * h[2];
     at_x.set(0, at_x.item() - (h[3] * g_x - h[1] * g_y) / determinant);
     at_y.set(0, at_y.item() - (h[0] * g_y - h[2] * g_x) / determinant);

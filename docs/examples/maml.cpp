@@ -27,11 +27,12 @@ int main() {
   };
 
   const int tasks = 4;
+  const double inner_rate = 0.1, outer_rate = 0.2;
   const auto M = [&](const Tensors& start, bool first_order) {
     Tensor total = tape.constant(0, DType::f64);
     for (int task = 0; task < tasks; ++task) {
       const Tensors inner = grad(loss(start, points(2 * task), task), start);
-      const Tensors learned = start - 0.1 * (first_order ? stop_gradient(inner) : inner);
+      const Tensors learned = start - inner_rate * (first_order ? stop_gradient(inner) : inner);
       total = total + loss(learned, points(2 * task + 1), task) / tasks;
     }
     return total;
@@ -39,8 +40,8 @@ int main() {
 
   const Tensor before = M(w, false);
   const Tensors exact = grad(before, w), first_order = grad(M(w, true), w);
-  const Tensor after_exact = M(w - 0.2 * exact, false);
-  const Tensor after_first_order = M(w - 0.2 * first_order, false);
+  const Tensor after_exact = M(w - outer_rate * exact, false);
+  const Tensor after_first_order = M(w - outer_rate * first_order, false);
   const Tensor difference = sqrt(squared_norm(exact - first_order) / squared_norm(exact));
 
   const std::vector<Array> values = evaluate({before, after_exact, after_first_order, difference});

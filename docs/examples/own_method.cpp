@@ -31,7 +31,7 @@ int main() {
 
   fmt::print("matrix products of a step    recorded  planned\n");
   PlanOptions as_recorded = no_passes();
-  as_recorded.dead_code = true;  // the tape holds more than one gradient
+  as_recorded.dead_code = true;  // leaves out the other gradients on the tape
   const auto count = [&](const char* name, const Tensors& gradient) {
     const Plan recorded({loss, gradient}, as_recorded), planned{loss, gradient};
     fmt::print("  {:27}{:8}{:9}\n", name, ledger(recorded.program()).total().products,

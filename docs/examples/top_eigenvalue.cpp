@@ -3,7 +3,8 @@
 //   v <- H v / |H v|,   eigenvalue = v'H v / v'v
 //
 // It says how sharply the loss curves: near a minimum, gradient descent is stable only if the
-// learning rate is below 2 / eigenvalue. The iteration needs products H v and never H itself.
+// learning rate is below 2 / eigenvalue. The iteration needs products H v and never H itself. It
+// finds the eigenvalue of the largest size, which is positive here.
 #include <autodiff/autodiff.h>
 #include <fmt/core.h>
 #include <nn/nn.h>
@@ -31,7 +32,7 @@ int main() {
     v.push_back(tape.input(w[i].shape(), DType::f64, "v"));
     bindings.push_back({v[i], normal(w[i].shape(), Rng(3, i))});
   }
-  const Tensors Hv = grad(grad(loss, w), w, v);
+  const Tensors Hv = grad(grad(loss, w), w, v);  // v is the cotangent of the gradient
   const Tensor eigenvalue = dot(v, Hv) / dot(v, v);
   const Tensors next = (1 / sqrt(squared_norm(Hv))) * Hv;
 
