@@ -8,7 +8,7 @@ source=$(dirname "$(dirname "$(readlink -f "$0")")")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 tree=$work/a\ tree # a space, as in many a home folder
-mkdir -p "$tree"/{.ci,autodiff,nn,optim,experiments,tests} "$work"/{bin,elsewhere}
+mkdir -p "$tree"/{.ci,autodiff,nn,optim,experiments,tests,docs/examples} "$work"/{bin,elsewhere}
 cp "$source/twice" "$tree"
 cp "$source"/.ci/{build,install,packages,test} "$tree/.ci"
 touch "$tree"/{CMakeLists.txt,autodiff/tape.cpp,tests/tape_test.cpp}
