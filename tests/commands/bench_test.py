@@ -98,8 +98,9 @@ class Rows(Bench):
         for name, value in row.items():
             for number in value if isinstance(value, list) else [value]:
                 if not isinstance(number, str):
-                    self.assertTrue(math.isfinite(number) and number >= 0, name)
+                    self.assertTrue(math.isfinite(number) and (number >= 0 or name == "residual"), name)
         self.assertTrue(0 < row["ms_min"] <= row["ms"])
+        self.assertAlmostEqual(row["residual"], row["ms"] / row["predicted_ms"] - 1, places=9)
         self.assertGreaterEqual(row["samples"], 5)
         self.assertEqual(len(row["rounds_ms"]), row["samples"])
         self.assertAlmostEqual(row["ms"], statistics.median(row["rounds_ms"]), places=9)
@@ -123,7 +124,7 @@ class Rows(Bench):
         record, _ = self.bench("--suite", "paper", "--rows", "mlp-64x3", "--seconds", 0.05,
                                "--threads", 1, "--method", "sgd", "--no-memory")
         self.assertEqual([row["model"] for row in record["rows"]], ["mlp-64x3-b32-relu-f32"])
-        self.assertEqual(record["means"], [{"method": "sgd", "ratio_to_gradient": 1.0}])
+        self.assertEqual(record["means"], [{"method": "sgd", "ratio_to_gradient": 1.0, "ratio_to_gradient_interval": [1.0, 1.0]}])
 
     def test_neighbours_work_beside_it_and_end_with_it(self):
         for kind in ["cpu", "memory", "bursts"]:

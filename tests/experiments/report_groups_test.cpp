@@ -279,7 +279,7 @@ BOOST_AUTO_TEST_CASE(settings_are_chosen_on_validation_and_the_page_says_so) {
     const std::string html = runs_section(set, sweep, "title", "id"),
                       chosen = validated ? "0.01" : "0.1";
     BOOST_TEST(chosen_settings(settings_of(set))[0]->values() == "gamma " + chosen);
-    BOOST_TEST(contains(html, "chosen on the test data: optimistic") == !validated);
+    BOOST_TEST(contains(html, "chosen on the test data, which is optimistic") == !validated);
     BOOST_TEST(contains(html, "chosen by the validation examples") == validated);
     BOOST_TEST(
         contains(html, ">test accuracy at the best epoch</td><td data-order=\"0.02\">+2.00 points<") ==
