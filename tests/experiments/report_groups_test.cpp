@@ -282,10 +282,12 @@ BOOST_AUTO_TEST_CASE(settings_are_chosen_on_validation_and_the_page_says_so) {
     BOOST_TEST(contains(html, "chosen on the test data, which is optimistic") == !validated);
     BOOST_TEST(contains(html, "chosen by the validation examples") == validated);
     BOOST_TEST(
-        contains(html, ">test accuracy at the best epoch</td><td data-order=\"0.02\">+2.00 points<") ==
+        contains(html,
+                 ">test accuracy at the best epoch</td><td data-order=\"0.02\">+2.00 points<") ==
         validated);
-    BOOST_TEST(contains(html, "</i>exact (gamma " + chosen + ")</th><td>f-gr (gamma " + chosen +
-                                  ")</td><td>test accuracy</td><td data-order=\"0.021\">+2.10 points<"));
+    BOOST_TEST(
+        contains(html, "</i>exact (gamma " + chosen + ")</th><td>f-gr (gamma " + chosen +
+                           ")</td><td>test accuracy</td><td data-order=\"0.021\">+2.10 points<"));
     BOOST_TEST(markup_error(html) == "");
     for (const Json& row : objects(sweep["rows"]))
       BOOST_TEST((row["chosen"] == true) == (text(member(row, "options"), "gamma") == chosen));
