@@ -1,8 +1,8 @@
-// The product of a network's Hessian with a vector, H v, in three ways.
+// The product of a network's Hessian with a vector, H v, in three ways; g is the loss's gradient.
 //
-//   reverse over reverse   grad <grad L, v>
-//   forward over reverse   the derivative of grad L along v
-//   finite difference      (grad L(w + eps v) - grad L(w - eps v)) / (2 eps)
+//   reverse over reverse   grad <g, v>
+//   forward over reverse   the derivative of g along v
+//   finite difference      (g(w + eps v) - g(w - eps v)) / (2 eps)
 //
 // H has a row for every weight, so it is too large to be stored, but H v costs only a few
 // gradients. The first two ways are exact up to rounding. The third is cheaper here, and its error

@@ -1,8 +1,8 @@
 // A training method of one's own: gradient regularization, written out.
 //
-//   G = g + gamma H g = grad (L + gamma/2 |g|^2),   g = grad L
+//   G = g + gamma H g = grad (loss + gamma/2 |g|^2),   g = grad loss
 //
-// Training on a loss L plus a penalty on its gradient g prefers flat minima. The program records G
+// Training on a loss plus a penalty on its gradient g prefers flat minima. The program records G
 // in both forms: with a Hessian-vector product, and as the gradient of a sum. It compares their
 // values, counts their matrix products before and after the planner has rewritten them, and trains.
 #include <autodiff/autodiff.h>
@@ -39,13 +39,13 @@ int main() {
   };
   count("g", g);
   count("g + gamma H g", by_product);
-  count("grad (L + gamma/2 |g|^2)", by_penalty);
+  count("grad (loss + gamma/2 |g|^2)", by_penalty);
 
   Plan step{loss, by_product};
   Optimizer sgd({.name = "sgd", .lr = 0.1});
   for (int i = 0; i <= 20; ++i) {
     step.run();
-    if (i % 10 == 0) fmt::print("step {:2}: L = {:.4f}\n", i, step.value(loss).item());
+    if (i % 10 == 0) fmt::print("step {:2}: loss {:.4f}\n", i, step.value(loss).item());
     sgd.update(w, step.values(by_product));
   }
 }
@@ -55,7 +55,7 @@ int main() {
 // matrix products of a step    recorded  planned
 //   g                                11       11
 //   g + gamma H g                    31       20
-//   grad (L + gamma/2 |g|^2)         31       20
-// step  0: L = 1.1971
-// step 10: L = 0.0194
-// step 20: L = 0.0026
+//   grad (loss + gamma/2 |g|^2)      31       20
+// step  0: loss 1.1971
+// step 10: loss 0.0194
+// step 20: loss 0.0026

@@ -140,7 +140,7 @@ std::string failures(const RunSet& set) {
   return lines.size() <= few ? section(title, bullets(lines), 4) : details(title, bullets(lines));
 }
 
-/// Bars of the medians over the runs that are done, for each method.
+/// Bars of the medians over the runs that are done, for each method, with their intervals.
 std::string cost_figures(const RunSet& set) {
   const auto bars = [&](const char* title, const char* unit, const auto& value_of) {
     std::vector<std::pair<const Run*, std::vector<double>>> costs;
@@ -153,11 +153,15 @@ std::string cost_figures(const RunSet& set) {
       cost->second.push_back(value);
     }
     BarPlot plot{.label = std::string(title) + ", one bar per method"};
-    for (const auto& [run, values] : costs)
+    for (const auto& [run, values] : costs) {
+      const Interval interval = median_interval(values);
       plot.bars.push_back({.name = run->method,
                            .value = format_number(median(values)) + unit,
                            .parts = {median(values)},
-                           .inks = {method_ink(run->method)}});
+                           .inks = {method_ink(run->method)},
+                           .low = interval.low,
+                           .high = interval.high});
+    }
     return figure(title, bar_plot(plot));
   };
   const auto result = [](const Run& run, const char* field) {

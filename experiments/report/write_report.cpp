@@ -291,7 +291,9 @@ struct Page {
     const Json& content = record.content;
     const std::string command = text(content, "command");
     const bool study = command == "study";
-    const std::string name = study ? text(content, "study") : record_name(content);
+    std::string name = study ? text(content, "study") : record_name(content);
+    if (const std::string threads = text(member(content, "machine"), "threads"); command == "bench")
+      name += fmt::format(", {} thread{}", threads, threads == "1" ? "" : "s");
     if (command == "compare")
       for (Run& run : compare_runs(record).runs) runs.push_back(std::move(run));
     std::string result =

@@ -191,6 +191,8 @@ class Pages(CommandTest):
         self.open(folder / "report.html")
         self.assertRegex(self.browser.title, r"^sweep: .* on synthetic · .*sweep$")
         self.assertIn("sweep --data synthetic", self.js("return document.querySelector('main').innerText"))
+        # Two bars for each method, of several runs each.
+        self.assertEqual(self.js("return document.querySelectorAll('.whisker').length"), 6)
 
     def test_compare_and_profile(self):
         self.check_page(self.make("compare", "compare", *TINY, "--epochs", 2) / "report.html", 4)

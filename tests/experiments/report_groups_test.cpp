@@ -67,7 +67,7 @@ std::vector<RunSet> groups_with(const Json& changed) {
   return train_runs(records);
 }
 
-Json& slot(Json& record, std::initializer_list<const char*> path) {
+Json& slot(Json& record, const std::vector<const char*>& path) {
   Json* place = &record;
   for (const char* name : path) place = &(*place)[std::string(name)];
   return *place;
@@ -112,7 +112,7 @@ Json sweep_of(const std::vector<std::string>& methods, int seeds, bool validated
 BOOST_AUTO_TEST_SUITE(report)
 
 BOOST_AUTO_TEST_CASE(single_runs_of_different_tasks_are_apart) {
-  using Path = std::initializer_list<const char*>;
+  using Path = std::vector<const char*>;
   const std::pair<Path, Json> apart[] = {
       {{"config", "data"}, "b.csv"},
       {{"config", "model"}, "cnn"},
