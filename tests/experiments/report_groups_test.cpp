@@ -266,7 +266,8 @@ BOOST_AUTO_TEST_CASE(differences_are_paired_by_seed) {
   for (std::size_t i = 0; i < 8; ++i) sweep["runs"].push_back(sweep["runs"][i]);
   add_comparisons(sweep);
   BOOST_TEST(sweep["comparisons"].empty());
-  const std::vector<RunSetting> settings = settings_of(sweep_runs(sweep, {}).at(0));
+  const RunSet set = sweep_runs(sweep, {}).at(0);  // the settings point into it
+  const std::vector<RunSetting> settings = settings_of(set);
   BOOST_TEST(settings[0].runs.size() == 4u);
   BOOST_TEST(settings[0].moments("loss").n == 2u);
 }
