@@ -251,6 +251,11 @@ BOOST_AUTO_TEST_CASE(laws_that_miss_their_points_are_left_out) {
   BOOST_TEST(contains(profile_html(record), ">7.77<"));
   law["residual"] = 0.3;
   BOOST_TEST(!contains(profile_html(record), ">7.77<"));
+  law["residual"] = 0.2;
+  record["noise"] = {{"same_step_ms", {0.5, 0.6}}};
+  BOOST_TEST(contains(profile_html(record), ">7.77<"));
+  record["noise"] = {{"same_step_ms", {0.5, 0.7}}};
+  BOOST_TEST(!contains(profile_html(record), ">7.77<"));
 }
 
 /// What a record lacks is left out, and no page breaks.

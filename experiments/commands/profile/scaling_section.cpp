@@ -76,13 +76,19 @@ double uncertainty_of(const Json& axis, const std::string& method) {
   return widest;
 }
 
+/// By how much the time of one and the same step changed while the record was measured.
+double drift_of(const Json& record) {
+  const std::vector<double> ms = numbers(member(member(record, "noise"), "same_step_ms"));
+  return ms.empty() ? 0 : std::ranges::max(ms) / std::ranges::min(ms) - 1;
+}
+
 /// The laws of one method along all axes, a row for each method.
-std::string laws_table(const Json& scaling) {
+std::string laws_table(const Json& scaling, double drift) {
   std::vector<Column> columns = columns_of("laws");
   std::vector<Json> rows = objects(member(scaling, "laws"));
   for (Json& row : rows) {
     row["equation"] = "";
-    double widest = 0;
+    double widest = drift;
     for (const Json& axis : objects(member(scaling, "axes")))
       if (text(axis, "axis") != "threads")
         widest = std::max(widest, uncertainty_of(axis, text(row, "method")));
@@ -95,7 +101,7 @@ std::string laws_table(const Json& scaling) {
     for (Json& row : rows) {
       const Json fit = of_method(member(axis, "fits"), text(row, "method"));
       row[name] = of_law(fit, linear ? "ms_per_layer" : "exponent",
-                         uncertainty_of(axis, text(row, "method")));
+                         std::max(drift, uncertainty_of(axis, text(row, "method"))));
       row[name + " residual"] = number(fit, "residual");
     }
     columns.push_back(
@@ -263,7 +269,7 @@ std::string scaling_section(const Json& record) {
           "out.") +
           section("Measured",
                   legend(entries) + figures(plots) + left_out(scaling) +
-                      speed_up(scaling, methods) + laws_table(scaling),
+                      speed_up(scaling, methods) + laws_table(scaling, drift_of(record)),
                   3) +
           products_table(scaling) + crossover_section(scaling),
       2, "growth");
