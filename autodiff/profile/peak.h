@@ -1,6 +1,6 @@
-// What the machine can do at best: the speed of a large product, and the rate of data by the cache
-// that they come from (the roofline; Williams, Waterman, Patterson, "Roofline: an insightful visual
-// performance model", CACM 2009).
+// The best speeds of this machine: of a large product, and of data from each cache and from memory
+// (the roofline; Williams, Waterman, Patterson, "Roofline: an insightful visual performance model",
+// CACM 2009).
 #pragma once
 
 #include <array>

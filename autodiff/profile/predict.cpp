@@ -177,7 +177,7 @@ std::vector<Prediction> predict(const Program& program, const Peak& peak, const 
     const double seconds = std::max(0.0, found->second.seconds - clock),
                  by_one = found->second.by_one;
 
-    // Alone, the kernel finds its data where its own bytes have room.
+    // Timed alone, the kernel reads its data from the nearest cache that holds all of them.
     const std::array<double, cache_levels> own = data_seconds(reuse_of({cycle[s]})[0], peak);
     Prediction p;
     p.data = data_seconds(reuse[s], peak);

@@ -1,6 +1,6 @@
-// What each step of a program should take, before the program has run: its kernel, timed alone on
-// random numbers; the distance of its data, counted from the program (reuse.h), at the rate that
-// this machine has at such a distance (peak.h); and what starting it costs.
+// Predicts the time of each step of a program that has not run. The parts are its kernel, timed
+// alone on random numbers; its data, at the rate (peak.h) of their distance, which is counted from
+// the program (reuse.h); starting the step; and waiting threads.
 #pragma once
 
 #include <functional>

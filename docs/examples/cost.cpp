@@ -1,4 +1,4 @@
-// What a plan costs, counted before it runs.
+// The cost of a plan, counted before it runs.
 //
 // The plan computes a loss and, from its gradient g, g + gamma H g. Each of its steps belongs to a
 // phase: forward (the loss), backward (g) or double backward (H g). For each phase the program

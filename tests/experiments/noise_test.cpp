@@ -38,7 +38,7 @@ BOOST_AUTO_TEST_CASE(what_disturbs_is_said) {
              causes + ", or try --threads 1");
   BOOST_TEST(noise_warning({{"noise", busy}, {"config", {{"seconds", 10}}}}) ==
              causes + ", or give more --seconds");
-  // What no other program caused none can end.
+  // Closing programs does not help against a change of the machine itself.
   BOOST_TEST(noise_warning({{"noise", {{"speed", {100, 70}}}}, {"machine", machine}}) ==
              "noise: the machine's speed changed by -30 %; measure again");
   BOOST_TEST(noise_warning({{"noise", {{"same_step_ms", {0.034, 0.05, 0.04}}}}}) ==

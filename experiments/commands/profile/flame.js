@@ -23,7 +23,7 @@ document.addEventListener('DOMContentLoaded', () => document.querySelectorAll('.
     }
     words.textContent = wanted.length === 0 ? explanation
         : count + (count === 1 ? ' step of ' : ' steps of ') +
-          wanted.map(pair => pair[1]).join(', ') + '. A click on the widest bar shows all again.';
+          wanted.map(pair => pair[1]).join(', ') + '. A click on the top bar shows all again.';
     if (wanted.length) table.closest('details').open = true;
     section.querySelectorAll('.timeline button').forEach(step => {
       const fits = wanted.every(pair => step.dataset[pair[0]] === pair[1]);
