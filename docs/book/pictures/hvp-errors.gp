@@ -2,7 +2,7 @@
 set terminal svg size 760,440 font "sans,13" background "white"
 set logscale xy
 set format y "10^{%T}"
-set xrange [0.3:3e-11]
+set xrange [0.3:3e-10]
 set border 3
 set yrange [1e-11:10]
 set xlabel "step eps"
@@ -23,7 +23,6 @@ $f64 << E
 1e-07 1e-08 1e-08
 1e-08 1e-07 1e-07
 1e-09 1e-06 1e-06
-1e-10 1e-05 1e-05
 E
 $f32 << E
 1e-01 1e-02 1e-04
