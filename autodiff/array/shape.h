@@ -68,8 +68,8 @@ std::string str(const Shape& shape);
 /// The distance between neighbours along each axis of a contiguous row-major array, in elements.
 Shape row_major_strides(const Shape& shape);
 
-/// The position of an axis from the front; a negative `axis` counts from the end. Throws an `Error` that starts with `who`
-/// if there is no such axis.
+/// The position of an axis from the front. A negative `axis` counts from the end. Throws an `Error`
+/// that starts with `who` if there is no such axis.
 int normalized_axis(const char* who, Index axis, int rank);
 
 }  // namespace twice

@@ -1,4 +1,3 @@
-// Dense derivatives, one sweep a row.
 #include "autodiff/derive/dense.h"
 
 #include "autodiff/derive/grad.h"
@@ -26,7 +25,7 @@ Tensor jacobian(const Tensors& y, const Tensors& x) {
   if (x.empty()) fail("jacobian", "no variable was given");
   Index variables = 0;
   for (Tensor t : x) variables += t.shape().elements();
-  Shape{outputs, variables}.elements();  // throws where no array has so many entries
+  Shape{outputs, variables}.elements();  // throws if that is more than an array may hold
   const Tensor all = flattened(y);
   Tensors rows;
   for (Index i = 0; i < outputs; ++i) rows.push_back(flattened(grad(slice(all, 0, i, i + 1), x)));

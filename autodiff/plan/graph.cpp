@@ -1,4 +1,4 @@
-// From a tape to a graph, and the list of passes.
+// The conversion of a tape into a graph, and the list of passes.
 #include "autodiff/plan/graph.h"
 
 #include <fmt/format.h>
@@ -75,7 +75,7 @@ bool is_on(const Pass& pass, const PlanOptions& options) {
   return std::ranges::find(options.without, pass.name) == options.without.end();
 }
 
-/// Throws for a graph that a plan of `before`'s outputs cannot be made of.
+/// Throws unless `graph` is valid and has outputs with the specs in `before`.
 void check_rewritten(const Pass& pass, const std::vector<Spec>& before, const Graph& graph) {
   const auto count = static_cast<int>(graph.nodes.size());
   const auto wrong = [&](int node, const std::string& what) {

@@ -1,4 +1,4 @@
-// Passes, lowering, binding and the executor.
+// The Plan: runs the passes, lowers the graph, binds inputs and executes the steps.
 #include "autodiff/plan/plan.h"
 
 #include <functional>
@@ -62,7 +62,7 @@ void Plan::refresh_views() {
 }
 
 std::size_t Plan::input_of(const Binding& binding) const {
-  // The tape itself may be gone.
+  // The generation is compared because the tape itself may no longer exist.
   if (binding.input.generation() != generation_)
     fail("run", "an input was bound that is on another tape than the plan");
   for (std::size_t k = 0; k < inputs_.size(); ++k) {
@@ -93,7 +93,7 @@ bool Plan::in_arena(const Array& array) const {
          std::less<>()(begin, arena_.get() + program_.arena_bytes);
 }
 
-/// Whatever can fail comes before the first change: a refused run leaves the bindings as they were.
+/// Every check comes before the first change: a run that throws leaves the bindings as they were.
 void Plan::bind(std::span<const Binding> bindings) {
   for (Input& input : inputs_) input.next = {};
   for (const Binding& binding : bindings) {
@@ -101,7 +101,7 @@ void Plan::bind(std::span<const Binding> bindings) {
     const std::size_t k = input_of(binding);
     if (k == inputs_.size()) continue;
     Input& input = inputs_[k];
-    // The steps would overwrite an output of this plan before all of them have read it.
+    // Without a copy, steps could overwrite an output of this plan before all steps have read it.
     if (in_arena(binding.value) && input.fed_back.empty())
       input.fed_back = Array(binding.value.shape(), binding.value.dtype());
     input.next = in_arena(binding.value) ? binding.value : binding.value.contiguous_copy();

@@ -1,4 +1,3 @@
-// Readings and their differences.
 #include "autodiff/profile/clock.h"
 
 #include <algorithm>
