@@ -1,4 +1,3 @@
-// The product of stacks of matrices, Bilinear as the product of two.
 #include "autodiff/ops/batched_matmul.h"
 
 #include "autodiff/kernels/matmul.h"
@@ -11,8 +10,8 @@ namespace twice {
 
 namespace {
 
-/// C[i] = op(A[i]) op(B[i]).  A's gradient: G[i] op(B[i])', B's: op(A[i])' G[i], each transposed
-/// when its flag is.
+/// C[i] = op(A[i]) op(B[i]). With the cotangent G of C, the cotangent of A is G[i] op(B[i])' and
+/// that of B is op(A[i])' G[i], each transposed if its flag is set.
 struct BatchedMatMul final : BilinearOp {
   bool ta, tb;
   BatchedMatMul(bool transpose_a, bool transpose_b) : ta(transpose_a), tb(transpose_b) {}

@@ -1,4 +1,4 @@
-// Gathering and scattering by saved indices, adjoint to each other.
+// Gathering and scattering by constant indices. Each is the adjoint of the other.
 #include "autodiff/ops/index.h"
 
 #include "autodiff/kernels/index.h"
@@ -138,14 +138,14 @@ struct ScatterAlong final : LinearOp {
   }
 };
 
-/// Positions and codes are constants for every derivative.
+/// The base class of ops that return positions or masks, whose derivatives are zero.
 struct NoDerivative : Op {
   int input_count() const final { return 1; }
   Tensor vjp(int, std::span<const Tensor>, Tensor, Tensor) const final { return {}; }
   Tensor jvp(int, std::span<const Tensor>, Tensor, Tensor) const final { return {}; }
 };
 
-/// y[r] = the first i with x[r, i] extreme.  dy = 0.
+/// y[r] = the first i at which x[r, i] is largest or smallest.  dy = 0.
 struct ArgExtreme final : NoDerivative {
   bool largest;
   explicit ArgExtreme(bool largest_first) : largest(largest_first) {}
@@ -184,7 +184,7 @@ struct OneHot final : NoDerivative {
   Cost cost(Specs x, const Spec& y) const override { return {0, Op::cost(x, y).bytes}; }
 };
 
-/// Numbers and indices with `axis` as the last one.
+/// The numbers and the indices with `axis` moved to the end.
 std::pair<Tensor, Tensor> along_last(const char* who, Tensor x, Tensor indices, int axis) {
   tape_of(who, {x, indices});
   normalized_axis(who, axis, x.rank());

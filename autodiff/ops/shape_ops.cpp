@@ -1,4 +1,3 @@
-// Reshape, permute and stop_gradient.
 #include "autodiff/ops/shape_ops.h"
 
 #include "autodiff/ops/algebra.h"

@@ -1,4 +1,3 @@
-// Arithmetic on lists, entry by entry.
 #include "autodiff/ops/tensors.h"
 
 #include <algorithm>
@@ -62,7 +61,7 @@ Tensors operator/(const Tensors& x, double divisor) { return (1 / divisor) * x; 
 Tensor dot(const Tensors& a, const Tensors& b) {
   return total("dot", zip("dot", a, b, [](Tensor x, Tensor y) {
                  check_floats("dot", {x, y});
-                 // Broadcast numbers would be counted many times.
+                 // With broadcasting, numbers would be counted several times.
                  if (!(x.shape() == y.shape()))
                    fail("dot", "shapes differ: {} and {}", str(x.shape()), str(y.shape()));
                  return sum(x * y);
