@@ -1,4 +1,3 @@
-// What the loaded OpenBLAS says of itself.
 #include "autodiff/kernels/blas.h"
 
 #include <cblas.h>

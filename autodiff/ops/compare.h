@@ -22,8 +22,8 @@ Tensor equal(Tensor a, Tensor b);          ///< y = [a = b]
 /// y = [x != 0]; 1 for NaN.
 Tensor nonzero(Tensor x);
 
-/// y = the larger of a and b; NaN if one of them is NaN. dy/da = [a > b] + [a = b]/2, dy/db = [b >
-/// a] + [a = b]/2: one half for each at a tie, and 1 if one of them is NaN.
+/// y = the larger of a and b; NaN if one of them is NaN. dy/da = [a > b] + [a = b]/2,
+/// dy/db = [b > a] + [a = b]/2: one half for each at a tie, and 1 if one of them is NaN.
 Tensor maximum(Tensor a, Tensor b);
 /// y = the smaller of a and b. The derivatives follow the same rule as those of `maximum`.
 Tensor minimum(Tensor a, Tensor b);

@@ -29,8 +29,8 @@ Cost rows_cost(Cost cost, const Shape& x, double a_number, double a_row) {
 Tensor sum_last(Tensor x) { return sum(x, {-1}, true); }
 
 /// z = y (v - sum(y v)) along the last axis, for y = softmax(x): J v, accurate even where an
-/// element of y is near 1. With respect to v: J' = J. With respect to y, which has the same shift
-/// of v: J' g = g (v - sum(y v)) - v sum(y g).
+/// element of y is near 1. With respect to v: J' = J. With respect to y, for the same shifted
+/// v: J' g = g (v - sum(y v)) - v sum(y g).
 struct SoftmaxProduct final : Op {
   std::string_view name() const override { return "softmax_product"; }
   int input_count() const override { return 2; }
