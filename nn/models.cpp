@@ -1,4 +1,3 @@
-// The four models, each a list of layers.
 #include "nn/models.h"
 
 #include "autodiff/ops/arithmetic.h"
@@ -13,7 +12,7 @@ void check_at_least(const char* who, const char* what, Index value, Index least)
   if (value < least) fail(who, "{} is {}; expected at least {}", what, value, least);
 }
 
-/// `halvings` poolings or strides of 2 must leave a pixel.
+/// Throws unless `input` is an image of at least `least` x `least` pixels; `why` gives the reason.
 void check_image(const char* who, const Shape& input, Index least, const char* why) {
   if (input.rank() != 3)
     fail(who, "the input is {}; expected images (height, width, channels)", str(input));
@@ -108,7 +107,7 @@ Model dln(const DlnOptions& o) {
 
 namespace {
 
-/// Refuses an option that was set although the model has no use for it.
+/// Throws if an option is set that the model does not have.
 template <class T>
 void refuse(const ModelOptions& o, const char* option, const std::optional<T>& value) {
   if (value) fail(o.model, "this model has no {}", option);

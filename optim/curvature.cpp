@@ -1,4 +1,3 @@
-// Power iteration, Lanczos and Hutchinson on a matvec.
 #include "optim/curvature.h"
 
 #include <cmath>
@@ -25,7 +24,7 @@ Index entries(std::span<const Array> like) {
   return count;
 }
 
-/// Accumulated in f64, tile by tile, so the same at any thread count.
+/// The inner product, added in f64 tile by tile: the same bits for every number of threads.
 double dot(const Vector& x, const Vector& y) {
   double sum = 0;
   for (std::size_t i = 0; i < x.size(); ++i)
@@ -49,7 +48,7 @@ void combine(double scale, const Vector& x, double keep, const Vector& y) {
     visit_float(x[i].dtype(), [&]<class T>(T) {
       const T* from = x[i].data<T>();
       T* to = y[i].data<T>();
-      // What is kept 0 times may be uninitialised: it must not be read.
+      // If `keep` is 0, y may be uninitialised, so it is not read.
       parallel_ranges(x[i].elements(), elements_per_tile, [&](Index first, Index last) {
         for (Index k = first; k < last; ++k)
           to[k] = static_cast<T>(scale * static_cast<double>(from[k]) +
@@ -89,7 +88,7 @@ MatVec planned_matvec(const Tensors& v, const Tensors& product, std::vector<Bind
     if (!(v[i].spec() == product[i].spec()))
       fail("matvec", "tensor {} of v is {}, of the product {}", i, str(v[i].spec()),
            str(product[i].spec()));
-  // Shared, because a std::function must be copyable and a plan is not.
+  // A shared_ptr, because a std::function must be copyable and a Plan is not.
   const auto plan = std::make_shared<Plan>(Plan{product});
   return [plan, v, product, bindings = std::move(inputs)](std::span<const Array> from,
                                                           std::span<const Array> to) mutable {
@@ -120,7 +119,7 @@ Eigenpair power_iteration(const MatVec& matvec, std::span<const Array> like, con
     matvec(pair.vector, product);
     ++pair.products;
     pair.value = finite("power_iteration", dot(pair.vector, product), pair.products);
-    // From the difference itself: |H v|^2 - value^2 would cancel.
+    // From the difference itself, because |H v|^2 - value^2 would cancel.
     combine(1, product, 0, difference);
     combine(-pair.value, pair.vector, 1, difference);
     pair.residual = std::sqrt(dot(difference, difference));
@@ -148,8 +147,8 @@ LanczosResult lanczos(const MatVec& matvec, std::span<const Array> like, const R
     finite("lanczos", length, static_cast<int>(size));
     scale = std::max(scale, length);
     alpha.push_back(dot(basis.back(), next));
-    // Against the whole basis, not just its last two, and twice: rounding would otherwise bring
-    // found eigenvectors back and report their eigenvalues again.
+    // Orthogonalises against the whole basis, not only the last two vectors, and twice. Otherwise
+    // rounding would bring back found eigenvectors, and their eigenvalues would be reported again.
     for (int pass = 0; pass < 2; ++pass)
       for (const Vector& q : basis) combine(-dot(q, next), q, 1, next);
     beta.push_back(std::sqrt(dot(next, next)));
@@ -157,7 +156,7 @@ LanczosResult lanczos(const MatVec& matvec, std::span<const Array> like, const R
     const double rounding = like[0].dtype() == DType::f32 ? 0x1p-24 : 0x1p-53;
     const bool invariant = beta.back() <= 16 * rounding * scale;
     const bool last = invariant || static_cast<int>(size) == most;
-    // The rotations cost size^3 each time, so not at every step.
+    // The rotations cost size^3, so the eigenvalues are computed only at every fifth step.
     if (last || size % 5 == 0) {
       std::vector<double> tridiagonal(size * size, 0);
       for (std::size_t i = 0; i < size; ++i) {
@@ -212,7 +211,7 @@ SymmetricEigen symmetric_eigen(std::vector<double> a) {
   for (double number : a) all += number * number;
   if (!std::isfinite(all)) fail("symmetric_eigen", "the matrix is not finite");
 
-  // Cyclic sweeps; each rotation makes one pair of entries 0. Quadratic convergence at the end.
+  // Cyclic sweeps. Each rotation makes one pair of entries 0; the convergence becomes quadratic.
   for (int sweep = 0; sweep < 60; ++sweep) {
     double off = 0;
     for (std::size_t i = 0; i < n; ++i)

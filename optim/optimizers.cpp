@@ -1,4 +1,3 @@
-// The update formulas, one pass over memory each.
 #include "optim/optimizers.h"
 
 #include <cmath>
@@ -17,7 +16,7 @@ std::vector<std::string> sgd_memory(const OptimizerOptions& o) {
 
 void sgd_update(const ParameterUpdate& u) {
   const OptimizerOptions& o = u.options;
-  // The constants in the dtype of the numbers.
+  // The constants, in the dtype of the parameter.
   const double coupled = o.decoupled ? 0 : o.weight_decay,
                kept = o.decoupled ? 1 - u.lr * o.weight_decay : 1;
   if (o.momentum > 0)
@@ -46,7 +45,7 @@ void adam_update(const ParameterUpdate& u) {
   u.each<2>([&]<class T>(T) {
     return [lr = static_cast<T>(u.lr), beta1 = static_cast<T>(o.beta1),
             beta2 = static_cast<T>(o.beta2),
-            // In f64: 1 - 0.999 in f32 is off by 1e-5.
+            // Computed in f64: in f32, 1 - 0.999 has an error of 1e-5.
             rest1 = static_cast<T>(1 - o.beta1), rest2 = static_cast<T>(1 - o.beta2),
             epsilon = static_cast<T>(o.epsilon),
             decay = static_cast<T>(decoupled ? 0 : o.weight_decay),
@@ -95,7 +94,7 @@ std::string state_name(const std::string& slot, std::size_t parameter) {
   return fmt::format("{}.{}", slot, parameter);
 }
 
-/// Whether two contiguous arrays overlap.
+/// True if two contiguous arrays overlap.
 bool share_memory(const Array& a, const Array& b) {
   const auto *first = static_cast<const std::byte*>(a.raw()),
              *second = static_cast<const std::byte*>(b.raw());
@@ -139,8 +138,8 @@ void Optimizer::check_update(std::span<const Array> parameters, std::span<const 
       fail("optimizer", "the gradient of parameter {} must be {} {}, was {} {}", p, str(w.dtype()),
            str(w.shape()), str(g.dtype()), str(g.shape()));
   }
-  // A parameter that is listed twice would move twice; one whose gradient is another parameter's
-  // memory would follow what that has become.
+  // A parameter that is listed twice would be updated twice. If the gradient of one parameter
+  // shared memory with another, it would change with that parameter.
   for (std::size_t p = 0; p < parameters.size(); ++p)
     for (std::size_t q = 0; q < p; ++q) {
       if (share_memory(parameters[p], parameters[q]))
