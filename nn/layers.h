@@ -20,8 +20,9 @@ struct ConvolutionOptions {
   Initializer init = he_normal();
 };
 
-/// y = conv2d(x, W) + b (autodiff/kernels/conv.h has the sum).  x (n, h, w, inputs) -> y (n, oh,
-/// ow, outputs) with oh = (h + 2 padding - kernel) / stride + 1, rounded down; ow likewise.
+/// y = conv2d(x, W) + b (autodiff/kernels/conv.h has the sum).
+/// x (n, h, w, inputs) -> y (n, oh, ow, outputs) with oh = (h + 2 padding - kernel) / stride + 1,
+/// rounded down; ow likewise.
 /// Parameters: `weight` (kernel, kernel, inputs, outputs); `bias` (outputs), initially zero.
 Layer convolution(Index inputs, Index outputs, const ConvolutionOptions& options = {});
 
@@ -36,8 +37,8 @@ Layer max_pooling(Index window = 2);
 /// The mean over height and width.  x (n, h, w, c) -> y (n, c).
 Layer global_average_pooling();
 
-/// Merges all axes but the first into one, in row-major order (for images: h, w, c). x (n, ...) ->
-/// y (n, product of the other sizes).
+/// Merges all axes but the first into one, in row-major order (for images: h, w, c).
+/// x (n, ...) -> y (n, product of the other sizes).
 Layer flatten();
 
 /// The options of `batch_norm`.
@@ -58,16 +59,16 @@ struct BatchNormOptions {
 Layer batch_norm(Index channels, const BatchNormOptions& options = {});
 
 /// y = scale (x - mu) / sqrt(v + epsilon) + shift, where mu and v are the mean and the variance
-/// (divided by the count) over the last axis, separately for each position of the other axes.  x
-/// (..., features).
+/// (divided by the count) over the last axis, separately for each position of the other axes.
+/// x (..., features).
 /// Parameters: `scale` (features), initially 1; `shift` (features), initially 0.
 /// Source: Ba, Kiros, Hinton, "Layer normalization", 2016.
 Layer layer_norm(Index features, double epsilon = 1e-5);
 
 /// Training: y_i = x_i / (1 - rate) with probability 1 - rate, otherwise 0, independently for each
 /// i. Evaluation: y = x. The mask is a function of the pass's DropoutKey and of `use`, which must
-/// differ between the dropout layers of a model. Throws unless 0 <= rate < 1. Source: Srivastava et
-/// al., "Dropout", JMLR 2014.
+/// differ between the dropout layers of a model. Throws unless 0 <= rate < 1.
+/// Source: Srivastava et al., "Dropout", JMLR 2014.
 Layer dropout(double rate, std::uint64_t use);
 
 // Residual blocks: two 3x3 convolutions and a shortcut.

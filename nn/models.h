@@ -2,10 +2,10 @@
 //
 // Layout. Images are (n, height, width, channels). Convolution weights are (kernel height, kernel
 // width, channels in, channels out). Linear weights are (in, out), with y = x W + b. Flattening
-// keeps the order height, width, channels. The corresponding PyTorch tensors are images.permute(0,
-// 3, 1, 2), convolution weights.permute(3, 2, 0, 1) and linear weights.t(). In PyTorch the features
-// of a cnn, (n, channels, height, width), must be reordered by permute(0, 2, 3, 1) before they are
-// flattened.
+// keeps the order height, width, channels. The corresponding PyTorch tensors are
+// images.permute(0, 3, 1, 2), convolution weights.permute(3, 2, 0, 1) and linear weights.t(). In
+// PyTorch the features of a cnn, (n, channels, height, width), must be reordered by
+// permute(0, 2, 3, 1) before they are flattened.
 //
 // nn/activations.h has the activations, nn/layers.h the layers with all their constants. Biases are
 // initially zero. Weights are initialised by `init` or, if it is not set, by

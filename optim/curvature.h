@@ -1,6 +1,6 @@
 // Curvature of a loss, from products with its Hessian only: the largest eigenvalue, the ends of the
-// spectrum, the trace. The functions accept every symmetric matrix that is given as a function v ->
-// H v.
+// spectrum, the trace. The functions accept every symmetric matrix that is given as a function
+// v -> H v.
 #pragma once
 
 #include <functional>
@@ -44,8 +44,8 @@ struct Eigenpair {
   int products = 0;
 };
 
-/// The eigenvalue with the largest absolute value, by power iteration from a random vector: v <- H
-/// v / |H v|. Each product multiplies the error of `value` by (second largest / largest)^2, in
+/// The eigenvalue with the largest absolute value, by power iteration from a random vector:
+/// v <- H v / |H v|. Each product multiplies the error of `value` by (second largest / largest)^2, in
 /// absolute values. `like` gives the shapes and dtypes of v (those of the parameters). Throws if a
 /// product is not finite.
 Eigenpair power_iteration(const MatVec& matvec, std::span<const Array> like, const Rng& rng,

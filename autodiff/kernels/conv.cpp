@@ -88,8 +88,8 @@ struct Operands {
 template <class T>
 using OperandList = std::array<Operands<T>, most_convolutions>;
 
-/// Packs the weights of all terms into the front of the workspace, and correlates. weight(w, tap,
-/// i, o) points to an entry of the kernel w (see `pack_weights`).
+/// Packs the weights of all terms into the front of the workspace, and correlates.
+/// weight(w, tap, i, o) points to an entry of the kernel w (see `pack_weights`).
 template <class T, class Weight>
 void pack_and_correlate(const Correlation& c, const OperandList<T>& terms, const Weight& weight,
                         Index o_step, T* out, std::byte* workspace) {
@@ -126,10 +126,10 @@ Correlation forward_correlation(const Shape& x, const Shape& w, const ConvGeomet
   return c;
 }
 
-/// One axis of one phase of the input gradient. With stride s, output pixel o sees input pixel i =
-/// o s + k dilation - padding through kernel entry k. Input pixels i with the same (i + padding)
-/// mod s see the same entries of the kernel, at regular distances. For these pixels the gradient is
-/// a correlation of g with a part of the reversed kernel, with stride 1.
+/// One axis of one phase of the input gradient. With stride s, output pixel o sees input pixel
+/// i = o s + k dilation - padding through kernel entry k. Input pixels i with the same
+/// (i + padding) mod s see the same entries of the kernel, at regular distances. For these pixels
+/// the gradient is a correlation of g with a part of the reversed kernel, with stride 1.
 struct PhaseAxis {
   Index first = 0, count = 0;  // input pixels first, first + s, ...
   Index kernel_first = 0, kernel_step = 1, kernel_count = 0;

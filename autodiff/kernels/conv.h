@@ -22,10 +22,10 @@ namespace kernel {
 /// The slots of T(x, w, g) = <conv2d(x, w), g>: images, kernel and cotangent of the output.
 enum class ConvSlot { images, kernel, outputs };
 
-/// The shape of y = conv2d(x, w): x (n, h, w, ci) and w (kh, kw, ci / groups, co) give (n, oh, ow,
-/// co) with oh = (h + 2 padding - dilation (kh - 1) - 1) / stride + 1, rounded down; ow likewise.
-/// Throws an error that starts with `who` if the shapes do not fit or the dilated kernel exceeds
-/// the padded image.
+/// The shape of y = conv2d(x, w): x (n, h, w, ci) and w (kh, kw, ci / groups, co) give
+/// (n, oh, ow, co) with oh = (h + 2 padding - dilation (kh - 1) - 1) / stride + 1, rounded down; ow
+/// likewise. Throws an error that starts with `who` if the shapes do not fit or the dilated kernel
+/// exceeds the padded image.
 Shape conv2d_shape(const Shape& x, const Shape& w, const ConvGeometry& geometry,
                    std::string_view who = "conv2d");
 

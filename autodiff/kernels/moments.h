@@ -1,6 +1,6 @@
-// Mean, variance and standardisation over a run of neighbouring axes. x is viewed as (outer, count,
-// inner) and reduced over `count`. Layer norm has inner = 1; batch norm of NHWC images has outer =
-// 1.
+// Mean, variance and standardisation over a run of neighbouring axes. x is viewed as
+// (outer, count, inner) and reduced over `count`. Layer norm has inner = 1; batch norm of NHWC
+// images has outer = 1.
 #pragma once
 
 #include "autodiff/array/array.h"

@@ -57,9 +57,9 @@ Index panel_offset(const Correlation& c, Index vector) {
   return vector / 2 * 2 * lanes * points * c.depth();
 }
 
-/// G w G' for one term. weight(tap, i, o) points to an entry of the term's kernel; the entries of o
-/// + 1, ... follow at distances of `o_step`. If two vectors overlap in some channels, these are
-/// computed twice but must be added once. With `add`, the second vector has zeros there.
+/// G w G' for one term. weight(tap, i, o) points to an entry of the term's kernel; the entries
+/// of o + 1, ... follow at distances of `o_step`. If two vectors overlap in some channels, these
+/// are computed twice but must be added once. With `add`, the second vector has zeros there.
 template <class T, int lanes, class Weight>
 void pack(const Correlation& c, Index term, const Weight& weight, Index o_step, T* packed) {
   using V = Vector<T, lanes>;

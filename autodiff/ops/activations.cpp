@@ -122,8 +122,8 @@ struct Sech2 final : Elementwise<Sech2, 1> {
 /// s'(x) = s(x) s(-x) = 1/(4 cosh^2(x/2)), as a recorded tensor, accurate at both ends.
 Tensor sigmoid_slope(Tensor x) { return 0.25 * sech2(0.5 * x); }
 
-/// y = s(x) = 1 / (1 + e^-x).  dy/dx = s(x) s(-x), not computed as y (1 - y), which cancels for y
-/// near 1.
+/// y = s(x) = 1 / (1 + e^-x).  dy/dx = s(x) s(-x), not computed as y (1 - y), which cancels
+/// for y near 1.
 struct Sigmoid final : Elementwise<Sigmoid, 1> {
   std::string_view name() const override { return "sigmoid"; }
   template <class V>

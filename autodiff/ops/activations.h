@@ -13,8 +13,8 @@ Tensor relu(Tensor x);
 Tensor positive(Tensor x);
 /// y = x where x > 0, otherwise slope x.  dy/dx = 1 where x > 0, otherwise slope (also at 0).
 Tensor leaky_relu(Tensor x, double slope = 0.01);
-/// y = x where x > 0, otherwise alpha (e^x - 1).  dy/dx = 1 where x > 0, otherwise alpha e^x (also
-/// at 0).
+/// y = x where x > 0, otherwise alpha (e^x - 1).  dy/dx = 1 where x > 0, otherwise alpha e^x
+/// (also at 0).
 Tensor elu(Tensor x, double alpha = 1);
 
 /// y = tanh x.  dy/dx = 1/cosh^2 x.
@@ -33,8 +33,8 @@ Tensor silu(Tensor x);
 Tensor beta_gelu(Tensor x, double beta);
 /// y = x Phi(x).  dy/dx = Phi(x) + x phi(x).  Hendrycks & Gimpel 2016.
 Tensor gelu(Tensor x);
-/// The approximation of gelu from the same paper: y = x/2 (1 + tanh u) = x s(2 u) with u =
-/// sqrt(2/pi) (x + 0.044715 x^3).  dy/dx = s(2 u) + 2 x s(2 u) s(-2 u) du/dx.
+/// The approximation of gelu from the same paper: y = x/2 (1 + tanh u) = x s(2 u) with
+/// u = sqrt(2/pi) (x + 0.044715 x^3).  dy/dx = s(2 u) + 2 x s(2 u) s(-2 u) du/dx.
 Tensor gelu_tanh(Tensor x);
 
 }  // namespace twice

@@ -9,9 +9,9 @@
 
 namespace twice {
 
-/// y = x * w: x (n, h, w, ci) and w (kh, kw, ci / groups, co) give y (n, oh, ow, co) with oh = (h +
-/// 2 padding - dilation (kh - 1) - 1) / stride + 1, rounded down; ow likewise. Each of the three
-/// ops takes 2 n oh ow co (ci / groups) kh kw FLOPs.
+/// y = x * w: x (n, h, w, ci) and w (kh, kw, ci / groups, co) give y (n, oh, ow, co) with
+/// oh = (h + 2 padding - dilation (kh - 1) - 1) / stride + 1, rounded down; ow likewise. Each of
+/// the three ops takes 2 n oh ow co (ci / groups) kh kw FLOPs.
 Tensor conv2d(Tensor x, Tensor w, const ConvGeometry& geometry = {});
 /// The gradient of <conv2d(x, w), g> with respect to x, of shape `x_shape`: the adjoint of conv2d
 /// in its images, also called transposed convolution.

@@ -10,8 +10,8 @@ namespace twice {
 /// indices followed by the other axes of x. Linear; adjoint: `scatter_add`.
 Tensor gather(Tensor x, Tensor indices);
 /// y = 0 with `size` entries along the first axis, then y[indices[k]] += x[k] in the order of k.
-/// The order does not depend on the number of threads. Linear; adjoint: `gather`. Throws if size <
-/// 0.
+/// The order does not depend on the number of threads. Linear; adjoint: `gather`. Throws
+/// if size < 0.
 Tensor scatter_add(Tensor x, Tensor indices, Index size);
 
 /// y[..., k, ...] = x[..., indices[..., k, ...], ...] along `axis`. x and the indices have the same

@@ -55,8 +55,8 @@ struct SoftmaxError final : Op {
   }
 };
 
-/// y[r] = ln sum_j e^x[r, j] - x[r, labels[r]].  For each row, with e = softmax(x) -
-/// onehot(labels): J' g = e g, J t = sum_j e_j t_j.
+/// y[r] = ln sum_j e^x[r, j] - x[r, labels[r]].  For each row, with
+/// e = softmax(x) - onehot(labels): J' g = e g, J t = sum_j e_j t_j.
 struct CrossEntropy final : Op {
   std::string_view name() const override { return "cross_entropy"; }
   int input_count() const override { return 2; }

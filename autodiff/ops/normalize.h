@@ -11,8 +11,8 @@ namespace twice {
 /// part. Symmetric: J = J' is the map itself.
 Tensor center(Tensor x, const Shape& axes = {});
 
-/// y = mean((x - mean x)^2) over `axes` (by default all), divided by the count n, not n - 1. J' g =
-/// 2/n (x - mean x) g, J v = 2/n sum((x - mean x) v).
+/// y = mean((x - mean x)^2) over `axes` (by default all), divided by the count n, not n - 1.
+/// J' g = 2/n (x - mean x) g, J v = 2/n sum((x - mean x) v).
 Tensor variance(Tensor x, const Shape& axes = {}, bool keepdims = false);
 
 /// y = (x - mean x) r with r = 1/sqrt(variance x + epsilon), over `axes` (by default all); throws

@@ -9,8 +9,8 @@
 
 namespace twice {
 
-/// The mean of each window, where padding counts as zeros: (n, h, w, c) -> (n, oh, ow, c) with oh =
-/// (h + 2 padding - window) / stride + 1, rounded down; ow likewise.
+/// The mean of each window, where padding counts as zeros: (n, h, w, c) -> (n, oh, ow, c) with
+/// oh = (h + 2 padding - window) / stride + 1, rounded down; ow likewise.
 Tensor average_pool2d(Tensor x, const PoolGeometry& geometry = {});
 /// The adjoint of `average_pool2d`: adds g / window^2 to each cell of each window, in images of
 /// shape `x_shape`.

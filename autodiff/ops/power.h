@@ -26,10 +26,10 @@ Tensor known_square(Tensor x);
 /// y = x^p with a constant exponent p.  dy/dx = p x^(p-1), which is 0 if p = 0. The special cases
 /// are those of C's pow: x^0 = 1^p = 1 even for NaN, and NaN for x < 0 if p is not whole.
 Tensor pow(Tensor x, double exponent);
-/// y = a^b for two tensors, which broadcast; the special cases are those of C's pow.  dy/da = b
-/// a^(b-1), dy/db = y ln a. At a = 0, dy/db is 0 (minus infinity if b < 0), and dy/da is 0 if b =
-/// 0. For a < 0 and whole b, dy/db is NaN, because no real number is right. dy/da is infinite where
-/// a^(b-1) overflows, even if b is small.
+/// y = a^b for two tensors, which broadcast; the special cases are those of C's pow.
+/// dy/da = b a^(b-1), dy/db = y ln a. At a = 0, dy/db is 0 (minus infinity if b < 0), and dy/da is
+/// 0 if b = 0. For a < 0 and whole b, dy/db is NaN, because no real number is right. dy/da is
+/// infinite where a^(b-1) overflows, even if b is small.
 Tensor pow(Tensor a, Tensor b);
 
 }  // namespace twice

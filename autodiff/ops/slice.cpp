@@ -7,8 +7,8 @@ namespace twice {
 
 namespace {
 
-/// A regular grid of positions in a tensor: along axis i, count[i] positions first[i], first[i] +
-/// step[i], ... `slice` reads the view of these positions, and `pad` writes it.
+/// A regular grid of positions in a tensor: along axis i, count[i] positions first[i],
+/// first[i] + step[i], ... `slice` reads the view of these positions, and `pad` writes it.
 struct Grid {
   Shape first, count, step;
   std::string str() const {

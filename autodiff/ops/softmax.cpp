@@ -80,9 +80,9 @@ struct Softmax final : Op {
 };
 
 /// y = x - ln sum e^x along the last axis.  J t = t - sum(e^y t), J' g = g - e^y sum(g). If e^y_m
-/// is near 1, where y_m is the largest y, both formulas cancel at m. Therefore J is applied to t -
-/// t_m, which has the same result. (J' g)_m is computed as minus the sum of the other entries of J'
-/// g, because all of them add up to 0.
+/// is near 1, where y_m is the largest y, both formulas cancel at m. Therefore J is applied to
+/// t - t_m, which has the same result. (J' g)_m is computed as minus the sum of the other entries
+/// of J' g, because all of them add up to 0.
 struct LogSoftmax final : Op {
   std::string_view name() const override { return "log_softmax"; }
   int input_count() const override { return 1; }

@@ -4,9 +4,9 @@
 //   in a chain,  V D = sum_u s_u A_u (B_u D),
 //   in a norm,   |V|^2 = sum_uv s_u s_v <A_u'A_v, B_u B_v'>.
 //
-// If the inner size of the products is the batch, both forms need only products with a batch x
-// batch matrix. This file finds such uses and compares their costs. The passes `reassociate` and
-// `gram` rewrite them.
+// If the inner size of the products is the batch, both forms need only products with a
+// batch x batch matrix. This file finds such uses and compares their costs. The passes
+// `reassociate` and `gram` rewrite them.
 #pragma once
 
 #include <vector>
