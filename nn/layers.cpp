@@ -109,7 +109,8 @@ Layer batch_norm(Index channels, const BatchNormOptions& options) {
             for (int axis = 0; axis + 1 < x.rank(); ++axis) axes.push_back(axis);
             const auto count = static_cast<double>(x.shape().elements() / channels);
             if (count < 2)
-              fail("batch_norm", "the input is {}; training needs more than one number a channel",
+              fail("batch_norm",
+                   "the input is {}; training needs more than one number for each channel",
                    str(x.shape()));
             if (!running.empty()) {
               const Tensor unbiased = variance(x, axes) * (count / (count - 1));
@@ -140,8 +141,7 @@ namespace {
 /// Every stride-th pixel of x, with zeros for the added channels.
 Layer padding_shortcut(Index inputs, Index outputs, Index stride) {
   if (outputs < inputs)
-    fail("residual_block", "a padding shortcut cannot go from {} channels to fewer, {}", inputs,
-         outputs);
+    fail("residual_block", "a padding shortcut cannot reduce {} channels to {}", inputs, outputs);
   return function_layer([=](Tensor x) {
     const Tensor rows = slice(x, 1, 0, x.size(1), stride);
     const Tensor pixels = slice(rows, 2, 0, x.size(2), stride);

@@ -44,7 +44,7 @@ Model mlp(const MlpOptions& o) {
 }
 
 Model cnn(const CnnOptions& o) {
-  check_image("cnn", o.input, 4, "as it is pooled twice");
+  check_image("cnn", o.input, 4, "because it is pooled twice");
   check_at_least("cnn", "the number of channels", o.channels, 1);
   check_at_least("cnn", "the number of classes", o.classes, 1);
   const Layer act = activation(o.activation);
@@ -62,7 +62,7 @@ Model cnn(const CnnOptions& o) {
 }
 
 Model resnet(const ResnetOptions& o) {
-  check_image("resnet", o.input, 4, "as it is halved twice");
+  check_image("resnet", o.input, 4, "because it is halved twice");
   check_at_least("resnet", "the number of channels", o.channels, 1);
   check_at_least("resnet", "the number of classes", o.classes, 1);
   check_at_least("resnet", "the number of blocks in a stage", o.blocks, 1);
@@ -158,7 +158,8 @@ Model make_dln(const ModelOptions& o) {
   refuse(o, "activation", o.activation);
   refuse(o, "random start; its start is alpha", o.init);
   if (o.classes != 1)
-    fail("dln", "the number of outputs is {}; expected 1: it is for regression", o.classes);
+    fail("dln", "the number of outputs is {}; expected 1, because dln is for regression",
+         o.classes);
   return dln({.inputs = o.input.elements(), .alpha = o.alpha.value_or(0.1)});
 }
 

@@ -67,11 +67,11 @@ Vector random_unit(std::span<const Array> like, const Rng& rng) {
 }
 
 void check(const char* who, std::span<const Array> like, int products) {
-  if (entries(like) == 0) fail(who, "the {} arrays given have no entry in all", like.size());
+  if (entries(like) == 0) fail(who, "the {} given arrays have no entries", like.size());
   for (std::size_t i = 0; i < like.size(); ++i)
     if (!is_float(like[i].dtype()))
       fail(who, "array {} is {}, not f32 or f64", i, str(like[i].dtype()));
-  if (products < 1) fail(who, "at least 1 product is needed, not {}", products);
+  if (products < 1) fail(who, "needs at least 1 product, was given {}", products);
 }
 
 double finite(const char* who, double number, int products) {
@@ -83,7 +83,8 @@ double finite(const char* who, double number, int products) {
 
 MatVec planned_matvec(const Tensors& v, const Tensors& product, std::vector<Binding> inputs) {
   if (v.empty() || v.size() != product.size())
-    fail("matvec", "a vector of {} tensors has a product of {}", v.size(), product.size());
+    fail("matvec", "a vector of {} tensors cannot have a product of {} tensors", v.size(),
+         product.size());
   for (std::size_t i = 0; i < v.size(); ++i)
     if (!(v[i].spec() == product[i].spec()))
       fail("matvec", "tensor {} of v is {}, of the product {}", i, str(v[i].spec()),
@@ -184,7 +185,8 @@ LanczosResult lanczos(const MatVec& matvec, std::span<const Array> like, const R
 TraceEstimate hutchinson_trace(const MatVec& matvec, std::span<const Array> like, const Rng& rng,
                                int probes) {
   check("hutchinson_trace", like, probes);
-  if (probes < 2) fail("hutchinson_trace", "a standard error needs 2 probes, not {}", probes);
+  if (probes < 2)
+    fail("hutchinson_trace", "a standard error needs at least 2 probes, was given {}", probes);
   const Vector v = vector_like(like), product = vector_like(like);
   std::vector<double> samples;
   std::uint64_t drawn = 0;
@@ -204,7 +206,8 @@ TraceEstimate hutchinson_trace(const MatVec& matvec, std::span<const Array> like
 
 SymmetricEigen symmetric_eigen(std::vector<double> a) {
   const auto n = static_cast<std::size_t>(std::llround(std::sqrt(static_cast<double>(a.size()))));
-  if (n * n != a.size()) fail("symmetric_eigen", "{} numbers are no square matrix", a.size());
+  if (n * n != a.size())
+    fail("symmetric_eigen", "{} numbers do not form a square matrix", a.size());
   std::vector<double> vectors(n * n, 0);
   for (std::size_t i = 0; i < n; ++i) vectors[i * n + i] = 1;
   double all = 0;

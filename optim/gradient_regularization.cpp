@@ -234,7 +234,7 @@ void add_method(Method added) {
   if (!added.record == !added.record_in || added.programs < 1 ||
       (added.programs > 1) != static_cast<bool>(added.program))
     fail("method",
-         "{} needs either `record` or `record_in`, and `program` where it has several programs",
+         "{} needs either `record` or `record_in`, and `program` if it has several programs",
          added.name);
   method_table().push_back(std::move(added));
 }
@@ -260,7 +260,7 @@ Estimate Method::operator()(const ScalarFunction& loss, const Tensors& w,
 
 Estimate Method::operator()(const MethodContext& context) const {
   const auto& [loss, w, o] = std::tie(context.loss, context.w, context.options);
-  if (w.empty()) fail("method", "{} was given no parameters to differentiate by", name);
+  if (w.empty()) fail("method", "{} was given no parameters", name);
   check_independent("method", w);
   check(o);
   const RecordingScope scope(w[0].tape(), Phase::update);

@@ -93,7 +93,7 @@ struct MethodContext {
  private:
   template <class F>
   static const F& give(const F& function, const char* what) {
-    if (!function) fail("method", "there is no training step here, and so no {} of a step", what);
+    if (!function) fail("method", "the {} of a step exists only in a training step", what);
     return function;
   }
 };

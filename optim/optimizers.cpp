@@ -126,7 +126,7 @@ void Optimizer::check_update(std::span<const Array> parameters, std::span<const 
                              double lr) const {
   if (!(lr >= 0) || !std::isfinite(lr)) fail("optimizer", "lr must be finite and >= 0, was {}", lr);
   if (parameters.size() != gradient.size())
-    fail("optimizer", "{} parameters need as many gradients, {} were given", parameters.size(),
+    fail("optimizer", "{} parameters need one gradient each; {} were given", parameters.size(),
          gradient.size());
   for (std::size_t p = 0; p < parameters.size(); ++p) {
     const Array &w = parameters[p], &g = gradient[p];
@@ -145,14 +145,14 @@ void Optimizer::check_update(std::span<const Array> parameters, std::span<const 
       if (share_memory(parameters[p], parameters[q]))
         fail("optimizer", "parameters {} and {} share memory: list each once", q, p);
       if (share_memory(parameters[q], gradient[p]) || share_memory(parameters[p], gradient[q]))
-        fail("optimizer", "the gradient of one of the parameters {} and {} is the other's memory",
-             q, p);
+        fail("optimizer",
+             "of parameters {} and {}, the gradient of one shares memory with the other", q, p);
     }
   for (std::size_t slot = 0; slot < memory_.size(); ++slot) {
     const std::vector<Array>& arrays = memory_[slot];
     if (steps_ == 0 && arrays.empty()) continue;
     if (arrays.size() != parameters.size())
-      fail("optimizer", "its state is of {} parameters, {} were given", arrays.size(),
+      fail("optimizer", "the state has {} parameters; {} were given", arrays.size(),
            parameters.size());
     for (std::size_t p = 0; p < arrays.size(); ++p)
       if (!(arrays[p].shape() == parameters[p].shape()) ||
@@ -207,10 +207,10 @@ void Optimizer::restore(std::span<const std::pair<std::string, Array>> state, st
   const std::size_t slots = slot_names_.size();
   const std::size_t count = slots == 0 ? 0 : state.size() / slots;
   if (count * slots != state.size())
-    fail("optimizer", "{} of {} arrays a parameter cannot be restored from {} arrays",
+    fail("optimizer", "{} with {} arrays for each parameter cannot be restored from {} arrays",
          options_.name, slots, state.size());
   if (slots > 0 && steps > 0 && count == 0)
-    fail("optimizer", "{} after {} steps has a state, but none was given", options_.name, steps);
+    fail("optimizer", "{} has a state after {} steps, but none was given", options_.name, steps);
   std::vector<std::vector<Array>> restored(slots);
   for (std::size_t i = 0; i < state.size(); ++i) {
     const auto& [name, array] = state[i];

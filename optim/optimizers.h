@@ -139,8 +139,8 @@ class Optimizer {
 template <std::size_t slots, class Make>
 void ParameterUpdate::each(const Make& make) const {
   if (memory.size() != slots)
-    fail("optimizer", "{} remembers {} arrays a parameter; its update takes {}", options.name,
-         memory.size(), slots);
+    fail("optimizer", "{} has {} memory arrays for each parameter; its update takes {}",
+         options.name, memory.size(), slots);
   visit_float(parameter.dtype(), [&]<class T>(T) {
     const auto constants = make(T());
     [&]<std::size_t... k>(std::index_sequence<k...>) {

@@ -21,8 +21,8 @@ Tensor flattened(const Tensors& list) {
 Tensor jacobian(const Tensors& y, const Tensors& x) {
   Index outputs = 0;
   for (Tensor t : y) outputs += t.shape().elements();
-  if (outputs == 0) fail("jacobian", "{} output tensors have no entry in all", y.size());
-  if (x.empty()) fail("jacobian", "no variable was given");
+  if (outputs == 0) fail("jacobian", "the {} output tensors have no entries", y.size());
+  if (x.empty()) fail("jacobian", "no variables were given");
   Index variables = 0;
   for (Tensor t : x) variables += t.shape().elements();
   Shape{outputs, variables}.elements();  // throws if that is more than an array may hold

@@ -18,7 +18,7 @@ Phase next_phase(Phase phase) {
 
 void check_pairs(const char* who, const char* what, const Tensors& at, const Tensors& given) {
   if (at.size() != given.size())
-    fail(who, "{} tensors need as many {}s; {} were given", at.size(), what, given.size());
+    fail(who, "expected {} {}s, one for each tensor; {} were given", at.size(), what, given.size());
   for (std::size_t i = 0; i < at.size(); ++i)
     if (!(at[i].spec() == given[i].spec()))
       fail(who, "{} {} is {} but its tensor is {}", what, i, str(given[i].spec()),
@@ -155,11 +155,12 @@ Tensors grad(const Tensors& ys, const Tensors& wrt, const Tensors& cotangents, U
 }
 
 Tensors grad(Tensor y, const Tensors& wrt, Tensor cotangent, Unused unused) {
-  if (!is_float(y.dtype())) fail("grad", "{} is not differentiable; f32 or f64 is", str(y.spec()));
+  if (!is_float(y.dtype()))
+    fail("grad", "{} is not differentiable; expected f32 or f64", str(y.spec()));
   if (!cotangent) {
     const RecordingScope scope(y.tape(), latest_phase(y), y.index());
     if (y.shape().elements() != 1)
-      fail("grad", "y needs a cotangent, or to be a scalar: it has shape {}, from {}",
+      fail("grad", "y is not a scalar and needs a cotangent: it has shape {}, from {}",
            str(y.shape()), y.tape().name(y.tape().node(y.index())));
     cotangent = full_like(y, 1);
   }

@@ -22,7 +22,7 @@ inline void check_conv2d(const char* who, const Array& x, const Array& w,
 template <class Check>
 void check_terms(const char* who, std::span<const ConvTerm> terms, const Check& check) {
   if (terms.empty() || terms.size() > most_convolutions)
-    fail(who, "adds up 1 to {} convolutions, not {}", most_convolutions, terms.size());
+    fail(who, "takes 1 to {} convolutions, was given {}", most_convolutions, terms.size());
   for (const ConvTerm& term : terms) {
     check(term);
     if (term.first->shape() != terms[0].first->shape() ||

@@ -25,7 +25,8 @@ struct BatchedMatMul final : BilinearOp {
       fail(name(), "needs two inputs of dtype f32 or f64, was given {} and {}", str(x[0]),
            str(x[1]));
     if (a.rank() != 3 || b.rank() != 3 || a[0] != b[0])
-      fail(name(), "needs two stacks of equally many matrices (rank 3): {} x {}", str(a), str(b));
+      fail(name(), "needs two stacks (rank 3) of the same number of matrices: {} x {}", str(a),
+           str(b));
     if (a[ta ? 1 : 2] != b[tb ? 2 : 1])
       fail(name(), "inner dimensions differ: {}{} x {}{}", str(a), ta ? "'" : "", str(b),
            tb ? "'" : "");

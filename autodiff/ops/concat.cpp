@@ -22,9 +22,10 @@ struct Concat final : Op {
       Shape expected = x[0].shape;
       if (part.shape.rank() == expected.rank()) expected[axis] = part.shape[axis];
       if (!(part.shape == expected) || part.dtype != y.dtype)
-        fail(name(),
-             "{} does not continue {} along axis {}: the other axes and dtypes must be equal",
-             str(part), str(x[0]), axis);
+        fail(
+            name(),
+            "{} cannot be joined to {} along axis {}: the other sizes and the dtypes must be equal",
+            str(part), str(x[0]), axis);
       y.shape[axis] += part.shape[axis];
     }
     return y;

@@ -90,7 +90,8 @@ struct GatherAlong final : LinearOp {
     check_index_dtype(name(), x[1]);
     const Shape &from = x[0].shape, &at = x[1].shape;
     if (from.rank() == 0 || from.rank() != at.rank() || !(with_last(from, at.back()) == at))
-      fail(name(), "indices {} must equal {} but for the axis gathered along", str(at), str(from));
+      fail(name(), "indices {} must have the sizes of {} except along the gathered axis", str(at),
+           str(from));
     return {at, x[0].dtype};
   }
   void run(const Inputs& x, const Array& y, std::byte*) const override {
@@ -117,8 +118,8 @@ struct ScatterAlong final : LinearOp {
     check_index_dtype(name(), x[1]);
     check_floats(name(), x.first(1));
     if (x[0].shape.rank() == 0 || !(x[0].shape == x[1].shape))
-      fail(name(), "indices {} and numbers {} must have one shape, with an axis", str(x[1].shape),
-           str(x[0].shape));
+      fail(name(), "indices {} and numbers {} must have the same shape, of rank 1 or more",
+           str(x[1].shape), str(x[0].shape));
     return {with_last(x[0].shape, size), x[0].dtype};
   }
   void run(const Inputs& x, const Array& y, std::byte*) const override {
@@ -189,7 +190,8 @@ std::pair<Tensor, Tensor> along_last(const char* who, Tensor x, Tensor indices, 
   tape_of(who, {x, indices});
   normalized_axis(who, axis, x.rank());
   if (x.rank() != indices.rank())
-    fail(who, "indices {} and numbers {} need as many axes", str(indices.shape()), str(x.shape()));
+    fail(who, "indices {} and numbers {} must have the same number of axes", str(indices.shape()),
+         str(x.shape()));
   return {transpose(x, axis, -1), transpose(indices, axis, -1)};
 }
 

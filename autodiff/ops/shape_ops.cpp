@@ -96,7 +96,7 @@ Tensor reshape(Tensor x, const Shape& shape) {
 Tensor permute(Tensor x, const Shape& axes) {
   tape_of("permute", {x});
   if (axes.rank() != x.rank())
-    fail("permute", "{} axes given for shape {}; each must be listed once", axes.rank(),
+    fail("permute", "{} axes were given for shape {}; each axis must be listed once", axes.rank(),
          str(x.shape()));
   Shape order, sorted;
   for (int i = 0; i < axes.rank(); ++i) {

@@ -15,7 +15,7 @@ namespace {
 
 Spec infer_rows(std::string_view who, const Spec& x) {
   check_floats(who, Specs(&x, 1));
-  if (x.shape.rank() == 0) fail(who, "a scalar has no axis to run along");
+  if (x.shape.rank() == 0) fail(who, "a scalar has no axis");
   return x;
 }
 

@@ -32,7 +32,7 @@ Tensors zip(const char* who, const Tensors& a, const Tensors& b, F f) {
 }
 
 Tensor total(const char* who, const Tensors& scalars) {
-  if (scalars.empty()) fail(who, "an empty list has no tape to put its sum on");
+  if (scalars.empty()) fail(who, "an empty list has no tape for the sum");
   const bool f64 = std::ranges::any_of(scalars, [](Tensor t) { return t.dtype() == DType::f64; });
   Tensor result;
   for (Tensor scalar : scalars) {

@@ -33,7 +33,7 @@ Plan::Plan(std::initializer_list<Tensors> outputs, PlanOptions options) {
   try {
     arena_ = aligned_storage(program_.arena_bytes);
   } catch (const std::bad_alloc&) {
-    fail("plan", "its values need {} bytes, which this process cannot get", program_.arena_bytes);
+    fail("plan", "the values need {} bytes, which could not be allocated", program_.arena_bytes);
   }
   for (const Value& value : program_.values)
     values_.push_back(
@@ -64,7 +64,7 @@ void Plan::refresh_views() {
 std::size_t Plan::input_of(const Binding& binding) const {
   // The generation is compared because the tape itself may no longer exist.
   if (binding.input.generation() != generation_)
-    fail("run", "an input was bound that is on another tape than the plan");
+    fail("run", "a bound input is on another tape than the plan");
   for (std::size_t k = 0; k < inputs_.size(); ++k) {
     const Value& value = program_.values[inputs_[k].value];
     if (value.recorded != binding.input.index()) continue;
@@ -126,7 +126,7 @@ void Plan::run(std::span<const Binding> inputs) {
 
 void Plan::run_timed(std::span<std::chrono::steady_clock::time_point> readings) {
   if (readings.size() != bound_.size() + 1)
-    fail("run", "{} clock readings were asked for; a program of {} steps has {}", readings.size(),
+    fail("run", "{} clock readings were given; a program of {} steps needs {}", readings.size(),
          bound_.size(), bound_.size() + 1);
   check_bound();
   readings[0] = std::chrono::steady_clock::now();

@@ -36,7 +36,9 @@ struct Copy final : Op {
   }
   Tensor vjp(int, std::span<const Tensor>, Tensor, Tensor) const override { return refuse(); }
   Tensor jvp(int, std::span<const Tensor>, Tensor, Tensor) const override { return refuse(); }
-  Tensor refuse() const { fail(name(), "is made by the planner: differentiate, then plan"); }
+  Tensor refuse() const {
+    fail(name(), "is made by the planner and has no derivative rule: differentiate, then plan");
+  }
 };
 
 /// The value that the output of step `s` may overwrite; -1 if there is none. No later step reads

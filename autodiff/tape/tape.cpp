@@ -40,7 +40,7 @@ Spec Tensor::spec() const { return tape().node(index_).spec; }
 Index Tensor::size(int axis) const { return shape()[normalized_axis("tensor", axis, rank())]; }
 
 Tape& tape_of(std::string_view who, std::span<const Tensor> x) {
-  if (x.empty()) fail(who, "was given no tensor; it finds its tape through its inputs");
+  if (x.empty()) fail(who, "no tensor was given; an op uses the tape of its inputs");
   for (const Tensor& input : x) {
     if (!input) fail(who, "an input is an empty handle; record a value first");
     if (input.stale())

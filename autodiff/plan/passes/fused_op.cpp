@@ -65,8 +65,9 @@ FusedElementwise::FusedElementwise(const Spec& y, std::vector<Reading> inputs,
                                    std::vector<Member> members)
     : y_(y), inputs_(std::move(inputs)), members_(std::move(members)) {
   if (members_.empty() || inputs_.size() + members_.size() > most_values)
-    fail(name(), "{} inputs and {} members; 1 member to {} of both can be run", inputs_.size(),
-         members_.size(), most_values);
+    fail(name(),
+         "{} inputs and {} members were given; expected at least 1 member and at most {} of both",
+         inputs_.size(), members_.size(), most_values);
   assign_buffers();
   choose_block();
 }
@@ -220,11 +221,11 @@ std::string FusedElementwise::attributes() const {
 }
 
 Tensor FusedElementwise::vjp(int, std::span<const Tensor>, Tensor, Tensor) const {
-  fail(name(), "made by the planner; differentiate what was recorded instead");
+  fail(name(), "is made by the planner and has no derivative rule: differentiate, then plan");
 }
 
 Tensor FusedElementwise::jvp(int, std::span<const Tensor>, Tensor, Tensor) const {
-  fail(name(), "made by the planner; differentiate what was recorded instead");
+  fail(name(), "is made by the planner and has no derivative rule: differentiate, then plan");
 }
 
 }  // namespace twice

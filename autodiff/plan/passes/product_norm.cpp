@@ -65,7 +65,9 @@ struct ProductNorm final : Op {
   }
   Tensor vjp(int, std::span<const Tensor>, Tensor, Tensor) const override { return refuse(); }
   Tensor jvp(int, std::span<const Tensor>, Tensor, Tensor) const override { return refuse(); }
-  Tensor refuse() const { fail(name(), "is made by the planner: differentiate, then plan"); }
+  Tensor refuse() const {
+    fail(name(), "is made by the planner and has no derivative rule: differentiate, then plan");
+  }
 
  private:
   /// The slot of the left inner product of a pair.
