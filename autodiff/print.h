@@ -33,7 +33,8 @@ requires Printable<T> || std::same_as<T, Shape> std::ostream& operator<<(std::os
   return stream << str(value);
 }
 
-/// The base of the fmt formatters below: prints `str(value)`. It takes no format options.
+/// The base of the fmt formatters below. A formatter prints `str(value)` and takes no format
+/// options.
 struct Formatter {
   constexpr auto parse(fmt::format_parse_context& context) { return context.begin(); }
   auto format(const auto& value, fmt::format_context& context) const {

@@ -1,6 +1,6 @@
 // The layers, each with its equation, its shapes and the names of its parameters. n is the batch
 // size. Images are NHWC (n, height, width, channels). All layers compute in the dtype of their
-// inputs. They throw if a size is less than 1 or the input has the wrong shape.
+// inputs. Every layer throws if a size is less than 1 or the input has the wrong shape.
 #pragma once
 
 #include "nn/activations.h"

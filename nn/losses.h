@@ -19,8 +19,8 @@ Tensor quarter_mse(Tensor predictions, Tensor targets);
 Index count_correct(const Array& logits, const Array& labels);
 /// count_correct / n; throws if n = 0.
 double accuracy(const Array& logits, const Array& labels);
-/// The sum over the rows of ln sum_j e^x_j - x_label, added in f64. This is n times the mean that
-/// `cross_entropy` records.
+/// The sum over the rows of ln sum_j e^x_j - x_label, added in f64. The sum is n times the mean
+/// that `cross_entropy` records.
 double total_cross_entropy(const Array& logits, const Array& labels);
 
 }  // namespace twice

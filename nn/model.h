@@ -12,7 +12,7 @@
 
 namespace twice {
 
-/// The `use` of the random numbers of initial parameters. Their `step` is the position of the
+/// The `use` of the random numbers for initial parameters, whose `step` is the position of the
 /// parameter.
 inline constexpr std::uint64_t initialization_use = 0x1417;
 

@@ -62,11 +62,11 @@ struct LanczosResult {
 };
 
 /// Lanczos iteration from a random vector with full reorthogonalisation, which keeps up to
-/// `products` vectors in memory. It finds both ends of the spectrum. If eigenvalues are close
-/// together, it takes far fewer products than power iteration. It stops when the largest eigenvalue
-/// has converged, when it finds an invariant subspace, or after as many products as v has entries.
-/// A multiple eigenvalue of H is found once. Source: Golub & Van Loan, Matrix Computations, section
-/// 10.1.
+/// `products` vectors in memory. The iteration finds both ends of the spectrum. If eigenvalues are
+/// close together, it takes far fewer products than power iteration. The iteration stops when the
+/// largest eigenvalue has converged, when it finds an invariant subspace, or after as many products
+/// as v has entries. A multiple eigenvalue of H is found once. Source: Golub & Van Loan, Matrix
+/// Computations, section 10.1.
 LanczosResult lanczos(const MatVec& matvec, std::span<const Array> like, const Rng& rng,
                       const EigenOptions& options = {});
 

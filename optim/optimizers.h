@@ -65,9 +65,9 @@ struct ParameterUpdate {
   const Array& gradient;          ///< contiguous, with the parameter's shape and dtype
   std::span<const Array> memory;  ///< in the order of `OptimizerRule::memory`; initially zeros
 
-  /// Updates every number in place. `make(T())` returns a function of (T& w, T g, T&... memory). It
-  /// is called once for each number, in parallel, with `slots` numbers of memory. Throws if the
-  /// memory does not have `slots` arrays.
+  /// Updates every number in place. `make(T())` returns a function of (T& w, T g, T&... memory).
+  /// The function is called once for each number, in parallel, with `slots` numbers of memory.
+  /// Throws if the memory does not have `slots` arrays.
   template <std::size_t slots, class Make>
   void each(const Make& make) const;
 };
@@ -100,9 +100,9 @@ class Optimizer {
   explicit Optimizer(OptimizerOptions options = {});
 
   /// Makes one step in place. `lr`, if given, replaces the rate in the options. Every call must
-  /// have the same parameters in the same order. Each must be contiguous, f32 or f64, with a
-  /// gradient of its shape and dtype. No two parameters may share memory, and no parameter may
-  /// share memory with the gradient of another. Checks everything before it changes anything.
+  /// have the same parameters in the same order. Each parameter must be contiguous, f32 or f64,
+  /// with a gradient of its shape and dtype. No two parameters may share memory, and no parameter
+  /// may share memory with the gradient of another. Checks everything before it changes anything.
   void update(std::span<const Array> parameters, std::span<const Array> gradient,
               std::optional<double> lr = {});
   /// The same for parameters of a tape, whose arrays the plans read:

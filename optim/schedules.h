@@ -1,5 +1,5 @@
-// Learning-rate schedules. They are pure functions of the step, so a resumed run has no state to
-// restore.
+// Learning-rate schedules. Schedules are pure functions of the step, so a resumed run has no state
+// to restore.
 #pragma once
 
 #include <any>

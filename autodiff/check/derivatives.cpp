@@ -16,8 +16,8 @@ struct Precision {
   double step, difference, identity;
 };
 
-/// The steps are powers of two: the rounding of x + step is then small. They are shorter than the
-/// step that balances the two errors (the fifth root of the unit roundoff). The error from
+/// The steps are powers of two: the rounding of x + step is then small. The steps are shorter than
+/// the step that balances the two errors (the fifth root of the unit roundoff). The error from
 /// rounding, about u/step, is still far below the tolerance, and a short step rarely crosses a kink
 /// of relu or max.
 Precision precision_of(DType dtype) {

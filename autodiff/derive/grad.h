@@ -1,5 +1,5 @@
-// The two derivative sweeps. Both loop over the tape and record the derivative on it with the
-// public functions of ops/. The result can therefore be differentiated again.
+// The two derivative sweeps. Both sweeps loop over the tape and record the derivative on it with
+// the public functions of ops/. The result can therefore be differentiated again.
 #pragma once
 
 #include "autodiff/tape/tape.h"

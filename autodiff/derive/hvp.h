@@ -18,8 +18,9 @@ enum class HvpMode {
 };
 
 /// H v, where H is the Hessian of f at w (total derivatives: see grad.h). Only the finite
-/// difference uses `eps`, the step along v. It perturbs each variable separately and throws if one
-/// was computed from another. The result has the shapes of w, as v must have.
+/// difference uses `eps`, the step along v. The finite difference perturbs each variable
+/// separately, and throws if one was computed from another. The result has the shapes of w, as v
+/// must have.
 Tensors hvp(const ScalarFunction& f, const Tensors& w, const Tensors& v,
             HvpMode mode = HvpMode::reverse_over_reverse, double eps = 1e-4);
 

@@ -22,10 +22,10 @@ std::size_t packed_bytes(const Correlation& c) {
 }
 
 /// The number r of neighbouring output positions that are computed as more channels of one
-/// position. This fills vectors that have more lanes than there are channels. Position j sees the
-/// kernel j strides further on, so the joined position has a kernel with (r - 1) stride more
-/// columns, whose additional entries are zeros. A fraction kw / (kw + (r - 1) stride) of the lanes
-/// then does useful work, instead of 1 / r.
+/// position. The joined channels fill vectors that have more lanes than there are channels.
+/// Position j sees the kernel j strides further on, so the joined position has a kernel with
+/// (r - 1) stride more columns, whose additional entries are zeros. A fraction kw / (kw + (r - 1)
+/// stride) of the lanes then does useful work, instead of 1 / r.
 template <class T>
 Index joined_positions(const Correlation& c) {
   Index r = full_lanes<T> / std::max<Index>(c.out_channels, 1);

@@ -40,9 +40,9 @@ struct ConvTerm {
 /// The most convolutions of a sum.
 inline constexpr std::size_t most_convolutions = 8;
 
-// Bytes of workspace for the functions below, for a sum of `terms` convolutions. They depend on the
-// shapes only, not on the number of threads. x and w are the shapes of the forward convolution in
-// all three functions.
+// Bytes of workspace for the functions below, for a sum of `terms` convolutions. The sizes depend
+// on the shapes only, not on the number of threads. x and w are the shapes of the forward
+// convolution in all three functions.
 std::size_t conv2d_workspace(const Shape& x, const Shape& w, const ConvGeometry& geometry,
                              DType dtype, std::size_t terms = 1);
 std::size_t conv2d_input_grad_workspace(const Shape& x, const Shape& w,
@@ -51,11 +51,11 @@ std::size_t conv2d_input_grad_workspace(const Shape& x, const Shape& w,
 std::size_t conv2d_weight_grad_workspace(const Shape& x, const Shape& w,
                                          const ConvGeometry& geometry, DType dtype);
 
-// The functions allocate nothing. They overwrite all of their output, or add to all of it. Results
-// have the same bits for every number of threads. All arrays are contiguous and have the same
-// dtype, f32 or f64. The workspace is aligned for that dtype (64 bytes are best). Each function
-// computes a sum of 1 to most_convolutions convolutions whose inputs have the same shapes. The
-// terms are added in registers, so each output is written once.
+// The functions allocate nothing, and they overwrite all of their output or add to all of it.
+// Results have the same bits for every number of threads. All arrays are contiguous and have the
+// same dtype, f32 or f64. The workspace is aligned for that dtype (64 bytes are best). Each
+// function computes a sum of 1 to most_convolutions convolutions whose inputs have the same shapes.
+// The terms are added in registers, so each output is written once.
 
 /// y[n, oy, ox, o] = sum over terms (x, w), ky, kx, i of x[n, iy, ix, i] w[ky, kx, i, o],
 ///     iy = oy stride + ky dilation - padding, ix = ox stride + kx dilation - padding.

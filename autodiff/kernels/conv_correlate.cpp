@@ -1,5 +1,5 @@
-// The correlation, with register tiles. A tile of work is a range of output rows. It keeps the
-// zero-padded input rows under its kernel in ring buffers, one for each term.
+// The correlation, with register tiles. A tile of work is a range of output rows. Each tile keeps
+// the zero-padded input rows under its kernel in ring buffers, one for each term.
 #include "autodiff/kernels/conv_correlate.h"
 
 #include <array>

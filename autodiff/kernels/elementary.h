@@ -1,6 +1,6 @@
 // Elementary functions on SIMD vectors (an xsimd::batch of float or double), for elementwise ops
-// and softmax. They are accurate for every input, including denormal numbers, the ends of the
-// range, infinities and NaN. `./twice check` prints their errors in units in the last place.
+// and softmax. All functions are accurate for every input, including denormal numbers, the ends of
+// the range, infinities and NaN. `./twice check` prints their errors in units in the last place.
 //
 // Every lane is computed by the same operations, so its bits do not depend on the other lanes. The
 // polynomials were fitted for this file by the Remez exchange, the quotient in `mills` by Lawson's
@@ -516,7 +516,7 @@ V pow(V x, V p, V p_low) {
   const auto ends = (size == zero) || (size == infinity);
   const V of_ends = xsimd::select((p > zero) == (size == infinity), infinity, zero);
   const V magnitude = xsimd::select(ends, of_ends, finite);
-  // p is whole if xsimd::trunc(p) == p. It is odd if, in addition, p / 2 is not whole.
+  // p is whole if xsimd::trunc(p) == p, and odd if, in addition, p / 2 is not whole.
   const auto whole_p = xsimd::trunc(p) == p, even = xsimd::trunc(p * half) == p * half;
   const V sign = xsimd::select(whole_p && !even, xsimd::copysign(one, x), one);
   V result = xsimd::select((x < zero) && (x > -infinity) && !whole_p, nan, magnitude * sign);

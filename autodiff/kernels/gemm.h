@@ -1,5 +1,5 @@
-// The product kernel for one thread: a tile of C = alpha op(A) op(B) + beta C. It is our own if
-// vectors have at least 256 bits and fused multiply-add; otherwise it calls OpenBLAS.
+// The product kernel for one thread: a tile of C = alpha op(A) op(B) + beta C. The kernel is our
+// own if vectors have at least 256 bits and fused multiply-add. Otherwise it calls OpenBLAS.
 // docs/decisions.md gives the reasons.
 #pragma once
 

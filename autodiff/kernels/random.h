@@ -11,9 +11,9 @@
 
 namespace twice {
 
-/// Philox 4x32 with 10 rounds: for each 64-bit key, a bijection of 128-bit counters. It passes
-/// BigCrush. Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC
-/// 2011.
+/// Philox 4x32 with 10 rounds: for each 64-bit key, a bijection of 128-bit counters. Philox passes
+/// the BigCrush tests. Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1,
+/// 2, 3", SC 2011.
 std::array<std::uint32_t, 4> philox4x32(const std::array<std::uint32_t, 4>& counter,
                                         const std::array<std::uint32_t, 2>& key);
 

@@ -50,7 +50,7 @@ Index largest_of(const T* x, Index count) {
 /// the rest is small, the logarithm and 1 - softmax depend on it.
 template <class T>
 struct RowSum {
-  /// The position of the largest number. It is -1 if that number is infinite; the shift is then 0,
+  /// The position of the largest number; -1 if that number is infinite. The shift is then 0,
   /// because infinity - infinity is NaN.
   Index largest;
   T shift, rest;

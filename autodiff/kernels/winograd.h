@@ -10,9 +10,9 @@
 //
 //   y = A' [ (G w G') o (B' d B) ] A,        o: elementwise product.
 //
-// This takes 16 multiplications; the definition takes 4 x 9. With many channels, element (i, j) of
-// the brackets becomes a matrix product: tiles x input channels times input channels x output
-// channels. The transforms with A, B and G only add and halve.
+// The formula takes 16 multiplications; the definition takes 4 x 9. With many channels, element
+// (i, j) of the brackets becomes a matrix product: tiles x input channels times input
+// channels x output channels. The transforms with A, B and G only add and halve.
 //
 // With a cotangent g of y, the form reads <(G w G') o (B' d B), A g A'>. The adjoint in the kernel
 // is therefore G' [ sum over tiles of (B' d B) o (A g A') ] G. The adjoint in the images is a
@@ -51,7 +51,7 @@ bool winograd_pays(ConvSlot open, const Shape& x, const Shape& w, const ConvGeom
 Index winograd_flops(ConvSlot open, const Shape& x, const Shape& w, const ConvGeometry& geometry,
                      std::size_t terms = 1);
 
-/// Bytes of workspace. They depend on the shapes only.
+/// Bytes of workspace, which depend on the shapes only.
 std::size_t winograd_workspace(ConvSlot open, const Shape& x, const Shape& w,
                                const ConvGeometry& geometry, DType dtype, std::size_t terms = 1);
 

@@ -12,7 +12,7 @@
 
 namespace twice::kernel::winograd {
 
-/// Numbers of a transformed tile. Each has its own matrix.
+/// Numbers of a transformed tile. Each number has its own matrix.
 inline constexpr int points = 16;
 
 /// Memory for a block of transformed tiles. Each thread has its own, so a run allocates nothing.

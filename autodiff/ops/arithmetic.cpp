@@ -114,8 +114,8 @@ Tensor affine(Tensor x, double scale, double shift) {
                  most =
                      f32 ? std::numeric_limits<float>::max() : std::numeric_limits<double>::max();
     const double step = std::abs(scale) < 1 ? 0x1p-100 : 0x1p100;
-    // The size of the product only grows or only shrinks from step to step. It leaves the range
-    // only if the result does.
+    // The size of the product only grows or only shrinks from step to step. The product leaves the
+    // range only if the result does.
     while (std::abs(scale) < least || std::abs(scale) > most) {
       x = record(Affine(step, 0), {x});
       scale /= step;

@@ -1,6 +1,6 @@
 // Sums, differences, products, quotients and affine functions of tensors. Operators on two tensors
-// broadcast their inputs to a common shape and record each `broadcast_to`. They throw if the dtypes
-// differ or the shapes do not broadcast.
+// broadcast their inputs to a common shape and record each `broadcast_to`. The operators throw if
+// the dtypes differ or the shapes do not broadcast.
 #pragma once
 
 #include "autodiff/tape/tape.h"

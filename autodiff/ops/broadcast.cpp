@@ -1,4 +1,4 @@
-// Broadcasting and summation. Each is the adjoint of the other.
+// Broadcasting and summation, each the adjoint of the other.
 #include "autodiff/ops/broadcast.h"
 
 #include "autodiff/kernels/reduce.h"

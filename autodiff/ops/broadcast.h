@@ -26,8 +26,8 @@ Tensor norm(Tensor x, const Shape& axes = {}, bool keepdims = false);
 /// `who` if there is none.
 void broadcast_together(const char* who, Tensor& a, Tensor& b);
 
-/// A tensor of x's shape and dtype in which every element is `value`. It is stored as one number
-/// until an op reads it.
+/// A tensor of x's shape and dtype in which every element is `value`. The tensor is stored as one
+/// number until an op reads it.
 Tensor full_like(Tensor x, double value);
 
 }  // namespace twice

@@ -1,5 +1,5 @@
-// The part of the Elementwise family that does not depend on the function. It is separate from
-// elementwise.h because the vector types there take a second to compile.
+// The part of the Elementwise family that does not depend on the function. This header is separate
+// from elementwise.h, because the vector types there take a second to compile.
 #pragma once
 
 #include "autodiff/tape/tape.h"

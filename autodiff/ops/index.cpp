@@ -1,4 +1,4 @@
-// Gathering and scattering by constant indices. Each is the adjoint of the other.
+// Gathering and scattering by constant indices, each the adjoint of the other.
 #include "autodiff/ops/index.h"
 
 #include "autodiff/kernels/index.h"

@@ -1,6 +1,6 @@
 // The Linear family: y = A x with a constant map A. The jvp is A itself, and the vjp is the adjoint
-// A'. Each op only names its adjoint: broadcast_to and sum_to, slice and pad, gather and
-// scatter_add, ... Further inputs (indices) are constants.
+// A'. An op only names its adjoint: broadcast_to and sum_to, slice and pad, gather and scatter_add,
+// ... Further inputs (indices) are constants.
 #pragma once
 
 #include <algorithm>

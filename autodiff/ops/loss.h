@@ -1,5 +1,5 @@
-// Losses. Each computes one number for every example or element, and then a mean (the default), a
-// sum or neither.
+// Losses. Each loss computes one number for every example or element, and then a mean
+// (the default), a sum or neither.
 #pragma once
 
 #include "autodiff/tape/tape.h"

@@ -1,6 +1,6 @@
 // Variance and standardisation, the building blocks of batch norm (over all axes but the last) and
-// layer norm (over the last axis). General ops with their own kernels. Their derivatives consist of
-// these ops and arithmetic, so they exist to any order.
+// layer norm (over the last axis). General ops with their own kernels. The derivatives consist of
+// these ops and arithmetic, so derivatives of any order exist.
 #pragma once
 
 #include "autodiff/tape/tape.h"

@@ -1,4 +1,4 @@
-// Slices and padding. Each is the adjoint of the other.
+// Slices and padding, each the adjoint of the other.
 #include "autodiff/ops/slice.h"
 
 #include "autodiff/ops/linear.h"

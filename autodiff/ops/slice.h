@@ -1,5 +1,5 @@
 // Regular parts of a tensor: `slice` selects numbers, and its adjoint `pad` surrounds numbers with
-// zeros. Both also accept i32 labels.
+// zeros. Both ops also accept i32 labels.
 #pragma once
 
 #include "autodiff/tape/tape.h"
@@ -13,7 +13,7 @@ namespace twice {
 Tensor slice(Tensor x, const Shape& start, const Shape& stop, const Shape& step);
 /// The slice along one axis, with all entries of the other axes.
 Tensor slice(Tensor x, int axis, Index start, Index stop, Index step = 1);
-/// Reverses the order along `axes` (by default all). Its own adjoint.
+/// Reverses the order along `axes` (by default all). `flip` is its own adjoint.
 Tensor flip(Tensor x, const Shape& axes = {});
 /// x surrounded by zeros: along axis i, before[i] of them before x and after[i] after it. Adjoint:
 /// `slice`. Throws for negative counts.

@@ -1,6 +1,6 @@
 // The measured peak speeds of this machine: of a large matrix product, and of data from each cache
-// and from memory. They are the two bounds of a roofline (Williams, Waterman, Patterson, "Roofline:
-// an insightful visual performance model", CACM 2009).
+// and from memory. The two speeds are the bounds of a roofline (Williams, Waterman, Patterson,
+// "Roofline: an insightful visual performance model", CACM 2009).
 #pragma once
 
 #include <array>

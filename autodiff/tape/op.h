@@ -61,8 +61,8 @@ class Op {
   /// By default one FLOP for each element of y; each input is read once, and y is written once.
   virtual Cost cost(Specs x, const Spec& y) const;
 
-  /// The vector-Jacobian product for one input, (dy/dx_slot)' g, where g is the cotangent of y. It
-  /// is recorded with the public functions of ops/, so it can be differentiated again. An empty
+  /// The vector-Jacobian product for one input, (dy/dx_slot)' g, where g is the cotangent of y. The
+  /// rule records public functions of ops/, so the result can be differentiated again. An empty
   /// Tensor means zero. The default throws: the op has no such rule.
   virtual Tensor vjp(int slot, std::span<const Tensor> x, Tensor y, Tensor g) const;
   /// The Jacobian-vector product for one input, (dy/dx_slot) t, where t is the tangent of the

@@ -41,8 +41,8 @@ class Tensor {
   Tape& tape() const;
   /// The position of the node on the tape.
   int index() const { return index_; }
-  /// The generation of the tape when the node was recorded. This may be read after the tape was
-  /// destroyed.
+  /// The generation of the tape when the node was recorded. This number can be read even after the
+  /// tape was destroyed.
   std::uint64_t generation() const { return generation_; }
   /// Shape and dtype. Returned by value: the tape moves its nodes when it grows, which would
   /// invalidate a reference.

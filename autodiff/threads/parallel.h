@@ -12,7 +12,7 @@
 
 namespace twice {
 
-/// Elements in a tile of elementwise work: 32 KiB of f32. That is large enough to repay waking a
+/// Elements in a tile of elementwise work: 32 KiB of f32, which is large enough to repay waking a
 /// thread and small enough to stay in a core's L2 cache.
 inline constexpr Index elements_per_tile = 8192;
 

@@ -58,7 +58,8 @@ class Accumulation {
   }
 
   /// Adds the products of a sum that other nodes read too, if each of them shares a factor with a
-  /// product of this combination. Each then joins at no cost, as a single kept product does.
+  /// product of this combination. Each product then joins at no cost, as a single kept product
+  /// does.
   void join_kept_sums(Combination& c) {
     const std::vector<Combination::Term> own = c.products;
     const auto has_partner = [&](const Combination::Term& term) {
@@ -174,8 +175,8 @@ class Accumulation {
         sum.products.push_back(term.product);
     }
     if (sum.products.empty()) return;
-    // A scaled factor has one more reader now. This is recorded before the sums that make up the
-    // factor are visited.
+    // A scaled factor has one more reader now. The reader is recorded before the sums that make up
+    // the factor are visited.
     for (const ProductTerm& term : sum.products)
       for (int factor : {term.a, term.b}) read_by_root(factor);
     for (auto other = c.others.begin(); other != c.others.end(); ++other)

@@ -1,5 +1,5 @@
 // Pass: elementwise nodes that feed each other become one node, which reads and writes memory once
-// (fused_op.h). This saves memory traffic. As recorded, relu(x W + b) writes the bias at the size
+// (fused_op.h). Fusion saves memory traffic. As recorded, relu(x W + b) writes the bias at the size
 // of the batch, reads two arrays, writes their sum, reads the sum and writes the result. The fused
 // node reads x W and the bias, and writes the result. fusion_groups.h decides which nodes to fuse.
 #include <algorithm>

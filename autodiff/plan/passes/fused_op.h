@@ -1,6 +1,6 @@
 // Several elementwise nodes as one op, which only the planner makes (plan/passes/fuse.cpp). The op
-// works on blocks that stay in the L1 cache. It computes all its nodes, the members, on one block
-// before it starts the next block. Values that pass between members never go through memory. The
+// works on blocks that stay in the L1 cache. All its nodes, the members, are computed on one block
+// before the next block starts. Values that pass between members never go through memory. The
 // members' own `block` functions do the arithmetic, so the results have the same bits as those of
 // separate nodes.
 #pragma once
@@ -79,7 +79,7 @@ class FusedElementwise final : public Op {
   /// The buffer of each value (inputs, then members); -1 for an input that is read in place.
   std::vector<int> buffer_of_;
   int buffers_ = 0;
-  /// Elements of a block and of a tile. Both depend on the shapes only.
+  /// Elements of a block and of a tile, which depend on the shapes only.
   Index block_ = 1, tile_ = 1;
 };
 

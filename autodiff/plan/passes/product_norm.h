@@ -3,9 +3,10 @@
 //   |V|^2 = sum_uv s_u s_v <A_u'A_v, B_u B_v'>,    V = sum_u s_u A_u B_u.
 //
 // If the products nearly cancel, as the gradients of single examples do near a minimum, the inner
-// products cancel too. Their relative error grows with S^2 / |V|^2, where S = sum |s||a||b| over
-// the columns a of A and the rows b of B. If |V|^2 is less than S^2 / 256, or if the inner products
-// leave the middle of the dtype's range, V is computed as recorded, a few rows at a time.
+// products cancel too. The relative error of |V|^2 then grows with S^2 / |V|^2, where S = sum
+// |s||a||b| over the columns a of A and the rows b of B. If |V|^2 is less than S^2 / 256, or if the
+// inner products leave the middle of the dtype's range, V is computed as recorded, a few rows at a
+// time.
 #pragma once
 
 #include "autodiff/plan/passes/product_sum.h"

@@ -24,8 +24,8 @@ std::string letter(std::size_t factor) {
   return factor < letters ? std::string(1, first) : fmt::format("{}{}", first, factor / letters);
 }
 
-/// The op of a sum of products. Its inputs: A_0, B_0, A_1, B_1, ..., then T if there is an addend,
-/// then the factors P and Q of each chain.
+/// The op of a sum of products, whose inputs are A_0, B_0, A_1, B_1, ..., then T if there is an
+/// addend, then the factors P and Q of each chain.
 struct ProductSumOp final : Op {
   struct Inner {
     bool transpose_p, transpose_q, is_left;

@@ -19,7 +19,8 @@ namespace twice {
 /// of V has its own chain of three: a term in which one factor is a new product.
 struct ChainUse {
   struct Part {
-    /// The new product. It is the left factor of the chain if `inner_is_left`.
+    /// The new product: the left factor of the chain if `inner_is_left`, otherwise the right
+    /// factor.
     InnerProduct inner;
     /// The term without the node of the new product.
     ProductTerm chain;

@@ -4,7 +4,7 @@
 //
 //   a V = (a a') d,    d V' = (d d') a,
 //
-// are four products of 2 m^2 n FLOPs. They do not need V, and they cost less if m < 3n/4. The pass
+// are four products of 2 m^2 n FLOPs. These four do not need V, and cost less if m < 3n/4. The pass
 // does not rely on layers: it looks at every product that is a factor of other products.
 #include <algorithm>
 
