@@ -40,6 +40,6 @@
 #include "autodiff/derive/grad.h"
 #include "autodiff/derive/hvp.h"
 
-// Plans, which run what was recorded, and text for printing all of these.
+// Plans, which run the recorded nodes, and printing.
 #include "autodiff/plan/plan.h"
 #include "autodiff/print.h"

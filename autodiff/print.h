@@ -36,7 +36,9 @@ requires Printable<T> || std::same_as<T, Shape> std::ostream& operator<<(std::os
 /// The base of the fmt formatters below. A formatter prints `str(value)` and takes no format
 /// options.
 struct Formatter {
+  /// Accepts an empty format specification.
   constexpr auto parse(fmt::format_parse_context& context) { return context.begin(); }
+  /// Writes `str(value)`.
   auto format(const auto& value, fmt::format_context& context) const {
     return fmt::format_to(context.out(), "{}", str(value));
   }

@@ -43,7 +43,7 @@ Layer flatten();
 
 /// The options of `batch_norm`.
 struct BatchNormOptions {
-  double momentum = 0.1;  ///< m below
+  double momentum = 0.1;  ///< m in the equations below
   double epsilon = 1e-5;
 };
 

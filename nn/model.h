@@ -55,6 +55,7 @@ class Model {
   Tensors buffers(Tape& tape, const std::vector<Array>& values) const;
   /// The same with initial values.
   Tensors parameters(Tape& tape, const Rng& rng, DType dtype = DType::f32) const;
+  /// The same for buffers, with initial values.
   Tensors buffers(Tape& tape, DType dtype = DType::f32) const;
 
   /// Records the forward pass. x (n, ...) holds n examples of `input().elements()` numbers each. If

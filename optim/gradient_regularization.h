@@ -19,7 +19,7 @@
 
 namespace twice {
 
-/// The tensors that a method records. All are on one tape, and one `Plan` computes them.
+/// The tensors that a method records. The three are on one tape, and one `Plan` computes them.
 struct Estimate {
   /// The loss ℒ at w, from the first forward pass; this value is logged.
   Tensor loss;

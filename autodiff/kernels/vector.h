@@ -38,7 +38,7 @@ struct Vector {
   static void store(T* to, const Type& value) { std::memcpy(to, &value, sizeof value); }
   /// Stores the first `count` lanes.
   static void store(T* to, const Type& value, Index count) {
-    const Type copy = value;  // a part of `value` would need it in memory, not in a register
+    const Type copy = value;  // taking a part of `value` itself would force it into memory
     std::memcpy(to, &copy, static_cast<std::size_t>(count) * sizeof(T));
   }
 };

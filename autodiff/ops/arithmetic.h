@@ -23,13 +23,14 @@ Tensor affine(Tensor x, double scale, double shift);
 
 /// y = -x.
 inline Tensor operator-(Tensor x) { return affine(x, -1, 0); }
-/// Sums, differences, products and quotients of a tensor and a number.
+/// x + c, c + x, x - c, c - x, x c and c x for a number c.  dy/dx = 1, 1, 1, -1, c and c.
 inline Tensor operator+(Tensor x, double c) { return affine(x, 1, c); }
 inline Tensor operator+(double c, Tensor x) { return affine(x, 1, c); }
 inline Tensor operator-(Tensor x, double c) { return affine(x, 1, -c); }
 inline Tensor operator-(double c, Tensor x) { return affine(x, -1, c); }
 inline Tensor operator*(Tensor x, double c) { return affine(x, c, 0); }
 inline Tensor operator*(double c, Tensor x) { return affine(x, c, 0); }
+/// x / c and c / x.  d(x / c)/dx = 1/c, d(c / x)/dx = -c/x^2.
 Tensor operator/(Tensor x, double c);
 Tensor operator/(double c, Tensor x);
 

@@ -13,7 +13,7 @@ namespace twice {
 
 namespace {
 
-/// True when `small` broadcasts to `large`.
+/// True if `small` broadcasts to `large`.
 bool broadcasts(const Shape& small, const Shape& large) {
   const int lead = large.rank() - small.rank();
   if (lead < 0) return false;

@@ -123,7 +123,7 @@ struct PlanOptions {
 /// A pass, with the switch that turns it on or off.
 struct Pass {
   std::string name;
-  /// What the pass does, in a few words, for `explain`.
+  /// The effect of the pass in a few words, for `explain`.
   std::string purpose;
   /// Returns a graph whose outputs have the same values.
   std::function<Graph(Graph graph, const PlanOptions& options)> run;

@@ -47,7 +47,7 @@ class FreeBlocks {
  private:
   using Blocks = std::map<std::size_t, std::size_t>;
 
-  /// A block of at least `bytes` at the end of the arena, which grows by what is missing.
+  /// A block of at least `bytes` at the end of the arena, which grows by the missing bytes.
   Blocks::iterator grown(std::size_t bytes) {
     if (!blocks_.empty()) {
       const auto last = std::prev(blocks_.end());

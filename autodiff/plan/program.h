@@ -22,6 +22,7 @@ struct Step : Origin {
 
 /// A value of a program, and its place in memory.
 struct Value {
+  /// The kinds of places.
   enum class Place : std::uint8_t {
     arena,  ///< at `offset` in the arena
     leaf,   ///< an input, a parameter or a constant

@@ -27,6 +27,7 @@ struct Prediction {
   double memory() const;
   /// The sum of all parts.
   double seconds() const { return compute + memory() + overhead + waiting; }
+  /// Adds each part of another prediction.
   Prediction& operator+=(const Prediction& other);
 };
 

@@ -16,6 +16,7 @@ namespace twice {
 class Inputs {
  public:
   explicit Inputs(std::span<const Array* const> arrays) : arrays_(arrays) {}
+  /// The array in a slot, from 0; not checked.
   const Array& operator[](std::size_t slot) const { return *arrays_[slot]; }
   std::size_t size() const { return arrays_.size(); }
 
@@ -23,6 +24,7 @@ class Inputs {
   std::span<const Array* const> arrays_;
 };
 
+/// The specs of the inputs of an op, by slot.
 using Specs = std::span<const Spec>;
 
 /// The cost of one execution. A product of (m, k) and (k, n) is 2 m n k FLOPs. `bytes` counts each
@@ -45,7 +47,7 @@ class Op {
   /// The name of the op, the same for all its attributes: `matmul`.
   virtual std::string_view name() const = 0;
   /// The attributes as text, such as flags and axes: two ops with the same name and the same
-  /// non-empty attributes compute the same. `explain` shows them.
+  /// non-empty attributes compute the same function. `explain` shows the text.
   virtual std::string attributes() const { return {}; }
 
   /// The number of inputs. `record` throws for any other number.
