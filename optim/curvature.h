@@ -45,9 +45,9 @@ struct Eigenpair {
 };
 
 /// The eigenvalue with the largest absolute value, by power iteration from a random vector:
-/// v <- H v / |H v|. Each product multiplies the error of `value` by (second largest / largest)^2, in
-/// absolute values. `like` gives the shapes and dtypes of v (those of the parameters). Throws if a
-/// product is not finite.
+/// v <- H v / |H v|. Each product multiplies the error of `value` by (second largest / largest)^2,
+/// in absolute values. `like` gives the shapes and dtypes of v (those of the parameters). Throws if
+/// a product is not finite.
 Eigenpair power_iteration(const MatVec& matvec, std::span<const Array> like, const Rng& rng,
                           const EigenOptions& options = {});
 
