@@ -120,7 +120,7 @@ Eigenpair power_iteration(const MatVec& matvec, std::span<const Array> like, con
     matvec(pair.vector, product);
     ++pair.products;
     pair.value = finite("power_iteration", dot(pair.vector, product), pair.products);
-    // From the difference itself, because |H v|^2 - value^2 would cancel.
+    // Computed from the difference itself, because |H v|^2 - value^2 would cancel.
     combine(1, product, 0, difference);
     combine(-pair.value, pair.vector, 1, difference);
     pair.residual = std::sqrt(dot(difference, difference));

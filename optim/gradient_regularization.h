@@ -70,7 +70,8 @@ struct MethodContext {
       {};
   /// The index of the method's program that is being recorded.
   int program = 0;
-  /// Random numbers of the run's seed. `step` should key those that differ from step to step.
+  /// Random numbers of the run's seed. Numbers that must differ from step to step should be keyed
+  /// by `step`.
   Rng rng = Rng(0);
 
   /// The number of steps before this one: an i32 scalar, which each run binds anew.
@@ -122,8 +123,8 @@ struct Method {
   /// The members of MethodOptions that the method reads.
   std::string_view options = "";
   /// The number of products as recorded, and of full-size products after planning, for a batch
-  /// smaller than the width of the layers. (`c-gr` needs only the difference of the gradients ahead
-  /// and behind. In the first layer both have the factor x', so this difference is one product.)
+  /// smaller than the width of the layers. `c-gr` needs only the difference of the gradients ahead
+  /// and behind. In the first layer both have the factor x', so this difference is one product.
   ProductLaw law = {}, planned_law = {};
   /// Records the method for a function of the parameters.
   Estimate (*record)(const ScalarFunction& loss, const Tensors& w,
@@ -135,8 +136,8 @@ struct Method {
   /// Used instead of `record` by a method that needs more than a function of the parameters.
   std::function<Estimate(const MethodContext&)> record_in = {};
   /// A method whose steps differ has several programs. `program` returns the index of the program
-  /// for a step; steps count from 0. Reports show the mean cost of several steps. If they show a
-  /// single step, it is one of program 0.
+  /// for a step; steps count from 0. Reports show the mean cost of several steps. A report of a
+  /// single step shows one of program 0.
   int programs = 1;
   std::function<int(std::int64_t step, const MethodOptions& options)> program = {};
 

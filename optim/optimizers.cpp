@@ -139,7 +139,7 @@ void Optimizer::check_update(std::span<const Array> parameters, std::span<const 
            str(w.shape()), str(g.dtype()), str(g.shape()));
   }
   // A parameter that is listed twice would be updated twice. If the gradient of one parameter
-  // shared memory with another, it would change with that parameter.
+  // shared memory with another parameter, the update of the latter would change the gradient.
   for (std::size_t p = 0; p < parameters.size(); ++p)
     for (std::size_t q = 0; q < p; ++q) {
       if (share_memory(parameters[p], parameters[q]))

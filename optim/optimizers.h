@@ -34,7 +34,7 @@ namespace twice {
 ///        w <- w - lr m^ / (sqrt(s^) + epsilon),   m^ = m / (1 - beta1^t), s^ = s / (1 - beta2^t)
 ///        (adamw: w <- (1 - lr lambda) w - ...).
 /// In both cases only the optimiser applies the weight decay. No gradient that a method computes
-/// contains it.
+/// contains the decay.
 struct OptimizerOptions {
   std::string name = "sgd";
   double lr = 0.1;

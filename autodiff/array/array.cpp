@@ -20,7 +20,7 @@ namespace {
 /// than the buffer has.
 constexpr std::size_t huge_page = std::size_t{2} << 20;
 
-/// Asks for huge pages in all whole huge pages of the block. The system may refuse.
+/// Asks for huge pages wherever a whole one fits into the block. The system may refuse.
 void use_huge_pages([[maybe_unused]] std::byte* memory, [[maybe_unused]] std::size_t bytes) {
 #ifdef __linux__
   madvise(memory, bytes / huge_page * huge_page, MADV_HUGEPAGE);

@@ -23,7 +23,7 @@ std::size_t packed_bytes(const Correlation& c) {
 
 /// The number r of neighbouring output positions that are computed as more channels of one
 /// position. The joined channels fill vectors that have more lanes than there are channels.
-/// Position j sees the kernel j strides further on, so the joined position has a kernel with
+/// Position j uses the kernel j strides further on, so the joined position has a kernel with
 /// (r - 1) stride more columns, whose additional entries are zeros. A fraction kw / (kw + (r - 1)
 /// stride) of the lanes then does useful work, instead of 1 / r.
 template <class T>
@@ -126,9 +126,9 @@ Correlation forward_correlation(const Shape& x, const Shape& w, const ConvGeomet
   return c;
 }
 
-/// One axis of one phase of the input gradient. With stride s, output pixel o sees input pixel
+/// One axis of one phase of the input gradient. With stride s, output pixel o reads input pixel
 /// i = o s + k dilation - padding through kernel entry k. Input pixels i with the same
-/// (i + padding) mod s see the same entries of the kernel, at regular distances. For these pixels
+/// (i + padding) mod s meet the same entries of the kernel, at regular distances. For these pixels
 /// the gradient is a correlation of g with a part of the reversed kernel, with stride 1.
 struct PhaseAxis {
   Index first = 0, count = 0;  // input pixels first, first + s, ...

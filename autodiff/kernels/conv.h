@@ -59,10 +59,10 @@ std::size_t conv2d_weight_grad_workspace(const Shape& x, const Shape& w,
 
 /// y[n, oy, ox, o] = sum over terms (x, w), ky, kx, i of x[n, iy, ix, i] w[ky, kx, i, o],
 ///     iy = oy stride + ky dilation - padding, ix = ox stride + kx dilation - padding.
-/// Pixels outside the image are zero. With groups, output channel o sees only the input channels of
-/// its own group. With `add`, the sum is added to y. A NaN or an infinity in x reaches the outputs
-/// that see it. If the output has fewer channels than a vector has lanes, neighbouring outputs in
-/// the row may become NaN too, because positions are computed together.
+/// Pixels outside the image are zero. With groups, output channel o reads only the input channels
+/// of its own group. With `add`, the sum is added to y. A NaN or an infinity in x reaches the
+/// outputs that read it. If the output has fewer channels than a vector has lanes, neighbouring
+/// outputs in the row may become NaN too, because positions are computed together.
 void conv2d(std::span<const ConvTerm> terms, const ConvGeometry& geometry, const Array& y,
             std::byte* workspace, bool add = false);
 

@@ -15,7 +15,7 @@ namespace twice::kernel {
 ///     iy = oy stride_y + ky dilation - pad_y, ix = ox stride_x + kx dilation - pad_x,
 /// where positions outside the image count as zeros. `in` is contiguous. The steps of `out` are
 /// free, so that `out` may be every other row and column of an image. A group of output channels
-/// sees only its own group of input channels.
+/// reads only its own group of input channels.
 struct Correlation {
   Index images = 0, in_height = 0, in_width = 0, in_channels = 0;
   Index kernel_height = 0, kernel_width = 0;

@@ -200,8 +200,8 @@ void gemm(bool transpose_a, bool transpose_b, Index m, Index n, Index k, T alpha
   if (m == 0 || n == 0) return;
   constexpr Index size = sizeof(T), width = panel_columns<T>;
   T *panels = reinterpret_cast<T*>(scratch), *copies = panels + block_bytes / size;
-  // Blocks of equal size. The cut of k depends only on k, and with it the order of a sum. There is
-  // one block even if k = 0, so that C becomes beta C.
+  // Blocks of equal size. The cut of k, and with it the order of each sum, depends only on k. There
+  // is one block even if k = 0, so that C becomes beta C.
   const Index blocks = std::max<Index>(1, ceil_div(k * size, depth_bytes));
   const Index depth = ceil_div(k, blocks);
   const Index widest = block_bytes / (size * width * std::max<Index>(1, depth)) * width;

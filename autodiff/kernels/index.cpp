@@ -92,7 +92,7 @@ void arg_extreme_last(const Array& x, bool largest, const Array& y) {
       const T* row = from + r * size;
       Index best = 0;
       for (Index i = 1; i < size; ++i) {
-        // In this form a NaN wins over numbers, and the first NaN over later ones.
+        // In this form a NaN takes precedence over numbers, and the first NaN over later ones.
         const bool keeps = largest ? row[i] <= row[best] : row[i] >= row[best];
         if (!keeps && row[best] == row[best]) best = i;
       }

@@ -36,8 +36,8 @@ void tile_sums(const T* x, Index rows, Index inner, Index begin, Strip<T>& sums,
 }
 
 // Deviations are taken first from the tile's first number, the pivot, and then from their own mean.
-// A large common part of the numbers then costs no digits. A pivot far from the other numbers does
-// no harm, because the sum of squares grows with the square of its distance.
+// A large common part of the numbers then costs no digits. A pivot far from the other numbers costs
+// no accuracy, because it adds the square of its distance to the sum.
 
 /// Moments of the columns of a (rows, inner) tile, one strip of columns at a time.
 template <class T>

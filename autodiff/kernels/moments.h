@@ -7,7 +7,7 @@
 
 namespace twice::kernel {
 
-/// The sizes of a shape before, in and after the reduced axes, each multiplied together.
+/// The products of the sizes before, in and after the reduced axes.
 struct MomentExtents {
   Index outer = 1, count = 1, inner = 1;
 };

@@ -104,7 +104,7 @@ struct Pow final : Elementwise<Pow, 1> {
   template <class V>
   V eval(V x) const {
     using T = typename V::value_type;
-    // A power of 1/x: 1 over a power of x would underflow to 0 too early, when the power overflows.
+    // A power of 1/x. A power of x could overflow, and its reciprocal would then be 0 too early.
     if (std::abs(exponent) <= 4 && std::trunc(exponent) == exponent)
       return pow(exponent > 0 ? x : V(T(1)) / x, static_cast<int>(std::abs(exponent)));
     const T rounded = static_cast<T>(exponent);

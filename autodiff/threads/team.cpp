@@ -199,7 +199,7 @@ void Helper::serve() {
   }
 }
 
-/// Waits for a loop to open; false if none opens before patience runs out.
+/// Waits for a loop to open; false if none opens within the helper's patience.
 bool Helper::find_loop() {
   const auto now = Clock::now();
   if (crowded_ && now > crowded_until_) set_crowded(false);

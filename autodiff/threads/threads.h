@@ -7,7 +7,7 @@ namespace twice {
 /// OMP_THREAD_LIMIT. OpenBLAS gets the same number when this thread calls it.
 void set_threads(int count);
 /// The number that was set, by default `allowed_threads()`; smaller if the system refused to start
-/// as many.
+/// so many threads.
 int threads();
 
 /// The processors that this process could use when it started: the size of its affinity mask, but

@@ -64,7 +64,7 @@ Graph common_subexpressions(Graph graph) {
       const auto [first, last] = seen.equal_range(hash);
       for (auto candidate = first; candidate != last && kept == next; ++candidate) {
         const GraphNode& other = result.at(candidate->second);
-        // The spec is compared because some attributes leave out parts that it depends on.
+        // The spec is compared too, because the attributes of some ops do not determine it.
         if (numbers[static_cast<std::size_t>(candidate->second)] == number &&
             !other.op == !node.op && other.inputs == node.inputs && other.spec == node.spec &&
             small_constant(other) == constant)

@@ -104,7 +104,7 @@ void FusionGroups::decide() {
   end_.resize(graph_.nodes.size());
   std::iota(end_.begin(), end_.end(), 0);
   place_ = end_;
-  // Readers are decided before the values that they read, and rule 3 runs after all of rule 1.
+  // Readers are decided before the values that they read, and rule 3 runs after rules 1 and 2.
   for (int i = count - 1; i >= 0; --i) inline_for_one(i);
   for (int i = 0; i < count; ++i) inline_for_several(i);
 }

@@ -76,7 +76,8 @@ class FusionGroups {
   std::vector<int> source_;
   /// The nodes that read a value, directly or through views.
   std::vector<std::vector<int>> users_;
-  /// True for outputs; true for outputs and for values that a node that is not elementwise reads.
+  /// `output_` is 1 for outputs, `external_` for outputs and for values that another kind of node
+  /// reads.
   std::vector<char> output_, external_;
   /// Values that are stored to keep their group small enough.
   std::vector<char> forced_;
