@@ -1,4 +1,4 @@
-// Options, the models to run, tables and the record.
+// The command `bench`: its options, its models, its tables and its record.
 #include "experiments/commands/bench/bench.h"
 
 #include <fmt/format.h>
@@ -24,10 +24,10 @@ namespace {
 
 // ---- Models ----
 
-/// The suite `paper`: small, wide and deep mlps on 784 inputs and cnns on 32 x 32 x 3 images, with
-/// batches far below, about and above the width: the cost of exact GR beside finite differences
-/// depends on that. `size` is the width of an mlp and the channels of a cnn, and a cnn has no
-/// choice of depth.
+/// The suite `paper`: small, wide and deep mlps on 784 inputs, and cnns on 32 x 32 x 3 images. The
+/// batches lie far below, near and above the width, because the cost of exact GR relative to finite
+/// differences depends on that ratio. `size` is the width of an mlp or the channels of a cnn. A cnn
+/// has a fixed depth.
 struct SuiteRow {
   const char* model;
   int size, depth, batch;
@@ -54,7 +54,7 @@ RunOptions with(const RunOptions& options, const Json& model) {
 
 // ---- Tables ----
 
-/// Threads and BLAS; the peer.
+/// Prints the threads, the BLAS and the peer.
 void print_start(const Json& record) {
   const Json& machine = record["machine"];
   fmt::print("{} threads, {}\n", text(machine, "threads"), text(machine, "blas"));
@@ -68,7 +68,7 @@ void print_start(const Json& record) {
   std::fflush(stdout);
 }
 
-/// The rows of one model.
+/// Prints the rows of one model.
 void print_model(const Json& rows) {
   fmt::print("\n{}\n", text(rows[0], "model"));
   screen_table(columns_of("bench"), objects(rows)).print();
@@ -79,7 +79,7 @@ void print_model(const Json& rows) {
                               text(row, "peer_variant"));
   if (!variants.empty()) fmt::print("peer's fastest: {}\n", variants);
   for (const Json& row : rows)
-    if (number(row, "put_aside") > number(row, "samples"))  // less often, every machine does that
+    if (number(row, "put_aside") > number(row, "samples"))  // rarer preemption is normal
       fmt::print(
           "{}: other work took a core {:.0f} times; helpers computed {:.0f} % of the tiles\n",
           text(row, "method"), number(row, "put_aside"), 100 * number(row, "helper_share"));
@@ -89,8 +89,7 @@ void print_model(const Json& rows) {
   std::fflush(stdout);
 }
 
-/// For each method, in order of appearance, the geometric means over `rows` of the ratios that they
-/// have.
+/// For each method, in order of appearance: the geometric means of its ratios over `rows`.
 Json means_of(const Json& rows) {
   Json means = Json::array();
   for (const Json& first : rows) {
@@ -98,7 +97,8 @@ Json means_of(const Json& rows) {
       continue;
     Json mean = {{"method", first["method"]}};
     for (const char* field : {"ratio", "ratio_to_gradient", "ratio_to_f_gr"}) {
-      // Intervals of logarithms: the halves of independent ones add up by their squares.
+      // These are intervals of logarithms. If the ratios are independent, the squares of the
+      // half-widths add up.
       double sum = 0, squares = 0;
       int count = 0;
       for (const Json& row : rows)
@@ -118,7 +118,7 @@ Json means_of(const Json& rows) {
   return means;
 }
 
-/// How far the predictions of all steps are from what was measured.
+/// The differences between the predicted and the measured times of all steps.
 Json residuals_of(const Json& rows) {
   std::vector<double> errors;
   for (const Json& row : rows)
@@ -129,8 +129,8 @@ Json residuals_of(const Json& rows) {
       {"median", median(errors)}, {"largest", std::ranges::max(errors)}, {"steps", errors.size()}};
 }
 
-/// The ratios alone, a line for each model, and their means: exact beside f-gr and the gradient,
-/// and each method's peer beside us.
+/// Prints one line of ratios for each model, and their means: exact relative to f-gr and to the
+/// gradient, and the peer relative to each of our methods.
 void print_summary(const Json& record) {
   std::vector<Column> shown = {{"model", "model", "", nullptr},
                                {"exact ratio_to_f_gr", "exact / f-gr", "", format_ratio},
@@ -205,7 +205,7 @@ void complete(BenchOptions& options) {
   o.schedule = "constant";
   complete(o, {"sgd", "f-gr", "exact"});
   if (!options.seconds) options.seconds = options.against.empty() ? 10 : 30;
-  if (!(*options.seconds >= 0.01 && *options.seconds <= 3600))  // NaN is neither
+  if (!(*options.seconds >= 0.01 && *options.seconds <= 3600))  // false for NaN
     throw UsageError(
         fmt::format("--seconds must be a number from 0.01 to 3600, was {}", *options.seconds));
   if (options.suite.empty() && !options.rows.empty())
@@ -216,7 +216,7 @@ void complete(BenchOptions& options) {
 
 void declare_bench(OptionSet& set, BenchOptions& options) {
   declare(set, options.run, {.training = false, .norm = true});
-  // The numbers are random, and nothing is written but the record.
+  // The inputs are random, and the record is the only output.
   set.remove({"data", "augment", "out"});
   set.group("Bench");
   set.add("suite", &options.suite, "A set of models instead of one: paper", one_of({"paper"}))

@@ -18,7 +18,7 @@ using namespace rows;
 
 const Shape s{3, 5}, row{5}, column{3, 1}, ties{4, 5};
 const RandomArray positive_numbers = uniform(s, 0.5, 2), apart = distinct(s);
-const RandomArray near_zero = uniform(s, -0.05, 0.05);  // no tie with `apart`
+const RandomArray near_zero = uniform(s, -0.05, 0.05);  // never ties with `apart`
 
 std::vector<OpRow> arithmetic() {
   return {

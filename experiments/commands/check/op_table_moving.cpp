@@ -1,6 +1,6 @@
 // Rows of the op table: functions that move, repeat and pick numbers, and sums and extremes over
-// axes. A linear op would have no second derivative, so most cases take the cube of what is moved:
-// then order 2 and 3 go through the adjoints.
+// axes. A linear op has no second derivative, so most cases cube the result. Orders 2 and 3 then
+// pass through the adjoints.
 #include "autodiff/ops/activations.h"
 #include "autodiff/ops/arithmetic.h"
 #include "autodiff/ops/broadcast.h"
@@ -25,7 +25,7 @@ using namespace rows;
 const Shape s{3, 4}, block{2, 3, 4}, ties{4, 5};
 const RandomArray index_list = indices({5}, 3);
 
-/// Integers 0, 2, 4, ... modulo `below`: indices with repetitions, in no order.
+/// Integers 1, 3, 5, ... modulo `below`: unsorted indices with repetitions.
 Tensor picks(Tensor x, const Shape& shape, Index below) {
   const Array numbers(shape, DType::i32);
   for (Index i = 0; i < numbers.elements(); ++i)
@@ -33,7 +33,7 @@ Tensor picks(Tensor x, const Shape& shape, Index below) {
   return x.tape().constant(numbers);
 }
 
-/// How far the largest number of each row is from the others.
+/// The largest number of each row minus the other numbers of that row.
 Tensor lead_of_largest(Tensor rows) {
   const Tensor first = one_hot(argmax(rows, -1), rows.size(-1), rows.dtype());
   return max(rows, {-1}, true) - rows + 10 * first;
@@ -80,7 +80,8 @@ std::vector<OpRow> moving() {
           .check(cube, "transpose"),
       function("cast", "cast(x, dtype)", "x in f32 or f64", "adjoint: the cast back", {normal(s)},
                [](X x) { return cast(x[0], DType::f64); }),
-      // The derivative is 0 by definition, so what is cut off is a step function here.
+      // By definition the derivative is 0. Finite differences agree only for a step function, so the
+      // case stops the gradient of `positive`.
       function("stop_gradient", "stop_gradient(x)", "x", "0", {distinct(s)},
                [](X x) { return stop_gradient(x[0]); })
           .any_dtype()
