@@ -22,7 +22,7 @@ namespace twice::experiments {
 
 namespace {
 
-/// |G - G exact in f64| / |G exact in f64| at the same state and batch.
+/// The relative error |G - G*| / |G*| at the same state and batch, where G* is the exact G in f64.
 double error_at(const Problem& problem, const Method& m, const ModelState& state,
                 const Dataset& batch) {
   const GradientVectors exact =
@@ -30,7 +30,8 @@ double error_at(const Problem& problem, const Method& m, const ModelState& state
   return relative_error(gradient_vectors(problem, m, state, batch).gradient, exact.gradient);
 }
 
-/// Trains with one method, as far as no stop is requested, and adds the results to its row.
+/// Trains with one method until the end or until a stop is requested, and adds the results to the
+/// method's row.
 void train(const Problem& problem, const StepCost& cost, const Dataset& batch, Progress& progress,
            Json& row) {
   const Method& m = method(cost.method);
@@ -127,7 +128,7 @@ Report compare(const Problem& given, const CompareSettings& settings) {
     rows.push_back(std::move(row));
   }
 
-  // A method's share of the training time is its step's.
+  // The progress bar divides the training time in proportion to the methods' step times.
   const Index steps = problem.data.train.size() / options.batch * options.epochs;
   Progress progress("training", total_ms * static_cast<double>(steps));
   for (std::size_t i = 0; i < rows.size() && !stop_requested(); ++i)

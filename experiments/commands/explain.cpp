@@ -1,4 +1,4 @@
-// A plan after each pass, by phase and step by step.
+// Shows a plan after each pass, by phase and step by step.
 #include "experiments/commands/explain.h"
 
 #include "autodiff/print.h"
@@ -14,7 +14,7 @@ namespace twice::experiments {
 
 namespace {
 
-/// What the tables of passes and of phases share, and the record.
+/// The fields that the tables of passes and of phases share with the record.
 Json cost_row(std::string_view kind, std::string_view name, std::size_t count, const Cost& cost) {
   return {{kind, name},
           {kind == "pass" ? "nodes" : "steps", count},
@@ -46,7 +46,7 @@ std::vector<Json> stages_of(const Tensors& outputs, const PlanOptions& options) 
   return stages;
 }
 
-/// Milliseconds that planning takes, from the recorded tape to a program with memory: the median.
+/// The median time of planning in milliseconds, from the recorded tape to a program with memory.
 double planning_ms(const Tensors& outputs, const PlanOptions& options) {
   std::vector<double> times(9);
   for (double& time : times) {
@@ -74,7 +74,7 @@ std::string steps_text(const Program& program) {
   return table.on_screen();
 }
 
-/// `law` follows the number of products.
+/// The report. `law` appears after the number of products.
 Report explained(const Tensors& outputs, const PlanOptions& passes, bool brief,
                  const std::string& law) {
   const Plan plan({outputs}, passes);

@@ -1,4 +1,4 @@
-// Which arrays an export holds.
+// Selects and writes the arrays of an export.
 #include "experiments/commands/export.h"
 
 #include "autodiff/derive/grad.h"

@@ -1,4 +1,4 @@
-// Options, the run, and its output.
+// The command `study`: its options, the run and its output.
 #include "experiments/commands/study.h"
 
 #include <algorithm>
@@ -44,7 +44,7 @@ void print_list() {
   }
 }
 
-/// The study's settings: as given, else as the form has them.
+/// The study's settings: each as given, or else the default of the form.
 std::map<std::string, double> settings_of(const Study& study, const StudyOptions& options) {
   std::map<std::string, double> result;
   for (const Setting& s : study.settings) {
@@ -61,7 +61,7 @@ std::map<std::string, double> settings_of(const Study& study, const StudyOptions
   return result;
 }
 
-/// Everything on which the bits of a study's numbers depend.
+/// Everything that affects the bits of a study's numbers.
 Json identity(const Study& study, const StudyOptions& options,
               const std::map<std::string, double>& settings) {
   const Json header = record_header("study"), machine = header.at("machine");
@@ -75,7 +75,7 @@ Json identity(const Study& study, const StudyOptions& options,
   return result;
 }
 
-/// Puts the settings' values into the texts: `{width}` is the number of that name.
+/// Replaces `{NAME}` in all texts by the value of the setting NAME.
 void fill(Json& json, const std::map<std::string, double>& settings) {
   if (json.is_string()) {
     std::string text = json.string();
@@ -112,7 +112,8 @@ Json record_of(const Study& study, const StudyResult& result, const StudyOptions
     if (value) found["changed"].push_back(name);
   Json record = record_header("study");
   record.update(found);
-  // As it will be read: numbers that are not finite are null.
+  // Parse the text of the record, as a reader of the file would: numbers that are not finite become
+  // null.
   return Json::parse(record.dump());
 }
 
@@ -128,7 +129,7 @@ void print(const Json& record) {
   fmt::print("\nverdict: {}\n", text(record, "verdict"));
 }
 
-/// Page and plots, from the record alone.
+/// Writes the page and the plots, which depend on the record alone.
 void write_pages(const std::filesystem::path& folder, const Json& record) {
   const auto files = study_files(record, folder);
   for (const auto& [file, contents] : files)

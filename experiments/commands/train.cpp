@@ -1,4 +1,4 @@
-// A run from its options, or its checkpoint, to its end.
+// The command `train`: starts or resumes a run and completes it.
 #include "experiments/commands/train.h"
 
 #include <fmt/format.h>
@@ -25,7 +25,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The options of the run that is resumed; threads may change, since results do not depend on them.
+/// The options of the resumed run. The number of threads may change, since results do not depend on
+/// it.
 RunOptions resumed_options(const TrainOptions& given, const fs::path& checkpoint) {
   const Json stored = checkpoint_history(checkpoint).config, asked = to_json(given.run);
   for (const auto& [name, value] : asked.members())
@@ -59,7 +60,7 @@ RunOptions resumed_options(const TrainOptions& given, const fs::path& checkpoint
   return options;
 }
 
-/// Completes the options of a run.
+/// Fills in defaults and checks that the run has one method.
 void complete_run(RunOptions& run) {
   complete(run, {"exact"});
   if (run.methods.size() != 1)
@@ -89,7 +90,8 @@ Json record_of(const Trainer& trainer, const RunHistory& history) {
   return record;
 }
 
-/// A line for each epoch, with a column for each metric; the first one has the heading above it.
+/// Prints a line for each epoch, with a column for each metric. The heading appears above the first
+/// line.
 void print_epoch(const EpochRecord& r) {
   std::vector<std::pair<std::string, std::string>> cells = {
       {"epoch", fmt::format("{:>5}", r.epoch)},
@@ -114,26 +116,27 @@ void print_epoch(const EpochRecord& r) {
   flush_output();
 }
 
-/// Epochs until the end or a stop; checkpoints on the way. Returns the exit status.
+/// Trains until the end or a stop and writes checkpoints on the way. Returns the exit status.
 int run_to_end(Trainer& trainer, RunHistory& history, const fs::path& folder, int every,
                LivePage& page) {
   const fs::path checkpoint = folder / "checkpoint.safetensors", best = folder / best_weights;
   const auto save = [&] {
     if (std::error_code error; best_epoch(history.curve) == 0)
-      fs::remove(best, error);  // of another run
+      fs::remove(best, error);  // from another run
     write_checkpoint(checkpoint, trainer, history);
   };
-  // After the checkpoint, so that the weights of an epoch that is not in it never replace others.
+  // The best weights are saved after the checkpoint. Otherwise a kill in between could leave the
+  // weights of an epoch that the checkpoint does not contain.
   const auto keep_best = [&] {
     const int epoch = best_epoch(history.curve);
     if (epoch > 0 && epoch * trainer.steps_per_epoch() == trainer.steps())
       write_checkpoint(best, trainer, history);
   };
-  keep_best();  // of a run that was killed before
+  keep_best();  // a kill may have prevented this
   Progress progress(fmt::format("training {}", trainer.method().name),
                     static_cast<double>(trainer.total_steps() - trainer.steps()));
   for (const EpochRecord& epoch : history.curve) print_epoch(epoch);
-  // A run that was killed between its last checkpoint and the record of it.
+  // A run may have been killed between its last checkpoint and the record of that checkpoint.
   if (trainer.finished())
     write_atomically(folder / "train.json", record_text(record_of(trainer, history)));
   while (!trainer.finished()) {

@@ -1,4 +1,5 @@
-// Options in, table out; commands/sweep/run_grid.h does the work.
+// The command `sweep`: parses options and prints the table. commands/sweep/run_grid.h runs the
+// grid.
 #include "experiments/commands/sweep/sweep.h"
 
 #include <fmt/format.h>
@@ -23,7 +24,7 @@ std::vector<GridAxis> axes_of(const SweepOptions& options) {
   const Json defaults = to_json(RunOptions());
   for (auto [option, words] : options.values) {
     if (words.empty()) continue;
-    // A switch without a value is on.
+    // A switch without a value means true.
     if (defaults.value(option, Json()).is_boolean()) std::ranges::replace(words, "", "true");
     if (option == "without")
       axes.push_back({option, {fmt::format("{}", fmt::join(words, ","))}});
@@ -51,7 +52,7 @@ void list_runs(const std::vector<RunResult>& results) {
   fmt::print("\n{} run{}\n", results.size(), results.size() == 1 ? "" : "s");
 }
 
-/// "96.39 ± 0.21 %"; of one run there is no deviation.
+/// Formats a mean and its deviation: "96.39 ± 0.21 %". A single run has no deviation.
 std::string with_deviation(const Json& row, const std::string& field) {
   const double mean = number(row, field), deviation = number(row, field + "_std");
   if (field.ends_with("accuracy") && std::isfinite(deviation))
@@ -101,7 +102,7 @@ void print_rows(const Json& record) {
         "to choose by\n");
 }
 
-/// How the methods differ from the baseline of their group.
+/// Prints the differences between the methods and the baseline of their group.
 void print_comparisons(const Json& record) {
   const std::vector<Json> rows = objects(member(record, "comparisons"));
   std::string group, baseline;
