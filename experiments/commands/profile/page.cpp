@@ -1,5 +1,5 @@
-// The page, from top to bottom: the answer, the time, the memory, the roofline, the growth, the
-// measurement.
+// The page of a profile from top to bottom: the answer, the time, the memory, the roofline, the
+// growth, the measurement.
 #include "experiments/commands/profile/page.h"
 
 #include <fmt/format.h>
@@ -49,7 +49,8 @@ std::string phases_figure(const Json& record) {
   return figure("Time by phase", bar_plot(plot));
 }
 
-/// Medians do not add up to the median of the sum where times jump; how far they are apart.
+/// States the sum of the medians and the median of the sum, if they differ. They differ if times
+/// jump.
 std::string sum_note(const Json& record) {
   const Json& attribution = member(record, "attribution");
   const double sum = number(attribution, "sum_of_medians_ms"),
@@ -62,7 +63,7 @@ std::string sum_note(const Json& record) {
       "note");
 }
 
-/// How many steps the model is wrong about, or the machine too fast for.
+/// States the number of steps for which the predictions are too long.
 std::string prediction_note(const Json& record) {
   const Json& attribution = member(record, "attribution");
   const double wrong = number(attribution, "predicted_too_long");
@@ -107,7 +108,7 @@ std::string time_section(const Json& record) {
       2, "time");
 }
 
-/// Live bytes in each step against the time at which it runs.
+/// Live bytes of the arena over the time of one step.
 std::string live_figure(const Json& record) {
   const Json& memory = member(record, "memory");
   const std::vector<Json> steps = objects(member(record, "steps"));

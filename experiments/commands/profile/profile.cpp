@@ -1,4 +1,4 @@
-// Peaks, rows, steps and memory are measured; then the command.
+// Measures peaks, rows, steps and memory, and implements the command.
 #include "experiments/commands/profile/profile.h"
 
 #include <fmt/format.h>
@@ -42,7 +42,8 @@ int compare_two(const ProfileOptions& options) {
     throw UsageError(
         fmt::format("--compare: {} is a report and {} a program; expected two of a kind",
                     a ? first : second, a ? second : first));
-  // Two programs take turns, as in `bench`, which knows the options of a model and its methods.
+  // Two programs are timed alternately, as in `bench`, which parses the options of a model and its
+  // methods.
   OptionWords words = options.given;
   words.erase("--compare");
   words.erase("--margin");
@@ -61,7 +62,8 @@ std::string caches_text(const Json& caches) {
   return fmt::format("{}", fmt::join(parts, ", "));
 }
 
-/// How each number was measured, in words. `data` says of what; "" of a plan.
+/// Describes in words how each number was measured. `data` describes the data and is empty for a
+/// plan.
 Json how_of(const Json& record, double seconds, DType dtype, const std::string& data,
             bool several_programs) {
   const Json& machine = record["machine"];
@@ -85,7 +87,7 @@ Json how_of(const Json& record, double seconds, DType dtype, const std::string& 
   return how;
 }
 
-/// The machine's peaks are measured before, during and after the rest; the maximum is kept.
+/// The machine's peaks are measured before, during and after the rest. The maximum is kept.
 void measure(std::vector<Peak>& peaks, DType dtype) {
   const std::vector<Peak> now = measured_peaks(dtype, threads());
   if (peaks.empty()) peaks = now;
@@ -119,7 +121,7 @@ void add_peaks(Json& record, const std::vector<Peak>& peaks, DType dtype) {
   record["team"] = team_record();
 }
 
-/// The numbers hardly move, however many steps are timed.
+/// Small enough for the parameters to stay almost the same, however many steps are timed.
 constexpr double small_lr = 1e-4;
 
 void check_seconds(double seconds) {
@@ -127,7 +129,8 @@ void check_seconds(double seconds) {
          "a number from 0.01 to 3600");
 }
 
-/// The medians of the profiled step: as a row, as it was taken apart, and where others grow from.
+/// Several medians of the profiled step: from its row, from the timing of its parts, and from the
+/// starting point of the scaling.
 std::vector<double> times_of_the_step(const Json& record) {
   const std::string method = text(record, "method");
   std::vector<double> ms = {number(record["attribution"], "step_ms")};
@@ -206,7 +209,7 @@ Report profile(const Problem& given, const ProblemProfile& options) {
                  {"equation", profiled.equation},
                  {"L", problem.model.products()}});
 
-  // The profiled step's share of the measuring time; the rows have the rest.
+  // The profiled step's fraction of the measuring time. The rows use the rest.
   constexpr double step_seconds = 0.3;
   Progress progress("profiling", options.seconds);
   progress.advance(0, "the machine's peaks");
@@ -260,7 +263,7 @@ Report profile(const Problem& given, const ProblemProfile& options) {
 void declare_profile(OptionSet& set, ProfileOptions& options) {
   options.run.lr = small_lr;
   declare(set, options.run);
-  // A profile takes steps on one batch and trains nothing.
+  // A profile takes steps on one batch and does not train.
   set.remove({"augment", "epochs", "schedule", "warmup", "clip"});
   set.group("Profile");
   set.add("methods", &options.profile.methods,

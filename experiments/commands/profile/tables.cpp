@@ -23,7 +23,7 @@ std::string gave_up(const Json& row, bool double_precision) {
   return fmt::format("{} error in G, {} in H g", error_text(error), error_text(hvp_error));
 }
 
-/// An op of the model as text: "add (64, 256)"; with the node of the tape, too.
+/// An op of the model as text, such as "add (64, 256)", optionally with its node of the tape.
 std::string forward_text(const Json& op, bool with_node) {
   const std::string shape = text(op, "shape");
   return text(op, "op") + (with_node ? " #" + text(op, "node") : "") +
