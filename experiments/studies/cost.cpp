@@ -1,5 +1,5 @@
-// The cost of the methods: products against their laws, where exact is cheaper than F-GR, and the
-// effect of the first layer and of the activation on it.
+// The cost of the methods: products compared with their laws, the sizes at which exact is cheaper
+// than F-GR, and the effect of the first layer and of the activation.
 #include <cmath>
 
 #include "experiments/measure/steps.h"
@@ -13,7 +13,8 @@ namespace {
 using Names = std::vector<std::string>;
 const Names all_methods = {"sgd", "f-gr", "b-gr", "c-gr", "exact-naive", "exact"};
 
-/// The claim for each method: per_layer L - saved products. Exact's is that of dense layers.
+/// The claim for each method: per_layer L - saved products. The claim for exact applies to dense
+/// layers.
 struct Law {
   std::string method;
   int per_layer, saved;
@@ -23,7 +24,7 @@ const Law laws[] = {
 constexpr const char* inks[] = {"exact", "f-gr", "b-gr", "sgd", "pgn"};
 constexpr const char* activations[] = {"relu", "tanh", "gelu"};
 
-/// A model and a batch. An mlp has `size` units a layer, a cnn or resnet `size` channels.
+/// A model and a batch. An mlp has `size` units in each layer; a cnn or resnet has `size` channels.
 struct CostCase {
   std::string model;
   Index inputs, size;
@@ -38,10 +39,11 @@ struct CostCase {
   }
 };
 
-/// `layers`, and of each method's step, as `exact products`: `products`, `small products`, `gflop`
-/// and `mib`, counted from its program. With `seconds` above 0 steps of the methods are timed in
-/// turn on random images, for as long in all: `ms` (median) and `spread`. `rewrite` false: without
-/// the passes that rewrite products.
+/// Measures one case. The result holds `layers` and, for each method, the counts of its program,
+/// such as `exact products`: `products`, `small products`, `gflop` and `mib`. If `seconds` is above
+/// 0, the methods' steps are timed in turn on random images for this long in all, and the result
+/// also holds `ms` (the median) and `spread`. If `rewrite` is false, the passes that rewrite
+/// products do not run.
 Measured costs(StudyContext& context, const CostCase& c, const Names& methods, bool rewrite,
                double seconds = 0) {
   RunOptions options;
@@ -68,7 +70,7 @@ Measured costs(StudyContext& context, const CostCase& c, const Names& methods, b
     std::vector<const Method*> list;
     for (const std::string& name : methods) list.push_back(&method(name));
     steps = step_costs(problem, list, seconds, [&](double passed) { context.advance(passed); });
-    context.advance(0);  // a stop leaves the timing early: then its numbers are not wanted
+    context.advance(0);  // a stop ends the timing early, and incomplete numbers must not be used
   } else {
     const ModelState state = initial_state(problem.model, 1, DType::f32);
     for (const std::string& name : methods) {
@@ -92,19 +94,19 @@ Measured costs(StudyContext& context, const CostCase& c, const Names& methods, b
   return result;
 }
 
-/// A number of one method's step over that of another.
+/// A number of one method's step, divided by that of another.
 double ratio(const Measured& m, const char* a, const char* b, const std::string& number) {
   return m.at(a + (" " + number))[0] / m.at(b + (" " + number))[0];
 }
 
-/// Batches over the width, from 1/32 to 2 in steps of a factor 2^(1/parts).
+/// Batches as fractions of the width, from 1/32 to 2 in steps of a factor 2^(1/parts).
 Vector batch_shares(int parts) {
   Vector shares;
   for (int i = -5 * parts; i <= parts; ++i) shares.push_back(std::pow(2, i / double(parts)));
   return shares;
 }
 
-/// A job for each number from 0, not for each seed.
+/// Job numbers from 0, used in the place of seeds.
 std::vector<std::uint64_t> numbers(std::size_t count) {
   std::vector<std::uint64_t> result(count);
   for (std::size_t i = 0; i < count; ++i) result[i] = i;

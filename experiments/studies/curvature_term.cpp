@@ -1,5 +1,5 @@
-// The activation's second derivative in gradient regularization: exact H g with and
-// without its term, and F-GR, on networks from smooth to piecewise linear.
+// The activation's second derivative in gradient regularization: exact H g with and without its
+// term, and F-GR, on networks from smooth to piecewise linear.
 #include <cmath>
 
 #include "autodiff/autodiff.h"
@@ -9,11 +9,11 @@ namespace twice::experiments {
 
 namespace {
 
-/// From smooth (gelu) to piecewise linear.
+/// From smooth (gelu) to piecewise linear (relu).
 const std::vector<std::string> activations = {"beta_gelu:1", "beta_gelu:4", "beta_gelu:16", "relu"};
 constexpr std::size_t gelu = 0, relu = 3;
 
-/// A method on the network with or without phi'', which is trained and measured.
+/// A method on the network with or without phi''. The study trains and measures each variant.
 struct Variant {
   std::string name, method;
   double epsilon = 1;
@@ -29,15 +29,16 @@ enum : std::size_t { sgd, exact, without, f_gr_small, f_gr_middle, f_gr_large };
 
 const Vector sweep = {1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1};  // eps
 
-/// y = phi(x) with slope phi'(x) and second derivative 0: phi and phi' are computed at a copy of x
-/// that is held fixed, and y = phi + phi' (x - copy).
+/// y = phi(x) with slope phi'(x) and second derivative 0: phi and phi' are computed at a constant
+/// copy of x, and y = phi + phi' (x - copy).
 Tensor without_second_derivative(const std::function<Tensor(Tensor)>& phi, Tensor x) {
   const Tensor fixed = stop_gradient(x), y = phi(fixed);
   const Tensor ones = x.tape().constant(Array::filled(x.shape(), x.dtype(), 1));
   return y + grad(y, fixed, ones)[0] * (x - fixed);
 }
 
-/// The mlp of nn/models.h with 3 layers, its activation with or without phi''.
+/// The mlp of nn/models.h with 3 layers. Its activation has its phi'' only if `second_derivative`
+/// is true.
 Model network(const Problem& problem, const std::string& activation, Index width,
               bool second_derivative) {
   const std::function<Tensor(Tensor)> phi = activation_named(activation);
@@ -64,7 +65,7 @@ Problem problem_of(const StudyContext& context, const std::string& activation,
   return problem;
 }
 
-/// The distance from the exact H g over its length, of each variant and each eps of the sweep.
+/// Adds the relative distance from the exact H g, for each variant and each eps of the sweep.
 void add_distances(const StudyContext& context, const std::string& activation, std::uint64_t seed,
                    const ModelState& state, const std::string& when, Measured& result) {
   const ModelState f64 = cast(state, DType::f64);
@@ -82,8 +83,8 @@ void add_distances(const StudyContext& context, const std::string& activation, s
     result[when + " sweep"].push_back(relative_error(hvp({"", "f-gr", eps}), truth));
 }
 
-/// `start distance`, `start sweep`, `trained distance`, `trained sweep`; and of the training with
-/// each variant `accuracy` in percent, `test loss` and `gradient norm`.
+/// Returns `start distance`, `start sweep`, `trained distance` and `trained sweep`. For the
+/// training with each variant, also returns `accuracy` in percent, `test loss` and `gradient norm`.
 Measured measure(StudyContext& context, const std::string& activation, std::uint64_t seed) {
   Measured result;
   const Problem plain = problem_of(context, activation, variants[sgd], seed);

@@ -1,6 +1,6 @@
-// The diagonal linear network, where the bias of gradient regularization has a formula: the
-// invariant alpha_GR, the potential that the solution minimises, and what this does to the test
-// error, at full batch and at batch size 1.
+// The diagonal linear network, for which the bias of gradient regularization has a formula.
+// Measures the invariant alpha_GR, the potential that the solution minimises, and the effect on the
+// test error, at full batch and at batch size 1.
 #include <cmath>
 
 #include "autodiff/autodiff.h"
@@ -12,7 +12,7 @@ namespace {
 
 constexpr double start_alpha = 0.1;
 
-/// y = X beta*, X from N(0, I), beta* 1/sqrt(s) on s = `sparsity` inputs, zero on the others.
+/// y = X beta*, X from N(0, I). beta* is 1/sqrt(s) on s = `sparsity` inputs and 0 on the others.
 struct Regression {
   Index samples, inputs;
   SmallData data;
@@ -29,8 +29,9 @@ Regression regression(Index samples, Index inputs, Index sparsity, std::uint64_t
   return {samples, inputs, {x, y}, truth.to_vector()};
 }
 
-/// At the minimum of sum phi_a(beta) over X beta = y the gradient of phi, asinh(beta / 2 a^2) / 4,
-/// is X' nu for some nu. This is the distance of the gradient from such a point, over its length.
+/// At the minimum of sum phi_a(beta) over X beta = y, the gradient of phi is X' nu for some nu.
+/// This gradient is asinh(beta / 2 a^2) / 4. Returns its distance from the space of all X' nu,
+/// relative to its length.
 double kkt_residual(const Regression& problem, const Vector& beta, const Vector& a) {
   const Index n = problem.samples, d = problem.inputs;
   Vector v;
@@ -40,7 +41,7 @@ double kkt_residual(const Regression& problem, const Vector& beta, const Vector&
   const Tensor x = tape.constant(problem.data.x), t = tape.constant(Array::from(v, {d, 1}));
   const Vector gram = evaluate(matmul(x, transpose(x))).to_vector();
   const Vector right = evaluate(matmul(x, t)).to_vector();
-  // nu = (X X')^-1 X v by the eigenvectors of X X'.
+  // nu = (X X')^-1 X v, computed from the eigenvectors of X X'.
   const SymmetricEigen eigen = symmetric_eigen(gram);
   const auto count = static_cast<std::size_t>(n);
   Vector nu(count, 0);
@@ -54,7 +55,6 @@ double kkt_residual(const Regression& problem, const Vector& beta, const Vector&
   return relative_error(evaluate(matmul(transpose(x), multipliers)).to_vector(), v);
 }
 
-/// One training.
 struct Setup {
   std::string method;
   double epsilon, gamma, step;
@@ -68,15 +68,15 @@ struct Setup {
   }
 };
 
-/// Trains and measures where the run ends:
+/// Trains, and measures the end of the run:
 /// `test error`       sum of (beta - beta*)^2, the expected squared error for an x from N(0, I);
 /// `loss`
 /// `invariant error`  the largest |alpha measured / alpha_GR - 1|, alpha measured = sqrt(w+ o w-);
-/// `kkt`, `kkt start` the KKT residual with a = alpha_GR and with the alpha of the start;
+/// `kkt`, `kkt start` the KKT residual with a = alpha_GR and with the initial alpha;
 /// `shrinkage`        -mean ln(alpha_GR / alpha).
 Measured train(StudyContext& context, const Regression& problem, const Setup& run,
                std::uint64_t seed) {
-  // A factor on the exponent of alpha_GR: 1, but for those who want to see the check fail.
+  // A factor on the exponent of alpha_GR. Any value other than 1 makes the check fail.
   const double correction = context.number("correction");
   const Model model = dln({.inputs = problem.inputs, .alpha = start_alpha});
   const Index rows = run.single ? 1 : problem.samples;
@@ -86,13 +86,13 @@ Measured train(StudyContext& context, const Regression& problem, const Setup& ru
   std::vector<SmallData> batches;
   for (Index part = 0; part < problem.samples / rows; ++part)
     batches.push_back(problem.data.part(part, rows));
-  // Views of the plan's memory, which each run fills anew.
+  // Views of the plan's memory, which each run overwrites.
   const std::vector<Array> plain = step.plain(), gradient = step.gradient();
   const double *plus = w[0].data<double>(), *minus = w[1].data<double>(),
                *g_plus = plain[0].data<double>(), *g_minus = plain[1].data<double>(),
                *G_plus = gradient[0].data<double>(), *G_minus = gradient[1].data<double>();
   const auto d = static_cast<std::size_t>(problem.inputs);
-  Vector integral(d, 0);  // of gamma g g' dt
+  Vector integral(d, 0);  // integral of gamma g g' dt
   const bool difference = run.method == "f-gr" || run.method == "b-gr";
   const double eps = run.method == "b-gr" ? -run.epsilon : run.epsilon;
   Optimizer optimizer({.lr = run.step});
@@ -104,8 +104,9 @@ Measured train(StudyContext& context, const Regression& problem, const Setup& ru
     const auto pick = static_cast<std::size_t>(order.uniform(static_cast<std::uint64_t>(t)) *
                                                static_cast<double>(batches.size()));
     step.run(batches[pick]);
-    // The gradient by w+- is +- w+- o g: with X'(X beta - y)/n = g at the point, and g' where a
-    // finite difference looks. Of w+ and w- the larger tells it more exactly.
+    // The gradients with respect to w+ and w- are w+ o g and -w- o g, with g = X'(X beta - y)/n at
+    // the current point. g' is the same quantity at the point where a finite difference evaluates
+    // the gradient. The larger of |w+| and |w-| gives the more accurate g.
     if (run.method != "sgd")
       for (std::size_t i = 0; i < d; ++i) {
         const bool up = std::abs(plus[i]) >= std::abs(minus[i]);
@@ -128,7 +129,7 @@ Measured train(StudyContext& context, const Regression& problem, const Setup& ru
     alpha[i] = start_alpha * std::exp(-correction * integral[i]);
     const double measured = std::sqrt(plus[i] * minus[i]);
     test_error += (beta[i] - problem.truth[i]) * (beta[i] - problem.truth[i]);
-    // A NaN, of a product that is negative, must not be lost in a maximum.
+    // A negative product gives NaN, which a maximum must not hide.
     const double error = std::abs(measured / alpha[i] - 1);
     if (!(error <= invariant_error)) invariant_error = error;
     shrinkage += correction * integral[i] / static_cast<double>(d);

@@ -1,5 +1,5 @@
-// Flooding: two of its steps are one of finite-difference GR; the gradient's norm falls while the
-// loss stays where it is held; and where the identity ends.
+// Flooding: two of its steps equal one step of finite-difference GR. Measures how the gradient's
+// norm falls while the loss stays at the flood level, and where the identity fails.
 #include <cmath>
 
 #include "experiments/studies/problems.h"
@@ -9,19 +9,19 @@ namespace twice::experiments {
 namespace {
 
 constexpr double level = 0.3;
-/// Windows over which a held run is averaged.
+/// The number of windows over which a held run is averaged.
 constexpr int windows = 50;
 const Vector etas = {0.1, 0.2, 0.5};
 
-/// Training by flooding, and how it departs from plain gradient descent on one batch, for which the
-/// identity is stated.
+/// A training by flooding. The identity holds for plain gradient descent on one batch; momentum and
+/// changing batches depart from it.
 struct Setup {
   std::string name;
   double eta, momentum = 0;
   bool changing_batches = false;
 };
 
-/// One step after the other, on the whole data or on quarters of it in turn.
+/// Successive steps of flooding, on the whole data or on its quarters in turn.
 class FloodedRun {
  public:
   FloodedRun(const StudyContext& context, std::uint64_t seed, const Setup& setup)
@@ -31,7 +31,7 @@ class FloodedRun {
               "flooding", {.flood_level = level}),
         optimizer_({.lr = setup.eta, .momentum = setup.momentum}) {}
 
-  /// Runs the next step's batch at the present parameters; `descend` then moves them.
+  /// Runs the next step's batch at the current parameters, which `descend` then updates.
   void look() {
     batch_ = data_.part(step_number_ % (data_.y.elements() / rows_), rows_);
     step_.run(batch_);
@@ -43,7 +43,7 @@ class FloodedRun {
   const PlannedMethod& step() const { return step_; }
   const SmallData& batch() const { return batch_; }
 
-  /// Another method on the same batches, at parameters of its own.
+  /// Another method on the same batches, with its own parameters.
   PlannedMethod beside(const std::string& method_name, const MethodOptions& options) const {
     return {small_mlp(64), data_, rows_, clone(step_.parameters()), method_name, options};
   }
@@ -56,9 +56,10 @@ class FloodedRun {
   Optimizer optimizer_;
 };
 
-/// Two steps of flooding that begin below the level and go on above it (`forward`), or the reverse
-/// (`backward`), against one step of size eta^2 against F-GR's estimate of H g, or B-GR's, with
-/// eps = eta: |two steps - the predicted one| / |two steps| at each crossing.
+/// Compares two steps of flooding with the predicted step of size eta^2 against an estimate of H g
+/// with eps = eta. For two steps that begin below the level and go on above it (`forward`), the
+/// estimate is F-GR's. For the reverse (`backward`), it is B-GR's. Returns |two steps - predicted
+/// step| / |two steps| for each crossing.
 Measured identity_errors(StudyContext& context, std::uint64_t seed, const Setup& setup) {
   FloodedRun run(context, seed, setup);
   const MethodOptions difference{.gamma = 1, .epsilon = setup.eta};
@@ -101,7 +102,7 @@ Measured identity_errors(StudyContext& context, std::uint64_t seed, const Setup&
   return errors;
 }
 
-/// Means over windows of steps, from the first step at which the loss is below the level:
+/// Means over windows of steps, starting at the first step at which the loss is below the level:
 /// `squared norm` of the gradient, and `loss`.
 Measured held_run(StudyContext& context, std::uint64_t seed, const Setup& setup) {
   FloodedRun run(context, seed, setup);
@@ -109,8 +110,8 @@ Measured held_run(StudyContext& context, std::uint64_t seed, const Setup& setup)
   Measured result;
   Vector &norms = result["squared norm"], &losses = result["loss"];
   double norm_sum = 0, loss_sum = 0;
-  int held = -1;  // steps since the level was reached
-  // The way down to the level may take as long again.
+  int held = -1;  // steps since the loss reached the level
+  // The loss may take up to `steps` steps to reach the level.
   for (int t = 0; t < 2 * steps && static_cast<int>(losses.size()) < windows; ++t) {
     run.look();
     if (held < 0 && run.step().loss() < level) held = 0;

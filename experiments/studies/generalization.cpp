@@ -1,6 +1,6 @@
-// Test accuracy over the grid gamma x eps x seed: whether F-GR generalises better than B-GR and
-// than the exact gradient of the same penalty. Settings are chosen on validation images; the test
-// set is looked at once, at the end of a run.
+// Test accuracy over the grid gamma x eps x seed: does F-GR generalise better than B-GR and than
+// the exact gradient of the same penalty? Validation images select the settings. The test set is
+// used only at the end of a run.
 #include <cmath>
 #include <ctime>
 
@@ -22,7 +22,7 @@ struct Arena {
   std::string name() const { return model + " on " + data; }
 };
 
-/// One method with its constants; `sgd` uses none.
+/// One method with its constants, which `sgd` does not use.
 struct GridSetting {
   std::string method;
   double gamma = 0, epsilon = 0;
@@ -36,8 +36,8 @@ DataSplit load(const std::string& data) {
   }
 }
 
-/// Random training images of the data set; in the place of the test set others of them, for
-/// validation. The same for every method of a seed.
+/// Random training images of the data set, and other training images as validation images in the
+/// place of the test set. All methods of a seed get the same images.
 DataSplit draw(const StudyContext& context, const DataSplit& all, std::uint64_t seed) {
   const Index train = context.count("train-images"),
               validation = context.count("validation-images");
@@ -46,7 +46,7 @@ DataSplit draw(const StudyContext& context, const DataSplit& all, std::uint64_t 
         fmt::format("--train-images {} and --validation-images {} are more than the {} training "
                     "images of {}",
                     train, validation, all.train.size(), all.train.name));
-  constexpr std::uint64_t draw_use = 0x9E4E;  // in the place of an epoch's number
+  constexpr std::uint64_t draw_use = 0x9E4E;  // takes the place of an epoch's number
   const std::vector<std::int32_t> order = epoch_order(seed, draw_use, all.train.size());
   const auto subset = [&](Index first, Index count) {
     const auto rows =
@@ -58,15 +58,17 @@ DataSplit draw(const StudyContext& context, const DataSplit& all, std::uint64_t 
   return {subset(0, train), subset(train, validation), all.mean, all.stddev};
 }
 
-/// CPU time of this thread, which is that of a run: it does not grow while others have the core.
+/// CPU time of this thread, and thus of its run. It does not advance while other threads use the
+/// core.
 double thread_seconds() {
   std::timespec now;
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
   return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
-/// Of the Hessian of the loss on 256 training images (batch normalisation by this batch): the
-/// largest eigenvalue `top`, how far from it a true one may be, `residual`, and the `trace`.
+/// Measures the Hessian of the loss on 256 training images, with batch normalisation by this batch:
+/// the largest eigenvalue `top`, a bound `residual` on its distance from a true eigenvalue, and the
+/// `trace`.
 void measure_curvature(const Problem& problem, const ModelState& state, Measured& run) {
   Problem large = problem;
   large.options.batch = static_cast<int>(std::min<Index>(256, problem.data.train.size()));
@@ -101,9 +103,9 @@ RunOptions run_options(const StudyContext& context, const Arena& arena, std::uin
   return options;
 }
 
-/// After each epoch `validation` (accuracy) and `seconds` (CPU time of the steps so far); at the
-/// end `test accuracy`, `test loss`, `train accuracy`, `gradient norm` and, where it is asked for,
-/// the curvature. NaN when the run diverged.
+/// After each epoch: `validation` (accuracy) and `seconds` (CPU time of the steps so far). At the
+/// end: `test accuracy`, `test loss`, `train accuracy`, `gradient norm` and, if requested, the
+/// curvature. NaN if the run diverged.
 Measured train(StudyContext& context, const DataSplit& data, const Arena& arena,
                const GridSetting& setting, std::uint64_t seed, bool curvature) {
   RunOptions options = run_options(context, arena, seed);
@@ -147,15 +149,15 @@ Measured train(StudyContext& context, const DataSplit& data, const Arena& arena,
 struct Explored {
   Arena arena;
   Vector gammas, epsilons;
-  /// SGD, which is gamma = 0, then exact over gamma, then F-GR and B-GR over gamma and eps.
+  /// SGD, which is gamma = 0; then exact over gamma; then F-GR and B-GR over gamma and eps.
   std::vector<GridSetting> grid;
-  /// Of each setting.
+  /// The runs of each setting.
   std::vector<Repeated> runs;
-  /// The setting chosen on validation: of SGD, exact, F-GR, B-GR.
+  /// The setting that validation selects, for SGD, exact, F-GR and B-GR.
   std::vector<std::size_t> chosen = {};
-  /// Of each chosen setting: runs with other seeds, with curvature.
+  /// The runs of each selected setting with other seeds, with curvature.
   std::vector<Repeated> ends = {};
-  /// Of the runs with gamma = 0: |test loss / SGD's - 1|.
+  /// For the runs with gamma = 0: |test loss / SGD's - 1|.
   Vector zero_errors = {};
 
   std::size_t setting(const std::string& method, double gamma, double epsilon = 0) const {
@@ -213,7 +215,7 @@ Explored explore(StudyContext& context, const DataSplit& data, const Arena& aren
     std::size_t best = e.grid.size();
     double most = -1;
     for (std::size_t k = 0; k < e.grid.size(); ++k)
-      // NaN when a seed diverged.
+      // The mean is NaN if a seed diverged.
       if (const double accuracy = mean(each(e.runs[k], "validation", last));
           e.grid[k].method == method && accuracy > most)
         best = k, most = accuracy;
@@ -223,7 +225,8 @@ Explored explore(StudyContext& context, const DataSplit& data, const Arena& aren
     e.chosen.push_back(best);
     chosen.push_back(e.grid[best]);
   }
-  // Other seeds than those that chose: more of them decide where only four settings are left.
+  // The final runs use other seeds than the selection. Only four settings are left, so there can be
+  // more seeds.
   e.ends =
       train_all(", chosen", chosen,
                 context.seeds(static_cast<int>(seeds.size()), context.count("fresh-seeds")), true);
@@ -238,7 +241,8 @@ Explored explore(StudyContext& context, const DataSplit& data, const Arena& aren
 
 // ---- Claims ----
 
-/// F-GR at gamma = 0.1: mean test accuracy over eps >= 0.05 minus that over smaller eps, by seed.
+/// F-GR at gamma = 0.1, by seed: mean test accuracy over eps >= 0.05 minus the mean over smaller
+/// eps.
 Vector large_minus_small(const Explored& e) {
   Vector result;
   for (std::size_t s = 0; s < e.runs[0].size(); ++s) {
@@ -251,7 +255,7 @@ Vector large_minus_small(const Explored& e) {
   return result;
 }
 
-/// A claim of "at least 0" that does not hold says the opposite, or nothing.
+/// If a claim of "at least 0" fails, the numbers show the opposite or are inconclusive.
 void read_failures(StudyResult& result) {
   int failed = 0, undecided = 0;
   for (const Claim& claim : result.claims) {
@@ -327,7 +331,7 @@ StudyTable end_table(const Explored& e) {
       {"method", "|grad L|", "top eigenvalue", "its residual", "trace", "epochs to accuracy",
        "seconds to accuracy"}};
   for (std::size_t m = 0; m < e.ends.size(); ++m) {
-    Vector epochs, seconds;  // until the accuracy was first reached, of the runs that reached it
+    Vector epochs, seconds;  // until the accuracy is first reached, for the runs that reach it
     for (const Measured& run : e.ends[m]) {
       const Vector& validation = run.at("validation");
       for (std::size_t i = 0; i < validation.size(); ++i)

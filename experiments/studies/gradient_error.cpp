@@ -1,5 +1,5 @@
-// The error of finite-difference GR's H g over eps: slopes, the floor of rounding, the best eps,
-// and the effect of kinks.
+// The error of H g in finite-difference GR over eps: slopes, the lower limit from rounding, the
+// best eps, and the effect of kinks.
 #include <algorithm>
 #include <cmath>
 
@@ -14,8 +14,8 @@ namespace {
 const std::vector<std::string> activations = {"tanh", "gelu", "relu"};  // the last has kinks
 const std::vector<std::string> stages = {"at the start", "after training"};
 
-/// The network of one seed: `eps`, and for each stage, method and dtype the errors of H g over eps,
-/// such as `after training f-gr f32`.
+/// Measures the network of one seed. The result holds `eps` and, for each stage, method and dtype,
+/// the errors of H g over eps, such as `after training f-gr f32`.
 Measured measure(StudyContext& context, const Problem& problem, double sweep_units) {
   Problem measured = problem;
   measured.options.batch = context.count("batch");
@@ -36,7 +36,7 @@ Measured measure(StudyContext& context, const Problem& problem, double sweep_uni
   return result;
 }
 
-/// f(eps, errors) of each seed.
+/// f(eps, errors) for each seed.
 Vector of_seeds(const Repeated& seeds, const std::string& numbers,
                 const std::function<double(const Vector&, const Vector&)>& f) {
   Vector result;
@@ -46,7 +46,7 @@ Vector of_seeds(const Repeated& seeds, const std::string& numbers,
 
 double least(const Vector&, const Vector& errors) { return std::ranges::min(errors); }
 
-/// Of the smallest error; two neighbours are half a power of ten apart.
+/// The index of the smallest error. Two neighbouring indices are half a power of ten apart.
 double best_index(const Vector&, const Vector& errors) {
   return static_cast<double>(std::ranges::min_element(errors) - errors.begin());
 }
@@ -55,8 +55,8 @@ double best_epsilon(const Vector& epsilons, const Vector& errors) {
   return epsilons[static_cast<std::size_t>(best_index(epsilons, errors))];
 }
 
-/// By how many powers of ten the error, for some eps from 1e-4 to 0.1, is above the straight line
-/// of slope 1 through the error at eps = 1e-6.
+/// Draws the line of slope 1 through the error at eps = 1e-6, and returns how far above this line
+/// the errors for eps from 1e-4 to 0.1 lie at most, in powers of ten.
 double departure(const Vector& epsilons, const Vector& errors) {
   double most = 0;
   for (std::size_t k = 8; k <= 14; ++k)
@@ -64,7 +64,7 @@ double departure(const Vector& epsilons, const Vector& errors) {
   return most;
 }
 
-/// "median (smallest to largest)"; a slope that no part of a curve shows is no number.
+/// "median (smallest to largest)". A slope that no part of a curve has is NaN, which prints as "-".
 std::string with_range(const Vector& values, const char* format) {
   const auto text = [&](double value) {
     return std::isnan(value) ? "-" : fmt::format(fmt::runtime(format), value);
@@ -73,7 +73,7 @@ std::string with_range(const Vector& values, const char* format) {
   return fmt::format("{} ({} to {})", text(median(values)), text(range.low), text(range.high));
 }
 
-/// One line for each network, stage, method and dtype; one plot for each network and stage.
+/// Adds a row for each network, stage, method and dtype, and a plot for each network and stage.
 void describe(const std::vector<Repeated>& found, StudyResult& result) {
   StudyTable table{"Error of H g over eps: median, smallest and largest of the seeds",
                    {"network", "method", "dtype", "slope", "smallest error", "best eps",
@@ -129,7 +129,7 @@ void judge(const std::vector<Repeated>& found, double order, StudyResult& result
     }
   for (std::size_t a = 0; a < activations.size(); ++a)
     for (const std::string& stage : stages)
-      // After training few units are near their kinks, so that limits the claim only.
+      // After training, few units are near their kinks, so the claim has the weight `limit` there.
       result.claim({on_mean(
           fmt::format("{} {}: f-gr's error at eps = 1e-4 to 0.1 over its law, powers of ten",
                       activations[a], stage),

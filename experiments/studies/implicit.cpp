@@ -1,5 +1,5 @@
-// The gradient regularization that plain gradient descent carries by itself: it follows the flow of
-// the loss with gamma = eta / 2 one order closer than that of the loss.
+// The implicit gradient regularization of plain gradient descent. Gradient descent follows the flow
+// of ℒ + gamma/2 |g|^2 with gamma = eta / 2 one order closer than the flow of ℒ.
 #include "experiments/studies/problems.h"
 
 namespace twice::experiments {
@@ -15,10 +15,10 @@ class Landscape {
       : data_(teacher_data(samples, 20, 10, 0.2, seed, DType::f64)),
         w_(small_mlp(32).initial_parameters(Rng(seed), DType::f64)),
         start_(flat(w_)),
-        // With gamma = 1 one plan gives g and H g, from which the flow of any gamma is made.
+        // With gamma = 1, one plan gives g and H g, which suffice for the flow with any gamma.
         step_(small_mlp(32), data_, samples, w_, "exact", {.gamma = 1}) {}
 
-  /// -grad (L + gamma/2 |grad L|^2) at a point.
+  /// -(g + gamma H g), the negative gradient of ℒ + gamma/2 |g|^2, at a point.
   Vector velocity(const Vector& point, double gamma) {
     assign(w_, point);
     step_.run(data_);
@@ -27,14 +27,15 @@ class Landscape {
     return v;
   }
 
-  /// Gradient descent: where `steps` steps of size time / steps lead.
+  /// The end point of gradient descent with `steps` steps of size time / steps.
   Vector descend(double time, int steps) {
     Vector point = start_;
     for (int t = 0; t < steps; ++t) point = moved(point, time / steps, velocity(point, 0));
     return point;
   }
 
-  /// The flow of L + gamma/2 |grad L|^2, by `steps` steps of the classical Runge-Kutta method.
+  /// The end point of the flow of ℒ + gamma/2 |g|^2, computed with `steps` steps of the classical
+  /// Runge-Kutta method.
   Vector flow(double time, double gamma, int steps) {
     Vector point = start_;
     const double h = time / steps;
@@ -48,7 +49,7 @@ class Landscape {
     return point;
   }
 
-  /// |a - b| over how far b went from the start.
+  /// |a - b|, relative to the distance of b from the start.
   double distance(const Vector& a, const Vector& b) const {
     return relative_error(a, b) * norm(b) / norm(differences(b, start_));
   }
@@ -60,9 +61,9 @@ class Landscape {
   PlannedMethod step_;
 };
 
-/// For each step size the distance of gradient descent from the two flows, `plain` and `modified`,
-/// and the factor c for which the flow with gamma = c eta comes closest, `best factor`.
-/// `integration`: the distance between the plain flow and the same by half as many steps.
+/// For each step size: the distances `plain` and `modified` of gradient descent from the two flows,
+/// and `best factor`, the factor c for which the flow with gamma = c eta comes closest.
+/// `integration` is the distance between the plain flow and the same flow with half as many steps.
 Measured follow(StudyContext& context, std::uint64_t seed) {
   Landscape land(seed, context.count("samples"));
   const double time = context.number("time"), factor = context.number("factor");
@@ -77,7 +78,8 @@ Measured follow(StudyContext& context, std::uint64_t seed) {
     const Vector descended = land.descend(time, steps);
     result["plain"].push_back(land.distance(descended, plain));
     result["modified"].push_back(land.distance(descended, land.flow(time, factor * eta, fine)));
-    // To first order the flow's end is linear in c: the least squares of descended - flow(c).
+    // To first order, the flow's end point is linear in c, so c is the least-squares solution of
+    // descended - flow(c) = 0.
     const Vector per_factor = differences(land.flow(time, eta, fine), plain);
     double along = 0, squares = 0;
     for (std::size_t i = 0; i < plain.size(); ++i) {

@@ -1,5 +1,5 @@
-// The page of a study, made from its record alone: Markdown with plots beside it, as it is read in
-// a repository's web view.
+// Makes the page of a study from its record alone: Markdown, with plots beside it, for the web view
+// of a repository.
 #include "experiments/report/html.h"
 #include "experiments/report/plots.h"
 #include "experiments/studies/study.h"

@@ -1,5 +1,5 @@
-// Sharpness-aware minimisation and the gradient norm penalty as finite-difference GR: equal step by
-// step, then trained side by side.
+// Sharpness-aware minimisation and the gradient norm penalty as finite-difference GR: compared step
+// by step, then trained side by side.
 #include "experiments/studies/problems.h"
 
 namespace twice::experiments {
@@ -27,13 +27,13 @@ Measured equalities(StudyContext& context, std::uint64_t seed, DType dtype) {
     for (PlannedMethod* each : {&here, &f_gr, &sam, &pgn}) each->run(batch);
     const Vector g = flat(here.plain()), start = flat(w), sam_gradient = flat(sam.gradient());
     const double length = norm(g);
-    /// The gradient where the parameters were really moved to w + scale g.
+    /// The gradient at parameters that were actually moved to w + scale g.
     const auto gradient_after = [&](double scale) {
       assign(elsewhere, moved(start, scale, g));
       there.run(batch);
       return flat(there.plain());
     };
-    /// F-GR with an eps and gamma that belong to this |g|, so planned for this step alone.
+    /// F-GR with an eps and gamma that depend on this |g|, planned for this step only.
     const auto f_gr_with = [&](double gamma, double eps) {
       PlannedMethod once(model, data, rows, w, "f-gr", {.gamma = gamma, .epsilon = eps});
       once.run(batch);

@@ -80,8 +80,8 @@ std::vector<OpRow> moving() {
           .check(cube, "transpose"),
       function("cast", "cast(x, dtype)", "x in f32 or f64", "adjoint: the cast back", {normal(s)},
                [](X x) { return cast(x[0], DType::f64); }),
-      // By definition the derivative is 0. Finite differences agree only for a step function, so the
-      // case stops the gradient of `positive`.
+      // By definition the derivative is 0. Finite differences agree only for a step function, so
+      // the case stops the gradient of `positive`.
       function("stop_gradient", "stop_gradient(x)", "x", "0", {distinct(s)},
                [](X x) { return stop_gradient(x[0]); })
           .any_dtype()

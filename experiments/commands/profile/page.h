@@ -9,7 +9,6 @@ namespace twice::experiments {
 /// The page of a record of `profile`. Parts without data in the record are omitted.
 std::string profile_html(const Json& record);
 
-
 /// The large numbers at the top of the page.
 std::vector<TextPair> profile_tiles(const Json& record);
 
