@@ -132,7 +132,7 @@ int run_to_end(Trainer& trainer, RunHistory& history, const fs::path& folder, in
     if (epoch > 0 && epoch * trainer.steps_per_epoch() == trainer.steps())
       write_checkpoint(best, trainer, history);
   };
-  keep_best();  // a kill may have prevented this
+  keep_best();  // a killed run may have skipped this
   Progress progress(fmt::format("training {}", trainer.method().name),
                     static_cast<double>(trainer.total_steps() - trainer.steps()));
   for (const EpochRecord& epoch : history.curve) print_epoch(epoch);

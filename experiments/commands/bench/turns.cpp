@@ -132,8 +132,7 @@ Repetition repeat(const std::array<const Contender*, 4>& sides, bool whole_comma
       seconds, [](double) {}, 1);
   std::array<std::unique_ptr<Answerer>, 4> processes;
   for (const std::size_t i : order) processes[i] = start(*sides[i]);
-  for (const std::size_t i : order)
-    processes[i]->ask({{"do", "hello"}});  // wait until the process is ready
+  for (const std::size_t i : order) processes[i]->ask({{"do", "hello"}});  // wait for start-up
   const std::size_t methods = sides[0]->methods.size();
   for (ProcessTimes& times : result) times.resize(methods);
   while (rounds.next())
