@@ -67,12 +67,10 @@ std::string text_of(const Problem& problem, const Json& record) {
   const RunOptions& o = problem.options;
   const std::string warning = noise_warning(record);
   return fmt::format(
-      "\n{} on {}: {} epochs, gamma {}, epsilon {}, lr {}, seed {}, {} threads\n\n{}"
-      "\nms/step: median, methods timed in turn. products: full-size matrix products and "
-      "convolutions in a step; "
-      "L = {}.\nerror: of the method's gradient, against the exact one of L + gamma/2 |grad L|^2 "
-      "in "
-      "float64.\n{}",
+      "\n{} on {}: {} epochs, gamma {}, epsilon {}, lr {}, seed {}, {} threads\n\n{}\nms/step: "
+      "median, methods timed in turn. products: full-size matrix products and convolutions in a "
+      "step; L = {}.\nerror: the method's gradient, compared with the exact gradient of loss + "
+      "gamma/2 |g|^2 in float64.\n{}",
       problem.label(), problem.data.train.name, o.epochs, o.regularization.gamma,
       o.regularization.epsilon, *o.lr, o.seed, threads(), run_table(record).on_screen(),
       problem.model.products(), warning.empty() ? "" : warning + "\n");
@@ -170,7 +168,7 @@ int run_compare(RunOptions options) try {
   if (!options.json.empty()) write_json(options.json, report.record);
   return 0;
 } catch (const Stopped&) {
-  print_error("stopped; a comparison that is not finished leaves no record");
+  print_error("stopped; an unfinished comparison leaves no record");
   return stopped_status;
 }
 

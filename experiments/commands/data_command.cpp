@@ -15,7 +15,7 @@ std::string status(const DataSource& source) {
   if (is_installed(source)) return "in " + data_folder(source).string();
   if (source.origin != Origin::manual) return "missing; " + how_to_get(source);
   return data_root().empty() ? "missing; TWICE_DATA says where it would be"
-                             : "missing; bring its files to " + data_folder(source).string();
+                             : "missing; copy its files to " + data_folder(source).string();
 }
 
 }  // namespace

@@ -42,7 +42,8 @@ std::vector<Json> stages_of(const Tensors& outputs, const PlanOptions& options) 
   });
   if (options.reuse_memory) add("reuse-memory", "let values share memory over time", true);
   if (options.in_place)
-    add("in-place", "let a value take the place of one that dies", options.reuse_memory, true);
+    add("in-place", "let a value overwrite one that is no longer needed", options.reuse_memory,
+        true);
   return stages;
 }
 
@@ -123,7 +124,7 @@ Report explain(std::initializer_list<Tensors> outputs, const ExplainSettings& se
 
 void declare_explain(OptionSet& set, ExplainOptions& options) {
   declare(set, options.run, {.training = false, .norm = true});
-  set.add("brief", &options.brief, "Leave the list of steps out");
+  set.add("brief", &options.brief, "Omit the list of steps");
 }
 
 int run_explain(ExplainOptions options) {

@@ -26,13 +26,14 @@ fs::path checkpoint_of(const PredictOptions& options) {
   std::error_code error;
   if (!fs::is_directory(run, error)) {
     if (options.best)
-      throw UsageError(fmt::format("--best is for the folder of a run; {} is none", run.string()));
+      throw UsageError(
+          fmt::format("--best needs the folder of a run; {} is not one", run.string()));
     return run;
   }
   const fs::path file = run / (options.best ? best_weights : "checkpoint.safetensors");
   if (!fs::exists(file, error))
     fail("checkpoint", "{} does not exist{}", file.string(),
-         options.best ? ": the best epoch is kept of runs with --validation-share" : "");
+         options.best ? ": only runs with --validation-share keep the best epoch" : "");
   return file;
 }
 
@@ -48,7 +49,7 @@ struct Judged {
       run.init.reset();
       problem = own ? make_problem(run) : make_problem(run, history.data, options.data);
     } catch (const JsonError& error) {
-      fail("checkpoint", "{}: what it says of its run is damaged: {}", checkpoint.string(),
+      fail("checkpoint", "{}: the description of its run is damaged: {}", checkpoint.string(),
            error.what());
     }
     if (own) check_same_files(history.data, data_record(problem), checkpoint.string());
@@ -173,8 +174,9 @@ void declare(OptionSet& set, PredictOptions& options) {
   set.group("Arguments");
   set.add("RUN", &options.run, "Folder of a run, or a checkpoint").required = true;
   set.group("Examples");
-  set.add("data", &options.data,
-          "A file like that of the run, or a data set (default: the test examples of the run)");
+  set.add(
+      "data", &options.data,
+      "A file in the format of the run's data, or a data set (default: the run's test examples)");
   set.add("best", &options.best, "The weights of the best epoch on validation examples");
   set.add("threads", &options.threads, "Threads (0: as many as this process may use)",
           whole(0, 1024));

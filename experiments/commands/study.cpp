@@ -36,7 +36,7 @@ void print_list() {
   for (const Study& study : studies())
     table.add({study.name, study.shows, study.quick_time, study.full_time});
   table.print();
-  fmt::print("\nTimes are of 2 cores. Settings (quick, full):\n");
+  fmt::print("\nTimes are for 2 cores. Settings (quick, full):\n");
   for (const Study& study : studies()) {
     fmt::print("\n{}\n", study.name);
     for (const Setting& s : study.settings)
@@ -134,7 +134,7 @@ void write_pages(const std::filesystem::path& folder, const Json& record) {
   const auto files = study_files(record, folder);
   for (const auto& [file, contents] : files)
     if (std::filesystem::path(file).filename() != file)
-      fail("study", "the record wants a file '{}'; expected a name without a folder", file);
+      fail("study", "the record names a file '{}'; expected a name without a folder", file);
   for (const auto& [file, contents] : files) write_atomically(folder / file, contents);
 }
 
@@ -146,9 +146,9 @@ void declare_study(OptionSet& set, StudyOptions& options) {
   set.group("Study");
   set.add("NAME", &options.name, "The study: " + names()).shows_default = false;
   set.add("list", &options.list, "List the studies, their times and settings");
-  set.add("quick", &options.quick, "The form of about a minute");
+  set.add("quick", &options.quick, "Run the quick form, which takes about a minute");
   set.add("document", &options.document, "Make page and plots from this record instead of running");
-  set.group("Settings of some studies (--list tells which and what they are unless given)");
+  set.group("Settings of some studies (--list shows them and their defaults)");
   for (const Study& study : studies())
     for (const Setting& s : study.settings)
       if (!set.find(s.name)) set.add(s.name, &options.settings[s.name], s.meaning);
@@ -163,7 +163,7 @@ int study(StudyOptions options) {
   if (!options.document.empty()) {
     const Json record = Json::parse_or_null(read_file(options.document));
     if (text(record, "command") != "study")
-      fail("study", "{} is no record of a study", options.document);
+      fail("study", "{} is not a record of a study", options.document);
     if (!options.name.empty() && options.name != text(record, "study"))
       throw UsageError(fmt::format("--document: {} is a record of {}, not of {}", options.document,
                                    text(record, "study"), options.name));
@@ -185,14 +185,14 @@ int study(StudyOptions options) {
 
   Journal journal(folder, chosen.name, identity(chosen, options, settings));
   if (journal.size() > 0)
-    fmt::print("going on after the {} jobs that {} has\n", journal.size(), journal.file().string());
+    fmt::print("continuing after the {} jobs in {}\n", journal.size(), journal.file().string());
   StudyContext context(settings, options.run.seed, journal);
   StudyResult result{chosen.setup, chosen.remarks};
   try {
     chosen.run(context, result);
   } catch (const Stopped&) {
     print_error(fmt::format("stopped with {} jobs done{}", journal.size(),
-                            journal.size() > 0 ? "; the same command goes on from there" : ""));
+                            journal.size() > 0 ? "; the same command continues from there" : ""));
     return stopped_status;
   }
   const Json record = record_of(chosen, result, options, settings, journal.seconds());

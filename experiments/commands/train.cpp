@@ -104,7 +104,7 @@ void print_epoch(const EpochRecord& r) {
     cells.emplace_back(heading, fmt::format("{:>{}}", format_metric(name, value),
                                             std::max<std::size_t>(9, heading.size())));
   }
-  cells.emplace_back("|grad L|", fmt::format("{:>10.5f}", r.gradient_norm));
+  cells.emplace_back("|grad|", fmt::format("{:>10.5f}", r.gradient_norm));
   cells.emplace_back("seconds", fmt::format("{:>8.2f}", r.seconds));
   std::string heading, line;
   for (const auto& [name, cell] : cells) {
@@ -151,7 +151,7 @@ int run_to_end(Trainer& trainer, RunHistory& history, const fs::path& folder, in
     if (!epoch) {
       save();
       print_error(
-          fmt::format("stopped after step {} of {}; ./twice train --resume --out {} goes on",
+          fmt::format("stopped after step {} of {}; ./twice train --resume --out {} continues",
                       trainer.steps(), trainer.total_steps(), folder.string()));
       return stopped_status;
     }
@@ -171,8 +171,8 @@ void declare_train(OptionSet& set, TrainOptions& options) {
   options.run.methods = {"exact"};
   declare(set, options.run);
   set.group("Checkpoints");
-  set.add("resume", &options.resume, "Go on from the checkpoint in --out");
-  set.add("fresh", &options.fresh, "Start anew although --out holds a run");
+  set.add("resume", &options.resume, "Continue from the checkpoint in --out");
+  set.add("fresh", &options.fresh, "Start again from scratch, even if --out holds a run");
   set.add("checkpoint-every", &options.checkpoint_every,
           "Steps between checkpoints (0: one after each epoch)", whole(0, 1 << 30));
   set.keep_given(options.given);
@@ -193,10 +193,9 @@ int train(TrainOptions options) {
     complete_run(options.run);
     options.run.init.reset();
   } else if (fs::exists(checkpoint) && !options.fresh) {
-    throw UsageError(
-        fmt::format("{} holds a run: --resume goes on with it, --fresh starts anew, "
-                    "another --out keeps it",
-                    options.run.out));
+    throw UsageError(fmt::format(
+        "{} holds a run: --resume continues it, --fresh replaces it, another --out keeps it",
+        options.run.out));
   }
   set_threads(options.run.threads);
   prepare_file(options.run.json);

@@ -71,7 +71,8 @@ Contender side_of(const BenchOptions& options, const std::string& program,
   const OptionWords words = words_of_a_step(changed.given);
   for (const auto& [name, value] : changed.given)
     if (!words.contains(name) && name != "--method")
-      throw UsageError(fmt::format("{}: {} belongs to the whole comparison", option, name));
+      throw UsageError(
+          fmt::format("{}: {} applies to the whole comparison, not to one side", option, name));
   for (const auto& [name, value] : words) side.words[name] = value;
   complete(changed);
   side.methods = changed.run.methods;
@@ -222,7 +223,7 @@ void introduce(const Turns& turns, Json& record) {
   record["ours"] = turns.ours;
   record["other"] = turns.other;
   if (turns.ours.is_null() || turns.other.is_null()) {
-    fmt::print("one program is older than --against: whole commands take turns\n");
+    fmt::print("one program is older than --against, so whole commands run alternately\n");
     return;
   }
   for (const char* key : {"compiler", "flags", "products", "blas", "threads"})
@@ -240,13 +241,14 @@ int compare_programs(const BenchOptions& options, const std::string& ours, const
                              ? INFINITY
                              : share_of("--fail-if-slower", options.fail_if_slower);
   if (!options.peer.empty())
-    throw UsageError(fmt::format("{} and --peer are two comparisons; expected one", option));
+    throw UsageError(fmt::format("{} and --peer are two comparisons; expected only one", option));
   std::array<Contender, 2> sides = {side_of(options, ours, option),
                                     side_of(options, other, option)};
   const std::size_t methods = sides[0].methods.size();
   if (methods != sides[1].methods.size())
     throw UsageError(
-        fmt::format("{}: {} methods against {}; they are paired in order, so expected as many",
+        fmt::format("{}: {} methods against {}; methods are paired in order, so both sides need "
+                    "the same number",
                     option, methods, sides[1].methods.size()));
   const std::vector<Json> models = models_of(options);
   fmt::print("ours:  {}\nother: {}\n", sides[0].name, sides[1].name);
@@ -282,7 +284,7 @@ int compare_programs(const BenchOptions& options, const std::string& ours, const
     }
     if (one_thread)
       fmt::print(
-          "{}: the machine is busy; with all threads equal programs differ by more than 10 %, so "
+          "{}: the machine is busy; with all threads, equal programs differ by more than 10 %, so "
           "both sides ran with one thread\n",
           text(record["rows"].back(), "model"));
     of_models.push_back(averaged(of_rows));
@@ -297,12 +299,13 @@ int compare_programs(const BenchOptions& options, const std::string& ours, const
   }
   table.print();
   fmt::print(
-      "\n{} times four fresh processes, two of each program, took turns. The intervals hold "
-      "together in {:g} %;\ncontrol: what equal programs may seem to differ by in this run.\n",
+      "\n{} repetitions of four new processes, two of each program, ran alternately. All intervals "
+      "hold together with {:g} % confidence.\ncontrol: the difference that equal programs may seem "
+      "to have in this run.\n",
       text(verdicts[0], "repetitions"), 100 * (1 - error_level));
   if (text(verdicts.back(), "verdict") == "inconclusive")
     fmt::print(
-        "To decide smaller differences: close other programs, or measure longer (--seconds "
+        "To resolve smaller differences, close other programs or measure longer (--seconds "
         "{:.0f}).\n",
         4 * seconds);
   if (!options.run.json.empty()) write_json(options.run.json, record);

@@ -169,8 +169,9 @@ std::vector<Json> models_of(const BenchOptions& options) {
     if (labels.back().find(options.rows) != std::string::npos) result.push_back(model);
   }
   if (result.empty())
-    throw UsageError(fmt::format("--rows: no model of the suite has '{}' in its name; they are {}",
-                                 options.rows, fmt::join(labels, ", ")));
+    throw UsageError(
+        fmt::format("--rows: no model of the suite has '{}' in its name; the names are {}",
+                    options.rows, fmt::join(labels, ", ")));
   return result;
 }
 
@@ -221,21 +222,23 @@ void declare_bench(OptionSet& set, BenchOptions& options) {
   set.group("Bench");
   set.add("suite", &options.suite, "A set of models instead of one: paper", one_of({"paper"}))
       .excludes = {"model", "width", "depth", "channels", "activation", "batch"};
-  set.add("rows", &options.rows, "Only the suite's models whose names hold this");
-  set.add("seconds", &options.seconds, "Measuring time for a model (10; 30 with --against)");
+  set.add("rows", &options.rows, "Only the suite's models whose names contain this");
+  set.add("seconds", &options.seconds,
+          "Measuring time for each model, in seconds (10; 30 with --against)");
   set.add("against", &options.against,
           "Compare with another program: a build, a git revision, or this one with other options "
           "(\"--without winograd\")");
   set.add("same-within", &options.same_within, "With --against: smaller differences do not count");
   set.add("fail-if-slower", &options.fail_if_slower,
-          "With --against: exit status 3 when this program is slower by more, such as 3%");
-  set.add("peer", &options.peer, "Another engine beside ours: pytorch", one_of({"pytorch"}));
-  set.add("peer-python", &options.peer_python, "The Python that has PyTorch");
+          "With --against: exit status 3 if this program is slower by more than this, such as 3%");
+  set.add("peer", &options.peer, "Another engine to measure beside ours: pytorch",
+          one_of({"pytorch"}));
+  set.add("peer-python", &options.peer_python, "The Python interpreter that has PyTorch");
   set.add("peer-malloc", &options.peer_malloc,
-          "system: as it is; keep: freed memory stays in the peer's process",
+          "The peer's allocator: system, unchanged; keep, freed memory stays in the process",
           one_of({"system", "keep"}));
   set.add("neighbours", &options.neighbours,
-          "Busy processes beside the measurement, to see what sharing the machine costs",
+          "Number of busy processes beside the measurement, to see the cost of sharing the machine",
           whole(0, 1024));
   set.add("neighbour-kind", &options.neighbour_kind,
           "cpu: they compute; memory: they copy memory; bursts: they compute for 3 ms, then sleep "
@@ -303,20 +306,20 @@ int bench(BenchOptions options) {
     }
     if (models.size() > 1) print_summary(record);
     fmt::print(
-        "\nbest product of two 1024 x 1024 matrices: {} GFLOP/s by the kernel of plans ({}), {} by "
+        "\nbest product of two 1024 x 1024 matrices: {} GFLOP/s by our kernel ({}), {} by "
         "OpenBLAS\n",
         format_number(totals.our_peak), text(machine, "products"), format_number(totals.blas_peak));
     const std::string warning = noise_warning(record);
     if (const Json& off = record["residuals"]; off.is_object() && warning.empty())
       fmt::print(
-          "predicted from kernels alone and where their data lie: off by {} in the median of "
-          "{} steps, {} at most\n",
+          "predictions from single kernels and the places of their data: median error over {1} "
+          "steps {0}, largest {2}\n",
           format_percent(number(off, "median")), text(off, "steps"),
           format_percent(number(off, "largest")));
     if (!warning.empty()) fmt::print("{}; predictions are not judged\n", warning);
     if (!options.run.json.empty()) write_json(options.run.json, record);
   } catch (const Stopped&) {
-    fmt::print(stderr, "stopped; a bench that is not finished leaves no record\n");
+    fmt::print(stderr, "stopped; an unfinished bench leaves no record\n");
     return stopped_status;
   }
   return 0;

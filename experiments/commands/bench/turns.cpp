@@ -59,7 +59,8 @@ fs::path build_commit(const fs::path& top, const std::string& commit) {
   const std::string log = (folder / "build.log").string(),
                     archive = (folder / "source.tar").string();
   std::ofstream{log};
-  fmt::print(stderr, "building {} in {} (once; it takes minutes)\n", commit, folder.string());
+  fmt::print(stderr, "building {} in {} (only once; this takes minutes)\n", commit,
+             folder.string());
   for (const std::vector<std::string>& step : std::vector<std::vector<std::string>>{
            {"git", "-C", top.string(), "archive", "--output", archive, commit},
            {"tar", "-xf", archive, "-C", source.string()},
@@ -163,12 +164,12 @@ Contender find_program(const std::string& word, const std::string& option) {
         "\"--without winograd\"",
         option, word, is));
   };
-  if (fs::exists(word)) refuse("no program, and has no bin/twice");
+  if (fs::exists(word)) refuse("not a program and has no bin/twice");
   const fs::path top = repository();
-  if (top.empty()) refuse("no file, and no repository of twice is here, or no git");
+  if (top.empty()) refuse("not a file, and there is no git or no repository of twice");
   const Finished commit =
       run({"git", "-C", top.string(), "rev-parse", "--verify", "--quiet", word + "^{commit}"});
-  if (commit.status != 0) refuse("no file and no revision");
+  if (commit.status != 0) refuse("neither a file nor a revision");
   const std::string shortened = commit.last_line.substr(0, 12);
   return {word.starts_with(shortened) ? shortened : fmt::format("{} ({})", word, shortened),
           build_commit(top, shortened)};

@@ -205,8 +205,8 @@ std::vector<AccuracyRow> check_accuracy(std::string_view filter, int numbers,
 std::string accuracy_report(const std::vector<AccuracyRow>& rows) {
   if (rows.empty()) return {};
   std::string text = fmt::format(
-      "Largest errors in units in the last place, beyond what half a unit of x changes, and their "
-      "bounds\n{:<22}{:<6}{:>13}{:>13}{:>13}   nearest to its bound\n",
+      "Largest errors in units in the last place, beyond the effect of half a unit of x, with "
+      "their bounds\n{:<22}{:<6}{:>13}{:>13}{:>13}   nearest to its bound\n",
       "op", "dtype", "value", "slope", "curvature");
   std::string failed;
   std::size_t failures = 0;
@@ -219,10 +219,9 @@ std::string accuracy_report(const std::vector<AccuracyRow>& rows) {
       if (row.error * nearest->bound > nearest->error * row.bound) nearest = &row;
       if (row.ok) continue;
       ++failures;
-      failed +=
-          fmt::format("FAILED {} {}, {} at {}: {:.17g}, right is {:.17g}: error {:.4g} > {:g}\n",
-                      full_name(row), str(row.dtype), order_names[order], place(row), row.computed,
-                      row.exact, row.error, row.bound);
+      failed += fmt::format("FAILED {} {}, {} at {}: {:.17g}, exact {:.17g}: error {:.4g} > {:g}\n",
+                            full_name(row), str(row.dtype), order_names[order], place(row),
+                            row.computed, row.exact, row.error, row.bound);
     }
     if (!nearest->at.empty())
       text += fmt::format("   {} at {}", order_names[static_cast<std::size_t>(nearest->order)],

@@ -256,11 +256,11 @@ int run_check(CheckCommandOptions options) {
   const auto given = [&](const char* name) { return options.given.contains(name); };
   const bool model = given("--model") || given("--method");
   if (model && !options.op.empty())
-    throw UsageError("--op is for checks of single ops; it does not go with --model or --method");
+    throw UsageError("--op selects single ops; it cannot be combined with --model or --method");
   const auto alone = [&](const char* option, std::initializer_list<const char*> others) {
     for (const char* other : others)
       if (given(option) && given(other))
-        throw UsageError(fmt::format("{} does not go with {}", option, other));
+        throw UsageError(fmt::format("{} cannot be combined with {}", option, other));
   };
   alone("--graphs", {"--model", "--method", "--op"});
   alone("--write", {"--model", "--method", "--op", "--json"});

@@ -50,8 +50,8 @@ std::vector<Family> families(const Json& report, const std::string& file) {
   }
   if (list.empty())
     throw UsageError(
-        fmt::format("{}: no times in it; expected the report.json of twice profile, "
-                    "or repetitions in google/benchmark's JSON",
+        fmt::format("{} has no times; expected the report.json of twice profile, or repetitions in "
+                    "google/benchmark's JSON",
                     file));
   return list;
 }
@@ -159,7 +159,7 @@ Json compare_reports(const Json& a, const Json& b, const std::string& a_name,
                  {"only_in_a", names_without(of_a, of_b)},
                  {"only_in_b", names_without(of_b, of_a)}});
   if (record["rows"].empty())
-    throw UsageError(fmt::format("{} and {} have no row in common: the one has {}, the other {}",
+    throw UsageError(fmt::format("{} and {} have no row in common: the first has {}, the second {}",
                                  a_name, b_name, of_a[0].name, of_b[0].name));
   return record;
 }
@@ -178,10 +178,9 @@ int compare_profiles(const std::filesystem::path& a, const std::filesystem::path
     if (!record[side].empty())
       fmt::print("{}: {}\n", replace_all(side, "_", " "), show(record[side]));
   fmt::print(
-      "\nInconclusive: the files were measured one after the other, and how much the speed of the "
-      "machine changed between\nthem is unknown. To compare two programs, let them take turns: "
-      "twice "
-      "profile --compare PROGRAM_A PROGRAM_B, or\ntwice bench --against OTHER.\n");
+      "\nInconclusive: the files were measured one after the other, and the change in the "
+      "machine's speed\nbetween them is unknown. To compare two programs, time them alternately: "
+      "twice profile --compare PROGRAM_A PROGRAM_B, or\ntwice bench --against OTHER.\n");
   if (!json.empty()) write_json(json, record);
   return 0;
 }

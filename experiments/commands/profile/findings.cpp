@@ -184,22 +184,22 @@ std::vector<std::string> profile_findings(const Json& record) {
   if (const Json own = rows.own(record);
       !steps.empty() && !own.is_null() && std::isfinite(predicted))
     lines.push_back(fmt::format(
-        "Why: its kernels alone, and its data from the caches that hold them, should take {} ms, "
-        "and take {} {} in the run: {}. As a whole it runs at {} GF/s, {} of what a large "
-        "matrix product reaches here.",
+        "Why: the prediction from single kernels and the caches that hold their data is {} ms. The "
+        "run takes {} {}. The prediction consists of {}. The whole program runs at {} GF/s, {} of "
+        "the rate of a large matrix product on this machine.",
         format_number(predicted), percent(std::abs(residual)), residual < 0 ? "less" : "more",
         predicted_parts(steps, 4), format_number(number(own, "gflops")),
         percent(number(own, "peak_share"))));
   if (!steps.empty())
-    lines.push_back(fmt::format("Where: {}; of the ops {}; of the layers {}.",
+    lines.push_back(fmt::format("Where: by phase {}; by op {}; by layer {}.",
                                 shares_by(steps, "phase", 4), shares_by(steps, "op", 3),
                                 shares_by(steps, "layer", 3)));
   if (const double arena = number(memory, "arena_bytes"),
       apart = number(memory, "without_reuse_bytes");
       arena > 0)
     lines.push_back(
-        fmt::format("Its values take {} in one arena; with a place of its own for each they would "
-                    "take {}, {} as much.",
+        fmt::format("The values take {} in one arena. With separate memory for each value they "
+                    "would take {}, {} as much.",
                     mib_text(arena), mib_text(apart), times(apart / arena)));
   std::erase(lines, "");
   // A nonbreaking space keeps a number and its unit on one line.

@@ -133,8 +133,8 @@ Legend phase_legend(const Json& record) {
 std::string roofline_plot(const Json& record) {
   const std::optional<Picture> picture = roofline(record);
   return picture ? picture->str(
-                       "GFLOP per second over FLOP per byte, a disc for each step of the "
-                       "program under the machine's measured roofs")
+                       "GFLOP per second over FLOP per byte: a disc for each step of the program, "
+                       "and the machine's measured roofs")
                  : "";
 }
 

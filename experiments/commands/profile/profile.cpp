@@ -39,9 +39,9 @@ int compare_two(const ProfileOptions& options) {
   const bool a = is_report(first), b = is_report(second);
   if (a && b) return compare_profiles(first, second, options.run.json);
   if (a || b)
-    throw UsageError(
-        fmt::format("--compare: {} is a report and {} a program; expected two of a kind",
-                    a ? first : second, a ? second : first));
+    throw UsageError(fmt::format(
+        "--compare: {} is a report and {} a program; expected two reports or two programs",
+        a ? first : second, a ? second : first));
   // Two programs are timed alternately, as in `bench`, which parses the options of a model and its
   // methods.
   OptionWords words = options.given;
@@ -198,8 +198,7 @@ Report profile(const Problem& given, const ProblemProfile& options) {
   Json record = record_header("profile");
   Json& config = record["config"] = config_of(problem);
   if ((options.memory || options.scaling) && !config.contains("model"))
-    fail("profile", "memory and scaling make the problem anew, but {} was built by hand",
-         o.problem);
+    fail("profile", "memory and scaling rebuild the problem, but {} was built by hand", o.problem);
   config.update({{"methods", names},
                  {"seconds", options.seconds},
                  {"no-memory", !options.memory},
@@ -244,10 +243,10 @@ Report profile(const Problem& given, const ProblemProfile& options) {
   checks.clear();
   record["how"] =
       how_of(record, options.seconds, o.number_type(),
-             fmt::format("the first {} training examples of {} in the data set's order, parameters "
-                         "as seed {} gives them; learning rate {}{}",
+             fmt::format("the first {} training examples of {} in the data set's order, initial "
+                         "parameters of seed {}; learning rate {}{}",
                          o.batch, problem.data.train.name, o.seed, *o.lr,
-                         *o.lr > small_lr ? "" : ", so that they hardly move"),
+                         *o.lr > small_lr ? "" : ", small enough to leave them almost unchanged"),
              profiled.programs > 1);
   end_if_stopped();
   if (options.scaling) {
@@ -268,16 +267,16 @@ void declare_profile(OptionSet& set, ProfileOptions& options) {
   set.group("Profile");
   set.add("methods", &options.profile.methods,
           "Methods of the headline, separated by commas (none: all)", one_of(names_of(methods())));
-  set.add("seconds", &options.profile.seconds, "Measuring time, scaling left out",
+  set.add("seconds", &options.profile.seconds, "Measuring time in seconds, without the scaling",
           number_from(0.01, 3600));
   set.add("no-memory", &options.no_memory, "Do not measure memory");
   set.add("no-scaling", &options.no_scaling,
           "Do not time other depths, widths, batches and threads");
   set.add("compare", &options.compare,
-          "Compare two programs, which take turns (as bench --against), or show two report.json "
-          "beside each other")
+          "Compare two programs by timing them alternately (as bench --against), or show two "
+          "report.json side by side")
       .split = false;
-  set.add("margin", &options.margin, "With --compare: smaller differences of programs do not count",
+  set.add("margin", &options.margin, "With --compare: ignore smaller differences between programs",
           number_from(0, 1));
   set.group("");
   set.add("measure-memory", &options.measure_memory);
@@ -297,8 +296,8 @@ int run_profile(ProfileOptions options) try {
   complete(o, {"exact"});
   if (o.methods.size() != 1)
     throw UsageError(
-        fmt::format("--method names the one that is profiled, but {} were given; --methods names "
-                    "those of the headline",
+        fmt::format("--method names the profiled method, but {} were given; --methods names the "
+                    "methods of the headline",
                     o.methods.size()));
   set_threads(o.threads);
   const std::filesystem::path folder = prepare_folder(o.out);
@@ -313,7 +312,7 @@ int run_profile(ProfileOptions options) try {
   if (!o.json.empty()) write_json(o.json, report.record);
   return 0;
 } catch (const Stopped&) {
-  print_error("stopped; a profile that is not finished leaves no record");
+  print_error("stopped; an unfinished profile leaves no record");
   return stopped_status;
 }
 

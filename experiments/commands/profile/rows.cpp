@@ -220,7 +220,7 @@ Json time_rows(const Problem& problem, const std::vector<std::string>& methods, 
       sum += static_cast<double>(program.plan().peak_bytes());
       if (sum > memory / 2)
         fail("profile",
-             "the programs that are timed in turn take more than half of this machine's {:.1f} "
+             "the programs that are timed in turn need more than half of this machine's {:.1f} "
              "GiB; name fewer with --methods, or take a smaller --batch, --width or --channels",
              memory / (1 << 30));
     }

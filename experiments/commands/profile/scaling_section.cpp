@@ -130,10 +130,11 @@ std::string products_table(const Json& scaling) {
                              : "no straight line"},
                 {"follows", member(row, "follows_law") == true ? "yes" : "no"}});
   }
-  return section("Products against layers",
-                 paragraph("Counted in the planned program of each depth, nothing run.", "note") +
-                     rows_table(rows, columns_of("counts")),
-                 3);
+  return section(
+      "Products against layers",
+      paragraph("Counted in the planned program of each depth, without running it.", "note") +
+          rows_table(rows, columns_of("counts")),
+      3);
 }
 
 std::string crossover_figure(const Json& crossover) {
@@ -163,7 +164,7 @@ std::string crossover_figure(const Json& crossover) {
 std::string side(const Json& part, const std::string& name, bool whole) {
   const std::vector<double> values = numbers(member(part, "values")),
                             all = numbers(member(part, "ratio"));
-  if (values.empty()) return "nothing is known";
+  if (values.empty()) return "there are no data";
   // A measured ratio counts only if its interval lies on one side of 1.
   const Json& intervals = member(part, "intervals");
   std::vector<double> ratios;
@@ -187,12 +188,12 @@ std::string side(const Json& part, const std::string& name, bool whole) {
         "exact costs {} f-gr at every {} {}{}", first, name, range,
         ratios.size() == all.size()
             ? ""
-            : fmt::format(" but {}, where it is inconclusive", all.size() - ratios.size()));
+            : fmt::format(" except {}, where it is inconclusive", all.size() - ratios.size()));
   if (crossings > 1)
-    return fmt::format("the two cross {} times over {} {}: too close to tell", crossings, name,
-                       range);
+    return fmt::format("the two costs cross {} times over {} {}, so they are too close to decide",
+                       crossings, name, range);
   const double at = number(part, "at");
-  return fmt::format("exact costs less than f-gr {} {} {} (looked at {})",
+  return fmt::format("exact costs less than f-gr {} {} {} (checked {})",
                      ratios.front() < 1 ? "below" : "from", name,
                      whole ? fmt::format("{:g}", at) : format_number(at), range);
 }
@@ -245,8 +246,9 @@ std::string left_out(const Json& scaling) {
   for (const Json& axis : objects(member(scaling, "axes")))
     if (!member(axis, "left_out").empty())
       line += (line.empty() ? "" : "; ") + text(axis, "axis") + " " + text(axis, "left_out");
-  return line.empty() ? ""
-                      : paragraph("Left out, as they would take too long: " + line + ".", "note");
+  return line.empty()
+             ? ""
+             : paragraph("Left out because they would take too long: " + line + ".", "note");
 }
 
 }  // namespace
@@ -261,12 +263,11 @@ std::string scaling_section(const Json& record) {
   for (const Json& axis : objects(member(scaling, "axes"))) plots += axis_figure(axis, methods);
   return section(
       "How the cost grows",
-      paragraph(
-          "The model with one of its numbers changed at a time, on random numbers. The "
-          "methods take turns within a point; the points follow one another, so a drift of "
-          "the machine's speed shows in the laws and not in the ratios. A law that misses its "
-          "points by more than 25 % (the residual), or whose times are not known better, is left "
-          "out.") +
+      paragraph("The costs of the model with one size changed at a time, on random numbers. The "
+                "methods are timed in turn within a point, but the points follow one another. A "
+                "drift of the machine's speed therefore affects the laws, but not the ratios. A "
+                "law is left out if it misses its points by more than 25 % (the residual), or if "
+                "the times are uncertain by more than that.") +
           section("Measured",
                   legend(entries) + figures(plots) + left_out(scaling) +
                       speed_up(scaling, methods) + laws_table(scaling, drift_of(record)),

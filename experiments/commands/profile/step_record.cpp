@@ -280,9 +280,9 @@ class StepRecord {
             {"timed_runs", m.timed.size()},
             {"untimed_runs", m.untimed.size()},
             {"how",
-             "whole steps in turn with clock readings between their parts and without; the parts' "
-             "sum over the wall time of the same step; the fastest step with readings over the "
-             "fastest one without"}};
+             "whole steps, alternately with and without clock readings between their parts; "
+             "attributed: the sum of the parts over the wall time of the same step; overhead: the "
+             "fastest step with readings over the fastest step without"}};
   }
 
  private:

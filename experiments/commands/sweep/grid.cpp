@@ -156,10 +156,10 @@ std::optional<Range> range_of(const Option& option, const std::string& word) {
   if (!low || !high || !(range.low < range.high) || !std::isfinite(range.high - range.low) ||
       !rest.empty() || (range.log && range.low <= 0) || count < 2 || count > most_runs ||
       count != std::floor(count) || (whole && (range.low < 0 || range.high > 1e15)))
-    throw UsageError(fmt::format(
-        "--{}: '{}' is no range; expected LOW..HIGH, LOW..HIGH:N or LOW..HIGH:log:N, with LOW "
-        "below HIGH (log: above 0) and 2 to {} values",
-        option.name, word, most_runs));
+    throw UsageError(
+        fmt::format("--{}: '{}' is not a range; expected LOW..HIGH, LOW..HIGH:N or "
+                    "LOW..HIGH:log:N, with LOW below HIGH (log: above 0) and 2 to {} values",
+                    option.name, word, most_runs));
   if (has_count) range.count = static_cast<int>(count);
   return range;
 }
@@ -193,7 +193,8 @@ std::vector<Setting> combinations(const Strings& order,
   for (const std::string& option : order)
     count *= static_cast<double>(values.at(option).words.size());
   if (count > most_runs)
-    throw UsageError(fmt::format("the grid has {:.6g} points; at most {} fit", count, most_runs));
+    throw UsageError(
+        fmt::format("the grid has {:.6g} points; at most {} are allowed", count, most_runs));
   std::vector<Setting> settings = {{}};
   for (const std::string& option : order) {
     std::vector<Setting> longer;
@@ -264,7 +265,7 @@ Grid expand(const std::vector<GridAxis>& given, const RandomSearch& search) {
   std::map<std::string, Values> values = {{"method", {{"exact"}}}, {"seed", {{"1"}}}};
   for (const GridAxis& axis : given) {
     if (!contains(grid_options(), axis.option))
-      throw UsageError(fmt::format("--{} is no option that can vary", axis.option));
+      throw UsageError(fmt::format("--{} is not an option that can vary", axis.option));
     if (axis.values.empty()) throw UsageError(fmt::format("--{} has no value", axis.option));
     Values list;
     const bool all_run = axis.option == "method" || axis.option == "seed";
@@ -274,7 +275,7 @@ Grid expand(const std::vector<GridAxis>& given, const RandomSearch& search) {
         list.words.push_back(word);
       } else if (range->count || (range->whole && (search.settings == 0 || all_run))) {
         if (range->high - range->low >= most_runs && !range->count)
-          throw UsageError(fmt::format("--{}: '{}' is too many values", axis.option, word));
+          throw UsageError(fmt::format("--{}: '{}' has too many values", axis.option, word));
         for (std::string& value : range->values()) list.words.push_back(std::move(value));
       } else if (search.settings > 0) {
         list.ranges.push_back(*range);

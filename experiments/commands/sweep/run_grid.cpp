@@ -105,7 +105,7 @@ std::string step_key(const Json& config) {
 /// tenth. Measures nothing if `jobs` is given, on one core, or for one run.
 Layout choose_layout(const std::vector<const GridRun*>& runs, int jobs, int cores) {
   const int count = static_cast<int>(std::max<std::size_t>(runs.size(), 1));
-  if (jobs > 0) return {jobs, std::max(cores / jobs, 1), "as --jobs says"};
+  if (jobs > 0) return {jobs, std::max(cores / jobs, 1), "set by --jobs"};
   if (cores == 1) return {1, 1, "there is one core"};
   if (count == 1) return {1, cores, "there is one run"};
   const Layout each{std::min(cores, count), cores / std::min(cores, count), ""};
@@ -344,7 +344,7 @@ class Scheduler {
     const std::string line = last_line(process.errors());
     if (status < 0)
       return fmt::format("ended by signal {}{}{}", -status,
-                         status == -9 ? " (killed, perhaps for want of memory)" : "",
+                         status == -9 ? " (killed, perhaps out of memory)" : "",
                          line.empty() ? "" : ": " + line);
     return line.empty() ? fmt::format("ended with status {}", status) : line;
   }

@@ -189,7 +189,7 @@ Grid recorded_grid(const Json& record, const fs::path& file) {
       grid.runs.push_back({entry.at("name"), config});
     }
   } catch (const JsonError& error) {
-    fail("sweep", "{} is no record of a sweep: {}", file.string(), error.what());
+    fail("sweep", "{} is not a record of a sweep: {}", file.string(), error.what());
   }
   return grid;
 }
