@@ -35,13 +35,13 @@ struct RowKind {
 };
 
 const std::vector<RowKind> derivatives = {
-    {"loss", "loss", "L"},
-    {"gradient", "gradient", "g = grad L"},
-    {"H v, reverse over reverse", "hvp", "H v = grad <grad L, v>"},
-    {"H v, forward over reverse", "hvp", "H v = the derivative of grad L along v",
+    {"loss", "loss", "loss"},
+    {"gradient", "gradient", "g = grad loss"},
+    {"H v, reverse over reverse", "hvp", "H v = grad <g, v>"},
+    {"H v, forward over reverse", "hvp", "H v = the derivative of g along v",
      HvpMode::forward_over_reverse},
-    {"H v, finite differences", "hvp",
-     "(grad L(w + epsilon v) - grad L(w - epsilon v)) / (2 epsilon)", HvpMode::finite_difference}};
+    {"H v, finite differences", "hvp", "(g(w + epsilon v) - g(w - epsilon v)) / (2 epsilon)",
+     HvpMode::finite_difference}};
 
 RowKind kind_of(const std::string& row) {
   if (row.starts_with(step_of)) {
@@ -274,7 +274,7 @@ void add_errors(Json& rows, const Problem& problem, const std::function<void()>&
       const std::vector<double> found = result(kind, start);
       kind.mode = HvpMode::reverse_over_reverse;
       row["error"] = relative_error(found, result(kind, precise));
-      row["error_against"] = (kind.kind == "loss"       ? "L"
+      row["error_against"] = (kind.kind == "loss"       ? "loss"
                               : kind.kind == "gradient" ? "g"
                                                         : "H v, reverse over reverse,") +
                              std::string(" in float64");
@@ -282,7 +282,7 @@ void add_errors(Json& rows, const Problem& problem, const std::function<void()>&
       row["objective"] = "another";
     } else {
       const GradientVectors found = gradient_vectors(problem, *kind.method, start.state, batch);
-      row["objective"] = "gamma/2 |grad L|^2";
+      row["objective"] = "gamma/2 |g|^2";
       row["error"] = relative_error(found.gradient, exact.gradient);
       row["error_against"] = "g + gamma H g, exact, in float64";
       if (gamma > 0 && kind.method->name != "sgd")
