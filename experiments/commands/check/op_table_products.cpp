@@ -115,17 +115,16 @@ std::vector<OpRow> products() {
           .graph("outer", are_vectors, [](T a, T b) { return outer(tanh(a), b); }),
   };
   const Shape images{1, 4, 4, 2}, kernel{3, 3, 2, 3}, outputs{1, 2, 2, 3};
-  Row conv = function("conv2d", "conv2d(x, w, geometry)",
-                      "x * w, the form T(x, w, g) = <x * w, g> with g open",
-                      "by x: conv2d_input_grad(w, g), by w: conv2d_weight_grad(x, g)",
-                      {normal(images), normal(kernel)}, [](X x) { return conv2d(x[0], x[1]); });
-  Row by_input =
-      function("conv2d_input_grad", "conv2d_input_grad(w, g, geometry, shape)", "T with x open",
-               "by w: conv2d_weight_grad(c, g), by g: conv2d(c, w), c the cotangent",
-               {normal(kernel), normal(outputs)},
-               [=](X x) { return conv2d_input_grad(x[0], x[1], {}, images); });
+  Row conv =
+      function("conv2d", "conv2d(x, w, geometry)", "x * w = dT/dg for T(x, w, g) = <x * w, g>",
+               "by x: conv2d_input_grad(w, g), by w: conv2d_weight_grad(x, g)",
+               {normal(images), normal(kernel)}, [](X x) { return conv2d(x[0], x[1]); });
+  Row by_input = function("conv2d_input_grad", "conv2d_input_grad(w, g, geometry, shape)", "dT/dx",
+                          "by w: conv2d_weight_grad(c, g), by g: conv2d(c, w), c the cotangent",
+                          {normal(kernel), normal(outputs)},
+                          [=](X x) { return conv2d_input_grad(x[0], x[1], {}, images); });
   Row by_weight = function("conv2d_weight_grad", "conv2d_weight_grad(x, g, geometry, shape)",
-                           "T with w open", "by x: conv2d_input_grad(c, g), by g: conv2d(x, c)",
+                           "dT/dw", "by x: conv2d_input_grad(c, g), by g: conv2d(x, c)",
                            {normal(images), normal(outputs)},
                            [=](X x) { return conv2d_weight_grad(x[0], x[1], {}, kernel); });
   const auto check = [&](const std::string& label, const Shape& x, const Shape& w,
