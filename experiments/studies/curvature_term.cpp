@@ -104,13 +104,13 @@ Measured measure(StudyContext& context, const std::string& activation, std::uint
 }
 
 void describe(const std::vector<Repeated>& found, StudyResult& result) {
-  StudyTable terms{"Distance from the exact H g, over its length: means over seeds",
+  StudyTable terms{"Relative distance from the exact H g: means over seeds",
                    {"activation", "state"}};
   for (std::size_t v = without; v < variants.size(); ++v)
     terms.headings.push_back(v == without ? "without phi''" : variants[v].name);
-  StudyTable training{"Training: test accuracy in percent, mean over seeds (and 95 % of the mean)",
+  StudyTable training{"Training: test accuracy in percent, mean over seeds (and its 95 % interval)",
                       {"activation", "method", "test accuracy", "minus SGD, paired",
-                       "minus exact, paired", "test loss", "|grad L|"}};
+                       "minus exact, paired", "test loss", "|g|"}};
   StudyPlot plot{
       .name = "distance",
       .title = "How far F-GR is from the exact H g, after training",
@@ -200,35 +200,32 @@ Study curvature_term_study() {
   return {
       "curvature-term",
       "exact H g with and without phi'', and F-GR, from smooth to relu-like networks",
-      "The Hessian has a term with the activation's second derivative. F-GR feels it at any "
-      "sharpness, through the finite step; exact GR loses it as the activation approaches relu. "
-      "So F-GR and exact GR agree on smooth networks and differ on relu's, and a penalty by "
-      "exact GR serves gelu networks better than relu networks.",
+      "The Hessian has a term with the activation's second derivative. The finite step of F-GR "
+      "includes this term for any sharpness of the activation, but exact GR loses it as the "
+      "activation approaches relu. So F-GR and exact GR agree on smooth networks and differ on "
+      "relu networks, and a penalty by exact GR helps gelu networks more than relu networks.",
       "After Dauphin, Agarwala, Mobahi, \"Neglected Hessian component explains mysteries in "
-      "sharpness regularization\", 2024; the comparison with F-GR is this project's.",
+      "sharpness regularization\", 2024. The comparison with F-GR is by this project.",
       "15 s",
       "20 min",
       "Residual networks on CIFAR-10, and a grid over gamma.",
       {{"seeds", "repetitions", 5, 10, 2, 1000, true},
-       {"width", "of the hidden layers", 64, 256, 1, 8192, true},
-       {"epochs", "of training", 15, 40, 1, 1e4, true},
-       {"batch", "images on which gradients are compared", 256, 512, 1, 1437, true},
+       {"width", "width of the hidden layers", 64, 256, 1, 8192, true},
+       {"epochs", "epochs of training", 15, 40, 1, 1e4, true},
+       {"batch", "images for comparing gradients", 256, 512, 1, 1437, true},
        {"gamma", "strength of the penalty", 0.05, 0.05, 1e-9, 100, false},
-       {"drop", "1: the variant without phi'' is really without it; 0: it is not", 1, 1, 0, 1,
-        true}},
-      {"Networks: mlp of width {width}, 3 layers, activation x Phi(beta x), beta = 1 (gelu), 4, "
-       "16, "
-       "and relu, its limit; handwritten digits, {seeds} seeds.",
-       "Without phi'': the activation is recorded as phi(c) + phi'(c) (x - c), c = x held fixed, "
-       "so "
-       "values and gradients are the same and the second derivative is 0; then exact GR as usual.",
+       {"drop", "1: remove phi'' from the variant without phi''; 0: keep it", 1, 1, 0, 1, true}},
+      {"Networks: mlps of width {width} with 3 layers and activation x Phi(beta x) for beta = 1 "
+       "(gelu), 4 and 16, and with the limit relu. Data: handwritten digits, {seeds} seeds.",
+       "Without phi'': the activation is recorded as phi(c) + phi'(c) (x - c) with a constant copy "
+       "c of x. Values and gradients are the same, and the second derivative is 0. Then exact GR "
+       "is applied as usual.",
        "Gradient: distances from the exact H g in float64 on {batch} training images, at the start "
        "and after training by SGD.",
        "Training: gamma = {gamma}, {epochs} epochs, batch 64, momentum 0.9, cosine schedule from "
-       "0.05, float32; the same start and batches for each method of a seed."},
-      {"Test accuracies on 360 images move by 0.3 points with one image: small differences need "
-       "the "
-       "full form's seeds, and are a statement on this data set and this gamma.",
+       "0.05, float32. All methods of a seed have the same start and batches."},
+      {"With 360 test images, one image changes the accuracy by 0.3 points. Small differences need "
+       "the seeds of the full form, and they apply only to this data set and this gamma.",
        "The part without phi'' is not the Gauss-Newton product: it keeps the terms of H between "
        "layers, which exist for relu too."},
       run};

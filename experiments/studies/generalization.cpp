@@ -267,10 +267,10 @@ void read_failures(StudyResult& result) {
       ++undecided;
   }
   if (undecided > 0)
-    result.remarks.push_back(fmt::format(
-        "Of the {} claims that do not hold {} are undecided: their intervals contain 0, and these "
-        "seeds show neither the claim nor its opposite.",
-        failed, undecided));
+    result.remarks.push_back(
+        fmt::format("Of the {} claims that do not hold, {} are undecided: their intervals contain "
+                    "0, so these seeds show neither the claim nor its opposite.",
+                    failed, undecided));
 }
 
 void judge(const Explored& e, int comparisons, StudyResult& result) {
@@ -302,7 +302,7 @@ StudyTable accuracy_table(const Explored& e) {
   StudyTable table{
       e.arena.name() +
           ": chosen on validation, reported on test with other seeds (percent, mean ± standard "
-          "deviation over seeds; differences paired, 95 % of this one alone)",
+          "deviation over seeds; paired differences, each with its own 95 % interval)",
       {"method", "gamma", "eps", "validation", "train", "test", "minus SGD", "minus exact",
        "test loss"}};
   for (std::size_t m = 0; m < e.chosen.size(); ++m) {
@@ -325,10 +325,10 @@ StudyTable accuracy_table(const Explored& e) {
 StudyTable end_table(const Explored& e) {
   const double target = 0.95 * mean(each(e.ends[0], "validation", last));
   StudyTable table{
-      fmt::format("{}: where the chosen runs end, and how long they took to {:.1f} % on validation "
-                  "(95 % of SGD's last; seconds of CPU time, one thread)",
+      fmt::format("{}: the end of the chosen runs, and their time to {:.1f} % on validation (95 % "
+                  "of SGD's last accuracy; seconds of CPU time, one thread)",
                   e.arena.name(), 100 * target),
-      {"method", "|grad L|", "top eigenvalue", "its residual", "trace", "epochs to accuracy",
+      {"method", "|g|", "top eigenvalue", "its residual", "trace", "epochs to accuracy",
        "seconds to accuracy"}};
   for (std::size_t m = 0; m < e.ends.size(); ++m) {
     Vector epochs, seconds;  // until the accuracy is first reached, for the runs that reach it
@@ -375,7 +375,7 @@ StudyPlot epsilon_plot(const Explored& e, const std::string& name) {
   };
   StudyPlot plot{.name = name + "-eps",
                  .title = e.arena.name() + ": test accuracy over eps at gamma = 0.1",
-                 .y_title = "percent, mean over seeds; shaded: 95 % of the mean",
+                 .y_title = "percent, mean over seeds; shaded: 95 % interval",
                  .x_title = "eps",
                  .log_x = true};
   for (const std::size_t m : {2, 3})
@@ -426,8 +426,8 @@ void describe(const Explored& e, StudyResult& result) {
       }
   if (diverged > 0)
     result.remarks.push_back(
-        fmt::format("{}: {} of {} runs diverged; a setting of which a seed of the grid diverges is "
-                    "never chosen.",
+        fmt::format("{}: {} of {} runs diverged. A setting is not chosen if any of its seeds in "
+                    "the grid diverged.",
                     e.arena.name(), diverged, runs));
 }
 
@@ -442,24 +442,22 @@ std::vector<std::string> setup(const StudyContext& context, const std::vector<Ar
                              : "8 layers, {channels} channels in the first stage, batch norm",
         run_options(context, arena, 1).augment));
   const std::string others[] = {
-      "For each seed {train-images} training images drawn at random, {validation-images} others "
-      "for "
-      "validation; the whole test set. {seeds} seeds for the grid; of one seed all methods have "
-      "the "
-      "same images, start and batches.",
+      "Each seed draws {train-images} training images at random, and {validation-images} other "
+      "images for validation. The whole test set is used. The grid has {seeds} seeds. All methods "
+      "of a seed have the same images, start and batches.",
       "{epochs} epochs, batch {batch}, momentum 0.9, cosine schedule from {mlp-lr} (mlp) and "
       "{resnet-lr} (resnet), weight decay 1e-4 outside the penalty, float32.",
       fmt::format(
-          "Grid: gamma {}; eps {} (F-GR, B-GR). gamma = 0 is SGD. For each method the setting "
-          "with the best mean validation accuracy is chosen. It is trained again with "
-          "{{fresh-seeds}} other seeds, and what is compared is the test accuracy of these.",
+          "Grid: gamma {}; eps {} (F-GR, B-GR). gamma = 0 is SGD. For each method the setting with "
+          "the best mean validation accuracy is chosen. It is trained again with {{fresh-seeds}} "
+          "other seeds. The study compares the test accuracies of these runs.",
           show(gammas_of(context)), show(epsilons_of(context))),
-      fmt::format("Intervals of the comparisons are Student's for paired differences over seeds, "
-                  "widened by Bonferroni for {} comparisons.",
+      fmt::format("The intervals of the comparisons are Student's intervals for paired differences "
+                  "over seeds, with Bonferroni's correction for {} comparisons.",
                   4 * arenas.size()),
-      "Cut against the WRN-28-10 protocol that is reported of the paper (all 50,000 images, batch "
-      "128, lr 0.1): far smaller networks, fewer images, epochs and steps. Nothing here is a "
-      "statement on networks of that size."};
+      "Compared with the reported WRN-28-10 protocol of the paper (all 50,000 images, batch 128, "
+      "lr 0.1), the networks are far smaller, and there are fewer images, epochs and steps. The "
+      "results say nothing about networks of that size."};
   lines.insert(lines.end(), std::begin(others), std::end(others));
   return lines;
 }
@@ -469,8 +467,8 @@ void run(StudyContext& context, StudyResult& result) {
   result.setup = setup(context, arenas);
   if (context.flag("digits"))
     result.remarks.push_back(
-        "The handwritten digits are there without a fetch, and too small to decide: their test set "
-        "is 360 images, so one image is 0.28 points.");
+        "The handwritten digits need no download, but they are too few for a decision: the test "
+        "set has 360 images, so one image is 0.28 points.");
   DataSplit data;
   for (std::size_t i = 0; i < arenas.size(); ++i) {
     if (i == 0 || arenas[i].data != arenas[i - 1].data) data = load(arenas[i].data);
@@ -484,41 +482,40 @@ void run(StudyContext& context, StudyResult& result) {
 }  // namespace
 
 Study generalization_study() {
-  return {
-      "generalization",
-      "test accuracy over gamma x eps x seed: F-GR against B-GR, exact and SGD",
-      "Gradient regularization generalises best when it is computed by a forward difference with a "
-      "large step: F-GR at eps of about 0.05 and more is better than B-GR and than the exact "
-      "gradient (double backpropagation) of the same penalty.",
-      "Karakida et al., ICML 2023; the protocol (grid, schedule, seeds) as reported of their "
-      "WRN-28-10 by other sources.",
-      "1 min",
-      "1 h",
-      "The paper's protocol: --train-images 45000 --validation-images 5000 --epochs 200 --batch "
-      "128 --augment 1 --channels 16, and more seeds. Parts can be run apart: --mlp 0 or --resnet "
-      "0, --cifar10 0 or --fashion-mnist 0.",
-      {{"seeds", "repetitions", 3, 5, 2, 1000, true},
-       {"fresh-seeds", "repetitions of the chosen settings", 6, 20, 2, 1000, true},
-       {"train-images", "training images of a seed", 1150, 1000, 1, 60000, true},
-       {"validation-images", "images for choosing settings", 287, 1000, 1, 60000, true},
-       {"epochs", "of training", 20, 25, 1, 1e4, true},
-       {"batch", "images a step", 64, 32, 1, 60000, true},
-       {"augment", "1: warp digits, crop and flip CIFAR-10; 0: images as they are", 1, 0, 0, 1,
-        true},
-       {"mlp-lr", "the mlp's learning rate at the start", 0.05, 0.01, 1e-9, 100, false},
-       {"resnet-lr", "the resnet's learning rate at the start", 0.05, 0.1, 1e-9, 100, false},
-       {"width", "of the mlp's hidden layers", 64, 512, 1, 8192, true},
-       {"channels", "of the resnet's first stage", 4, 4, 1, 4096, true},
-       {"full-grid", "1: 3 gammas and 6 eps; 0: 2 and 3", 0, 1, 0, 1, true},
-       {"mlp", "1: train the mlp", 1, 1, 0, 1, true},
-       {"resnet", "1: train the resnet", 1, 1, 0, 1, true},
-       {"digits", "1: on the digits", 1, 0, 0, 1, true},
-       {"fashion-mnist", "1: on Fashion-MNIST", 0, 1, 0, 1, true},
-       {"cifar10", "1: on CIFAR-10", 0, 1, 0, 1, true},
-       {"zero-gamma", "gamma of the runs that must equal SGD", 0, 0, 0, 100, false}},
-      {},
-      {},
-      run};
+  return {"generalization",
+          "test accuracy over gamma x eps x seed: F-GR against B-GR, exact and SGD",
+          "Gradient regularization generalises best when it is computed by a forward difference "
+          "with a large step: F-GR with eps of at least about 0.05 is better than B-GR and better "
+          "than the exact gradient (double backpropagation) of the same penalty.",
+          "Karakida et al., ICML 2023. Other sources report the protocol (grid, schedule, seeds) "
+          "of their WRN-28-10.",
+          "1 min",
+          "1 h",
+          "The paper's protocol: --train-images 45000 --validation-images 5000 --epochs 200 "
+          "--batch 128 --augment 1 --channels 16, and more seeds. Parts can be run separately: "
+          "--mlp 0 or --resnet 0, --cifar10 0 or --fashion-mnist 0.",
+          {{"seeds", "repetitions", 3, 5, 2, 1000, true},
+           {"fresh-seeds", "repetitions of the chosen settings", 6, 20, 2, 1000, true},
+           {"train-images", "training images of a seed", 1150, 1000, 1, 60000, true},
+           {"validation-images", "images for choosing settings", 287, 1000, 1, 60000, true},
+           {"epochs", "epochs of training", 20, 25, 1, 1e4, true},
+           {"batch", "images in each step", 64, 32, 1, 60000, true},
+           {"augment", "1: warp digits, crop and flip CIFAR-10; 0: images as they are", 1, 0, 0, 1,
+            true},
+           {"mlp-lr", "the mlp's learning rate at the start", 0.05, 0.01, 1e-9, 100, false},
+           {"resnet-lr", "the resnet's learning rate at the start", 0.05, 0.1, 1e-9, 100, false},
+           {"width", "of the mlp's hidden layers", 64, 512, 1, 8192, true},
+           {"channels", "of the resnet's first stage", 4, 4, 1, 4096, true},
+           {"full-grid", "1: 3 gammas and 6 eps; 0: 2 and 3", 0, 1, 0, 1, true},
+           {"mlp", "1: train the mlp", 1, 1, 0, 1, true},
+           {"resnet", "1: train the resnet", 1, 1, 0, 1, true},
+           {"digits", "1: on the digits", 1, 0, 0, 1, true},
+           {"fashion-mnist", "1: on Fashion-MNIST", 0, 1, 0, 1, true},
+           {"cifar10", "1: on CIFAR-10", 0, 1, 0, 1, true},
+           {"zero-gamma", "gamma of the runs that must equal SGD", 0, 0, 0, 100, false}},
+          {},
+          {},
+          run};
 }
 
 }  // namespace twice::experiments

@@ -106,62 +106,62 @@ void run(StudyContext& context, StudyResult& result) {
     return mean_curve(name, ink, etas, Shown::geometric_mean_and_range,
                       [&](std::size_t k) { return each(found, numbers, k); });
   };
-  const StudyCurve plain = curve("flow of L", "sgd", "plain"),
+  const StudyCurve plain = curve("flow of the loss", "sgd", "plain"),
                    modified = curve("flow with gamma = {factor} eta", "exact", "modified");
   result.plots = {
       {.name = "distance",
        .title = "How far gradient descent is from two flows",
-       .y_title = "distance at the end / distance gone, geometric mean and range of the seeds",
+       .y_title = "final distance / distance from the start, geometric mean and range of the seeds",
        .x_title = "step size eta",
        .log_x = true,
        .log_y = true,
        .curves = {plain, modified}}};
   StudyTable table{"Distances, and the factor c in gamma = c eta that fits best (means over seeds)",
-                   {"eta", "flow of L", "modified flow", "best c"}};
+                   {"eta", "flow of the loss", "modified flow", "best c"}};
   for (std::size_t k = 0; k < etas.size(); ++k)
     table.rows.push_back({fmt::format("{:.4g}", etas[k]), fmt::format("{:.3g}", plain.y[k]),
                           fmt::format("{:.3g}", modified.y[k]),
                           with_interval(each(found, "best factor", k), "{:.4f}")});
   result.tables = {table};
   result.claims = {
-      on_mean("distance from the flow of L: slope", plain_slopes, {0.9, 1.1}),
+      on_mean("distance from the flow of the loss: slope", plain_slopes, {0.9, 1.1}),
       on_mean("distance from the flow with gamma = {factor} eta: slope", modified_slopes,
               {1.8, 2.2}),
       on_mean("the c in gamma = c eta whose flow comes closest, at the smallest eta",
               each(found, "best factor", last), {0.45, 0.55}),
-      on_all("error of the flows themselves (half as many steps), over the smallest distance "
-             "measured",
+      on_all("error of the flows (from half as many steps) / smallest measured distance",
              ratios(each(found, "integration"), each(found, "modified", last)), at_most(0.01))};
 }
 
 }  // namespace
 
 Study implicit_study() {
-  return {"implicit",
-          "gradient descent follows the loss modified by gamma = eta/2, one order closer",
-          "Plain gradient descent with step size eta follows the flow of the modified loss L + "
-          "(eta/4) |grad L|^2, which is gamma = eta / 2, up to an error one order smaller in eta "
-          "than its distance from the flow of L.",
-          "Barrett & Dherin, ICLR 2021",
-          "2 s",
-          "1 min",
-          "Longer times, until training ends, and wider networks.",
-          {{"seeds", "repetitions", 5, 10, 2, 1000, true},
-           {"samples", "training examples", 64, 256, 8, 1e6, true},
-           {"time", "eta times steps", 1, 2, 0.01, 100, false},
-           {"flow-steps", "Runge-Kutta steps of the flows", 64, 128, 2, 1e6, true},
-           {"factor", "c in gamma = c eta", 0.5, 0.5, 0, 10, false}},
-          {"Network: tanh, 20-32-32-10, float64; {samples} samples from N(0, I), labels of a "
-           "random linear map, 20 % replaced; {seeds} seeds of network and data.",
-           "From one start over the time {time}: gradient descent by 8 to 128 steps, against the "
-           "flow of L and the flow of L + gamma/2 |grad L|^2 with gamma = {factor} eta.",
-           "The flows: the exact H g of the engine in {flow-steps} steps of the classical "
-           "Runge-Kutta method.",
-           "Slope: least squares in the log-log plot of distance at the end, over the distance "
-           "that the flow went, against eta; for each seed its own."},
-          {"The statement is on the way of gradient descent over a fixed time at small eta on the "
-           "whole data. It says nothing on minibatches, and nothing on how good the solution is."},
-          run};
+  return {
+      "implicit",
+      "gradient descent follows the loss modified by gamma = eta/2, one order closer",
+      "Plain gradient descent with step size eta follows the flow of the modified loss, loss + "
+      "gamma/2 |g|^2 with gamma = eta / 2. The error is one order smaller in eta than the distance "
+      "from the flow of the loss itself.",
+      "Barrett & Dherin, ICLR 2021",
+      "2 s",
+      "1 min",
+      "Longer times, until training ends, and wider networks.",
+      {{"seeds", "repetitions", 5, 10, 2, 1000, true},
+       {"samples", "training examples", 64, 256, 8, 1e6, true},
+       {"time", "eta times steps", 1, 2, 0.01, 100, false},
+       {"flow-steps", "Runge-Kutta steps of the flows", 64, 128, 2, 1e6, true},
+       {"factor", "c in gamma = c eta", 0.5, 0.5, 0, 10, false}},
+      {"Network: tanh, 20-32-32-10, float64; {samples} samples from N(0, I), labels of a "
+       "random linear map, 20 % replaced; {seeds} seeds of network and data.",
+       "Gradient descent from one start over the time {time}, in 8 to 128 steps, is compared with "
+       "the flow of the loss and with the flow of loss + gamma/2 |g|^2 for gamma = {factor} eta.",
+       "The flows use the engine's exact H g and {flow-steps} steps of the classical Runge-Kutta "
+       "method.",
+       "Slope: a least-squares line for each seed, in the log-log plot against eta of the final "
+       "distance, relative to the flow's distance from the start."},
+      {"The claim is about the path of gradient descent over a fixed time, with small eta, on the "
+       "whole data. It says nothing about minibatches or about the quality of the solution."},
+      run};
 }
 
 }  // namespace twice::experiments

@@ -197,7 +197,7 @@ bool Claim::holds() const {
 Claim on_mean(std::string claim, const Vector& values, Range expected, Weight weight,
               int comparisons) {
   std::string uncertainty = fmt::format("95 % for the mean of {} seeds", values.size());
-  if (comparisons > 1) uncertainty += fmt::format(", {} such together", comparisons);
+  if (comparisons > 1) uncertainty += fmt::format(", jointly for {} comparisons", comparisons);
   return {std::move(claim),       mean(values), mean_interval(values, comparisons),
           std::move(uncertainty), expected,     weight};
 }

@@ -189,9 +189,9 @@ std::string measurement_section(const Json& record) {
         {"attributed",
          share("attributed_share") +
              " of the wall time of a run is time inside its steps (median over the timed runs)"},
-        {"overhead",
-         share("overhead_share") + ": the extra time of a run with clock readings between its "
-                                   "steps, compared with a run without, measured in turn"},
+        {"overhead", share("overhead_share") +
+                         ": the extra time of a run with clock readings between its "
+                         "steps, compared with a run without, measured in turn"},
         {"clock",
          text(a, "clock_ns") + " ns a reading, " + text(a, "readings") + " readings a run"},
         {"runs", text(a, "timed_runs") + " with readings, " + text(a, "untimed_runs") + " without"},
