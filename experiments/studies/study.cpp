@@ -1,4 +1,5 @@
-// The table of studies; jobs and their journal; claims and verdicts; curves of means.
+// Implements studies: their table, their jobs and the journal, claims and verdicts, and curves of
+// means.
 #include "experiments/studies/study.h"
 
 #include <algorithm>

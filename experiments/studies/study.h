@@ -268,8 +268,8 @@ struct Study {
   /// The gains from a larger machine.
   std::string larger;
   std::vector<Setting> settings;
-  /// `setup` describes the set-up in sentences. `remarks` says what else follows from the numbers,
-  /// and what does not.
+  /// `setup` describes the set-up in sentences. `remarks` states further conclusions and their
+  /// limits.
   std::vector<std::string> setup, remarks;
   void (*run)(StudyContext& context, StudyResult& result);
 };

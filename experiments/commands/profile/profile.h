@@ -1,7 +1,7 @@
-// The cost report of a program: its theoretical and measured cost; its time by op, phase, layer and
-// forward op; the distance of each part from the machine's bounds; and its memory over time. For a
-// problem, the report also has the cost of the loss, the gradient, H v and a step of every method.
-// Available as functions and as `./twice profile`.
+// The cost report of a program. It has the theoretical and the measured cost, the time by op,
+// phase, layer and forward op, the distance of each part from the machine's bounds, and the memory
+// over time. For a problem, the report also has the cost of the loss, the gradient, H v and a step
+// of every method. Available as functions and as `./twice profile`.
 #pragma once
 
 #include "experiments/measure/steps.h"

@@ -13,8 +13,8 @@ namespace twice::experiments {
 struct Axis {
   std::string name;
   Index base;
-  /// Values at which times are measured, ascending and including `base`; values at which costs are
-  /// counted.
+  /// `timed` holds the values at which times are measured, in ascending order and with `base` among
+  /// them. `counted` holds the values at which costs are counted.
   std::vector<Index> timed, counted;
 };
 

@@ -1,5 +1,5 @@
-// Records the parts of a step one by one and summed up by op, phase, layer and forward op; the
-// memory during the step; and the share of the time that the parts explain.
+// Records the parts of a step one by one, and summed up by op, phase, layer and forward op. Also
+// records the memory during the step, and the share of the time that the parts explain.
 #include "experiments/commands/profile/step_record.h"
 
 #include <fmt/format.h>

@@ -124,10 +124,10 @@ std::string profile_text(const Json& record) {
                                                 text(config, "gamma"), text(config, "epsilon"));
   return fmt::format("\n{}, {} threads{}; {} rounds\n", text(record, "model"),
                      text(record["machine"], "threads"), numbers, text(record["how"], "rounds")) +
-         table(plan ? "the program" : "the headline: what each derivative costs", "rows") +
+         table(plan ? "the program" : "the headline: the cost of each derivative", "rows") +
          fmt::format("\na {}{}\n", profiled(record), plan ? "" : ": " + text(record, "equation")) +
          table("by op, times in ms", "ops") + table("by phase", "phases") +
-         table("by layer: a layer's forward ops with everything that they spawned", "layers") +
+         table("by layer: the forward ops of a layer and all ops derived from them", "layers") +
          memory_text(record) + measured_text(record) + (noise.empty() ? "" : noise + "\n");
 }
 
