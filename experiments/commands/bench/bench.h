@@ -21,8 +21,8 @@ struct BenchOptions {
   /// The number of busy processes that run beside the measurement (serve.h).
   int neighbours = 0;
   std::string neighbour_kind = "cpu";
-  /// If not empty: a request as JSON. The process only measures the memory of a step with these
-  /// options and prints it. measure/steps.h starts this program with such a request.
+  /// If not empty: a request as JSON. The process then only measures the memory of a step with
+  /// these options and prints it. A function in measure/steps.h starts this program this way.
   std::string measure_memory;
   /// If set, the process only times steps on request (serve.h). `handicap` lengthens each step by
   /// this fraction.
