@@ -23,7 +23,7 @@ using RandomArray = std::function<Array(const Rng&)>;
 RandomArray normal(const Shape& shape);
 /// Uniform in [low, high).
 RandomArray uniform(const Shape& shape, double low, double high);
-/// Uniform in [low, high), each with a random sign, and thus away from 0.
+/// Uniform in [low, high), each with a random sign. With low > 0, no number is near 0.
 RandomArray signed_uniform(const Shape& shape, double low, double high);
 /// Numbers in random order without ties. Any two are at least 0.1 apart, and each is at least 0.1
 /// away from 0.

@@ -28,7 +28,7 @@ struct RandomGraph {
   bool away_from_kinks() const;
 };
 
-/// One value on each line: `v3 = matmul(v0, v2) (2, 3)`.
+/// One value on each line: `v3 = matmul(v0, v2)   (2, 3)`.
 std::string str(const RandomGraph& graph);
 
 /// A graph of 5 to 60 ops away from their kinks. It depends only on the seed and the table.

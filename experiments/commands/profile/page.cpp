@@ -49,8 +49,7 @@ std::string phases_figure(const Json& record) {
   return figure("Time by phase", bar_plot(plot));
 }
 
-/// States the sum of the medians and the median of the sum, if they differ. They differ if times
-/// jump.
+/// States the sum of the medians and the median of the sum, which differ if times jump.
 std::string sum_note(const Json& record) {
   const Json& attribution = member(record, "attribution");
   const double sum = number(attribution, "sum_of_medians_ms"),
