@@ -184,7 +184,7 @@ class Memory(Profile):
 class Refusals(Profile):
     def test_mistakes(self):
         for fragments, arguments in [
-                (["--method names the one", "2 were given", "--methods"], ["--method", "sgd,exact"]),
+                (["--method names the profiled method", "2 were given", "--methods"], ["--method", "sgd,exact"]),
                 (["--methods", "nope"], ["--methods", "nope"]),
                 (["--seconds", "from 0.01", "0"], ["--seconds", 0]),
                 (["--seconds", "nan"], ["--seconds", "nan"]),
@@ -207,7 +207,7 @@ class Refusals(Profile):
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
         self.assertEqual((process.returncode, errors),
-                         (130, "stopped; a profile that is not finished leaves no record\n"))
+                         (130, "stopped; an unfinished profile leaves no record\n"))
         self.assertEqual(self.files(), {})
 
 

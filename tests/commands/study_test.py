@@ -199,7 +199,7 @@ class Command(Study):
         (self.folder / "other.json").write_text(json.dumps({"command": "train"}))
         (self.folder / "broken.json").write_text("{")
         for file in ["other.json", "broken.json"]:
-            self.refuse(1, [file, "no record of a study"], "study", "--document", file)
+            self.refuse(1, [file, "not a record of a study"], "study", "--document", file)
         self.refuse(1, ["missing.json"], "study", "--document", "missing.json")
 
     def test_stops_cleanly(self):
@@ -239,9 +239,9 @@ class Resuming(Study):
             process.communicate()
             self.assertGreaterEqual(self.jobs_done(), wanted)
         # Another seed begins at the beginning, and leaves this journal alone.
-        self.assertNotIn("going on", self.succeed("study", "implicit", "--out", "out", *self.SIZE, "--seed", 9))
+        self.assertNotIn("continuing", self.succeed("study", "implicit", "--out", "out", *self.SIZE, "--seed", 9))
         self.assertEqual(len(self.journals()), 1)
-        self.assertIn("going on after the ", self.succeed("study", "implicit", "--out", "out", *self.SIZE))
+        self.assertIn("continuing after the ", self.succeed("study", "implicit", "--out", "out", *self.SIZE))
         record = self.json("out/implicit.json")
         for each in (whole, record):
             del each["seconds"], each["origin"]

@@ -131,7 +131,7 @@ class Grids(Sweep):
         names = self.listed(*search, "--samples", 3)
         self.assertEqual(self.listed(*search, "--samples", 5)[:3], names)
         output = self.succeed("sweep", *search, "--samples", 3, "--minutes", 1e-6)
-        self.assertIn("the time is up with 0 of 3 runs done; the same command goes on", output)
+        self.assertIn("the time limit was reached with 0 of 3 runs done; the same command continues", output)
         output = self.succeed("sweep", *search, "--samples", 3)
         self.assertEqual(self.states("search"), {name: "done" for name in names})
         self.assertIn("Results by option", (self.folder / "search/report.html").read_text())
@@ -242,7 +242,7 @@ class Grids(Sweep):
             self.assertIn(part, page)
         # Without validation examples a choice is said to be optimistic.
         output = self.succeed("sweep", *TINY, "--gamma", "0.01,0.5", "--out", "test")
-        self.assertIn("chosen on the test data: optimistic; --validation-share", output)
+        self.assertIn("settings chosen on the test data give optimistic results; --validation-share", output)
 
     def test_layouts(self):
         """The same result however the cores are used; the choice is said."""
@@ -362,7 +362,7 @@ class Interruptions(Sweep):
             self.assertFalse(any(map(alive, workers)))
             if process.returncode == 130:
                 stopped += 1
-                self.assertRegex(errors, r"^stopped with \d of 6 runs done; [^\n]* goes on\n$")
+                self.assertRegex(errors, r"^stopped with \d of 6 runs done; [^\n]* continues\n$")
                 self.assertNotIn("failed", self.states("killed").values())
             else:
                 # Before it watches for signals, or after all is done.

@@ -50,14 +50,14 @@ BOOST_AUTO_TEST_CASE(bad_ranges_are_refused) {
   for (const char* word : {"1..0:3", "0..1:log:3", "0..1:1", "0..1:2.5", "0..1:x", "..1:3", "0..:3",
                            "0..1:3:3", "0..inf:3", "0..1:lin:3", "0..1:log:"})
     BOOST_TEST(text("gamma", word)
-                   .starts_with(fmt::format("--gamma: '{}' is no range; expected LOW..HIGH", word)),
+                   .starts_with(fmt::format("--gamma: '{}' is not a range; expected LOW..HIGH", word)),
                text("gamma", word));
   BOOST_TEST(
       text("gamma", "0.1..1") ==
       "--gamma: '0.1..1' needs a number of values, as in 0.1..1:5, or --samples for a random "
       "search");
   BOOST_TEST(text("gamma", "-1..1:3") == "--gamma: must be a finite number >= 0, was '-1'");
-  BOOST_TEST(text("seed", "0..999999999") == "--seed: '0..999999999' is too many values");
+  BOOST_TEST(text("seed", "0..999999999") == "--seed: '0..999999999' has too many values");
   BOOST_TEST(text("model", "a..b") != "");
 }
 

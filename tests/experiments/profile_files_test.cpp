@@ -211,9 +211,9 @@ BOOST_AUTO_TEST_CASE(page_answers_first_and_is_whole) {
         "nothing but rounding", "the penalty: 8.00 % of G", "Self CPU %", "Roofline",
         "How the cost grows", "6L - 4", "Memory over time", "98.50 %"})
     BOOST_TEST(contains(html, words), "no '" << words << "'");
-  BOOST_TEST(html.find("Left out, as they would take too long: width 512.") != std::string::npos);
+  BOOST_TEST(html.find("Left out because they would take too long: width 512.") != std::string::npos);
   // "f-gr" has a mark in it that keeps it on one line.
-  BOOST_TEST(contains(html, "gr from width 167 (looked at from 64 to 256)"));
+  BOOST_TEST(contains(html, "gr from width 167 (checked from 64 to 256)"));
   BOOST_TEST(contains(html, "gr at every width from 64 to 128"));
   BOOST_TEST(!contains(without_library(html), "nan"));
 }

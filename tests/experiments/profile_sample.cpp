@@ -127,7 +127,7 @@ Json row(const std::string& name, const char* kind, double ms, int products, con
           {"gflops", 100},
           {"peak_share", 0.5},
           {"error", error},
-          {"objective", "gamma/2 |grad L|^2"}};
+          {"objective", "gamma/2 |g|^2"}};
 }
 
 Json scaling_sample() {
