@@ -1,5 +1,5 @@
-// A program with an op, a model that shares weights, data, an optimiser, a schedule and a planner
-// pass of its own.
+// A program that defines its own op, model with shared weights, data, optimiser, schedule and
+// planner pass.
 #include <autodiff/ops/elementwise.h>
 #include <experiments/experiments.h>
 
@@ -22,7 +22,7 @@ struct Snake final : Elementwise<Snake, 1> {
 
 Tensor snake(Tensor x) { return record<Snake>({x}); }
 
-// ---- A model: one hidden layer, taken several times ----
+// ---- A model: one hidden layer, applied several times ----
 
 struct Loop {
   int times = 3;
