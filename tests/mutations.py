@@ -1,12 +1,11 @@
-"""Do the tests catch a wrong derivative, or an option that is lost on its way to the optimiser? Changes
-one sign or factor of a derivative rule, or one line of the trainer, at a time in a scratch copy of the
-sources, builds the tests there and runs those that must fail.
+"""Checks that the tests catch wrong derivatives, wrong plans and lost options. In a scratch copy of the
+sources, changes one sign, factor or line at a time, builds the tests, and runs the suites that must fail.
 
     python3 tests/mutations.py [--only NAME] [--build DIR] [--list]
 
-Run by hand: each mutation compiles one file and links, about half a minute. `--build` keeps the
-copy and its build between runs. `--list`, which the tests run, compiles nothing. Exit status 1 when a
-mutation survives or no longer fits the code.
+Run it by hand: each mutation compiles one file and links the tests, in about half a minute. `--build`
+keeps the copy and its build between runs. `--list`, which the tests run, compiles nothing. The exit
+status is 1 if a mutation survives or no longer fits the code.
 """
 
 import argparse
@@ -19,22 +18,22 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
-# The op table checks each op alone, random graphs check compositions: both must fail.
+# The op table checks single ops and random graphs check compositions. Both must fail.
 BOTH = "op_table_rows|random_graphs"
-# A choice at a kink or at a singular point, which both avoid.
+# Choices at a kink or a singular point. The op table and the random graphs avoid such points.
 KINKS = "elementwise_numbers"
-# A wrong value whose derivative goes with it.
+# A wrong value with the derivative of the wrong value.
 LOSSES = "loss_values"
-# A run against the same run written out.
+# A run against the same run computed in the test.
 TRAINER = "trainer"
-# Digits or special values that are lost.
+# Lost digits or special values.
 ERRORS = "accuracy"
-# Which of equal numbers is chosen.
+# The choice among equal numbers.
 TIES = "ties"
-# Tiles and threads; a suite that hangs fails.
+# Tiles and threads. A suite that hangs counts as failed.
 TEAM = "team"
 
-# name, file, text (which must occur exactly once), replacement, suites that must fail
+# (name, file, text, replacement, suites that must fail). The text must occur exactly once in the file.
 MUTATIONS = [
     # Elementwise: the family, arithmetic, powers, exponentials, trigonometry
     ("sub: sign", "autodiff/ops/arithmetic.cpp",
@@ -156,7 +155,7 @@ MUTATIONS = [
     ("push: a sum forgotten", "autodiff/derive/grad.cpp",
      "if (part) add_to(tangent[at], part);", "if (part) tangent[at] = part;", BOTH),
 
-    # The planner, and what was wrong once
+    # The planner, and faults of the past
     ("product_uses: both factors", "autodiff/plan/passes/product_uses.cpp",
      "(term.a == term.b || term.inner)",
      "term.inner",
@@ -564,7 +563,7 @@ def run(command, **options):
 
 
 def copy_sources(target):
-    """Every file that git knows or would add, those that are gone removed; returns the folder."""
+    """Copies all files that git tracks or would add, and removes others from the copy. Returns the folder."""
     listed = run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT).stdout.split("\n")
     wanted = [name for name in listed if name and (ROOT / name).is_file()]
     for old in target.rglob("*"):
@@ -585,7 +584,7 @@ def build(folder):
 
 
 def failing(folder, suites):
-    """Which of the suites fail or do not end."""
+    """The suites that fail or do not end."""
     def fails(suite):
         try:
             return run([folder / "bin/twice-tests", f"--run_test={suite}"], timeout=600).returncode != 0
@@ -595,13 +594,13 @@ def failing(folder, suites):
 
 
 def verdict(source, folder, mutation):
-    """`caught by ...`, or what is wrong."""
+    """(True, "caught by ...") if all the suites fail. Otherwise (False, the reason)."""
     _, name, old, new, suites = mutation
     file = source / name
     text = file.read_text()
     if text.count(old) != 1:
         return False, f"the text occurs {text.count(old)} times in {name}: {old}"
-    # A replacement may use the arithmetic of tensors where the file itself does not.
+    # A replacement may need the arithmetic of tensors even if the file does not include it.
     file.write_text('#include "autodiff/ops/arithmetic.h"\n' + text.replace(old, new))
     try:
         built, output = build(folder)

@@ -1,4 +1,4 @@
-// Pages of studies and races; records that lack nearly everything, and records that are there
+// Tests the pages of studies and of `bench`, and pages of records that are incomplete or occur
 // twice.
 #include <boost/test/unit_test.hpp>
 
@@ -107,7 +107,7 @@ BOOST_AUTO_TEST_CASE(races_show_the_peer) {
   for (const char* part : {"bench: mlp-8x2", "1.50×", "sgd: time of pytorch 1.13 over ours",
                            "10.0 ms · 2.50×", "peer / ours", "<h3>Peer</h3>"})
     BOOST_TEST(contains(html, part), part);
-  // Without a peer there is none.
+  // A record without a peer.
   Json alone = bench;
   alone.erase("peer"), alone.erase("means");
   for (Json& entry : alone["rows"]) entry.erase("peer_ms"), entry.erase("ratio");

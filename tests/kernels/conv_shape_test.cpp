@@ -1,4 +1,4 @@
-// Shapes, FLOPs and errors of convolution.
+// Tests the shapes, FLOPs and error messages of convolution.
 #include <boost/test/unit_test.hpp>
 
 #include "autodiff/kernels/conv.h"
