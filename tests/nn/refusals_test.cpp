@@ -1,4 +1,5 @@
-// What models refuse: each unknown name, impossible size or misplaced option is one clear line.
+// Tests that models refuse unknown names, impossible sizes and misplaced options with one clear
+// line.
 #include <boost/test/unit_test.hpp>
 
 #include "nn/models.h"

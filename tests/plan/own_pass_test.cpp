@@ -1,5 +1,5 @@
-// A planner pass of one's own: where it runs, how it is switched off, and what is said of a bad
-// one.
+// Tests a planner pass that a program adds: its place in the order, switching it off, and the
+// errors for a bad pass.
 #include <boost/test/unit_test.hpp>
 
 #include "autodiff/ops/activations.h"
@@ -13,10 +13,10 @@ using namespace twice::testing;
 
 namespace {
 
-/// What the pass does beside its work, on purpose.
+/// A mistake that the pass makes on purpose.
 enum class Mistake { none, order, shape, outputs } mistake = Mistake::none;
 
-/// exp(log x) is x.
+/// Replaces exp(log x) by x.
 Graph without_exp_of_log(Graph graph, const PlanOptions&) {
   std::vector<int> instead(graph.nodes.size());
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
@@ -34,7 +34,7 @@ Graph without_exp_of_log(Graph graph, const PlanOptions&) {
   return mistake == Mistake::none ? in_order(std::move(graph)) : graph;
 }
 
-/// Once in a process: passes are not taken back.
+/// Adds the pass once in the process, because passes cannot be removed.
 void add() {
   static const bool added = [] {
     add_pass({"exp-log", "exp of log is nothing", without_exp_of_log});

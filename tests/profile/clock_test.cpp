@@ -1,4 +1,4 @@
-// Timing a program's steps changes nothing of what it computes, and allocates nothing.
+// Tests that timing the steps of a program does not change its results and allocates nothing.
 #include "autodiff/profile/clock.h"
 
 #include <boost/test/unit_test.hpp>
