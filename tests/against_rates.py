@@ -49,7 +49,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--neighbours", type=int, default=0)
     parser.add_argument("--handicap", type=float, default=0, metavar="PERCENT")
-    parser.add_argument("--keep", type=pathlib.Path, help="a file for all records, a line each")
+    parser.add_argument("--keep", type=pathlib.Path, help="write all records to this file, one in each line")
     arguments, options = parser.parse_known_args()
     program = str(pathlib.Path(arguments.program).resolve())
 

@@ -75,7 +75,7 @@ def check_quotations(path, text):
     for block in blocks(text, "c++"):
         quotation = "\n".join(line.strip() for line in block.splitlines()).strip()
         if not any(quotation in source for source in sources):
-            errors.append(f"{path.name}: no linked file holds the quotation that begins with"
+            errors.append(f"{path.name}: no linked file contains the quotation that begins with"
                           f" '{quotation.splitlines()[0]}'")
 
 

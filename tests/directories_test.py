@@ -40,7 +40,7 @@ sources = sorted(path.relative_to(ROOT).as_posix() for folder in ["autodiff", "n
 for name in sources:
     lines = (ROOT / name).read_text()
     if not re.match(r'(#!.*\n)?(//|#|""")', lines):
-        errors.append(f"{name}: its first line is no comment")
+        errors.append(f"{name}: its first line is not a comment")
     if name.startswith("tests/") or name.endswith("/CMakeLists.txt"):
         continue
     if place(name) is None:
@@ -48,9 +48,9 @@ for name in sources:
         continue
     for included in re.findall(r'(?m)^#include "((?:autodiff|nn|optim|experiments)/[^"]+)"', lines):
         if place(included) is None or place(included) > place(name):
-            errors.append(f"{name}: includes {included}, which is of a directory below it in the table")
+            errors.append(f"{name}: includes {included}, which belongs to a lower row of the table")
         elif command(included) not in (None, command(name)) and place(name) == order.index(COMMANDS):
-            errors.append(f"{name}: includes {included}, which is of another command")
+            errors.append(f"{name}: includes {included}, which belongs to another command")
 
 for document in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
     for target in re.findall(r"\]\(([^)#\s]+)[)#]", document.read_text()):

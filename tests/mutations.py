@@ -74,10 +74,10 @@ MUTATIONS = [
     # Linear, and ops that move and pick numbers
     ("sum_to: forward map", "autodiff/ops/broadcast.cpp", "return sum_to(t, target);",
      "return 2 * sum_to(t, target);", BOTH),
-    ("concat: place of a part", "autodiff/ops/concat.cpp",
+    ("concat: position of a part", "autodiff/ops/concat.cpp",
      "return slice(g, axis, first, first + x[static_cast<std::size_t>(slot)].size(axis));",
      "return slice(g, axis, 0, x[static_cast<std::size_t>(slot)].size(axis));", BOTH),
-    ("concat: place of a tangent", "autodiff/ops/concat.cpp", "before[axis] = offset(slot, x);",
+    ("concat: position of a tangent", "autodiff/ops/concat.cpp", "before[axis] = offset(slot, x);",
      "before[axis] = 0;", BOTH),
     ("permute: adjoint", "autodiff/ops/shape_ops.cpp", "return permute(g, inverse(axes));",
      "return permute(g, axes);", BOTH),
@@ -188,7 +188,7 @@ MUTATIONS = [
      "sum_of(factor, y.scale / x.scale,",
      "sum_of(factor, x.scale / y.scale,",
      "planner_algebra|products_at_the_edges"),
-    ("accumulate: sums that others read", "autodiff/plan/passes/accumulate.cpp",
+    ("accumulate: sums with other readers", "autodiff/plan/passes/accumulate.cpp",
      "    join_kept_sums(c);\n",
      "\n",
      "products_at_the_edges"),
@@ -324,7 +324,7 @@ MUTATIONS = [
      "return -0.5 * (y / x[0]);",
      "return -0.5 * (y / (x[0] + (1 - nonzero(x[0]))));",
      "numbers_at_the_edges"),
-    ("square: a known one", "autodiff/ops/power.cpp",
+    ("square: of a norm", "autodiff/ops/power.cpp",
      "return root && root->of_squares ?",
      "return root && false ?",
      "numbers_at_the_edges"),
@@ -386,7 +386,7 @@ MUTATIONS = [
      "if (!possible) fail(",
      "if (false) fail(",
      "ownership"),
-    ("tape: a constant of its own", "autodiff/tape/tape.cpp",
+    ("tape: a copied constant", "autodiff/tape/tape.cpp",
      "value.clone(), \"constant\"",
      "value, \"constant\"",
      "ownership"),
@@ -398,7 +398,7 @@ MUTATIONS = [
      "  origin_ = -1;\n",
      "",
      "ownership"),
-    ("scope: an error's place", "autodiff/array/error.cpp",
+    ("scope: position in an error", "autodiff/array/error.cpp",
      "ErrorPlace::~ErrorPlace() { place = std::move(before_); }", "ErrorPlace::~ErrorPlace() {}",
      "scopes"),
     ("optimizer: parameters that share memory", "optim/optimizers.cpp",
@@ -409,11 +409,11 @@ MUTATIONS = [
      "memory.push_back(arrays[p]);",
      "memory.push_back(arrays[0]);",
      "optimizers"),
-    ("pass of one's own: unchecked order", "autodiff/plan/graph.cpp",
+    ("added pass: unchecked order", "autodiff/plan/graph.cpp",
      "if (input < 0 || input >= i)",
      "if (input < 0)",
      "own_passes"),
-    ("pass of one's own: never off", "autodiff/plan/graph.cpp",
+    ("added pass: never off", "autodiff/plan/graph.cpp",
      "return std::ranges::find(options.without, pass.name) == options.without.end();",
      "return true;",
      "own_passes"),
@@ -636,7 +636,7 @@ def main():
     with tempfile.TemporaryDirectory() as scratch:
         base = (options.build or pathlib.Path(scratch)).resolve()
         if base == ROOT or ROOT in base.parents:
-            parser.error("--build must be outside of the sources")
+            parser.error("--build must be outside the sources")
         source, folder = base / "source", base / "build"
         source.mkdir(parents=True, exist_ok=True)
         copy_sources(source)
@@ -649,7 +649,7 @@ def main():
         suites = sorted({suite for m in chosen for suite in m[4].split("|")})
         already = failing(folder, "|".join(suites))
         if already:
-            print(f"without any mutation {', '.join(already)} fail already")
+            print(f"{', '.join(already)} fail even without a mutation")
             return 1
         survived = 0
         for mutation in chosen:

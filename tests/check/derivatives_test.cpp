@@ -139,7 +139,7 @@ BOOST_AUTO_TEST_CASE(one_wrong_entry_among_many_is_found_by_directions) {
   BOOST_TEST(failed(results, "finite difference", 1));
 }
 
-BOOST_AUTO_TEST_CASE(a_slope_that_falls_off_the_tape_is_wrong_at_order_2) {
+BOOST_AUTO_TEST_CASE(a_slope_that_is_not_on_the_tape_is_wrong_at_order_2) {
   const auto f = [](const Tensors& x) { return record<ForgetfulTanh>({x[0]}); };
   const std::vector<CheckResult> results = check_derivatives(f, {random_array({5})});
   BOOST_TEST(!failed(results, "finite difference", 1));
@@ -198,7 +198,7 @@ BOOST_AUTO_TEST_CASE(float32_has_wide_tolerances) {
   for (const CheckResult& result : check_derivatives(f, inputs)) BOOST_TEST(result.ok, str(result));
 }
 
-BOOST_AUTO_TEST_CASE(what_cannot_be_checked) {
+BOOST_AUTO_TEST_CASE(inputs_that_cannot_be_checked) {
   const auto f = [](const Tensors& x) { return x; };
   const Array x = random_array({2}), labels = Array::zeros({2}, DType::i32);
   CheckOptions options;

@@ -324,7 +324,7 @@ class BadInput(CommandTest):
         self.assertIn(process.wait(), [0, 1, -signal.SIGPIPE])
         self.assertLessEqual(errors.count("\n"), 1)
 
-    def test_ctrl_c_ends_what_cannot_be_resumed(self):
+    def test_ctrl_c_ends_commands_that_cannot_be_resumed(self):
         process = self.start("check", "--model", "resnet", "--channels", 8, "--batch", 64)
         time.sleep(0.3)
         process.send_signal(signal.SIGINT)
@@ -332,7 +332,7 @@ class BadInput(CommandTest):
         self.assertEqual(process.returncode, -signal.SIGINT)
         self.assertEqual(self.files(), {})
 
-    @unittest.skipIf(SANITIZED, "a sanitizer reserves terabytes of addresses by itself")
+    @unittest.skipIf(SANITIZED, "sanitizers reserve terabytes of addresses")
     def test_too_little_memory(self):
         size = 2 << 30
         limit = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_AS, (size, size))}

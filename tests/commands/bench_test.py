@@ -166,7 +166,7 @@ class Rows(Bench):
                              "--no-prediction", "--method", "sgd", "--json", "record.json", *options, environment=environment)
                 self.assertEqual(self.json("record.json")["machine"]["threads"], threads)
 
-    @unittest.skipIf(SANITIZED, "sanitizers take memory of their own")
+    @unittest.skipIf(SANITIZED, "sanitizers use additional memory")
     def test_measured_memory_is_the_planned(self):
         """The measured memory is that of parameters, batch, gradients and intermediate values, up to a small
         remainder. It is measured in a separate process, so an earlier, larger run cannot increase it."""
@@ -380,7 +380,7 @@ class PyTorch(Bench):
                     "record.json", "--threads", 1, "--seconds", 0.05, *model)
         self.assertEqual(set(self.files()), {"python", "change.py"})
 
-    def test_what_does_not_agree_is_an_error(self):
+    def test_gradients_that_do_not_agree_are_an_error(self):
         mlp = ["--width", 16, "--batch", 8, "--depth", 2]
         self.refuse_race(["mlp-16x2-b8-relu-f64, exact", "differ by"],
                          self.changed("pytorch_methods.py", "alpha=s.gamma)", "alpha=1.5 * s.gamma)"), *mlp)

@@ -105,7 +105,7 @@ class Planted(Files):
         for path in (self.folder / "run").iterdir():
             self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o640, path.name)
 
-    def test_what_killed_runs_leave_does_not_pile_up(self):
+    def test_files_of_killed_runs_do_not_pile_up(self):
         (self.folder / "run").mkdir()
         for digits in ["0123456789abcdef", "fedcba9876543210"]:
             for name in ["checkpoint.safetensors", "train.json", "twice-trial"]:
@@ -146,7 +146,7 @@ class Special(Files):
         os.mkfifo(self.folder / "run/record.json")
         self.assertEqual(self.run_twice("report", "run")[0], 0)
 
-    def test_a_pipe_that_nobody_reads_ends_with_the_first_signal(self):
+    def test_a_pipe_without_a_reader_ends_with_the_first_signal(self):
         os.mkfifo(self.folder / "pipe")
         for number in [signal.SIGINT, signal.SIGTERM]:
             process = self.start("train", "--out", "run", "--fresh", *TINY, "--json", "pipe")

@@ -171,7 +171,7 @@ class Record(Profile):
 
 
 class Memory(Profile):
-    @unittest.skipIf(SANITIZED, "sanitizers take memory of their own")
+    @unittest.skipIf(SANITIZED, "sanitizers use additional memory")
     def test_the_arena_is_as_large_as_planned(self):
         """The model is large enough for single pages of 4 KiB not to matter."""
         record = self.profile("--width", 512, "--depth", 3, "--batch", 64, "--threads", 1,

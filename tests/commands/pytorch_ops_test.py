@@ -107,7 +107,7 @@ class Graphs(CommandTest):
         self.assertEqual(sorted({row["label"].split(",")[0] for row in rows}),
                          ["seed 10", "seed 11", "seed 12", "seed 9"])
 
-    def test_what_does_not_go_together(self):
+    def test_options_that_exclude_each_other(self):
         for other in ["--op", "--model", "--method"]:
             value = {"--op": "tanh", "--model": "mlp", "--method": "sgd"}[other]
             self.refuse(2, ["--graphs", other], "check", "--graphs", 3, other, value)

@@ -43,7 +43,7 @@ class Report(CommandTest):
         self.assertIn("prefers-color-scheme: dark", text)
         return Page(text)
 
-    def test_a_sweep_and_what_lies_beside_it(self):
+    def test_a_sweep_and_a_single_run(self):
         # With gamma 1e30 the numbers are not finite after one or two steps.
         status, _, _ = self.run_twice(
             "sweep", *TINY, "--method", "exact,f-gr", "--gamma", "0.01,0.1,1e30", "--epsilon",

@@ -77,8 +77,8 @@ struct LookSam {
 };
 
 void declare_look_sam(OptionSet& set, LookSam& o) {
-  set.add("every", &o.every, "Steps between two of SAM, and of gr-every", whole(1, 1000));
-  set.add("scale", &o.scale, "Weight of what is remembered", number_from(0));
+  set.add("every", &o.every, "Steps from one step of SAM or exact to the next", whole(1, 1000));
+  set.add("scale", &o.scale, "Weight of the stored gradient", number_from(0));
 }
 
 Estimate look_sam(const MethodContext& c, const LookSam& o) {

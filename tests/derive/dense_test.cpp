@@ -81,7 +81,7 @@ BOOST_AUTO_TEST_CASE(third_derivatives_as_the_jacobian_of_a_hessian) {
   BOOST_CHECK(same_bits(found, matrix({0, 12, 12, 8, 12, 8, 8, 0}, {4, 2})));
 }
 
-BOOST_AUTO_TEST_CASE(hessian_of_a_net_is_what_its_gradient_does) {
+BOOST_AUTO_TEST_CASE(hessian_of_a_net_is_the_derivative_of_its_gradient) {
   Classes m;
   const std::vector<Array> w{random_array({4, 3}, DType::f64, 22),
                              random_array({3}, DType::f64, 23),

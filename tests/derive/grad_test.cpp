@@ -50,7 +50,7 @@ BOOST_AUTO_TEST_CASE(an_unused_variable_has_zeros_or_is_an_error) {
   BOOST_CHECK(same_bits(evaluate(cut[0]), Array::zeros({2}, DType::f64)));
 }
 
-BOOST_AUTO_TEST_CASE(what_needs_a_cotangent_says_so) {
+BOOST_AUTO_TEST_CASE(missing_cotangents_are_named) {
   Tape tape;
   const Tensor x = tape.input({2, 3}, DType::f64);
   BOOST_TEST(error_of([&] { grad(x * x, {x}); }) ==
@@ -138,7 +138,7 @@ BOOST_AUTO_TEST_CASE(the_hessian_of_a_quadratic_form) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(only_what_lies_between_is_recorded) {
+BOOST_AUTO_TEST_CASE(only_nodes_on_the_path_are_recorded) {
   Tape tape;
   const Tensor x = tape.input({2, 2}, DType::f64), w = tape.input({2, 2}, DType::f64);
   Tensor h = x;

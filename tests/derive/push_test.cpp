@@ -61,7 +61,7 @@ BOOST_AUTO_TEST_CASE(tangents_of_all_inputs_add_up) {
   BOOST_TEST(evaluate(y[2]).item() == 90);
 }
 
-BOOST_AUTO_TEST_CASE(what_does_not_depend_has_tangent_zero) {
+BOOST_AUTO_TEST_CASE(independent_outputs_have_zero_tangents) {
   Tape tape;
   const Tensor a = tape.constant(random_array({3})), b = tape.constant(random_array({2}));
   const Tensor t = tape.constant(random_array({2}, DType::f64, 2));
@@ -89,7 +89,7 @@ BOOST_AUTO_TEST_CASE(the_output_may_be_the_variable) {
   BOOST_CHECK(same_bits(evaluate(push({x}, {x}, {t})[0]), evaluate(t)));
 }
 
-BOOST_AUTO_TEST_CASE(only_what_lies_between_is_recorded) {
+BOOST_AUTO_TEST_CASE(only_nodes_on_the_path_are_recorded) {
   Tape tape;
   const Tensor x = tape.input({2}, DType::f64), t = tape.input({2}, DType::f64);
   Tensor aside = x;

@@ -91,7 +91,7 @@ BOOST_AUTO_TEST_CASE(a_graph_is_a_function_of_its_seed) {
   BOOST_TEST(str(random_graph(3)) != str(random_graph(4)));
 }
 
-BOOST_AUTO_TEST_CASE(a_wrong_op_is_found_and_made_small) {
+BOOST_AUTO_TEST_CASE(a_wrong_op_is_found_and_its_graph_reduced) {
   std::vector<GraphOp> table = graph_ops();
   table.push_back({"nearly_square", 1, [](const std::vector<Shape>&) { return true; },
                    [](const Tensors& x) { return record<NearlySquare>({x[0]}); }});

@@ -62,7 +62,7 @@ BOOST_AUTO_TEST_CASE(a_wrong_small_parameter_does_not_hide_behind_a_large_one) {
   BOOST_TEST(found.error > agreement_tolerance(DType::f64, true, 0));
 }
 
-BOOST_AUTO_TEST_CASE(what_is_not_finite_never_agrees) {
+BOOST_AUTO_TEST_CASE(numbers_that_are_not_finite_never_agree) {
   const std::vector<Array> g = gradient();
   for (double value : {NAN, INFINITY})
     for (std::size_t p : {0, 1}) {

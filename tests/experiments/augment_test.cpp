@@ -238,7 +238,7 @@ BOOST_AUTO_TEST_CASE(warp_moves_mass_as_its_map_says) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(none_changes_nothing) {
+BOOST_AUTO_TEST_CASE(augmentation_none_changes_nothing) {
   const Array image = numbered(8, 8, 3, DType::f32);
   BOOST_TEST((augmented(Augmentation::none, image, 3, {0, 0, 0}) == image.to_vector()));
 }

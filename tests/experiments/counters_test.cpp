@@ -44,7 +44,7 @@ BOOST_AUTO_TEST_CASE(the_time_of_every_thread_is_counted) {
 }
 #endif
 
-BOOST_AUTO_TEST_CASE(what_the_system_refuses_is_left_out) {
+BOOST_AUTO_TEST_CASE(refused_counters_are_left_out) {
   const Counters counters({{"none", 0xffffffff, 0}});
   BOOST_TEST(counters.read().empty());
 }

@@ -68,7 +68,7 @@ BOOST_AUTO_TEST_CASE(writes_replace_and_leave_nothing_else) {
   BOOST_TEST(folder.entries().size() == 1u);
 }
 
-BOOST_AUTO_TEST_CASE(what_a_killed_process_left_is_removed) {
+BOOST_AUTO_TEST_CASE(files_of_a_killed_process_are_removed) {
   const ScratchFolder folder;
   const fs::path path = folder.path / "file", left = folder.path / ".file.0123456789abcdef.tmp";
   const std::set<std::string> others = {".file.backup.tmp", ".other.0123456789abcdef.tmp",
@@ -110,7 +110,7 @@ BOOST_AUTO_TEST_CASE(temporary_names_cannot_be_guessed_and_have_ordinary_permiss
 }
 
 /// Links and pipes at guessable temporary names must not be followed, opened or removed.
-BOOST_AUTO_TEST_CASE(what_is_planted_is_not_touched) {
+BOOST_AUTO_TEST_CASE(planted_files_are_not_touched) {
   const ScratchFolder folder;
   const fs::path victim = folder.path / "victim", out = folder.path / "out";
   write_atomically(victim, "precious");
@@ -187,7 +187,7 @@ BOOST_AUTO_TEST_CASE(symbolic_links_that_the_user_names_stay_links) {
   BOOST_TEST(read_file(folder.path / "target") == "new");
 }
 
-BOOST_AUTO_TEST_CASE(what_cannot_be_written_is_one_line) {
+BOOST_AUTO_TEST_CASE(a_failed_write_is_one_line) {
   const ScratchFolder folder;
   const fs::path missing = folder.path / "no" / "file";
   BOOST_TEST(error_of([&] { write_atomically(missing, "x"); }) ==

@@ -24,7 +24,7 @@ BOOST_AUTO_TEST_CASE(the_machine_is_read) {
   BOOST_TEST(record["load"].size() == 2);
 }
 
-BOOST_AUTO_TEST_CASE(what_disturbs_is_said) {
+BOOST_AUTO_TEST_CASE(disturbances_are_reported) {
   const Json quiet = {{"waited", 0.01}, {"stolen", nullptr}, {"speed", {100, 95}}},
              busy = {{"waited", 0.25}, {"stolen", 0.03}, {"speed", {100, 70}}};
   BOOST_TEST(noise_warning({{"noise", quiet}}) == "");

@@ -176,7 +176,7 @@ BOOST_AUTO_TEST_CASE(a_method_with_several_programs_costs_their_mean) {
   const Problem problem = small_problem(small("mlp"));
   BOOST_CHECK(program_shares(problem, method("sgd")) == std::vector{1.});
   BOOST_CHECK(program_shares(problem, every<4>()) == (std::vector{0.25, 0.75}));
-  const std::vector<double> rare = program_shares(problem, every<1500>());  // no period up to 1000
+  const std::vector<double> rare = program_shares(problem, every<1500>());  // period above 1000
   BOOST_TEST(rare[0] == 0.001, within_rounding);
   BOOST_TEST(rare[1] == 0.999, within_rounding);
   Method wrong = every<4>();

@@ -69,7 +69,7 @@ BOOST_AUTO_TEST_CASE(a_signal_is_a_negative_status) {
   BOOST_TEST(process.ending() == "signal 15: no reason given");
 }
 
-BOOST_AUTO_TEST_CASE(what_cannot_start_says_why) {
+BOOST_AUTO_TEST_CASE(a_program_that_cannot_start_is_reported) {
   for (const auto& [program, reason] : {std::pair("/no/such/program", ENOENT), {"/usr", EACCES}}) {
     try {
       Process process({program});

@@ -75,7 +75,7 @@ BOOST_AUTO_TEST_CASE(files_of_google_benchmark) {
   BOOST_TEST(record["ops"].empty());
 }
 
-BOOST_AUTO_TEST_CASE(says_what_differs) {
+BOOST_AUTO_TEST_CASE(differences_are_reported) {
   Json a = report(1), b = report(1);
   b["twice"]["machine"]["threads"] = 1;
   b["twice"]["config"]["threads"] = 1;

@@ -158,7 +158,7 @@ BOOST_AUTO_TEST_CASE(evaluations_have_a_section_and_the_index_the_best_result) {
     BOOST_TEST(contains(html, part), part);
 }
 
-BOOST_AUTO_TEST_CASE(records_that_are_none_are_no_crash) {
+BOOST_AUTO_TEST_CASE(incomplete_records_do_not_crash_the_report) {
   for (
       const char* record :
       {R"({"command": "sweep"})", R"({"command": "study"})", R"({"command": "bench"})",

@@ -47,7 +47,7 @@ BOOST_AUTO_TEST_CASE(compare_page_shows_every_row) {
   BOOST_TEST(errors["mark"] == 1e-4);
 }
 
-BOOST_AUTO_TEST_CASE(compare_page_tolerates_what_is_missing) {
+BOOST_AUTO_TEST_CASE(compare_page_tolerates_missing_fields) {
   for (const char* json : {"null", "[]", "{}", R"({"rows": 3})", R"({"rows": [{}]})",
                            R"({"rows": [{"method": 7, "curve": [{"epoch": 1}, 3, null]}, null]})",
                            R"({"rows": [{"method": "exact", "phases": {"forward": null}}],

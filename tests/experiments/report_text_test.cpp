@@ -172,7 +172,7 @@ BOOST_AUTO_TEST_CASE(screens_of_terminals_and_files) {
   BOOST_TEST(screen_of(terminal.slave).width == 100u);
 }
 
-BOOST_AUTO_TEST_CASE(table_shows_what_a_row_lacks_as_a_dash) {
+BOOST_AUTO_TEST_CASE(table_shows_missing_values_as_dashes) {
   Json record = sample_record();
   record["rows"][1].erase("loss");
   record["rows"][2]["ms"] = nullptr;
@@ -244,7 +244,7 @@ BOOST_AUTO_TEST_CASE(error_slopes_are_those_of_power_laws) {
   BOOST_TEST(std::isnan(error_slope({}, {})));
 }
 
-BOOST_AUTO_TEST_CASE(findings_say_what_the_numbers_say) {
+BOOST_AUTO_TEST_CASE(findings_follow_from_the_numbers) {
   Json record = sample_record();
   const auto all = [&] { return compare_html(record); };
   const std::string text = all();

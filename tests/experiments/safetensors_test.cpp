@@ -118,7 +118,7 @@ BOOST_AUTO_TEST_CASE(small_numbers_become_f32) {
   BOOST_TEST((read("F16", "", 0).dtype() == DType::f32));
 }
 
-BOOST_AUTO_TEST_CASE(what_cannot_be_encoded) {
+BOOST_AUTO_TEST_CASE(arrays_that_cannot_be_encoded) {
   const Array one = Array::scalar(1, DType::f32);
   BOOST_TEST(contains(error_of([&] {
                         encode_safetensors({{{"a", one}, {"a", one}}, {}});

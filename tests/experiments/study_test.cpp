@@ -100,7 +100,7 @@ BOOST_AUTO_TEST_CASE(a_ratio_crosses_1_between_its_neighbours) {
   BOOST_TEST(crossing({1, 4, 8}, {1.1, 1.2, 1.3}) == 1);
 }
 
-BOOST_AUTO_TEST_CASE(a_journal_gives_back_the_bits_that_it_was_given) {
+BOOST_AUTO_TEST_CASE(a_journal_keeps_all_bits) {
   const ScratchFolder folder;
   const Json identity = {{"study", "s"}, {"seed", 1}};
   const Measured numbers = {{"v", {0.1, 1e-300, -0.0, 1 / 3.0}}, {"n", {nan}}, {"none", {}}};
@@ -143,7 +143,7 @@ BOOST_AUTO_TEST_CASE(teachers_are_functions_of_their_seed) {
   BOOST_TEST(replaced <= 20);
 }
 
-BOOST_AUTO_TEST_CASE(what_a_page_shows_is_escaped) {
+BOOST_AUTO_TEST_CASE(text_on_a_page_is_escaped) {
   StudyPlot plot{"p", "a < b & c", "y", "x", false, false, {{"<s>", "f-gr", {1, 2}, {1, 2}}}};
   const std::string svg = recorded_plot_file(plot);
   BOOST_TEST(svg.find("a &lt; b &amp; c") != std::string::npos);

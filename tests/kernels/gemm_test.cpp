@@ -121,7 +121,7 @@ BOOST_AUTO_TEST_CASE(an_empty_sum_is_beta_c) {
   check_against_loops<double>(3, 4, 0, 1., 0.);
 }
 
-BOOST_AUTO_TEST_CASE(with_beta_0_what_c_holds_is_not_read) {
+BOOST_AUTO_TEST_CASE(with_beta_0_c_is_not_read) {
   Product<float> x{9, 70, 11, false, false};
   const std::vector<float> expected = x.result(1, 0);
   for (Index i = 0; i < x.m; ++i)
@@ -160,7 +160,7 @@ void check_same_bits(const Product<T>& x, std::initializer_list<Part> parts) {
   }
 }
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(a_number_has_the_same_bits_wherever_it_stands, T, Types) {
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_number_has_the_same_bits_at_every_position, T, Types) {
   constexpr Index pages = 2 * 4096 / sizeof(T);
   for (int flags = 0; flags < 4; ++flags) {
     const bool ta = (flags & 1) != 0, tb = (flags & 2) != 0;

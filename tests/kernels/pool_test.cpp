@@ -196,7 +196,7 @@ BOOST_AUTO_TEST_CASE(bits_do_not_depend_on_the_thread_count) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(errors_name_what_was_wrong) {
+BOOST_AUTO_TEST_CASE(errors_name_the_fault) {
   BOOST_TEST(message({4, 4}, {}) ==
              "[pool2d] images need the shape (batch, height, width, channels), not (4, 4)");
   BOOST_TEST(message({1, 4, 4, 1}, {0, 1, 0}) ==

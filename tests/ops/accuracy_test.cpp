@@ -336,7 +336,7 @@ void train(const Model& model, const Method& method, DType dtype) {
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(no_op_raises_one) {
+BOOST_AUTO_TEST_CASE(no_op_raises_an_exception) {
   for (const OpCase& row : op_table())
     for (DType dtype : {DType::f32, DType::f64}) {
       const std::string names = raised([&] { run_to_third_order(row, dtype); });
@@ -345,7 +345,7 @@ BOOST_AUTO_TEST_CASE(no_op_raises_one) {
 }
 
 // The sizes are odd, so that every kernel has lanes and tiles without data.
-BOOST_AUTO_TEST_CASE(no_training_step_raises_one) {
+BOOST_AUTO_TEST_CASE(no_training_step_raises_an_exception) {
   std::vector<Model> models;
   for (const char* activation : {"relu", "tanh", "gelu", "silu", "sigmoid", "softplus", "elu"})
     for (Index classes : {8, 10, 3})

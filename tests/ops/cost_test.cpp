@@ -213,7 +213,7 @@ void compare_all(const OpCase& row, DType dtype, std::set<std::string>& seen) {
 
 BOOST_AUTO_TEST_SUITE(op_costs)
 
-BOOST_AUTO_TEST_CASE(every_formula_is_what_an_instrumented_kernel_counts) {
+BOOST_AUTO_TEST_CASE(every_formula_equals_the_count_of_an_instrumented_kernel) {
   const Threads one(1);
   std::set<std::string> seen;
   for (const OpCase& row : op_table())

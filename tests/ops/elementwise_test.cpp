@@ -99,7 +99,7 @@ Array grid(double low, double high, Index count, DType dtype) {
 
 BOOST_AUTO_TEST_SUITE(elementwise_numbers)
 
-BOOST_AUTO_TEST_CASE(only_the_root_of_squares_knows_its_square) {
+BOOST_AUTO_TEST_CASE(the_square_of_a_norm_is_recognised) {
   Tape tape;
   const Tensor x = tape.input({2}), root = root_of_squares(x), any = safe_sqrt(x);
   BOOST_CHECK(square(root) == x);

@@ -58,7 +58,7 @@ std::string answer(const PublicFunction& f, std::size_t slot, const Wrong& wrong
   return error_of([&] { f.call(x); });
 }
 
-BOOST_AUTO_TEST_CASE(what_fits_is_recorded) {
+BOOST_AUTO_TEST_CASE(valid_inputs_are_recorded) {
   for (const PublicFunction& f : public_functions())
     BOOST_TEST(answer(f, 0,
                       [](Tape& tape, const Spec& spec) {

@@ -251,7 +251,7 @@ BOOST_AUTO_TEST_CASE(pgn_mixes_the_two_gradients) {
                             combined(0.7, plain.plain, 0.3, sam)) < 1e-14);
 }
 
-BOOST_AUTO_TEST_CASE(flooding_turns_round_at_its_level) {
+BOOST_AUTO_TEST_CASE(flooding_changes_sign_at_its_level) {
   Problem problem(2);
   const Result plain = run(problem, "sgd");
   const auto at_level = [&](double level) {

@@ -290,7 +290,7 @@ struct MomentumOptions {
   double keep = 0.5;
 };
 
-BOOST_AUTO_TEST_CASE(an_optimizer_of_ones_own) {
+BOOST_AUTO_TEST_CASE(a_program_can_add_an_optimizer) {
   // w <- w - lr sign(m), m <- keep m + g.
   add_optimizer({.name = "sign",
                  .equation = "w <- w - lr sign(m)",

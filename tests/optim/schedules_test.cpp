@@ -82,7 +82,7 @@ BOOST_AUTO_TEST_CASE(bad_options_are_one_clear_line) {
   BOOST_TEST(text({}, -1) == "[schedule] step and total_steps must be >= 0, were -1 and 10");
 }
 
-BOOST_AUTO_TEST_CASE(a_schedule_of_ones_own) {
+BOOST_AUTO_TEST_CASE(a_program_can_add_a_schedule) {
   add_schedule({"linear", [](const ScheduleOptions& o, double t, double T) {
                   return o.lr * (1 - t / T) * std::any_cast<double>(o.own);
                 }});

@@ -63,7 +63,7 @@ BOOST_AUTO_TEST_CASE(exact_takes_6L_minus_4_products) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(large_batches_keep_what_was_recorded) {
+BOOST_AUTO_TEST_CASE(large_batches_keep_the_recorded_products) {
   for (Index depth = 2; depth <= 5; ++depth) {
     std::vector<Index> sizes(static_cast<std::size_t>(depth) + 1, 16);
     Mlp mlp(sizes, 64);

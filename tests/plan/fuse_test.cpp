@@ -99,7 +99,7 @@ BOOST_AUTO_TEST_CASE(fusion_does_not_hold_many_values_past_a_product) {
   BOOST_TEST(Plan({y}, fusion_only()).program().arena_bytes <= 3 * 64 * 64 * 8);
 }
 
-BOOST_AUTO_TEST_CASE(what_lives_on_anyway_may_be_read_late) {
+BOOST_AUTO_TEST_CASE(values_that_stay_alive_may_be_read_late) {
   Tape tape;
   const Tensor x = tape.input({64, 64}, DType::f64);
   const Tensor w = tape.parameter(random_array({64, 64}), "w");
@@ -131,7 +131,7 @@ BOOST_AUTO_TEST_CASE(running_allocates_nothing) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(formulas_name_what_is_used_twice) {
+BOOST_AUTO_TEST_CASE(formulas_name_values_that_are_used_twice) {
   Tape tape;
   const Tensor x = tape.input({8}, DType::f64);
   const Tensor t = tanh(x), y = t * (1 - t);

@@ -45,7 +45,7 @@ BOOST_AUTO_TEST_CASE(a_chain_needs_one_place) {
   BOOST_TEST(arena(false) == 2 * 8192);
 }
 
-BOOST_AUTO_TEST_CASE(what_is_read_later_is_not_overwritten) {
+BOOST_AUTO_TEST_CASE(values_that_are_read_later_are_not_overwritten) {
   Tape tape;
   const Tensor x = tape.input({1024}, DType::f64);
   const Tensor a = tanh(x), view = reshape(a, {32, 32}), b = a * 2, c = view * 3;

@@ -39,7 +39,7 @@ std::size_t padded(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 BOOST_AUTO_TEST_SUITE(memory_planner)
 
-BOOST_AUTO_TEST_CASE(what_lives_together_never_overlaps) {
+BOOST_AUTO_TEST_CASE(values_alive_together_never_overlap) {
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     const std::vector<Lifetime> lives = random_lifetimes(Rng(seed), 4 * static_cast<int>(seed));
     const Placement placed = place(lives), apart = place(lives, false);
@@ -66,7 +66,7 @@ BOOST_AUTO_TEST_CASE(what_lives_together_never_overlaps) {
     BOOST_TEST(placed.most_alive <= placed.arena);
     BOOST_TEST(apart.arena == all);
     BOOST_TEST(placed.arena <= apart.arena);
-    // Best fit wastes little.
+    // Best fit wastes little memory.
     BOOST_TEST(static_cast<double>(placed.arena) <= 2 * static_cast<double>(most));
   }
 }

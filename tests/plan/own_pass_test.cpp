@@ -51,7 +51,7 @@ std::size_t steps(Tensor y, const PlanOptions& options = {}) {
 
 BOOST_AUTO_TEST_SUITE(own_passes)
 
-BOOST_AUTO_TEST_CASE(it_runs_before_the_one_that_is_named) {
+BOOST_AUTO_TEST_CASE(it_runs_before_the_named_pass) {
   add();
   Tape tape;
   const Tensor x = tape.input({3}, DType::f64, "x");
@@ -78,7 +78,7 @@ BOOST_AUTO_TEST_CASE(it_runs_before_the_one_that_is_named) {
              }).starts_with("[pass] there is no pass 'fusee'"));
 }
 
-BOOST_AUTO_TEST_CASE(a_bad_one_is_named) {
+BOOST_AUTO_TEST_CASE(a_bad_pass_is_named) {
   add();
   Tape tape;
   const Tensor y = tanh(tape.input({3}, DType::f64, "x"));

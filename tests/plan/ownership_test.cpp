@@ -34,7 +34,7 @@ struct TwoInputs final : Op {
 
 BOOST_AUTO_TEST_SUITE(ownership)
 
-BOOST_AUTO_TEST_CASE(outputs_are_nobody_elses_memory) {
+BOOST_AUTO_TEST_CASE(outputs_have_memory_of_their_own) {
   // The gradient of |w|^2 / 2 is w, that of <w, c> is c, and that of <w, x> is the caller's batch.
   Tape tape;
   const Tensor w = vector_of(tape, {3, 4}), c = tape.constant(Array::from<double>({6, 8}, {2})),
@@ -64,7 +64,7 @@ BOOST_AUTO_TEST_CASE(outputs_are_nobody_elses_memory) {
   BOOST_TEST(batch.at(1) == 40);
 }
 
-BOOST_AUTO_TEST_CASE(the_gradient_of_a_last_bias_stays_what_it_is) {
+BOOST_AUTO_TEST_CASE(the_gradient_of_a_last_bias_stays_unchanged) {
   // With loss = mean(h + b), the gradient with respect to b is the same constant at every step.
   Tape tape;
   const Tensor h = vector_of(tape, {1, 2, 3, 4}), b = tape.parameter(Array::zeros({}, DType::f64));
@@ -257,7 +257,7 @@ BOOST_AUTO_TEST_CASE(second_derivatives_do_not_mistake_a_variable_for_a_rules_va
   }
 }
 
-BOOST_AUTO_TEST_CASE(an_op_gets_as_many_inputs_as_it_takes) {
+BOOST_AUTO_TEST_CASE(an_op_gets_the_right_number_of_inputs) {
   Tape tape;
   const Tensor a = vector_of(tape, {1, 2});
   const int before = tape.size();
@@ -323,7 +323,7 @@ BOOST_AUTO_TEST_CASE(sizes_that_no_array_has_are_refused) {
   BOOST_TEST(Array(Shape{0, huge, huge}, DType::f32).elements() == 0);
 }
 
-BOOST_AUTO_TEST_CASE(clearing_a_tape_ends_what_its_scopes_say) {
+BOOST_AUTO_TEST_CASE(clearing_a_tape_ends_its_scopes) {
   Tape tape;
   const Tensor a = vector_of(tape, {1, 2});
   Tensor last = a;

@@ -82,7 +82,7 @@ BOOST_AUTO_TEST_CASE(equal_nodes_are_computed_once) {
   for (Tensor t : outputs) BOOST_CHECK(same_bits(merged.value(t), plain.value(t)));
 }
 
-BOOST_AUTO_TEST_CASE(attributes_and_order_tell_nodes_apart) {
+BOOST_AUTO_TEST_CASE(attributes_and_order_distinguish_nodes) {
   Tape tape;
   const Tensor x = tape.constant(random_array({2, 2})),
                y = tape.constant(random_array({2, 2}, DType::f64, 2));

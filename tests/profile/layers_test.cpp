@@ -86,7 +86,7 @@ BOOST_AUTO_TEST_CASE(a_methods_arithmetic_belongs_to_the_layer_of_its_parameters
   }
 }
 
-BOOST_AUTO_TEST_CASE(the_loss_and_what_all_layers_share_are_no_layers) {
+BOOST_AUTO_TEST_CASE(the_loss_and_shared_parts_are_no_layers) {
   const Problem problem = small_problem(small("mlp"));
   const RecordedStep step =
       record_step(problem, method("sam"), initial_state(problem.model, 1, DType::f32));
@@ -96,7 +96,7 @@ BOOST_AUTO_TEST_CASE(the_loss_and_what_all_layers_share_are_no_layers) {
   BOOST_TEST(std::count(layers.begin(), layers.end(), whole_model_layer) > 0);
 }
 
-BOOST_AUTO_TEST_CASE(batch_norm_is_charged_to_itself) {
+BOOST_AUTO_TEST_CASE(batch_norm_is_a_layer_of_its_own) {
   const Problem problem = small_problem(small("resnet"));
   const RecordedStep step =
       record_step(problem, method("sgd"), initial_state(problem.model, 1, DType::f32));
@@ -111,7 +111,7 @@ BOOST_AUTO_TEST_CASE(batch_norm_is_charged_to_itself) {
   BOOST_TEST(found > 5);
 }
 
-BOOST_AUTO_TEST_CASE(a_shared_weight_is_charged_where_it_is_used) {
+BOOST_AUTO_TEST_CASE(a_shared_weight_counts_for_the_layers_that_use_it) {
   Tape tape;
   const Tensor x = tape.input({2, 3}, DType::f32, "images"), y = tape.labels({2});
   const Tensor w = tape.parameter(Array::filled({3, 3}, DType::f32, 0.5), "elsewhere.weight");

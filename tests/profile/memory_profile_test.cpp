@@ -66,7 +66,7 @@ BOOST_AUTO_TEST_CASE(with_reuse_and_work_in_place_off_too) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(without_reuse_is_what_a_plan_without_reuse_takes) {
+BOOST_AUTO_TEST_CASE(without_reuse_equals_a_plan_without_reuse) {
   RunOptions options = small("resnet");
   const OurStep step(small_problem(options), method("exact"));
   options.without = {"reuse-memory", "in-place"};

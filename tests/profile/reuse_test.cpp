@@ -32,7 +32,7 @@ BOOST_AUTO_TEST_CASE(a_step_alone_finds_its_own_bytes) {
   for (const Reuse& r : reuse) BOOST_TEST(r.distance == 8192);
 }
 
-BOOST_AUTO_TEST_CASE(what_another_step_touches_comes_between) {
+BOOST_AUTO_TEST_CASE(bytes_of_other_steps_come_between) {
   const auto reuse = reuse_of({{{0, 4096}}, {{4096, 65536}}, {{0, 4096}}});
   // Steps repeat. The first step follows the last, which touches the same bytes.
   for (const Reuse& r : reuse[0]) BOOST_TEST(r.distance == 4096);

@@ -105,7 +105,7 @@ BOOST_AUTO_TEST_CASE(a_scope_of_a_tensor_stays_inside_of_the_open_one) {
   BOOST_TEST(scope_of(beside(in("deeper"))) == "conv1.deeper");
 }
 
-BOOST_AUTO_TEST_CASE(derivatives_have_the_scope_of_what_they_come_from) {
+BOOST_AUTO_TEST_CASE(derivatives_have_the_scope_of_their_forward_op) {
   Tape tape;
   const Tensor x = tape.constant(random_array({3, 4}));
   const Tensor a = tape.parameter(random_array({4, 5}), "a"),
@@ -139,7 +139,7 @@ BOOST_AUTO_TEST_CASE(derivatives_have_the_scope_of_what_they_come_from) {
   BOOST_TEST(scope_of(sum(z)) == "training");
 }
 
-BOOST_AUTO_TEST_CASE(layers_open_scopes_and_what_has_no_name_is_with_the_layer_before) {
+BOOST_AUTO_TEST_CASE(layers_open_scopes_and_unnamed_ops_join_the_layer_before) {
   Tape tape;
   const Model mlp_model = mlp({.inputs = 4, .width = 5, .depth = 3, .outputs = 2});
   {

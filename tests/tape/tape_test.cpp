@@ -95,7 +95,7 @@ BOOST_AUTO_TEST_CASE(two_tapes_do_not_mix) {
   BOOST_TEST(two.size() == 1);
 }
 
-BOOST_AUTO_TEST_CASE(a_refused_operation_leaves_the_tape_as_it_was) {
+BOOST_AUTO_TEST_CASE(a_refused_operation_leaves_the_tape_unchanged) {
   Tape tape;
   const Tensor a = tape.input({2, 3}), b = tape.input({2, 3});
   BOOST_TEST(!error_of([&] { matmul(a, b); }).empty());
@@ -107,7 +107,7 @@ BOOST_AUTO_TEST_CASE(a_refused_operation_leaves_the_tape_as_it_was) {
   BOOST_TEST(inputs[1] == 1);
 }
 
-BOOST_AUTO_TEST_CASE(derivatives_know_their_phase_and_forward_node) {
+BOOST_AUTO_TEST_CASE(derivatives_have_their_phase_and_forward_node) {
   Tape tape;
   const Tensor x = tape.input({3, 4}, DType::f64), w = tape.input({4, 2}, DType::f64);
   const Tensor product = matmul(x, w), loss = sum(tanh(product));

@@ -88,7 +88,7 @@ BOOST_AUTO_TEST_CASE(every_tile_is_computed_once) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(what_tiles_write_is_there_after_the_loop) {
+BOOST_AUTO_TEST_CASE(results_of_tiles_are_visible_after_the_loop) {
   const Threads with(4);
   std::vector<Index> numbers(64);  // not atomic, so that ThreadSanitizer would report a race
   for (Index loop = 0; loop < 2000; ++loop) {
@@ -140,7 +140,7 @@ BOOST_AUTO_TEST_CASE(several_threads_run_loops_at_the_same_time) {
 
 // A caller must wait only for tiles that are being computed, and not for a thread that has none of
 // its tiles. Otherwise the caller and the helper would wait for `release` forever.
-BOOST_AUTO_TEST_CASE(a_helper_that_is_busy_elsewhere_delays_nobody) {
+BOOST_AUTO_TEST_CASE(a_helper_that_is_busy_elsewhere_delays_no_caller) {
   const Threads with(2);
   if (processors() < 2 || threads() < 2) return;
   std::atomic<bool> release = false;

@@ -31,7 +31,7 @@ double quota_with(const std::map<std::string, std::string>& files) {
 
 BOOST_AUTO_TEST_SUITE(number_of_threads)
 
-BOOST_AUTO_TEST_CASE(is_at_least_one_and_what_was_set) {
+BOOST_AUTO_TEST_CASE(number_of_threads_is_at_least_one_and_can_be_set) {
   const int before = threads();
   for (const int count : {1, 3, 8}) {
     const Threads with(count);
