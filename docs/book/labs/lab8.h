@@ -8,7 +8,7 @@
 #include "autodiff/plan/passes/product_sum.h"
 #include "autodiff/plan/passes/rewrite.h"
 
-namespace lab8 {
+namespace lab {
 
 /// Stands for the node of `Chain::inner`, which does not exist yet.
 constexpr int inner_node = -1;
@@ -44,4 +44,4 @@ inline int append_product(twice::Graph& graph, const twice::ProductTerm& product
   return node;
 }
 
-}  // namespace lab8
+}  // namespace lab

@@ -4,7 +4,7 @@
 
 using namespace twice;
 
-namespace lab8 {
+namespace lab {
 
 Chain other_order(const ProductTerm& term, const ProductTerm& v, bool v_is_left) {
   const bool v_transposed = v_is_left ? term.transpose_a : term.transpose_b;
@@ -47,4 +47,4 @@ Graph cheaper_chains(Graph graph) {
   return in_order(std::move(graph));
 }
 
-}  // namespace lab8
+}  // namespace lab
