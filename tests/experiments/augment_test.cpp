@@ -32,7 +32,7 @@ Array numbered(Index height, Index width, Index channels, DType dtype) {
   return image;
 }
 
-/// (down, right, mirrored).
+/// A move of an image: (pixels down, pixels right, mirrored).
 using Move = std::tuple<Index, Index, bool>;
 
 /// The image after a move. Pixels from outside the image have the colour of the background.

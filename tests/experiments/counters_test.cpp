@@ -39,7 +39,7 @@ BOOST_AUTO_TEST_CASE(the_time_of_every_thread_is_counted) {
   other.join();
   if (before.empty()) return;  // a container may not read counters
   const double spent = after.at("ns") - before.at("ns");
-  BOOST_TEST(spent > 20e6);  // more than one thread's share
+  BOOST_TEST(spent > 20e6);  // more than the time of one thread
   BOOST_TEST(spent < 2e9);
 }
 #endif

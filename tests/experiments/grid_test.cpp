@@ -93,7 +93,7 @@ BOOST_AUTO_TEST_CASE(runs_that_do_not_read_an_option_are_one) {
                             {"momentum", {"0", "0.9"}},
                             {"method", {"sgd", "exact"}},
                             {"gamma", {"0.1", "1"}}});
-  // sgd reads both momenta, adam none. Method sgd ignores gamma, exact reads both values.
+  // Optimiser sgd reads the momentum and adam does not. Method exact reads gamma and sgd does not.
   BOOST_TEST(grid.runs.size() == 9);
 }
 

@@ -1,5 +1,4 @@
-// Tests the pages of studies and of `bench`, and pages of records that are incomplete or occur
-// twice.
+// Tests the pages of studies and of `bench`, and the pages of incomplete and repeated records.
 #include <boost/test/unit_test.hpp>
 
 #include "experiments/files/atomic_file.h"

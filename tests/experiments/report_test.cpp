@@ -53,7 +53,7 @@ BOOST_AUTO_TEST_CASE(compare_page_tolerates_missing_fields) {
                            R"({"rows": [{"method": "exact", "phases": {"forward": null}}],
                                "epsilon_sweep": [{}, {"epsilon": 0, "error": 0}, 5]})"})
     check_page(compare_html(Json::parse(json)));
-  BOOST_TEST(!contains(compare_html({}), "@license"));  // without curves no library
+  BOOST_TEST(!contains(compare_html({}), "@license"));  // no library without curves
   Json record = sample_record();
   for (Json& row : record["rows"])
     for (const char* key : {"ms", "loss", "test_accuracy", "peak_mib", "gflop"}) row[key] = nullptr;

@@ -31,7 +31,7 @@ void for_grid(const Execution& e, const Shape& count, const Shape& whole, const 
 /// A view: y shares x's memory, and nothing is read or written.
 void view(Execution& e) { e.y = e.x[0].alias(e.y.spec()); }
 
-/// The number of rows, which are along the last axis.
+/// The number of rows. A row runs along the last axis.
 Index rows_of(const Shape& shape) { return shape.elements() / shape.back(); }
 
 void arg_extreme(Execution& e, double sign) {

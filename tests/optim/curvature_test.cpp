@@ -131,7 +131,7 @@ BOOST_AUTO_TEST_CASE(lanczos_stops_where_the_rest_is_invariant) {
 
 BOOST_AUTO_TEST_CASE(lanczos_needs_fewer_products_than_power_iteration) {
   Numbers spectrum;
-  for (int i = 1; i <= 200; ++i) spectrum.push_back(i / 200.0);  // gap 0.5 %
+  for (int i = 1; i <= 200; ++i) spectrum.push_back(i / 200.0);  // a gap of 0.5 %
   Quadratic problem(spectrum);
   const EigenOptions options{60, 1e-8};
   const LanczosResult fast = lanczos(problem.matvec(), problem.like(), Rng(3), options);

@@ -91,7 +91,7 @@ BOOST_AUTO_TEST_CASE(counts_are_the_ledgers) {
              boost::test_tools::tolerance(1e-12));
   double parameters = 0;
   for (const Array& w : p.step.state().parameters) parameters += static_cast<double>(w.bytes());
-  BOOST_TEST(number(update, "bytes") == 5 * parameters);  // w and momentum both ways, G
+  BOOST_TEST(number(update, "bytes") == 5 * parameters);  // w and momentum twice, G once
 }
 
 BOOST_AUTO_TEST_CASE(predictions_add_up_like_times) {
