@@ -1,0 +1,44 @@
+"""Checks a built site: every link and picture leads to a file of the site, and to an id in it."""
+
+import html
+import os
+import pathlib
+import re
+import sys
+import urllib.parse
+
+
+def read(path):
+    """The ids of a page, and where it links to. Text of pages has its quotes escaped, so that these are tags."""
+    found = re.findall(r'[ \n](id|name|href|src)="([^"]*)"', path.read_text())
+    return ({value for key, value in found if key in ("id", "name")},
+            list(dict.fromkeys(html.unescape(value) for key, value in found if key in ("href", "src"))))
+
+
+def broken(folder):
+    """Every link that leads nowhere, one line each. Links to other sites are not followed."""
+    root, errors, exists = pathlib.Path(folder).resolve(), [], {}
+    pages = {str(path): read(path) for path in sorted(root.rglob("*.html"))}
+    for path, (_, links) in pages.items():
+        name = os.path.relpath(path, root)
+        for link in links:
+            parts = urllib.parse.urlsplit(link)
+            if parts.scheme or parts.netloc:
+                if parts.scheme not in ("http", "https", "mailto", "data"):
+                    errors.append(f"{name}: links to {link}")
+                continue
+            file = os.path.normpath(os.path.join(os.path.dirname(path), urllib.parse.unquote(parts.path))) if parts.path else path
+            anchor = urllib.parse.unquote(parts.fragment)
+            if file not in exists:
+                exists[file] = os.path.isfile(file)
+            if not exists[file]:
+                errors.append(f"{name}: links to {link}, which does not exist")
+            elif anchor and file in pages and anchor not in pages[file][0]:
+                errors.append(f"{name}: links to {link}, a section that does not exist")
+    return errors
+
+
+if __name__ == "__main__":
+    found = broken(sys.argv[1])
+    print(*found, sep="\n")
+    sys.exit(bool(found))
