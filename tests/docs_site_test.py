@@ -3,6 +3,7 @@
 header, the search index, and that public symbols have comments. Then that mistakes end the build."""
 
 import html
+import json
 import pathlib
 import re
 import shutil
@@ -69,13 +70,12 @@ with tempfile.TemporaryDirectory() as folder:
     expect('id="L1"' in (out / "autodiff/tape/tape.h.html").read_text(), "sources have no lines")
 
     # The search index has words of prose, code and comments.
-    search = (out / "searchindex.js").read_text()
-    names = re.findall(r'"([^"]*)"', re.search(r"docnames:\[([^\]]*)\]", search)[1])
+    search = json.loads((out / "searchindex.js").read_text().removeprefix("Search.setIndex(").removesuffix(")"))
     for word, page in [("matmul", "api/autodiff/ops/matmul.h"), ("cotang", "docs/architecture"), ("hvp", "docs/examples/hvp"),
                        ("reassoci", "docs/planner"), ("stop_gradi", "api/autodiff/ops/tensors.h")]:
-        found = re.search(rf"[{{,]{word}:(?:\[([\d,]+)\]|(\d+))", search)
-        indices = (found[1] or found[2]).split(",") if found else []
-        expect(page in [names[int(i)] for i in indices], f"search does not find '{word}' in {page}")
+        found = [search["terms"].get(word, []), search["titleterms"].get(word, [])]
+        numbers = {number for list_or_one in found for number in (list_or_one if isinstance(list_or_one, list) else [list_or_one])}
+        expect(page in {search["docnames"][number] for number in numbers}, f"search does not find '{word}' in {page}")
 
     # Nothing is loaded from elsewhere.
     for path in [*out.rglob("*.html"), *out.rglob("*.css")]:

@@ -121,8 +121,10 @@ class Rows(Bench):
         self.assertEqual(set(rows["pgn"]), documented_fields()[0] - NO_GRADIENT_OF_F_GR - {"measured_mib"})
 
     def test_rows_of_the_suite(self):
-        record, _ = self.bench("--suite", "paper", "--rows", "mlp-64x3", "--seconds", 0.05,
-                               "--threads", 1, "--method", "sgd", "--no-memory")
+        record, rows = self.bench("--suite", "paper", "--rows", "mlp-64x3", "--seconds", 0.05,
+                                  "--threads", 1, "--method", "sgd", "--no-memory", "--no-prediction")
+        self.assertEqual({"predicted_ms", "residual"} & set(rows["sgd"]), set())
+        self.assertIsNone(record["residuals"])
         self.assertEqual([row["model"] for row in record["rows"]], ["mlp-64x3-b32-relu-f32"])
         self.assertEqual(record["means"], [{"method": "sgd", "ratio_to_gradient": 1.0, "ratio_to_gradient_interval": [1.0, 1.0]}])
 
@@ -130,8 +132,8 @@ class Rows(Bench):
         for kind in ["cpu", "memory", "bursts"]:
             with self.subTest(kind=kind):
                 record, rows = self.bench("--width", 128, "--batch", 128, "--threads", 2, "--method", "sgd",
-                                          "--no-memory", "--seconds", 0.3, "--neighbours", 2,
-                                          "--neighbour-kind", kind)
+                                          "--no-memory", "--no-prediction", "--seconds", 0.3,
+                                          "--neighbours", 2, "--neighbour-kind", kind)
                 self.assertEqual((record["config"]["neighbours"], record["config"]["neighbour-kind"]), (2, kind))
                 self.assertGreater(rows["sgd"]["shared_tiles"], 0)
                 self.assertTrue(0 <= rows["sgd"]["helper_share"] <= 1)
@@ -160,8 +162,8 @@ class Rows(Bench):
                  ({"OMP_PROC_BIND": "true"}, ["--threads", 2], 2)]
         for environment, options, threads in cases:
             with self.subTest(environment=environment, options=options):
-                self.succeed("bench", "--width", 16, "--batch", 8, "--seconds", 0.05, "--no-memory", "--method",
-                             "sgd", "--json", "record.json", *options, environment=environment)
+                self.succeed("bench", "--width", 16, "--batch", 8, "--seconds", 0.05, "--no-memory",
+                             "--no-prediction", "--method", "sgd", "--json", "record.json", *options, environment=environment)
                 self.assertEqual(self.json("record.json")["machine"]["threads"], threads)
 
     @unittest.skipIf(SANITIZED, "sanitizers take memory of their own")
@@ -169,7 +171,7 @@ class Rows(Bench):
         """Measured: parameters, batch, gradients and whatever is between, to a small rest; of a
         process of its own, so not more because something larger came before."""
         _, rows = self.bench("--width", 512, "--depth", 3, "--batch", 64, "--threads", 1,
-                             "--seconds", 0.05, "--method", "exact,sgd")
+                             "--seconds", 0.05, "--method", "exact,sgd", "--no-prediction")
         for row in rows.values():
             self.assertGreater(row["measured_mib"], 0.9 * row["peak_mib"])
             self.assertLess(row["measured_mib"], 1.1 * row["peak_mib"] + 1)
@@ -356,7 +358,7 @@ class PyTorch(Bench):
 
     def test_every_variant_agrees(self):
         """In float64 to rounding: methods, activations, layouts, the order of flattening."""
-        everything = ["--no-memory", "--dtype", "f64", "--method", "sgd,f-gr,b-gr,c-gr,exact,exact-naive"]
+        everything = ["--no-memory", "--no-prediction", "--dtype", "f64", "--method", "sgd,f-gr,b-gr,c-gr,exact,exact-naive"]
         for model in [["--width", 9, "--batch", 5, "--depth", 4, "--activation", "gelu_tanh"],
                       ["--model", "resnet", "--channels", 3, "--batch", 4, "--depth", 14],
                       ["--model", "resnet", "--channels", 8, "--batch", 3, "--activation", "tanh"],
@@ -396,7 +398,7 @@ class PyTorch(Bench):
             with open(self.folder / "change.py", "a") as change:
                 change.write('t = p.read_text()\np.write_text(t.replace("/proc/self/maps", "maps"))\n')
             self.succeed("bench", "--peer", "pytorch", "--peer-python", python, "--json", "record.json", "--no-memory",
-                         *TINY)
+                         "--no-prediction", *TINY)
             peer = self.json("record.json")["peer"]
             self.assertEqual((peer["blas"], peer["same_blas"]), (blas, False))
 

@@ -53,8 +53,8 @@ BenchOptions parsed(BenchOptions options, const std::vector<std::string>& words,
 OptionWords words_of_a_step(OptionWords given) {
   for (const char* other :
        {"--seconds", "--against", "--same-within", "--fail-if-slower", "--json", "--suite",
-        "--rows", "--peer", "--peer-python", "--peer-malloc", "--no-memory", "--config", "--method",
-        "--serve", "--quiet", "--neighbours", "--neighbour-kind"})
+        "--rows", "--peer", "--peer-python", "--peer-malloc", "--no-memory", "--no-prediction",
+        "--config", "--method", "--serve", "--quiet", "--neighbours", "--neighbour-kind"})
     given.erase(other);
   return given;
 }

@@ -186,6 +186,7 @@ Json config_of(const BenchOptions& options) {
   config["peer-python"] = options.peer_python;
   config["peer-malloc"] = options.peer_malloc;
   config["no-memory"] = options.no_memory;
+  config["no-prediction"] = options.no_prediction;
   config["neighbours"] = options.neighbours;
   config["neighbour-kind"] = options.neighbour_kind;
   if (!options.against.empty()) {
@@ -241,6 +242,8 @@ void declare_bench(OptionSet& set, BenchOptions& options) {
           "for 3 ms",
           one_of(neighbour_kinds()));
   set.add("no-memory", &options.no_memory, "Do not measure memory");
+  set.add("no-prediction", &options.no_prediction,
+          "Do not predict times, which takes a few seconds for each model");
   set.group("");
   set.add("measure-memory", &options.measure_memory);
   set.add("serve", &options.serve);
@@ -278,7 +281,8 @@ int bench(BenchOptions options) {
 
     NoiseMeter noise(options.run.number_type());
     noise.pause();
-    RaceTotals totals{.peak = measured_peak(options.run.number_type()), .noise = noise};
+    RaceTotals totals{.noise = noise};
+    if (!options.no_prediction) totals.peak = measured_peak(options.run.number_type());
     Progress progress("timing", *options.seconds * static_cast<double>(models.size()));
     for (const RunOptions& model : models) {
       const Json rows = race(model, peer ? &*peer : nullptr, *options.seconds, !options.no_memory,

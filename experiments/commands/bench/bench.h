@@ -16,7 +16,7 @@ struct BenchOptions {
   /// differences do not count, and a larger one, unless empty, has an exit status of its own.
   std::string against, same_within = "2%", fail_if_slower;
   std::string peer, peer_python = "/usr/bin/python3", peer_malloc = "keep";
-  bool no_memory = false;
+  bool no_memory = false, no_prediction = false;
   /// So many busy processes run beside the measurement (serve.h).
   int neighbours = 0;
   std::string neighbour_kind = "cpu";

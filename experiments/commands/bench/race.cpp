@@ -123,8 +123,10 @@ Json row_of(const Problem& problem, const Entry& entry, const std::vector<double
   Json row = cost_fields(problem, cost);
   add_times(row, "", entry.ours);
   row.update(team_record(entry.team));
-  row["predicted_ms"] = entry.predicted_ms;
-  row["residual"] = median(entry.ours.medians) / entry.predicted_ms - 1;
+  if (entry.predicted_ms > 0) {
+    row["predicted_ms"] = entry.predicted_ms;
+    row["residual"] = median(entry.ours.medians) / entry.predicted_ms - 1;
+  }
   row["rounds_peak_gflops"] = peaks;
   std::vector<double> gflops;
   for (const double ms : entry.ours.medians) gflops.push_back(cost.total.flops / 1e6 / ms);
@@ -153,9 +155,10 @@ Json race(const RunOptions& options, Peer* peer, double seconds, bool measure_me
 
   // Half of it before the rounds and half after them, since the machine's speed may drift.
   const auto predict_half = [&] {
+    if (!totals.peak) return;
     for (Entry& e : entries) {
       Prediction sum;
-      for (const Prediction& part : predict(*e.step, totals.peak)) sum += part;
+      for (const Prediction& part : predict(*e.step, *totals.peak)) sum += part;
       e.predicted_ms += sum.seconds() * 1e3 / 2;
       end_if_stopped();
     }

@@ -14,8 +14,8 @@ struct IdleUse {
 
 /// What is known after all models.
 struct RaceTotals {
-  /// For predictions; measured with the threads in effect.
-  Peak peak;
+  /// For predictions; measured with the threads in effect. Without it, nothing is predicted.
+  std::optional<Peak> peak;
   IdleUse ours = {}, peers = {};
   /// GFLOP/s of the best product of two 1024 x 1024 matrices so far, by our kernel and by OpenBLAS:
   /// other work on the machine can only lower them.
