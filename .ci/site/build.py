@@ -56,7 +56,7 @@ def example(name):
     text = (ROOT / name).read_text()
     comment = api.file_comment(text)
     code, _, printed = text.partition("\n// Prints:\n")
-    code = code.split("\n", comment.count("\n") + 1)[1]
+    code = code.split("\n", comment.count("\n") + 1)[-1]
     output = "\n".join(line[3:] for line in printed.splitlines())
     return "\n".join([f"# {pathlib.Path(name).name}", "", api.markdown(comment), "",
                       "```cpp", code.strip(), "```", "", "Output:", "", "```text", output, "```", ""])
