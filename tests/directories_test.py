@@ -49,7 +49,7 @@ for name in sources:
         elif command(included) not in (None, command(name)) and place(name) == order.index(COMMANDS):
             errors.append(f"{name}: includes {included}, which is of another command")
 
-for document in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+for document in [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]:
     for target in re.findall(r"\]\(([^)#\s]+)[)#]", document.read_text()):
         if "://" not in target and not (document.parent / target).exists():
             errors.append(f"{document.relative_to(ROOT)}: links to {target}, which does not exist")

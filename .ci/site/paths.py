@@ -5,6 +5,7 @@ import pathlib
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Captions and what stands below each: patterns of files, in this order. README.md is the first page.
 NAVIGATION = [
+    ("Start", ["docs/README.md", "docs/library.md"]),
     ("The book", ["docs/book/README.md", "docs/book/[0-9]*.md", "docs/book/**/*.md"]),
     ("Examples", ["docs/examples/README.md", "docs/examples/*.cpp"]),
     ("Use", ["docs/commands.md", "docs/own.md", "docs/records.md", "docs/methods.md", "docs/ops.md", "docs/profile.md"]),

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # consumer/test.sh BUILD COMPILER GENERATOR: installs the libraries built in BUILD under a fresh prefix, takes
-# the program out of the README, and builds and runs it against that installation, as a user would. Then
-# the same for a program with problems and methods of its own, under every command, and for one without a
-# command line.
+# the programs out of README.md and docs/library.md, and builds and runs them against that installation, as a
+# user would. Then the same for a program with problems and methods of its own, under every command, and for
+# one without a command line.
 set -euo pipefail
 
 here=$(dirname "$(readlink -f "$0")")
@@ -10,22 +10,25 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 cp "$here/CMakeLists.txt" "$here"/own_*.cpp "$work"
-awk '/^```cpp$/ { inside = 1; next } /^```$/ && inside { exit } inside' "$here/../../README.md" \
-  >"$work/main.cpp"
+# block LANGUAGE FILE: the first block of code of a page.
+block() { awk -v begin="\`\`\`$1" '$0 == begin { inside = 1; next } /^```$/ && inside { exit } inside' "$here/../../$2"; }
+block cpp README.md >"$work/ten_lines.cpp"
+block cpp docs/library.md >"$work/train.cpp"
 for component in library experiments; do
   cmake --install "$1" --component "$component" --prefix "$work/prefix" >"$work/log"
 done
 cmake -S "$work" -B "$work/build" -G "$3" -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER="$2" \
   -DCMAKE_PREFIX_PATH="$work/prefix"
 cmake --build "$work/build"
-"$work/build/consumer" | tee "$work/output"
+"$work/build/ten_lines" | diff <(block text README.md) -
+"$work/build/train" | tee "$work/output"
 
 # The same by pkg-config, from a folder that was moved.
 mv "$work/prefix" "$work/moved"
 PKG_CONFIG_PATH=$(dirname "$(find "$work/moved" -name twice.pc)")
 export PKG_CONFIG_PATH
 read -ra flags <<<"$(pkg-config --cflags --libs twice)"
-"$2" "$work/main.cpp" -o "$work/by-pkg-config" "${flags[@]}"
+"$2" "$work/train.cpp" -o "$work/by-pkg-config" "${flags[@]}"
 "$work/by-pkg-config" | diff "$work/output" -
 
 # Ten steps were taken, and they made the loss smaller.
