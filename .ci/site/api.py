@@ -2,10 +2,10 @@
 each of them. Public are the headers that the four in ROOTS include, directly or not."""
 
 import collections
-import os
 import pathlib
 import re
 import subprocess
+import textwrap
 import xml.etree.ElementTree as xml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -224,8 +224,8 @@ def markdown(comment):
     """A comment as Markdown: as it is, except that only backticks are markup. Indented lines are code."""
     blocks = []
     for block in re.split(r"\n(?:[ \t]*\n)+", comment):
-        if all(line.startswith("  ") for line in block.splitlines()):
-            blocks.append("```text\n" + block + "\n```")
+        if block and all(line.startswith("  ") for line in block.splitlines()):
+            blocks.append("```text\n" + textwrap.dedent(block) + "\n```")
             continue
         parts = re.split(r"(`[^`]*`)", block)
         parts[::2] = [re.sub(r"([\\*_<>\[\]#|~])", r"\\\1", part) for part in parts[::2]]

@@ -128,6 +128,21 @@ def repair_theme(static):
         script.write_text(f"{gumshoe.read_text()}\n{text}\n")
 
 
+def write_excerpts(folder):
+    """The text of all pages, for the lines that a search shows below each result: a browser refuses to read
+    other pages that lie in a folder, so this script answers instead."""
+    texts = {}
+    for path in sorted(folder.rglob("*.html")):
+        article = re.search(r'(?s)<article role="main">(.*?)</article>', path.read_text())
+        if article:
+            text = re.sub(r'(?s)<a class="headerlink".*?</a>|<[^>]*>', "", article[1])
+            texts[path.relative_to(folder).as_posix()] = " ".join(text.split())
+    (folder / "_static/excerpts.js").write_text(
+        f"const pages = {json.dumps(texts, ensure_ascii=False)};\n"
+        "window.fetch = async (url) => ({ text: async () => "
+        '`<p role="main">${pages[url.replace(/^(\\.\\/)+/, "")] || ""}</p>` });\n')
+
+
 def main():
     if sys.argv[1] == "--undocumented":
         with tempfile.TemporaryDirectory() as folder:
@@ -155,6 +170,7 @@ def main():
             give_up(*[line.replace(f"{work}/pages/", "") for line in messages.splitlines() if line.strip()])
         shutil.copytree(work / "sources", work / "html", dirs_exist_ok=True)
         repair_theme(work / "html/_static")
+        write_excerpts(work / "html")
         errors = links.broken(work / "html")
         if errors:
             give_up(*errors)
