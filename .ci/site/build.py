@@ -118,10 +118,14 @@ def stage(work):
 
 
 def repair_theme(static):
-    """Debian's Furo loads a style from a web server's folder, and a script as a module, which browsers refuse
-    for pages that lie in a folder."""
+    """Debian's Furo loads a style from the folder of a web server, lacks the dark colours for readers whose
+    system is dark, and loads a script as a module, which browsers refuse for pages that lie in a folder."""
     style = static / "styles/furo.css"
-    style.write_text(re.sub(r"@import url\([^)]*\);", "", style.read_text()))
+    text = re.sub(r"@import url\([^)]*\);", "", style.read_text())
+    dark = re.search(r'body\[data-theme="dark"\] \{(.*?)\}', text, re.S)
+    if dark and "prefers-color-scheme" not in text:
+        text += f'@media screen and (prefers-color-scheme: dark) {{ body:not([data-theme="light"]) {{ {dark[1]} }} }}\n'
+    style.write_text(text)
     script, gumshoe = static / "scripts/furo.js", static / "scripts/gumshoe-patched.js"
     if gumshoe.exists():
         text = re.sub(r'(?m)^import Gumshoe from .*$', "", script.read_text())
