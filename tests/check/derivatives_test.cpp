@@ -204,7 +204,7 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_checked) {
   CheckOptions options;
   options.order = 4;
   BOOST_TEST(error_of([&] { check_derivatives(f, {x}, options); }) ==
-             "[check] order is 1, 2 or 3, not 4");
+             "[check] order must be 1, 2 or 3, was 4");
   BOOST_TEST(error_of([&] { check_derivatives(f, {labels}); }) ==
              "[check] none of the 1 inputs is f32 or f64");
   BOOST_TEST(error_of([&] {

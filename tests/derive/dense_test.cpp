@@ -183,10 +183,10 @@ BOOST_AUTO_TEST_CASE(errors_name_the_call) {
   Tape tape;
   const Tensor x = tape.input({2}, DType::f64), none = tape.input({0}, DType::f64);
   BOOST_TEST(error_of([&] { jacobian(none, x); }) ==
-             "[jacobian] 1 output tensors have no entry in all");
-  BOOST_TEST(error_of([&] { jacobian(x, {}); }) == "[jacobian] no variable was given");
+             "[jacobian] the 1 output tensors have no entries");
+  BOOST_TEST(error_of([&] { jacobian(x, {}); }) == "[jacobian] no variables were given");
   BOOST_TEST(error_of([&] { hessian(2 * x, x); }) ==
-             "[grad] y needs a cotangent, or to be a scalar: it has shape (2), from affine");
+             "[grad] y is not a scalar and needs a cotangent: it has shape (2), from affine");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

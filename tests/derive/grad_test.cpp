@@ -54,19 +54,19 @@ BOOST_AUTO_TEST_CASE(what_needs_a_cotangent_says_so) {
   Tape tape;
   const Tensor x = tape.input({2, 3}, DType::f64);
   BOOST_TEST(error_of([&] { grad(x * x, {x}); }) ==
-             "[grad] y needs a cotangent, or to be a scalar: it has shape (2, 3), from mul");
+             "[grad] y is not a scalar and needs a cotangent: it has shape (2, 3), from mul");
   BOOST_TEST(error_of([&] {
                grad(x * x, {x}, tape.input({3, 2}, DType::f64));
              }) == "[grad] cotangent 0 is f64 (3, 2) but its tensor is f64 (2, 3)");
   BOOST_TEST(error_of([&] { grad(sum(x), {x}, tape.constant(1, DType::f32)); }) ==
              "[grad] cotangent 0 is f32 () but its tensor is f64 ()");
   BOOST_TEST(error_of([&] { grad(argmax(x, 1), {x}); }) ==
-             "[grad] i32 (2) is not differentiable; f32 or f64 is");
+             "[grad] i32 (2) is not differentiable; expected f32 or f64");
   BOOST_TEST(error_of([&] { grad(Tensors{}, {x}, Tensors{}); }) ==
              "[grad] nothing to differentiate was given");
   BOOST_TEST(error_of([&] {
                grad(Tensors{sum(x), sum(x)}, {x}, Tensors{x});
-             }) == "[grad] 2 tensors need as many cotangents; 1 were given");
+             }) == "[grad] expected 2 cotangents, one for each tensor; 1 were given");
   // One element is a scalar, whatever its rank.
   BOOST_TEST(error_of([&] { grad(sum(x, {0, 1}, true), {x}); }).empty());
 }

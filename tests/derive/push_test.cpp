@@ -106,7 +106,7 @@ BOOST_AUTO_TEST_CASE(errors_name_the_pair) {
   BOOST_TEST(error_of([&] { push({x}, {x}, {t}); }) ==
              "[push] tangent 0 is f64 (3) but its tensor is f64 (2)");
   BOOST_TEST(error_of([&] { push({x}, {x}, {}); }) ==
-             "[push] 1 tensors need as many tangents; 0 were given");
+             "[push] expected 1 tangents, one for each tensor; 0 were given");
 }
 
 BOOST_AUTO_TEST_CASE(jacobian_and_transpose_agree_on_a_model) {

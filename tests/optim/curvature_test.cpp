@@ -95,7 +95,7 @@ BOOST_AUTO_TEST_CASE(jacobi_rotations_solve_small_symmetric_matrices) {
   BOOST_TEST(worst < 1e-13);
   BOOST_TEST(error_of([] {
                symmetric_eigen({1, 2, 3});
-             }) == "[symmetric_eigen] 3 numbers are no square matrix");
+             }) == "[symmetric_eigen] 3 numbers do not form a square matrix");
 }
 
 BOOST_AUTO_TEST_CASE(power_iteration_finds_the_eigenvalue_of_largest_size) {
@@ -260,9 +260,9 @@ BOOST_AUTO_TEST_CASE(degenerate_cases_and_errors) {
   BOOST_TEST(error_of([&] { power_iteration(broken, like, Rng(1)); }) ==
              "[power_iteration] product 1 of the matrix is not finite");
   BOOST_TEST(error_of([&] { hutchinson_trace(zero, like, Rng(1), 1); }) ==
-             "[hutchinson_trace] a standard error needs 2 probes, not 1");
+             "[hutchinson_trace] a standard error needs at least 2 probes, was given 1");
   BOOST_TEST(error_of([&] { lanczos(zero, {}, Rng(1)); }) ==
-             "[lanczos] the 0 arrays given have no entry in all");
+             "[lanczos] the 0 given arrays have no entries");
   Tape tape;
   const Tensor v = tape.input({2}, DType::f64), other = tape.input({3}, DType::f64);
   BOOST_TEST(error_of([&] { planned_matvec(v, 2 * other); }) ==

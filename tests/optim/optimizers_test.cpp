@@ -249,7 +249,7 @@ BOOST_AUTO_TEST_CASE(bad_arrays_change_nothing) {
   const Arrays w{Array::filled({2}, DType::f64, 1), Array::filled({3}, DType::f64, 1)};
   const Array ok = Array::filled({2}, DType::f64, 1);
   const auto text = [&](const Arrays& g) { return error_of([&] { sgd.update(w, g); }); };
-  BOOST_TEST(text({ok}) == "[optimizer] 2 parameters need as many gradients, 1 were given");
+  BOOST_TEST(text({ok}) == "[optimizer] 2 parameters need one gradient each; 1 were given");
   BOOST_TEST(text({ok, ok}) ==
              "[optimizer] the gradient of parameter 1 must be f64 (3), was f64 (2)");
   BOOST_TEST(text({ok, Array::zeros({3}, DType::f32)}) ==
@@ -262,7 +262,7 @@ BOOST_AUTO_TEST_CASE(bad_arrays_change_nothing) {
 
   sgd.update(w, w);
   BOOST_TEST(error_of([&] { sgd.update(Arrays{ok}, Arrays{ok}); }) ==
-             "[optimizer] its state is of 2 parameters, 1 were given");
+             "[optimizer] the state has 2 parameters; 1 were given");
   BOOST_TEST(error_of([&] {
                const Arrays turned{w[1], w[0]};
                sgd.update(turned, turned);
@@ -279,8 +279,8 @@ BOOST_AUTO_TEST_CASE(bad_state_is_refused) {
   BOOST_TEST(text(sgd, state) ==
              "[optimizer] state 'first_moment.0' was given where sgd expects 'momentum.0'");
   BOOST_TEST(text(adam, {state.begin(), state.end() - 1}) ==
-             "[optimizer] adam of 2 arrays a parameter cannot be restored from 5 arrays");
-  BOOST_TEST(text(adam, {}) == "[optimizer] adam after 1 steps has a state, but none was given");
+             "[optimizer] adam with 2 arrays for each parameter cannot be restored from 5 arrays");
+  BOOST_TEST(text(adam, {}) == "[optimizer] adam has a state after 1 steps, but none was given");
   BOOST_TEST(text(adam, state, -1) == "[optimizer] steps must be >= 0, was -1");
   BOOST_TEST(adam.state().size() == 6);
 }
@@ -328,7 +328,7 @@ BOOST_AUTO_TEST_CASE(an_optimizer_of_ones_own) {
                  }});
   Optimizer wrong({.name = "one-too-many"});
   BOOST_TEST(error_of([&] { wrong.update(w, w); }) ==
-             "[optimizer] one-too-many remembers 0 arrays a parameter; its update takes 1");
+             "[optimizer] one-too-many has 0 memory arrays for each parameter; its update takes 1");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -92,7 +92,7 @@ BOOST_AUTO_TEST_CASE(a_bad_one_is_named) {
              "[plan] pass 'exp-log': node 1 (tanh) reads node 99; expected one before it: see "
              "in_order");
   BOOST_TEST(complaint(Mistake::shape) ==
-             "[plan] pass 'exp-log': node 1 (tanh) is said to be f64 (7); its op makes f64 (3)");
+             "[plan] pass 'exp-log': node 1 (tanh) has spec f64 (7), but its op computes f64 (3)");
   BOOST_TEST(complaint(Mistake::outputs) == "[plan] pass 'exp-log': 2 outputs; expected 1");
 }
 

@@ -205,7 +205,7 @@ BOOST_AUTO_TEST_CASE(variables_are_listed_once) {
   BOOST_TEST(error_of([&] {
                sgd.update(Tensors{w, u}, std::vector<Array>{g, stored(w)});
              }) ==
-             "[optimizer] the gradient of one of the parameters 0 and 1 is the other's memory");
+             "[optimizer] of parameters 0 and 1, the gradient of one shares memory with the other");
   BOOST_TEST(stored(w).at(0) == 1);
   BOOST_TEST(sgd.steps() == 0);
   // As outputs they are fine.
@@ -316,7 +316,7 @@ BOOST_AUTO_TEST_CASE(sizes_that_no_array_has_are_refused) {
   const Tensor most_numbers = tape.input({largest_array}, DType::f64);
   BOOST_TEST(error_of([&] {
                Plan{exp(most_numbers), cos(most_numbers)};
-             }).starts_with("[plan] its values need"));
+             }).starts_with("[plan] the values need"));
 #endif
   BOOST_TEST(Array(Shape{0, huge, huge}, DType::f32).elements() == 0);
 }

@@ -128,7 +128,7 @@ BOOST_AUTO_TEST_CASE(binding_errors_are_one_clear_line) {
              }) == "[run] input 'images' is f32 (2, 3), but no array was bound to it");
   BOOST_TEST(error_of([&] {
                plan.run({{foreign, good}});
-             }) == "[run] an input was bound that is on another tape than the plan");
+             }) == "[run] a bound input is on another tape than the plan");
   BOOST_TEST(error_of([&] {
                plan.run({{w, Array::zeros({3}, DType::f32)}});
              }) == "[run] node 1 is not an input of the tape: only inputs can be bound");

@@ -70,10 +70,10 @@ BOOST_AUTO_TEST_CASE(readings_without_room_are_refused) {
   const std::size_t steps = step.plan().program().steps.size();
   StepTimes too_small(steps, 1);
   BOOST_CHECK_EXCEPTION(step.run_timed(too_small.next_run()), Error, [](const Error& e) {
-    return std::string(e.what()).find("clock readings were asked for") != std::string::npos;
+    return std::string(e.what()).find("clock readings were given") != std::string::npos;
   });
   BOOST_CHECK_EXCEPTION(too_small.next_run(), Error, [](const Error& e) {
-    return std::string(e.what()) == "[clock] there is room for 1 runs only";
+    return std::string(e.what()) == "[clock] there is room for only 1 runs";
   });
 }
 

@@ -202,7 +202,7 @@ BOOST_AUTO_TEST_CASE(messages_name_the_scope) {
              "in encoder.bare");
   BOOST_TEST(error_of([&] { push(Tensors{bare}, {x}, {x}); }).ends_with("input 0 in encoder.bare"));
   BOOST_TEST(error_of([&] { grad(bare, {x}); }) ==
-             "[grad] y needs a cotangent, or to be a scalar: it has shape (2), from no_rule in "
+             "[grad] y is not a scalar and needs a cotangent: it has shape (2), from no_rule in "
              "encoder.bare");
 
   const Tensor root = sqrt(x), g = grad(sum(root * root), {x})[0];
