@@ -11,7 +11,7 @@ NAVIGATION = [
     ("Use", ["docs/commands.md", "docs/own.md", "docs/records.md", "docs/methods.md", "docs/ops.md", "docs/profile.md"]),
     ("How it works", ["docs/architecture.md", "docs/planner.md", "docs/conventions.md", "docs/decisions.md"]),
     ("Measurements", ["docs/bench.md", "docs/studies/README.md", "docs/studies/*.md"]),
-    ("The project", ["CONTRIBUTING.md", "CHANGELOG.md", "docs/CHANGELOG.md"]),
+    ("The project", ["CONTRIBUTING.md", "CHANGELOG.md"]),
 ]
 RAW = {".json", ".png", ".svg", ".html", ".gz", ".csv"}  # for the browser as they are
 
