@@ -96,6 +96,9 @@ def check_chapter(path, programs, renumber):
     while program and program[0].startswith("//"):
         program.pop(0)
     compare(f"{path.name}: its ```cpp blocks", program, lines_of("\n".join(blocks(text, "cpp"))))
+    if not (programs / path.stem).exists():
+        errors.append(f"{programs / path.stem} is not built")
+        return
     run = subprocess.run([programs / path.stem], capture_output=True, text=True, timeout=120)
     if run.returncode or run.stderr:
         errors.append(f"{source.name}: exit status {run.returncode}: {run.stderr}")

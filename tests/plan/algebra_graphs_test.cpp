@@ -23,7 +23,7 @@ namespace {
 struct Mlp {
   Tape tape;
   Tensors w;
-  Tensor loss;
+  Tensor output, loss;
   Tensors g;
   Mlp(const std::vector<Index>& sizes, Index batch) {
     Tensor h = leaf(tape, {batch, sizes[0]}, 1);
@@ -33,6 +33,7 @@ struct Mlp {
     }
     // Not the squared error: its cotangent is the last product itself, and chains over that are
     // one more thing that the planner shortens.
+    output = h;
     loss = sum(softplus(h));
     g = grad(loss, w);
   }
@@ -61,6 +62,20 @@ BOOST_AUTO_TEST_CASE(exact_takes_6L_minus_4_products) {
       with_norm.push_back(squared_norm(mlp.g));
       BOOST_TEST(counts(checked_plan(with_norm, 1e-12)).products == 6 * depth - 4);
     }
+}
+
+// The cotangent of a squared error is the last product itself, which then is a factor of products.
+BOOST_AUTO_TEST_CASE(a_narrow_forward_product_counts_in_full) {
+  for (Index depth = 2; depth <= 5; ++depth) {
+    std::vector<Index> sizes(static_cast<std::size_t>(depth), 64);
+    sizes.push_back(10);
+    Mlp mlp(sizes, 16);
+    const Tensor loss = mean(square(mlp.output));
+    const Tensors g = grad(loss, mlp.w);
+    const Counts planned = counts(checked_plan(g + 0.1 * grad(g, mlp.w, stop_gradient(g)), 1e-12));
+    BOOST_TEST(planned.products + planned.small >= 6 * depth - 4);
+    BOOST_TEST(planned.products == 6 * depth - 4);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(large_batches_keep_what_was_recorded) {

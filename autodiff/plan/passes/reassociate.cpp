@@ -4,8 +4,9 @@
 //
 //   a V = (a a') d,    d V' = (d d') a,
 //
-// are four products of 2 m^2 n FLOPs. These four do not need V, and cost less if m < 3n/4. The pass
-// does not rely on layers: it looks at every product that is a factor of other products.
+// are two symmetric products of m (m + 1) n FLOPs and two of 2 m^2 n. These four do not need V, and
+// cost less if m < n. The pass does not rely on layers: it looks at every product that is a factor
+// of other products.
 #include <algorithm>
 
 #include "autodiff/ops/algebra.h"
@@ -46,13 +47,13 @@ void rewrite(Graph& graph, Readers& readers, const ChainUse& use) {
   replace(graph, readers, use.reader, sum);
 }
 
-/// True for a weight gradient that is narrower than the batch, as in an output layer of ten
+/// True for a weight gradient V = a' d that is narrower than the batch, as in an output layer of ten
 /// classes. Such a V is kept, and its products count as small.
 bool is_narrow(const Graph& graph, int node, const ProductTerm& v) {
   const Shape &shape = graph.at(node).spec.shape, &a = graph.at(v.a).spec.shape;
   const Index inner = a[v.transpose_a ? 0 : 1], least = std::min(shape[0], shape[1]),
               most = std::max(shape[0], shape[1]);
-  return least < inner && 2 * least <= most;
+  return v.transpose_a && !v.transpose_b && least < inner && 2 * least <= most;
 }
 
 void count_as_small(Graph& graph, int node, const ProductUses& uses) {

@@ -55,7 +55,7 @@ Tensors backward_sweep(const Tensors& ys, const Tensors& u, const Tensors& wrt) 
   for (Tensor y : ys) last = std::max(last, y.index());
   const std::vector<char> depends = dependent_on(tape, wrt, last);
   std::vector<Tensor> cotangent(depends.size());  // of each node; empty means zero
-  (void)u;  // not used yet
+  (void)u;                                        // not used yet
 
   // Your code here.
 

@@ -34,7 +34,7 @@ $f32 << E
 E
 set label 1 "order eps" at 1e-4,3e-5 tc rgb "#555555" rotate by -29
 set label 2 "order eps^2" at 3e-3,4.5e-7 tc rgb "#555555" rotate by -47
-set label 3 "order u / eps" at 1e-9,8e-8 tc rgb "#555555" rotate by 29
+set label 3 "order u / eps" at 3e-8,2.5e-9 tc rgb "#555555" rotate by 29
 plot $f64 using 1:2 with linespoints lw 2 pt 7 ps 0.7 lc rgb "#1f5fa8" title "f64, forward", \
      $f64 using 1:3 with linespoints lw 2 pt 7 ps 0.7 lc rgb "#d9731a" title "f64, central", \
      $f32 using 1:2 with linespoints lw 2 dt 2 pt 5 ps 0.7 lc rgb "#1f5fa8" title "f32, forward", \
