@@ -2,6 +2,7 @@
 each of them. Public are the headers that the four in ROOTS include, directly or not."""
 
 import collections
+import itertools
 import pathlib
 import re
 import subprocess
@@ -46,6 +47,20 @@ def file_comment(text):
     return "\n".join(lines)
 
 
+def remarks(text):
+    """The comments that stand by themselves, between empty lines: they speak of the whole file."""
+    text = text.split("namespace kernel")[0]
+    blocks = re.findall(r"(?m)^\n((?://(?!/| ----).*\n)+)(?=\n)", text)
+    return "\n\n".join(file_comment(block) for block in blocks)
+
+
+def stands_alone(lines, i):
+    """Whether an empty line follows the comment that line i belongs to."""
+    while i < len(lines) and re.match(r" *//(?!/)", lines[i]):
+        i += 1
+    return i < len(lines) and not lines[i].strip()
+
+
 def doc_comments(text):
     """A header whose comments Doxygen stores as they are, without markup: each run of lines with `///`
     becomes one verbatim block, and so does a run with `//` directly before a declaration, which speaks of
@@ -58,6 +73,8 @@ def doc_comments(text):
             continue
         following = re.match(r" *(///?)(?!<|/)|\s*\S", lines[i + 1] if i + 1 < len(lines) else "")
         last = following is None or following[1] != match[1]
+        if match[1] == "//" and stands_alone(lines, i):
+            continue
         content = line[match.end():].removeprefix(" ")
         begin = "" if kind else "/** @verbatim " + ("GROUP" if match[1] == "//" else "")
         kind = "" if last else match[1]
@@ -220,18 +237,30 @@ SECTIONS = [("Tape and tensors", "autodiff/tape"), ("Arrays", "autodiff/array"),
             ("Training", "optim"), ("Programs with all commands", "experiments")]
 
 
+LINKS = {}  # the section of each symbol whose name is declared in one header only; `pages` fills it
+
+
+def linked(span):
+    """A span of code; a link if it is the name of a symbol."""
+    name = span.strip("`").removesuffix("()")
+    return f"[{span}]({LINKS[name]})" if name in LINKS else span
+
+
+def escaped(text):
+    """Prose as Markdown in which only backticks are markup."""
+    parts = re.split(r"(`[^`]*`)", text)
+    parts[1::2] = map(linked, parts[1::2])
+    parts[::2] = [re.sub(r"([\\*_<>\[\]#|~])", r"\\\1", part) for part in parts[::2]]
+    return re.sub(r"(?m)^(\s*)([-+]|\d+\.)(?=\s)", r"\1\\\2", "".join(parts))
+
+
 def markdown(comment):
-    """A comment as Markdown: as it is, except that only backticks are markup. Indented lines are code."""
+    """A comment as Markdown. Lines that are indented by two spaces or more are a block, such as an equation."""
     blocks = []
-    for block in re.split(r"\n(?:[ \t]*\n)+", comment):
-        if block and all(line.startswith("  ") for line in block.splitlines()):
-            blocks.append("```text\n" + textwrap.dedent(block) + "\n```")
-            continue
-        parts = re.split(r"(`[^`]*`)", block)
-        parts[::2] = [re.sub(r"([\\*_<>\[\]#|~])", r"\\\1", part) for part in parts[::2]]
-        text = "".join(parts)
-        blocks.append(re.sub(r"(?m)^(\s*)([-+]|\d+\.)(?=\s)", r"\1\\\2", text))
-    return "\n\n".join(blocks)
+    for indented, lines in itertools.groupby(comment.split("\n"), lambda line: line.startswith("  ")):
+        text = "\n".join(lines)
+        blocks.append(f"```text\n{textwrap.dedent(text)}\n```" if indented else escaped(text))
+    return "\n\n".join(block.strip("\n") for block in blocks)
 
 
 def sentence(comment):
@@ -254,6 +283,11 @@ def overloads(siblings):
     return by_name.items()
 
 
+def documented(s):
+    """The members of a class that have a section of their own."""
+    return [m for m in s.members if s.kind in ("class", "struct") and m.comment and m.kind != "variable"]
+
+
 def write_symbol(lines, level, title, group):
     """A heading, then each declaration with its comment; those with the same comment share a block."""
     lines += [f"{'#' * level} {markdown(title)}", "", f"[source](site:{group[0].file}.html#L{group[0].line})", ""]
@@ -273,21 +307,23 @@ def write_symbol(lines, level, title, group):
 def page(name, entries):
     """The page of a header."""
     include = next((root for root in ROOTS[::-1] if name != root and f'"{name}"' in (ROOT / root).read_text()), None)
-    lines = [f"# {name}", "", markdown(file_comment((ROOT / name).read_text())), "",
+    text = (ROOT / name).read_text()
+    lines = [f"# {name}", "", markdown(file_comment(text)), "", markdown(remarks(text)), "",
              f"[Source](site:{name}.html)" + (f"; included by [{include}](site:{include}.html)." if include else "."), ""]
     for title, group in overloads(entries):
         s = group[0]
         write_symbol(lines, 2, title, group)
         if s.kind not in ("class", "struct"):
             continue
-        for member, same in overloads([m for m in s.members if m.comment and m.kind != "variable"]):
+        for member, same in overloads(documented(s)):
             write_symbol(lines, 3, f"{title}::{member}", same)
         data = [m for m in s.members if m.kind == "variable"]
         if any(m.comment for m in data):
             lines += ["| data | meaning |", "|---|---|"]
             for m in data:
                 text = " ".join(m.signature.split()).replace("|", "\\|")
-                lines.append(f"| `{text}` | {' '.join(markdown(m.comment).split())} |")
+                meaning = re.sub(r"(?<!\\)\|", r"\|", escaped(" ".join(m.comment.split())))
+                lines.append(f"| `{text}` | {meaning} |")
             lines.append("")
             data = []
         rest = data + [m for m in s.members if not m.comment and m.kind != "variable"]
@@ -309,6 +345,11 @@ def sections(found):
 def pages(found):
     """Every page of the reference by its name in the site, without the suffix."""
     result = {}
+    for name, entries in found.items():
+        for symbol in {s.name for s in entries} | {f"{s.name}::{m.name}" for s in entries for m in documented(s)}:
+            LINKS[symbol] = None if symbol in LINKS else f"site:api/{name}.html#{anchor(symbol)}"
+    for symbol in [symbol for symbol, link in LINKS.items() if not link]:
+        del LINKS[symbol]
     index = ["# API reference", "",
              "One page for each public header. A program that includes `autodiff/autodiff.h`, `nn/nn.h`, "
              "`optim/optim.h` or `experiments/experiments.h` sees the symbols below.", "",
@@ -324,8 +365,7 @@ def pages(found):
             rows += [f"- [{name}](site:api/{name}.html): {sentence(file_comment((ROOT / name).read_text()))}"
                      + ("  \n  " + ", ".join(links) if links else "")]
             for s in entries:
-                for n in [s.name, *[f"{s.name}::{m.name}" for m in s.members if m.comment and m.kind != "variable"
-                                    and s.kind in ("class", "struct")]]:
+                for n in [s.name, *[f"{s.name}::{m.name}" for m in documented(s)]]:
                     letters[n].append(f"[{name}](site:api/{name}.html#{anchor(n)})")
         index += [f"## {title}", "", *rows, ""]
     result["api/index"] = "\n".join(index)

@@ -10,6 +10,7 @@ namespace twice::experiments {
 /// The methods that are compared when none are named.
 const std::vector<std::string>& compared_methods();
 
+/// The settings of `compare`.
 struct CompareSettings {
   std::vector<std::string> methods = compared_methods();
   /// Measuring time of the steps.
@@ -22,6 +23,7 @@ struct CompareSettings {
 /// trains with each for the options' epochs, and compares gradients. Throws Stopped after a stop.
 Report compare(const Problem& problem, const CompareSettings& settings = {});
 
+/// Declares the options of `./twice compare`.
 void declare_compare(OptionSet& set, RunOptions& options);
 
 /// Prints the report, and writes compare.json and report.html to `options.out` (and the JSON to

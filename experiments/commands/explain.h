@@ -6,6 +6,7 @@
 
 namespace twice::experiments {
 
+/// The settings of `explain`.
 struct ExplainSettings {
   PlanOptions passes = {};
   /// Leave the list of steps out.
@@ -17,11 +18,13 @@ struct ExplainSettings {
 /// op and the scope that it belongs to, and the place of its value in the arena.
 Report explain(std::initializer_list<Tensors> outputs, const ExplainSettings& settings = {});
 
+/// The options of `./twice explain`.
 struct ExplainOptions {
   RunOptions run;
   bool brief = false;
 };
 
+/// Declares the options of `./twice explain`.
 void declare_explain(OptionSet& set, ExplainOptions& options);
 
 /// Prints the explanation of a training step of each method.

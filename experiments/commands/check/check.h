@@ -32,6 +32,7 @@ Report check_derivatives(const Problem& problem,
                                                                     "c-gr"},
                          const CheckOptions& options = {});
 
+/// The options of `./twice check`.
 struct CheckCommandOptions {
   RunOptions run;
   /// Only ops whose name contains this.
@@ -44,6 +45,7 @@ struct CheckCommandOptions {
   OptionWords given;
 };
 
+/// Declares the options of `./twice check`.
 void declare_check(OptionSet& set, CheckCommandOptions& options);
 
 /// Checks every op and measures the errors of elementwise ones, or checks random graphs, or, when a
