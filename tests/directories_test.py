@@ -50,7 +50,8 @@ for name in sources:
             errors.append(f"{name}: includes {included}, which is of another command")
 
 for document in [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]:
-    for target in re.findall(r"\]\(([^)#\s]+)[)#]", document.read_text()):
+    prose = re.sub(r"(?ms)^ *```.*?^ *```$", "", document.read_text())
+    for target in re.findall(r"\]\(([^)#\s]+)[)#]", prose):
         if "://" not in target and not (document.parent / target).exists():
             errors.append(f"{document.relative_to(ROOT)}: links to {target}, which does not exist")
 

@@ -13,7 +13,6 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 SITE = ROOT / ".ci/site"
-MOST_UNDOCUMENTED = 147
 
 python = next((p for p in ["/usr/bin/python3", sys.executable] if pathlib.Path(p).exists() and not
                subprocess.run([p, "-c", "import furo, myst_parser, sphinx"], capture_output=True).returncode), None)
@@ -102,8 +101,7 @@ with tempfile.TemporaryDirectory() as folder:
     expect(run.returncode == 1 and "holds no site" in run.stderr, f"a folder with other files: {run.stderr}")
 
     missing = api.undocumented(api.symbols(api.doxygen(work / "api")))
-    expect(len(missing) <= MOST_UNDOCUMENTED, f"{len(missing)} public symbols without a comment; expected at most "
-           f"{MOST_UNDOCUMENTED}:\n" + "\n".join(f"  {file}:{line}: {name}" for name, file, line in missing))
+    errors += [f"{file}:{line}: {name} has no comment" for name, file, line in missing]
 
 for error in errors:
     print(html.unescape(error))
