@@ -233,8 +233,8 @@ def undocumented(found):
 SECTIONS = [("Tape and tensors", "autodiff/tape"), ("Arrays", "autodiff/array"),
             ("Random numbers and kernel parameters", "autodiff/kernels"), ("Threads", "autodiff/threads"),
             ("Ops", "autodiff/ops"), ("Derivatives", "autodiff/derive"), ("Derivative checks", "autodiff/check"),
-            ("Plans", "autodiff/plan"), ("Costs", "autodiff/profile"), ("Text", "autodiff"), ("Layers, models, losses", "nn"),
-            ("Training", "optim"), ("Programs with all commands", "experiments")]
+            ("Plans", "autodiff/plan"), ("Costs", "autodiff/profile"), ("Text", "autodiff"),
+            ("Layers, models, losses", "nn"), ("Training", "optim"), ("Programs with all commands", "experiments")]
 
 
 LINKS = {}  # the section of each symbol whose name is declared in one header only; `pages` fills it
@@ -265,7 +265,8 @@ def markdown(comment):
 
 def sentence(comment):
     """The first sentence of a comment."""
-    return markdown(re.split(r"(?<=[a-z0-9)`\]])\.(?=\s|$)", " ".join(comment.split("\n\n")[0].split()))[0].rstrip(".:") + ".")
+    paragraph = " ".join(comment.split("\n\n")[0].split())
+    return escaped(re.split(r"(?<=[a-z0-9)`\]])\.(?=\s|$)", paragraph)[0].rstrip(".:") + ".")
 
 
 def anchor(name):
@@ -308,8 +309,8 @@ def page(name, entries):
     """The page of a header."""
     include = next((root for root in ROOTS[::-1] if name != root and f'"{name}"' in (ROOT / root).read_text()), None)
     text = (ROOT / name).read_text()
-    lines = [f"# {name}", "", markdown(file_comment(text)), "", markdown(remarks(text)), "",
-             f"[Source](site:{name}.html)" + (f"; included by [{include}](site:{include}.html)." if include else "."), ""]
+    where = f"[Source](site:{name}.html)" + (f"; included by [{include}](site:{include}.html)" if include else "")
+    lines = [f"# {name}", "", markdown(file_comment(text)), "", markdown(remarks(text)), "", f"{where}.", ""]
     for title, group in overloads(entries):
         s = group[0]
         write_symbol(lines, 2, title, group)
@@ -360,8 +361,8 @@ def pages(found):
         for name in names:
             entries = found[name]
             result[f"api/{name}"] = page(name, entries)
-            tops = [s for s in entries if "::" not in s.name]
-            links = [f"[`{n}`](site:api/{name}.html#{anchor(n)})" for n in dict.fromkeys(s.name for s in tops) if "<" not in n]
+            tops = dict.fromkeys(s.name for s in entries if "::" not in s.name and "<" not in s.name)
+            links = [f"[`{n}`](site:api/{name}.html#{anchor(n)})" for n in tops]
             rows += [f"- [{name}](site:api/{name}.html): {sentence(file_comment((ROOT / name).read_text()))}"
                      + ("  \n  " + ", ".join(links) if links else "")]
             for s in entries:

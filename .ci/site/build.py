@@ -1,8 +1,9 @@
 #!/usr/bin/python3
-"""build.py OUT|--undocumented: builds the site of the documentation in the folder OUT, from README.md, docs/ and the public
-headers. Markdown becomes pages (Sphinx), public headers become the reference (api.py), and every other
-file that a page links to becomes a page that shows it. A link that leads nowhere, or a page that the
-navigation lacks, ends the build. With --undocumented: lists the public symbols without a comment."""
+"""build.py OUT: builds the site of the documentation in the folder OUT. Sphinx renders README.md and docs/.
+api.py writes the reference from the public headers. sources.py shows every other file that a page links to.
+A link that leads nowhere, or a page that the navigation lacks, is an error.
+
+build.py --undocumented: lists the public symbols without a comment."""
 
 import json
 import os
@@ -62,59 +63,65 @@ def example(name):
                       "```cpp", code.strip(), "```", "", "Output:", "", "```text", output, "```", ""])
 
 
-def page_of(name):
-    """The page of a document, whose name may end with the id of a section."""
-    file, _, anchor = name.partition("#")
-    return target(file) + (f"#{anchor}" if anchor else "")
+def name_of(path):
+    return path.relative_to(ROOT).as_posix()
+
+
+def read_navigation():
+    """(caption, files) of each part of the navigation but the reference; a file stands in one of them."""
+    placed, parts = set(), []
+    for caption, patterns in NAVIGATION:
+        found = [name_of(path) for pattern in patterns for path in sorted(ROOT.glob(pattern))
+                 if path.suffix in (".md", ".cpp")]
+        parts.append((caption, [name for name in dict.fromkeys(found) if name not in placed]))
+        placed.update(found)
+    return parts
 
 
 def stage(work):
-    """Writes the Markdown of all pages into `work`; returns the other files that they link to."""
-    wanted, errors, placed = set(), [], set()
-    tree = []
-    for caption, patterns in NAVIGATION:
-        found = [path.relative_to(ROOT).as_posix() for pattern in patterns for path in
-                 sorted(ROOT.glob(pattern)) if path.suffix in (".md", ".cpp")]
-        tree.append((caption, [name for name in dict.fromkeys(found) if name not in placed]))
-        placed.update(found)
-    documents = ["README.md", *[path.relative_to(ROOT).as_posix() for path in ROOT.glob("*.md") if path.name != "README.md"],
-                 *[path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "docs").rglob("*.md"))]]
-    for name in documents:
-        if name not in placed and name != "README.md":
-            errors.append(f"{name}: not in the navigation; add it to NAVIGATION of .ci/site/paths.py")
-    found = api.symbols(api.doxygen(work / "api-work"))
+    """Writes the Markdown of all pages into `work`; returns the other files that they link to, and the pages."""
+    wanted, errors, parts = set(), [], read_navigation()
+    documents = [name_of(path) for path in [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]]
+    placed = {"README.md", *[name for _, names in parts for name in names]}
+    errors += [f"{name}: not in the navigation; add it to NAVIGATION of .ci/site/paths.py" for name in documents
+               if name not in placed]
     pages = {name: rewritten(name, (ROOT / name).read_text(), wanted, errors) for name in documents}
-    pages.update({name: example(name) for _, names in tree for name in names if name.endswith(".cpp")})
     if errors:
         give_up(*errors)
-    reference = api.pages(found)
-    for name, text in reference.items():
-        pages[f"{name}.md"] = text
+    pages.update({name: example(name) for _, names in parts for name in names if name.endswith(".cpp")})
+    symbols = api.symbols(api.doxygen(work / "reference"))
+    pages.update({f"{name}.md": text for name, text in api.pages(symbols).items()})
+
     staged = work / "pages"
     for name, text in pages.items():
-        path = staged / target(name).removesuffix(".html")
+        path = staged / f"{target(name).removesuffix('.html')}.md"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.with_name(path.name + ".md").write_text(text)
+        path.write_text(text)
     for picture in (ROOT / "docs").rglob("*"):
         if picture.suffix in (".svg", ".png"):
-            copy = staged / picture.relative_to(ROOT)
+            copy = staged / name_of(picture)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(picture, copy)
-    # The tree that pages show beside them; Sphinx has the same for "previous" and "next".
-    tree = [(caption, [(name, None, []) for name in names]) for caption, names in tree if names]
-    tree.append(("API reference", [("api/index.md", "Overview", []), ("api/symbols.md", "All symbols", []),
-                                   *[(f"api/index.md#{api.anchor(title)}", title, [(f"api/{name}.md", name.removeprefix(folder + "/"), [])
-                                      for name in names]) for title, folder, names in api.sections(found)]]))
-    shown = [(caption, [(page_of(name), title, [(page_of(n), t, []) for n, t, _ in below]) for name, title, below in entries])
-             for caption, entries in tree]
-    (staged / "navigation.json").write_text(json.dumps(shown))
-    lines = []
-    for caption, entries in tree:
-        names = [name for entry in entries for name, *_ in [entry, *entry[2]] if "#" not in name]
-        lines += ["```{toctree}", ":hidden:", f":caption: {caption}", "", *[target(n).removesuffix(".html") for n in names], "```", ""]
-    index = staged / "index.md"
-    index.write_text(index.read_text() + "\n" + "\n".join(lines))
+    write_navigation(staged, parts, api.sections(symbols))
     return wanted, pages
+
+
+def write_navigation(staged, parts, sections):
+    """Writes the tree that every page shows (conf.py), and the same for "previous" and "next" of Sphinx."""
+    tree = [(caption, [(target(name), None, []) for name in names]) for caption, names in parts if names]
+    reference = [("api/index.html", "Overview", []), ("api/symbols.html", "All symbols", [])]
+    for title, folder, names in sections:
+        below = [(f"api/{name}.html", name.removeprefix(folder + "/"), []) for name in names]
+        reference.append((f"api/index.html#{api.anchor(title)}", title, below))
+    tree.append(("API reference", reference))
+    (staged / "navigation.json").write_text(json.dumps(tree))
+    lines = [""]
+    for caption, entries in tree:
+        pages = [page for entry in entries for page, _, _ in [entry, *entry[2]] if "#" not in page]
+        lines += ["```{toctree}", ":hidden:", f":caption: {caption}", ""]
+        lines += [*[page.removesuffix(".html") for page in pages], "```", ""]
+    with (staged / "index.md").open("a") as index:
+        index.write("\n".join(lines))
 
 
 def repair_theme(static):
@@ -147,27 +154,28 @@ def write_excerpts(folder):
         '`<p role="main">${pages[url.replace(/^(\\.\\/)+/, "")] || ""}</p>` });\n')
 
 
-def main():
-    if sys.argv[1] == "--undocumented":
-        with tempfile.TemporaryDirectory() as folder:
-            missing = api.undocumented(api.symbols(api.doxygen(pathlib.Path(folder))))
-        print(*[f"{file}:{line}: {name}" for name, file, line in missing], sep="\n")
-        print(f"{len(missing)} public symbols without a comment")
-        sys.exit(bool(missing))
-    out = pathlib.Path(sys.argv[1]).resolve()
+def list_undocumented():
+    with tempfile.TemporaryDirectory(prefix="twice-docs-") as folder:
+        missing = api.undocumented(api.symbols(api.doxygen(pathlib.Path(folder))))
+    for name, file, line in missing:
+        print(f"{file}:{line}: {name}")
+    print(f"{len(missing)} public symbols without a comment")
+    sys.exit(bool(missing))
+
+
+def build(out):
     if out.exists() and (not out.is_dir() or any(out.iterdir()) and not (out / "searchindex.js").exists()):
         give_up(f"{out} is not empty and holds no site of an earlier build")
-    out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="twice-docs-") as folder:
         work = pathlib.Path(folder)
         wanted, pages = stage(work)
-        shutil.copy(HERE / "conf.py", work / "pages/conf.py")
-        command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html", "-d", work / "doctrees",
-                   work / "pages", work / "html"]
-        sphinx = subprocess.Popen(command, text=True, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
-                                  env={**os.environ, "TWICE_SITE": str(HERE), "LC_ALL": "C.UTF-8"})
+        shutil.copy(HERE / "conf.py", work / "pages")
+        sphinx = subprocess.Popen(
+            [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html", "-d", work / "doctrees",
+             work / "pages", work / "html"], text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            env={**os.environ, "TWICE_SITE": str(HERE), "LC_ALL": "C.UTF-8"})
         try:
-            sources.write(work / "sources", wanted, pages)
+            sources.write(work / "sources", wanted, pages)  # while Sphinx runs
         finally:
             messages = sphinx.communicate()[1]
         if sphinx.returncode:
@@ -175,13 +183,15 @@ def main():
         shutil.copytree(work / "sources", work / "html", dirs_exist_ok=True)
         repair_theme(work / "html/_static")
         write_excerpts(work / "html")
-        errors = links.broken(work / "html")
-        if errors:
+        if errors := links.broken(work / "html"):
             give_up(*errors)
         shutil.rmtree(out, ignore_errors=True)
+        out.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(work / "html", out)
     print(f"file://{out}/index.html")
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1] == "--undocumented":
+        list_undocumented()
+    build(pathlib.Path(sys.argv[1]).resolve())

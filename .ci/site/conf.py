@@ -57,11 +57,12 @@ def set_navigation(app, page, template, context, doctree):
         text = ""
         for target, title, below in entries:
             document = target.partition("#")[0].removesuffix(".html")
-            current = " current" if document == page and "#" not in target or any(e[0] == f"{page}.html" for e in below) else ""
-            title = title or app.env.titles[document].astext()
+            here = document == page and "#" not in target or any(entry[0] == f"{page}.html" for entry in below)
+            current = " current" if here else ""
+            title = html.escape(title or app.env.titles[document].astext())
             children = f"<ul>{items(below, level + 1)}</ul>" if below else ""
-            text += (f'<li class="toctree-l{level}{current}"><a class="{current} reference internal" href="{up}{target}">'
-                     f"{html.escape(title)}</a>{children}</li>")
+            text += (f'<li class="toctree-l{level}{current}"><a class="{current} reference internal" '
+                     f'href="{up}{target}">{title}</a>{children}</li>')
         return text
 
     if page == "search":

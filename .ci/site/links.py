@@ -27,7 +27,8 @@ def broken(folder):
                 if parts.scheme not in ("http", "https", "mailto", "data"):
                     errors.append(f"{name}: links to {link}")
                 continue
-            file = os.path.normpath(os.path.join(os.path.dirname(path), urllib.parse.unquote(parts.path))) if parts.path else path
+            relative = urllib.parse.unquote(parts.path) or os.path.basename(path)
+            file = os.path.normpath(os.path.join(os.path.dirname(path), relative))
             anchor = urllib.parse.unquote(parts.fragment)
             if file not in exists:
                 exists[file] = os.path.isfile(file)

@@ -17,11 +17,15 @@ HEAD = """<!doctype html>
 
 
 def head(name, extra=""):
-    parts, up = name.split("/"), "../" * name.count("/")
-    trail = [f'/ <a href="{up}{target("/".join(parts[:i]))}">{html.escape(parts[i - 1])}</a> ' for i in range(1, len(parts))
-             if parts[:i] != ["docs"]]
-    trail.append(f"/ {html.escape(parts[-1])}")
-    return HEAD.format(name=html.escape(name), up=up, trail="".join(trail), extra=extra)
+    """The beginning of the page of a file or directory: the path, with links to the directories above."""
+    parts, up = name.split("/"), os.path.relpath(".", os.path.dirname(target(name)) or ".") + "/"
+    trail = ""
+    for i, part in enumerate(parts, 1):
+        folder = "/".join(parts[:i])
+        if i < len(parts):
+            part = f'<a href="{up}{target(folder)}">{part}</a>'
+        trail += f"/ {part} "
+    return HEAD.format(name=html.escape(name), up=up, trail=trail, extra=extra)
 
 
 KEYWORDS = """alignas auto bool break case catch char class concept const consteval constexpr continue decltype default
@@ -30,8 +34,8 @@ KEYWORDS = """alignas auto bool break case catch char class concept const conste
     static_assert static_cast std struct switch template this throw true try typename union unsigned using
     virtual void volatile while""".split()
 # Within one line, quotes escaped by html.escape: comment, string or character, directive, keyword, number.
-TOKENS = re.compile(r"(?P<c>//.*)|(?P<s>&quot;(?:\\.|(?!&quot;).)*&quot;|&#x27;(?:\\.|(?!&#x27;).)&#x27;)|(?P<p>^\s*\#\s*\w+)|"
-                    rf"\b(?P<k>{'|'.join(KEYWORDS)})\b|\b(?P<n>\d[\w.]*)|\w+|&\w+;")
+TOKENS = re.compile(r"(?P<c>//.*)|(?P<s>&quot;(?:\\.|(?!&quot;).)*&quot;|&#x27;(?:\\.|(?!&#x27;).)&#x27;)|"
+                    rf"(?P<p>^\s*\#\s*\w+)|\b(?P<k>{'|'.join(KEYWORDS)})\b|\b(?P<n>\d[\w.]*)|\w+|&\w+;")
 
 
 def highlighted(line):
@@ -58,30 +62,33 @@ def write_file(out, name, reference):
     path.write_text(f"{head(name, extra)}<pre>{rows}</pre></main></body></html>\n")
 
 
+def purpose(path):
+    """The first sentence of the comment with which a source file begins."""
+    comment = re.match(r"(?://.*\n)+", path.read_text()) if path.suffix in (".h", ".cpp") else None
+    return re.sub(r"\n?// ?", " ", comment[0]).strip().split(". ")[0].rstrip(".:") if comment else ""
+
+
 def write_listing(out, name):
+    """Writes the page of a directory; returns what it lists."""
     folder = ROOT / name
-    entries = sorted((p for p in folder.iterdir() if not p.name.startswith((".", "__pycache__"))), key=lambda p: (p.is_file(), p.name))
-    rows = []
-    for path in entries:
-        entry = path.relative_to(ROOT).as_posix()
-        link = os.path.relpath(target(entry), name)
-        comment = ""
-        if path.suffix in (".h", ".cpp"):
-            first = re.match(r"(?://.*\n)+", path.read_text())
-            comment = re.sub(r"\n?// ?", " ", first[0] if first else "").strip().split(". ")[0].rstrip(".:") 
-        rows.append(f'<li><a href="{link}">{path.name}{"/" if path.is_dir() else ""}</a> {html.escape(comment)}</li>')
-    path = out / name / "index.html"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"{head(name + '/index.html').replace(' / index.html', '')}<ul>{''.join(rows)}</ul></main></body></html>\n")
-    return [p.relative_to(ROOT).as_posix() for p in entries]
+    paths = [path for path in folder.iterdir() if path.name != "__pycache__" and path.name[0] != "."]
+    rows = ""
+    for path in sorted(paths, key=lambda path: (path.is_file(), path.name)):
+        link = os.path.relpath(target(path.relative_to(ROOT).as_posix()), name)
+        rows += (f'<li><a href="{link}">{path.name}{"/" if path.is_dir() else ""}</a> '
+                 f"{html.escape(purpose(path))}</li>")
+    file = out / name / "index.html"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(f"{head(name)}<ul>{rows}</ul></main></body></html>\n")
+    return [path.relative_to(ROOT).as_posix() for path in paths]
 
 
 def write(out, wanted, pages):
     """Writes a page for each file in `wanted`, for all sources of the library and the program, and for the
-    directories that hold them."""
-    wanted = set(wanted) | {path.relative_to(ROOT).as_posix() for folder in FOLDERS for path in (ROOT / folder).rglob("*")
-                            if path.is_file() and "__pycache__" not in path.parts}
-    todo, done = sorted(wanted), set()
+    directories that hold them. `pages` are those that Sphinx makes."""
+    sources = [path.relative_to(ROOT).as_posix() for folder in FOLDERS for path in (ROOT / folder).rglob("*")
+               if path.is_file() and "__pycache__" not in path.parts]
+    todo, done = sorted({*wanted, *sources}), set()
     while todo:
         name = todo.pop()
         if name in done or name in pages or target(name).endswith("README.html"):
