@@ -47,7 +47,7 @@ def linked(line, up):
     def link(match):
         file = match[1]
         return f'&quot;<a href="{up}{target(file)}">{file}</a>&quot;' if (ROOT / file).is_file() else match[0]
-    return re.sub(r"&quot;((?:autodiff|nn|optim|experiments)/[\w/.]+\.h)&quot;", link, line)
+    return re.sub(r"&quot;((?:autodiff|nn|optim|experiments|docs|tests)/[\w/.]+\.h)&quot;", link, line)
 
 
 def write_file(out, name, reference):
