@@ -13,7 +13,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 ROOTS = ["autodiff/autodiff.h", "nn/nn.h", "optim/optim.h", "experiments/experiments.h"]
 # Included by public headers, but not for use by programs.
 INTERNAL = {"autodiff/threads/team.h", "experiments/files/words.h", "experiments/measure/steps.h",
-            "experiments/run/recording.h", "experiments/files/safetensors.h", "autodiff/ops/elementwise_op.h",
+            "experiments/run/recording.h", "experiments/files/safetensors.h",
             "experiments/files/json.h"}
 NAMESPACES = {"twice", "twice::experiments"}
 
@@ -367,14 +367,15 @@ def pages(found):
                      + ("  \n  " + ", ".join(links) if links else "")]
             for s in entries:
                 for n in [s.name, *[f"{s.name}::{m.name}" for m in documented(s)]]:
-                    letters[n].append(f"[{name}](site:api/{name}.html#{anchor(n)})")
+                    letters[n].append((name, f"site:api/{name}.html#{anchor(n)}"))
         index += [f"## {title}", "", *rows, ""]
     result["api/index"] = "\n".join(index)
     lines = ["# All symbols", ""]
     for letter in sorted({n[0].upper() for n in letters}):
         lines += [f"## {letter}", ""]
         for n in sorted((n for n in letters if n[0].upper() == letter), key=str.lower):
-            lines.append(f"- `{n}`: {', '.join(dict.fromkeys(letters[n]))}")
+            places = list(dict.fromkeys(letters[n]))
+            lines.append(f"- [`{n}`]({places[0][1]}), {', '.join(f'[{name}]({link})' for name, link in places)}")
         lines.append("")
     result["api/symbols"] = "\n".join(lines)
     return result
