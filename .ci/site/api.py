@@ -1,5 +1,5 @@
 """The API reference: Doxygen reads the public headers, and this module writes one page of Markdown for
-each of them. Public are the headers that the four in ROOTS include, directly or not."""
+each of them. A header is public if one of the four in ROOTS includes it, directly or through others."""
 
 import collections
 import itertools
@@ -11,13 +11,13 @@ import xml.etree.ElementTree as xml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ROOTS = ["autodiff/autodiff.h", "nn/nn.h", "optim/optim.h", "experiments/experiments.h"]
-# Included by public headers, but not for use by programs.
+# Public headers include these, but programs do not use them.
 INTERNAL = {"autodiff/threads/team.h", "experiments/files/words.h", "experiments/measure/steps.h",
             "experiments/run/recording.h", "experiments/files/safetensors.h",
             "experiments/files/json.h"}
 NAMESPACES = {"twice", "twice::experiments"}
 
-# An entry of a page. `members` are those of a class, the values of an enum, or empty.
+# An entry of a page. `members`: the members of a class, or the values of an enum.
 Symbol = collections.namedtuple("Symbol", "kind name signature comment file line members")
 
 
@@ -48,7 +48,7 @@ def file_comment(text):
 
 
 def remarks(text):
-    """The comments that stand by themselves, between empty lines: they speak of the whole file."""
+    """The comments between empty lines, which apply to the whole file."""
     text = text.split("namespace kernel")[0]
     blocks = re.findall(r"(?m)^\n((?://(?!/| ----).*\n)+)(?=\n)", text)
     return "\n\n".join(file_comment(block) for block in blocks)
@@ -62,9 +62,9 @@ def stands_alone(lines, i):
 
 
 def doc_comments(text):
-    """A header whose comments Doxygen stores as they are, without markup: each run of lines with `///`
-    becomes one verbatim block, and so does a run with `//` directly before a declaration, which speaks of
-    all declarations until the next empty line. The number of lines stays the same."""
+    """The text of a header in which Doxygen ignores markup in comments: each run of lines with `///`
+    becomes one verbatim block. So does a run with `//` directly before a declaration, which applies to all
+    declarations up to the next empty line. The number of lines does not change."""
     lines, kind = text.splitlines(), ""
     for i, line in enumerate(lines):
         match = re.match(r" *(///?)(?!<|/)", line)
@@ -110,7 +110,7 @@ def doxygen(work):
 
 
 def comment_of(member):
-    """The comment; GROUP before it when it speaks of several declarations."""
+    """The comment. It begins with GROUP if it applies to several declarations."""
     text = "\n¦\n".join("".join(block.itertext()) for tag in ("briefdescription", "detaileddescription")
                      for block in member.iterfind(f"{tag}//verbatim"))
     group = "GROUP" if "GROUP¦" in text else ""
@@ -119,7 +119,7 @@ def comment_of(member):
 
 
 def spread(siblings):
-    """Symbols, each with the comment of its group where it has none of its own."""
+    """The symbols. A symbol without a comment gets the comment of its group."""
     group, before, spread = "", 0, []
     for s in siblings:
         if s.comment.startswith("GROUP"):
@@ -135,7 +135,7 @@ def spread(siblings):
 
 
 def declaration(kind, name, line):
-    """What the header declares at a line, as it is written there, without comments, body and semicolon."""
+    """The declaration at a line of a header, as written there, without comments, body and semicolon."""
     lines = (ROOT / name).read_text().splitlines()
     first = line - 1
     while re.match(r" *(template <|requires )", lines[first - 1]):
@@ -152,7 +152,7 @@ def declaration(kind, name, line):
 
 
 def trivial(member, owner):
-    """A special member of a class, which needs no comment: a copy, a destructor, a comparison of all members."""
+    """True for special members, which need no comment: copies, destructors, comparisons of all members."""
     name, args = member.findtext("name"), member.findtext("argsstring") or ""
     return (name.startswith("~") or "=delete" in args or "=default" in args or name in ("operator=", "operator==")
             or (name == owner and re.match(r"\((const )?" + re.escape(owner) + r" ?&&?\w*\)", args) is not None))
@@ -204,15 +204,15 @@ def symbols(folder):
 
 
 def plain(member, owner):
-    """Whether the name and type of a class's member say enough: data, a getter without parameters, and the
-    constructor, about which the comment of the class speaks."""
+    """True for members that need no comment: data, getters without parameters, and constructors, which the
+    comment of the class covers."""
     return (member.kind == "variable" or member.signature.endswith("() const") or member.name == owner.split("::")[-1]
             or member.name == "json_fields")
 
 
 def undocumented(found):
-    """(name, file, line) of each public symbol without a comment. One comment serves all overloads in a
-    file, and all that one line declares. Plain members need none."""
+    """(name, file, line) of each public symbol without a comment. One comment is enough for all
+    overloads in a file, and for all names that one line declares. Plain members need none."""
     missing = []
 
     def check(siblings, owner):
@@ -229,7 +229,7 @@ def undocumented(found):
     return missing
 
 
-# The sections of the index, each with the folders whose headers it lists.
+# The sections of the index, and the folder of the headers in each.
 SECTIONS = [("Tape and tensors", "autodiff/tape"), ("Arrays", "autodiff/array"),
             ("Random numbers and kernel parameters", "autodiff/kernels"), ("Threads", "autodiff/threads"),
             ("Ops", "autodiff/ops"), ("Derivatives", "autodiff/derive"), ("Derivative checks", "autodiff/check"),
@@ -237,7 +237,7 @@ SECTIONS = [("Tape and tensors", "autodiff/tape"), ("Arrays", "autodiff/array"),
             ("Layers, models, losses", "nn"), ("Training", "optim"), ("Programs with all commands", "experiments")]
 
 
-LINKS = {}  # the section of each symbol whose name is declared in one header only; `pages` fills it
+LINKS = {}  # the section of each symbol that only one header declares; set by `pages`
 
 
 def linked(span):
@@ -277,7 +277,7 @@ def anchor(name):
 
 
 def overloads(siblings):
-    """Neighbours and others of one name, together, where the first of them stands."""
+    """(name, symbols) of each name, in the order of the first symbol of the name."""
     by_name = {}
     for s in siblings:
         by_name.setdefault(s.name, []).append(s)

@@ -125,8 +125,8 @@ def write_navigation(staged, parts, sections):
 
 
 def repair_theme(static):
-    """Debian's Furo loads a style from the folder of a web server, lacks the dark colours for readers whose
-    system is dark, and loads a script as a module, which browsers refuse for pages that lie in a folder."""
+    """Repairs Furo as Debian packages it. Its style imports a file of a web server and lacks dark colours for
+    dark systems. Its script is a module, which browsers do not load without a server."""
     style = static / "styles/furo.css"
     text = re.sub(r"@import url\([^)]*\);", "", style.read_text())
     dark = re.search(r'body\[data-theme="dark"\] \{(.*?)\}', text, re.S)
@@ -140,8 +140,8 @@ def repair_theme(static):
 
 
 def write_excerpts(folder):
-    """The text of all pages, for the lines that a search shows below each result: a browser refuses to read
-    other pages that lie in a folder, so this script answers instead."""
+    """Writes the text of all pages into a script, for the excerpts below search results. Without a server, a
+    browser cannot read other pages."""
     texts = {}
     for path in sorted(folder.rglob("*.html")):
         article = re.search(r'(?s)<article role="main">(.*?)</article>', path.read_text())

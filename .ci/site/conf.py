@@ -1,5 +1,5 @@
-"""Settings of Sphinx for the site, and the ids of its sections: those that GitHub gives to headings, so the
-same links work in both places."""
+"""Settings of Sphinx for the site. The ids of sections are those of GitHub, so the same links work in both
+places."""
 
 import html
 import json
@@ -50,7 +50,7 @@ def set_links(app, doctree, page):
 
 
 def set_navigation(app, page, template, context, doctree):
-    """The navigation. Sphinx would lay it out anew for each page, which takes half of the build."""
+    """Sets the navigation. Sphinx would compute it again for each page, which takes half of the build time."""
     up = "../" * page.count("/")
 
     def items(entries, level):

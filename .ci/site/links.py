@@ -9,14 +9,14 @@ import urllib.parse
 
 
 def read(path):
-    """The ids of a page, and where it links to. Text of pages has its quotes escaped, so that these are tags."""
+    """The ids and the links of a page. Quotes in the text of a page are escaped, so each match is in a tag."""
     found = re.findall(r'[ \n](id|name|href|src)="([^"]*)"', path.read_text())
     return ({value for key, value in found if key in ("id", "name")},
             list(dict.fromkeys(html.unescape(value) for key, value in found if key in ("href", "src"))))
 
 
 def broken(folder):
-    """Every link that leads nowhere, one line each. Links to other sites are not followed."""
+    """One line for each broken link. Links to other sites are not followed."""
     root, errors, exists = pathlib.Path(folder).resolve(), [], {}
     pages = {str(path): read(path) for path in sorted(root.rglob("*.html"))}
     for path, (_, links) in pages.items():

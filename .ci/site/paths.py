@@ -1,9 +1,9 @@
-"""The navigation of the site, and where in the site each file of the project is shown."""
+"""The navigation of the site, and the page of the site for each file of the project."""
 
 import pathlib
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-# Captions and what stands below each: patterns of files, in this order. README.md is the first page.
+# A caption and the patterns of its files, in order. README.md is the first page of the site.
 NAVIGATION = [
     ("Start", ["docs/README.md", "docs/library.md"]),
     ("The book", ["docs/book/README.md", "docs/book/[0-9]*.md", "docs/book/**/*.md"]),
@@ -14,7 +14,7 @@ NAVIGATION = [
     ("Measurements", ["docs/bench.md", "docs/studies/README.md", "docs/studies/*.md"]),
     ("The project", ["CONTRIBUTING.md", "CHANGELOG.md"]),
 ]
-RAW = {".json", ".png", ".svg", ".html", ".gz", ".csv"}  # for the browser as they are
+RAW = {".json", ".png", ".svg", ".html", ".gz", ".csv"}  # copied unchanged
 
 
 def target(name):
