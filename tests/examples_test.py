@@ -1,6 +1,8 @@
 #!/usr/bin/python3
-"""examples_test.py FOLDER: runs the programs of docs/examples, which were built in FOLDER. Each must print
-what the last comment of its source says, and docs/examples/README.md must name it."""
+"""examples_test.py FOLDER: runs the programs of docs/examples, which were built in FOLDER.
+
+Each program must print the text in the last comment of its source, and docs/examples/README.md must name each program.
+"""
 
 import pathlib
 import subprocess

@@ -111,10 +111,10 @@ int main() {
   const Scalar g_v = g[0] * constant(plane, 1) + g[1] * constant(plane, -2);
   const std::vector<Scalar> Hv = grad(g_v, {p, q});
 
-  const double h = 1e-5;
-  const Point plus = point(0.5 + h, 1 - 2 * h), minus = point(0.5 - h, 1 + 2 * h);
+  const double eps = 1e-5;
+  const Point plus = point(0.5 + eps, 1 - 2 * eps), minus = point(0.5 - eps, 1 + 2 * eps);
   std::printf("g      = (%.4f, %.4f)\n", g[0].value(), g[1].value());
-  std::printf("<g, v> = %.4f, by differences %.4f\n", g_v.value(), (plus.f - minus.f) / (2 * h));
+  std::printf("<g, v> = %.4f, by differences %.4f\n", g_v.value(), (plus.f - minus.f) / (2 * eps));
   std::printf("H v    = (%.4f, %.4f), by differences (%.4f, %.4f)\n", Hv[0].value(), Hv[1].value(),
-              (plus.g_x - minus.g_x) / (2 * h), (plus.g_y - minus.g_y) / (2 * h));
+              (plus.g_x - minus.g_x) / (2 * eps), (plus.g_y - minus.g_y) / (2 * eps));
 }

@@ -40,7 +40,7 @@ int main() {
   plan.run({{x, first}});
   fmt::print("loss = {}\n", plan.value(loss).item());
   fmt::print("V = {}\n", plan.value(g[0]));
-  fmt::print("gradient by b = {}\n", plan.value(g[1]));
+  fmt::print("gradient with respect to b = {}\n", plan.value(g[1]));
 
   const Array second = Array::from<double>({0, 0, 1, 0, 0, 1}, {2, 3});
   plan.run({{x, second}});

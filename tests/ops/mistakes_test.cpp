@@ -1,5 +1,5 @@
-// What is wrong with a call is said in one line: each public function with each mistake that can be
-// made in its ranks, shapes, axes and options. (Handles and dtypes: errors_test.cpp.)
+// Tests the error messages of each public function for each possible mistake in ranks, shapes, axes
+// and options. errors_test.cpp has mistakes in handles and dtypes.
 #include <boost/test/unit_test.hpp>
 #include <functional>
 #include <set>
@@ -15,7 +15,7 @@ using namespace twice::testing;
 
 namespace {
 
-/// Makes inputs to be wrong with: `f(2, 3)` of that shape.
+/// Makes inputs for wrong calls: `f(2, 3)` has the shape (2, 3).
 struct NewInput {
   Tape& tape;
   template <class... Sizes>
@@ -29,7 +29,7 @@ struct NewInput {
 };
 using F = const NewInput&;
 
-/// A shape or axes: inside of functions braces would break the lines of the table.
+/// A shape or axes. clang-format would break the lines of the table at braces in a function.
 template <class... Sizes>
 Shape list(Sizes... sizes) {
   return {sizes...};
@@ -41,10 +41,10 @@ PoolGeometry pool(Index window, Index stride, Index padding = 0) {
 
 struct Mistake {
   std::string function;
-  /// What is wrong: "rank", "shape", "axis" or "option".
+  /// The kind of mistake: "rank", "shape", "axis" or "option".
   std::string kind;
   std::function<void(F)> call;
-  /// What follows `[function] `.
+  /// The text after `[function] `.
   std::string text;
 };
 
@@ -334,7 +334,7 @@ const std::vector<Mistake>& mistakes() {
   return list_of_mistakes;
 }
 
-/// True if a parameter of the function is among these.
+/// True if the function's parameters contain one of these words.
 bool has_parameter(const OpRow& row, std::initializer_list<const char*> words) {
   const std::string parameters = row.signature.substr(row.signature.find('(') + 1);
   return std::any_of(words.begin(), words.end(),

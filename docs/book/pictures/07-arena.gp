@@ -27,9 +27,9 @@ set label 6 "%12  softmax_error" at 7.5,25856 center
 set object 7 rect from 7,16384 to 10,24576 fc rgb backward
 set label 7 "%13  cotangent of a" at 8.5,20480 center
 set object 8 rect from 8,27136 to 12,28416 fc rgb backward
-set label 8 "%14  gradient by W_2" at 10,27776 center
+set label 8 "%14  gradient V_2" at 10,27776 center
 set object 9 rect from 9,0 to 11,8192 fc rgb backward
 set label 9 "%15\nin place of %5" at 10,4896 center
 set object 10 rect from 10,8192 to 12,16384 fc rgb backward
-set label 10 "%16  gradient\nby W_1" at 11,12988 center
+set label 10 "%16\ngradient V_1" at 11,12988 center
 plot NaN notitle

@@ -10,7 +10,7 @@ set ytics 1 out nomirror
 set grid ytics lc rgb "#dddddd"
 set border 3 lc rgb "#555555"
 set style rectangle fs solid 1.0 border lc rgb "#555555"
-set title "best fit in order of birth: 5 lines"
+set title "best fit: 5 lines"
 set object 1 rect from 0,0 to 2,1 fc rgb "#dbe9f6"
 set label 1 "A" at 1,0.5 center
 set object 2 rect from 1,1 to 3,3 fc rgb "#fde3c8"
