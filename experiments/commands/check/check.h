@@ -95,6 +95,7 @@ std::vector<CheckRow> check_rows(const std::string& name, const Function& f,
                                  const std::vector<Array>& inputs, const CheckOptions& options = {},
                                  const std::string& label = {});
 
+/// True if no check failed.
 template <class Row>
 bool all_ok(const std::vector<Row>& rows) {
   return std::all_of(rows.begin(), rows.end(), [](const Row& row) { return row.ok; });
