@@ -40,7 +40,9 @@ struct Initializer {
 
 /// Every number is `value`.
 Initializer constant_init(double value);
+/// Every number is 0.
 inline Initializer zeros_init() { return constant_init(0); }
+/// Every number is 1.
 inline Initializer ones_init() { return constant_init(1); }
 
 /// He: normal numbers with variance 2 / ((1 + a^2) fan_in), where a is `negative_slope`. Keeps the

@@ -52,7 +52,7 @@ for name in sources:
         elif command(included) not in (None, command(name)) and place(name) == order.index(COMMANDS):
             errors.append(f"{name}: includes {included}, which belongs to another command")
 
-for document in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+for document in [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]:
     text = re.sub(r"(?ms)^```.*?^```$", "", document.read_text())
     for target in re.findall(r"\]\(([^)#\s]+)[)#]", text):
         if "://" not in target and not (document.parent / target).exists():

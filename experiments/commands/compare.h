@@ -11,6 +11,7 @@ namespace twice::experiments {
 /// The methods that are compared by default.
 const std::vector<std::string>& compared_methods();
 
+/// The settings of `compare`.
 struct CompareSettings {
   std::vector<std::string> methods = compared_methods();
   /// Measuring time of the steps, in seconds.
@@ -23,6 +24,7 @@ struct CompareSettings {
 /// compares the gradients. Uses the threads in effect. Throws Stopped after a stop.
 Report compare(const Problem& problem, const CompareSettings& settings = {});
 
+/// Declares the options of `./twice compare`.
 void declare_compare(OptionSet& set, RunOptions& options);
 
 /// Prints the report, writes compare.json and report.html to `options.out`, and writes the JSON to

@@ -7,6 +7,7 @@
 
 namespace twice::experiments {
 
+/// The settings of `explain`.
 struct ExplainSettings {
   PlanOptions passes = {};
   /// Omit the list of steps.
@@ -18,11 +19,13 @@ struct ExplainSettings {
 /// inputs, the forward op and scope that it belongs to, and the place of its value in the arena.
 Report explain(std::initializer_list<Tensors> outputs, const ExplainSettings& settings = {});
 
+/// The options of `./twice explain`.
 struct ExplainOptions {
   RunOptions run;
   bool brief = false;
 };
 
+/// Declares the options of `./twice explain`.
 void declare_explain(OptionSet& set, ExplainOptions& options);
 
 /// Prints the explanation of a training step of each method.

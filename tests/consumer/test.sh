@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # consumer/test.sh BUILD COMPILER GENERATOR: installs the libraries built in BUILD under a fresh prefix, and
-# builds and runs the README's program against that installation, as a user would. Then does the same for a
-# program with its own problems and methods, with every command, and for a program without a command line.
+# builds and runs the programs of README.md and docs/library.md against that installation, as a user would. Then
+# does the same for a program with its own problems and methods, with every command, and for a program without
+# a command line.
 set -euo pipefail
 
 here=$(dirname "$(readlink -f "$0")")
@@ -9,22 +10,25 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 cp "$here/CMakeLists.txt" "$here"/own_*.cpp "$work"
-awk '/^```cpp$/ { inside = 1; next } /^```$/ && inside { exit } inside' "$here/../../README.md" \
-  >"$work/main.cpp"
+# block LANGUAGE FILE: the first block of code of a page.
+block() { awk -v begin="\`\`\`$1" '$0 == begin { inside = 1; next } /^```$/ && inside { exit } inside' "$here/../../$2"; }
+block cpp README.md >"$work/ten_lines.cpp"
+block cpp docs/library.md >"$work/train.cpp"
 for component in library experiments; do
   cmake --install "$1" --component "$component" --prefix "$work/prefix" >"$work/log"
 done
 cmake -S "$work" -B "$work/build" -G "$3" -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER="$2" \
   -DCMAKE_PREFIX_PATH="$work/prefix"
 cmake --build "$work/build"
-"$work/build/consumer" | tee "$work/output"
+"$work/build/ten_lines" | diff <(block text README.md) -
+"$work/build/train" | tee "$work/output"
 
 # The same with pkg-config, after the installation was moved.
 mv "$work/prefix" "$work/moved"
 PKG_CONFIG_PATH=$(dirname "$(find "$work/moved" -name twice.pc)")
 export PKG_CONFIG_PATH
 read -ra flags <<<"$(pkg-config --cflags --libs twice)"
-"$2" "$work/main.cpp" -o "$work/by-pkg-config" "${flags[@]}"
+"$2" "$work/train.cpp" -o "$work/by-pkg-config" "${flags[@]}"
 "$work/by-pkg-config" | diff "$work/output" -
 
 # The program must print the losses of ten steps, and the last loss must be smaller than the first.

@@ -33,6 +33,7 @@ Report check_derivatives(const Problem& problem,
                                                                     "c-gr"},
                          const CheckOptions& options = {});
 
+/// The options of `./twice check`.
 struct CheckCommandOptions {
   RunOptions run;
   /// If not empty: only ops whose name contains this text.
@@ -45,6 +46,7 @@ struct CheckCommandOptions {
   OptionWords given;
 };
 
+/// Declares the options of `./twice check`.
 void declare_check(OptionSet& set, CheckCommandOptions& options);
 
 /// Checks every op and measures the errors of elementwise ops. With --graphs, checks random graphs
@@ -93,6 +95,7 @@ std::vector<CheckRow> check_rows(const std::string& name, const Function& f,
                                  const std::vector<Array>& inputs, const CheckOptions& options = {},
                                  const std::string& label = {});
 
+/// True if no check failed.
 template <class Row>
 bool all_ok(const std::vector<Row>& rows) {
   return std::all_of(rows.begin(), rows.end(), [](const Row& row) { return row.ok; });

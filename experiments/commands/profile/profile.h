@@ -9,6 +9,7 @@
 
 namespace twice::experiments {
 
+/// The settings of `profile` for a program.
 struct PlanProfile {
   /// The arrays of the inputs.
   std::vector<Binding> bindings = {};
@@ -29,6 +30,7 @@ struct PlanProfile {
 ///     report.write("runs/mine");
 Report profile(std::initializer_list<Tensors> outputs, const PlanProfile& options = {});
 
+/// The settings of `profile` for a problem.
 struct ProblemProfile {
   /// The method whose step is profiled.
   std::string method = "exact";
@@ -47,6 +49,7 @@ struct ProblemProfile {
 /// a stop.
 Report profile(const Problem& problem, const ProblemProfile& options = {});
 
+/// The options of `./twice profile`.
 struct ProfileOptions {
   RunOptions run;
   ProblemProfile profile;
@@ -66,6 +69,7 @@ struct ProfileOptions {
                           const std::string& other, const std::string& option) = nullptr;
 };
 
+/// Declares the options of `./twice profile`.
 void declare_profile(OptionSet& set, ProfileOptions& options);
 
 /// Prints the report, writes its files to `--out` and its record to `--json`. Returns the exit
