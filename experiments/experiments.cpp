@@ -1,4 +1,4 @@
-// The program's table of commands.
+// Lists the program's commands and runs the one that the arguments name.
 #include "experiments/experiments.h"
 
 #include <csignal>
@@ -38,10 +38,11 @@ int App::run(int argc, char** argv) const {
     print_error(std::string("twice: ") + error.what());
     return 1;
   }
-  // A write beyond a limit of file sizes fails, as on a full disk, and does not kill the program.
+  // Makes a write beyond the limit on file sizes fail, as on a full disk. By default it would kill
+  // the program.
   std::signal(SIGXFSZ, SIG_IGN);
-  // The same for a pipe whose reader is gone. Other than SIG_IGN, a handler is not inherited by the
-  // programs that are started.
+  // Makes a write to a pipe without a reader fail too. A child process would inherit SIG_IGN, but
+  // does not inherit a handler.
   std::signal(SIGPIPE, [](int) {});
   CommandLine app(TWICE_VERSION);
   app.add("compare", "train one model with each GR method: cost, gradient error, result",
