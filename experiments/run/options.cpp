@@ -1,4 +1,4 @@
-// The shared options: declared once, completed, stored.
+// Declares the shared options, completes them, and converts them to and from JSON.
 #include "experiments/run/options.h"
 
 #include <fmt/format.h>
@@ -16,10 +16,10 @@ namespace twice::experiments {
 
 namespace {
 
-// Limits beyond which a value is surely a mistake.
+// A larger value is surely a mistake.
 constexpr int most_units = 1 << 16;
 
-/// Activations may carry a number ("elu:0.5"), so nn/ itself is asked.
+/// An activation may include a number ("elu:0.5"), so nn/ checks the name.
 std::string activation_complaint(const std::string& text) {
   try {
     activation_named(text);
@@ -29,7 +29,7 @@ std::string activation_complaint(const std::string& text) {
   return {};
 }
 
-/// A word that is no data set's name, but that of a file.
+/// Whether the word is the name of a file, not of a data set.
 bool names_a_file(const std::string& data) {
   return data.find_first_of("./") != std::string::npos || data.ends_with("-ubyte");
 }
@@ -51,7 +51,7 @@ void declare_model(OptionSet& set, RunOptions& o) {
 
 void declare_data(OptionSet& set, RunOptions& o) {
   set.group("Data", true);
-  // What `bench` measures on, for its own processes; there is nothing to train on.
+  // `bench` passes "random" to its own processes. This data cannot be used for training.
   const std::string random = "random";
   Accepted names = one_of(names_of(registry().data()));
   names.complaint = [=, refuse = names.complaint](const std::string& text) {
