@@ -30,7 +30,7 @@ struct RecordedStep {
   Tensors logged;
 
   /// The inputs of a run. Arrays are converted to the tape's dtypes. An array that already has the
-  /// right dtype is read in place.
+  /// right dtype is used as it is.
   std::vector<Binding> bind(const Dataset& batch, std::int64_t step = 0) const;
   /// Copies the results of a run of the plan into the arrays that the next run reads.
   void carry(const Plan& plan) const;
