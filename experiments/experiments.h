@@ -28,7 +28,7 @@
 
 namespace twice::experiments {
 
-/// Each `add_...` throws if the name is taken. An entry may have its own options: a struct, whose
+/// Each `add_...` throws if the name is taken. An entry may have its own options: a struct whose
 /// members `declare` turns into options (app/option_set.h). They work on the command line, in TOML
 /// files and in sweeps, and records and checkpoints store them. The name of an option is unique in
 /// the whole program.

@@ -48,7 +48,7 @@ void augment(Augmentation kind, const AugmentationKey& key, std::span<const doub
              const Array& images, const Array& out);
 
 /// The shuffled minibatches of a training run. Every batch is full: an epoch skips the last size()
-/// mod `rows` images of its order. Each epoch has another order.
+/// mod `rows` images of its order. The order differs from epoch to epoch.
 class Batches {
  public:
   /// Throws unless 1 <= rows <= data.size(). Also throws if the inputs are not images and the

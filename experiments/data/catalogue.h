@@ -10,7 +10,7 @@
 
 namespace twice::experiments {
 
-/// How a data set gets onto a machine.
+/// The way in which a data set is installed.
 enum class Origin {
   built_in,  // part of the program
   debian,    // apt-get install PACKAGE

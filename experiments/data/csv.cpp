@@ -17,7 +17,8 @@ namespace {
 
 using Fields = std::vector<std::string_view>;
 
-/// Splits a text into fields, which are views of the text. Doubled quotes are undone in place.
+/// Splits a text into fields, which are views of the text. In a field, two quotes in a row become
+/// one, in place.
 class Table {
  public:
   Table(std::string& text, char separator, const std::string& file)

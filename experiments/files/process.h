@@ -39,7 +39,7 @@ struct CannotStart : Error {
 /// memory.
 class Process {
  public:
-  /// Starts words[0]. A name without a slash is searched in PATH. Throws CannotStart.
+  /// Starts words[0]. A name without a slash is looked up in PATH. Throws CannotStart.
   explicit Process(std::vector<std::string> words, const ProcessOptions& options = {});
   ~Process();
   Process(const Process&) = delete;

@@ -13,8 +13,8 @@ namespace twice::experiments {
 /// The member of an object. Null if the member is missing or `object` is not an object.
 const Json& member(const Json& object, const std::string& key);
 
-/// The finite number under `key`. If there is no value under `key`, the one under `key` in the
-/// member `metrics`. Otherwise NaN.
+/// The finite number under `key` or, if there is no value, under `key` in the member `metrics`.
+/// Otherwise NaN.
 double number(const Json& object, const std::string& key);
 
 /// A value as one line of text: strings without quotes, arrays as "a, b", null as "-".

@@ -89,8 +89,8 @@ std::vector<EpsilonPoint> epsilon_sweep(const Problem& problem, const ModelState
                                         const Dataset& batch) {
   std::vector<EpsilonPoint> points;
   Problem varied = problem;
-  // Without a penalty there is no H g to estimate. Its error does not depend on gamma, so any value
-  // is possible.
+  // Without a penalty there is no H g to estimate. The error of H g does not depend on gamma, so
+  // any gamma serves.
   double& gamma = varied.options.regularization.gamma;
   if (gamma == 0) gamma = 1;
   const ModelState f64 = cast(state, DType::f64), f32 = cast(state, DType::f32);

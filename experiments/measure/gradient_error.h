@@ -40,12 +40,12 @@ GradientDifference gradient_difference(const std::vector<std::string>& names,
 
 /// The bound for the difference of two correct gradients: 1e-4 in f32 and 1e-9 in f64. A finite
 /// difference enlarges rounding, so the bound is multiplied by `gamma_over_epsilon` if that is
-/// above 1. It is 0 without a finite difference. With a `kinked` activation (relu) the bound in f32
-/// is 3e-2: of some million units, one or two are so close to the kink that rounding moves them to
-/// its other side. Each of them changes the gradient of the first layer of a cnn by about 5e-4, and
-/// that of a deep mlp by up to 1e-2 (suite row mlp-2048x8-b64 with --seed 1). With seeds 2 and 3 no
-/// unit changes sides, and the two engines agree to 1e-6. With kinks, `bench` therefore compares in
-/// f64 too.
+/// above 1. `gamma_over_epsilon` is 0 without a finite difference. With a `kinked` activation
+/// (relu) the bound in f32 is 3e-2: of some million units, one or two are so close to the kink that
+/// rounding moves them to its other side. Each of them changes the gradient of the first layer of a
+/// cnn by about 5e-4, and that of a deep mlp by up to 1e-2 (suite row mlp-2048x8-b64 with --seed
+/// 1). With seeds 2 and 3 no unit changes sides, and the two engines agree to 1e-6. With kinks,
+/// `bench` therefore compares in f64 too.
 double agreement_tolerance(DType dtype, bool kinked, double gamma_over_epsilon);
 
 /// One point of the plot of error against eps.

@@ -30,11 +30,11 @@ class NoiseMeter {
  public:
   /// Also times a fixed piece of work: products of two 1024 x 1024 matrices of this dtype.
   explicit NoiseMeter(DType dtype);
-  /// `waited`: the share of the time in which other work had the cores of this process's threads,
-  /// of all time in which the threads were ready to run. `stolen`: the share of the time of all
-  /// cores that a hypervisor gave to other machines. `load`: the system's load average over a
-  /// minute, before and after. `speed`: the speed of the fixed piece of work, before and after, in
-  /// 10^9 FLOP/s. A number is null if the system does not report it.
+  /// `waited`: the share of time in which other work had the cores, while threads of this process
+  /// were ready to run. `stolen`: the share of the time of all cores that a hypervisor gave to
+  /// other machines. `load`: the system's load average over a minute, before and after. `speed`:
+  /// the speed of the fixed piece of work, before and after, in 10^9 FLOP/s. A number is null if
+  /// the system does not report it.
   Json record();
   /// Excludes our own work that is not measured, because its threads take each other's cores.
   void pause();

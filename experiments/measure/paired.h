@@ -1,7 +1,7 @@
 // Decides which of two programs is faster, from processes of both that take turns.
 //
-// Each repetition starts four fresh processes, two of each program. The placement of its pages and
-// threads is fixed for the lifetime of a process, so two processes of one program differ by more
+// Each repetition starts four fresh processes, two of each program. A process keeps the same
+// placement of pages and threads for its lifetime, so two processes of one program differ by more
 // than the noise of their steps. Let y1 and y2 be the logarithms of our two times, and y3 and y4
 // those of the other program's times. Three contrasts have the same variance:
 //
@@ -10,7 +10,7 @@
 //     c' = (y1 + y4 - y2 - y3) / 2     the difference between equal programs is left
 //
 // A disturbance of one process changes all three contrasts by the same amount. A repetition with
-// far larger controls than usual is therefore left out: its d is disturbed as much.
+// far larger controls than usual is therefore left out, because d is disturbed by the same amount.
 #pragma once
 
 #include <array>
@@ -36,9 +36,9 @@ struct PairedRatio {
   /// Our time over the other program's: exp(mean d). Here and below, only `undisturbed` repetitions
   /// count.
   double ratio;
-  /// exp(mean d +- t s / sqrt(n)). t is the quantile of Student's distribution for `level` and n -
-  /// 1 degrees of freedom. s is the larger of the standard deviation of d and the root mean square
-  /// of the controls. Unbounded for fewer than two repetitions.
+  /// exp(mean d +- t s / sqrt(n)). Here t is the quantile of Student's distribution with n - 1
+  /// degrees of freedom for `level`, and s is the larger of the standard deviation of d and the
+  /// root mean square of the controls. Unbounded for fewer than two repetitions.
   Interval interval;
   /// The relative half-width of the interval from the controls alone: the difference that equal
   /// programs may seem to have in this run.

@@ -13,7 +13,7 @@ namespace twice::experiments {
 /// on a line of stdout.
 class Answerer {
  public:
-  /// `what` describes the expected program. A message quotes it if the answer is not JSON.
+  /// `what` describes the expected program, for messages about wrong answers.
   Answerer(std::vector<std::string> words, const char* what, const ProcessOptions& options = {})
       : process_(words, options), name_(words[0]), what_(what) {}
 
@@ -47,7 +47,7 @@ class Peer {
   /// cannot be started.
   explicit Peer(const Options& options);
 
-  /// Such as `pytorch 1.13.1`.
+  /// The peer's name, such as `pytorch 1.13.1`.
   const std::string& name() const { return name_; }
   /// For records: the name, the versions, the interpreter, the malloc, the BLAS library that the
   /// peer loaded, and the threads.

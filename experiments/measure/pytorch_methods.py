@@ -30,7 +30,7 @@ def cnn(w, x, act, last):
         x = act(F.conv2d(x, w[i], w[i + 1], padding=1))
         if i % 4 == 2:
             x = F.avg_pool2d(x, 2)
-    # The features are flattened in memory order, which the last layer's weight has too.
+    # The features are flattened in memory order. The last layer's weight has the same order.
     x = (x.permute(0, 2, 3, 1) if last else x).flatten(1)
     return F.linear(x, w[8], w[9])
 
@@ -60,7 +60,8 @@ def memory_formats(model, array):
     """The memory formats to try: False is channels first, True is channels last."""
     if model == "mlp":
         return [False]
-    # In PyTorch 1.13.1, float32 batch norm of 4 channels that are last writes outside its memory.
+    # PyTorch 1.13.1's float32 batch norm writes outside its memory for 4 channels in the format
+    # channels last.
     if model == "resnet" and array("stem.conv.weight").shape[-1] % 8 != 0:
         return [False]
     return [False, True]

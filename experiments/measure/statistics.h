@@ -24,8 +24,8 @@ double standard_deviation(const std::vector<double>& values);
 /// (0, 1).
 double t_quantile(double probability, double degrees);
 
-/// Student's 95 % interval of the mean of independent values: mean +- t s / sqrt(n), with the 97.5
-/// % quantile t of n - 1 degrees of freedom. Unbounded for fewer than two values. With
+/// Student's 95 % interval of the mean of independent values: mean +- t s / sqrt(n), where t is the
+/// 97.5 % quantile for n - 1 degrees of freedom. Unbounded for fewer than two values. With
 /// `comparisons` > 1 the interval is wider, so that this many intervals hold together with a
 /// probability of 95 % (Bonferroni).
 Interval mean_interval(const std::vector<double>& values, int comparisons = 1);

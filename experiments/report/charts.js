@@ -186,8 +186,8 @@ function draw(root) {
           axisLabelFormatter: x => significant(x, 6)},
       y: {axisLabelWidth: 56, ticker: ticker('y'), axisLabelFormatter: y => format(y, 6)},
     },
-    // The touch handlers of dygraphs are left out, because a finger could not scroll the page with
-    // them.
+    // The touch handlers of dygraphs are left out, because they would keep a finger from scrolling
+    // the page.
     interactionModel: {mousedown: Dygraph.defaultInteractionModel.mousedown,
                        willDestroyContextMyself: true, dblclick: () => showAll()},
     zoomCallback: (low, high) => {

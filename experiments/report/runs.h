@@ -1,7 +1,7 @@
 // The training runs of a report, from a sweep or from the single runs of a folder. Runs are grouped
 // so that the runs of a group may be compared. Runs of a group that differ only in their seeds form
-// a setting. This part chooses a setting for each method, compares the methods, and makes the
-// section that shows the runs.
+// a setting. The functions below choose a setting for each method, compare the methods, and make
+// the section that shows the runs.
 #pragma once
 
 #include <map>
@@ -25,9 +25,9 @@ struct Run {
   Json config = {};
   std::string state = {};  ///< "done", "failed" or "unfinished"
   std::string error = {};  ///< of a failed run
-  std::string file = {};   ///< of its record, relative to the reported folder; or ""
+  std::string file = {};   ///< the path of the record in the reported folder, or ""
   std::string method = {}, model = {}, seed = {};
-  std::string seeds = {};    ///< all seeds; runs with equal seeds are paired; or "-"
+  std::string seeds = {};    ///< all seeds or "-"; runs with equal seeds are paired
   std::string machine = {};  ///< CPU and threads, which affect times; "" if not known
   Json data = {};            ///< the record's `data`; null if not known
   /// The values of the axes that the run uses, without method and seeds.

@@ -60,7 +60,7 @@ std::string study_section(const Json& record, std::string_view title, std::strin
 /// The distinct texts of a field, in order of appearance.
 std::vector<std::string> distinct(const std::vector<Json>& rows, const std::string& field);
 
-// compare_page.cpp:
+// The following are in compare_page.cpp.
 
 /// The page of a record of compare.
 std::string compare_html(const Json& record);
@@ -76,9 +76,9 @@ std::string data_name(const Json& record);
 std::string record_name(const Json& record);
 
 /// The slope d log(error) / d log(eps) of the part of a sweep where the error is due to the finite
-/// step. It is the median over pairs of neighbouring points. Their eps is larger than that of the
-/// smallest error, and their errors are over ten times the smallest one and under 0.3. NaN if there
-/// are no two such points.
+/// step. It is the median over all pairs of neighbouring points whose eps is larger than that of
+/// the smallest error, and whose errors are over ten times the smallest error and under 0.3. NaN if
+/// there are no two such points.
 double error_slope(const std::vector<double>& epsilons, const std::vector<double>& errors);
 
 }  // namespace twice::experiments

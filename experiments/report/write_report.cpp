@@ -108,7 +108,7 @@ Found find_records(const fs::path& folder) {
       found.leave_out(reason.starts_with("has ") ? file : fs::path(), reason);
       continue;
     }
-    // The record of a profile lies in one that is as google/benchmark writes it.
+    // A record of profile is the member "twice" of a file in the format of google/benchmark.
     if (Json inner = member(record.content, "twice"); inner.is_object()) record.content = inner;
     const Json& command = member(record.content, "command");
     constexpr std::string_view shown[] = {"compare",  "train", "sweep",  "study",

@@ -38,7 +38,7 @@ struct Problem {
   OnBatch own_predictions = {};
   std::function<Metrics(const Array& predictions, const Dataset& examples)> own_metrics = {};
 
-  /// Such as "mlp-256x3-b64-relu-f32".
+  /// A short name, such as "mlp-256x3-b64-relu-f32".
   std::string label() const;
 
   /// Records the loss. Throws if it is not a scalar.

@@ -21,7 +21,7 @@ namespace twice::experiments {
 struct RunOptions;
 struct Problem;
 
-/// The own options of an entry: a struct, whose members `declare` turns into options.
+/// The own options of an entry: a struct whose members `declare` turns into options.
 struct OwnOptions {
   /// Makes the struct with its defaults if `own` is empty, and declares its members.
   std::function<void(OptionSet& set, std::any& own)> declare = {};
@@ -58,8 +58,8 @@ struct LossEntry {
   /// Whether the loss takes classes (i32), and whether it takes numbers. A loss that takes both
   /// gets classes as the numbers 0 and 1, and there must be two classes.
   bool takes_classes = false, takes_numbers = false;
-  /// Whether numeric targets in files are standardised. Not if their values have a meaning for the
-  /// loss, as shares have for `bce`.
+  /// Whether numeric targets in files are standardised. False for a loss that needs the values
+  /// themselves, as `bce` needs shares.
   bool standardizes_targets = false;
   /// The number of values that a model predicts per example.
   std::function<Index(const Dataset& train)> outputs;

@@ -1,5 +1,5 @@
-// Takes the steps of a run, evaluates it, and computes the gradient norm. Writes checkpoints and
-// reads them with every check.
+// Takes the steps of a run, evaluates it, computes the gradient norm, and writes, reads and checks
+// checkpoints.
 #include "experiments/run/trainer.h"
 
 #include <algorithm>

@@ -23,8 +23,8 @@ struct RunFailure : Error {
 /// The results of an epoch. NaN is null in JSON.
 struct EpochRecord {
   int epoch = 0;
-  /// The mean over the epoch's steps of the loss in a step's first pass, which is the loss that is
-  /// trained.
+  /// The mean loss over the epoch's steps, taken from the first pass of each step. This is the loss
+  /// that is trained.
   double train_loss = 0;
   /// The mean loss and the accuracy over the whole test set, in evaluation mode. The accuracy is
   /// NaN if the problem has none.
