@@ -39,7 +39,7 @@ int guarded(const std::string& about, const std::function<int()>& function) {
     return 2;
   } catch (const std::bad_alloc&) {
     print_error(
-        fmt::format("{}: the memory is not enough for this size; try a smaller --batch, --width or "
+        fmt::format("{}: not enough memory for this size; try a smaller --batch, --width or "
                     "--channels",
                     about));
     return 1;

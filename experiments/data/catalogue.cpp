@@ -151,7 +151,7 @@ fs::path data_folder(const DataSource& source) {
   if (source.origin == Origin::debian && (root.empty() || !fs::exists(root / source.name)))
     return source.package_folder;
   if (root.empty())
-    fail("data", "cannot tell where data sets live: neither TWICE_DATA nor HOME is set");
+    fail("data", "there is no folder for data sets: neither TWICE_DATA nor HOME is set");
   return root / source.name;
 }
 

@@ -297,11 +297,11 @@ function draw(root) {
     });
     return result;
   };
-  const reset = button('show all', 'or double click in the plot; dragging zooms', null, showAll);
+  const reset = button('show all', 'or double-click the plot; drag to zoom', null, showAll);
   if (longest > 8 && !curves.every(curve => curve.dots)) {
     const label = add(tools, 'label', '', 'smooth '), slider = add(label, 'input', '');
     Object.assign(slider, {type: 'range', min: 1, max: Math.ceil(longest / 3), value: 1,
-      title: 'moving average; faint: as recorded'});
+      title: 'moving average; the recorded curve is faint'});
     const count = add(label, 'output', '');
     slider.addEventListener('input', () => {
       state.smooth = Number(slider.value);

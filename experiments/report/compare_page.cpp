@@ -236,7 +236,7 @@ std::string epsilon_plot(const Json& record, const std::vector<EpsilonCurve>& cu
 Json epsilon_errors(const Json& record, const std::vector<EpsilonCurve>& curves) {
   const std::string plots = figures(
       epsilon_plot(record, curves, "Relative error of the gradient", &EpsilonCurve::errors) +
-      epsilon_plot(record, curves, "Relative error of H∇L alone", &EpsilonCurve::hvp_errors));
+      epsilon_plot(record, curves, "Relative error of H∇ℒ alone", &EpsilonCurve::hvp_errors));
   if (plots.empty()) return {};
   Legend entries;
   std::string faint;

@@ -139,10 +139,10 @@ std::string comparison_tables(const std::vector<Json>& rows) {
   return sortable_table({{"method", ""},
                          {"against", ""},
                          {"result", ""},
-                         {"mean difference", "of the method's results minus the other's"},
+                         {"mean difference", "mean of the method's results minus the other's"},
                          {"95 % interval", "of the mean, by Student's t"},
-                         {"seeds", "that both have"},
-                         {"verdict", "inconclusive: the interval holds 0"}},
+                         {"seeds", "seeds that both have"},
+                         {"verdict", "inconclusive: the interval contains 0"}},
                         table) +
          details("The values of each seed", sortable_table({{"method", ""},
                                                             {"against", ""},

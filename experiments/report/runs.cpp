@@ -296,7 +296,7 @@ std::vector<Column> result_columns(const RunSet& set) {
       column.heading = column.key == "selected_loss" ? "test loss" : "test accuracy";
       column.heading += " at the best epoch";
       column.meaning =
-          "Of the test set, after the epoch that is the best on the validation examples.";
+          "Result on the test set after the epoch that is the best on the validation examples.";
     }
   }
   std::ranges::stable_sort(columns, {}, [](const Column& column) {

@@ -99,7 +99,7 @@ std::string settings_table(const RunSet& set, const std::vector<RunSetting>& set
   table.add("n", "runs that are done", [&](const RunSetting& s) { return count(s.done(), ""); });
   table.add("failed", "runs that ended before their last epoch, with an error",
             [&](const RunSetting& s) { return count(s.failed, "bad"); });
-  table.add("unfinished", "runs that are still to do, running, or were stopped",
+  table.add("unfinished", "runs that are still to do, running or stopped",
             [&](const RunSetting& s) { return count(s.unfinished, "bad"); });
   table.add_results(" Mean ± standard deviation over seeds.",
                     [](const RunSetting& setting, const Column& field) {
@@ -120,7 +120,7 @@ std::string runs_table(const RunSet& set) {
   table.add_options();
   table.add("seed", "",
             [](const Run& run) { return number_cell(run.seed, std::atof(run.seed.c_str())); });
-  table.add("epochs", "that are complete",
+  table.add("epochs", "complete epochs",
             [](const Run& run) { return number_cell(show(run.epochs), run.epochs); });
   table.add_results("", [](const Run& run, const Column& field) {
     const auto value = run.results.find(field.key);

@@ -181,12 +181,12 @@ std::string claims_table(const std::vector<Json>& claims) {
   }
   return sortable_table(
       {{"claim", ""},
-       {"holds", "the whole interval lies where it is expected"},
+       {"holds", "the whole interval lies in the expected range"},
        {"value", ""},
        {"interval", "the value's uncertainty"},
        {"the interval is", ""},
-       {"expected", "where the interval must lie"},
-       {"weight", "core: the study fails with it; limit: it does not hold everywhere"}},
+       {"expected", "the range in which the interval must lie"},
+       {"weight", "core: the study fails if the claim fails; limit: it does not hold everywhere"}},
       rows);
 }
 
@@ -284,7 +284,7 @@ std::string training_plots(const std::vector<TrainingLine>& lines) {
         if (curve->is_array() && !curve->empty()) points.push_back(curve->front());
   for (const std::string& metric : metric_names(points))
     list += training_figure(lines, metric, heading_of(metric), metric.ends_with("accuracy"));
-  list += training_figure(lines, "gradient_norm", "Gradient norm |∇L|", false);
+  list += training_figure(lines, "gradient_norm", "Gradient norm |∇ℒ|", false);
   const std::string plots = figures(list);
   Legend entries;
   for (const TrainingLine& line : lines) entries.emplace_back(line.name, line.ink);
@@ -458,7 +458,7 @@ std::string study_section(const Json& record, std::string_view title, std::strin
              {{"tiles",
                tiles({{text(record, "verdict"), "verdict of the " + text(record, "form") + " form"},
                       {fmt::format("{} of {}", holding, claims.size()), "claims that hold"},
-                      {format_seconds(number(record, "seconds")), "time that it took"}})},
+                      {format_seconds(number(record, "seconds")), "time of the study"}})},
               {"claimed", text(record, "claimed")},
               {"by", text(record, "by")},
               {"claims", claims.empty() ? "" : claims_table(claims)},

@@ -91,7 +91,7 @@ Found find_records(const fs::path& folder) {
   for (const fs::path& file : json_files(folder, found)) {
     FoundRecord record{printable(file.lexically_relative(folder).string()), {}};
     if (++found.files > most_files || bytes > most_bytes_in_all || values > most_values) {
-      found.leave_out(file, fmt::format("and what follows it in the alphabet are beyond {} JSON "
+      found.leave_out(file, fmt::format("and the files after it in the alphabet exceed {} JSON "
                                         "files, {} MiB or {} values",
                                         most_files, most_bytes_in_all >> 20, most_values));
       break;
@@ -390,9 +390,9 @@ void write_report(const fs::path& folder, PageState state) {
   const std::string index =
       sortable_table({{"record", "model and data, or the study's name"},
                       {"command", "the command that wrote it"},
-                      {"what", "methods, runs, verdict, or the examples that were judged"},
+                      {"what", "methods, runs, verdict, or the examples of the evaluation"},
                       {"best", "the best result in the record"},
-                      {"file", "where the record lies in the folder"}},
+                      {"file", "the file of the record in the folder"}},
                      shown.index);
   const std::string time = fmt::format("{:%Y-%m-%d %H:%M:%S} UTC", fmt::gmtime(std::time(nullptr)));
   // The title of a browser tab: the only record or the number of records, and the folder.

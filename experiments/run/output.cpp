@@ -110,7 +110,7 @@ FolderLock::FolderLock(const fs::path& folder) {
     std::this_thread::sleep_for(pause);
   }
   throw UsageError(
-      fmt::format("{} is in use by {}: two cannot write into one folder; wait for it or use "
+      fmt::format("{} is in use by {}: two runs cannot write to one folder; wait for it or use "
                   "another --out",
                   folder.string(), holder(directory_)));
 }

@@ -327,8 +327,7 @@ Problem make_problem(const RunOptions& options, DataSplit data) {
   }
   if (options.model == "dln" && train.classes > 0)
     throw UsageError(
-        "--model dln is a regression on a vector and has no image classes to learn here: use mlp, "
-        "cnn or resnet");
+        "--model dln is a regression on a vector and cannot learn classes: use mlp, cnn or resnet");
   try {
     const ModelEntry& entry = row_named("model", registry().models(), options.model);
     problem.model =
