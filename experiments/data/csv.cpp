@@ -122,7 +122,7 @@ Columns columns_of(const std::vector<std::string>& names, const FileDataOptions&
     fail("data", "{}: there is no column '{}'; it has {}{}", options.file, target, shown(names),
          did_you_mean(target, names));
   if (const auto count = std::ranges::count_if(names, is_target); count > 1 || (count < 1 && !like))
-    fail("data", "{}: which column is the target? It has {}; name it by --target", options.file,
+    fail("data", "{}: which column is the target? It has {}; name it with --target", options.file,
          shown(names));
   Columns columns{.target = static_cast<std::size_t>(found - names.begin())};
   for (const std::string& name : wanted) {

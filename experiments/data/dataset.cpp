@@ -52,7 +52,7 @@ std::pair<std::vector<Index>, std::span<const unsigned char>> read_idx(std::stri
   const std::size_t header = 4 + 4 * axes;
   const Index magic = 0x800 + static_cast<Index>(axes);  // 8: unsigned bytes
   if (bytes.size() < header || big_endian(bytes, 0) != magic)
-    fail("data", "{} are no idx file: expected a header of {} bytes that starts with {:#010x}",
+    fail("data", "{} are not an idx file: expected a header of {} bytes that starts with {:#010x}",
          name, header, magic);
   std::vector<Index> sizes;
   double total = 1;  // in double: damaged sizes must not overflow
@@ -109,8 +109,8 @@ void append_cifar(std::string_view records, std::size_t label_bytes, const std::
   constexpr std::size_t side = 32, plane = side * side, channels = 3, image = channels * plane;
   const std::size_t record = label_bytes + image;
   if (records.empty() || records.size() % record != 0)
-    fail("data", "{} is cut: {} bytes are no whole number of records of {}", name, records.size(),
-         record);
+    fail("data", "{} is cut: {} bytes are not a whole number of records of {}", name,
+         records.size(), record);
   const std::size_t count = records.size() / record, before = images.labels.size();
   images.height = images.width = side;
   images.channels = channels;

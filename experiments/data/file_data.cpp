@@ -426,7 +426,8 @@ DataSplit read_file_data(const FileDataOptions& asked) {
       const Shape &train = pattern.train.arrays[k].second.shape(),
                   &other = part->arrays[k].second.shape();
       if (!std::equal(train.begin() + 1, train.end(), other.begin() + 1, other.end()))
-        fail("data", "{}: shapes {} for training and {} for the test; expected examples alike",
+        fail("data",
+             "{}: shapes {} for training and {} for the test; expected equal shapes of examples",
              options.file, str(train), str(other));
     }
   if (!data.has_targets)

@@ -232,7 +232,7 @@ std::string gunzip(std::string_view bytes, const std::string& name, std::size_t 
     if (state == Z_BUF_ERROR || (state == Z_OK && stream.avail_in == 0 && stream.avail_out > 0))
       fail("gzip", "{} is cut: its gzip data ends after {} bytes", name, bytes.size());
     if (state != Z_OK && state != Z_STREAM_END)
-      fail("gzip", "{} is corrupt or no gzip file ({} near byte {})", name,
+      fail("gzip", "{} is corrupt or not a gzip file ({} near byte {})", name,
            stream.msg ? stream.msg : "zlib error", stream.total_in);
   }
   return out;

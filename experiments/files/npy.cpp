@@ -124,7 +124,7 @@ Array decode_npy(std::string_view bytes, const std::string& name) {
   constexpr std::string_view magic = "\x93NUMPY";
   constexpr std::size_t longest = 4096;  // a plain array needs about 200
   if (!bytes.starts_with(magic) || bytes.size() < 12 || bytes[6] < 1 || bytes[6] > 3)
-    fail("data", "{}: is no array as NumPy saves it, or cut", name);
+    fail("data", "{}: is cut or not an array in NumPy's format", name);
   const bool first_version = bytes[6] == 1;
   std::size_t length = 0;
   std::memcpy(&length, bytes.data() + 8, first_version ? 2 : 4);
@@ -194,7 +194,7 @@ NpzFile::NpzFile(std::string bytes, std::string file)
   constexpr std::uint32_t in_zip64 = 0xffffffff;
   const std::size_t end = bytes_.rfind("PK\5\6");
   if (end == std::string::npos || bytes_.size() - end < 22)
-    refuse("is cut or no .npz file: it has no directory of arrays");
+    refuse("is cut or not a .npz file: it has no directory of arrays");
   std::uint64_t count = at<uint16_t>(end + 10), position = at<uint32_t>(end + 16);
   if (count == 0xffff || position == in_zip64) {
     const auto wide_end = at<uint64_t>(end - 12);  // in the 20 bytes of zip64 before the end

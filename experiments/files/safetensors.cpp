@@ -61,7 +61,7 @@ struct Reader {
     std::uint64_t length;
     std::memcpy(&length, bytes.data(), prefix);
     if (length > bytes.size() - prefix)
-      refuse("is cut or no safetensors file: its header should have {} bytes, {} follow", length,
+      refuse("is cut or not a safetensors file: its header should have {} bytes, {} follow", length,
              bytes.size() - prefix);
     return bytes.substr(prefix, length);
   }
@@ -217,7 +217,7 @@ TensorFile decode_safetensors(std::string bytes, const std::string& name) {
   const std::string_view text = reader.header(bytes);
   const Json header = Json::parse_or_null(text);
   if (!header.is_object())
-    reader.refuse("is no safetensors file: the {} bytes of its header are not a JSON object",
+    reader.refuse("is not a safetensors file: the {} bytes of its header are not a JSON object",
                   text.size());
   const std::uint64_t data_bytes = bytes.size() - prefix - text.size();
   std::vector<Entry> entries;
@@ -230,7 +230,7 @@ TensorFile decode_safetensors(std::string bytes, const std::string& name) {
     if (!value.is_object())
       reader.refuse("its {} is damaged; expected strings by name", metadata_key);
     for (const auto& [note, content] : value.members()) {
-      if (!content.is_string()) reader.refuse("its metadata '{}' is no string", note);
+      if (!content.is_string()) reader.refuse("its metadata '{}' is not a string", note);
       file.metadata[note] = content.string();
     }
   }

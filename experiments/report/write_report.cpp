@@ -101,7 +101,7 @@ Found find_records(const fs::path& folder) {
       bytes += content.size();
       record.content = parse_within(content, of_record);
     } catch (const JsonError&) {
-      found.leave_out(file, "is no valid JSON (cut or corrupt)");
+      found.leave_out(file, "is not valid JSON (cut or corrupt)");
       continue;
     } catch (const Error& error) {
       const std::string reason = error.what();

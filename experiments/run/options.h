@@ -66,7 +66,7 @@ struct RunOptions {
   std::optional<std::string> init;
   int threads = 0;
 
-  /// The own options of the registry's entries, by the entries' names.
+  /// The registry entries' own options, by the entries' names.
   std::map<std::string, std::any> own;
 
   // The output.

@@ -21,7 +21,7 @@ namespace twice::experiments {
 struct RunOptions;
 struct Problem;
 
-/// The own options of an entry: a struct whose members `declare` turns into options.
+/// An entry's own options: a struct whose members `declare` turns into options.
 struct OwnOptions {
   /// Makes the struct with its defaults if `own` is empty, and declares its members.
   std::function<void(OptionSet& set, std::any& own)> declare = {};
@@ -115,8 +115,7 @@ class Registry {
   const std::vector<LossEntry>& losses() const { return losses_; }
   const std::vector<ProblemEntry>& problems() const { return problems_; }
 
-  /// Declares the own options of all entries. The values are stored in `own`, by the entries'
-  /// names.
+  /// Declares every entry's own options. The values are stored in `own`, by the entries' names.
   void declare(OptionSet& set, std::map<std::string, std::any>& own) const;
   /// The entry that has this option as its own; "" if there is none.
   std::string owner_of(const std::string& option) const;

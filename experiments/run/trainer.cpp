@@ -78,7 +78,7 @@ struct Checkpoint {
       : name(path.string()), file(read_safetensors(path)) {
     const auto format = file.metadata.find("format");
     if (format == file.metadata.end() || format->second != checkpoint_format)
-      fail("checkpoint", "{} is no checkpoint of `twice train`: expected the format '{}'", name,
+      fail("checkpoint", "{} is not a checkpoint of `twice train`: expected the format '{}'", name,
            checkpoint_format);
   }
 
@@ -317,7 +317,7 @@ RunHistory read_checkpoint(const std::filesystem::path& file, Trainer& trainer) 
   if (trainer.steps() > trainer.total_steps() ||
       history.curve.size() != static_cast<std::size_t>(epochs))
     fail("checkpoint",
-         "{}: step {} and a curve of {} epochs are no state of a run of {} steps in {} epochs",
+         "{}: step {} and a curve of {} epochs do not fit a run of {} steps in {} epochs",
          from.name, trainer.steps(), history.curve.size(), trainer.total_steps(),
          trainer.problem().options.epochs);
   take(from.file, from.name, trainer.problem().model, trainer.state());
