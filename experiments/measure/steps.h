@@ -195,7 +195,7 @@ double memory_rise(const std::function<void()>& work);
 double anonymous_mib();
 
 /// Starts this program again with these arguments, and returns the numbers that it prints on one
-/// line. Throws a message with `measured` if that fails. Empty if a stop was requested.
+/// line. Throws an error with `measured` if that fails. Empty if a stop was requested.
 std::vector<double> numbers_of_fresh_process(std::vector<std::string> arguments,
                                              std::string_view measured);
 

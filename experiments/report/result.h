@@ -21,7 +21,7 @@ struct Report {
   bool ok = true;
 
   /// Writes the files into the folder, and makes the folder if it is missing. All files are on the
-  /// disk before the first one takes its place. If a file cannot be written, throws a message with
+  /// disk before the first one takes its place. If a file cannot be written, throws an error with
   /// its name and leaves the old files unchanged. Returns the paths.
   std::vector<std::filesystem::path> write(const std::filesystem::path& folder) const;
 };

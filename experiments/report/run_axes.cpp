@@ -13,7 +13,7 @@ namespace twice::experiments {
 
 namespace {
 
-/// An axis is logarithmic if the ratio of its largest to its smallest value is at least this.
+/// An axis is logarithmic if the ratio of its largest to its smallest value is at least `wide`.
 constexpr double wide = 30;
 constexpr std::size_t fewest_values = 3;
 

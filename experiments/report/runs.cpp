@@ -131,8 +131,8 @@ bool is_name_of(const auto& rows, const std::string& name) {
   return std::ranges::find(names, name) != names.end();
 }
 
-/// Whether the runs of a sweep must agree in the option to be compared. Other options make
-/// settings.
+/// Whether the runs of a sweep must agree in the option to be compared. Runs that differ in other
+/// options belong to different settings.
 bool is_task(const std::string& option) {
   static const std::set<std::string> tasks = {
       "problem",    "data",   "input",      "classes",

@@ -123,9 +123,9 @@ std::vector<const RunSetting*> chosen_settings(const std::vector<RunSetting>& se
 /// Whether a method has several settings to choose from.
 bool has_choice(const std::vector<RunSetting>& settings);
 
-/// The differences between the chosen settings of the methods, over the seeds that both have (at
-/// least 3). The rows are those of `comparisons` in docs/records.md. The baseline of all others is
-/// `sgd` or, without `sgd`, the first method.
+/// For each pair of methods, the difference between their chosen settings, over the seeds that both
+/// settings have (at least 3). The rows are those of `comparisons` in docs/records.md. The baseline
+/// of all others is `sgd` or, without `sgd`, the first method.
 std::vector<Json> paired_differences(const RunSet& set, const std::vector<RunSetting>& settings);
 
 /// The table of these differences, and a second one, closed at first, with the values of each seed.

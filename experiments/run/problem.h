@@ -70,7 +70,7 @@ DataSplit load_data(const RunOptions& options);
 /// Describes the data that the problem was trained on, for records and checkpoints: files with
 /// checksums, parts, names and standardisation (docs/records.md, "The data").
 Json data_record(const Problem& problem);
-/// Throws a message with `run` if the files of two such records differ.
+/// Throws an error with `run` if the files of two such records differ.
 void check_same_files(const Json& trained_on, const Json& now, const std::string& run);
 /// Makes the problem of a run that was trained on `recorded` data. For training and test it has all
 /// examples of another file, or the test examples of another data set. Throws JsonError if
