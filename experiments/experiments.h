@@ -34,6 +34,7 @@ namespace twice::experiments {
 /// the whole program.
 class App {
  public:
+  /// Adds a problem for `--problem NAME`. `make` returns the problem. The help shows `purpose`.
   void add_problem(const std::string& name, const std::string& purpose,
                    Problem (*make)(const RunOptions&)) {
     registry().add(ProblemEntry{name, purpose,
@@ -71,6 +72,7 @@ class App {
         OwnOptions::of(declare)});
   }
 
+  /// Adds a data set for `--data NAME`. `load` returns the training and test examples.
   void add_data(const std::string& name, const std::string& purpose,
                 DataSplit (*load)(const RunOptions&)) {
     registry().add(
@@ -87,6 +89,7 @@ class App {
                              OwnOptions::of(declare)});
   }
 
+  /// Adds a loss for `--loss NAME`.
   void add_loss(LossEntry loss) { registry().add(std::move(loss)); }
 
   /// Adds a method that has `record` or `record_in` set.
@@ -109,6 +112,7 @@ class App {
     registry().add(OptimizerEntry{std::move(rule), OwnOptions::of(declare)});
   }
 
+  /// Adds a learning rate schedule for `--schedule NAME`.
   void add_schedule(Schedule schedule) { registry().add(ScheduleEntry{std::move(schedule)}); }
   template <class Own>
   void add_schedule(Schedule schedule, void (*declare)(OptionSet&, Own&)) {

@@ -1,13 +1,13 @@
 #!/usr/bin/python3
-"""book_test.py FOLDER [--chapter NN] [--renumber]: the book. FOLDER holds its programs, in book/ and labs/.
+"""book_test.py FOLDER [--chapter NN] [--renumber]: tests the book. FOLDER holds the built programs, in book/ and labs/.
 
-A chapter docs/book/NN-NAME.md is tied to its program NN-NAME.cpp and to the engine:
-- its ```cpp blocks, joined, are the program, without the program's first comment;
+A chapter docs/book/NN-NAME.md must agree with its program NN-NAME.cpp and with the engine:
+- its ```cpp blocks, joined, are the program without the program's first comment;
 - its ```text blocks, joined, are the lines that the program prints;
 - its ```c++ blocks are lines of a file that the chapter links to;
-- a link [`name`](FILE#LNN) leads to a line that holds the name; --renumber mends such links.
-A lab has a file with holes, which its grader rejects, a solution, which it accepts, and wrong answers,
-each of which begins with a part of the line that the grader prints for it.
+- a link [`name`](FILE#LNN) leads to a line that contains the name. --renumber corrects such links.
+A lab has a file with holes, a solution and wrong answers. Its grader must reject the file with holes and
+accept the solution. Each wrong answer begins with a part of the line that the grader must print for it.
 """
 
 import argparse
@@ -29,12 +29,12 @@ def blocks(text, language):
 
 
 def lines_of(text):
-    """The lines that are not blank, without trailing spaces."""
+    """The lines of the text that are not blank, without trailing spaces."""
     return [line.rstrip() for line in text.splitlines() if line.strip()]
 
 
 def compare(what, expected, found):
-    """An error at the first line that differs."""
+    """Reports an error at the first line that differs."""
     for i in range(max(len(expected), len(found))):
         a = expected[i] if i < len(expected) else "the end"
         b = found[i] if i < len(found) else "the end"
@@ -44,7 +44,7 @@ def compare(what, expected, found):
 
 
 def check_engine_links(path, text, renumber):
-    """Links to a line of a source. Returns the text, with the lines renumbered where asked."""
+    """Checks the links to lines of source files. Returns the text, with corrected line numbers if `renumber`."""
 
     def check(match):
         name, target, first, rest = match.groups()
@@ -68,14 +68,14 @@ def check_engine_links(path, text, renumber):
 
 
 def check_quotations(path, text):
-    """Each ```c++ block is found in a file that the chapter links to."""
+    """Checks that a file the chapter links to contains each ```c++ block."""
     linked = [(path.parent / target).resolve() for target in re.findall(r"\]\(([^)#\s]+)[)#]", text)]
     sources = ["\n".join(line.strip() for line in source.read_text().splitlines())
                for source in linked if source.suffix in {".h", ".cpp"} and source.is_file()]
     for block in blocks(text, "c++"):
         quotation = "\n".join(line.strip() for line in block.splitlines()).strip()
         if not any(quotation in source for source in sources):
-            errors.append(f"{path.name}: no linked file holds the quotation that begins with"
+            errors.append(f"{path.name}: no linked file contains the quotation that begins with"
                           f" '{quotation.splitlines()[0]}'")
 
 
@@ -96,6 +96,9 @@ def check_chapter(path, programs, renumber):
     while program and program[0].startswith("//"):
         program.pop(0)
     compare(f"{path.name}: its ```cpp blocks", program, lines_of("\n".join(blocks(text, "cpp"))))
+    if not (programs / path.stem).exists():
+        errors.append(f"{programs / path.stem} is not built")
+        return
     run = subprocess.run([programs / path.stem], capture_output=True, text=True, timeout=120)
     if run.returncode or run.stderr:
         errors.append(f"{source.name}: exit status {run.returncode}: {run.stderr}")

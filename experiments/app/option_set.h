@@ -42,12 +42,14 @@ Accepted whole(long long low, long long high);
 Accepted number_from(double low, double high = std::numeric_limits<double>::infinity());
 /// A finite number above `low`.
 Accepted number_above(double low);
+/// One of these words.
 Accepted one_of(std::vector<std::string> words);
 
 /// Values by option name, as on the command line: "--width" has the value "256". Commas join the
 /// values of a list.
 using OptionWords = std::map<std::string, std::string>;
 
+/// An option of a command: its name, its variable and its help.
 struct Option {
   /// The variable that receives the value. An empty optional means no value. Only a list takes
   /// several values.
@@ -77,6 +79,7 @@ struct Option {
   void set(const std::vector<std::string>& words) const;
 };
 
+/// The options of a command. Each is declared once, for the command line, TOML files and records.
 class OptionSet {
  public:
   /// The name and purpose of the command, for its help. Both are empty in a set that only serves
@@ -98,6 +101,7 @@ class OptionSet {
   void keep_given(OptionWords& given) { given_ = &given; }
 
   const std::vector<Option>& options() const { return options_; }
+  /// The option of that name, or null.
   const Option* find(const std::string& name) const;
   bool quiet() const { return quiet_; }
 

@@ -18,6 +18,7 @@ enum class Origin {
   manual,    // no package exists: the user provides the files
 };
 
+/// A file of a data set, with its checksum and size.
 struct DataFile {
   std::string name;
   /// MD5 (32 digits) or SHA-256 (64) of the contents, after decompression if the name ends in .gz.
@@ -26,6 +27,7 @@ struct DataFile {
   std::size_t bytes = 0;
 };
 
+/// A data set: its origin and its files.
 struct DataSource {
   std::string name, title, credit;
   Origin origin = Origin::built_in;
@@ -38,6 +40,7 @@ struct DataSource {
 
 /// All data sets, in the order of `twice data`. `load_data` can read each of them.
 const std::vector<DataSource>& data_sources();
+/// The names of all data sets.
 std::vector<std::string> data_names();
 
 /// The data set of that name. If there is none, throws an error that lists the names.

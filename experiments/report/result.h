@@ -10,6 +10,7 @@
 
 namespace twice::experiments {
 
+/// The result of a command: its record, its text and its files.
 struct Report {
   /// The record that the command writes to `--json` (docs/records.md).
   Json record = {};

@@ -18,6 +18,7 @@ namespace twice::experiments {
 using OnBatch =
     std::function<Tensor(const Tensors& w, const BatchTensors& batch, ForwardPass& pass)>;
 
+/// A training problem: weights, examples, and a scalar loss of weights and a batch.
 struct Problem {
   /// Gives the names, shapes and initial values of the weights, and the predictions if
   /// `own_predictions` is empty. Its `products` is L in the laws of products. If `products` is 0,
@@ -44,7 +45,9 @@ struct Problem {
   /// Records the loss. Throws if it is not a scalar.
   Tensor record_loss(const Tensors& w, const BatchTensors& batch, ForwardPass& pass) const;
   bool has_predictions() const { return loss || own_predictions; }
+  /// Records the predictions for a batch, of shape (rows, ...).
   Tensor record_predictions(const Tensors& w, const BatchTensors& batch, ForwardPass& pass) const;
+  /// The metrics of predictions for these examples.
   Metrics metrics(const Array& predictions, const Dataset& examples) const;
 
   /// Adds an input of `rows` rows to the tape for each array of the examples. Floating-point inputs
@@ -87,7 +90,9 @@ struct ModelState {
   std::shared_ptr<std::map<std::string, Array>> memory =
       std::make_shared<std::map<std::string, Array>>();
 };
+/// Initial parameters and buffers of this dtype. The same seed gives the same numbers.
 ModelState initial_state(const Model& model, std::uint64_t seed, DType dtype);
+/// A copy whose parameters, buffers and memory have this dtype.
 ModelState cast(const ModelState& state, DType dtype);
 
 }  // namespace twice::experiments

@@ -26,6 +26,7 @@ struct OwnOptions {
   /// Makes the struct with its defaults if `own` is empty, and declares its members.
   std::function<void(OptionSet& set, std::any& own)> declare = {};
 
+  /// The options that `declare` declares; `Own` is a copyable struct with defaults.
   template <class Own>
   static OwnOptions of(void (*declare)(OptionSet&, Own&)) {
     return {[declare](OptionSet& set, std::any& own) {
@@ -38,6 +39,7 @@ struct OwnOptions {
 /// Numbers that measure the quality of predictions, by name. "accuracy" is a share, from 0 to 1.
 using Metrics = std::map<std::string, double>;
 
+/// A model for `--model NAME`.
 struct ModelEntry {
   std::string name, purpose;
   /// Makes a model with `outputs` outputs for inputs like those of `train`.
@@ -47,12 +49,14 @@ struct ModelEntry {
   OwnOptions own = {};
 };
 
+/// A data set for `--data NAME`.
 struct DataEntry {
   std::string name, purpose;
   std::function<DataSplit(const RunOptions& options, const std::any& own)> load;
   OwnOptions own = {};
 };
 
+/// A loss for `--loss NAME`.
 struct LossEntry {
   std::string name, purpose;
   /// Whether the loss takes classes (i32), and whether it takes numbers. A loss that takes both
@@ -81,20 +85,24 @@ struct MethodEntry {
   Method method;
   OwnOptions own = {};
 };
+/// An optimiser for `--optimizer NAME`.
 struct OptimizerEntry {
   OptimizerRule rule;
   OwnOptions own = {};
 };
+/// A learning rate schedule for `--schedule NAME`.
 struct ScheduleEntry {
   Schedule schedule;
   OwnOptions own = {};
 };
+/// A planner pass, which runs before the pass `before`.
 struct PassEntry {
   Pass pass;
   std::string before = "fuse";
   OwnOptions own = {};
 };
 
+/// All models, data sets, losses, problems and further entries, by name.
 class Registry {
  public:
   /// A registry with the built-in models, data sets and losses.
