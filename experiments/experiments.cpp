@@ -1,4 +1,4 @@
-// The program's table of commands.
+// Lists the program's commands and runs the one that the arguments name.
 #include "experiments/experiments.h"
 
 #include <csignal>
@@ -38,27 +38,30 @@ int App::run(int argc, char** argv) const {
     print_error(std::string("twice: ") + error.what());
     return 1;
   }
-  // A write beyond a limit of file sizes fails, as on a full disk, and does not kill the program.
+  // Makes a write beyond the limit on file sizes fail, as on a full disk. By default it would kill
+  // the program.
   std::signal(SIGXFSZ, SIG_IGN);
-  // The same for a pipe whose reader is gone. Other than SIG_IGN, a handler is not inherited by the
-  // programs that are started.
+  // Makes a write to a pipe without a reader fail too. A child process would inherit SIG_IGN, but
+  // does not inherit a handler.
   std::signal(SIGPIPE, [](int) {});
   CommandLine app(TWICE_VERSION);
   app.add("compare", "train one model with each GR method: cost, gradient error, result",
           declare_compare, run_compare);
-  app.add("train", "one run: checkpoints, resume", declare_train, train);
-  app.add("evaluate", "judge a trained model on test examples, or on another file",
+  app.add("train", "train one model; writes checkpoints and resumes from them", declare_train,
+          train);
+  app.add("evaluate", "evaluate a trained model on test examples, or on another file",
           declare_evaluate, evaluate_run);
-  app.add("predict", "write what a trained model predicts for test examples, or for another file",
+  app.add("predict", "write a trained model's predictions for test examples, or for another file",
           declare_predict, predict);
-  app.add("study", "take one claim to a verdict; --list names the studies", declare_study, study);
-  app.add("sweep", "a grid of runs over the cores; goes on where it stopped", declare_sweep, sweep);
+  app.add("study", "test one claim by experiment; --list names the studies", declare_study, study);
+  app.add("sweep", "run a grid of settings on the cores; continues where it stopped", declare_sweep,
+          sweep);
   app.add("bench", "time steps of models and methods, alone or beside PyTorch", declare_bench,
           bench);
   app.add("check", "check derivatives of every op, or of a model and method", declare_check,
           run_check);
-  app.add("profile", "what each derivative costs and where the time and memory go", declare_profile,
-          profile_or_compare);
+  app.add("profile", "show the cost of each derivative, and where time and memory go",
+          declare_profile, profile_or_compare);
   app.add("explain", "show the plan of a model and method, pass by pass", declare_explain,
           run_explain);
   app.add("export", "write parameters, batch, gradients and H g as safetensors", declare_export,

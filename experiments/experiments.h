@@ -1,5 +1,6 @@
-// The program `twice` for other programs: all its commands, with problems, models, data sets,
-// losses, methods, optimisers, schedules and planner passes of your own beside the built-in ones.
+// Include this header to build your own version of the program `twice`. It has all commands. Your
+// problems, models, data sets, losses, methods, optimisers, schedules and planner passes work
+// beside the built-in ones.
 //
 //   int main(int argc, char** argv) {
 //     twice::experiments::App app;
@@ -7,11 +8,11 @@
 //     return app.run(argc, argv);
 //   }
 //
-// `./program train --problem heat`, and `compare`, `sweep`, `profile`, `bench`, `check`, `explain`
-// and `export` likewise.
+// `./program train --problem heat` then trains the network. `compare`, `sweep`, `profile`, `bench`,
+// `check`, `explain` and `export` take `--problem heat` too.
 //
-// And without a command line: `profile`, `explain` and `check_derivatives` of any program,
-// `profile`, `compare` and `check_derivatives` of a Problem. They return a Report
+// Some functions need no command line. `profile`, `explain` and `check_derivatives` take any
+// program; `profile`, `compare` and `check_derivatives` take a Problem. They return a Report
 // (report/result.h).
 #pragma once
 
@@ -27,9 +28,10 @@
 
 namespace twice::experiments {
 
-/// Each `add_...` throws when the name is taken. With a struct of options, `declare` names its
-/// members (app/option_set.h): they are options of the command line, of TOML files and of sweeps,
-/// and are stored in records and checkpoints. Names of options are unique in the whole program.
+/// Each `add_...` throws if the name is taken. An entry may have its own options: a struct whose
+/// members `declare` turns into options (app/option_set.h). They work on the command line, in TOML
+/// files and in sweeps, and records and checkpoints store them. The name of an option is unique in
+/// the whole program.
 class App {
  public:
   /// Adds a problem for `--problem NAME`. `make` returns the problem. The help shows `purpose`.
@@ -49,7 +51,8 @@ class App {
                                 OwnOptions::of(declare)});
   }
 
-  /// `make` gets the training examples, and how many numbers the loss wants for each.
+  /// `make` receives the training examples and `outputs`, the number of values that the loss needs
+  /// per example.
   void add_model(const std::string& name, const std::string& purpose,
                  Model (*make)(const RunOptions&, const Dataset& train, Index outputs)) {
     registry().add(ModelEntry{name, purpose,
@@ -89,9 +92,9 @@ class App {
   /// Adds a loss for `--loss NAME`.
   void add_loss(LossEntry loss) { registry().add(std::move(loss)); }
 
-  /// A method, with `record` or `record_in` set.
+  /// Adds a method that has `record` or `record_in` set.
   void add_method(Method method) { registry().add(MethodEntry{std::move(method)}); }
-  /// A method with options of its own; `method` has neither.
+  /// Adds a method with its own options. `method` must have neither `record` nor `record_in` set.
   template <class Own>
   void add_method(Method method, void (*declare)(OptionSet&, Own&),
                   Estimate (*record)(const MethodContext&, const Own&)) {
@@ -102,7 +105,8 @@ class App {
   }
 
   void add_optimizer(OptimizerRule rule) { registry().add(OptimizerEntry{std::move(rule)}); }
-  /// With options of its own, which `update` reads from `options.own_options<Own>()`.
+  /// Adds an optimiser with its own options, which `update` reads from
+  /// `options.own_options<Own>()`.
   template <class Own>
   void add_optimizer(OptimizerRule rule, void (*declare)(OptionSet&, Own&)) {
     registry().add(OptimizerEntry{std::move(rule), OwnOptions::of(declare)});
@@ -115,7 +119,7 @@ class App {
     registry().add(ScheduleEntry{std::move(schedule), OwnOptions::of(declare)});
   }
 
-  /// A planner pass, to run before the one of that name; `--without` knows it.
+  /// Adds a planner pass that runs before the pass `before`. `--without` can switch it off.
   void add_pass(Pass pass, const std::string& before = "fuse") {
     registry().add(PassEntry{std::move(pass), before});
   }
@@ -124,7 +128,8 @@ class App {
     registry().add(PassEntry{std::move(pass), before, OwnOptions::of(declare)});
   }
 
-  /// Runs the command that the words name; errors are one line. Returns the exit status.
+  /// Runs the command that the arguments name and returns the exit status. An error is printed as
+  /// one line.
   int run(int argc, char** argv) const;
 };
 

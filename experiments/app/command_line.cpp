@@ -1,4 +1,4 @@
-// Choosing the command, and the line that tells why it failed.
+// Selects the command, runs it, and reports an error in one line.
 #include "experiments/app/command_line.h"
 
 #include <fmt/format.h>
@@ -18,13 +18,14 @@ namespace twice::experiments {
 namespace {
 
 std::string reason(const std::exception& error) {
-  // fmt does not say which file it could not write.
+  // The exception of fmt does not name the file.
   const auto* failure = dynamic_cast<const std::system_error*>(&error);
   return failure && std::ferror(stdout) ? "cannot write the output: " + failure->code().message()
                                         : error.what();
 }
 
-/// Runs a function; an error becomes one line and an exit status. `about` begins the line.
+/// Runs a function. An error is printed as one line that begins with `about`, and becomes an exit
+/// status.
 int guarded(const std::string& about, const std::function<int()>& function) {
   try {
     const int status = function();
@@ -38,7 +39,7 @@ int guarded(const std::string& about, const std::function<int()>& function) {
     return 2;
   } catch (const std::bad_alloc&) {
     print_error(
-        fmt::format("{}: the memory is not enough for this size; try a smaller --batch, --width or "
+        fmt::format("{}: not enough memory for this size; try a smaller --batch, --width or "
                     "--channels",
                     about));
     return 1;
@@ -48,7 +49,7 @@ int guarded(const std::string& about, const std::function<int()>& function) {
   }
 }
 
-/// A word as a shell reads it back.
+/// Quotes a word if a shell would change it.
 std::string quoted(const std::string& word) {
   const auto plain = [](unsigned char c) {
     return std::isalnum(c) ||
@@ -138,8 +139,7 @@ complete -o default -F _twice twice ./twice
 }
 
 int CommandLine::run(const std::string& program, const std::vector<std::string>& words) const {
-  // The script ./twice starts a program of that name.
-  // A run of a sweep is started as the file of this process.
+  // The script ./twice starts a program named twice. A sweep starts its runs as /proc/self/exe.
   std::error_code unknown;
   std::filesystem::path file = program;
   if (program == "/proc/self/exe") file = std::filesystem::read_symlink(program, unknown);

@@ -1,5 +1,5 @@
-// The program: its commands, each with its options, and what happens around them: help, mistakes in
-// one line, exit statuses, the shell's completion.
+// The program's commands. CommandLine parses the options of a command and runs it. It also provides
+// the help, one-line error messages, exit statuses and the shell completion.
 #pragma once
 
 #include <functional>
@@ -10,23 +10,24 @@
 
 namespace twice::experiments {
 
-/// The command that runs, as one would write it in a shell; "" outside of any.
+/// The running command as it would be typed in a shell, or "" if no command is running.
 const std::string& command_text();
 
 struct Command {
   std::string name, purpose;
   /// Declares the command's options without running it.
   std::function<OptionSet()> options;
-  /// Parses the words and runs; returns the exit status.
+  /// Parses the words, runs the command and returns the exit status.
   std::function<int(const std::vector<std::string>&)> run;
 };
 
 class CommandLine {
  public:
-  /// `version` is what --version prints.
+  /// --version prints `version`.
   explicit CommandLine(std::string version) : version_(std::move(version)) {}
 
-  /// Adds a command: `declare` its options, then `body`, which returns the exit status.
+  /// Adds a command. `declare` declares its options. `body` does the work and returns the exit
+  /// status.
   template <class Options>
   void add(const std::string& name, const std::string& purpose,
            void (*declare)(OptionSet&, Options&), int (*body)(Options)) {

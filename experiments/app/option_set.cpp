@@ -1,5 +1,5 @@
-// Declaring, parsing with CLI11 and toml++, and JSON of options. The only file that includes
-// either.
+// Declares options, parses them with CLI11 and toml++, and converts them to and from JSON. No other
+// file includes these two libraries.
 #include "experiments/app/option_set.h"
 
 #include <fmt/format.h>
@@ -44,7 +44,7 @@ Accepted number_where(std::string expected, std::function<bool(double)> fits) {
   }};
 }
 
-/// A JSON value as the word of a command line.
+/// Converts a JSON value to a word of the command line.
 std::string word_of(const Json& value) {
   if (value.is_array())
     return fmt::format("{}", fmt::join(value.get<std::vector<std::string>>(), ","));
@@ -98,7 +98,7 @@ CLI::Option* declare(CLI::App& app, const Option& option) {
   return result;
 }
 
-/// The words of a TOML value.
+/// Converts a TOML value to words of the command line.
 Words words_of(const toml::node& node, const std::string& where) {
   if (const toml::array* const list = node.as_array()) {
     Words words;
@@ -244,7 +244,7 @@ void OptionSet::parse(const std::vector<std::string>& words) {
   std::vector<std::pair<const Option*, CLI::Option*>> declared;
   for (const Option& option : options_) declared.emplace_back(&option, declare(app, option));
   try {
-    Words reversed(words.rbegin(), words.rend());  // as CLI11 wants them
+    Words reversed(words.rbegin(), words.rend());  // the order that CLI11 takes
     app.parse(reversed);
   } catch (const CLI::CallForHelp&) {
     throw HelpAsked(app.help());
@@ -266,7 +266,7 @@ void OptionSet::parse(const std::vector<std::string>& words) {
   for (const auto& [option, parsed_option] : declared)
     if (parsed_option->count() > 0)
       given["--" + option->name] = fmt::format("{}", fmt::join(parsed_option->results(), ","));
-  // The file first: what the command line says comes later and stands.
+  // The file is read first, so that the command line takes precedence.
   if (given.contains("--config")) read_file(given.at("--config"), given);
   for (const auto& [option, parsed_option] : declared)
     if (parsed_option->count() > 0) option->set(parsed_option->results());

@@ -1,6 +1,6 @@
-// The options of a command, each declared once. From the declaration follow the command line and
-// its help, TOML files, records and what is read back from them, the axes of a sweep, and the
-// shell's completion.
+// The options of a command. Each option is declared once. The declaration serves the command line
+// and its help, TOML files, the writing and reading of records, the axes of a sweep, and the shell
+// completion.
 #pragma once
 
 #include <cstdint>
@@ -18,21 +18,21 @@
 
 namespace twice::experiments {
 
-/// A mistake in how a command was called: exit status 2.
+/// A mistake in the call of a command. The exit status is 2.
 struct UsageError : Error {
   using Error::Error;
 };
 
-/// `--help` was among the words; the text is the help.
+/// Thrown if `--help` is among the words. The message is the help text.
 struct HelpAsked : Error {
   using Error::Error;
 };
 
 /// The values that an option accepts.
 struct Accepted {
-  /// What is wrong with a word, such as "must be > 0, was '0'"; "" if nothing.
+  /// Returns the error in a word, such as "must be > 0, was '0'", or "" if the word is accepted.
   std::function<std::string(const std::string&)> complaint = nullptr;
-  /// All accepted words, where they are few: the help shows them and the shell completes them.
+  /// All accepted words, if there are few. The help lists them and the shell completes them.
   std::vector<std::string> words = {};
 };
 
@@ -45,56 +45,59 @@ Accepted number_above(double low);
 /// One of these words.
 Accepted one_of(std::vector<std::string> words);
 
-/// Options as words of the command line, by name ("--width" and "256"; a list is joined by commas).
+/// Values by option name, as on the command line: "--width" has the value "256". Commas join the
+/// values of a list.
 using OptionWords = std::map<std::string, std::string>;
 
 /// An option of a command: its name, its variable and its help.
 struct Option {
-  /// Where the value goes. An optional that is empty has no value; only lists take several.
+  /// The variable that receives the value. An empty optional means no value. Only a list takes
+  /// several values.
   using Target = std::variant<bool*, int*, Index*, std::uint64_t*, double*, std::string*,
                               std::vector<std::string>*, std::optional<int>*, std::optional<Index>*,
                               std::optional<std::uint64_t>*, std::optional<double>*,
                               std::optional<std::string>*>;
 
-  std::string name;  ///< without dashes; in capitals: an argument without a name
+  std::string name;  ///< without dashes; in capitals: a positional argument
   Target target;
   std::string help = {};
   Accepted accepted = {};
-  std::string group = {};     ///< its heading in the help; "": not shown
-  bool stored = false;        ///< part of a run: in records and checkpoints, and an axis of sweeps
-  bool shows_default = true;  ///< the help tells the default
+  std::string group = {};     ///< the heading in the help; "": hidden
+  bool stored = false;        ///< kept in records and checkpoints; may be an axis of a sweep
+  bool shows_default = true;  ///< the help shows the default
   bool required = false;
   bool split = true;  ///< a list's words are split at commas
-  bool bare = false;  ///< an axis over a switch, which is on where no value is given
+  bool bare = false;  ///< an axis over a switch; without a value the switch is on
   std::vector<std::string> excludes = {};
 
   bool is_list() const { return std::holds_alternative<std::vector<std::string>*>(target); }
   bool is_switch() const { return std::holds_alternative<bool*>(target); }
   bool is_argument() const { return name[0] >= 'A' && name[0] <= 'Z'; }
-  /// Null where an optional is empty.
+  /// Null if the target is an empty optional.
   Json value() const;
-  /// Sets the value. Throws UsageError: "--width must be ...".
+  /// Sets the value. Throws UsageError, such as "--width must be ...".
   void set(const std::vector<std::string>& words) const;
 };
 
 /// The options of a command. Each is declared once, for the command line, TOML files and records.
 class OptionSet {
  public:
-  /// What the help says of the command; "" for a set that only stores.
+  /// The name and purpose of the command, for its help. Both are empty in a set that only serves
+  /// records.
   explicit OptionSet(std::string command = {}, std::string purpose = {});
 
-  /// The heading of the options that follow, and whether they are stored.
+  /// Starts a group: the heading of the options that follow, and whether they are stored.
   void group(std::string heading, bool stored = false);
-  /// Declares an option. The reference is good until the next one is declared.
+  /// Declares an option. The reference is valid until the next option is declared.
   Option& add(std::string name, Option::Target target, std::string help = {},
               Accepted accepted = {});
-  /// An axis over the values of a stored option of another set.
+  /// Declares an axis of a sweep: a list of values for a stored option of another set.
   void add_axis(const Option& option, std::vector<std::string>& values);
-  /// Takes back options that do not apply to this command.
+  /// Removes options that do not apply to this command.
   void remove(std::initializer_list<const char*> names);
-  /// Shown below the options.
+  /// Sets the text below the options in the help.
   void footer(std::string text) { footer_ = std::move(text); }
-  /// After `parse`, `given` holds the options that the words or the file gave.
+  /// After `parse`, `given` holds the options from the command line and from the file.
   void keep_given(OptionWords& given) { given_ = &given; }
 
   const std::vector<Option>& options() const { return options_; }
@@ -102,14 +105,15 @@ class OptionSet {
   const Option* find(const std::string& name) const;
   bool quiet() const { return quiet_; }
 
-  /// Sets the targets from the words of a command line and from the file that `--config` names,
-  /// where the command line has no say. Throws UsageError with one line, and HelpAsked.
+  /// Sets the targets from the words of a command line and from the file that `--config` names. The
+  /// command line takes precedence over the file. Throws UsageError with a one-line message, or
+  /// HelpAsked.
   void parse(const std::vector<std::string>& words);
 
   /// The stored options that have a value.
   Json to_json() const;
-  /// Sets what `to_json` wrote; options that are not there stay as they are. Throws JsonError for a
-  /// name that is no stored option and for a value that the command line would refuse.
+  /// Sets the options from the output of `to_json`. Missing options keep their values. Throws
+  /// JsonError if a name is not a stored option, or if the command line would refuse a value.
   void read(const Json& config) const;
 
  private:
@@ -122,10 +126,10 @@ class OptionSet {
   OptionWords* given_ = nullptr;
 };
 
-/// A line as a shell would split it, quotes and all.
+/// Splits a line into words as a shell does, with quotes.
 std::vector<std::string> split_words(const std::string& line);
 
-/// The whole of `text` as a decimal number; nothing when it is none.
+/// Parses all of `text` as a decimal number. Returns no value if it is not a number.
 std::optional<double> parse_number(const std::string& text);
 
 }  // namespace twice::experiments

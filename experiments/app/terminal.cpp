@@ -1,4 +1,4 @@
-// Escaping, and writing that may fail.
+// Escapes text for the terminal and reports failed writes.
 #include "experiments/app/terminal.h"
 
 #include <fcntl.h>
@@ -14,8 +14,8 @@ namespace twice::experiments {
 
 namespace {
 
-/// A character of UTF-8 and its length in bytes; the length is 0 where the text does not begin with
-/// one.
+/// A UTF-8 character and its length in bytes. The length is 0 if the text does not begin with a
+/// valid character.
 struct Character {
   char32_t code;
   std::size_t length;
@@ -44,7 +44,7 @@ std::string printable(std::string_view text) {
   std::string result;
   while (!text.empty()) {
     const auto [code, length] = first_character(text);
-    // 0x80 to 0x9F are control characters, too: 0x9B begins a sequence as ESC [ does.
+    // 0x80 to 0x9F are control characters too: 0x9B starts a sequence, as ESC [ does.
     const bool control = code < 0x20 || (code >= 0x7F && code < 0xA0);
     if (length > 0 && !control)
       result += text.substr(0, length);
@@ -77,7 +77,7 @@ void flush_output() {
 
 void open_standard_files() {
   for (int number = 0; number <= 2; ++number)
-    // The lowest number that is free is taken, which is this one.
+    // open takes the lowest free number, which is this one.
     if (::fcntl(number, F_GETFD) == -1 && ::open("/dev/null", O_RDWR) == -1) return;
 }
 

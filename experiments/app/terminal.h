@@ -1,4 +1,5 @@
-// Output to the terminal: escaped so that it is safe to show, and safe where a stream is closed.
+// Output to the terminal. Escapes make any text safe to show, and a closed standard stream does no
+// harm.
 #pragma once
 
 #include <string>
@@ -6,23 +7,23 @@
 
 namespace twice::experiments {
 
-/// The text as one line that cannot control a terminal: control characters, and bytes that are not
-/// UTF-8, become escapes such as `\n`, `\t` and `\x1b`. Valid UTF-8 is unchanged.
+/// Returns the text as one line that cannot control a terminal. Control characters and bytes that
+/// are not UTF-8 become escapes such as `\n`, `\t` and `\x1b`. Other text is unchanged.
 std::string printable(std::string_view text);
 
-/// Writes `printable(text)` as a line to stderr. Where that cannot be written, the line is lost.
+/// Writes `printable(text)` as a line to stderr. If the write fails, the line is lost.
 void print_error(std::string_view text);
 
-/// `--quiet`: no progress is shown from now on.
+/// Turns off progress output (`--quiet`).
 void be_quiet();
 bool is_quiet();
 
-/// Flushes standard output; throws `[output] cannot write the output: reason` when that fails, as
-/// on a full disk.
+/// Flushes standard output. Throws `[output] cannot write the output: reason` if that fails, as on
+/// a full disk.
 void flush_output();
 
-/// Opens /dev/null as standard input, output and error where they are closed. Otherwise a file that
-/// is opened later would get their number, and the printed text with it.
+/// Opens /dev/null in place of each closed standard stream. Otherwise a file opened later would get
+/// the number of that stream, and printed text would end up in the file.
 void open_standard_files();
 
 }  // namespace twice::experiments

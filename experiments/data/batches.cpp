@@ -1,5 +1,5 @@
-// Gathering rows, augmentation by random affine maps sampled bilinearly, and the order in which
-// epochs visit images.
+// Gathers rows, augments images by random affine maps with bilinear sampling, and shuffles the
+// images of each epoch.
 #include "experiments/data/batches.h"
 
 #include <algorithm>
@@ -14,17 +14,17 @@ namespace twice::experiments {
 
 namespace {
 
-// The `use` of random numbers: "shuffle" and "augment" in ASCII, so that no counter of layers or
-// parameters meets them.
+// The `use` of random streams: "shuffle" and "augment" in ASCII. No counter of layers or parameters
+// reaches these numbers.
 constexpr std::uint64_t shuffle_use = 0x73687566666c65, augment_use = 0x6175676d656e74;
 
 constexpr double most_rotation = 0.2, most_scaling = 0.15, most_shear = 0.2, most_shift = 0.1;
 
-/// Where an output pixel comes from: source = m (column, row, 1), in coordinates that go from -1
-/// to 1 across the image.
+/// Maps an output pixel to its source: source = m (column, row, 1), in coordinates from -1 to 1
+/// across the image.
 using AffineMap = std::array<double, 6>;
 
-/// Draw k of image `row` in this epoch, uniform in [-1, 1).
+/// Random number k of image `row` in this epoch, uniform in [-1, 1).
 double draw(const Rng& rng, std::int32_t row, std::uint64_t k) {
   constexpr std::uint64_t draws_per_image = 8;
   return 2 * rng.uniform(static_cast<std::uint64_t>(row) * draws_per_image + k) - 1;
@@ -40,7 +40,8 @@ AffineMap warp_map(const Rng& rng, std::int32_t row) {
 }
 
 AffineMap crop_flip_map(const Rng& rng, std::int32_t row, Index height, Index width) {
-  // Whole pixels, so that nothing is blurred: one pixel is 2/size of the coordinates.
+  // Shifts by whole pixels, so that the image stays sharp. One pixel is 2/size in these
+  // coordinates.
   const auto shift = [&](std::uint64_t k, Index size) {
     const double most = std::floor(static_cast<double>(size) / 8);
     return 2 * std::round(most * draw(rng, row, k)) / static_cast<double>(size);
@@ -48,7 +49,7 @@ AffineMap crop_flip_map(const Rng& rng, std::int32_t row, Index height, Index wi
   return {draw(rng, row, 2) < 0 ? -1.0 : 1.0, 0, shift(0, width), 0, 1, shift(1, height)};
 }
 
-/// One image through a map: bilinear interpolation between pixel centres.
+/// Applies a map to one image, with bilinear interpolation between pixel centres.
 template <class T>
 void sample(const AffineMap& m, const Shape& shape, std::span<const double> background,
             const T* image, T* out) {
@@ -121,7 +122,7 @@ Shape rows_of(const Array& array, Index rows) {
   return shape;
 }
 
-/// to[i] = from[rows[i]], converted.
+/// to[i] = from[rows[i]], converted to the type of `to`.
 template <class From, class To>
 void copy_rows(const Array& from, std::span<const std::int32_t> rows, const Array& to) {
   const Index count = static_cast<Index>(rows.size());
@@ -195,8 +196,8 @@ Batches::Batches(const Dataset& data, Index rows, DType dtype, std::uint64_t see
          data.size(), data.name);
   const Shape& shape = data.inputs().shape();
   if (augmentation != Augmentation::none && shape.rank() != 4)
-    fail("augment", "the inputs of {} are {} and no images (n, height, width, channels)", data.name,
-         str(shape));
+    fail("augment", "the inputs of {} are {}; expected images (n, height, width, channels)",
+         data.name, str(shape));
   per_epoch_ = data.size() / rows;
   batch_ = make_batch(data, rows, dtype);
   original_ = batch_;

@@ -1,5 +1,6 @@
-// Minibatches and augmentation (training images changed a little, differently in each epoch) as
-// pure functions of the seed and the step: nothing has to be stored to resume a run.
+// Makes minibatches and augments them: training images change a little, differently in each epoch.
+// Batches and augmentation are pure functions of the seed and the step, so a resumed run needs no
+// stored state.
 #pragma once
 
 #include <cstdint>
@@ -11,58 +12,61 @@
 
 namespace twice::experiments {
 
-/// A batch for `rows` examples of a data set, its numbers not set: floating-point arrays are of
-/// `dtype`, labels stay whole numbers.
+/// Allocates a batch for `rows` examples of a data set, without values. Floating-point arrays have
+/// dtype `dtype`. Labels stay whole numbers.
 Dataset make_batch(const Dataset& data, Index rows, DType dtype);
 
-/// Copies the given rows of the data set into a batch of `rows.size()` rows, converting to its
-/// dtypes; allocates nothing.
+/// Copies the given rows of the data set into a batch of `rows.size()` rows and converts them to
+/// its dtypes. Allocates no memory.
 void gather(const Dataset& data, std::span<const std::int32_t> rows, const Dataset& batch);
 
-/// Rows first, first + 1, ... (count of them), in a new batch.
+/// Returns a new batch with `count` consecutive rows, beginning with row `first`.
 Dataset consecutive(const Dataset& data, Index first, Index count, DType dtype);
 
 /// The order in which an epoch visits n images: a pure function of (seed, epoch, n).
 std::vector<std::int32_t> epoch_order(std::uint64_t seed, std::uint64_t epoch, Index n);
 
-/// `warp`: a random affine map of the image's plane (rotation up to 0.2 radians, each axis scaled
-/// by up to 15 %, shear up to 0.2, shift up to a tenth of half the image), sampled bilinearly. For
-/// drawn characters. `crop-flip`: shifted by up to an eighth of the side, mirrored half of the
-/// times. For photographs.
+/// `warp` is for drawn characters. It applies a random affine map to the image plane, with bilinear
+/// sampling: rotation up to 0.2 radians, scaling of each axis by up to 15 %, shear up to 0.2, and a
+/// shift of up to a tenth of half the image. `crop-flip` is for photographs. It shifts an image by
+/// up to an eighth of the side and mirrors it with probability 1/2.
 enum class Augmentation : std::uint8_t { none, warp, crop_flip };
 Augmentation augmentation_named(const std::string& name);
 const std::vector<std::string>& augmentation_names();
 
-/// Which images: `rows` are their indices in the data set, in the order of the batch.
+/// Determines the random numbers of `augment`. `rows` holds the images' indices in the data set, in
+/// the order of the batch.
 struct AugmentationKey {
   std::uint64_t seed, epoch;
   std::span<const std::int32_t> rows;
 };
 
-/// out = augmented images; both (n, h, w, c) of one dtype, not the same memory. Pixels that come
-/// into view from outside an image are `background`, one number a channel.
+/// Writes the augmented images to `out`. `images` and `out` have shape (n, h, w, c) and the same
+/// dtype, and do not share memory. Pixels from outside an image are `background`, one number per
+/// channel.
 void augment(Augmentation kind, const AugmentationKey& key, std::span<const double> background,
              const Array& images, const Array& out);
 
-/// The shuffled minibatches of a training run. Every batch is full: the size() mod `rows` images
-/// that an epoch's order leaves over are skipped in that epoch, other ones in each.
+/// The shuffled minibatches of a training run. Every batch is full: an epoch skips the last size()
+/// mod `rows` images of its order. The order differs from epoch to epoch.
 class Batches {
  public:
-  /// Throws unless 1 <= rows <= data.size(), and for an augmentation of inputs that are no images.
-  /// `background` is the augmentation's colour outside an image, one number a channel.
+  /// Throws unless 1 <= rows <= data.size(). Also throws if the inputs are not images and the
+  /// augmentation is not `none`. `background` is the colour outside an image, one number per
+  /// channel.
   Batches(const Dataset& data, Index rows, DType dtype, std::uint64_t seed,
           Augmentation augmentation = Augmentation::none, std::vector<double> background = {});
 
   /// Steps in an epoch: floor(size / rows).
   Index per_epoch() const { return per_epoch_; }
-  /// The batch of a step counted from 0 over all epochs; valid until the next call. Steps may be
-  /// asked for in any order; a change of epoch shuffles anew.
+  /// The batch of a step. Steps count from 0 over all epochs and may come in any order. The batch
+  /// is valid until the next call. A change of epoch shuffles again.
   const Dataset& at(Index step);
 
  private:
-  Dataset data_;  // shares its numbers with the caller's
+  Dataset data_;  // shares memory with the caller's data set
   Dataset batch_;
-  Dataset original_;  // before augmentation; its other arrays are the batch's
+  Dataset original_;  // images before augmentation; other arrays are the batch's
   Index rows_, per_epoch_;
   std::uint64_t seed_;
   Augmentation augmentation_;

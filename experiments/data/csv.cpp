@@ -1,4 +1,4 @@
-// A table as text: rows and fields by RFC 4180, then numbers and labels.
+// Reads a table from text. Splits rows and fields by RFC 4180, then parses numbers and labels.
 #include "experiments/data/csv.h"
 
 #include <fmt/format.h>
@@ -17,7 +17,8 @@ namespace {
 
 using Fields = std::vector<std::string_view>;
 
-/// Splits a text into fields, which are views of it; doubled quotes are undone in place.
+/// Splits a text into fields, which are views of the text. In a field, two quotes in a row become
+/// one, in place.
 class Table {
  public:
   Table(std::string& text, char separator, const std::string& file)
@@ -31,7 +32,8 @@ class Table {
     }
   }
 
-  /// The next row that is not blank; false at the end. Rows count from 1, blank ones included.
+  /// Reads the next row that is not blank. Returns false at the end. Rows count from 1, including
+  /// blank ones.
   bool next(Fields& fields) {
     do {
       if (at_ == end_) return false;
@@ -43,7 +45,7 @@ class Table {
     return true;
   }
 
-  /// The number that a field is. In a table separated by `;`, a comma is the decimal point.
+  /// Parses a field as a number. In a table separated by `;`, a comma is the decimal point.
   std::optional<double> number(std::string_view field) const {
     if (separator_ != ';') return parsed<double>(field);
     std::string with_point(field);
@@ -62,7 +64,7 @@ class Table {
     while (at_ != end_ && is_space(*at_)) ++at_;
   }
 
-  /// Appends a field; false if it is the last of its row.
+  /// Appends a field. Returns false if the field is the last of its row.
   bool field(Fields& fields) {
     constexpr std::size_t most = 1 << 20;  // a view takes more memory than a short field
     if (fields.size() == most) refuse(" has too many fields; expected at most {}", most);
@@ -98,8 +100,8 @@ bool is_missing(std::string_view text) {
   return lower.empty() || lower == "na" || lower == "n/a" || lower == "nan";
 }
 
-/// The columns of a table: of the inputs, in the order in which a model takes them, and of the
-/// target; of a table that has none, one behind the last.
+/// The positions of a table's columns: the inputs, in the order in which a model takes them, and
+/// the target. If the table has no target, `target` is the number of columns.
 struct Columns {
   std::vector<std::size_t> inputs = {};
   std::size_t target = 0;
@@ -108,7 +110,7 @@ struct Columns {
 Columns columns_of(const std::vector<std::string>& names, const FileDataOptions& options,
                    const std::vector<std::string>& usual_targets) {
   const DataSplit* const like = options.like;
-  // The columns that the model was trained on, where they have names.
+  // The names of the columns that the model was trained on, if they have names.
   const std::vector<std::string> wanted = like ? like->input_names : std::vector<std::string>();
   const std::string target = wanted.empty() ? options.target : like->target_names.at(0);
   const auto is_target = [&](const std::string& name) {
@@ -120,7 +122,7 @@ Columns columns_of(const std::vector<std::string>& names, const FileDataOptions&
     fail("data", "{}: there is no column '{}'; it has {}{}", options.file, target, shown(names),
          did_you_mean(target, names));
   if (const auto count = std::ranges::count_if(names, is_target); count > 1 || (count < 1 && !like))
-    fail("data", "{}: which column is the target? It has {}; name it by --target", options.file,
+    fail("data", "{}: which column is the target? It has {}; name it with --target", options.file,
          shown(names));
   Columns columns{.target = static_cast<std::size_t>(found - names.begin())};
   for (const std::string& name : wanted) {
@@ -167,7 +169,7 @@ DataSplit read_csv(std::string text, char separator, const FileDataOptions& opti
       table.refuse(": columns {} and {} have the name '{}'", other->second, i + 1, shown(names[i]));
   }
 
-  // A table without header and target: its columns are the inputs in their order.
+  // In a table without header and target, the columns are the inputs in their order.
   if (options.like && !has_header && columns == options.like->input_names.size() &&
       parsed<std::size_t>(options.like->input_names[0]))
     names = options.like->input_names;
@@ -180,12 +182,12 @@ DataSplit read_csv(std::string text, char separator, const FileDataOptions& opti
     data.input_names.push_back(names[order[i]]);
   }
   if (target < columns) data.target_names = {names[target]};
-  // A field takes two bytes or more. The memory of rows that never come is never touched.
+  // A field takes at least two bytes of text. The memory of missing rows is never touched.
   const auto most_rows = static_cast<Index>(text.size() / (2 * columns) + 1);
   const Array inputs({most_rows, std::ssize(order)}, DType::f64);
   double* input = inputs.data<double>();
   Index rows = 0;
-  std::vector<double> targets;  // numbers, or of labels their places in this map
+  std::vector<double> targets;  // numbers, or the places of labels in this map
   std::map<std::string, double> labels;
   for (bool more = !has_header || table.next(fields); more;
        more = table.next(fields), ++rows, input += order.size()) {

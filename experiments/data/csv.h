@@ -1,4 +1,4 @@
-// A table as text, with one row for each example.
+// Reads a table from text, with one row per example.
 #pragma once
 
 #include <string>
@@ -8,10 +8,10 @@
 
 namespace twice::experiments {
 
-/// Reads a table (see `read_file_data`) from the text of `options.file`, all into the training
-/// part: inputs f64, (n, columns); targets f64, (n): numbers, or positions in `class_names` where
-/// these are words. Without `options.target` the target is the one column whose name, in lower
-/// case, is among `usual_targets`. `separator`: ',' or '\t'.
+/// Reads a table (see `read_file_data`) from the text of `options.file` into the training part.
+/// Inputs are f64 of shape (n, columns). Targets are f64 of shape (n): numbers or, if the column
+/// holds words, positions in `class_names`. Without `options.target`, the target is the one column
+/// whose name, in lower case, is among `usual_targets`. `separator` is ',' or '\t'.
 DataSplit read_csv(std::string text, char separator, const FileDataOptions& options,
                    const std::vector<std::string>& usual_targets);
 

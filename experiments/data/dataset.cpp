@@ -1,5 +1,5 @@
-// Data sets: from the bytes of their files to 8-bit images, and from those to standardised f32
-// ones; and the synthetic one, which needs no file.
+// Turns the bytes of data files into 8-bit images, and these into standardised f32 images. Also
+// draws the synthetic data set, which needs no file.
 #include "experiments/data/dataset.h"
 
 #include <algorithm>
@@ -52,7 +52,7 @@ std::pair<std::vector<Index>, std::span<const unsigned char>> read_idx(std::stri
   const std::size_t header = 4 + 4 * axes;
   const Index magic = 0x800 + static_cast<Index>(axes);  // 8: unsigned bytes
   if (bytes.size() < header || big_endian(bytes, 0) != magic)
-    fail("data", "{} are no idx file: expected a header of {} bytes that starts with {:#010x}",
+    fail("data", "{} are not an idx file: expected a header of {} bytes that starts with {:#010x}",
          name, header, magic);
   std::vector<Index> sizes;
   double total = 1;  // in double: damaged sizes must not overflow
@@ -74,10 +74,10 @@ RawSplit load_digits() {
   if (const std::string actual = sha256(bytes); actual != embedded_sha256)
     fail("data", "digits: the embedded copy is wrong: sha256 {} instead of {}", actual,
          embedded_sha256);
-  constexpr std::size_t most = 1 << 20;  // it has 264,712 bytes
+  constexpr std::size_t most = 1 << 20;  // the text has 264,712 bytes
   const std::string csv = gunzip(bytes, "the embedded digits.csv.gz", most);
   RawImages all{0, 8, 8, 1, {}, {}};
-  // Lines of 64 pixels and a label; the checksum says that they are.
+  // Each line has 64 pixels and a label. The checksum guarantees this format.
   constexpr int pixels = 64;
   const char* next = csv.data();
   for (int column = 0; next != csv.data() + csv.size(); column = (column + 1) % (pixels + 1)) {
@@ -109,8 +109,8 @@ void append_cifar(std::string_view records, std::size_t label_bytes, const std::
   constexpr std::size_t side = 32, plane = side * side, channels = 3, image = channels * plane;
   const std::size_t record = label_bytes + image;
   if (records.empty() || records.size() % record != 0)
-    fail("data", "{} is cut: {} bytes are no whole number of records of {}", name, records.size(),
-         record);
+    fail("data", "{} is cut: {} bytes are not a whole number of records of {}", name,
+         records.size(), record);
   const std::size_t count = records.size() / record, before = images.labels.size();
   images.height = images.width = side;
   images.channels = channels;
@@ -160,7 +160,7 @@ RawSplit load_cifar(const DataSource& source) {
 void measure_channels(const RawSplit& raw, DataSplit& split) {
   const auto channels = static_cast<std::size_t>(raw.train.channels);
   for (std::size_t channel = 0; channel < channels; ++channel) {
-    // How often each pixel value occurs. The sums are then exact in any order.
+    // Counts each pixel value first, so that the sums do not depend on the order of the pixels.
     std::array<std::int64_t, 256> histogram{};
     for (std::size_t i = channel; i < raw.train.pixels.size(); i += channels)
       ++histogram[raw.train.pixels[i]];
@@ -222,10 +222,10 @@ namespace {
 
 // ---- synthetic ----
 
-/// Of all training images whose shape is asked for: 512 MiB of them.
+/// The most numbers in all training images of a requested shape: 512 MiB in f32.
 constexpr Index most_numbers = 1 << 27;
 
-/// The purpose of random numbers: the `use` of their stream.
+/// The `use` of a random stream, one for each purpose.
 enum Use : std::uint64_t { centres_use, train_use, test_use };
 
 /// x = (centre + noise - mean) / stddev per channel.
@@ -284,14 +284,14 @@ DataSplit synthetic_data(const SyntheticOptions& options) {
          options.classes, options.clusters, options.train, options.test);
   if (!(options.separation > 0) || !std::isfinite(options.separation))
     fail("data", "synthetic: separation {}; expected a positive number", options.separation);
-  // Two points of N(0, s^2 I) in d dimensions are s sqrt(2d) apart, root mean square.
+  // The root mean square distance of two points of N(0, s^2 I) in d dimensions is s sqrt(2d).
   const Index size = options.image.elements();
   const double s = options.separation / std::sqrt(2.0 * static_cast<double>(size));
   const Index clusters = Index{options.classes} * options.clusters;
   const Array centres({clusters, size}, DType::f64);
   fill_normal(Rng(options.seed, 0, centres_use), 0, s, centres);
 
-  // The mean and variance of the mixture itself are known; none need be estimated.
+  // The mean and variance of the mixture follow from the centres, so no estimate is needed.
   const Index channels = options.image.back();
   DataSplit split;
   for (Index channel = 0; channel < channels; ++channel) {

@@ -1,5 +1,5 @@
-// Data sets ready to train on: standardised images, channels last, with class labels; and the
-// formats of the files that they are read from.
+// Data sets that are ready for training, such as standardised images (channels last) with class
+// labels, and the formats of their files.
 #pragma once
 
 #include <cstdint>
@@ -13,18 +13,18 @@
 
 namespace twice::experiments {
 
-/// Examples, or a batch of them: arrays by name, each with one row for each example. The first
-/// holds the inputs, the second, where there is one, the targets; a problem may have more.
+/// Examples, or a batch of examples: named arrays with one row per example. The first array holds
+/// the inputs, the second the targets, if there are any. A problem may have more arrays.
 struct Dataset {
   std::string name;
   std::vector<std::pair<std::string, Array>> arrays;
-  /// How many classes the targets name; 0 when they are numbers.
+  /// The number of classes; 0 if the targets are numbers.
   int classes = 0;
-  /// Targets that are numbers are (x - mean) / stddev of the file's, with one of each for every
-  /// number that an example has; empty: they are as in the file.
+  /// Numeric targets are (x - mean) / stddev, where x is the target in the file. There is one mean
+  /// and one stddev for each number of a target. Empty: the targets are those in the file.
   std::vector<double> target_mean = {}, target_stddev = {};
 
-  /// A target or its prediction, number k of an example, in the units of the file.
+  /// Converts number k of a target or prediction to the units of the file.
   double in_units(double value, Index k) const {
     const auto at = static_cast<std::size_t>(k);
     return target_mean.empty() ? value : value * target_stddev[at] + target_mean[at];
@@ -52,23 +52,25 @@ Dataset labelled(const std::string& name, const Array& images, const Array& labe
 struct DataSplit {
   Dataset train = {}, test = {};
   std::vector<double> mean = {}, stddev = {};
-  /// Of data in files, where they have names.
+  /// The names of inputs, targets and classes, if the data comes from a file that has them.
   std::vector<std::string> input_names = {}, target_names = {}, class_names = {};
-  /// Training examples that were set aside; no step sees them. Without arrays: none.
+  /// Training examples that were set aside. No step uses them. Without arrays there are none.
   Dataset validation = {};
-  /// The files that it was read from.
+  /// The files from which the data was read.
   std::vector<DataFile> files = {};
-  /// The position in its file of each test example that was split off; empty: in their order.
+  /// If the test examples were split off: the position of each in the file. Empty: the test
+  /// examples have the order of their file.
   std::vector<std::int32_t> test_rows = {};
   /// The unit of `mean` and `stddev`: the pixel value of full intensity.
   double scale = 1;
-  /// False: the targets of the test examples are unknown, and zeros stand for them.
+  /// False if the targets of the test examples are unknown. They are then zeros.
   bool has_targets = true;
 };
 
-/// A seeded problem of any shape. Each class is `clusters` Gaussian clouds of unit variance whose
-/// centres are drawn from N(0, s^2 I), with s such that two centres are on average `separation`
-/// apart (root mean square); with several clusters no linear model separates the classes.
+/// Synthetic data of any shape, drawn from a seed. Each class is `clusters` Gaussian clouds of unit
+/// variance. Their centres are drawn from N(0, s^2 I), with s such that the root mean square
+/// distance between two centres is `separation`. With several clusters, no linear model separates
+/// the classes.
 struct SyntheticOptions {
   Index train = 4096, test = 1024;
   Shape image{8, 8, 1};  // height, width, channels
@@ -77,20 +79,21 @@ struct SyntheticOptions {
   std::uint64_t seed = 0;
 };
 
-/// The sizes in a text such as "32x32x3" or "20"; empty when it is none.
+/// The sizes in a text such as "32x32x3" or "20". Empty if the text is not a shape.
 std::vector<Index> parsed_shape(const std::string& text);
 
-/// The options for images of a shape such as "32x32x3" (height, width, channels; "32x32" has one
-/// channel, "20" one row of 20 pixels) in so many classes. Empty and 0: the default. Throws when
-/// `input` is no shape of images.
+/// The options for images of shape `input` in `classes` classes. "32x32x3" is height, width and
+/// channels; "32x32" has one channel; "20" is one row of 20 pixels. An empty `input` and 0 classes
+/// stand for the defaults. Throws if `input` is not the shape of an image.
 SyntheticOptions synthetic_options(const std::string& input, int classes);
 
-/// The mixture of Gaussians: image i is of class i mod classes; all is a function of the options.
+/// Draws the mixture of Gaussians. Image i is of class i mod `classes`. The result depends on the
+/// options alone.
 DataSplit synthetic_data(const SyntheticOptions& options);
 
-/// The data set of that name (see `data_sources`); the files of those that have any are checked
-/// against their checksums first. Throws one line when the name is unknown or a file is missing,
-/// cut or wrong. `options` are for "synthetic".
+/// Loads the data set of that name (see `data_sources`). Its files, if it has any, are first
+/// checked against their checksums. Throws a one-line error if the name is unknown or if a file is
+/// missing, cut or wrong. `options` are for "synthetic".
 DataSplit load_data(const std::string& name, const SyntheticOptions& options = {});
 
 /// 8-bit images as files hold them: `pixels` is (count, height, width, channels), row-major;
@@ -109,15 +112,15 @@ struct RawSplit {
   int full_scale = 255;
 };
 
-/// The embedded digits, split by rule: the first 1,437 train, the other 360 test.
+/// The embedded digits: the first 1,437 for training, the other 360 for the test.
 RawSplit load_digits();
 
-/// An idx file of images (magic 0x803) and one of labels (magic 0x801), unzipped. `name` is for
-/// the error when they are cut, do not fit each other or are no idx files.
+/// Parses an idx file of images (magic 0x803) and one of labels (magic 0x801), both decompressed.
+/// Throws an error with `name` if the files are cut, do not match each other or are not idx files.
 RawImages parse_idx(std::string_view images, std::string_view labels, const std::string& name);
 
-/// Appends CIFAR records: `label_bytes` bytes, of which the last is the label, then the planes R,
-/// G, B of 32x32 each.
+/// Appends CIFAR records to `images`. A record has `label_bytes` bytes, of which the last is the
+/// label, and then the planes R, G and B of 32x32 bytes each.
 void append_cifar(std::string_view records, std::size_t label_bytes, const std::string& name,
                   RawImages& images);
 

@@ -1,11 +1,12 @@
-# Puts a file into a program as an array of bytes, so that it needs no file at run time.
+# Embeds a file in a program as an array of bytes, so that the program needs no file at run time.
 #   embed_file(TARGET FILE SYMBOL)
 # adds to TARGET a generated source that defines, in namespace twice::experiments,
 #   extern const unsigned char SYMBOL[];
 #   extern const std::size_t SYMBOL_size;
-# and that is generated anew when FILE changes.
+# and generates the source again when FILE changes.
 #   embed_files(TARGET FILE...)
-# does the same, once for a target, and defines a function that finds a file by its name without folder:
+# does the same for several files. It is called once per target, and also defines a function that
+# finds a file by its name without folder:
 #   std::string_view embedded_file(std::string_view name);
 function(embed_file target file symbol)
   file(READ ${file} bytes HEX)

@@ -1,5 +1,5 @@
-// From a file's arrays or table to training data: which array is what, classes, the split,
-// standardisation.
+// Turns the arrays or the table of a file into training data: finds inputs and targets, numbers the
+// classes, splits the examples, and standardises them.
 #include "experiments/data/file_data.h"
 
 #include <fmt/format.h>
@@ -38,7 +38,7 @@ bool holds(const Words& words, const std::string& word) {
   return std::ranges::find(words, word) != words.end();
 }
 
-/// Reads files and remembers which.
+/// Reads files and records their names, sizes and checksums.
 struct Source {
   std::vector<DataFile> files = {};
 
@@ -47,7 +47,7 @@ struct Source {
     files.push_back({path.string(), sha256(bytes), bytes.size()});
     return bytes;
   }
-  /// Unzipped if it is gzip's.
+  /// Reads a file and decompresses it if it is a gzip file.
   std::string unpacked(const fs::path& path) {
     std::string bytes = read(path);
     if (!bytes.starts_with("\x1f\x8b")) return bytes;
@@ -61,7 +61,7 @@ Dataset examples(const Array& inputs, const Array& targets) {
 
 // ---- named arrays ----
 
-/// A name without its case and its part: "X_train" is "x" of the training part.
+/// The name of an array in lower case, without its part: "X_train" is "x" of the training part.
 struct ArrayName {
   std::string base;
   bool test = false;
@@ -84,7 +84,7 @@ DataSplit read_arrays(const FileDataOptions& options, const Words& names,
     return target.empty() ? holds(usual_targets, base) : base == target;
   };
   std::string found[2][2];  // [test][target]
-  Words others;             // candidates for inputs of an unusual name
+  Words others;             // candidates for inputs with an unusual name
   for (const std::string& name : names) {
     const auto [base, test] = array_name(name);
     if (!is_target(base)) others.push_back(name);
@@ -95,7 +95,7 @@ DataSplit read_arrays(const FileDataOptions& options, const Words& names,
            shown(place), shown(name), is_target(base) ? "targets" : "inputs");
     place = name;
   }
-  const std::size_t test = options.like && !found[1][0].empty();  // the part that is looked for
+  const std::size_t test = options.like && !found[1][0].empty();  // the part to find
   if (!target.empty() && found[test][1].empty() && !options.like)
     fail("data", "{}: there is no array '{}' for training; it has {}{}", options.file,
          options.target, shown(names), did_you_mean(options.target, names));
@@ -168,7 +168,7 @@ DataSplit read_idx(const FileDataOptions& options, Source& source) {
   return data;
 }
 
-/// One file, or those of a folder.
+/// Reads one file, or all files of a folder.
 DataSplit read_cifar(const FileDataOptions& options, Source& source) {
   std::vector<fs::path> paths;
   std::error_code error;
@@ -189,7 +189,7 @@ DataSplit read_cifar(const FileDataOptions& options, Source& source) {
   return data;
 }
 
-/// The parts as the file has them.
+/// Reads the parts that the file has.
 DataSplit read_parts(const FileDataOptions& options, Source& source) {
   const std::string& file = options.file;
   std::string name = lower_case(fs::path(file).filename().string());
@@ -275,8 +275,8 @@ bool could_be_classes(const Array& targets) {
   return whole;
 }
 
-/// Replaces labels, which are whole numbers, by their positions among the labels of all parts or
-/// among the classes that are known.
+/// Replaces labels, which are whole numbers, by their positions among the labels of all parts or,
+/// with `like`, among its classes.
 void number_classes(const FileDataOptions& options, const std::vector<Dataset*>& parts,
                     Words& names) {
   std::map<double, double> classes;
@@ -321,7 +321,7 @@ void number_classes(const FileDataOptions& options, const std::vector<Dataset*>&
 std::pair<std::vector<double>, std::vector<double>> measured(const Array& inputs,
                                                              const Rows& rows) {
   const Index size = inputs.elements() / inputs.shape()[0], groups = inputs.shape().back();
-  // Calls f(group, x) with each number.
+  // Calls f(group, x) for each number.
   const auto visit = [&](const auto& f) {
     visit_any(inputs.dtype(), [&]<class T>(T) {
       for (const Index row : rows)
@@ -330,7 +330,7 @@ std::pair<std::vector<double>, std::vector<double>> measured(const Array& inputs
     });
   };
   const auto count = static_cast<double>(std::ssize(rows) * size / groups);
-  // Sums of distances from the first numbers: of equal numbers, they are exactly 0.
+  // Sums the distances from the first numbers. If all numbers are equal, the sums are exactly 0.
   std::vector<double> first, sums(static_cast<std::size_t>(groups)), squares = sums, mean, stddev;
   for (Index c = 0; c < groups; ++c) first.push_back(inputs.at(rows[0] * size + c));
   visit([&](std::size_t c, double x) { sums[c] += x - first[c]; });
@@ -340,8 +340,8 @@ std::pair<std::vector<double>, std::vector<double>> measured(const Array& inputs
   return {mean, stddev};
 }
 
-/// Those rows in another dtype: (x - mean) / stddev, of a mean and stddev for each entry of the
-/// last axis; x where there are none.
+/// Returns the given rows as (x - mean) / stddev in another dtype. There is a mean and a stddev for
+/// each entry of the last axis. If these are empty, returns x.
 Array selected(const Array& from, const Rows& rows, DType dtype, const std::vector<double>& mean,
                const std::vector<double>& stddev) {
   Shape shape = from.shape();
@@ -379,7 +379,7 @@ std::pair<Rows, Rows> set_aside(const std::string& name, SetAside part, const Ro
     const std::int32_t row = rows[static_cast<std::size_t>(i)];
     members[classes.empty() ? 0 : classes.at(row)].push_back(row);
   }
-  // The total over the classes so far is rounded, so that the errors of rounding do not add up.
+  // The running total over the classes is rounded, so that rounding errors do not add up.
   Rows stay, aside;
   Index seen = 0;
   const auto rounded = [&](Index count) {
@@ -426,7 +426,8 @@ DataSplit read_file_data(const FileDataOptions& asked) {
       const Shape &train = pattern.train.arrays[k].second.shape(),
                   &other = part->arrays[k].second.shape();
       if (!std::equal(train.begin() + 1, train.end(), other.begin() + 1, other.end()))
-        fail("data", "{}: shapes {} for training and {} for the test; expected examples alike",
+        fail("data",
+             "{}: shapes {} for training and {} for the test; expected equal shapes of examples",
              options.file, str(train), str(other));
     }
   if (!data.has_targets)

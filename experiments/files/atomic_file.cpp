@@ -1,4 +1,4 @@
-// Files by POSIX calls, each with its error check; gzip by zlib, digests by OpenSSL's libcrypto.
+// Implements file access with POSIX calls, gzip with zlib, and digests with OpenSSL's libcrypto.
 #include "experiments/files/atomic_file.h"
 
 #include <fcntl.h>
@@ -40,7 +40,7 @@ void write_all(const Descriptor& file, std::string_view bytes) {
   }
 }
 
-/// Why a file of that kind is not used.
+/// The reason for refusing a file of this kind.
 std::string no_file(const struct stat& status) {
   if (S_ISDIR(status.st_mode)) return reason(EISDIR);
   return fmt::format("it is a {}; expected a file", S_ISFIFO(status.st_mode)   ? "pipe"
@@ -61,15 +61,15 @@ bool is_temporary(std::string_view name, std::string_view prefix) {
          name.substr(prefix.size(), digits).find_first_not_of("0123456789abcdef") == name.npos;
 }
 
-/// False when the path is gone or names another file by now; a symbolic link is another file.
+/// Whether `path` still names the open file. A symbolic link counts as another file.
 bool is_still(const Descriptor& file, const fs::path& path) {
   struct stat opened, named;
   return ::fstat(file.number(), &opened) == 0 && ::lstat(path.c_str(), &named) == 0 &&
          opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
 }
 
-/// Removes temporary files of killed processes. Those in use are locked; where files cannot be
-/// locked at all, everything stays.
+/// Removes temporary files of killed processes. A file in use is locked. On a file system without
+/// locks, nothing is removed.
 void remove_abandoned(const fs::path& folder, const std::string& prefix) {
   std::error_code error, unknown;
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
@@ -111,7 +111,8 @@ Temporary::Temporary(const fs::path& folder, const std::string& purpose, Kind ki
           ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666));
     else if (::mkdir(path_.c_str(), 0777) == 0)
       opened_ = Descriptor(::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    // Before its lock another process may take it for an abandoned one, hence ENOENT and is_still.
+    // Before we lock the new file, another process may take it for an abandoned one and remove it.
+    // Therefore ENOENT and a false is_still lead to another attempt.
     if (opened_.number() < 0) {
       if (errno == EEXIST || (kind == Kind::folder && errno == ENOENT && fs::exists(folder)))
         continue;
@@ -134,11 +135,11 @@ void Temporary::write(std::string_view bytes) const { write_all(opened_, bytes);
 void Temporary::become(const fs::path& target) {
   if (::fsync(opened_.number()) != 0 || ::rename(path_.c_str(), target.c_str()) != 0) throw_errno();
   kept_ = true;
-  // The rename survives a power loss when the folder is on the disk, too.
+  // The rename survives a power loss only if the folder is on the disk too.
   const fs::path folder = path_.parent_path();
   const Descriptor directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (directory.number() < 0) return;  // a folder that may be written but not read
-  // File systems without fsync of folders say EINVAL.
+  if (directory.number() < 0) return;  // the folder is writable but not readable
+  // A file system that cannot sync folders returns EINVAL.
   if (::fsync(directory.number()) != 0 && errno != EINVAL) throw_errno();
 }
 
@@ -193,7 +194,7 @@ std::string read_file(const fs::path& path, std::uintmax_t most) {
   std::string bytes;
   bytes.reserve(size);
   std::array<char, 1 << 16> part;
-  // Read until the end and not until the size known beforehand: the files of /proc have none.
+  // Reads to the end of the file, because files in /proc report no size.
   for (;;) {
     const ssize_t got = ::read(file.number(), part.data(), part.size());
     if (got < 0 && errno == EINTR) continue;
@@ -231,14 +232,14 @@ std::string gunzip(std::string_view bytes, const std::string& name, std::size_t 
     if (state == Z_BUF_ERROR || (state == Z_OK && stream.avail_in == 0 && stream.avail_out > 0))
       fail("gzip", "{} is cut: its gzip data ends after {} bytes", name, bytes.size());
     if (state != Z_OK && state != Z_STREAM_END)
-      fail("gzip", "{} is corrupt or no gzip file ({} near byte {})", name,
+      fail("gzip", "{} is corrupt or not a gzip file ({} near byte {})", name,
            stream.msg ? stream.msg : "zlib error", stream.total_in);
   }
   return out;
 }
 
 std::string read_gzip(const fs::path& path, std::size_t most) {
-  // Data that cannot be compressed grow by less than a thousandth.
+  // Data that cannot be compressed grows by less than a thousandth.
   constexpr std::size_t header = 1 << 16;
   return gunzip(read_file(path, most + most / 1000 + header), path.string(), most);
 }

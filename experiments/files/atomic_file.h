@@ -1,6 +1,6 @@
-// Files: written as a whole or not at all, read with a limit, unzipped, checked by a digest, and
-// temporary ones. A file that twice writes is either the complete new one or the untouched old one,
-// whatever happens in between: kill -9, power loss, a full disk.
+// Reads and writes files: atomic writes, reads with a size limit, gzip, digests and temporary
+// files. After kill -9, after a power loss or on a full disk, a file that twice was writing is
+// either the complete new file or the unchanged old one.
 #pragma once
 
 #include <sys/file.h>
@@ -18,7 +18,7 @@
 
 namespace twice::experiments {
 
-/// An open file, closed at the end; a negative number is none.
+/// Closes an open file in its destructor. A negative number means that no file is open.
 class Descriptor {
  public:
   explicit Descriptor(int number = -1) : number_(number) {}
@@ -36,16 +36,16 @@ class Descriptor {
   int number_;
 };
 
-/// A new file or folder FOLDER/.PURPOSE.XXXXXXXXXXXXXXXX.tmp with the permissions that the umask
-/// leaves to any other new one. Its 16 random digits cannot be guessed, so no other user can put a
-/// link, a pipe or a file in its place beforehand. It is removed at the end. A process that is
-/// killed leaves it behind; the next Temporary of the same folder and purpose then removes it. A
-/// lock, which dies with its process, tells it from one that is in use.
+/// A new file or folder FOLDER/.PURPOSE.XXXXXXXXXXXXXXXX.tmp, with the permissions that the umask
+/// allows. Its 16 random digits cannot be guessed, so no other user can put a link, a pipe or a
+/// file in its place beforehand. The destructor removes the file. A killed process leaves its file
+/// behind, and the next Temporary of the same folder and purpose removes it. A file in use is
+/// locked, and the system releases the lock when the process ends.
 class Temporary {
  public:
   enum class Kind { file, folder };
 
-  /// Throws std::system_error when the folder is missing or cannot be written.
+  /// Throws std::system_error if the folder is missing or cannot be written.
   Temporary(const std::filesystem::path& folder, const std::string& purpose, Kind kind);
   ~Temporary();
   Temporary(const Temporary&) = delete;
@@ -54,8 +54,8 @@ class Temporary {
   const std::filesystem::path& path() const { return path_; }
   /// Appends to the file. Throws std::system_error.
   void write(std::string_view bytes) const;
-  /// Moves the file to `target`, which is replaced, once its bytes are on the disk. Throws
-  /// std::system_error.
+  /// Waits until the bytes are on the disk, then renames the file to `target`, replacing an old
+  /// file. Throws std::system_error.
   void become(const std::filesystem::path& target);
 
  private:
@@ -64,34 +64,35 @@ class Temporary {
   bool kept_ = false;
 };
 
-/// Replaces `path` by a file that holds `bytes`, or throws `[write] cannot write PATH: reason` and
-/// leaves what was there. The bytes go to a `Temporary` in the same folder, reach the disk, and are
-/// renamed into place. A symbolic link is replaced and not followed; a folder, pipe, socket or
-/// device is refused. The folder must exist.
+/// Replaces `path` with a file that holds `bytes`. On failure, throws `[write] cannot write PATH:
+/// reason` and leaves the old file unchanged. The bytes are written to a `Temporary` in the same
+/// folder, flushed to the disk, and renamed into place. A symbolic link is replaced, not followed.
+/// A folder, pipe, socket or device is refused. The folder must exist.
 void write_atomically(const std::filesystem::path& path, std::string_view bytes);
 
-/// Every file that this process wrote with `write_atomically`, or reported with `note_written`, and
-/// that still exists, by its folder. A command names them in its last lines.
+/// The files that this process wrote with `write_atomically` or reported with `note_written`, by
+/// folder. Only files that still exist are returned. A command lists them in its last lines.
 std::map<std::filesystem::path, std::set<std::string>> written_files();
 void note_written(const std::filesystem::path& path);
 
-/// Writes to a device or pipe as it is; it may block. Throws as `write_atomically`.
+/// Writes directly to a device or pipe, which may block. Throws like `write_atomically`.
 void write_directly(const std::filesystem::path& path, std::string_view bytes);
 
-/// All bytes of a file; throws `[read] cannot read PATH: reason`. Only regular files are read,
-/// since a pipe might block forever; a file of more than `most` bytes is refused.
+/// Returns all bytes of a file, or throws `[read] cannot read PATH: reason`. Only regular files are
+/// read, because a pipe could block forever. A file of more than `most` bytes is refused.
 std::string read_file(const std::filesystem::path& path,
                       std::uintmax_t most = std::numeric_limits<std::uintmax_t>::max());
 
-/// The contents of gzip data. Throws when it is cut or corrupt, and as soon as more than `most`
-/// bytes come out; `name` is for the error.
+/// Decompresses gzip data. Throws if the data is cut or corrupt, or as soon as the result exceeds
+/// `most` bytes. Messages call the data `name`.
 std::string gunzip(std::string_view bytes, const std::string& name, std::size_t most);
-/// `gunzip` of a file.
+/// Reads a file and decompresses it with `gunzip`.
 std::string read_gzip(const std::filesystem::path& path, std::size_t most);
 
-/// MD5 of the bytes, 32 lower-case hexadecimal digits: the checksum that MNIST mirrors publish.
+/// The MD5 of the bytes as 32 lower-case hexadecimal digits. Mirrors of MNIST publish this
+/// checksum.
 std::string md5(std::string_view bytes);
-/// SHA-256 of the bytes, 64 lower-case hexadecimal digits.
+/// The SHA-256 of the bytes as 64 lower-case hexadecimal digits.
 std::string sha256(std::string_view bytes);
 
 }  // namespace twice::experiments

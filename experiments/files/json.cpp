@@ -1,5 +1,5 @@
-// JSON values: reading, changing, comparing. Their text is read and written by nlohmann/json, which
-// knows the shortest numbers that read back as they were.
+// Implements Json. nlohmann/json reads and writes the text. It writes the shortest decimal that
+// reads back as the same number.
 #include "experiments/files/json.h"
 
 #include <algorithm>
@@ -16,7 +16,8 @@ namespace {
 
 using Foreign = nlohmann::json;
 
-/// Far above any record's; values are destroyed, copied and compared by recursion.
+/// Far more levels than any record has. The limit exists because values are destroyed, copied and
+/// compared by recursion.
 constexpr std::size_t most_levels = 500;
 
 template <class T>
@@ -25,13 +26,13 @@ std::partial_ordering compare_lists(const T& a, const T& b) {
 }
 
 JsonError error_of(const Foreign::exception& error) {
-  // Without "[json.exception.parse_error.101] ".
+  // Drops the prefix "[json.exception.parse_error.101] ".
   const std::string text = error.what();
   const std::size_t tag = text.find("] ");
   return JsonError(tag == std::string::npos ? text : text.substr(tag + 2));
 }
 
-/// Makes a value of the parser's events, within limits.
+/// Builds a value from the parser's events, within limits.
 class Builder : public nlohmann::json_sax<Foreign> {
  public:
   explicit Builder(const JsonLimits& limits) : limits_(limits) {}
@@ -43,7 +44,7 @@ class Builder : public nlohmann::json_sax<Foreign> {
   bool number_unsigned(std::uint64_t value) override { return add(value); }
   bool number_float(double value, const std::string&) override { return add(value); }
   bool string(std::string& value) override { return add(checked(value)); }
-  bool binary(binary_t&) override { return false; }  // JSON has none
+  bool binary(binary_t&) override { return false; }  // not in JSON
   bool key(std::string& name) override {
     Level& level = open_.back();
     level.key = checked(name);
@@ -66,7 +67,7 @@ class Builder : public nlohmann::json_sax<Foreign> {
     bool thinned;
     std::string key = {};
     std::size_t seen = 0, every = 1;
-    Json last = {};  ///< of what is thinned, when it is left out
+    Json last = {};  ///< the latest element, if it was thinned out
   };
 
   std::string checked(std::string& text) const {
@@ -212,7 +213,7 @@ std::int64_t Json::integer(std::int64_t low, std::int64_t high) const {
   bool whole = kind() == Kind::integer;
   if (whole) value = std::get<std::int64_t>(value_);
   if (is_float()) {
-    // 2^63 is a double; the largest int64 is none.
+    // 2^63 is a double, but the largest int64 is not.
     const double number = std::get<double>(value_), limit = std::ldexp(1.0, 63);
     whole = number >= -limit && number < limit && number == std::trunc(number);
     if (whole) value = static_cast<std::int64_t>(number);
@@ -293,7 +294,7 @@ void Json::push_back(Json element) { elements().push_back(std::move(element)); }
 void Json::erase(std::string_view key) { members().erase(std::string(key)); }
 
 void Json::erase(std::size_t index) {
-  at(index);  // there must be one
+  at(index);  // throws if there is none
   elements().erase(elements().begin() + static_cast<std::ptrdiff_t>(index));
 }
 
@@ -307,7 +308,7 @@ std::partial_ordering operator<=>(const Json& a, const Json& b) {
   if (const auto order = rank <=> ranks[b.value_.index()]; order != 0) return order;
   if (a.is_number() && a.kind() != b.kind()) {
     if (a.is_float() || b.is_float()) return a.get<double>() <=> b.get<double>();
-    return a.kind() <=> b.kind();  // large is larger
+    return a.kind() <=> b.kind();  // a `large` number is above every int64
   }
   if (a.is_array()) return compare_lists(a.elements(), b.elements());
   if (a.is_object()) return compare_lists(a.members(), b.members());

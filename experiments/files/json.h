@@ -1,6 +1,6 @@
-// A JSON value. Records, configurations and messages to other processes are made of them. Only
-// json.cpp includes nlohmann/json.hpp, which takes seconds to compile in every file that uses it.
-// Here are declarations and thin templates.
+// A JSON value, for records, configurations and messages to other processes. Only json.cpp includes
+// nlohmann/json.hpp, because every file that includes that header takes seconds longer to compile.
+// This header holds declarations and thin templates.
 #pragma once
 
 #include <compare>
@@ -21,7 +21,7 @@ namespace twice::experiments {
 
 class Json;
 
-/// A text that is no JSON, or a value that is not of the expected type.
+/// Thrown for text that is not JSON, and for a value of an unexpected type.
 struct JsonError : Error {
   using Error::Error;
 };
@@ -36,7 +36,7 @@ concept HasJsonFields = requires(const T& value) {
 template <class T>
 concept JsonNumber = (std::integral<T> && !std::same_as<T, char>) || std::floating_point<T>;
 
-/// The types that a Json converts to by itself.
+/// The types to which a Json converts implicitly.
 template <class T>
 inline constexpr bool readable_json = JsonNumber<T> || HasJsonFields<T>;
 template <>
@@ -59,8 +59,8 @@ class Json {
   Json(std::string_view text);
   Json(Array elements);
   Json(Object members);
-  /// The object of these members if every element is an array of a string and a value, else the
-  /// array of these elements.
+  /// Makes an object if every element is an array of a string and a value. Otherwise makes an
+  /// array.
   Json(std::initializer_list<Json> elements);
   template <JsonNumber T>
   Json(T value) : Json() {
@@ -89,24 +89,26 @@ class Json {
   static Json array(std::initializer_list<Json> elements = {}) { return Array(elements); }
   static Json object() { return Object(); }
 
-  /// Throws JsonError, also for arrays and objects nested more than 500 deep.
+  /// Parses a text. Throws JsonError if the text is not JSON, or if arrays and objects are nested
+  /// more than 500 levels deep.
   static Json parse(std::string_view text);
-  /// Null where `parse` throws.
+  /// Returns null where `parse` would throw.
   static Json parse_or_null(std::string_view text);
-  /// On one line, or with each level on lines of its own, indented by `indent`. NaN and infinities
-  /// become null. Throws JsonError when a string is not UTF-8.
+  /// Returns the text on one line. If `indent` is not negative, each element is on its own line,
+  /// and each level is indented by `indent` spaces. NaN and infinities become null. Throws
+  /// JsonError if a string is not UTF-8.
   std::string dump(int indent = -1) const;
 
   bool is_null() const { return kind() == Kind::null; }
   bool is_boolean() const { return kind() == Kind::boolean; }
   bool is_number() const { return is_integer() || is_float(); }
-  bool is_unsigned() const;  ///< a whole number that is not negative
+  bool is_unsigned() const;  ///< a non-negative whole number
   bool is_float() const { return kind() == Kind::number; }
   bool is_string() const { return kind() == Kind::string; }
   bool is_array() const { return kind() == Kind::array; }
   bool is_object() const { return kind() == Kind::object; }
 
-  // Reading. A value of another type, and a whole number that does not fit, throw JsonError.
+  // Reading throws JsonError if the value has another type, or if a whole number does not fit.
   void get_to(bool& value) const;
   void get_to(float& value) const { value = static_cast<float>(get<double>()); }
   void get_to(double& value) const;
@@ -129,8 +131,8 @@ class Json {
     values.clear();
     for (const auto& [key, member] : members()) values.emplace(key, member.template stored<T>());
   }
-  /// Of members that are floating-point numbers, here and in a map, null is NaN, as which it was
-  /// written.
+  /// A null floating-point member is read as NaN, because NaN is written as null. The same holds
+  /// for floating-point members of a map.
   template <HasJsonFields T>
   void get_to(T& value) const {
     T::json_fields(value, [&]<class Field>(const char* name, Field& field) {
@@ -147,7 +149,8 @@ class Json {
   requires readable_json<T>
   operator T() const { return get<T>(); }
 
-  // Arrays and objects. Null has no elements; the others throw JsonError.
+  // Strings, arrays and objects. Null counts as an empty array or object. Other types throw
+  // JsonError.
   const std::string& string() const;
   const Array& elements() const;
   Array& elements();
@@ -159,12 +162,13 @@ class Json {
   Json* begin() { return elements().data(); }
   Json* end() { return elements().data() + elements().size(); }
 
-  // By index or by name. `[]` of a name that is missing adds null, and null becomes an object.
+  // Access by index or by name. If `*this` is not const, `[]` with a missing name adds a null
+  // member, and a null value becomes an object.
   const Json& at(std::size_t index) const;
   const Json& at(std::string_view key) const;
   const Json& operator[](const auto& place) const { return at(place); }
   Json& operator[](const auto& place) { return slot(place); }
-  /// Null when there is no such member, or this is no object.
+  /// Returns a null pointer if there is no such member or if this is not an object.
   const Json* find(std::string_view key) const;
   bool contains(std::string_view key) const { return find(key); }
   template <class T>
@@ -176,19 +180,20 @@ class Json {
     return value(key, std::string(otherwise));
   }
 
-  std::size_t size() const;  ///< of an array or an object; 0 of null, else 1
+  std::size_t size() const;  ///< the size of an array or object; 0 for null, else 1
   bool empty() const { return size() == 0; }
   const Json& front() const { return at(std::size_t{0}); }
   const Json& back() const { return at(size() - 1); }
   Json& back() { return slot(size() - 1); }
-  /// Null becomes an array.
+  /// Appends an element. Null becomes an array.
   void push_back(Json element);
   void erase(std::string_view key);
   void erase(std::size_t index);
-  /// Sets the members of another object.
+  /// Copies the members of another object into this one.
   void update(const Json& object);
 
-  // null < boolean < number < object < array < string; numbers by value, whatever their type.
+  // null < boolean < number < object < array < string. Numbers compare by value, whatever their
+  // type.
   friend bool operator==(const Json& a, const Json& b) { return (a <=> b) == 0; }
   friend std::partial_ordering operator<=>(const Json& a, const Json& b);
   template <JsonNumber T>
@@ -207,7 +212,7 @@ class Json {
       if (is_null()) return std::numeric_limits<T>::quiet_NaN();
     return get<T>();
   }
-  /// The alternatives of `value_`. A whole number is `large` only if no int64 holds it.
+  /// The alternatives of `value_`. A whole number is `large` only if it does not fit int64.
   enum class Kind { null, boolean, integer, large, number, string, array, object };
   Kind kind() const { return static_cast<Kind>(value_.index()); }
   bool is_integer() const { return kind() == Kind::integer || kind() == Kind::large; }

@@ -1,4 +1,4 @@
-// JSON of unknown size, read within limits.
+// Parses JSON of unknown size within limits.
 #pragma once
 
 #include <cstddef>
@@ -9,18 +9,18 @@
 namespace twice::experiments {
 
 struct JsonLimits {
-  std::size_t values;   ///< numbers, texts, arrays and the rest that are kept, together
-  std::size_t text;     ///< bytes of a text or a name
-  std::size_t members;  ///< of an object
-  std::size_t curve;    ///< of a longer array that is called "curve", so many to twice as many,
-                        ///< evenly spaced, and its last element
+  std::size_t values;   ///< values that are kept, of all types together
+  std::size_t text;     ///< bytes of a string or a name
+  std::size_t members;  ///< members of an object
+  std::size_t curve;    ///< a longer array named "curve" is thinned: between this many and twice as
+                        ///< many evenly spaced elements are kept, and the last element
 };
 
-/// The values in a value, itself among them.
+/// Counts the values in a value, including the value itself.
 std::size_t values_in(const Json& value);
 
-/// As `Json::parse`. Throws an Error that is no JsonError, "has more than ...", where a limit is
-/// met. What is kept takes less than 200 bytes a value and the bytes of its texts.
+/// Parses like `Json::parse`. If a limit is exceeded, throws an Error "has more than ..." that is
+/// not a JsonError. The result takes less than 200 bytes per value, plus the bytes of its strings.
 Json parse_within(std::string_view text, const JsonLimits& limits);
 
 }  // namespace twice::experiments

@@ -1,5 +1,6 @@
-// The header of .npy is a Python dict with three entries. A zip archive ends with a directory of
-// its members; a deflated member becomes a gzip file by a header and a trailer.
+// Reads and writes .npy and .npz files. The header of a .npy file is a Python dict with three
+// entries. A zip archive ends with a directory of its members. With a header and a trailer, a
+// deflated member becomes a gzip file.
 #include "experiments/files/npy.h"
 
 #include <fmt/format.h>
@@ -43,7 +44,7 @@ void convert(std::string_view bytes, bool swapped, const Array& out) {
   }
 }
 
-/// A type of numbers in files, and the one that it becomes here.
+/// A number type in files, and the dtype that it becomes.
 struct Format {
   std::string_view name;
   std::size_t bytes;
@@ -97,7 +98,8 @@ std::string encode_npz(const std::vector<NamedColumn>& columns) {
     if (bytes.size() + file.size() >= std::uint64_t{1} << 31)
       fail("npz", "'{}' would make a file of 2 GiB or more", name);
 
-    // Version 2.0, no flags, stored, 1 January 1980; checksum, packed and unpacked size, name.
+    // The fields of an entry: version 2.0, no flags, stored, 1 January 1980; then the checksum, the
+    // compressed and the uncompressed size, and the length of the name.
     std::string entry("\x14\0\0\0\0\0\0\0\x21\0", 10);
     append(entry, static_cast<std::uint32_t>(
                       crc32_z(0, reinterpret_cast<const Bytef*>(file.data()), file.size())));
@@ -117,11 +119,12 @@ std::string encode_npz(const std::vector<NamedColumn>& columns) {
 }
 
 Array decode_npy(std::string_view bytes, const std::string& name) {
-  // The header: magic number, version, its length in 2 bytes (version 1) or 4, a dict as text.
+  // The header holds a magic number, the version, its own length in 2 bytes (version 1) or 4 bytes,
+  // and a dict as text.
   constexpr std::string_view magic = "\x93NUMPY";
   constexpr std::size_t longest = 4096;  // a plain array needs about 200
   if (!bytes.starts_with(magic) || bytes.size() < 12 || bytes[6] < 1 || bytes[6] > 3)
-    fail("data", "{}: is no array as NumPy saves it, or cut", name);
+    fail("data", "{}: is cut or not an array in NumPy's format", name);
   const bool first_version = bytes[6] == 1;
   std::size_t length = 0;
   std::memcpy(&length, bytes.data() + 8, first_version ? 2 : 4);
@@ -191,7 +194,7 @@ NpzFile::NpzFile(std::string bytes, std::string file)
   constexpr std::uint32_t in_zip64 = 0xffffffff;
   const std::size_t end = bytes_.rfind("PK\5\6");
   if (end == std::string::npos || bytes_.size() - end < 22)
-    refuse("is cut or no .npz file: it has no directory of arrays");
+    refuse("is cut or not a .npz file: it has no directory of arrays");
   std::uint64_t count = at<uint16_t>(end + 10), position = at<uint32_t>(end + 16);
   if (count == 0xffff || position == in_zip64) {
     const auto wide_end = at<uint64_t>(end - 12);  // in the 20 bytes of zip64 before the end

@@ -1,4 +1,4 @@
-// Starting a program in a child process, and what may go wrong with it.
+// Starts a program in a child process and handles failures.
 #include "experiments/files/process.h"
 
 #include <fcntl.h>
@@ -39,7 +39,7 @@ std::vector<char*> pointers(std::vector<std::string>& words) {
   return result;
 }
 
-/// A file in memory, gone when it is closed. Unlike a pipe it never blocks a writer.
+/// A file in memory, which is deleted when it is closed. Unlike a pipe, it never blocks a writer.
 Descriptor memory_file(std::string_view bytes = "") {
   Descriptor file(::memfd_create("twice", MFD_CLOEXEC));
   const ssize_t written = ::write(file.number(), bytes.data(), bytes.size());
@@ -49,8 +49,8 @@ Descriptor memory_file(std::string_view bytes = "") {
   return file;
 }
 
-/// What the child process does before it is another program. It shares our memory until then, so
-/// it only makes system calls.
+/// The code that the child process runs before it becomes another program. Until then the child
+/// shares our memory, so it only makes system calls.
 struct Start {
   char *const *arguments, *const *environment;
   const char* folder;
@@ -62,7 +62,7 @@ struct Start {
 
   [[noreturn]] void run() {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (::getppid() != parent) ::_exit(1);  // it ended before we asked
+    if (::getppid() != parent) ::_exit(1);  // the parent ended before prctl
     if (own_group) ::setpgid(0, 0);
     ::dup2(input, STDIN_FILENO);
     ::dup2(output, STDOUT_FILENO);
@@ -75,8 +75,8 @@ struct Start {
   }
 };
 
-/// Starts it without a copy of our memory, as posix_spawn does. Signals wait until the child has
-/// none of our handlers.
+/// Starts the child without a copy of our memory, as posix_spawn does. Signals are blocked until
+/// the child has none of our handlers.
 pid_t start_child(Start& start) {
   sigset_t all;
   ::sigfillset(&all);
@@ -96,7 +96,7 @@ CannotStart::CannotStart(const std::string& program, int number)
 
 Process::Process(std::vector<std::string> words, const ProcessOptions& options)
     : own_group_(options.own_group), errors_(memory_file()) {
-  // A socket rather than pipes: writing to one that has no reader need not raise SIGPIPE.
+  // A socket, not pipes: with MSG_NOSIGNAL, a write without a reader does not raise SIGPIPE.
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
     throw CannotStart(words[0], errno);
@@ -144,7 +144,7 @@ void Process::write_line(std::string_view line) {
   }
 }
 
-/// Waits for more output; false at its end.
+/// Waits for more output. Returns false at the end of the output, or if `give_up` returns true.
 bool Process::receive(GiveUp give_up) {
   constexpr int look_ms = 100;
   for (;;) {
@@ -180,7 +180,7 @@ std::optional<int> Process::poll() {
   if (status_) return status_;
   int status = 0;
   const pid_t ended = ::waitpid(child_, &status, WNOHANG);
-  // Where the caller of twice ignores SIGCHLD, the system keeps no status.
+  // If the program that started twice ignores SIGCHLD, the system keeps no status.
   if (ended == child_ || (ended < 0 && errno == ECHILD))
     status_ = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
   return status_;

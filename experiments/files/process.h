@@ -1,4 +1,4 @@
-// Child processes: other programs that we start, talk to and end.
+// Starts other programs as child processes, exchanges lines with them, and ends them.
 #pragma once
 
 #include <sys/types.h>
@@ -16,58 +16,60 @@
 namespace twice::experiments {
 
 struct ProcessOptions {
-  /// Variables that replace or join ours; the process does not get those without a value.
+  /// Environment variables to set. A variable without a value is removed.
   std::map<std::string, std::optional<std::string>> environment = {};
   std::filesystem::path folder = ".";
-  /// All that the process finds on its stdin. Without it, stdin is what `write_line` writes.
+  /// The whole stdin of the process. If it is not set, `write_line` writes to stdin.
   std::optional<std::string> input = {};
   bool drop_output = false;
-  /// False: the process stays in the terminal's process group, so that Ctrl-C reaches it, too.
+  /// If false, the process stays in the terminal's process group, and Ctrl-C reaches it too.
   bool own_group = true;
   /// A descriptor that stays open in the process.
   int inherited = -1;
 };
 
-/// The reason why a program could not be started, such as ENOENT.
+/// Thrown if a program cannot be started. `reason` is the error number, such as ENOENT.
 struct CannotStart : Error {
   CannotStart(const std::string& program, int number);
   int reason;
 };
 
-/// A program that runs until it ends or this object does, which kills it together with its process
-/// group. The system kills it when the thread that started it ends, however that happens. What it
-/// writes to stderr is kept in memory.
+/// A running program. The destructor kills the program and its process group. If the thread that
+/// started the program ends, the system kills the program. The stderr of the program is kept in
+/// memory.
 class Process {
  public:
-  /// Starts words[0], found in PATH unless it holds a slash. Throws CannotStart.
+  /// Starts words[0]. A name without a slash is looked up in PATH. Throws CannotStart.
   explicit Process(std::vector<std::string> words, const ProcessOptions& options = {});
   ~Process();
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
 
-  /// Sends a line without a line break in it. When the process has ended, the line is lost.
+  /// Sends a line, which must contain no line break. If the process has ended, the line is lost.
   void write_line(std::string_view line);
 
-  /// Reading ends early when this function, which is called ten times a second, says so.
+  /// A function that is called ten times a second while reading waits. If it returns true, reading
+  /// ends.
   using GiveUp = bool (*)();
-  /// The next line of its output, without the line break; nothing at the end of the output.
+  /// The next line of the output without the line break. No value at the end of the output.
   std::optional<std::string> read_line(GiveUp give_up = nullptr);
-  /// The rest of its output.
+  /// The rest of the output.
   std::string read_all(GiveUp give_up = nullptr);
 
-  /// The exit status, or minus the number of the signal that ended it; nothing while it runs.
+  /// The exit status, or minus the number of the signal that ended the process. No value while the
+  /// process runs.
   std::optional<int> poll();
-  /// Waits for its end.
+  /// Waits until the process has ended, and returns the result of `poll`.
   int wait();
-  /// Asks it to stop (SIGTERM).
+  /// Sends SIGTERM.
   void stop();
 
-  /// All that it has written to stderr.
+  /// Everything that the process has written to stderr.
   std::string errors() const;
-  /// `status 2: LINE` or `signal 9: LINE` of a process that has ended, with the last line of its
-  /// stderr.
+  /// Describes how a process ended: `status 2: LINE` or `signal 9: LINE`, where LINE is the last
+  /// line of its stderr.
   std::string ending() const;
-  /// Processor time that it has used, in seconds.
+  /// The CPU time of the process so far, in seconds.
   double cpu_seconds() const;
 
  private:
@@ -81,7 +83,7 @@ class Process {
   std::string received_;
 };
 
-/// The last line that is not blank; "" when there is none.
+/// The last line of a text that is not blank, or "" if there is none.
 std::string last_line(const std::string& text);
 
 }  // namespace twice::experiments

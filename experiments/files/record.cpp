@@ -1,4 +1,4 @@
-// Tolerant access to JSON records.
+// Reads JSON records; a missing value is not an error.
 #include "experiments/files/record.h"
 
 #include <fmt/format.h>

@@ -1,5 +1,5 @@
-// Writing is a header and a concatenation. Most of reading is refusing a file that is not exactly
-// a safetensors file, before any byte of it is used.
+// Writes and reads safetensors files. Writing joins a header and the arrays. Most of the code for
+// reading checks that the file is a valid safetensors file before it uses any byte.
 #include "experiments/files/safetensors.h"
 
 #include <fmt/format.h>
@@ -24,12 +24,12 @@ constexpr const char* checksum_key = "sha256";
 const std::string blank_checksum(64, '0');
 constexpr std::size_t prefix = sizeof(std::uint64_t);
 
-/// A type of numbers in files, and the one that it becomes here.
+/// A number type in files, and the dtype that it becomes.
 struct NumberType {
   std::string_view name;
   DType dtype;
   std::uint64_t bytes;
-  /// NumPy's name of a type that is converted.
+  /// NumPy's name of the type, if `convert_numbers` converts it.
   std::string_view numpy = {};
 };
 constexpr NumberType number_types[] = {
@@ -38,7 +38,7 @@ constexpr NumberType number_types[] = {
     {"BOOL", DType::f32, 1, "b1"}, {"U8", DType::f32, 1, "u1"},  {"I8", DType::f32, 1, "i1"},
     {"U16", DType::f32, 2, "u2"},  {"I16", DType::f32, 2, "i2"}, {"U32", DType::f64, 4, "u4"}};
 
-/// Where an entry of the header says that its numbers lie.
+/// An entry of the header: the type and shape of an array, and the position of its numbers.
 struct Entry {
   std::string name;
   const NumberType* format;
@@ -46,7 +46,7 @@ struct Entry {
   std::uint64_t begin = 0, end = 0;
 };
 
-/// Reads a file; its errors begin with the name of the file.
+/// Reads a file. Its error messages begin with the name of the file.
 struct Reader {
   const std::string& file;
 
@@ -61,7 +61,7 @@ struct Reader {
     std::uint64_t length;
     std::memcpy(&length, bytes.data(), prefix);
     if (length > bytes.size() - prefix)
-      refuse("is cut or no safetensors file: its header should have {} bytes, {} follow", length,
+      refuse("is cut or not a safetensors file: its header should have {} bytes, {} follow", length,
              bytes.size() - prefix);
     return bytes.substr(prefix, length);
   }
@@ -85,7 +85,7 @@ struct Reader {
     if (result.begin > result.end || result.end > data_bytes)
       refuse("'{}' should lie at bytes {} to {} of the data, which has {}: cut or corrupt", name,
              result.begin, result.end, data_bytes);
-    // Zero sizes must not hide an overflow of the others, so the product skips them.
+    // An axis of size 0 must not hide an overflow of the other axes, so the product skips it.
     constexpr std::uint64_t most = std::uint64_t{1024} << 32;
     std::uint64_t elements = 1;
     for (const std::uint64_t axis : *sizes) {
@@ -101,7 +101,7 @@ struct Reader {
     return result;
   }
 
-  /// Sorts by position; the arrays must cover the data once, without gaps.
+  /// Sorts the entries by position. The arrays must cover the data once, without gaps.
   void check_layout(std::vector<Entry>& entries, std::uint64_t data_bytes) const {
     std::ranges::stable_sort(entries, {}, [](const Entry& e) { return std::pair(e.begin, e.end); });
     std::uint64_t position = 0;
@@ -149,7 +149,8 @@ struct Reader {
   }
 };
 
-/// The header, whose members keep their order; the checksum is the last of the metadata.
+/// Returns the header. The arrays keep their order, and the checksum is the last entry of the
+/// metadata.
 std::string header_of(const TensorFile& file) {
   std::string notes;
   for (const auto& [name, note] : file.metadata)
@@ -216,7 +217,7 @@ TensorFile decode_safetensors(std::string bytes, const std::string& name) {
   const std::string_view text = reader.header(bytes);
   const Json header = Json::parse_or_null(text);
   if (!header.is_object())
-    reader.refuse("is no safetensors file: the {} bytes of its header are not a JSON object",
+    reader.refuse("is not a safetensors file: the {} bytes of its header are not a JSON object",
                   text.size());
   const std::uint64_t data_bytes = bytes.size() - prefix - text.size();
   std::vector<Entry> entries;
@@ -229,7 +230,7 @@ TensorFile decode_safetensors(std::string bytes, const std::string& name) {
     if (!value.is_object())
       reader.refuse("its {} is damaged; expected strings by name", metadata_key);
     for (const auto& [note, content] : value.members()) {
-      if (!content.is_string()) reader.refuse("its metadata '{}' is no string", note);
+      if (!content.is_string()) reader.refuse("its metadata '{}' is not a string", note);
       file.metadata[note] = content.string();
     }
   }

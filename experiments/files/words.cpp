@@ -1,4 +1,4 @@
-// The nearest word by edit distance, and text of files made fit for a message.
+// Finds the nearest word by edit distance, and shortens text for messages.
 #include "experiments/files/words.h"
 
 #include <fmt/format.h>
@@ -9,7 +9,8 @@ namespace twice::experiments {
 
 namespace {
 
-/// The distance of Damerau and Levenshtein in which no part of a word is changed twice.
+/// The Damerau-Levenshtein distance in which no part of a word is edited twice (optimal string
+/// alignment).
 std::size_t distance(const std::string& a, const std::string& b) {
   std::vector<std::vector<std::size_t>> d(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
   for (std::size_t i = 0; i <= a.size(); ++i)
@@ -62,7 +63,7 @@ std::string csv_line(const std::vector<std::string>& cells) {
 std::string shown(std::string_view text) {
   constexpr std::size_t most = 40;
   std::size_t size = std::min(text.size(), most);
-  // A character of several bytes is not cut: its later bytes are 10xxxxxx.
+  // A character of several bytes must not be cut. All its bytes but the first are 10xxxxxx.
   while (size < text.size() && size > 0 && (text[size] & 0xC0) == 0x80) --size;
   std::string result(text.substr(0, size));
   std::ranges::replace_if(

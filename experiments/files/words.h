@@ -1,5 +1,5 @@
-// Words that people write on command lines and in files: the number that a word is, the known word
-// that a mistyped one resembles, and words of files as parts of messages.
+// Handles words from command lines and files: parses numbers, suggests the known word nearest to a
+// mistyped one, and shortens words for messages.
 #pragma once
 
 #include <charconv>
@@ -10,8 +10,8 @@
 
 namespace twice::experiments {
 
-/// The whole of `text` as a number; nothing when it is none or does not fit. Whole numbers are
-/// decimal, whatever they begin with.
+/// Parses all of `text` as a number. Returns no value if it is not a number or does not fit. Whole
+/// numbers are decimal, even with leading zeros.
 template <class T>
 std::optional<T> parsed(std::string_view text) {
   T value{};
@@ -25,18 +25,20 @@ std::optional<T> parsed(std::string_view text) {
 /// "; did you mean WORD?" with the candidate nearest to a mistyped word, or "".
 std::string did_you_mean(const std::string& word, const std::vector<std::string>& candidates);
 
-/// Whether a list such as "gamma, asam_eta" names the option, such as "asam-eta".
+/// Whether a list such as "gamma, asam_eta" contains an option such as "asam-eta".
 bool listed(std::string_view list, std::string option);
 
-/// With a to z for A to Z.
+/// Replaces A to Z with a to z.
 std::string lower_case(std::string_view text);
 
-/// A line of a CSV file, its end included; cells are in quotes where they hold a separator.
+/// A line of a CSV file with its line break. A cell that contains a comma, a quote or a line break
+/// is quoted.
 std::string csv_line(const std::vector<std::string>& cells);
 
-/// Text of a file for a message of one line: at most 40 bytes, control characters as '?'.
+/// Shortens text from a file for a one-line message: at most 40 bytes, with '?' for control
+/// characters.
 std::string shown(std::string_view text);
-/// The first 20 words, as `shown`, with commas.
+/// The first 20 words, each shortened by `shown`, with commas between them.
 std::string shown(const std::vector<std::string>& words);
 
 }  // namespace twice::experiments

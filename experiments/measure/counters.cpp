@@ -1,4 +1,4 @@
-// Counters through perf_event_open, one for each event and thread.
+// Opens a counter for each event and thread with perf_event_open.
 #include "experiments/measure/counters.h"
 
 #ifdef __linux__

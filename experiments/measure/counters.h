@@ -1,4 +1,5 @@
-// Hardware counters of this process, where the system has them: cycles, instructions, cache misses.
+// Reads the hardware counters of this process, if the system has them: cycles, instructions and
+// cache misses.
 #pragma once
 
 #include <cstdint>
@@ -10,24 +11,24 @@ namespace twice::experiments {
 
 class Counters {
  public:
-  /// As of Linux's perf_event_open.
+  /// An event of Linux's perf_event_open.
   struct Event {
     std::string name;
     std::uint32_t type;
     std::uint64_t config;
   };
-  /// `cycles`, `instructions` and `cache_misses` (of the last cache), outside of the kernel.
+  /// `cycles`, `instructions` and `cache_misses` (of the last cache), without those in the kernel.
   static std::vector<Event> hardware();
 
-  /// Counts in the threads that this process has now, from now on. An event that the system refuses
-  /// (a virtual machine has none, a container may not read them) is left out.
+  /// Starts to count in the threads that this process has now. An event that the system refuses is
+  /// left out: a virtual machine has no counters, and a container may not read them.
   explicit Counters(const std::vector<Event>& events = hardware());
   ~Counters();
   Counters(const Counters&) = delete;
   Counters& operator=(const Counters&) = delete;
 
-  /// The counts so far, by name. A counter that shared its place with others is scaled by the share
-  /// of the time in which it counted.
+  /// The counts so far, by name. A counter that had to share its hardware with others is scaled up:
+  /// its count is divided by the share of the time in which it counted.
   std::map<std::string, double> read() const;
 
  private:

@@ -1,4 +1,4 @@
-// Gradients as vectors, and their distances.
+// Computes gradients as vectors, and the distances between them.
 #include "experiments/measure/gradient_error.h"
 
 #include <cmath>
@@ -67,7 +67,7 @@ GradientDifference gradient_difference(const std::vector<std::string>& names,
   for (std::size_t i = 0; i < names.size(); ++i) {
     const auto [difference, norm] = distances[i];
     double error = std::sqrt(difference) / std::sqrt(std::max(norm, total * 1e-4));
-    if (difference == 0) error = 0;  // 0 / 0 included
+    if (difference == 0) error = 0;  // also for 0 / 0
     if (!std::isfinite(error)) error = std::numeric_limits<double>::infinity();
     if (error > worst.error) worst = {error, names[i]};
   }
@@ -89,7 +89,8 @@ std::vector<EpsilonPoint> epsilon_sweep(const Problem& problem, const ModelState
                                         const Dataset& batch) {
   std::vector<EpsilonPoint> points;
   Problem varied = problem;
-  // Without a penalty there is no H g to estimate; any gamma shows the same error of it.
+  // Without a penalty there is no H g to estimate. The error of H g does not depend on gamma, so
+  // any gamma serves.
   double& gamma = varied.options.regularization.gamma;
   if (gamma == 0) gamma = 1;
   const ModelState f64 = cast(state, DType::f64), f32 = cast(state, DType::f32);

@@ -1,4 +1,4 @@
-// Linux counts in /proc how long threads wait for a core.
+// Measures the noise of other work. Linux reports in /proc how long threads wait for a core.
 #include "experiments/measure/noise.h"
 
 #include <fmt/format.h>
@@ -85,14 +85,14 @@ NoiseMeter::Reading NoiseMeter::read() {
   Reading result{.stolen = unknown, .total = unknown};
   std::error_code error;
   for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task", error)) {
-    // Nanoseconds on a core, and ready to run without one.
+    // The nanoseconds on a core, and those in which the thread was ready to run without a core.
     std::ifstream file(thread.path() / "schedstat");
     double ran = unknown, waited = unknown;
-    if (!(file >> ran >> waited)) continue;  // a thread that ended meanwhile
+    if (!(file >> ran >> waited)) continue;  // the thread has ended
     result.ran += ran * 1e-9;
     result.waited += waited * 1e-9;
   }
-  // "cpu" and the ticks of user, nice, system, idle, iowait, irq, softirq, steal.
+  // The line holds "cpu" and the ticks of user, nice, system, idle, iowait, irq, softirq and steal.
   std::ifstream file("/proc/stat");
   std::string name;
   std::vector<double> ticks(8);
@@ -115,7 +115,7 @@ Json NoiseMeter::record() {
 
 std::string noise_warning(const Json& record) {
   const Json& noise = member(record, "noise");
-  // Less of each is usual on a machine that does nothing else.
+  // Smaller values are usual even on a machine without other work.
   constexpr double waited = 0.02, stolen = 0.02, drift = 0.2;
   std::vector<std::string> causes;
   if (const double share = number(noise, "waited"); share > waited)
@@ -128,7 +128,7 @@ std::string noise_warning(const Json& record) {
       causes.push_back(
           fmt::format("the machine's speed changed by {:+.0f} %", 100 * (after / before - 1)));
   }
-  // Of one step that was timed in several parts of the measurement.
+  // The times of one step that was timed in several parts of the measurement.
   if (const std::vector<double> ms = numbers(member(noise, "same_step_ms")); ms.size() > 1)
     if (const auto [least, most] = std::ranges::minmax(ms); most > (1 + drift) * least)
       causes.push_back(fmt::format("one and the same step took {:.3g} and {:.3g} ms", least, most));

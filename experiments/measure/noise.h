@@ -1,4 +1,4 @@
-// Measures how much other work disturbed a measurement, and whether its ratios can be trusted.
+// Measures how much other work disturbed a measurement, and how far its ratios can be trusted.
 #pragma once
 
 #include <optional>
@@ -11,8 +11,8 @@
 
 namespace twice::experiments {
 
-/// The median over the rounds of a / b in the same round, so that a drift of the machine's speed
-/// moves both, and its interval (`median_interval`).
+/// The median over the rounds of a / b in the same round, and its interval (`median_interval`). A
+/// drift of the machine's speed changes a and b alike.
 struct RatioInRounds {
   double ratio;
   Interval interval;
@@ -20,23 +20,23 @@ struct RatioInRounds {
 RatioInRounds ratio_in_rounds(const std::vector<double>& a, const std::vector<double>& b);
 /// [low, high], with null for an end that is not finite.
 Json to_json(const Interval& interval);
-/// row[name + "_interval"], as `to_json` makes it; nothing without one.
+/// Reads row[name + "_interval"], which `to_json` wrote. Returns no value if it is missing.
 std::optional<Interval> interval_of(const Json& row, const std::string& name);
 /// Sets row[name] and row[name + "_interval"].
 void add_ratio(Json& row, const std::string& name, const RatioInRounds& ratio);
 
-/// Watches the machine while its object runs: from its construction on, but for pauses.
+/// Observes the machine from the construction of the object on, except during pauses.
 class NoiseMeter {
  public:
-  /// Times a fixed piece of work: products of two 1024 x 1024 matrices of this dtype.
+  /// Also times a fixed piece of work: products of two 1024 x 1024 matrices of this dtype.
   explicit NoiseMeter(DType dtype);
-  /// `waited`: of the time that this process's threads were ready to run, the share in which other
-  /// work had their core. `stolen`: the share of the time of all cores that a hypervisor gave to
-  /// other machines. `load`: the system's load average of a minute, before and after. `speed`: the
-  /// fixed piece of work, before and after, in 10^9 FLOP/s. A number that the system does not tell
-  /// is null.
+  /// `waited`: the share of time in which other work had the cores, while threads of this process
+  /// were ready to run. `stolen`: the share of the time of all cores that a hypervisor gave to
+  /// other machines. `load`: the system's load average over a minute, before and after. `speed`:
+  /// the speed of the fixed piece of work, before and after, in 10^9 FLOP/s. A number is null if
+  /// the system does not report it.
   Json record();
-  /// For work of ours that is not measured and whose threads take each other's cores.
+  /// Excludes our own work that is not measured, because its threads take each other's cores.
   void pause();
   void go_on();
 
@@ -53,7 +53,8 @@ class NoiseMeter {
   Reading start_ = {}, sum_ = {};
 };
 
-/// What disturbed the measurement of a record with `noise`, and what helps; empty when little did.
+/// A warning with the causes and remedies if other work disturbed the measurement of a record with
+/// `noise`. Empty if the disturbance was small.
 std::string noise_warning(const Json& record);
 
 }  // namespace twice::experiments

@@ -1,4 +1,4 @@
-// Contrasts, intervals, verdicts.
+// Computes contrasts, intervals and verdicts.
 #include "experiments/measure/paired.h"
 
 #include <algorithm>

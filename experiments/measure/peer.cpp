@@ -1,4 +1,4 @@
-// Starting the peer, and its requests.
+// Starts the peer and sends requests to it.
 #include "experiments/measure/peer.h"
 
 #include <fmt/format.h>
@@ -32,7 +32,8 @@ fs::path loaded_blas() {
   return {};
 }
 
-/// The peer finds our OpenBLAS first, even where the machine prefers another one.
+/// The environment in which the peer finds our OpenBLAS first, even if the machine prefers another
+/// one.
 ProcessOptions peer_environment() {
   std::string folders = loaded_blas().parent_path().string();
   if (const char* before = std::getenv("LD_LIBRARY_PATH"); before && *before)
@@ -71,7 +72,7 @@ Peer::Peer(const Options& options)
   process_ = start(description_);
   const std::string package = description_["package"], version = description_["version"];
   name_ = "pytorch " + (package.empty() ? version : package.substr(0, package.find_first_of("+-")));
-  // With OMP_PROC_BIND our first thread, whose place a new process inherits, is bound to one CPU.
+  // With OMP_PROC_BIND, our first thread is bound to one CPU, and a new process inherits this.
   if (description_["cpus"] < std::min(options.threads, processors()))
     fail("bench", "{} may use {} CPUs only, and we {}: unset OMP_PROC_BIND and OMP_PLACES", name_,
          description_["cpus"].get<int>(), processors());
@@ -129,7 +130,7 @@ std::map<std::string, std::vector<std::string>> Peer::load(const Problem& proble
   }
   const fs::path path = folder_.path() / "model.safetensors";
   write_safetensors(path, file);
-  // The two poolings of a cnn leave a quarter of the pixels either way.
+  // The two poolings of a cnn divide the height and the width by 4.
   const std::vector<Index> pixels = {input.rank() == 3 ? input[0] / 4 : 1,
                                      input.rank() == 3 ? input[1] / 4 : 1};
   model_ = {{"do", "model"},

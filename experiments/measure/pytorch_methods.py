@@ -1,9 +1,10 @@
-"""Models and methods in PyTorch: the other side of `twice bench --peer pytorch`.
+"""Models and methods in PyTorch, for `twice bench --peer pytorch`.
 
-Every method is written in each of the ways that a PyTorch user would try, its *variants*: which of
-them is the fastest depends on the model, so `twice bench` times all and races the best. A step is
-the whole gradient G of a method and a plain sgd update, both with `torch._foreach_*` where there is
-one. Our layouts of the parameters, from which everything starts, are in nn/models.h.
+Every method is written in each way that a PyTorch user would try. These ways are its *variants*.
+The fastest variant depends on the model, so `twice bench` times all variants and compares with the
+fastest. A step computes the gradient G of a method and makes a plain sgd update, both with
+`torch._foreach_*` where such a function exists. nn/models.h has our layouts of the parameters, from
+which all arrays here are made.
 """
 
 import torch
@@ -29,14 +30,14 @@ def cnn(w, x, act, last):
         x = act(F.conv2d(x, w[i], w[i + 1], padding=1))
         if i % 4 == 2:
             x = F.avg_pool2d(x, 2)
-    # Features are flattened as they lie in memory; the last layer's weight is ordered to match.
+    # The features are flattened in memory order. The last layer's weight has the same order.
     x = (x.permute(0, 2, 3, 1) if last else x).flatten(1)
     return F.linear(x, w[8], w[9])
 
 
 def resnet(w, x, act, last):
     left = list(w)  # in the order in which they are used
-    blocks = (len(w) - 11) // 18  # in a stage; the other 11: stem, two projections, linear
+    blocks = (len(w) - 11) // 18  # per stage; 11 are of the stem, two projections, the last layer
 
     def conv_norm(x, stride=1):
         kernel, scale, shift = (left.pop(0) for _ in range(3))
@@ -56,10 +57,11 @@ MODELS = {"mlp": mlp, "cnn": cnn, "resnet": resnet}
 
 
 def memory_formats(model, array):
-    """Those to try: False is channels first, True is channels last."""
+    """The memory formats to try: False is channels first, True is channels last."""
     if model == "mlp":
         return [False]
-    # PyTorch 1.13.1's float32 batch norm of 4 channels that come last writes outside of its memory.
+    # PyTorch 1.13.1's float32 batch norm writes outside its memory for 4 channels in the format
+    # channels last.
     if model == "resnet" and array("stem.conv.weight").shape[-1] % 8 != 0:
         return [False]
     return [False, True]
@@ -68,8 +70,8 @@ def memory_formats(model, array):
 class Step:
     """A model, its parameters and one batch, in one memory format.
 
-    `array(name)` gives an array in our layout: images NHWC, convolution weights (kh, kw, in, out),
-    linear weights (in, out).
+    `array(name)` returns an array in our layout: images NHWC, convolution weights (kh, kw, in,
+    out), linear weights (in, out).
     """
 
     def __init__(self, request, array, last):
@@ -102,8 +104,8 @@ class Step:
         return a.contiguous()
 
     def flattened(self, a, to_ours):
-        """A weight (in, out) whose rows go from the order height, width, channels to channels,
-        height, width, or back; as it is when the features are flattened in our order anyway."""
+        """Reorders the rows of a weight (in, out) from height, width, channels to channels, height,
+        width, or back. Does nothing if the features are flattened in our order."""
         if self.model is not cnn or self.last:
             return a
         h, w = self.pixels
@@ -130,7 +132,7 @@ def plain(s):
 
 
 def fresh_point(s, g, eps):
-    """w + eps g in new memory. The parameters stay untouched, so restoring them is exact."""
+    """Returns w + eps g in new memory. The parameters do not change and need no restoring."""
     with torch.no_grad():
         point = torch._foreach_add(s.w, g, alpha=eps)
     for p in point:
@@ -139,7 +141,7 @@ def fresh_point(s, g, eps):
 
 
 def kept_point(s, g, eps):
-    """w + eps g in memory that is kept from step to step."""
+    """Returns w + eps g in memory that is kept from step to step."""
     if s.moved is None:
         s.moved = [torch.empty_like(p, requires_grad=True) for p in s.w]
     with torch.no_grad():
@@ -149,7 +151,8 @@ def kept_point(s, g, eps):
 
 
 def forward_difference(s, point, eps):
-    """g + gamma/eps (grad L(w + eps g) - g); eps < 0 gives the backward difference."""
+    """Returns g + gamma/eps (ahead - g), where ahead is the gradient at w + eps g. A negative eps
+    gives the backward difference."""
     g, c = s.gradient(s.w), s.gamma / eps
     ahead = s.gradient(point(s, g, eps))
     torch._foreach_mul_(g, 1 - c)
@@ -167,24 +170,25 @@ def central_difference(s, point):
 
 
 def hvp(s):
-    """g + gamma H g, with H g from a second sweep whose cotangent is g."""
+    """Returns g + gamma H g, with H g from a second sweep whose cotangent is g."""
     g = torch.autograd.grad(s.loss(s.w), s.w, create_graph=True)
     G = [v.detach() for v in g]
     H = torch.autograd.grad(g, s.w, grad_outputs=[v.detach() for v in g])
-    del g  # and the graph with it
+    del g  # frees the graph
     torch._foreach_add_(G, H, alpha=s.gamma)
     return G
 
 
 def penalty(s):
-    """The gradient of L + gamma/2 |g|^2."""
+    """Returns the gradient of loss + gamma/2 |g|^2."""
     loss = s.loss(s.w)
     g = torch.autograd.grad(loss, s.w, create_graph=True)
     return torch.autograd.grad(loss + s.gamma / 2 * sum(v.square().sum() for v in g), s.w)
 
 
 def joint(s):
-    """One second sweep for g + gamma H g: the cotangents of (L, g) are (1, gamma g)."""
+    """Returns g + gamma H g from one second sweep, with the cotangents 1 of the loss and gamma g of
+    g."""
     loss = s.loss(s.w)
     g = torch.autograd.grad(loss, s.w, create_graph=True)
     with torch.no_grad():

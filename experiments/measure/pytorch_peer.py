@@ -1,9 +1,9 @@
-"""The process behind `twice bench --peer pytorch`: answers requests about the steps of
+"""The process that `twice bench --peer pytorch` starts. It answers requests about the steps of
 pytorch_methods.py.
 
-One JSON request a line on stdin, one JSON answer a line on stdout; the end of stdin ends it. It is
-a process of its own, so that neither side's threads or memory are in the other's way. An exception
-ends it, with its last line on stderr as the reason.
+It reads one JSON request per line from stdin and writes one JSON answer per line to stdout, until
+stdin ends. It is a separate process, so that the threads and the memory of the two engines do not
+disturb each other. An exception ends the process, and its last line on stderr gives the reason.
 """
 
 import gc
@@ -16,9 +16,9 @@ import subprocess
 import sys
 import time
 
-signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the program that started us
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # the program that started us handles Ctrl-C
 answers = os.fdopen(os.dup(1), "w")
-os.dup2(2, 1)  # whatever a library prints must not look like an answer
+os.dup2(2, 1)  # the output of a library must not look like an answer
 
 try:
     import torch
@@ -30,7 +30,7 @@ from pytorch_methods import ACTIVATIONS, METHODS, MODELS, Step, memory_formats, 
 
 
 class Variants:
-    """Every variant of every method that a request asks for, by method and name, ready to run."""
+    """Every variant of every requested method, by method and name, ready to run."""
 
     def __init__(self, request, array):
         formats = memory_formats(request["model"], array)
@@ -53,7 +53,7 @@ DTYPES = {"F32": torch.float32, "F64": torch.float64, "I32": torch.int32}
 def read_safetensors(path):
     with open(path, "rb") as file:
         header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
-        # No second copy: its memory would be used again by a step that `memory` measures.
+        # No second copy, because a step that `memory` measures would use its memory again.
         data = bytearray(os.path.getsize(path) - file.tell())
         file.readinto(data)
     header.pop("__metadata__", None)
@@ -82,7 +82,7 @@ def write_safetensors(path, tensors):
 
 
 def memory(names):
-    """Lines of /proc/self/status, in MiB."""
+    """Numbers of /proc/self/status, in MiB."""
     with open("/proc/self/status") as file:
         fields = dict(line.split(":", 1) for line in file)
     return [int(fields[name].split()[0]) / 1024 for name in names]
@@ -93,8 +93,8 @@ def memory(names):
 class Peer:
     def hello(self, request):
         if request["malloc"] == "keep":
-            # M_MMAP_THRESHOLD and M_TRIM_THRESHOLD: freed memory stays in the process, so that the
-            # system need not clear the same pages again at each step.
+            # M_MMAP_THRESHOLD and M_TRIM_THRESHOLD. Freed memory stays in the process, so the
+            # system does not clear the same pages again at each step.
             import ctypes
             ctypes.CDLL(None).mallopt(-3, 1 << 30)
             ctypes.CDLL(None).mallopt(-1, (1 << 31) - 1)
@@ -106,7 +106,7 @@ class Peer:
                 "methods": list(METHODS), "activations": list(ACTIVATIONS)}
 
     def blas(self):
-        """The file of PyTorch's BLAS. NumPy and SciPy bring an OpenBLAS of their own."""
+        """The file of PyTorch's BLAS. The OpenBLAS of NumPy or SciPy is left out."""
         name = "mkl_core" if torch.backends.mkl.is_available() else "openblas"
         with open(MAPS) as file:
             libraries = sorted({line.split()[-1] for line in file if "/" in line})
@@ -115,8 +115,8 @@ class Peer:
         return found[0] if found else "MKL within PyTorch" if name == "mkl_core" else "unknown"
 
     def package(self):
-        """The version of Debian's package, when this PyTorch is Debian's: the library's own name for
-        1.13.1 is 1.13.0a0."""
+        """The version of the Debian package, if this PyTorch is Debian's. The library itself
+        reports 1.13.0a0 for 1.13.1."""
         if not torch.__file__.startswith("/usr/lib/python3/dist-packages/"):
             return ""
         query = ["dpkg-query", "--show", "--showformat=${Version}", "python3-torch"]
@@ -126,21 +126,21 @@ class Peer:
             return ""
 
     def model(self, request):
-        """Builds everything from the file's parameters and batch; the names of the variants."""
+        """Builds all variants from the file's parameters and batch. Returns their names."""
         self.variants = None
         gc.collect()
         self.variants = Variants(request, read_safetensors(request["file"]).__getitem__)
         return {"variants": {m: list(v) for m, v in self.variants.table.items()}}
 
     def gradient(self, request):
-        """Writes G, in our layout, before any step has moved the parameters."""
+        """Writes G in our layout, before any step has changed the parameters."""
         step, gradient = self.variants.table[request["method"]][request["variant"]]
         G = gradient(step)
         write_safetensors(request["file"], {n: step.to_ours(v) for n, v in zip(step.names, G)})
         return {}
 
     def time(self, request):
-        """Milliseconds of each step in `seconds`, after untimed steps for `lead` seconds."""
+        """The milliseconds of each step in `seconds`, after untimed steps for `lead` seconds."""
         step = self.variants.step(request["method"], request["variant"])
         clock, times = time.perf_counter, []
         time.sleep(request["settle"])
@@ -155,13 +155,13 @@ class Peer:
         return {"ms": times}
 
     def memory(self, request):
-        """What two steps need beyond this process with PyTorch loaded, the file read and one small
-        product done. Pages of files, which are libraries' code, do not count."""
+        """The MiB that two steps add to this process after PyTorch is loaded, the file is read and
+        one small product is computed. Pages of files, such as library code, do not count."""
         t = torch.ones(4, 4, requires_grad=True)
         torch.autograd.grad((t @ t).sum(), t)
         arrays = read_safetensors(request["file"])
         with open("/proc/self/clear_refs", "w") as file:
-            file.write("5")  # the high-water mark starts anew
+            file.write("5")  # resets the high-water mark
         before, file_before = memory(["VmRSS", "RssFile"])
         last = "channels last" in request["variant"]
         way = request["variant"].split(", channels")[0].replace("plain", "")
@@ -174,7 +174,7 @@ class Peer:
 
 
 def main():
-    gc.disable()  # its pauses would be counted as PyTorch's
+    gc.disable()  # its pauses would count as PyTorch's time
     peer = Peer()
     for line in sys.stdin:
         request = json.loads(line)

@@ -1,5 +1,5 @@
-// Means, quantiles, intervals, least squares. Student's distribution is Boost's, whose headers take
-// seconds to compile and are included only here.
+// Computes means, quantiles, intervals and least-squares fits. Student's distribution is Boost's.
+// Boost's headers take seconds to compile, so only this file includes them.
 #include "experiments/measure/statistics.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Recording, counting, timing steps, and measuring their memory.
+// Records, counts and times steps, and measures their memory.
 #include "experiments/measure/steps.h"
 
 #include <algorithm>
@@ -65,7 +65,7 @@ ExampleShapes example_shapes(const Json& json) {
 
 Problem random_problem(const RunOptions& options, const ExampleShapes& shapes) {
   if (!options.problem.empty()) return one_batch(make_problem(options));
-  // The use for which these numbers are drawn; training has other uses.
+  // The `use` of this random stream. Training has other uses.
   constexpr std::uint64_t images_use = 0xbe1c;
   DataSplit data;
   data.train = {"random", {}, shapes.classes};
@@ -300,7 +300,7 @@ Json cost_fields(const Problem& problem, const StepCost& cost) {
 
 namespace {
 
-/// A line such as `VmRSS:   123456 kB` of a file, in MiB.
+/// The number in a line such as `VmRSS: 123456 kB` of a file, in MiB.
 double mib_in(const char* path, const std::string& name) {
   std::ifstream file(path);
   for (std::string line; std::getline(file, line);)
@@ -313,7 +313,7 @@ double status_mib(const std::string& name) { return mib_in("/proc/self/status", 
 }  // namespace
 
 double memory_rise(const std::function<void()>& work) {
-  std::ofstream("/proc/self/clear_refs") << "5";  // the high-water mark starts anew
+  std::ofstream("/proc/self/clear_refs") << "5";  // resets the high-water mark
   const double before = status_mib("VmRSS"), files_before = status_mib("RssFile");
   work();
   const double most = status_mib("VmHWM"), files = status_mib("RssFile");
@@ -324,7 +324,7 @@ double anonymous_mib() { return mib_in("/proc/self/smaps_rollup", "Anonymous"); 
 
 std::vector<double> numbers_of_fresh_process(std::vector<std::string> arguments,
                                              std::string_view measured) {
-  // A program that does not answer would start itself again and again.
+  // A program whose main ignores its arguments would start itself again and again.
   std::ifstream words("/proc/self/cmdline");
   for (std::string word; std::getline(words, word, '\0');)
     if (word == "--measure-memory")

@@ -1,5 +1,5 @@
-// Training steps that are measured: recorded and planned as `train` does it, counted, timed, and
-// run in a process of their own to see the memory that they take.
+// Measures training steps. They are recorded and planned as in `train`, counted, timed, and run in
+// a separate process to measure their memory.
 #pragma once
 
 #include <array>
@@ -17,9 +17,9 @@ namespace twice::experiments {
 
 // ---- Steps ----
 
-/// Examples of which only the names, shapes and number types are known.
+/// The names, shapes and number types of examples, without the data.
 struct ExampleShapes {
-  /// Of one example: for each array its name, shape and number type.
+  /// An array of one example: its name, shape and number type.
   struct One {
     std::string name;
     Shape shape;
@@ -28,35 +28,35 @@ struct ExampleShapes {
   std::vector<One> arrays;
   int classes = 0;
 };
-/// As --input and --classes say; else 28 x 28 x 1 for an mlp, 32 x 32 x 3 for the others, and 10
-/// classes.
+/// The shapes that --input and --classes give. Without these options, 28 x 28 x 1 for an mlp, 32 x
+/// 32 x 3 for the other models, and 10 classes.
 ExampleShapes usual_examples(const RunOptions& options);
 ExampleShapes image_examples(const Shape& image, int classes);
 ExampleShapes shapes_of(const Dataset& examples);
 Json to_json(const ExampleShapes& shapes);
 ExampleShapes example_shapes(const Json& json);
 
-/// The options' model with one batch of random numbers of these shapes; nothing is loaded. A
+/// The model of the options with one batch of random numbers of these shapes. No data is loaded. A
 /// problem of the registry makes its examples itself, and has one batch of them.
 Problem random_problem(const RunOptions& options, const ExampleShapes& shapes);
 inline Problem random_problem(const RunOptions& options) {
   return random_problem(options, usual_examples(options));
 }
 
-/// One training step of a model and method on the problem's examples, which are one batch; of a
-/// method with several programs, a step that takes this one.
+/// One training step of a model and method on the problem's examples, which are one batch. If the
+/// method has several programs, the step runs the program `program`.
 class OurStep {
  public:
   OurStep(const Problem& problem, const Method& method, int program = 0);
   OurStep(const OurStep&) = delete;
   OurStep& operator=(const OurStep&) = delete;
 
-  /// One step: G, then the optimiser's update.
+  /// Runs one step: computes G, then updates the parameters with the optimiser.
   void run();
-  /// The same, with clock readings between the program's steps and after the update: two more than
-  /// the program has steps.
+  /// The same with clock readings between the program's steps and after the update. The number of
+  /// readings is that of the program's steps plus two.
   void run_timed(std::span<ClockReading> readings);
-  /// G at the parameters as they are, in memory of its own; nothing moves.
+  /// Returns G at the current parameters in new memory. The parameters do not change.
   std::vector<Array> gradient();
 
   const Method& method() const { return method_; }
@@ -74,29 +74,30 @@ class OurStep {
   std::vector<Array> gradient_;
 };
 
-/// What each part of the step should take, the update last: profile/predict.h.
+/// Predicts the time of each part of the step, with the update last (profile/predict.h).
 std::vector<Prediction> predict(const OurStep& step, const Peak& peak);
 
 // ---- Time ----
 
 double seconds_since(ClockReading start);
 
-/// Hears the seconds since its last call.
+/// A function that receives the seconds since its last call.
 using TimingProgress = std::function<void(double)>;
 
 inline constexpr int least_rounds = 5, most_rounds = 400;
 
-/// Rounds of a measurement, in which everything that is compared takes its turn, so that a drift of
-/// the machine's speed meets all alike. There are at least `least` of them, and more as long as one
-/// like the longest so far would end within `seconds`. A stop (run/stop.h) ends them.
+/// The rounds of a measurement. In each round, everything that is compared takes its turn, so that
+/// a drift of the machine's speed affects all alike. There are at least `least` rounds. Another
+/// round starts only if it would end within `seconds`, assuming that it takes as long as the
+/// longest so far. A stop (run/stop.h) ends the rounds.
 ///
 ///     for (Rounds rounds(seconds, progress); rounds.next();) ...
 class Rounds {
  public:
   Rounds(double seconds, TimingProgress progress, int least = least_rounds, int most = INT_MAX);
-  /// Whether there is another round; called before each.
+  /// Whether there is another round. It is called before each round.
   bool next();
-  /// Tells `progress` the time that has passed; `next` does so, too.
+  /// Reports the time that has passed to `progress`. `next` does so too.
   void report();
 
  private:
@@ -106,18 +107,20 @@ class Rounds {
   ClockReading start_ = ClockReading::clock::now();
 };
 
-/// Milliseconds of each call of each of `work`, one a round: at most `most_rounds`.
+/// Times each function of `work` once per round, for at most `most_rounds` rounds. Returns the
+/// milliseconds of each call.
 std::vector<std::vector<double>> timed_in_turns(const std::vector<std::function<void()>>& work,
                                                 double seconds, const TimingProgress& progress);
 
-/// How a block of steps is timed. First this side is quiet for `settle` seconds: a side that stops
-/// working spins for about a millisecond before its threads sleep. Then it takes untimed steps for
-/// `lead` seconds, until caches are filled and threads awake, and timed ones for `seconds`.
+/// How a block of steps is timed. First the process pauses for `settle` seconds, because threads
+/// spin for about a millisecond after their last work before they sleep. Then it takes untimed
+/// steps for `lead` seconds, until caches are filled and threads are awake. Then it takes timed
+/// steps for `seconds`.
 struct BlockTiming {
   double seconds = 0, settle = 0.003, lead = 0.008;
 
-  /// For a side whose last step took so long: long steps need no lead, because the cost of a cold
-  /// cache is too small to be seen.
+  /// The timing for a process whose last step took `last_ms`. Long steps need no lead, because the
+  /// cost of a cold cache is too small to matter.
   BlockTiming after(double last_ms) const { return {seconds, settle, last_ms > 30 ? 0 : lead}; }
 
   static void json_fields(auto& self, const auto& visit) {
@@ -126,81 +129,83 @@ struct BlockTiming {
     visit("lead", self.lead);
   }
 };
-/// Milliseconds of each timed step, of which there is at least one.
+/// Returns the milliseconds of each timed step. There is at least one.
 std::vector<double> timed_block(const std::function<void()>& step, const BlockTiming& timing);
 
 // ---- Cost ----
 
-/// Median, least, and the distance between the quartiles.
+/// The median, the minimum, and the distance between the quartiles.
 struct Spread {
   double median = 0, least = 0, iqr = 0;
 };
 Spread spread_of(std::vector<double> samples);
 
-/// Counts of a step, as `Cost` has them. A mean over steps need not be whole.
+/// The counts of a step, as in `Cost`. A mean over steps may be fractional.
 struct StepCounts {
   double flops = 0, bytes = 0, products = 0, small_products = 0;
   void add(double share, const Cost& cost);
 };
 
-/// What a step costs; of a method with several programs, a mean over its steps.
+/// The cost of a step. For a method with several programs, a mean over its steps.
 struct StepCost {
   std::string method;
   /// Milliseconds of a step, round by round: the program and the optimiser's update.
   std::vector<double> samples = {};
   StepCounts total = {};
   std::array<StepCounts, phase_count> phases = {};
-  /// Of the largest program.
+  /// The memory of the largest program.
   double peak_mib = 0, arena_mib = 0;
 
   Spread ms() const { return spread_of(samples); }
 };
 
-/// The share of the steps 0, 1, 2, ... that each program of the method takes: over the first period
-/// of `Method::program`, or 1000 steps where that has no period up to 1000.
+/// The share of the steps 0, 1, 2, ... that each program of the method takes. The shares are those
+/// of the first period of `Method::program`, or of 1000 steps if the period is longer.
 std::vector<double> program_shares(const Problem& problem, const Method& method);
 
-/// Counted from the plans of the programs, which take `shares` of the steps, and with the times of
-/// each.
+/// Counts the cost from the plans of the programs, and takes the times from `samples`. `shares`
+/// holds the share of the steps of each program.
 StepCost mean_cost(std::string_view method, const std::vector<double>& shares,
                    std::span<const Plan* const> plans,
                    std::span<const std::vector<double>> samples);
-/// Of one program.
+/// The cost of a step with one program.
 StepCost step_cost(const Method& method, const Plan& plan, const std::vector<double>& ms);
 
-/// Times steps of all methods, and of all their programs, in turn.
+/// Times steps of all methods and of all their programs in turns.
 std::vector<StepCost> step_costs(const Problem& problem, const std::vector<const Method*>& methods,
                                  double seconds, const TimingProgress& progress);
 
 /// The fields that rows of `compare` and of `bench` share (docs/records.md).
 Json cost_fields(const Problem& problem, const StepCost& cost);
-/// Those that counts share: `products`, `small_products`, `gflop`, `peak_mib`.
+/// The fields for counts: `products`, `small_products`, `gflop`, `peak_mib`.
 Json count_fields(const StepCost& cost);
-/// A mean of counts: a whole number where it is one.
+/// A mean of counts, as a whole number if it is one.
 Json count_json(double mean);
 
 // ---- Memory ----
 
-/// MiB by which `work` raises the high-water mark of this process's resident memory, without pages
-/// of files (libraries' code). Meant for a fresh process: memory that was freed before would be
-/// used again, unseen.
+/// The MiB by which `work` raises the high-water mark of this process's resident memory. Pages of
+/// files, such as the code of libraries, do not count. The process should be fresh: memory that was
+/// freed before and is used again does not count.
 double memory_rise(const std::function<void()>& work);
 
-/// MiB of this process's memory that are of no file and resident, page by page: slower to ask for
-/// and more exact than the high-water mark, whose counters are kept in batches.
+/// The MiB of this process's resident memory that belong to no file. The system counts page by
+/// page. This is slower and more exact than the high-water mark, whose counters are kept in
+/// batches.
 double anonymous_mib();
 
-/// Numbers that this program, started anew with these arguments, prints on one line. Throws when
-/// that fails; empty when a stop was requested meanwhile. `measured` is named in the message.
+/// Starts this program again with these arguments, and returns the numbers that it prints on one
+/// line. Throws an error with `measured` if that fails. Empty if a stop was requested.
 std::vector<double> numbers_of_fresh_process(std::vector<std::string> arguments,
                                              std::string_view measured);
 
-/// MiB that two steps of a method on a batch like the problem's images take, update included,
-/// beyond a fresh process of this program with its batch of data made and one small product
-/// computed: their `memory_rise`. Parameters, batch and gradients count. Throws when that fails.
+/// The MiB that two steps of a method take, with their updates, on a batch like the problem's
+/// examples: their `memory_rise`. It is measured in a fresh process of this program that has made
+/// its data and computed one small product. Parameters, gradients and the plan's copy of the batch
+/// count. Throws if the measurement fails.
 double step_memory(const Problem& problem, std::string_view method);
 
-/// The measurement itself, in that process: `request` is made by `step_memory`.
+/// Does the measurement in that process. `step_memory` makes `request`.
 double step_memory_here(const std::string& request);
 
 }  // namespace twice::experiments

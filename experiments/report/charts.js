@@ -1,6 +1,7 @@
-// The charts of a page, drawn by dygraphs from the numbers in their data-plot (plots.h, curve_plot):
-// crosshair and values, zoom, logarithmic axes, smoothing. Series have numbers for dygraphs, and all
-// words are set as text, since a record may name them anything.
+// Draws the charts of a page with dygraphs, from the numbers in their attribute data-plot (plots.h,
+// curve_plot). Charts have a crosshair with values, zoom, logarithmic axes and smoothing. For
+// dygraphs, the names of series are numbers. All words are set as text, because a record may
+// contain any name.
 const charts = [];
 const dark = matchMedia('(prefers-color-scheme: dark)');
 const add = (parent, tag, name, text = '') => {
@@ -17,7 +18,7 @@ const significant = (value, count) => {
 const powerOfTen = power => power === 0 ? '1'
   : '10' + Array.from(String(power), c => c === '-' ? '⁻' : '⁰¹²³⁴⁵⁶⁷⁸⁹'[c]).join('');
 
-// Powers of ten, or where fewer than three are in sight also their 2- and 5-folds.
+// Powers of ten and, if fewer than three are visible, their multiples by 2 and 5.
 const logTicks = (low, high, most, text) => {
   const first = Math.ceil(Math.log10(low) - 1e-9), last = Math.floor(Math.log10(high) + 1e-9);
   const ticks = [];
@@ -31,7 +32,7 @@ const logTicks = (low, high, most, text) => {
   return ticks;
 };
 
-// The curve's value at x: a point of the record, else between two of them.
+// The curve's value at x: a point of the record, or interpolated between two points.
 const valueAt = (curve, x) => {
   const i = curve.x.indexOf(x);
   if (i >= 0) return {y: curve.y[i], low: curve.low?.[i], high: curve.high?.[i]};
@@ -45,7 +46,8 @@ const valueAt = (curve, x) => {
 function draw(root) {
   const plot = JSON.parse(root.dataset.plot), {curves, percent} = plot;
   const section = root.closest('section');
-  // Row k of an x has the k-th point that a curve has there; curves without x share the last one's.
+  // Row k of an x holds the k-th point of each curve at this x. A curve without x has the x of the
+  // curve before.
   const rows = new Map();
   let last = [];
   for (const curve of curves) {
@@ -71,17 +73,18 @@ function draw(root) {
   const readout = add(frame, 'div', 'readout hidden');
   add(root, 'div', 'x-title', plot.x_title);
   const ink = name => getComputedStyle(root).getPropertyValue('--' + name).trim();
-  // All x, where dygraphs would not leave room: around a single one, and on a logarithmic axis.
+  // The range of all x in the two cases where dygraphs would leave no space: a single x, and a
+  // logarithmic axis.
   const home = () => {
     const [low, high] = [xs[0], xs[xs.length - 1]], around = Math.abs(low) / 2 || 1;
     const room = (high / low) ** 0.02;
     return low === high ? [low - around, low + around] : state.logX ? [low / room, high * room] : null;
   };
-  // toDomXCoord knows no logarithmic axis.
+  // toDomXCoord does not support a logarithmic axis.
   const across = (g, x) => g.getArea().x + g.toPercentXCoord(x) * g.getArea().w;
   const format = (y, count = 5) => percent ? significant(100 * y, count) + ' %' : significant(y, count);
 
-  // dygraphs takes null for "no point here" and NaN for a gap.
+  // In dygraphs, null means that there is no point, and NaN means a gap.
   const table = () => {
     const data = xs.map(x => [x, ...curves.map(() => null)]);
     const fits = y => y !== null && y !== undefined && (!state.logY || positive(y));
@@ -114,7 +117,7 @@ function draw(root) {
     return axis === 'x' && whole ? found.filter(tick => Math.abs(tick.v - Math.round(tick.v)) < 1e-6) : found;
   };
 
-  // Behind the curves: slopes, the marked x, and while curves are smooth the raw ones.
+  // Drawn behind the curves: slopes, the marked x and, if curves are smoothed, the raw curves.
   const underlay = (context, area, g) => {
     context.save();
     context.beginPath();
@@ -183,7 +186,8 @@ function draw(root) {
           axisLabelFormatter: x => significant(x, 6)},
       y: {axisLabelWidth: 56, ticker: ticker('y'), axisLabelFormatter: y => format(y, 6)},
     },
-    // Without its touch handlers, which would keep a finger from scrolling the page.
+    // The touch handlers of dygraphs are left out, because they would keep a finger from scrolling
+    // the page.
     interactionModel: {mousedown: Dygraph.defaultInteractionModel.mousedown,
                        willDestroyContextMyself: true, dblclick: () => showAll()},
     zoomCallback: (low, high) => {
@@ -212,7 +216,8 @@ function draw(root) {
     readout.classList.add('hidden');
     [self, ...group()].forEach(other => other.cross(null));
   };
-  // A line for each name, with the bounds or the range of its thin curves; of many the nearest ones.
+  // An entry for each name, with the bounds or the range of its thin curves. The nearest entry is
+  // first.
   const readings = (x, height) => {
     const lines = new Map();
     curves.forEach((curve, s) => {
@@ -253,7 +258,7 @@ function draw(root) {
     if (found.length > most) add(readout, 'div', '', `and ${found.length - most} more`);
     readout.classList.remove('hidden');
     const at = across(graph, x), width = readout.offsetWidth;
-    // Beside the line, within the screen; it may reach beyond the figure.
+    // The readout is beside the line and within the screen. It may extend beyond the figure.
     const from = box.getBoundingClientRect().left, end = document.documentElement.clientWidth - from - 8;
     const left = at + 14 + width > end ? at - 14 - width : at + 14;
     readout.style.left = Math.max(8 - from, Math.min(left, end - width)) + 'px';
@@ -263,7 +268,7 @@ function draw(root) {
     if (event.buttons === 0 || event.pointerType !== 'mouse')
       show(graph.findClosestRow(event.clientX - place.left), event.clientY - place.top);
   });
-  // dygraphs would mark the point that is nearest in both directions.
+  // Otherwise dygraphs would mark the point that is nearest in both directions.
   frame.addEventListener('mousemove', event => event.buttons === 0 && event.stopPropagation(), true);
   box.addEventListener('pointerleave', leave);
   box.addEventListener('blur', leave);
@@ -292,11 +297,11 @@ function draw(root) {
     });
     return result;
   };
-  const reset = button('show all', 'or double click in the plot; dragging zooms', null, showAll);
+  const reset = button('show all', 'or double-click the plot; drag to zoom', null, showAll);
   if (longest > 8 && !curves.every(curve => curve.dots)) {
     const label = add(tools, 'label', '', 'smooth '), slider = add(label, 'input', '');
     Object.assign(slider, {type: 'range', min: 1, max: Math.ceil(longest / 3), value: 1,
-      title: 'moving average; faint: as recorded'});
+      title: 'moving average; the recorded curve is faint'});
     const count = add(label, 'output', '');
     slider.addEventListener('input', () => {
       state.smooth = Number(slider.value);
@@ -333,7 +338,8 @@ function draw(root) {
   charts.push(self);
 }
 
-// A chart is drawn when it comes near the screen: a page may have many, some in hidden parts.
+// A chart is drawn when it comes near the screen, because a page may have many charts, some in
+// hidden parts.
 const undrawn = new Set(document.querySelectorAll('.chart'));
 const drawOnce = chart => undrawn.delete(chart) && draw(chart);
 const near = new IntersectionObserver(

@@ -1,4 +1,4 @@
-// What the template compare.mustache shows of a record.
+// Collects the data of a record for the template compare.mustache.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -13,14 +13,15 @@
 namespace twice::experiments {
 namespace {
 
-/// The number of a method's row, NaN without one.
+/// The number under `key` in a method's row; NaN if there is none.
 double of(const std::vector<Json>& rows, const std::string& method, const std::string& key) {
   for (const Json& row : rows)
     if (text(row, "method") == method) return number(row, key);
   return std::nan("");
 }
 
-/// The time of a method's step over that of f-gr, with its interval; of an older record without.
+/// The time of a method's step over that of f-gr, with its interval. An older record has no
+/// interval.
 std::string ratio_to_f_gr(const std::vector<Json>& rows, const std::string& method) {
   for (const Json& row : rows)
     if (text(row, "method") == method && row.contains("ratio_to_f_gr"))
@@ -72,7 +73,7 @@ Json law_finding(const std::vector<Json>& rows) {
   return {{"differing", fmt::format("{}", fmt::join(differing, "; "))}};
 }
 
-/// What the numbers of one model say, for the sentences of the template.
+/// The findings about one model, for the sentences of the template.
 Json findings(const std::vector<Json>& rows) {
   Json data = Json::object();
   const double exact = of(rows, "exact", "ms"), f_gr = of(rows, "f-gr", "ms"),
@@ -128,7 +129,7 @@ std::string phase_bars(const std::vector<Json>& rows) {
   const auto gflop = [](const Json& row, const std::string& phase) {
     return number(member(member(row, "phases"), phase), "gflop");
   };
-  // In the order in which a step runs them; unknown ones last.
+  // The phases in the order in which a step runs them. Unknown phases come last.
   std::vector<std::string> phases = {"forward", "backward", "double backward", "update"};
   for (const Json& row : rows)
     if (member(row, "phases").is_object())
@@ -175,7 +176,7 @@ struct EpsilonCurve {
   std::vector<double> hvp_errors = {};  ///< of its estimate of H g
 };
 
-/// Curves in the order of the record, so that it decides what lies on top.
+/// The curves in the order of the record. Later curves lie on top of earlier ones.
 std::vector<EpsilonCurve> epsilon_curves(const Json& record) {
   std::vector<EpsilonCurve> curves;
   std::vector<Json> points = objects(member(record, "epsilon_sweep"));
@@ -199,7 +200,7 @@ std::vector<EpsilonCurve> epsilon_curves(const Json& record) {
   return curves;
 }
 
-/// Errors over eps. `errors` says which ones.
+/// A plot of errors over eps. `errors` selects the errors.
 std::string epsilon_plot(const Json& record, const std::vector<EpsilonCurve>& curves,
                          const std::string& label, std::vector<double> EpsilonCurve::*errors) {
   CurvePlot plot{.label = label + " against eps, both axes logarithmic",
@@ -219,7 +220,7 @@ std::string epsilon_plot(const Json& record, const std::vector<EpsilonCurve>& cu
                            .note = faint ? curve.dtype : "",
                            .points = !faint,
                            .faint = faint});
-    // Guides beside the curves that theory says follow them: 1 above f-gr, 2 below c-gr.
+    // Guides with the slopes that theory predicts, beside their curves: 1 above f-gr, 2 below c-gr.
     const double slope = curve.method == "f-gr" ? 1 : 2;
     if (faint || (curve.method != "f-gr" && curve.method != "c-gr")) continue;
     for (std::size_t i = y.size(); i-- > 0;)
@@ -235,7 +236,7 @@ std::string epsilon_plot(const Json& record, const std::vector<EpsilonCurve>& cu
 Json epsilon_errors(const Json& record, const std::vector<EpsilonCurve>& curves) {
   const std::string plots = figures(
       epsilon_plot(record, curves, "Relative error of the gradient", &EpsilonCurve::errors) +
-      epsilon_plot(record, curves, "Relative error of H∇L alone", &EpsilonCurve::hvp_errors));
+      epsilon_plot(record, curves, "Relative error of H∇ℒ alone", &EpsilonCurve::hvp_errors));
   if (plots.empty()) return {};
   Legend entries;
   std::string faint;

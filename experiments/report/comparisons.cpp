@@ -1,4 +1,4 @@
-// How the methods of a group differ, seed by seed.
+// Compares the methods of a group, seed by seed.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,10 +15,10 @@ namespace twice::experiments {
 namespace {
 
 constexpr std::size_t fewest_pairs = 3;
-/// Of more methods only the baseline is compared with each.
+/// If there are more methods, only the baseline is compared with each.
 constexpr std::size_t most_methods = 12;
 
-/// Accuracies differ by percentage points.
+/// Differences of accuracies are in percentage points.
 std::string signed_number(const std::string& metric, double value) {
   return metric.ends_with("accuracy") ? fmt::format("{:+.2f}", 100 * value)
                                       : fmt::format("{:+.3g}", value);
@@ -53,7 +53,7 @@ std::string interval_text(const Json& row) {
   return end(0) + " to " + end(1) + unit_of(text(row, "metric"));
 }
 
-/// Null of fewer pairs than may be judged.
+/// Compares a setting with a baseline. Null for fewer than `fewest_pairs` pairs.
 Json difference(const RunSetting& ours, const RunSetting& baseline, const std::string& metric) {
   std::map<std::string, double> others;
   for (const auto& [seeds, value] : baseline.values_of(metric)) others.emplace(seeds, value);
@@ -139,10 +139,10 @@ std::string comparison_tables(const std::vector<Json>& rows) {
   return sortable_table({{"method", ""},
                          {"against", ""},
                          {"result", ""},
-                         {"mean difference", "of the method's results minus the other's"},
+                         {"mean difference", "mean of the method's results minus the other's"},
                          {"95 % interval", "of the mean, by Student's t"},
-                         {"seeds", "that both have"},
-                         {"verdict", "inconclusive: the interval holds 0"}},
+                         {"seeds", "seeds that both have"},
+                         {"verdict", "inconclusive: the interval contains 0"}},
                         table) +
          details("The values of each seed", sortable_table({{"method", ""},
                                                             {"against", ""},

@@ -1,5 +1,5 @@
-// Curves as an SVG file, drawn by gnuplot. Its script is ours; texts are in quotes that it cannot
-// end.
+// Draws curves as an SVG file with gnuplot. Texts in the script are quoted so that they cannot end
+// the quotes.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -18,19 +18,21 @@ namespace {
 constexpr std::size_t file_width = 560, most_letters = 60;
 std::chrono::steady_clock::time_point latest;
 
-/// Between single quotes gnuplot expands nothing. Doubled ones inside do not always stay inside.
+/// gnuplot expands nothing between single quotes. A doubled quote inside may still end the text, so
+/// quotes are replaced.
 std::string quoted(const std::string& text, std::size_t width) {
   return "'" + replace_all(shortened(printable(text), width), "'", "’") + "'";
 }
 
-/// The colour in light mode, "#0072b2".
+/// The colour in light mode, such as "#0072b2".
 std::string light_colour(const Ink& ink) {
   const std::string_view css = embedded_file("picture.css");
   const std::string name = "--" + ink.name + ": ";
   return std::string(css.substr(css.find(name) + name.size(), 7));
 }
 
-/// A range with some room around the values; on a logarithmic axis also its ticks.
+/// The script lines of an axis: a range with some space around the values and, on a logarithmic
+/// axis, the ticks.
 std::string axis_lines(const char* name, bool log, const std::vector<double>& values) {
   auto [low, high] = std::ranges::minmax(values);
   const bool wide = high > 1e4 * low || low < 1e-3;
@@ -53,7 +55,7 @@ std::string script_of(const CurvePlot& plot, const std::string& y_title) {
   std::vector<double> xs, ys;
   std::size_t longest = 1, count = 0;
   for (const Curve& curve : plot.curves) {
-    // A line for each point, a blank one for a gap.
+    // A line for each point, and a blank line for a gap.
     std::string points;
     for (std::size_t k = 0; k < std::min(curve.x.size(), curve.y.size()); ++k) {
       const double x = curve.x[k], y = curve.y[k];
@@ -82,7 +84,7 @@ std::string script_of(const CurvePlot& plot, const std::string& y_title) {
     longest = std::max(longest, std::min(width_of(curve.name), most_letters));
   }
   if (ys.empty()) return "";
-  // Titles, the plot with its ticks, and as many columns of names as fit.
+  // The file has the titles, the plot with its ticks, and as many columns of names as fit.
   const std::size_t columns = std::clamp<std::size_t>(file_width / (9 * longest + 70), 1, 4),
                     rows = (count + columns - 1) / columns, legend = 18 * rows + 12,
                     height = 384 + legend;

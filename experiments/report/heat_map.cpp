@@ -1,4 +1,4 @@
-// Heat maps: a rectangle and its words for each cell, and a key above.
+// Draws heat maps: a rectangle with words for each cell, and a key above.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -16,7 +16,8 @@ struct Rgb {
   double red, green, blue;
 };
 
-// Viridis (Smith and van der Walt 2015) at nine places; between them it is straight to the eye.
+// Viridis (Smith and van der Walt 2015) at nine positions. Linear interpolation between them is
+// accurate enough for the eye.
 constexpr std::array<Rgb, 9> viridis = {{{68, 1, 84},
                                          {71, 45, 123},
                                          {59, 82, 139},
@@ -54,7 +55,7 @@ const char* letters_on(const Rgb& c) {
   return luminance < 0.18 ? "#ffffff" : "#0b0b0b";
 }
 
-/// From values to places on the scale of colours.
+/// Maps values to positions on the colour scale.
 struct Scale {
   double best, worst;
   bool log = false, cut = false;
@@ -76,7 +77,7 @@ Scale scale_of(const HeatMap& map) {
   Scale scale{values.front(), values.back()};
   const auto [low, high] = std::minmax(scale.best, scale.worst);
   scale.log = !map.percent && low > 0 && high > 10 * low;
-  // The middle value, or the worse of the two.
+  // The middle value, or the worse of the two middle values.
   const double median = values[values.size() / 2];
   const double farthest = scale.log ? scale.best * std::pow(median / scale.best, 3)
                                     : scale.best + 3 * (median - scale.best);
@@ -90,7 +91,7 @@ std::string value_text(const HeatMap& map, double value) {
   return map.percent ? fmt::format("{:.2f}", 100 * value) : format_number(value);
 }
 
-/// "97.12 % ± 0.20 %": for key and tooltip.
+/// The text of a cell for the key and the tooltip, such as "97.12 % ± 0.20 %".
 std::string full_text(const HeatMap& map, const HeatCell& cell) {
   const std::string unit = map.percent ? " %" : "";
   std::string text = value_text(map, cell.value) + unit;
@@ -98,14 +99,14 @@ std::string full_text(const HeatMap& map, const HeatCell& cell) {
   return cell.note.empty() ? text : text + " (" + cell.note + ")";
 }
 
-// The layout in the picture's own units, which are the page's at about its own size.
+// The layout in the units of the picture, which are about the size of the page's units.
 constexpr int least_width = 420, least_cell = 54, key_height = 40, key_width = 132, right = 8;
 constexpr std::size_t longest_name = 24;
 
 struct Frame {
   int width, height, left, bottom;
   int cell_width, cell_height;
-  bool turned;  ///< the columns' names are written aslant
+  bool turned;  ///< the names of columns are slanted
 };
 
 Frame frame_of(const HeatMap& map, bool spreads) {
@@ -132,7 +133,7 @@ std::string rectangle(double x, double y, double width, double height, std::stri
                      height, style);
 }
 
-/// Low and high end of the scale, and its colours between them.
+/// Draws the key: the low and the high end of the scale, and its colours between them.
 void draw_key(Picture& picture, const HeatMap& map, const Scale& scale, const Frame& frame) {
   if (scale.best == scale.worst) return;
   const auto [low, high] = std::minmax(scale.best, scale.worst);
@@ -145,7 +146,7 @@ void draw_key(Picture& picture, const HeatMap& map, const Scale& scale, const Fr
   for (int i = 0; i < steps; ++i) {
     const double share = i / (steps - 1.0);
     const Rgb c = colour(scale.best == low ? 1 - share : share);
-    // A little overlap leaves no seams.
+    // A small overlap avoids seams.
     picture.shape("rect", rectangle(from + i * step, 9, step + (i + 1 < steps ? 0.6 : 0), 12,
                                     fmt::format("fill=\"{}\"", hex(c))));
   }
@@ -153,7 +154,8 @@ void draw_key(Picture& picture, const HeatMap& map, const Scale& scale, const Fr
   picture.text(from + key_width + 8, 20, end_text(high, "≥ "));
 }
 
-/// The words in a cell around (x, y), as large as fits, at most nearly as the other words.
+/// Writes the words of a cell around (x, y) in the largest size that fits, up to a little less than
+/// that of other words.
 void draw_words(Picture& picture, const std::vector<std::string>& lines, double x, double y,
                 double width, const char* letters) {
   std::size_t longest = 1;
@@ -242,7 +244,7 @@ std::optional<Picture> draw(const HeatMap& map) {
 std::string heat_map(const HeatMap& map) {
   const std::optional<Picture> picture = draw(map);
   if (!picture) return "";
-  // A map of many columns keeps its words legible; its figure scrolls.
+  // In a map of many columns the words stay legible, and the figure scrolls.
   const int width = map.x.size() > most_heat_lines ? 0 : frame_of(map, false).width;
   return picture->str(map.label, width > least_width
                                      ? fmt::format(" style=\"min-width: {}px; max-width: {}px\"",

@@ -1,4 +1,4 @@
-// Templates, filled by the library mustache, and the parts of pages that are made of them.
+// Fills templates with the library mustache, and makes the parts of pages.
 #include "experiments/report/html.h"
 
 #include <fmt/core.h>

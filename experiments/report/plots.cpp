@@ -1,4 +1,4 @@
-// Curves and bars, and plots from a record's numbers.
+// Draws curves and bars, and plots from a record's numbers.
 #include "experiments/report/plots.h"
 
 #include <fmt/core.h>
@@ -27,9 +27,9 @@ std::vector<std::string> words(const Json& values) {
   return result;
 }
 
-/// Null unless it is finite.
+/// `value` rounded to `digits` digits; null if it is not finite.
 Json short_number(double value, int digits = 5) {
-  // strtod, not stod: that throws for what is nearly 0.
+  // strtod, not stod, which throws for a number that is nearly 0.
   return std::isfinite(value)
              ? Json(std::strtod(fmt::format("{:.{}g}", value, digits).c_str(), nullptr))
              : Json();
@@ -91,7 +91,7 @@ std::string curve_plot(const CurvePlot& plot) {
   Json curves = Json::array(), last;
   bool any = false;
   for (const Curve& curve : plot.curves) {
-    // What has no place on the x axis is no gap.
+    // A point that cannot be drawn on the x axis is left out and makes no gap.
     std::vector<double> x, y, low, high;
     const bool bounds = !curve.low.empty() && curve.low.size() == curve.high.size();
     for (std::size_t k = 0; k < std::min(curve.x.size(), curve.y.size()); ++k) {
@@ -139,8 +139,9 @@ void add_whisker(Bar& bar, const Json& row, const std::string& key) {
 }
 
 std::string bar_plot(const BarPlot& plot) {
-  // In its own units. On a narrow screen a picture is shown at 0.8 of them, on a wide one, where
-  // three share a row, at 0.9: words stay about as large as the page's.
+  // Sizes in the units of the picture. A narrow screen shows a picture at a scale of 0.8. A wide
+  // screen shows three pictures in a row, at a scale of 0.9. Words are therefore about as large as
+  // the page's words.
   constexpr double line = 32, thickness = 0.68 * line, least_width = 420;
   constexpr std::size_t longest_text = 26;
   double longest = 0, left = 0, behind = 0;
@@ -220,7 +221,7 @@ Legend recorded_legend(const Json& plot) {
 
 std::string recorded_plot_file(const Json& plot) {
   if (!is_heat_map(plot)) return curve_file(curves_of(plot), text(plot, "y_title"));
-  // y_title stands at its axis; what the numbers are is said here.
+  // y_title stands at the axis. The line under the title describes the numbers.
   return draw(heat_map_of(plot))
       .value_or(Picture(500, 330))
       .file(text(plot, "title"), text(plot, "value_title"), {});

@@ -1,6 +1,5 @@
-// The plots that reports are made of, for a page: curves, as numbers that charts.js draws; bars and
-// heat maps, as SVG; and those that a record holds as numbers (`plots` of a study:
-// docs/records.md).
+// The plots of report pages. Curves are written as numbers, which charts.js draws. Bars and heat
+// maps are SVG. A record may hold plots as numbers too (`plots` of a study, docs/records.md).
 #pragma once
 
 #include <chrono>
@@ -14,8 +13,8 @@
 
 namespace twice::experiments {
 
-/// Whether a value has a place on an axis: differences and ticks of such values are numbers, too.
-/// +-1e250, on a logarithmic axis 1e-250 to 1e250.
+/// Whether a value can be drawn: from -1e250 to 1e250, or from 1e-250 to 1e250 on a logarithmic
+/// axis. Differences and ticks of such values are then finite.
 bool drawable(double value, bool log);
 
 /// One line. Points that are not drawable are gaps.
@@ -23,11 +22,11 @@ struct Curve {
   std::string name;  ///< a legend hides all curves of a name
   std::vector<double> x = {}, y = {};
   Ink ink = {};
-  std::string note = {};                    ///< behind the name where values are read, "f32"
+  std::string note = {};                    ///< after the name where values are shown, "f32"
   std::vector<double> low = {}, high = {};  ///< bounds of y, or empty
   bool points = false;                      ///< dots at the data
   bool faint = false;                       ///< thin and dotted
-  bool thin = false;                        ///< one of several behind a bold one
+  bool thin = false;                        ///< one of several curves behind a bold one
   bool joined = true;                       ///< false: dots alone
 };
 
@@ -39,19 +38,19 @@ struct SlopeGuide {
 };
 
 struct CurvePlot {
-  std::string label;  ///< what the plot shows, for those who cannot see it
+  std::string label;  ///< describes the plot for readers who cannot see it
   std::string x_title;
-  bool large = false;  ///< for twice the room
+  bool large = false;  ///< for a plot of larger size
   std::vector<Curve> curves = {};
   bool log_x = false, log_y = false;
-  bool percent = false;  ///< y is a share of one, shown in percent
-  double y_from = -std::numeric_limits<double>::infinity();  ///< what is lower is cut off
+  bool percent = false;                                      ///< y is a share, shown in percent
+  double y_from = -std::numeric_limits<double>::infinity();  ///< lower values are cut off
   std::vector<SlopeGuide> guides = {};
   double mark = 0;  ///< an x to mark with a vertical line and a text, if positive
   std::string mark_text = {};
 };
 
-/// One horizontal bar, of one part or several parts in a row, with a text behind its end.
+/// One horizontal bar, of one part or several parts in a row, with a text after its end.
 struct Bar {
   std::string name, value = {};
   std::vector<double> parts = {};
@@ -59,7 +58,7 @@ struct Bar {
   double low = std::numeric_limits<double>::quiet_NaN(), high = low;  ///< ends of a whisker
 };
 
-/// The ends of the whisker: KEY_interval of a row.
+/// Sets the ends of the whisker to KEY_interval of a row.
 void add_whisker(Bar& bar, const Json& row, const std::string& key);
 
 struct BarPlot {
@@ -67,62 +66,65 @@ struct BarPlot {
   std::vector<Bar> bars = {};  ///< from top to bottom
 };
 
-/// Without a finite value it is drawn as an empty dotted frame with the word `missing` in it.
+/// A cell of a heat map. Without a finite value, it is drawn as an empty dotted frame with the word
+/// `missing` in it.
 struct HeatCell {
   double value = std::numeric_limits<double>::quiet_NaN();
-  double spread = std::numeric_limits<double>::quiet_NaN();  ///< behind ± when finite
+  double spread = std::numeric_limits<double>::quiet_NaN();  ///< shown after ± if finite
   std::string missing = "none";                              ///< "failed", "not run"
-  std::string note = {};                                     ///< for an asterisk and the tooltip
+  std::string note = {};                                     ///< in the tooltip, with an asterisk
 };
 
-/// Of more columns or rows a heat map draws no cells; it says how many there are.
+/// A heat map with more columns or rows draws no cells. It only states how many there are.
 constexpr std::size_t most_heat_lines = 100;
 
 struct HeatMap {
-  std::string label;  ///< what it shows, for those who cannot see it
+  std::string label;  ///< describes the map for readers who cannot see it
   std::string x_title, y_title;
-  /// What the columns (from the left) and the rows (from the bottom) are called: "0.05", "relu".
+  /// The names of the columns (from the left) and of the rows (from the bottom), such as "0.05".
   std::vector<std::string> x, y;
-  std::vector<HeatCell> cells = {};  ///< x.size() of the lowest row, then the next row's
-  bool percent = false;              ///< values are shares of one, shown in percent
-  bool lower_is_better = false;      ///< of losses; else, as of accuracies, more is better
-  /// The values of all maps that share a scale of colours; its own cells' when empty.
+  std::vector<HeatCell> cells = {};  ///< row by row from the lowest, x.size() each
+  bool percent = false;              ///< values are shares, shown in percent
+  bool lower_is_better = false;      ///< true for losses, false for accuracies
+  /// The values of all maps that share a colour scale. Empty: the values of this map's own cells.
   std::vector<double> beside = {};
 };
 
-// A plot is nothing, or "", when there is nothing to draw.
+// If there is nothing to draw, the functions below return no value, or "".
 
 /// An element of class chart. Its attribute data-plot is a JSON object with the fields of
-/// CurvePlot; what is empty or false is left out, and so is the x of a curve that has those of the
-/// one before. Numbers have six digits. x_title and names are any text.
+/// CurvePlot. Empty and false fields are left out. If a curve has the same x as the curve before,
+/// its x is left out too. Values of y have six digits. x_title and names may be any text.
 std::string curve_plot(const CurvePlot& plot);
 std::string bar_plot(const BarPlot& plot);
 
 std::optional<Picture> draw(const HeatMap& map);
-/// Bright is better: the colours run from dark blue over green to yellow (viridis), whose lightness
-/// alone tells their order, so they need no colour vision and are the same in light and dark mode.
-/// Outlined is the best cell. Positive values that span more than a factor of ten are coloured by
-/// their logarithm; a value that is more than three times as far from the best as the median is
-/// gets the worst colour, so that one diverged setting does not make all others equal. Throws when
-/// cells are not x times y.
+/// Brighter is better. The colours run from dark blue over green to yellow (viridis). Their
+/// lightness alone shows their order, so they need no colour vision and are the same in light and
+/// dark mode. The best cell is outlined. Positive values that span more than a factor of ten are
+/// coloured by their logarithm. A value that is more than three times as far from the best as the
+/// median gets the worst colour, so that one diverged setting does not make all others look equal.
+/// Throws if there are not x times y cells.
 std::string heat_map(const HeatMap& map);
 
-/// A heat map as a record holds it, but for its `name` and `title` and for `value_title`, which
-/// says what its numbers are: `x`, `y`, `x_title`, `y_title`, `percent`, `lower_is_better`; cell by
-/// cell, as in HeatMap, `cells` (values), `spreads` (where there are any) and `missing` (words).
+/// A heat map as a record holds it, without its `name` and `title` and without `value_title`, the
+/// caption of its numbers. The fields are `x`, `y`, `x_title`, `y_title`, `percent` and
+/// `lower_is_better`. `cells` (values), `spreads` (if there are any) and `missing` (words) have an
+/// entry for each cell, in the order of HeatMap.
 Json to_json(const HeatMap& map);
 
-/// A recorded plot, curves or heat map (it has `cells`), for a page; "" without data.
+/// A recorded plot for a page: a heat map if it has `cells`, otherwise curves. "" without data.
 std::string recorded_plot(const Json& plot);
 
-/// The legend of a recorded plot: names and colours of its curves; none of a heat map.
+/// The legend of a recorded plot: the names and colours of its curves. Empty for a heat map.
 Legend recorded_legend(const Json& plot);
 
-/// Curves as an SVG file, drawn by gnuplot. Throws when that is missing, fails or takes longer.
+/// Curves as an SVG file, drawn by gnuplot. Throws if gnuplot is missing, fails or takes longer
+/// than `limit`.
 std::string curve_file(const CurvePlot& plot, const std::string& y_title,
                        std::chrono::milliseconds limit = std::chrono::seconds(20));
 
-/// A recorded plot as an SVG file that stands alone; curves by `curve_file`.
+/// A recorded plot as a separate SVG file. Curves are drawn by `curve_file`.
 std::string recorded_plot_file(const Json& plot);
 
 }  // namespace twice::experiments

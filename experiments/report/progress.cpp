@@ -1,4 +1,4 @@
-// Drawing the progress bar.
+// Draws the progress bar.
 #include "experiments/report/progress.h"
 
 #include <fmt/core.h>
@@ -16,7 +16,8 @@ namespace {
 constexpr auto redraw_interval = std::chrono::milliseconds(100);
 constexpr int bar_width = 24;
 
-/// In one call, so that a line is never interleaved with another process's; a lost redraw is none.
+/// Writes in one call, so that a line is never interleaved with another process's output. Ignores a
+/// failed write.
 void write_once(int terminal, const std::string& bytes) {
   [[maybe_unused]] const ssize_t written = ::write(terminal, bytes.data(), bytes.size());
 }
@@ -48,11 +49,11 @@ void Progress::draw() {
   std::string line = task_ + " [" + std::string(full, '#') + std::string(bar_width - full, '-') +
                      fmt::format("] {:3.0f} %", 100 * share);
   const double elapsed = std::chrono::duration<double>(Clock::now() - start_).count();
-  // The first moments say little about the pace.
+  // The first second says little about the speed.
   if (share > 0 && elapsed > 1)
     line += ", " + format_seconds(std::ceil(elapsed * (1 - share) / share)) + " left";
   if (!note_.empty()) line += ", " + note_;
-  // A line that reached the last column would wrap, and \r could no longer erase it.
+  // A line that reaches the last column would wrap, and \r could no longer erase it.
   write_once(terminal_,
              "\r" + shortened(in_charset(line), screen_of(terminal_).width - 1) + "\033[K");
   visible_ = true;

@@ -1,4 +1,4 @@
-// The progress bar: what is being done, how far it is, how long it will take.
+// The progress bar. It shows the current work, the share that is done, and the time that is left.
 #pragma once
 
 #include <chrono>
@@ -6,21 +6,22 @@
 
 namespace twice::experiments {
 
-/// One line on the terminal behind stderr, redrawn in place at most ten times a second and erased
-/// at the end. Silent when stderr is no terminal, or one that cannot erase (TERM=dumb); stdout is
-/// never touched, so results can be piped away while the bar is shown.
+/// One line on the terminal of stderr. It is redrawn in place at most ten times a second and erased
+/// at the end. Nothing is shown if stderr is not a terminal, or if the terminal cannot erase
+/// (TERM=dumb). The bar never writes to stdout, so results can be piped away while the bar is
+/// shown.
 class Progress {
  public:
-  /// `total` units of work, such as steps; `terminal` is a file descriptor.
+  /// `total` is the number of units of work, such as steps. `terminal` is a file descriptor.
   Progress(std::string task, double total, int terminal = 2);
   ~Progress() { clear(); }
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  /// Adds finished work (0 to change the note alone); the note says what is being done now:
+  /// Adds finished work; 0 changes the note alone. The note describes the current work, such as
   /// "f-gr, epoch 3".
   void advance(double units = 1, const std::string& note = "");
-  /// Erases the bar, before other output; the next `advance` draws it again.
+  /// Erases the bar before other output. The next `advance` draws it again.
   void clear();
 
  private:

@@ -1,4 +1,4 @@
-// All files of a report, or none.
+// Writes all files of a report, or none.
 #include "experiments/report/result.h"
 
 #include <system_error>

@@ -1,4 +1,4 @@
-// What profile, compare, check_derivatives and explain return: a record, its text and its files.
+// The result of profile, compare, check_derivatives and explain: a record, its text and its files.
 #pragma once
 
 #include <filesystem>
@@ -12,18 +12,18 @@ namespace twice::experiments {
 
 /// The result of a command: its record, its text and its files.
 struct Report {
-  /// As the command writes it to `--json` (docs/records.md).
+  /// The record that the command writes to `--json` (docs/records.md).
   Json record = {};
-  /// As the command prints it; tables are as wide as the screen.
+  /// The text that the command prints. Tables are as wide as the screen.
   std::string text = {};
   /// Name and bytes of each file that the command writes to `--out`.
   std::vector<std::pair<std::string, std::string>> files = {};
-  /// False when a check failed.
+  /// False if a check failed.
   bool ok = true;
 
-  /// Writes the files into the folder, which is made if it is missing. All are on the disk before
-  /// the first one takes its place; throws, naming the file, and leaves what was there when one
-  /// cannot be written. Returns the paths.
+  /// Writes the files into the folder, and makes the folder if it is missing. All files are on the
+  /// disk before the first one takes its place. If a file cannot be written, throws an error with
+  /// its name and leaves the old files unchanged. Returns the paths.
   std::vector<std::filesystem::path> write(const std::filesystem::path& folder) const;
 };
 

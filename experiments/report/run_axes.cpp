@@ -1,4 +1,4 @@
-// Results of runs against one option at a time.
+// Plots results of runs over one option at a time.
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -13,7 +13,7 @@ namespace twice::experiments {
 
 namespace {
 
-/// From this ratio of the largest to the smallest value on, an axis is logarithmic.
+/// An axis is logarithmic if the ratio of its largest to its smallest value is at least `wide`.
 constexpr double wide = 30;
 constexpr std::size_t fewest_values = 3;
 
@@ -25,7 +25,8 @@ std::set<double> numbers_of(const std::vector<RunSetting>& settings, const std::
   return numbers;
 }
 
-/// `joined`: lines with the deviations over seeds beside them, else a dot for each setting.
+/// If `joined`, draws lines with the deviations over seeds beside them, otherwise a dot for each
+/// setting.
 std::string axis_plot(const std::vector<RunSetting>& settings, const Column& field,
                       const std::string& axis, bool joined) {
   const std::set<double> values = numbers_of(settings, axis);
@@ -48,7 +49,7 @@ std::string axis_plot(const std::vector<RunSetting>& settings, const Column& fie
       }
     plot.curves.push_back(std::move(curve));
   }
-  // A method that does not read the option is a level to compare with.
+  // A method that does not read the option is drawn as a level line.
   for (const RunSetting& setting : settings)
     if (const double y = setting.moments(field.key).mean;
         joined && !std::isfinite(number(setting.options, axis)))
@@ -72,7 +73,7 @@ std::string run_axes(const RunSet& set, const std::vector<RunSetting>& settings)
   std::set<std::string> methods;
   for (const RunSetting& setting : settings) methods.insert(setting.method);
   const bool alone = set.axes.size() == 1;
-  // A grid of several axes is for the maps.
+  // A grid of several axes is shown as heat maps.
   const bool drawn = 2 * static_cast<double>(settings.size()) < points;
   if (axes.empty() || (!alone && !drawn)) return "";
   Legend entries;

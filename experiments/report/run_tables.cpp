@@ -1,4 +1,4 @@
-// Tables of runs for other programs, such as pandas.
+// Writes tables of runs for other programs, such as pandas.
 #include <algorithm>
 #include <set>
 
@@ -8,12 +8,12 @@
 namespace twice::experiments {
 namespace {
 
-/// A row of a table, in groups of columns, which are objects.
+/// A row of a table, in groups of columns. Each group is an object.
 using Groups = std::vector<Json>;
 
-/// The scalars of the rows, which `for_each_row` hands to a function, each time the same: group
-/// after group, a column for each name that no group before has. Null and what is not finite are
-/// empty. "" without a row.
+/// A CSV table of the scalars of the rows. `for_each_row` passes each row to a function, and passes
+/// the same rows at each call. Columns come group by group, one for each name that no earlier group
+/// has. Null and numbers that are not finite are empty. "" without rows.
 std::string csv(const auto& for_each_row) {
   std::vector<std::set<std::string>> names;
   for_each_row([&](const Groups& row) {
@@ -44,7 +44,7 @@ std::string csv(const auto& for_each_row) {
   return text;
 }
 
-/// The numbers of an object. The loss is named as the tests are: there is an option --loss.
+/// The numbers of an object. The loss is renamed to test_loss, because there is an option --loss.
 Json numbers_of(const Json& object) {
   Json result = Json::object();
   if (object.is_object())

@@ -1,4 +1,4 @@
-// From records to runs and settings.
+// Reads runs and settings from records.
 #include "experiments/report/runs.h"
 
 #include <fmt/core.h>
@@ -19,7 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The epochs that are complete.
+/// The number of complete epochs.
 double epochs_of(const Run& run) {
   const Json& curve = run.curve();
   if (!curve.is_array() || curve.empty()) return 0;
@@ -27,7 +27,7 @@ double epochs_of(const Run& run) {
   return std::isfinite(last) ? last : static_cast<double>(curve.size());
 }
 
-/// The results of a run that is done.
+/// Adds the results of a run that is done.
 void add_results(Run& run, const Json& entry) {
   if (run.state != "done") return;
   static const Json none;
@@ -46,7 +46,7 @@ void add_results(Run& run, const Json& entry) {
       for (const auto& [name, value] : metrics.members()) keys.insert(name);
   if (curve.is_array()) {
     double seconds = 0;
-    // Of a curve that was read in part there is no sum.
+    // A curve that was read in part gives no sum.
     const bool whole = epochs_of(run) == static_cast<double>(curve.size());
     for (const Json& epoch : curve) {
       if (const double own = number(epoch, "seconds"); std::isfinite(own)) seconds += own;
@@ -61,13 +61,13 @@ void add_results(Run& run, const Json& entry) {
       if (const double value = number(*source, key); std::isfinite(value)) run.results[key] = value;
 }
 
-/// The row of a record of one run; null when it has none or several.
+/// The row of a record with one run; null if the record has none or several.
 const Json* only_row(const Json& record) {
   const Json& rows = member(record, "rows");
   return rows.is_array() && rows.size() == 1 && rows[0].is_object() ? &rows[0] : nullptr;
 }
 
-/// Adds what the run's own record has, if there is one, and its results, if it is done.
+/// Adds the fields of the run's own record, if there is one, and the results, if the run is done.
 void add_record(Run& run, const FoundRecord* train, const Json& entry) {
   if (train) {
     run.data = member(train->content, "data");
@@ -81,7 +81,7 @@ void add_record(Run& run, const FoundRecord* train, const Json& entry) {
   add_results(run, entry);
 }
 
-/// "3"; "3, init-seed 5" of a run with another seed beside.
+/// The seeds of a run, such as "3", or "3, init-seed 5" for a run with another seed.
 std::string seeds_of(const Json& config) {
   std::string seeds = text(config, "seed");
   for (const char* option : {"init-seed", "data-seed", "split-seed"})
@@ -90,15 +90,15 @@ std::string seeds_of(const Json& config) {
   return seeds;
 }
 
-/// False for an option of other methods only: a value that the run has but does not use.
+/// Whether the run uses the option. False if only other methods read it.
 bool is_used(const std::string& method_name, const std::string& option) {
   const auto reads = [&](const Method& method) { return method_reads(method, option); };
   const auto own = std::ranges::find(methods(), method_name, &Method::name);
   return own == methods().end() || reads(*own) || std::ranges::none_of(methods(), reads);
 }
 
-/// The runs with those of the axes along which a run differs from another one that uses them.
-/// Method, seeds, and options on which no result depends are none.
+/// A set of the runs. Its axes are those in which two runs that use them differ. Method, seeds, and
+/// options on which no result depends are never axes.
 RunSet set_of(std::vector<Run> runs, const std::vector<std::string>& axes) {
   static const std::set<std::string> others = {"method", "threads", "checkpoint-every"};
   RunSet set{{}, std::move(runs)};
@@ -131,7 +131,8 @@ bool is_name_of(const auto& rows, const std::string& name) {
   return std::ranges::find(names, name) != names.end();
 }
 
-/// What the runs of a sweep must agree in to be compared; its other options are settings.
+/// Whether the runs of a sweep must agree in the option to be compared. Runs that differ in other
+/// options belong to different settings.
 bool is_task(const std::string& option) {
   static const std::set<std::string> tasks = {
       "problem",    "data",   "input",      "classes",
@@ -145,7 +146,8 @@ bool is_task(const std::string& option) {
          is_name_of(registry().problems(), owner);
 }
 
-/// What the runs of a folder, of which nobody said what varies, may differ in.
+/// Whether single runs may differ in the option and still be compared. A folder does not say which
+/// options were varied.
 bool is_of_method(const std::string& option) {
   static const std::set<std::string> others = {"method", "threads", "checkpoint-every"};
   return others.contains(option) || is_seed(option) ||
@@ -153,7 +155,8 @@ bool is_of_method(const std::string& option) {
          is_name_of(methods(), registry().owner_of(option));
 }
 
-/// The data of a run, as one word says what differs; without what follows from the seed.
+/// The facts about the data of a run, each as one value, so that differences can be named. Facts
+/// that follow from the seed are left out.
 Json facts_of(const Run& run) {
   Json facts = run.data.is_object() ? run.data : Json();
   for (const char* of_split : {"mean", "stddev", "target_mean", "target_stddev", "split_seed"})
@@ -166,13 +169,13 @@ Json facts_of(const Run& run) {
       for (const Json& file : objects(own.is_array() ? own : Json::array({own})))
         facts["checksum of " + text(file, "name")] = text(file, "checksum").substr(0, enough);
     }
-  // Of a sweep's runs the options say it.
+  // For runs of a sweep, the options describe the model.
   if (run.record && !run.model.empty()) facts["label"] = run.model;
   return facts;
 }
 
-/// The runs in groups that agree in the options that `decides` tells, in their data and in the
-/// model. A run without a record is in the first group that agrees with it.
+/// The runs in groups. The runs of a group agree in their data, in the model, and in the options
+/// for which `decides` is true. A run without a record is in the first group that agrees with it.
 std::vector<RunSet> comparable(std::vector<Run> runs, std::vector<std::string> axes,
                                const std::function<bool(const std::string&)>& decides) {
   struct Group {
@@ -222,7 +225,7 @@ std::vector<RunSet> comparable(std::vector<Run> runs, std::vector<std::string> a
     RunSet set = set_of(std::move(group.runs), axes);
     std::size_t parts = 0;
     for (const auto& [name, value] : group.options.members())
-      // The label says what the model's options say.
+      // The label repeats the model's options.
       if (name != "label" && (values[name].size() > 1 || having[name] < groups.size()))
         if (++parts <= most_parts)
           set.title += fmt::format("{}{} {}", set.title.empty() ? "" : ", ",
@@ -241,7 +244,8 @@ std::pair<std::vector<std::string>, std::vector<Run>> listed_runs(
   constexpr std::size_t most_axes = 64;
   for (const Json& axis : objects(member(sweep, "axes")))
     if (axes.size() < most_axes) axes.push_back(text(axis, "option"));
-  // A row's options are those that its method and its model use; it is found by the runs' names.
+  // The options of a row are those that its method and its model use. A row is found by the name of
+  // its setting.
   std::map<std::string, Json> used;
   for (const Json& row : objects(member(sweep, "rows")))
     used[text(row, "setting")] = member(row, "options");
@@ -292,7 +296,7 @@ std::vector<Column> result_columns(const RunSet& set) {
       column.heading = column.key == "selected_loss" ? "test loss" : "test accuracy";
       column.heading += " at the best epoch";
       column.meaning =
-          "Of the test set, after the epoch that is the best on the validation examples.";
+          "Result on the test set after the epoch that is the best on the validation examples.";
     }
   }
   std::ranges::stable_sort(columns, {}, [](const Column& column) {
@@ -434,7 +438,7 @@ std::vector<const RunSetting*> chosen_settings(const std::vector<RunSetting>& se
     if (!std::isfinite(value)) continue;
     const auto [place, is_new] = places.emplace(setting.method, best.size());
     if (is_new) best.push_back({&setting, moments.n, value});
-    // A setting that lacks seeds may owe its mean to those that it lacks.
+    // A setting with fewer seeds may have a good mean only because of the missing seeds.
     Best& found = best[place->second];
     if (moments.n > found.n || (moments.n == found.n && value > found.value))
       found = {&setting, moments.n, value};

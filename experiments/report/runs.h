@@ -1,6 +1,7 @@
-// Training runs as a report looks at them: those of a sweep, or the single ones of a folder, in
-// groups that may be compared; the settings that they make, each with its seeds; which setting of a
-// method is chosen and how methods differ; and the section that shows them.
+// The training runs of a report, from a sweep or from the single runs of a folder. Runs are grouped
+// so that the runs of a group may be compared. Runs of a group that differ only in their seeds form
+// a setting. The functions below choose a setting for each method, compare the methods, and make
+// the section that shows the runs.
 #pragma once
 
 #include <map>
@@ -13,7 +14,7 @@
 
 namespace twice::experiments {
 
-/// A record with the file that it was read from.
+/// A record with the name of its file.
 struct FoundRecord {
   std::string file;
   Json content;
@@ -24,38 +25,39 @@ struct Run {
   Json config = {};
   std::string state = {};  ///< "done", "failed" or "unfinished"
   std::string error = {};  ///< of a failed run
-  std::string file = {};   ///< its record, relative to the reported folder; "" without one
+  std::string file = {};   ///< the path of the record in the reported folder, or ""
   std::string method = {}, model = {}, seed = {};
-  std::string seeds = {};    ///< all of its seeds, by which runs are paired; "-" without one
-  std::string machine = {};  ///< CPU and threads, which its times depend on; "" where not known
-  Json data = {};            ///< the record's `data`; null where not known
-  /// The values of the axes that it uses, without method and seeds.
+  std::string seeds = {};    ///< all seeds or "-"; runs with equal seeds are paired
+  std::string machine = {};  ///< CPU and threads, which affect times; "" if not known
+  Json data = {};            ///< the record's `data`; null if not known
+  /// The values of the axes that the run uses, without method and seeds.
   Json options = Json::object();
   double epochs = 0;
-  /// Only of a run that is done: what `result_columns` shows. `selected_...` are the test results
-  /// after the epoch that is the best on the validation examples.
+  /// The values of `result_columns`, if the run is done. `selected_...` are the test results after
+  /// the epoch that is the best on the validation examples.
   std::map<std::string, double> results = {};
-  /// `train`'s row, with the curve as far as it goes; null before the first epoch's end. It points
+  /// The row of `train`, with the curve so far. Null before the end of the first epoch. It points
   /// into the run's record.
   const Json* row = nullptr;
   const Json* record = nullptr;  ///< of a single run
 
-  /// The points of the curve, null without one.
+  /// The points of the curve; null if there is no curve.
   const Json& curve() const;
 };
 
-/// Runs that may be compared: they were trained on the same thing, for the same number of steps.
+/// Runs that may be compared: they were trained on the same problem, for the same number of steps.
 struct RunSet {
   /// The options that vary, without method and seeds, in the order of the runs' names.
   std::vector<std::string> axes;
   std::vector<Run> runs;
-  /// What tells the group from the others, "width 64, data digits"; "" of the only one.
+  /// The differences between the group and the others, such as "width 64, data digits". "" if there
+  /// is only one group.
   std::string title = {};
-  /// Times are left out where the runs' machines or threads differ.
+  /// False if the runs' machines or threads differ. Times are then left out.
   bool timed = true;
 };
 
-/// What is compared between runs: the results and metrics that one of them has.
+/// The columns in which runs are compared: the results and metrics that some run has.
 std::vector<Column> result_columns(const RunSet& set);
 /// Whether a result is a time.
 bool is_cost(const Column& result);
@@ -66,7 +68,8 @@ bool method_reads(const Method& method, std::string option);
 bool is_seed(const std::string& option);
 
 /// The runs that a sweep's record lists, in groups of one problem, data set, model, batch, number
-/// type and number of epochs. `trains` are the records of those that have one, by the run's name.
+/// type and number of epochs. `trains` holds the runs' own records, if they exist, by the run's
+/// name.
 std::vector<RunSet> sweep_runs(const Json& sweep, const std::map<std::string, FoundRecord>& trains);
 
 /// All runs of a sweep together, for plots over an option in which the groups differ.
@@ -79,77 +82,82 @@ std::vector<RunSet> train_runs(const std::vector<FoundRecord>& trains);
 /// A run for each row of a record of `compare`.
 RunSet compare_runs(const FoundRecord& compare);
 
-/// Names and bytes of runs.csv, a row for each run, and curves.csv, a row for each run and epoch:
-/// docs/records.md, "Tables of runs". Neither without a row.
+/// Names and bytes of runs.csv, with a row for each run, and of curves.csv, with a row for each run
+/// and epoch (docs/records.md, "Tables of runs"). A table without rows is left out.
 std::vector<std::pair<std::string, std::string>> run_tables(const std::vector<Run>& runs);
 
 struct Moments {
-  double mean, deviation;  ///< of the sample, with n - 1; NaN of fewer than two
+  double mean, deviation;  ///< of the sample, with n - 1; NaN for fewer than two
   std::size_t n;
 };
 
-/// Runs that differ in their seeds alone.
+/// Runs that differ only in their seeds.
 struct RunSetting {
   std::string method, model;
   Json options;
-  std::vector<std::string> axes;  ///< of the set: the options' order
+  std::vector<std::string> axes;  ///< the set's axes, for the order of options
   std::vector<const Run*> runs = {};
   std::size_t failed = 0, unfinished = 0;
 
-  /// The result of each run that is done, with its seeds; of the same seeds only the first.
+  /// The result of each finished run, with its seeds. Of runs with the same seeds, only the first
+  /// counts.
   std::vector<std::pair<std::string, double>> values_of(const std::string& field) const;
-  /// Over these values.
+  /// The moments of these values.
   Moments moments(const std::string& field) const;
   std::size_t done() const { return runs.size() - failed - unfinished; }
-  /// "gamma 0.1, epsilon 0.05"; "" where nothing varies.
+  /// The options' values, such as "gamma 0.1, epsilon 0.05"; "" if no option varies.
   std::string values() const;
 };
 
-/// In order of their first runs.
+/// The settings, in order of their first runs.
 std::vector<RunSetting> settings_of(const RunSet& set);
 
-/// The result that ranks settings, as `ranking_result` says.
+/// The result that ranks settings, by the rule of `ranking_result` in table.h.
 std::string ranking_result(const std::vector<RunSetting>& settings);
 
-/// The chosen setting of each method that has a finished run, methods in order of appearance: among
-/// those with the most finished seeds the one of the best mean of `ranking_result`.
+/// The chosen setting of each method that has a finished run, with methods in order of appearance.
+/// Among the settings with the most finished seeds, the setting with the best mean of
+/// `ranking_result` is chosen.
 std::vector<const RunSetting*> chosen_settings(const std::vector<RunSetting>& settings);
 
 /// Whether a method has several settings to choose from.
 bool has_choice(const std::vector<RunSetting>& settings);
 
-/// How each method's chosen setting differs from the others', over the seeds that both have (at
-/// least 3): rows as docs/records.md says of `comparisons`. `sgd`, else the first method, is the
-/// baseline of all others.
+/// For each pair of methods, the difference between their chosen settings, over the seeds that both
+/// settings have (at least 3). The rows are those of `comparisons` in docs/records.md. The baseline
+/// of all others is `sgd` or, without `sgd`, the first method.
 std::vector<Json> paired_differences(const RunSet& set, const std::vector<RunSetting>& settings);
 
-/// Their table, and to be opened the values of each seed, from which all numbers of a row follow.
-/// "" without a row.
+/// The table of these differences, and a second one, closed at first, with the values of each seed.
+/// All numbers of a row follow from these values. "" without rows.
 std::string comparison_tables(const std::vector<Json>& rows);
 
 /// "exact against sgd: test accuracy +0.45 % (+0.12 % to +0.78 %, 5 seeds): better".
 std::string comparison_text(const Json& row);
 
-/// Sorts the rows of a sweep's record (groups, methods, the chosen setting first, then by rank),
-/// and adds `ranked_by`, `comparisons`, and to each row `ranked_by` and `chosen`.
+/// Sorts the rows of a sweep's record by group, by method, with the chosen setting first, and by
+/// rank. Adds `ranked_by` and `comparisons` to the record, and `ranked_by` and `chosen` to each
+/// row.
 void add_comparisons(Json& sweep);
 
-/// For each quantity that is no cost, to choose from: a heat map for each method (and each
-/// combination of the options besides the two) of its mean over seeds, all on one scale of colours:
-/// over gamma and epsilon where both vary, else over the first two axes that do. "" when fewer than
-/// two vary.
+/// Heat maps of each quantity that is not a cost. A list selects the quantity. There is a map for
+/// each method and for each combination of the options besides the two of the map. A map shows the
+/// mean over seeds, and all maps of a quantity have one colour scale. The two options are gamma and
+/// epsilon if both vary, and otherwise the first two axes that vary. "" if fewer than two vary.
 std::string run_maps(const RunSet& set, const std::vector<RunSetting>& settings);
 
-/// The same quantities over one option at a time: lines where it is the only one that varies, a dot
-/// for each setting where a grid would have far more (a random search). "" otherwise.
+/// The same quantities over one option at a time. If only one option varies, lines are drawn. If a
+/// grid would have far more settings, as in a random search, a dot is drawn for each setting. ""
+/// otherwise.
 std::string run_axes(const RunSet& set, const std::vector<RunSetting>& settings);
 
-/// Train loss, test accuracy and gradient norm over epochs: the chosen setting of each method, and
-/// in views to choose the settings of each method. "" when no run has an epoch.
+/// Train loss, test accuracy and gradient norm over epochs. One view shows the chosen setting of
+/// each method, and a view for each method shows its settings. A list selects the view. "" if no
+/// run has an epoch.
 std::string run_curves(const std::vector<RunSetting>& settings);
 
-/// Settings, comparisons, maps, curves, costs and every run. `record` gives machine and options; it
-/// may be null.
+/// The section with settings, comparisons, maps, curves, costs and every run. `record` gives the
+/// machine and the options. It may be null.
 std::string runs_section(const RunSet& set, const Json& record, std::string_view title,
                          std::string_view id);
 

@@ -1,4 +1,4 @@
-// What the template sweep.mustache shows of a set of runs.
+// Collects the data of a set of runs for the template sweep.mustache.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -36,7 +36,7 @@ std::vector<std::string> methods_of(const std::vector<RunSetting>& settings) {
   return methods;
 }
 
-/// "95.1 % ± 0.2 %"; without a deviation that is not known.
+/// The mean with its deviation, "95.1 % ± 0.2 %". An unknown deviation is left out.
 std::string plus_minus(const Moments& moments, const Column& field) {
   std::string text = field.format(moments.mean);
   if (std::isfinite(moments.deviation)) text += " ± " + field.format(moments.deviation);
@@ -63,7 +63,8 @@ struct ItemTable {
   void add(const std::string& name, const std::string& tooltip, const auto& cell_of) {
     headings.push_back({name, tooltip});
     for (std::size_t i = 0; i < items.size(); ++i) rows[i].push_back(cell_of(items[i]));
-    // A column of words holds words only, else it would sort by halves.
+    // If one cell is a word, all cells of the column sort as words. Otherwise a sort would mix two
+    // orders.
     if (std::ranges::any_of(rows, [](const auto& row) { return !row.back().is_number; }))
       for (std::vector<Cell>& row : rows) row.back().is_number = false;
   }
@@ -98,7 +99,7 @@ std::string settings_table(const RunSet& set, const std::vector<RunSetting>& set
   table.add("n", "runs that are done", [&](const RunSetting& s) { return count(s.done(), ""); });
   table.add("failed", "runs that ended before their last epoch, with an error",
             [&](const RunSetting& s) { return count(s.failed, "bad"); });
-  table.add("unfinished", "runs that are still to do, running, or were stopped",
+  table.add("unfinished", "runs that are still to do, running or stopped",
             [&](const RunSetting& s) { return count(s.unfinished, "bad"); });
   table.add_results(" Mean ± standard deviation over seeds.",
                     [](const RunSetting& setting, const Column& field) {
@@ -119,7 +120,7 @@ std::string runs_table(const RunSet& set) {
   table.add_options();
   table.add("seed", "",
             [](const Run& run) { return number_cell(run.seed, std::atof(run.seed.c_str())); });
-  table.add("epochs", "that are complete",
+  table.add("epochs", "complete epochs",
             [](const Run& run) { return number_cell(show(run.epochs), run.epochs); });
   table.add_results("", [](const Run& run, const Column& field) {
     const auto value = run.results.find(field.key);
@@ -135,12 +136,12 @@ std::string failures(const RunSet& set) {
     if (run.state == "failed") lines.push_back(run.name + ": " + one_line(run.error));
   if (lines.empty()) return "";
   const std::string title = counted(lines.size(), "run") + " failed";
-  // A long list may be opened.
+  // A long list is closed at first.
   constexpr std::size_t few = 5;
   return lines.size() <= few ? section(title, bullets(lines), 4) : details(title, bullets(lines));
 }
 
-/// Bars of the medians over the runs that are done, for each method, with their intervals.
+/// Bars of each method's medians over the finished runs, with their intervals.
 std::string cost_figures(const RunSet& set) {
   const auto bars = [&](const char* title, const char* unit, const auto& value_of) {
     std::vector<std::pair<const Run*, std::vector<double>>> costs;
@@ -174,7 +175,7 @@ std::string cost_figures(const RunSet& set) {
            [&](const Run& run) { return result(run, "seconds") / run.epochs; }));
 }
 
-/// The cells of a map: rows over `down`, or a single row where it is "".
+/// A map with a row for each value of `down`, or with a single row if `down` is "".
 HeatMap map_of(const std::vector<const RunSetting*>& settings, const Column& field,
                const std::vector<Json>& columns, const std::string& across,
                const std::vector<Json>& rows, const std::string& down) {
@@ -236,7 +237,7 @@ std::string field_maps(const RunSet& set, const std::vector<RunSetting>& setting
     const auto& [title, own] = parts[i];
     const bool has_across = own[0]->options.contains(across);
     const bool both = has_across && own[0]->options.contains(down);
-    // A method without one of the two has a map of one row.
+    // If a method does not read one of the two options, its map has one row.
     HeatMap map = map_of(own, field, has_across ? columns : rows, has_across ? across : down,
                          both ? rows : std::vector<Json>(1), both ? down : "");
     map.label = field.heading + " of " + title;
@@ -250,11 +251,11 @@ std::string field_maps(const RunSet& set, const std::vector<RunSetting>& setting
   return figures(html);
 }
 
-/// Eight that can be told apart: from light to dark, then the same dashed.
+/// Eight inks that can be distinguished: four shades, and the same four dashed.
 Ink step_ink(std::size_t step) { return {ramp_ink(3 - step % 4).name, step >= 4}; }
 constexpr std::size_t most_lines = 8;
 
-/// What all runs were trained on and for how long.
+/// The common model, data and options of all runs.
 std::string common_text(const Json& record) {
   const Json &config = member(record, "config"), &data = member(record, "data");
   std::string line;
@@ -301,7 +302,7 @@ std::string run_curves(const std::vector<RunSetting>& settings) {
                                  method_ink(setting->method)));
   }
   const auto add = [&](const std::string& title, const std::vector<TrainingLine>& lines) {
-    // Toggles of the legend reach the plots of their own section.
+    // A legend hides series only in the plots of its own section.
     if (const std::string html = training_plots(lines); !html.empty())
       views.emplace_back(title, "<section>\n" + html + "</section>\n");
   };
@@ -388,7 +389,7 @@ std::string runs_section(const RunSet& set, const Json& record, std::string_view
                     {"failures", failures(set)},
                     {"run_table", runs_table(set)}};
   }
-  std::vector<Json> rows;  // one of each method, for its equation
+  std::vector<Json> rows;  // one for each method, for its equation
   std::set<std::string> seen;
   for (const Run& run : set.runs)
     if (run.row && seen.insert(run.method).second) rows.push_back(*run.row);

@@ -1,5 +1,5 @@
-// What a page does: a click on a heading sorts its table, a list shows one of several parts, a click
-// on a legend hides a series.
+// The actions of a page. A click on a heading sorts its table, a list shows one of several parts,
+// and a click on a legend hides a series.
 document.querySelectorAll('table').forEach(table => {
   const body = table.tBodies[0];
   table.querySelectorAll('thead button').forEach((button, column) => {
@@ -42,7 +42,7 @@ document.querySelectorAll('[data-toggle]').forEach(button => {
     });
   });
 });
-// A page of a run under way shows the newer one, but not while someone uses it.
+// The page of a run under way reloads itself, but not while it is in use.
 const underWay = document.querySelector('[data-reload]');
 if (underWay) {
   let used = 0;

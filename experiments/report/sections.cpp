@@ -1,4 +1,5 @@
-// Tables, training curves, methods and set-up of a record; the sections of train, bench and study.
+// Makes the tables, training curves, methods and set-up of a record, and the sections of all
+// commands except compare and sweep.
 #include "experiments/report/sections.h"
 
 #include <fmt/format.h>
@@ -16,7 +17,8 @@
 namespace twice::experiments {
 namespace {
 
-/// The members of an object: first those listed in `order`, then the others. None when it is none.
+/// The members of an object: first those listed in `order`, then the others. Empty if `object` is
+/// not an object.
 std::vector<TextPair> facts(const Json& object, std::initializer_list<const char*> order = {}) {
   std::vector<TextPair> pairs;
   if (!object.is_object()) return pairs;
@@ -30,9 +32,9 @@ std::vector<TextPair> facts(const Json& object, std::initializer_list<const char
   return pairs;
 }
 
-/// Of long curves a page has the last point and each so many before.
+/// A page shows at most about this many points of a curve, evenly spaced and with the last one.
 constexpr std::size_t most_points = 500;
-/// Of a line that stands for many runs, so many are drawn beside their mean.
+/// If a line stands for many runs, at most this many of them are drawn beside the mean.
 constexpr std::size_t most_runs_drawn = 30;
 
 Curve curve_of(const TrainingLine& line, const Json& points, const std::string& field,
@@ -46,7 +48,7 @@ Curve curve_of(const TrainingLine& line, const Json& points, const std::string& 
   return curve;
 }
 
-/// The mean over the runs that are done, of the epochs that all of them have.
+/// The mean over the finished runs, at the epochs that all of them have.
 Curve mean_of(const TrainingLine& line, const std::string& field, std::size_t every) {
   std::map<double, std::vector<double>> values;
   for (const Json* points : line.done) {
@@ -96,7 +98,7 @@ std::string training_figure(const std::vector<TrainingLine>& lines, const std::s
                          [](double value) { return std::isfinite(value); });
   std::ranges::sort(values);
   if (values.empty()) return "";
-  // Shares start far below where they end, and the differences that matter are at the end.
+  // Accuracies start far below their final values, and only the differences at the end matter.
   if (percent)
     plot.y_from = values[values.size() / 6];
   else
@@ -123,7 +125,7 @@ Json methods_of(const std::vector<Json>& rows) {
   return list;
 }
 
-/// Our bar and the peer's for each method of a model.
+/// A bar for us and a bar for the peer, for each method of a model.
 std::string model_figure(const std::vector<Json>& rows, const std::string& model,
                          const std::string& peer) {
   BarPlot plot{.label = "Time of one step of " + model + ", one bar per method"};
@@ -179,16 +181,16 @@ std::string claims_table(const std::vector<Json>& claims) {
   }
   return sortable_table(
       {{"claim", ""},
-       {"holds", "the whole interval lies where it is expected"},
+       {"holds", "the whole interval lies in the expected range"},
        {"value", ""},
        {"interval", "the value's uncertainty"},
        {"the interval is", ""},
-       {"expected", "where the interval must lie"},
-       {"weight", "core: the study fails with it; limit: it does not hold everywhere"}},
+       {"expected", "the range in which the interval must lie"},
+       {"weight", "core: the study fails if the claim fails; limit: it does not hold everywhere"}},
       rows);
 }
 
-/// Makes cells of numbers where a column has them: its words ("never") have no digit.
+/// Turns a column into numbers if each of its cells is a number or a word without digits ("never").
 void find_numbers(std::vector<std::vector<Cell>>& rows, std::size_t column) {
   const auto starts = [](const Cell& cell) {
     const std::size_t first = cell.text.find_first_of("0123456789");
@@ -222,7 +224,7 @@ std::string recorded_table(const Json& table) {
   return sortable_table(headings, rows);
 }
 
-/// The elements of an array as a list; "" of anything else.
+/// The elements of an array as a list; "" for any other value.
 std::string lines(const Json& array) {
   std::vector<std::string> result;
   if (array.is_array())
@@ -282,7 +284,7 @@ std::string training_plots(const std::vector<TrainingLine>& lines) {
         if (curve->is_array() && !curve->empty()) points.push_back(curve->front());
   for (const std::string& metric : metric_names(points))
     list += training_figure(lines, metric, heading_of(metric), metric.ends_with("accuracy"));
-  list += training_figure(lines, "gradient_norm", "Gradient norm |∇L|", false);
+  list += training_figure(lines, "gradient_norm", "Gradient norm |∇ℒ|", false);
   const std::string plots = figures(list);
   Legend entries;
   for (const TrainingLine& line : lines) entries.emplace_back(line.name, line.ink);
@@ -315,7 +317,7 @@ std::string setup_section(const Json& record) {
   if (made.is_object()) {
     if (member(made, "changed") != true) made.erase("changed");
     if (member(made, "environment").empty()) made.erase("environment");
-    made.erase("command_line");  // it stands at the head
+    made.erase("command_line");  // shown at the head
   }
   const std::string origin =
       definitions(facts(made, {"date", "host", "commit", "changed", "environment"}), "facts");
@@ -456,7 +458,7 @@ std::string study_section(const Json& record, std::string_view title, std::strin
              {{"tiles",
                tiles({{text(record, "verdict"), "verdict of the " + text(record, "form") + " form"},
                       {fmt::format("{} of {}", holding, claims.size()), "claims that hold"},
-                      {format_seconds(number(record, "seconds")), "time that it took"}})},
+                      {format_seconds(number(record, "seconds")), "time of the study"}})},
               {"claimed", text(record, "claimed")},
               {"by", text(record, "by")},
               {"claims", claims.empty() ? "" : claims_table(claims)},

@@ -1,5 +1,5 @@
-// The sections of pages, from records: what those of several commands share (tables of rows, curves
-// of training, methods, machine and options), and each command's own.
+// Makes the sections of pages from records: the parts that several commands share (tables of rows,
+// training curves, methods, machine and options), and the section of each command.
 #pragma once
 
 #include <string>
@@ -12,20 +12,20 @@
 
 namespace twice::experiments {
 
-/// The rows under the columns that they use, sortable.
+/// A sortable table of the rows, with the columns that they use.
 std::string rows_table(const std::vector<Json>& rows, const std::vector<Column>& columns);
 
-/// What each used column means, to be opened.
+/// The meanings of the used columns, closed at first.
 std::string columns_legend(const std::vector<Json>& rows, const std::vector<Column>& columns);
 
 /// Table and legend of the rows of `compare` and `train`.
 std::string run_table_section(const std::vector<Json>& rows);
 
-/// "exact"; with the threads behind it when another row has the same method.
+/// The label of a row, such as "exact". If another row has the same method, the threads follow.
 std::string row_label(const Json& row, const std::vector<Json>& rows);
 
-/// What has one name and colour in the plots of training: a run, or several that differ in their
-/// seed. Each element is the `curve` of a run.
+/// A line with one name and colour in the plots of training: a run, or several runs that differ in
+/// their seeds. Each element is the `curve` of a run.
 struct TrainingLine {
   std::string name;
   Ink ink;
@@ -33,51 +33,52 @@ struct TrainingLine {
 };
 
 /// Train loss, test accuracy, metrics and gradient norm over epochs, with a legend. The mean of the
-/// runs that are done is bold; the single runs are thin, where there is more than the one. ""
-/// without data.
+/// finished runs is bold. If there are several runs, the single runs are thin. "" without data.
 std::string training_plots(const std::vector<TrainingLine>& lines);
 /// The same with a line for each row.
 std::string training_plots(const std::vector<Json>& rows);
 
-/// The command that makes the record again, and what disturbed the measurement (`noise_warning`).
+/// The command that makes the record again, and a warning if other work disturbed the measurement
+/// (`noise_warning`).
 std::string record_head(const Json& record);
-/// The title of a record's own page, which tells it from others: "compare: mlp on digits · DATE".
+/// The title of a record's own page, such as "compare: mlp on digits · DATE".
 std::string record_title(const Json& record, const std::string& name);
 /// Machine, data and options.
 std::string setup_section(const Json& record);
 
-/// The section of a record: what it shows, the methods of the rows, machine and options.
+/// The section of a record: its content `html`, the methods of the rows, machine and options.
 std::string record_section(const Json& record, std::string_view title, std::string_view id,
                            const std::vector<Json>& rows, const std::string& html);
 
-// A record as a section of a larger page; `id` makes links to it possible.
+// A record as a section of a larger page. `id` allows links to the section.
 std::string train_section(const Json& record, std::string_view title, std::string_view id);
 std::string bench_section(const Json& record, std::string_view title, std::string_view id);
 std::string profile_section(const Json& record, std::string_view title, std::string_view id);
 std::string evaluate_section(const Json& record, std::string_view title, std::string_view id);
 std::string study_section(const Json& record, std::string_view title, std::string_view id);
 
-/// The texts of a field, each once, in order.
+/// The distinct texts of a field, in order of appearance.
 std::vector<std::string> distinct(const std::vector<Json>& rows, const std::string& field);
 
-// compare_page.cpp:
+// The following are in compare_page.cpp.
 
 /// The page of a record of compare.
 std::string compare_html(const Json& record);
 
-/// The same as a section. Its sentences are made from the record alone; each is left out when the
-/// record lacks a number for it.
+/// The same as a section. Its sentences are made from the record alone. A sentence is left out if
+/// the record lacks a number for it.
 std::string compare_section(const Json& record, std::string_view title, std::string_view id);
 
-/// The data set of a record; "" of a problem, which has data of its own.
+/// The data set of a record; "" for a problem, which has its own data.
 std::string data_name(const Json& record);
 
 /// "mlp-1024x4-b128-relu-f32 on digits", for titles and lists.
 std::string record_name(const Json& record);
 
-/// The slope d log(error) / d log(eps) of the part of a sweep where the error is due to the
-/// finite step: the median between neighbouring points at larger eps than the smallest error's,
-/// each with an error over ten times that one and under 0.3. NaN when there are no two such points.
+/// The slope d log(error) / d log(eps) of the part of a sweep where the error is due to the finite
+/// step. It is the median over all pairs of neighbouring points whose eps is larger than that of
+/// the smallest error, and whose errors are over ten times the smallest error and under 0.3. NaN if
+/// there are no two such points.
 double error_slope(const std::vector<double>& epsilons, const std::vector<double>& errors);
 
 }  // namespace twice::experiments

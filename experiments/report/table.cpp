@@ -1,4 +1,4 @@
-// Layout of text tables. Widths count code points, so that "×" is as wide as "x".
+// Lays out text tables. Widths count code points, so that "×" is as wide as "x".
 #include "experiments/report/table.h"
 
 #include <fmt/format.h>
@@ -25,7 +25,7 @@ namespace {
 using Lines = std::vector<std::string>;
 constexpr std::size_t gap = 2;
 
-/// "" when it is not set.
+/// The value of an environment variable; "" if it is not set.
 std::string_view variable(const char* name) {
   const char* value = std::getenv(name);
   return value ? value : "";
@@ -42,7 +42,7 @@ constexpr std::string_view superscripts[] = {"⁰", "¹", "²", "³", "⁴", "�
 
 bool is_continuation(char c) { return (c & 0xC0) == 0x80; }
 
-/// Breaks between words so that no line is wider than `width`, unless a single word is.
+/// Breaks a text between words. No line is wider than `width` unless a single word is.
 Lines wrap(const std::string& text, std::size_t width) {
   Lines lines{""};
   for (std::size_t begin = 0; begin <= text.size();) {
@@ -180,7 +180,7 @@ std::string in_charset(std::string_view text) {
     if (locale.empty()) locale = variable(name);
   if (locale != "C" && locale != "POSIX") return std::string(text);
   std::string result;
-  bool raised = false;  // within superscripts, which one "^" begins
+  bool raised = false;  // within superscripts, which start with one "^"
   for (std::size_t begin = 0, end = 1; begin < text.size(); begin = end++) {
     while (end < text.size() && is_continuation(text[end])) ++end;
     const std::string_view letter = text.substr(begin, end - begin);
@@ -311,7 +311,7 @@ std::string cell_text(const Column& column, const Json& row) {
   }
   if (!column.format) return text(row, column.key);
   const double value = number(row, column.key);
-  // Counts are written as they are.
+  // Counts are written in full.
   if (column.format == format_number && value == std::floor(value) && std::abs(value) < 1e6)
     return show(value);
   return column.format(value) + uncertainty(row, column.key, value, column.format == format_ratio);
@@ -337,7 +337,7 @@ void Table::add(std::vector<std::string> cells) {
 
 std::string Table::str(bool bold_headings, std::size_t width) const {
   if (headings_.empty()) return "";
-  // Names of rows are kept longer than other texts.
+  // The names of rows may be longer than other texts.
   constexpr std::size_t least_name = 32, least_text = 16, widest_number = 24;
   const std::size_t count = headings_.size();
   std::vector<std::size_t> widths(count), least(count);
@@ -364,7 +364,7 @@ std::string Table::str(bool bold_headings, std::size_t width) const {
   };
   Lines left_out;
   while (width > 0 && shown.size() > 1 && total(least) > width) {
-    // The first column names the row and stays.
+    // The first column names the row and is never left out.
     const auto last_minor =
         std::find_if(shown.rbegin(), shown.rend() - 1, [&](std::size_t c) { return minor_[c]; });
     const auto last = last_minor == shown.rend() - 1 ? shown.end() - 1 : last_minor.base() - 1;
@@ -376,7 +376,8 @@ std::string Table::str(bool bold_headings, std::size_t width) const {
     const auto room = [&](std::size_t c) { return widths[c] > least[c] ? widths[c] : 0; };
     --widths[std::ranges::max(shown, {}, room)];
   }
-  // Room that is left makes the highest heading lower, as long as one has more than one line.
+  // Width that is left goes to the column with the most lines in its heading, until each heading
+  // has one line.
   while (width == 0 || total(widths) < width) {
     const auto lines = [&](std::size_t c) { return wrap(headings_[c], widths[c]).size(); };
     const std::size_t highest = std::ranges::max(shown, {}, lines);

@@ -1,5 +1,5 @@
-// Tables for the terminal, the columns of the head-to-head, and the number formats that screen and
-// report share.
+// Tables for the terminal, the columns of tables, and the number formats that screen and report
+// share.
 #pragma once
 
 #include <string>
@@ -10,10 +10,10 @@
 
 namespace twice::experiments {
 
-/// Three significant digits: "2.31", "231", "2310", "1.20e-07". Here and below a value that is not
-/// finite is missing: "-".
+/// Three significant digits: "2.31", "231", "2310", "1.20e-07". Here and below, a value that is not
+/// finite is shown as "-".
 std::string format_number(double value);
-/// Bytes.
+/// The bytes of a MiB.
 inline constexpr double mib = 1 << 20;
 /// With an SI prefix: format_si(2.5e9, "FLOP") = "2.50 GFLOP".
 std::string format_si(double value, std::string_view unit = "");
@@ -21,14 +21,15 @@ std::string format_si(double value, std::string_view unit = "");
 std::string format_error(double value);
 /// A relative error in a sentence: `format_percent` from 1e-4 on, `format_error` below.
 std::string error_text(double error);
-/// A share of one: 0.9722 is "97.22 %", 0.0081 is "0.81 %".
+/// A share: 0.9722 is "97.22 %", 0.0081 is "0.81 %".
 std::string format_percent(double value);
 /// "1.21×".
 std::string format_ratio(double value);
-/// "0.96× (0.94 to 0.98)"; "0.99× (0.95 to 1.03): inconclusive" where the interval has 1 within.
+/// A ratio with its interval: "0.96× (0.94 to 0.98)", or "0.99× (0.95 to 1.03): inconclusive" if
+/// the interval contains 1.
 std::string ratio_sentence(const Json& row, const std::string& key);
-/// A tile of a ratio from its `ratio_sentence`: the number above, its interval behind the words; or
-/// `inconclusive` above.
+/// A tile from a `ratio_sentence`: the ratio as the large number, and `words` with the interval as
+/// the caption. If the sentence is inconclusive, "inconclusive" takes the place of the ratio.
 std::pair<std::string, std::string> ratio_tile(const std::string& sentence,
                                                const std::string& words);
 /// A duration: "42 s", "3 min 05 s", "2 h 10 min".
@@ -36,75 +37,75 @@ std::string format_seconds(double value);
 
 /// The number of code points: the width of a text whose characters are one column wide.
 std::size_t width_of(std::string_view text);
-/// `text`, or its beginning and "…" where it is wider than `width`.
+/// `text`, or its beginning and "…" if it is wider than `width`.
 std::string shortened(const std::string& text, std::size_t width);
 
-/// What a stream is shown on.
+/// The screen on which a stream is shown.
 struct Screen {
-  std::size_t width;  ///< in columns; 0: a file or a pipe, where nothing needs to fit
-  bool styled;    ///< escape sequences are obeyed: a terminal, and neither TERM=dumb nor NO_COLOR
-  bool erasable;  ///< a line can be redrawn: a terminal, and not TERM=dumb
+  std::size_t width;  ///< in columns; 0 for a file or a pipe, which has no limit
+  bool styled;        ///< escape sequences work: a terminal, and neither TERM=dumb nor NO_COLOR
+  bool erasable;      ///< a line can be redrawn: a terminal, and not TERM=dumb
 };
 
-/// The width is the terminal's, else COLUMNS, else 100. A file or a pipe has one only from COLUMNS.
+/// The width is that of the terminal, else COLUMNS, else 100. For a file or a pipe it is COLUMNS,
+/// else 0.
 Screen screen_of(int descriptor);
 
-/// `text` in ASCII where LC_ALL, LC_CTYPE or LANG, the first of them that is set, is C or POSIX:
-/// "×" as "x", "±" as "+-", "…" as "...". Else `text`.
+/// `text` in ASCII if the locale is C or POSIX: "×" becomes "x", "±" becomes "+-", "…" becomes
+/// "...". Otherwise `text`. The locale is the first of LC_ALL, LC_CTYPE and LANG that is set.
 std::string in_charset(std::string_view text);
 
-/// A column of tables on the screen and in reports: its heading, its meaning, how its numbers are
-/// written.
+/// A column of tables on the screen and in reports: its heading, its meaning, and the format of its
+/// numbers.
 struct Column {
   std::string key;  ///< the field of a record's row
   std::string heading;
   std::string meaning;            ///< one or two sentences, for tooltip and legend
   std::string (*format)(double);  ///< null for text
-  bool on_screen = true;          ///< false: in the report only
-  bool minor = false;             ///< left out before others where the screen is too narrow
+  bool on_screen = true;          ///< false: only in the report
+  bool minor = false;             ///< left out first if the screen is too narrow
 };
 
-/// The columns of a table in columns.txt: @TABLE there.
+/// The columns of the table @TABLE in columns.txt.
 std::vector<Column> columns_of(const std::string& table);
-/// Of the rows of `compare` and `train`.
+/// The columns of the rows of `compare` and `train`.
 const std::vector<Column>& run_columns();
-/// The same with a column behind the test accuracy for each of the rows' metrics.
+/// The same with a column for each of the rows' metrics, after the test accuracy.
 std::vector<Column> run_columns(const std::vector<Json>& rows);
-/// The names in the `metrics` of rows, the first 64.
+/// The names in the `metrics` of the rows, at most 64.
 std::vector<std::string> metric_names(const std::vector<Json>& rows);
-/// "validation loss" for "validation_loss".
+/// The heading of a metric: "validation loss" for "validation_loss".
 std::string heading_of(std::string metric);
-/// A number with five digits; an accuracy as a percentage.
+/// Formats a metric with five digits, and an accuracy as a percentage.
 std::string format_metric(const std::string& name, double value);
 
-/// The result that ranks rows, the first that one of them has of: validation_accuracy,
-/// validation_loss, test_accuracy, loss.
+/// The result that ranks rows: the first of validation_accuracy, validation_loss, test_accuracy and
+/// loss that some row has.
 std::string ranking_result(const std::vector<Json>& rows);
 bool lower_is_better(std::string_view result);
 
-/// What a row shows under a column, "-" when it has none. A number with an interval (KEY_interval)
-/// is shown with half the interval's width, "1.53× ±2 %"; behind a ratio that may be above 1 as
-/// well as below stands a question mark.
+/// The text of a row in a column; "-" if the row has no value. A number with an interval
+/// (KEY_interval) is shown with half the interval's width, as in "1.53× ±2 %". A question mark
+/// follows a ratio whose interval contains 1.
 std::string cell_text(const Column& column, const Json& row);
 
-/// True when at least one row has something under the column.
+/// Whether at least one row has a value in the column.
 bool is_used(const Column& column, const std::vector<Json>& rows);
 
 /// Rows of text under headings. Columns of numbers are right-aligned, the others left-aligned.
 class Table {
  public:
   explicit Table(std::vector<std::string> headings, std::vector<bool> minor = {});
-  /// Cells that are missing at the end are empty.
+  /// Adds a row. Missing cells at the end are empty.
   void add(std::vector<std::string> cells);
-  /// The lines of the table, each ended by a newline. Headings are broken between words to be as
-  /// narrow as their columns. Where the table does not fit `width`, texts are shortened (to
-  /// 16 columns at the least, those of the first column to 32), then columns are left out and named
-  /// in a line below: the minor ones from the right, then the others from the right. 0: any width
-  /// fits.
+  /// The lines of the table, each with a newline. Headings break between words to be as narrow as
+  /// their columns. If the table is wider than `width`, texts are shortened, to no less than 16
+  /// columns (32 in the first column). If it is still too wide, columns are left out from the
+  /// right, first the minor ones, and a line below names them. A `width` of 0 is unlimited.
   std::string str(bool bold_headings = false, std::size_t width = 0) const;
-  /// As it is shown on stdout: as wide as the screen.
+  /// The table as wide as the screen of stdout.
   std::string on_screen() const;
-  /// Writes that to stdout.
+  /// Writes `on_screen` to stdout.
   void print() const;
 
  private:
@@ -113,9 +114,9 @@ class Table {
   std::vector<std::vector<std::string>> rows_;
 };
 
-/// Rows under those of the columns that are for the screen and that some row uses.
+/// A table of the rows, with the columns that are for the screen and that some row uses.
 Table screen_table(const std::vector<Column>& columns, const std::vector<Json>& rows);
-/// The rows of a record of `compare` or `train`.
+/// The table of the rows of a record of `compare` or `train`.
 Table run_table(const Json& record);
 
 }  // namespace twice::experiments

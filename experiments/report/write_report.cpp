@@ -1,4 +1,4 @@
-// Collecting records into one page.
+// Collects the records of a folder into one page.
 #include "experiments/report/write_report.h"
 
 #include <fmt/chrono.h>
@@ -26,8 +26,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Limits, far above what records need, so that no folder takes more memory or time than a machine
-// has.
+// Limits far above the size of real records. With them, no folder takes more memory or time than a
+// machine has.
 constexpr std::uintmax_t most_bytes = 512 << 20, most_bytes_in_all = std::uintmax_t{2} << 30;
 constexpr std::size_t most_values = 6000000, most_files = 20000, most_sections = 100,
                       most_rows = 1000;
@@ -44,10 +44,10 @@ std::string records_text(std::size_t count) {
   return fmt::format("{} record{}", count, count == 1 ? "" : "s");
 }
 
-/// What is in a folder. File names are printable, so that the page is UTF-8 whatever they are.
+/// The contents of a folder. File names are made printable, so that the page is always UTF-8.
 struct Found {
   std::vector<FoundRecord> records = {};
-  std::vector<FoundRecord> single = {};  ///< of `train`, outside of sweeps
+  std::vector<FoundRecord> single = {};  ///< of `train`, outside sweeps
   std::map<std::string, std::map<std::string, FoundRecord>> trains = {};  ///< see `take_runs`
   std::vector<std::string> left_out = {};                                 ///< files with reasons
   std::map<std::string, std::size_t> others = {};  ///< records that have no section, by command
@@ -91,7 +91,7 @@ Found find_records(const fs::path& folder) {
   for (const fs::path& file : json_files(folder, found)) {
     FoundRecord record{printable(file.lexically_relative(folder).string()), {}};
     if (++found.files > most_files || bytes > most_bytes_in_all || values > most_values) {
-      found.leave_out(file, fmt::format("and what follows it in the alphabet are beyond {} JSON "
+      found.leave_out(file, fmt::format("and the files after it in the alphabet exceed {} JSON "
                                         "files, {} MiB or {} values",
                                         most_files, most_bytes_in_all >> 20, most_values));
       break;
@@ -101,14 +101,14 @@ Found find_records(const fs::path& folder) {
       bytes += content.size();
       record.content = parse_within(content, of_record);
     } catch (const JsonError&) {
-      found.leave_out(file, "is no valid JSON (cut or corrupt)");
+      found.leave_out(file, "is not valid JSON (cut or corrupt)");
       continue;
     } catch (const Error& error) {
       const std::string reason = error.what();
       found.leave_out(reason.starts_with("has ") ? file : fs::path(), reason);
       continue;
     }
-    // The record of a profile lies in one that is as google/benchmark writes it.
+    // A record of profile is the member "twice" of a file in the format of google/benchmark.
     if (Json inner = member(record.content, "twice"); inner.is_object()) record.content = inner;
     const Json& command = member(record.content, "command");
     constexpr std::string_view shown[] = {"compare",  "train", "sweep",  "study",
@@ -122,7 +122,7 @@ Found find_records(const fs::path& folder) {
         rows->elements().resize(most_rows);
       }
       found.records.push_back(std::move(record));
-      // The same record twice, as --json writes it, is one.
+      // --json writes a second copy of a record. Equal records count as one.
       if (const auto [same, is_new] = known.insert(found.records.size() - 1); !is_new) {
         found.records[*same].file += ", " + found.records.back().file;
         found.records.pop_back();
@@ -134,8 +134,8 @@ Found find_records(const fs::path& folder) {
   return found;
 }
 
-/// The records of each sweep's runs, by the runs' names, for each sweep's file; they are taken out
-/// of `records`.
+/// Moves the records of the sweeps' runs out of `records`. Returns them by the sweep's file and the
+/// run's name.
 std::map<std::string, std::map<std::string, FoundRecord>> take_runs(
     std::vector<FoundRecord>& records) {
   std::map<std::string, std::size_t> places;
@@ -157,7 +157,7 @@ std::map<std::string, std::map<std::string, FoundRecord>> take_runs(
   return taken;
 }
 
-/// The best of the rows' results (`ranking_result`), "-" without any.
+/// The best of the rows' results (`ranking_result`); "-" if there are none.
 Cell best_result(const std::vector<Json>& rows) {
   const std::string result = ranking_result(rows);
   double best = std::nan("");
@@ -171,7 +171,8 @@ Cell best_result(const std::vector<Json>& rows) {
           .order = best};
 }
 
-/// Of a record: of bench the cost of exact GR, of an evaluation its accuracy or loss.
+/// The best result of a record. For bench it is the cost of exact GR, for an evaluation the
+/// accuracy or the loss.
 Cell best_result(const Json& record) {
   for (const Json& mean : objects(member(record, "means")))
     if (const double ratio = number(mean, "ratio_to_f_gr");
@@ -188,7 +189,7 @@ Cell best_result(const Json& record) {
   return best_result(objects(member(record, "rows")));
 }
 
-/// The best of what the methods' chosen settings reach.
+/// The best result among the methods' chosen settings.
 Cell best_result(const RunSet& set) {
   const std::vector<RunSetting> settings = settings_of(set);
   const std::string result = ranking_result(settings);
@@ -210,7 +211,7 @@ std::string counts_text(const RunSet& set) {
   return line;
 }
 
-/// What all runs have in common of an object that each has; those that have none do not count.
+/// The members of an object that are equal in all runs. Runs without this object do not count.
 Json in_common(const std::vector<Run>& runs, const auto& object_of) {
   Json shared;
   for (const Run& run : runs) {
@@ -223,7 +224,7 @@ Json in_common(const std::vector<Run>& runs, const auto& object_of) {
   return shared;
 }
 
-/// The record for a group: origin and machine, options and data, as far as its runs agree.
+/// The record for a group: origin, machine, options and data, as far as its runs agree.
 Json record_of_group(const RunSet& set, Json record) {
   for (const char* part : {"origin", "machine"})
     if (set.runs.front().record)
@@ -236,13 +237,13 @@ Json record_of_group(const RunSet& set, Json record) {
   return record;
 }
 
-/// The sections and their lines in the index, as the page grows.
+/// The sections of the page so far, and their lines in the index.
 struct Page {
   std::vector<std::vector<Cell>> index = {};
   std::string sections = {};
   std::vector<Run> runs = {};  ///< of all records
 
-  /// `section` makes the HTML of a section with that id.
+  /// Adds a line to the index and a section. `section` makes the HTML of a section with a given id.
   void add(const std::string& name, const std::string& command, const std::string& result,
            const std::string& file, Cell best, const auto& section) {
     const bool shown = index.size() < most_sections;
@@ -255,7 +256,7 @@ struct Page {
                      {.text = file, .css_class = "words"}});
   }
 
-  /// A section for runs that may be compared.
+  /// Adds a section for runs that may be compared.
   void add(const RunSet& set, const Json& record, const std::string& command,
            const std::string& file) {
     std::string name = record_name(record);
@@ -277,7 +278,7 @@ struct Page {
         runs.push_back(std::move(run));
       }
     if (sets.size() < 2) return;
-    // Over a number in which alone the groups differ, such as the width, there is a plot.
+    // If the groups differ only in one number, such as the width, a plot over this number follows.
     const RunSet all = all_sweep_runs(record.content, trains);
     const bool one_axis = all.axes.size() == 1 && std::ranges::all_of(sets, [&](const RunSet& set) {
                             return set.title.starts_with(all.axes[0] + " ") &&
@@ -318,7 +319,8 @@ Page page_of(Found& found) {
   std::vector<FoundRecord>& single = found.single;
   found.trains = take_runs(records);
   const auto is_train = [](const FoundRecord& record) { return has_command(record, "train"); };
-  // Many single runs are shown together only: each has a page of its own in its folder.
+  // If there are many single runs, they are only shown together. Each run has its own page in its
+  // folder.
   constexpr std::ptrdiff_t few = 4;
   const bool many = std::ranges::count_if(records, is_train) > few;
   for (FoundRecord& record : records)
@@ -356,7 +358,7 @@ Page page_of(Found& found) {
   return page;
 }
 
-/// The first reasons, and how many more there are.
+/// The first reasons, and the number of the others.
 std::vector<std::string> first_of(std::vector<std::string> reasons) {
   constexpr std::size_t most = 20;
   if (reasons.size() <= most) return reasons;
@@ -388,12 +390,12 @@ void write_report(const fs::path& folder, PageState state) {
   const std::string index =
       sortable_table({{"record", "model and data, or the study's name"},
                       {"command", "the command that wrote it"},
-                      {"what", "methods, runs, verdict, or the examples that were judged"},
+                      {"what", "methods, runs, verdict, or the examples of the evaluation"},
                       {"best", "the best result in the record"},
-                      {"file", "where the record lies in the folder"}},
+                      {"file", "the file of the record in the folder"}},
                      shown.index);
   const std::string time = fmt::format("{:%Y-%m-%d %H:%M:%S} UTC", fmt::gmtime(std::time(nullptr)));
-  // Of a tab: the one record, or how many there are, and the folder.
+  // The title of a browser tab: the only record or the number of records, and the folder.
   const std::string where = printable(folder.lexically_normal().string()),
                     title = shown.index.size() == 1
                                 ? shown.index[0][1].text + ": " + shown.index[0][0].text

@@ -1,4 +1,5 @@
-// `twice report DIR`: one page for all records that a folder holds; the page of a run under way.
+// Writes the page of `twice report DIR` with all records of a folder, and the page of a run under
+// way.
 #pragma once
 
 #include <chrono>
@@ -6,32 +7,33 @@
 
 namespace twice::experiments {
 
-/// Of the run that the folder is of. A page of one under way says when it was written, and a
-/// browser loads it again by itself.
+/// The state of the run that writes the folder. The page of a run under way shows when it was
+/// written, and a browser reloads it automatically.
 enum class PageState { finished, under_way, stopped };
 
-/// Writes DIR/report.html and, last and only of what is finished, runs.csv and curves.csv of its
-/// runs. The page is an index, and a section for each record of `compare`, `study`, `bench`,
-/// `evaluate` and `profile` in DIR and the folders in it, for each group of comparable runs of a
-/// `sweep` or of single runs, and for each single run where there are few. JSON files that no
-/// command of twice wrote are left out. A file that cannot be read, is too large, or is no valid
-/// JSON, is named with the reason in the page and, of what is finished, on stderr. Throws
-/// `[report] ...` when DIR is no folder or holds no record that can be shown.
+/// Writes DIR/report.html. If `state` is `finished`, then writes runs.csv and curves.csv of its
+/// runs. The page has an index. It has a section for each record of `compare`, `study`, `bench`,
+/// `evaluate` and `profile` in DIR and its subfolders, for each group of comparable runs of a
+/// `sweep` or of single runs, and for each single run if there are few. JSON files that no command
+/// of twice wrote are left out. If a file cannot be read, is too large, or is not valid JSON, the
+/// page names it with the reason. If `state` is `finished`, stderr does too. Throws `[report] ...`
+/// if DIR is not a folder or holds no record that can be shown.
 void write_report(const std::filesystem::path& folder, PageState state = PageState::finished);
 
-/// The page of a run that is under way. An error of its writing is one line on stderr; the run
-/// goes on.
+/// The page of a run under way. If the page cannot be written, one line on stderr reports the
+/// error, and the run goes on.
 class LivePage {
  public:
   explicit LivePage(std::filesystem::path folder) : folder_(std::move(folder)) {}
-  /// After `update` without `finish`, a page that is in the folder says that the run was stopped.
+  /// If `update` was called and `finish` was not, the page in the folder now says that the run was
+  /// stopped.
   ~LivePage();
   LivePage(const LivePage&) = delete;
   LivePage& operator=(const LivePage&) = delete;
 
-  /// Writes the page, at most every 3 s and in at most 1 % of the time.
+  /// Writes the page at most every 3 s, and takes at most 1 % of the time.
   void update();
-  /// `write_report`; its errors are the caller's.
+  /// Calls `write_report` and passes its errors on.
   void finish();
 
  private:

@@ -1,5 +1,5 @@
-# Writes a header with the commit of SOURCE and whether files that git knows differ from it. Both are
-# empty where there is no git, as in an archive.
+# Writes a header with the commit of SOURCE, and with a flag that says whether tracked files differ
+# from it. Without git, as in an archive, the commit is empty.
 execute_process(COMMAND git -C ${SOURCE} rev-parse HEAD OUTPUT_VARIABLE commit ERROR_QUIET
                 OUTPUT_STRIP_TRAILING_WHITESPACE RESULT_VARIABLE failed)
 execute_process(COMMAND git -C ${SOURCE} status --porcelain --untracked-files=no

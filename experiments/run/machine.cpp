@@ -1,4 +1,4 @@
-// The machine, as /proc, /sys and the build describe it.
+// Reads the description of the machine from /proc, /sys and the build.
 #include "experiments/run/machine.h"
 
 #include <fmt/chrono.h>

@@ -1,4 +1,4 @@
-// The machine that a result was measured on, for records.
+// Describes the machine and the origin of a result, for records.
 #pragma once
 
 #include "autodiff/threads/team.h"
@@ -9,19 +9,21 @@ namespace twice::experiments {
 /// CPU, cores, memory, operating system, compiler, BLAS and the threads in effect.
 Json machine_record();
 
-/// The caches of the first core: level, type, bytes, shared_by (cores). Empty where the system does
-/// not say.
+/// The caches of the first core: level, type, bytes, shared_by (cores). Empty if the system does
+/// not report them.
 Json caches_record();
 
-/// The team's work, for a record: the tiles of shared loops, the share of them that helpers
-/// computed (0 when there are none), and how often other work took a helper's core.
+/// The work of the thread team, for a record: the number of tiles in shared loops, the share of
+/// them that helpers computed (0 if there are none), and the number of times that other work took a
+/// helper's core.
 Json team_record(const TeamUse& use = team_use());
 
-/// What a record came from: date, host, the commit of the program and whether its files had other
-/// changes when it was built, the command line, and the variables of the environment that matter.
+/// The origin of a record: the date, the host, the commit of the program, whether its files had
+/// other changes when it was built, the command line, and the environment variables that affect
+/// results.
 Json origin_record();
 
-/// The header that every record starts with: command, version, where it came from, machine.
+/// The first fields of every record: command, version, origin and machine.
 Json record_header(const std::string& command);
 
 }  // namespace twice::experiments

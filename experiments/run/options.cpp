@@ -1,4 +1,4 @@
-// The shared options: declared once, completed, stored.
+// Declares the shared options, completes them, and converts them to and from JSON.
 #include "experiments/run/options.h"
 
 #include <fmt/format.h>
@@ -16,10 +16,10 @@ namespace twice::experiments {
 
 namespace {
 
-// Limits beyond which a value is surely a mistake.
+// A larger value is surely a mistake.
 constexpr int most_units = 1 << 16;
 
-/// Activations may carry a number ("elu:0.5"), so nn/ itself is asked.
+/// An activation may include a number ("elu:0.5"), so nn/ checks the name.
 std::string activation_complaint(const std::string& text) {
   try {
     activation_named(text);
@@ -29,7 +29,7 @@ std::string activation_complaint(const std::string& text) {
   return {};
 }
 
-/// A word that is no data set's name, but that of a file.
+/// Whether the word is the name of a file, not of a data set.
 bool names_a_file(const std::string& data) {
   return data.find_first_of("./") != std::string::npos || data.ends_with("-ubyte");
 }
@@ -51,7 +51,7 @@ void declare_model(OptionSet& set, RunOptions& o) {
 
 void declare_data(OptionSet& set, RunOptions& o) {
   set.group("Data", true);
-  // What `bench` measures on, for its own processes; there is nothing to train on.
+  // `bench` passes "random" to its own processes. This data cannot be used for training.
   const std::string random = "random";
   Accepted names = one_of(names_of(registry().data()));
   names.complaint = [=, refuse = names.complaint](const std::string& text) {
@@ -60,23 +60,23 @@ void declare_data(OptionSet& set, RunOptions& o) {
   set.add("data", &o.data,
           "Data set, or a file: .csv, .tsv, .npz, .npy, .safetensors, idx, CIFAR's .bin",
           std::move(names));
-  set.add("target", &o.target, "What to predict: a column, or an array, of the file");
-  set.add("test-share", &o.test_share, "Share of a file's examples that are for the test",
+  set.add("target", &o.target, "Column or array of the file to predict");
+  set.add("test-share", &o.test_share, "Share of a file's examples for the test",
           number_from(0.001, 0.999));
   set.add("validation-share", &o.validation_share,
-          "Share of the training examples set aside to judge each epoch (default: none)",
+          "Share of the training examples set aside to evaluate each epoch (default: none)",
           number_from(0, 0.9));
-  set.add("input", &o.input, "Shape of one example, as in 32x32x3 (synthetic data, files)",
+  set.add("input", &o.input, "Shape of one example, such as 32x32x3 (synthetic data, files)",
           {shape_complaint});
   set.add("classes", &o.classes, "Classes of synthetic data", whole(2, 1 << 16));
   set.add("loss", &o.loss, "Loss (classes: cross-entropy; numbers: mse)",
           one_of(names_of(registry().losses())));
   if (!registry().problems().empty())
-    set.add("problem", &o.problem, "Problem, in the place of model, data and loss",
+    set.add("problem", &o.problem, "Problem, instead of model, data and loss",
             one_of(names_of(registry().problems())));
   set.add("augment", &o.augment, "Change training images a little (digits: warp)",
           one_of(augmentation_names()));
-  set.add("batch", &o.batch, "Examples a step", whole(1, 1 << 20));
+  set.add("batch", &o.batch, "Examples per step", whole(1, 1 << 20));
 }
 
 void declare_method(OptionSet& set, RunOptions& o) {
@@ -89,7 +89,7 @@ void declare_method(OptionSet& set, RunOptions& o) {
   set.add("epsilon", &r.epsilon, "Finite-difference step of f-gr, b-gr, c-gr", number_above(0));
   set.add("rho", &r.rho, "Radius of sam, asam, pgn", number_above(0));
   set.add("asam-eta", &r.asam_eta, "eta in asam's scaling |w| + eta", number_from(0));
-  set.add("flood-level", &r.flood_level, "Loss level that flooding keeps to", number_from(0));
+  set.add("flood-level", &r.flood_level, "Loss level of flooding", number_from(0));
   set.add("without", &o.without, "Planner passes to switch off, separated by commas");
 }
 
@@ -132,7 +132,7 @@ void declare(OptionSet& set, RunOptions& options, const OptionGroups& groups) {
   if (groups.norm) {
     set.group("Gradient regularization", true);
     set.add("log-norm", &options.log_norm,
-            "Each step also computes the norm of the plain gradient, as one that logs it does");
+            "Compute the norm of the plain gradient in each step too, as for a log");
   }
   if (groups.model) registry().declare(set, options.own);
   declare_seeds(set, options);
@@ -140,8 +140,8 @@ void declare(OptionSet& set, RunOptions& options, const OptionGroups& groups) {
           whole(0, 1024));
   if (groups.output) {
     set.group("Output");
-    set.add("out", &options.out, "Folder for what the run writes");
-    set.add("json", &options.json, "File for the same result as JSON");
+    set.add("out", &options.out, "Folder for the files of the run");
+    set.add("json", &options.json, "File for the result as JSON");
   }
 }
 

@@ -1,5 +1,5 @@
-// The options that commands share: the same names everywhere, on the command line, in
-// a --config file (TOML) and in the records that runs write.
+// The options that commands share. They have the same names on the command line, in a --config file
+// (TOML) and in records.
 #pragma once
 
 #include <any>
@@ -19,30 +19,30 @@ namespace twice::experiments {
 
 /// The options that the commands share. docs/records.md describes them.
 struct RunOptions {
-  // What is trained.
+  // The problem.
   std::string model = "mlp";
-  /// Not set: the model's default; a model refuses the sizes that it does not have.
+  /// Not set: the model's default. A model refuses a size that it does not have.
   std::optional<Index> width, channels;
   std::optional<int> depth;
   std::string activation = "relu";
-  /// A problem of the registry; empty: model, data and loss.
+  /// A problem of the registry. Empty: the problem is given by model, data and loss.
   std::string problem;
   std::string data = "digits";
   /// Not set: cross-entropy for classes, else mse.
   std::optional<std::string> loss;
-  /// The shape of one example, such as "32x32x3" or "20", of synthetic data and of files; and the
-  /// number of classes of synthetic data.
+  /// `input` is the shape of one example, such as "32x32x3" or "20", for synthetic data and files.
+  /// `classes` is the number of classes of synthetic data.
   std::optional<std::string> input;
   std::optional<int> classes;
-  /// Of data in files: what is predicted, and how the test part is split off.
+  /// For data in files: the column or array to predict, and the share of the test part.
   std::optional<std::string> target;
   double test_share = 0.2;
-  /// Of the training examples, set aside to judge each epoch; not set: none.
+  /// The share of the training examples that is set aside to evaluate each epoch. Not set: none.
   std::optional<double> validation_share;
   std::optional<std::uint64_t> split_seed;
   std::string dtype = "f32";
 
-  // How.
+  // The method and the training.
   std::vector<std::string> methods;
   MethodOptions regularization;
   std::string optimizer = "sgd";
@@ -50,7 +50,7 @@ struct RunOptions {
   std::optional<double> lr;
   double momentum = 0.9, weight_decay = 0;
   bool nesterov = false, coupled_decay = false;
-  /// Each step also computes |g|, as a program does that logs it.
+  /// Whether each step also computes |g|, as in a program that logs it.
   bool log_norm = false;
   std::string schedule = "cosine";
   int warmup = 0;
@@ -67,10 +67,10 @@ struct RunOptions {
   std::optional<std::string> init;
   int threads = 0;
 
-  /// The options of the registry's entries, by their names.
+  /// The registry entries' own options, by the entries' names.
   std::map<std::string, std::any> own;
 
-  // Where the results go.
+  // The output.
   std::string out, json;
   std::vector<std::string> without;
 
@@ -86,27 +86,28 @@ struct RunOptions {
   DType number_type() const { return dtype == "f64" ? DType::f64 : DType::f32; }
 };
 
-/// Which groups of the shared options a command understands.
+/// The groups of shared options that a command has.
 struct OptionGroups {
   bool model = true, data = true, method = true, training = true, norm = false, output = true;
 };
 
-/// Declares the options of these groups; `options` must outlive the set. Seeds and `threads` are
-/// always among them.
+/// Declares the options of these groups, and always the seeds and `threads`. `options` must outlive
+/// the set.
 void declare(OptionSet& set, RunOptions& options, const OptionGroups& groups = {});
 
-/// Checks what a declaration cannot: combinations, names of passes; fills in defaults that depend
-/// on other options. Throws UsageError with one line.
+/// Checks combinations of options and the names of passes, and fills in defaults that depend on
+/// other options. Throws UsageError with a one-line message.
 void complete(RunOptions& options, const std::vector<std::string>& default_methods);
 
-/// Epochs after which the default model of each data set has learnt what it will.
+/// The number of epochs that the default model needs to converge on the data set.
 int default_epochs(const std::string& data);
-/// `warp` for digits, which are few: without it an mlp learns them by heart (docs/decisions.md).
+/// `warp` for digits, which has few images: without augmentation, an mlp memorises them
+/// (docs/decisions.md).
 std::string default_augmentation(const std::string& data);
 
 /// The passes for a method: its own, without those of `--without`.
 PlanOptions plan_options(const RunOptions& options, const std::string& method);
-/// The numbers in a method's equation, with its own options.
+/// The numbers in a method's equation, and the method's own options.
 MethodOptions method_options(const RunOptions& options, std::string_view method);
 /// The optimiser and its constants, with the entry's own options.
 OptimizerOptions optimizer_options(const RunOptions& options);
@@ -115,10 +116,10 @@ SyntheticOptions synthetic_options(const RunOptions& options);
 /// The learning rate schedule, with the entry's own options.
 ScheduleOptions schedule_options(const RunOptions& options);
 
-/// Every option by its command-line name, but for where the output goes.
+/// Every option except those for output, by its command-line name.
 Json to_json(const RunOptions& options);
-/// What `to_json` wrote; options that are not there have their defaults. Throws JsonError for a
-/// name that is no option and for a value that the command line would refuse.
+/// Reads the output of `to_json`. Missing options get their defaults. Throws JsonError if a name is
+/// not an option, or if the command line would refuse a value.
 RunOptions run_options(const Json& config);
 
 }  // namespace twice::experiments

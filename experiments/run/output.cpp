@@ -1,4 +1,4 @@
-// Output folders and files: tried, locked with flock, written.
+// Tests, locks and writes output folders and files.
 #include "experiments/run/output.h"
 
 #include <fcntl.h>
@@ -21,14 +21,15 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// The process that has locked the directory, as "process 1234"; "another process" where the system
-/// does not tell.
+/// The process that has locked the directory, as "process 1234", or "another process" if the system
+/// does not report it.
 std::string holder(const Descriptor& directory) {
   struct stat status;
   if (::fstat(directory.number(), &status) == 0) {
     const std::string place =
         fmt::format("{:02x}:{:02x}:{}", major(status.st_dev), minor(status.st_dev), status.st_ino);
-    // "1: FLOCK  ADVISORY  WRITE 1234 fe:00:5678 0 EOF"; a second word "->" is one who waits.
+    // A line is "1: FLOCK ADVISORY WRITE 1234 fe:00:5678 0 EOF". If its second word is "->", it
+    // stands for a process that waits.
     std::ifstream locks("/proc/locks");
     for (std::string line; std::getline(locks, line);) {
       std::istringstream words(line);
@@ -41,8 +42,8 @@ std::string holder(const Descriptor& directory) {
   return "another process";
 }
 
-/// While it lives, SIGINT and SIGTERM end the process at once, for calls that may block for ever;
-/// so does one that came before.
+/// Makes SIGINT and SIGTERM end the process at once, for calls that may block forever. A signal
+/// that came earlier ends the process too. The destructor restores the handlers.
 struct SignalsEndTheProcess {
   SignalsEndTheProcess() {
     if (stop_requested()) std::raise(stop_signal);
@@ -109,7 +110,7 @@ FolderLock::FolderLock(const fs::path& folder) {
     std::this_thread::sleep_for(pause);
   }
   throw UsageError(
-      fmt::format("{} is in use by {}: two cannot write into one folder; wait for it or use "
+      fmt::format("{} is in use by {}: two runs cannot write to one folder; wait for it or use "
                   "another --out",
                   folder.string(), holder(directory_)));
 }

@@ -1,5 +1,6 @@
-// The folders and files that a command writes to: made and tried before the work starts, so that an
-// unwritable one is not found out after an hour, and held by one process.
+// The folders and files that a command writes to. They are created and tested before the work
+// starts, so that a command does not fail after an hour because it cannot write. A folder is locked
+// by one process at a time.
 #pragma once
 
 #include <filesystem>
@@ -15,30 +16,30 @@ namespace twice::experiments {
 /// `[out] cannot write to PATH: reason`.
 std::filesystem::path prepare_folder(const std::filesystem::path& folder);
 
-/// The same test for a file that will be written at the end; "" is allowed and means none.
+/// The same test for a file that is written at the end. "" means no file.
 void prepare_file(const std::filesystem::path& file);
 
-/// Writes to a path that the user gave. A symbolic link is followed: the file that it leads to is
-/// replaced atomically. A pipe or device, which no rename may replace, is written directly; while
-/// it blocks, the first SIGINT or SIGTERM ends the process. (In a folder of ours names can be
-/// guessed, so there `write_atomically` follows nothing.)
+/// Writes to a path that the user gave. A symbolic link is followed, and its target is replaced
+/// atomically. A pipe or device must not be replaced by a rename, so it is written directly. While
+/// that write blocks, the first SIGINT or SIGTERM ends the process. (Names in the folders of twice
+/// can be guessed, so `write_atomically` follows no links there.)
 void write_output(const std::filesystem::path& path, std::string_view bytes);
 
-/// A record as the text of a file: indented; NaN and infinities are null.
+/// A record as indented text. NaN and infinities become null.
 std::string record_text(const Json& record);
 
 /// `write_output` of a record.
 void write_json(const std::filesystem::path& file, const Json& record);
 
-/// Holds a folder while it lives; another FolderLock on the same folder fails. The lock dies with
-/// its process, however that ends. It is on the directory itself and needs no lock file. The
-/// descriptor may be passed on to child processes: the lock is then held until the last of them has
-/// ended, so a folder into which an orphan still writes is not taken over.
+/// Locks a folder until the object is destroyed. Another FolderLock on the same folder fails. The
+/// system releases the lock when the process ends. The lock is on the directory itself and needs no
+/// lock file. Child processes may inherit the descriptor. The lock then lasts until the last of
+/// them has ended, so no other process takes over a folder to which an orphan still writes.
 class FolderLock {
  public:
-  /// Throws UsageError, with the holder's process id, when another process has the folder. Waits
-  /// briefly for a holder that is being killed. On a file system without locks the folder is
-  /// unprotected.
+  /// If another process has locked the folder, throws UsageError with the process id. Before that
+  /// it waits briefly, because the other process may be about to end. On a file system without
+  /// locks, the folder is unprotected.
   explicit FolderLock(const std::filesystem::path& folder);
   int descriptor() const { return directory_.number(); }
 

@@ -1,4 +1,4 @@
-// Problems from options: the model, the loss and the data that they name.
+// Makes problems from options, which name the model, the loss and the data.
 #include "experiments/run/problem.h"
 
 #include <unistd.h>
@@ -18,7 +18,7 @@ namespace twice::experiments {
 
 namespace {
 
-/// A model that cannot fit is refused before the system, out of memory, kills the program.
+/// Refuses a model that cannot fit in memory. Otherwise the system would kill the program.
 void check_memory(const Problem& problem) {
   constexpr double gib = 1 << 30;
   const double numbers = static_cast<double>(problem.model.parameter_count()),
@@ -122,8 +122,8 @@ std::vector<Index> shape_of_one(const Array& array) {
   return {array.shape().begin() + 1, array.shape().end()};
 }
 
-/// Examples of a file. The loss says whether its targets are classes or numbers. `like`: for a
-/// model that was trained on such data.
+/// Reads the examples of a file. The loss determines whether the targets are classes or numbers.
+/// With `like`, the examples are for a model that was trained on such data.
 DataSplit load_file(const RunOptions& options, const DataSplit* like = nullptr) {
   FileDataOptions asked;
   asked.file = options.data;
@@ -150,7 +150,7 @@ bool is_registered(const std::string& data) {
                              [&](const DataEntry& entry) { return entry.name == data; });
 }
 
-/// Sets examples aside for validation, where the data has none yet.
+/// Sets examples aside for validation if the data has no validation part.
 void add_validation(const RunOptions& options, DataSplit& data) {
   const double share = options.validation_share.value_or(0);
   if (share == 0 || !data.validation.arrays.empty() || data.train.arrays.empty()) return;
@@ -169,7 +169,7 @@ void add_validation(const RunOptions& options, DataSplit& data) {
   }
 }
 
-/// Standardises inputs that were standardised by `from` as `to` does it.
+/// Converts inputs from the standardisation of `from` to that of `to`.
 void standardize_anew(Array& inputs, const DataSplit& from, const DataSplit& to) {
   if (from.mean.empty() || to.mean.size() != from.mean.size()) return;
   inputs = inputs.clone();
@@ -180,7 +180,7 @@ void standardize_anew(Array& inputs, const DataSplit& from, const DataSplit& to)
   }
 }
 
-/// The data that a record describes, with its names and numbers, but no examples.
+/// The data that a record describes, with its names and numbers but without examples.
 DataSplit pattern_of(const Json& recorded) {
   DataSplit data;
   recorded.at("mean").get_to(data.mean);
@@ -205,7 +205,7 @@ DataSplit pattern_of(const Json& recorded) {
   data.train = {recorded.at("name"),
                 {{"inputs", inputs}, {"targets", targets}},
                 static_cast<int>(data.class_names.size())};
-  // Records that are older have neither.
+  // Older records have neither.
   if (recorded.contains("target_mean")) recorded.at("target_mean").get_to(data.train.target_mean);
   if (recorded.contains("target_stddev"))
     recorded.at("target_stddev").get_to(data.train.target_stddev);
@@ -300,7 +300,7 @@ Json config_of(const Problem& problem) {
 Problem completed(Problem problem, const std::vector<std::string>& methods) {
   RunOptions& options = problem.options;
   if (options.problem.empty() && problem.own_loss) options.problem = "own";
-  for (const std::string& name : methods) method(name);  // throws where there is none
+  for (const std::string& name : methods) method(name);  // throws if there is no such method
   options.methods = methods;
   complete(options, methods);
   options.threads = threads();
@@ -327,8 +327,7 @@ Problem make_problem(const RunOptions& options, DataSplit data) {
   }
   if (options.model == "dln" && train.classes > 0)
     throw UsageError(
-        "--model dln is a regression on a vector and has no image classes to learn here: use mlp, "
-        "cnn or resnet");
+        "--model dln is a regression on a vector and cannot learn classes: use mlp, cnn or resnet");
   try {
     const ModelEntry& entry = row_named("model", registry().models(), options.model);
     problem.model =
@@ -365,7 +364,7 @@ Problem make_problem(const RunOptions& options, const Json& recorded, const std:
   pattern.train = pattern.test = other.test;
   pattern.files = other.files;
   pattern.has_targets = other.has_targets;
-  asked.batch = 1;  // no more than there are
+  asked.batch = 1;  // fits any number of examples
   return make_problem(asked, std::move(pattern));
 }
 

@@ -1,6 +1,6 @@
-// A problem: weights, examples, and a scalar loss of both on the tape. Every command works on one.
-// The common case is a model, a data set and a loss of the model's predictions; a problem may also
-// record its loss itself.
+// A problem consists of weights, examples, and a scalar loss of both on the tape. Every command
+// works on a problem. Most problems are a model, a data set and a loss of the model's predictions.
+// A problem may also record its loss itself.
 #pragma once
 
 #include <functional>
@@ -13,34 +13,36 @@
 
 namespace twice::experiments {
 
-/// A value of the weights and a batch, on their tape. `pass` says whether a step trains or
-/// evaluates and, where it trains, holds the running statistics and the key of random masks.
+/// Records a function of the weights and a batch on their tape. `pass` says whether the step trains
+/// or evaluates. In training it also holds the running statistics and the key of the random masks.
 using OnBatch =
     std::function<Tensor(const Tensors& w, const BatchTensors& batch, ForwardPass& pass)>;
 
 /// A training problem: weights, examples, and a scalar loss of weights and a batch.
 struct Problem {
-  /// The weights' names, shapes and first values, and the predictions where `predictions` is empty.
-  /// Its `products` are L in the laws of products; without any, no law is shown.
+  /// Gives the names, shapes and initial values of the weights, and the predictions if
+  /// `own_predictions` is empty. Its `products` is L in the laws of products. If `products` is 0,
+  /// no law is shown.
   Model model;
   DataSplit data;
   RunOptions options;
-  /// The loss of predictions; nothing when the problem records its own.
+  /// The loss of the predictions; null if the problem records its own loss.
   const LossEntry* loss = nullptr;
 
-  /// Whether the loss draws random masks: its training passes then have `pass.dropout`.
+  /// Whether the loss draws random masks. If it does, training passes have `pass.dropout`.
   bool random_masks = false;
-  /// A loss of its own: a scalar, the mean over the batch where there is such a thing.
+  /// The problem's own loss: a scalar, usually the mean over the batch.
   OnBatch own_loss = {};
-  /// Predictions of its own, (rows, ...), and what is said of them. Without both, the test examples
-  /// are judged by the mean of the loss over full batches.
+  /// The problem's own predictions, of shape (rows, ...), and their metrics. If a problem with its
+  /// own loss has neither, the test examples are evaluated by the mean of the loss over full
+  /// batches.
   OnBatch own_predictions = {};
   std::function<Metrics(const Array& predictions, const Dataset& examples)> own_metrics = {};
 
-  /// Such as "mlp-256x3-b64-relu-f32".
+  /// A short name, such as "mlp-256x3-b64-relu-f32".
   std::string label() const;
 
-  /// Records the loss. Throws when it is no scalar.
+  /// Records the loss. Throws if it is not a scalar.
   Tensor record_loss(const Tensors& w, const BatchTensors& batch, ForwardPass& pass) const;
   bool has_predictions() const { return loss || own_predictions; }
   /// Records the predictions for a batch, of shape (rows, ...).
@@ -48,41 +50,43 @@ struct Problem {
   /// The metrics of predictions for these examples.
   Metrics metrics(const Array& predictions, const Dataset& examples) const;
 
-  /// One input of the tape for each array of the examples, with so many rows; floating-point ones
-  /// of this dtype.
+  /// Adds an input of `rows` rows to the tape for each array of the examples. Floating-point inputs
+  /// have dtype `dtype`.
   BatchTensors batch_on(Tape& tape, Index rows, DType dtype) const;
 };
 
-/// The problem that the options name, on its data. Throws UsageError when they do not fit together
-/// (a batch larger than the training set).
+/// Makes the problem that the options name, with its data. Throws UsageError if the options do not
+/// fit together, as with a batch larger than the training set.
 Problem make_problem(const RunOptions& options);
-/// A model and a loss on data that is there already.
+/// Makes a model and a loss for data that is already loaded.
 Problem make_problem(const RunOptions& options, DataSplit data);
-/// A problem that was built by hand, checked, with its options completed for these methods and the
-/// threads in effect. One that records its own loss and has no name in `options.problem` is "own".
+/// Checks a problem that was built by hand, and completes its options for these methods and the
+/// current number of threads. A problem with its own loss and no name in `options.problem` is named
+/// "own".
 Problem completed(Problem problem, const std::vector<std::string>& methods);
-/// For records: without options of models and data that a problem built by hand has not read.
+/// The options for records. Options of models and data are left out if a problem was built by hand
+/// and does not read them.
 Json config_of(const Problem& problem);
-/// The data set or file that the options name.
+/// Loads the data set or file that the options name.
 DataSplit load_data(const RunOptions& options);
 
-/// What the problem was trained on: files with checksums, parts, names, standardisation. For
-/// records and checkpoints; docs/records.md, "The data".
+/// Describes the data that the problem was trained on, for records and checkpoints: files with
+/// checksums, parts, names and standardisation (docs/records.md, "The data").
 Json data_record(const Problem& problem);
-/// Throws when the files of two such records differ; `run` is for the error.
+/// Throws an error with `run` if the files of two such records differ.
 void check_same_files(const Json& trained_on, const Json& now, const std::string& run);
-/// The problem of a run that was trained on `recorded` data, with all examples of another file, or
-/// the test examples of another data set, for training and test. Throws JsonError when `recorded`
-/// is damaged.
+/// Makes the problem of a run that was trained on `recorded` data. For training and test it has all
+/// examples of another file, or the test examples of another data set. Throws JsonError if
+/// `recorded` is damaged.
 Problem make_problem(const RunOptions& options, const Json& recorded, const std::string& data);
 
-/// The problem on one batch: the first `batch` training examples, for training and tests.
+/// The problem reduced to one batch: the first `batch` training examples, for training and test.
 Problem one_batch(const Problem& problem);
 
-/// Parameters and batch-norm statistics: all that training changes, but for the optimiser.
+/// All values that training changes, except those of the optimiser.
 struct ModelState {
   std::vector<Array> parameters, buffers;
-  /// What a method carries from step to step. Copies of a state share it.
+  /// The arrays that a method keeps from step to step. Copies of a state share them.
   std::shared_ptr<std::map<std::string, Array>> memory =
       std::make_shared<std::map<std::string, Array>>();
 };

@@ -1,4 +1,4 @@
-// A step, recorded; and a recorded graph as JSON.
+// Records a step, and writes a recorded graph as JSON.
 #include "experiments/run/recording.h"
 
 #include "autodiff/ops/power.h"
@@ -8,7 +8,7 @@ namespace twice::experiments {
 
 namespace {
 
-/// The use of the random numbers of a run's masks and of its method.
+/// The `use` of the random streams of a run's masks and of its method.
 constexpr std::uint64_t masks_use = 0x6d61736b, method_use = 0x6d6574686f64;
 
 Tensor number_of(RecordedStep& step) {
@@ -129,11 +129,12 @@ ProductLaw expected_law(const Problem& problem, const Method& method) {
   const PlanOptions passes = plan_options(problem.options, std::string(method.name));
   bool planned =
       passes.simplify && passes.common_subexpressions && passes.accumulate && passes.reassociate;
-  // Fewer products a layer come from batch x batch matrices, which must be the smaller ones.
+  // The planned law has fewer products per layer because of products with batch x batch matrices,
+  // which must be smaller than the weights.
   const bool needs_small_batch = method.planned_law.per_layer < method.law.per_layer;
   for (const ParameterInfo& parameter : problem.model.parameter_info()) {
     const Shape& shape = parameter.shape;
-    // The planner simplifies products with a vector; the laws do not count that.
+    // The planner simplifies products with a vector, which the laws do not cover.
     if (shape.rank() == 2 && (shape[0] == 1 || shape[1] == 1)) return {};
     if (shape.rank() == 4) planned = false;
     if (shape.rank() != 2) continue;
@@ -170,7 +171,7 @@ Json graph_json(const Tensors& outputs, const std::map<int, std::string>& names,
                 const std::string& prefix, TensorFile& file) {
   if (outputs.empty()) fail("graph", "a graph needs at least one output");
   Tape& tape = outputs[0].tape();
-  // For each node of the tape whether an output needs it.
+  // For each node of the tape: whether an output needs it.
   std::vector<char> needed(static_cast<std::size_t>(tape.size()), 0);
   for (Tensor output : outputs) needed[static_cast<std::size_t>(output.index())] = 1;
   for (int i = tape.size(); i-- > 0;)

@@ -1,4 +1,4 @@
-// The registry and its built-in entries.
+// Implements the registry and adds its built-in entries.
 #include "experiments/run/registry.h"
 
 #include <cmath>
@@ -52,9 +52,9 @@ double mean_of(const Array& predictions, const Array& targets, const Term& term)
   return sum / static_cast<double>(predictions.elements());
 }
 
-/// The mean square, its root in the units of the file, and the share of the targets' variance that
-/// is explained: 1 - squared error / squared distance from the mean of each output. Targets that do
-/// not vary have none.
+/// "loss" is the mean square error. "rmse" is its root in the units of the file. "r2" is the
+/// explained share of the targets' variance: 1 - squared error / squared distance from the mean of
+/// each output. It is NaN if the targets do not vary.
 Metrics number_metrics(const Array& predictions, const Dataset& examples) {
   const Array& targets = examples.targets();
   const Index n = targets.shape()[0], outputs = targets.elements() / n;
@@ -79,7 +79,7 @@ Metrics number_metrics(const Array& predictions, const Dataset& examples) {
           {"r2", explained}};
 }
 
-/// Targets in the predictions' shape.
+/// The targets in the shape of the predictions.
 Tensor fitted(Tensor targets, Tensor predictions) { return reshape(targets, predictions.shape()); }
 
 double softplus_of(double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); }

@@ -1,6 +1,6 @@
 // The registry of models, data sets, losses, methods, optimisers, schedules, planner passes and
-// problems. Each is an entry, and may have
-// options of its own. The built-in ones are added as a user's are.
+// problems. Each is an entry and may have its own options. The built-in entries are added in the
+// same way as a user's entries.
 #pragma once
 
 #include <any>
@@ -21,7 +21,7 @@ namespace twice::experiments {
 struct RunOptions;
 struct Problem;
 
-/// The options of an entry: a struct of its own kind, whose members `declare` names.
+/// An entry's own options: a struct whose members `declare` turns into options.
 struct OwnOptions {
   /// Makes the struct with its defaults if `own` is empty, and declares its members.
   std::function<void(OptionSet& set, std::any& own)> declare = {};
@@ -36,13 +36,13 @@ struct OwnOptions {
   }
 };
 
-/// Numbers by name that say how good predictions are. "accuracy" is a share of one.
+/// Numbers that measure the quality of predictions, by name. "accuracy" is a share, from 0 to 1.
 using Metrics = std::map<std::string, double>;
 
 /// A model for `--model NAME`.
 struct ModelEntry {
   std::string name, purpose;
-  /// A model for inputs like those of `train` with so many outputs.
+  /// Makes a model with `outputs` outputs for inputs like those of `train`.
   std::function<Model(const RunOptions& options, const Dataset& train, Index outputs,
                       const std::any& own)>
       make;
@@ -59,17 +59,17 @@ struct DataEntry {
 /// A loss for `--loss NAME`.
 struct LossEntry {
   std::string name, purpose;
-  /// What targets it takes: classes (i32), or numbers. One that takes both gets classes, of which
-  /// there must be two, as the numbers 0 and 1.
+  /// Whether the loss takes classes (i32), and whether it takes numbers. A loss that takes both
+  /// gets classes as the numbers 0 and 1, and there must be two classes.
   bool takes_classes = false, takes_numbers = false;
-  /// Whether numbers in files are standardised. Not where they mean something to the loss, as
-  /// shares do to `bce`.
+  /// Whether numeric targets in files are standardised. False for a loss that needs the values
+  /// themselves, as `bce` needs shares.
   bool standardizes_targets = false;
-  /// How many numbers a model predicts for each example.
+  /// The number of values that a model predicts per example.
   std::function<Index(const Dataset& train)> outputs;
-  /// A scalar, from predictions (n, outputs) and the batch's targets.
+  /// Records the loss, a scalar, from predictions (n, outputs) and the batch's targets.
   std::function<Tensor(Tensor predictions, Tensor targets)> record;
-  /// Of predictions for all examples. "loss" is among them.
+  /// The metrics of the predictions for all examples. "loss" is among them.
   std::function<Metrics(const Array& predictions, const Dataset& examples)> metrics;
 };
 
@@ -80,7 +80,7 @@ struct ProblemEntry {
   OwnOptions own = {};
 };
 
-// The library keeps these in its own tables; the registry adds their options.
+// The library keeps the following four kinds in its own tables. The registry adds their options.
 struct MethodEntry {
   Method method;
   OwnOptions own = {};
@@ -105,10 +105,10 @@ struct PassEntry {
 /// All models, data sets, losses, problems and further entries, by name.
 class Registry {
  public:
-  /// With the built-in models, data sets and losses.
+  /// A registry with the built-in models, data sets and losses.
   Registry();
 
-  // Each throws when the name is taken.
+  // Each throws if the name is taken.
   void add(ModelEntry entry);
   void add(DataEntry entry);
   void add(LossEntry entry);
@@ -123,9 +123,9 @@ class Registry {
   const std::vector<LossEntry>& losses() const { return losses_; }
   const std::vector<ProblemEntry>& problems() const { return problems_; }
 
-  /// Declares the options of all entries; the values go into `own`, by the names of the entries.
+  /// Declares every entry's own options. The values are stored in `own`, by the entries' names.
   void declare(OptionSet& set, std::map<std::string, std::any>& own) const;
-  /// The entry whose own option that is; "" for options that are nobody's own.
+  /// The entry that has this option as its own; "" if there is none.
   std::string owner_of(const std::string& option) const;
 
  private:
@@ -138,7 +138,7 @@ class Registry {
   std::vector<std::pair<std::string, OwnOptions>> own_;
 };
 
-/// The one registry of the program.
+/// The program's only registry.
 Registry& registry();
 
 }  // namespace twice::experiments

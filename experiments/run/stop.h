@@ -1,5 +1,5 @@
-// Ctrl-C: the first one asks the run to stop at the next step, where it leaves everything in order;
-// the second one ends the process at once.
+// Handles Ctrl-C. After the first signal, the run stops cleanly at the next step. The second signal
+// ends the process at once.
 #pragma once
 
 #include <csignal>
@@ -8,15 +8,15 @@
 
 namespace twice::experiments {
 
-/// Exit status of a run that was stopped by Ctrl-C, as shells expect it.
+/// The exit status of a run that was stopped by Ctrl-C, as shells expect.
 inline constexpr int stopped_status = 130;
 
-/// The signal that asked for a stop; 0 when there was none.
+/// The signal that requested a stop; 0 if there was none.
 inline volatile std::sig_atomic_t stop_signal = 0;
 
 inline bool stop_requested() { return stop_signal != 0; }
 
-/// Thrown by work that a stop ended.
+/// Thrown by work that a stop interrupts.
 struct Stopped : Error {
   Stopped() : Error("stopped") {}
 };

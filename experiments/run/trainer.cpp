@@ -1,5 +1,5 @@
-// Steps, evaluation and the gradient norm of a run; its checkpoints, written and read back with
-// every check.
+// Takes the steps of a run, evaluates it, computes the gradient norm, and writes, reads and checks
+// checkpoints.
 #include "experiments/run/trainer.h"
 
 #include <algorithm>
@@ -17,7 +17,7 @@ namespace twice::experiments {
 
 namespace {
 
-/// A pixel of no intensity, as standardisation makes it.
+/// A pixel of intensity 0 after standardisation.
 std::vector<double> background(const DataSplit& data) {
   std::vector<double> result;
   for (std::size_t c = 0; c < data.mean.size(); ++c)
@@ -25,12 +25,13 @@ std::vector<double> background(const DataSplit& data) {
   return result;
 }
 
-// Examples that are evaluated at once; the last group is filled up with repeats of its first row.
+// The number of examples that are evaluated at once. The last group is filled with copies of its
+// first row.
 constexpr Index evaluation_rows = 256;
 
 Index rows_of_evaluation(const Problem& problem) {
   if (problem.has_predictions()) return std::min(evaluation_rows, problem.data.test.size());
-  // Without predictions, the loss is the mean over a batch and needs one of the usual size.
+  // Without predictions, the loss is a mean over a batch, which must have the usual size.
   const Dataset& validation = problem.data.validation;
   return std::min({Index{problem.options.batch}, problem.data.test.size(),
                    validation.arrays.empty() ? problem.data.test.size() : validation.size()});
@@ -44,7 +45,7 @@ constexpr const char* method_prefix = "method.";
 
 using NamedArrays = std::vector<std::pair<std::string, Array>>;
 
-/// The numbers of a model, and of a method, under their names in checkpoints.
+/// The arrays of a model and of a method, by their names in checkpoints.
 NamedArrays named(const Model& model, const ModelState& state) {
   NamedArrays result;
   for (std::size_t i = 0; i < state.parameters.size(); ++i)
@@ -55,7 +56,7 @@ NamedArrays named(const Model& model, const ModelState& state) {
   return result;
 }
 
-/// Copies numbers of a file, whatever its floating-point type, over those of a model.
+/// Copies arrays of a file, of any floating-point type, into those of a model.
 void take(const TensorFile& file, const std::string& name, const Model& model,
           const ModelState& state) {
   for (const auto& [key, target] : named(model, state)) {
@@ -71,17 +72,17 @@ void take(const TensorFile& file, const std::string& name, const Model& model,
   }
 }
 
-/// A file that is known to be a checkpoint.
+/// A file that has the format of a checkpoint.
 struct Checkpoint {
   explicit Checkpoint(const std::filesystem::path& path)
       : name(path.string()), file(read_safetensors(path)) {
     const auto format = file.metadata.find("format");
     if (format == file.metadata.end() || format->second != checkpoint_format)
-      fail("checkpoint", "{} is no checkpoint of `twice train`: expected the format '{}'", name,
+      fail("checkpoint", "{} is not a checkpoint of `twice train`: expected the format '{}'", name,
            checkpoint_format);
   }
 
-  /// A note of the metadata, which is JSON.
+  /// An entry of the metadata, parsed as JSON.
   Json note(const std::string& key) const {
     const auto found = file.metadata.find(key);
     const Json json = found == file.metadata.end() ? Json() : Json::parse_or_null(found->second);
@@ -316,7 +317,7 @@ RunHistory read_checkpoint(const std::filesystem::path& file, Trainer& trainer) 
   if (trainer.steps() > trainer.total_steps() ||
       history.curve.size() != static_cast<std::size_t>(epochs))
     fail("checkpoint",
-         "{}: step {} and a curve of {} epochs are no state of a run of {} steps in {} epochs",
+         "{}: step {} and a curve of {} epochs do not fit a run of {} steps in {} epochs",
          from.name, trainer.steps(), history.curve.size(), trainer.total_steps(),
          trainer.problem().options.epochs);
   take(from.file, from.name, trainer.problem().model, trainer.state());

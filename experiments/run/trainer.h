@@ -1,6 +1,6 @@
-// Training: one model, one data set, one method; and its checkpoints. A trainer is a pure function
-// of its options and its state (parameters, buffers, optimiser, step), so a run that is resumed
-// from a checkpoint has the bits of one that was never interrupted.
+// Trains one model on one data set with one method, and writes and reads checkpoints. A trainer is
+// a pure function of its options and its state (parameters, buffers, optimiser, step). A run that
+// resumes from a checkpoint therefore has the same bits as a run without interruption.
 #pragma once
 
 #include <filesystem>
@@ -14,25 +14,28 @@
 
 namespace twice::experiments {
 
-/// A run that cannot go on, such as a loss that is not finite: exit status 1.
+/// Thrown if a run cannot continue, for instance because the loss is not finite. The exit status is
+/// 1.
 struct RunFailure : Error {
   using Error::Error;
 };
 
-/// The numbers of an epoch, known at its end. NaN is null in JSON.
+/// The results of an epoch. NaN is null in JSON.
 struct EpochRecord {
   int epoch = 0;
-  /// Mean loss of the epoch's steps, each at its first pass: the loss that was trained on.
+  /// The mean loss over the epoch's steps, taken from the first pass of each step. This is the loss
+  /// that is trained.
   double train_loss = 0;
-  /// Mean loss and share of right answers over the whole test set, in evaluation mode; NaN where
-  /// there are no answers to be right.
+  /// The mean loss and the accuracy over the whole test set, in evaluation mode. The accuracy is
+  /// NaN if the problem has none.
   double test_loss = 0, test_accuracy = 0;
-  /// The problem's other numbers, such as "rmse"; and all those of the validation examples, which
-  /// begin with "validation_".
+  /// The problem's other metrics, such as "rmse", and all metrics of the validation examples. The
+  /// names of these begin with "validation_".
   Metrics metrics = {};
-  /// |grad L| over the first `gradient_norm_examples` training examples (or all, when fewer).
+  /// The norm of the loss's gradient over the first `gradient_norm_examples` training examples, or
+  /// over all if there are fewer.
   double gradient_norm = 0;
-  /// Wall time of the epoch's steps, evaluation left out.
+  /// The wall time of the epoch's steps in seconds, without evaluation.
   double seconds = 0;
 
   static void json_fields(auto& self, const auto& visit) {
@@ -63,27 +66,28 @@ class Trainer {
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
 
-  /// Full batches of an epoch; the examples that are left over wait for another shuffle.
+  /// The number of full batches in an epoch. The epoch skips the examples that are left over.
   Index steps_per_epoch() const { return steps_per_epoch_; }
   Index total_steps() const { return steps_per_epoch_ * problem_.options.epochs; }
   /// Steps taken so far.
   Index steps() const { return optimizer_.steps(); }
   bool finished() const { return steps() >= total_steps(); }
 
-  /// Takes the next step and returns its loss. When the loss or the gradient is not finite,
-  /// throws RunFailure with the step, the op and the forward op, and leaves the state as it was.
+  /// Takes the next step and returns its loss. If the loss or the gradient is not finite, throws
+  /// RunFailure with the step, the op and the forward op, and leaves the state unchanged.
   double step();
-  /// The problem's metrics over examples, in evaluation mode: "loss", and "accuracy" of classes.
+  /// The problem's metrics over the examples, in evaluation mode: "loss" and, for classes,
+  /// "accuracy".
   Metrics evaluate(const Dataset& data);
-  /// The predictions for all examples, (n, ...), in evaluation mode.
+  /// The predictions for all examples, of shape (n, ...), in evaluation mode.
   Array predict(const Dataset& data);
-  /// The epoch that the last step completed; starts the sums of the next one.
+  /// The results of the epoch that the last step completed. Resets the sums for the next epoch.
   EpochRecord finish_epoch();
   const EpochProgress& epoch_progress() const { return epoch_; }
   void set_epoch_progress(const EpochProgress& progress) { epoch_ = progress; }
 
-  /// The bare work of a step on the batch that is loaded: program and update, nothing checked
-  /// and no batch gathered. For timing.
+  /// Runs only the program and the update of a step on the loaded batch, without checks, for
+  /// timing.
   void run_and_update();
 
   const Plan& plan() const { return plans_[0]; }
@@ -94,18 +98,19 @@ class Trainer {
   const RecordedStep& recorded() const { return recorded_[0]; }
 
  private:
-  /// Which program the next step takes.
+  /// The program that the next step runs.
   std::size_t program() const;
   void update(const std::vector<Array>& gradient);
   double gradient_norm();
-  /// Calls use(values, first, count) for each group of examples; of the values, `count` rows count.
+  /// Calls use(values, first, count) for each group of examples. Only the first `count` rows of the
+  /// values are used.
   template <class Use>
   void evaluate_batches(const Dataset& data, const Use& use);
 
   const Problem& problem_;
   const Method& method_;
   ModelState state_;
-  /// One for each of the method's programs.
+  /// One element for each of the method's programs.
   std::vector<RecordedStep> recorded_;
   std::vector<Plan> plans_;
   Optimizer optimizer_;
@@ -118,19 +123,19 @@ class Trainer {
   EpochProgress epoch_;
 };
 
-/// Takes the steps that are left of the current epoch, then evaluates; `after_step` is called
-/// after each. Nothing when a stop was requested before the epoch's end.
+/// Takes the remaining steps of the current epoch and calls `after_step` after each. Then
+/// evaluates. Returns no value if a stop was requested before the end of the epoch.
 std::optional<EpochRecord> run_epoch(Trainer& trainer, const std::function<void()>& after_step);
 
-/// The epoch, from 1, of the highest validation accuracy or, where the problem has none, the lowest
-/// validation loss; the first of equals. 0 without validation examples.
+/// The epoch, from 1, with the highest validation accuracy or, if the problem has none, with the
+/// lowest validation loss. Of equal epochs, the first. 0 without validation examples.
 int best_epoch(const std::vector<EpochRecord>& curve);
 
-// A checkpoint is one safetensors file with everything that the next step depends on;
-// docs/records.md, "The checkpoint file", has the names. Learning rate, shuffling and random
-// numbers are functions of the seed and the step: the step is their whole state.
+// A checkpoint is one safetensors file with everything that the next step depends on.
+// docs/records.md, "The checkpoint file", lists the names. Learning rate, shuffling and random
+// numbers are functions of the seed and the step, so they need no other state.
 
-/// Beside a run's checkpoint: the checkpoint of its best epoch.
+/// The file name of the checkpoint of the best epoch, beside the run's checkpoint.
 inline constexpr const char* best_weights = "best.safetensors";
 
 /// The part of a checkpoint that is not the trainer's own state.
@@ -140,24 +145,24 @@ struct RunHistory {
   Json data = {};  ///< see `data_record`; null in older checkpoints
 };
 
-/// Writes atomically: a reader finds the old checkpoint or the new one, whole. Throws RunFailure
-/// when a parameter is not finite, so that a checkpoint is always a good one.
+/// Writes a checkpoint atomically: a reader finds the complete old file or the complete new one.
+/// Throws RunFailure if a parameter is not finite, so that every checkpoint is usable.
 void write_checkpoint(const std::filesystem::path& file, Trainer& trainer,
                       const RunHistory& history);
 
 /// Options, curve and data of a checkpoint's run.
 RunHistory checkpoint_history(const std::filesystem::path& file);
 
-/// Puts the trainer where the checkpoint was written. Throws one line naming the file when it is
-/// missing, cut, corrupt or of another model.
+/// Restores the trainer from a checkpoint. Throws a one-line error with the file's name if the file
+/// is missing, cut, corrupt or of another model.
 RunHistory read_checkpoint(const std::filesystem::path& file, Trainer& trainer);
 
-/// Copies parameters and buffers from a safetensors file, which is a checkpoint or has tensors with
-/// their plain names, over those of `state`, which keep their memory. Throws one line with the
-/// tensor when one is missing or has another shape.
+/// Copies parameters and buffers from a safetensors file into the memory of those of `state`. The
+/// file is a checkpoint or has tensors with plain names. Throws a one-line error with the tensor if
+/// one is missing or has another shape.
 void read_weights(const std::filesystem::path& file, const Model& model, const ModelState& state);
 
-/// The state of step 0: of the seed, or of the file that --init names.
+/// The state of step 0, from the seed or from the file that --init names.
 ModelState starting_state(const Problem& problem);
 
 }  // namespace twice::experiments

@@ -289,7 +289,7 @@ class BadInput(CommandTest):
         self.succeed("train", "--out", "runs", *TINY)
         (self.folder / "runs/bad.json").write_text("[1, 2")
         self.refuse(0, ["runs/bad.json", "no valid JSON"], "report", "runs")
-        self.assertIn("runs/bad.json is no valid JSON", (self.folder / "runs/report.html").read_text())
+        self.assertIn("runs/bad.json is not valid JSON", (self.folder / "runs/report.html").read_text())
 
     def test_without_gnuplot(self):
         nothing = {"PATH": str(self.folder)}

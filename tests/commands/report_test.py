@@ -56,7 +56,7 @@ class Report(CommandTest):
         def assert_says(part):
             self.assertTrue(any(part in text for text in page.words), part)
 
-        assert_says("broken.json is no valid JSON")
+        assert_says("broken.json is not valid JSON")
 
         record = self.json("runs/sweep/sweep.json")
         failed = [run for run in record["runs"] if run["state"] == "failed"]

@@ -96,8 +96,8 @@ BOOST_AUTO_TEST_CASE(idx_files) {
   };
   BOOST_TEST(contains(error(images.substr(0, 20), labels), "set: the images are cut"));
   BOOST_TEST(contains(error(images, labels + "\3"), "set: the labels are cut or damaged"));
-  BOOST_TEST(contains(error(images.substr(0, 5), labels), "no idx file"));
-  BOOST_TEST(contains(error(labels, labels), "no idx file"));
+  BOOST_TEST(contains(error(images.substr(0, 5), labels), "not an idx file"));
+  BOOST_TEST(contains(error(labels, labels), "not an idx file"));
   BOOST_TEST(contains(error(images, idx({3}, "\1\2\3")), "3 labels for 2 images"));
   const int huge = 0x7fffffff;
   BOOST_TEST(contains(error(idx({huge, huge, huge}, ""), labels), "cut or damaged"));

@@ -112,7 +112,7 @@ BOOST_AUTO_TEST_CASE(an_npm_that_fails_is_one_line) {
   }
   {
     const Machine machine("exit 0\n");
-    BOOST_TEST(contains(error_of([&] { fetch(source); }), "brought no .tgz file"));
+    BOOST_TEST(contains(error_of([&] { fetch(source); }), "made no .tgz file"));
     BOOST_TEST(machine.installed().empty());
   }
   {

@@ -343,7 +343,7 @@ BOOST_AUTO_TEST_CASE(a_folder_is_held_by_one) {
     ::usleep(1000);
   }
   BOOST_TEST(error ==
-             fmt::format("{} is in use by process {}: two cannot write into one folder; wait "
+             fmt::format("{} is in use by process {}: two runs cannot write to one folder; wait "
                          "for it or use another --out",
                          folder.path.string(), child));
   BOOST_TEST(folder.entries().empty());

@@ -367,7 +367,7 @@ BOOST_AUTO_TEST_CASE(hostile_folders) {
   check_page(html);
   BOOST_TEST(html.size() < 200000u);
   for (const char* part :
-       {"1 record of", "deep.json is no valid JSON", "0\\xff.json is no valid JSON",
+       {"1 record of", "deep.json is not valid JSON", "0\\xff.json is not valid JSON",
         "wordy.json has more than 65536 bytes in a text", "large.json", "Left out: and "})
     BOOST_TEST(contains(html, part), part);
   if (::geteuid() != 0) BOOST_TEST(contains(html, "locked cannot be listed: Permission denied"));

@@ -184,7 +184,7 @@ BOOST_AUTO_TEST_CASE(names_that_are_not_utf8_are_escaped) {
   const std::string html = page_of(odd);
   check_page(html);
   BOOST_TEST(contains(html, "x\\xfe/compare.json"));
-  BOOST_TEST(contains(html, "cut\\xfd.json is no valid JSON"));
+  BOOST_TEST(contains(html, "cut\\xfd.json is not valid JSON"));
   for (const char byte : {'\xfd', '\xfe', '\xff'}) BOOST_TEST(html.find(byte) == std::string::npos);
 }
 
@@ -199,7 +199,7 @@ BOOST_AUTO_TEST_CASE(deep_and_odd_records_are_left_out) {
                        {"name": "c", "x": [1e-320, 1], "y": [1e-320, 1]}, {"x": {}, "y": 3}]}]})");
   const std::string html = page_of(folder.path);
   check_page(html);
-  BOOST_TEST(contains(html, "deep.json is no valid JSON"));
+  BOOST_TEST(contains(html, "deep.json is not valid JSON"));
 }
 
 BOOST_AUTO_TEST_CASE(the_same_record_twice_is_one) {

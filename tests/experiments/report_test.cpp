@@ -120,7 +120,7 @@ BOOST_AUTO_TEST_CASE(report_names_corrupt_files) {
   write_report(folder.path);
   const std::string html = read_file(folder.path / "report.html");
   check_page(html);
-  BOOST_TEST(contains(html, "cut.json is no valid JSON (cut or corrupt)."));
+  BOOST_TEST(contains(html, "cut.json is not valid JSON (cut or corrupt)."));
   BOOST_TEST(contains(html, "1 record "));
 }
 
