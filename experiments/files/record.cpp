@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <cmath>
 
-#include <cmath>
 #include <limits>
 
 namespace twice::experiments {
