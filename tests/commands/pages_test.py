@@ -437,6 +437,10 @@ class Pages(CommandTest):
         find = lambda selector: self.browser.find_element(By.CSS_SELECTOR, selector)
         # The slider, and a pass of the table.
         self.assertEqual((stage(), words()), (0, stages[0]["words"]))
+        self.browser.find_element(By.TAG_NAME, "body").send_keys(Keys.ARROW_RIGHT)
+        self.assertEqual(stage(), 1)
+        self.browser.find_element(By.TAG_NAME, "body").send_keys(Keys.ARROW_LEFT)
+        self.assertEqual(stage(), 0)
         slider = find(".explained input")
         slider.send_keys(Keys.ARROW_RIGHT)
         self.assertEqual((stage(), words()), (1, stages[1]["words"]))

@@ -67,9 +67,12 @@ document.addEventListener('DOMContentLoaded', () => document.querySelectorAll('.
   };
 
   slider.addEventListener('input', () => show(+slider.value));
-  root.addEventListener('keydown', event => {
-    const step = {ArrowLeft: -1, ArrowRight: 1}[event.key];
+  // Where nothing has the focus, they are for the program in the middle of the screen.
+  document.addEventListener('keydown', event => {
+    const step = {ArrowLeft: -1, ArrowRight: 1}[event.key], all = Array.from(document.querySelectorAll('.explained'));
+    const middle = all.findLast(part => innerHeight / 2 > part.getBoundingClientRect().top) ?? all[0];
     if (!step || event.target === slider) return;
+    if (event.target === document.body ? middle !== root : !root.contains(event.target)) return;
     event.preventDefault();
     show(now + step);
   });

@@ -20,13 +20,13 @@ namespace {
 /// Larger graphs are drawn by their products alone; with more products than that, not at all.
 constexpr std::size_t most_nodes = 300, most_products = 400;
 /// Graphs whose values take more are not run.
-constexpr std::size_t most_value_bytes = std::size_t{256} << 20;
+constexpr std::size_t most_value_bytes = std::size_t{64} << 20;
 constexpr std::chrono::seconds graphviz_limit(30);
 
 /// A graph with what tells its nodes from those of the stages before and after it.
 struct Drawing {
   const Stage* stage = nullptr;
-  /// "%27" for the value of tape node 27; "%27.1", ... for others that a pass recorded for it.
+  /// "%27" for what stands in the place of tape node 27; "%27.1", ... for what a pass made for it.
   std::vector<std::string> names;
   /// Name, op and attributes: equal in two stages for a node that stays.
   std::vector<std::string> keys;
@@ -44,7 +44,7 @@ Drawing drawing_of(const Stage& stage) {
   std::map<int, int> left, made;
   for (const GraphNode& node : stage.graph.nodes) ++left[node.recorded];
   for (const GraphNode& node : stage.graph.nodes) {
-    // The last one has the value that was recorded; those before it are its parts.
+    // The last one reads those before it.
     const std::string part =
         --left[node.recorded] > 0 ? fmt::format(".{}", ++made[node.recorded]) : "";
     d.names.push_back(fmt::format("%{}{}", node.recorded, part));
@@ -85,22 +85,32 @@ std::string count_of(double count, const std::string& noun) {
   return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }
 
-/// "12 nodes with 8 products" of the marked ones; "" without any.
-std::string marked_text(const Drawing& d, const std::vector<char>& marks) {
-  int nodes = 0, products = 0;
-  for (std::size_t i = 0; i < d.size(); ++i)
-    if (marks[i]) ++nodes, products += d.costs[i].products;
-  if (nodes == 0) return "";
-  return count_of(nodes, "node") + (products ? " with " + count_of(products, "product") : "");
+/// "8 products and 5 small products"; "" without any, or, `always`, "0 products".
+std::string products_text(const Cost& cost, bool always) {
+  const bool small = cost.small_products > 0;
+  std::string words;
+  if (cost.products > 0 || (always && !small)) words = count_of(cost.products, "product");
+  if (small)
+    words += (words.empty() ? "" : " and ") + count_of(cost.small_products, "small product");
+  return words;
 }
 
-std::string attributes_of(const GraphNode& node) { return node.op ? node.op->attributes() : ""; }
+/// "12 nodes with 8 products and 5 small products" of the marked nodes; "" without any.
+std::string marked_text(const Drawing& d, const std::vector<char>& marks, bool always = false) {
+  int nodes = 0;
+  Cost sum;
+  for (std::size_t i = 0; i < d.size(); ++i)
+    if (marks[i]) ++nodes, sum += d.costs[i];
+  const std::string products = products_text(sum, always);
+  if (nodes == 0) return "";
+  return count_of(nodes, "node") + (products.empty() ? "" : " with ") + products;
+}
 
 /// "matmul A B'", or the name of a leaf; the number of a constant that has only one.
 std::string title_of(const GraphNode& node, std::size_t width) {
   if (node.kind == NodeKind::constant && node.spec.shape.elements() == 1)
     return fmt::format("{:.6g}", node.leaf->stored.item());
-  const std::string attributes = attributes_of(node);
+  const std::string attributes = node.op ? node.op->attributes() : "";
   return shortened(
       std::string(node.name()) + (attributes.empty() ? "" : " " + one_line(attributes)), width);
 }
@@ -157,8 +167,8 @@ std::string dot_text(const Drawing& d, const std::vector<char>& shown, const std
   std::string text = fmt::format(
       "digraph \"{0}\" {{\nid=\"{0}\" bgcolor=\"transparent\" newrank=true nslimit=2 nslimit1=2 "
       "mclimit=0.3 "
-      "nodesep=0.15 ranksep=0.3\n"
-      "fontname=\"Helvetica\" fontsize=13\nnode [shape=box, style=filled, fontname=\"Helvetica\", "
+      "nodesep=0.15 ranksep=0.3 fontname=\"Helvetica\" fontsize=13\nnode [shape=box, style=filled, "
+      "fontname=\"Helvetica\", "
       "fontsize=12, margin=\"0.08,0.04\", height=0.2]\nedge [arrowsize=0.6]\n",
       id);
   int cluster = 0;
@@ -176,7 +186,8 @@ std::vector<std::string> laid_out(const std::string& graphs) try {
   Process process({"dot", "-Tsvg"}, {.input = graphs});
   graphviz_end = std::chrono::steady_clock::now() + graphviz_limit;
   const auto late = [] { return std::chrono::steady_clock::now() > graphviz_end; };
-  const std::string output = process.read_all(late);
+  const std::string output =
+      replace_all(process.read_all(late), " xmlns:xlink=\"http://www.w3.org/1999/xlink\"", "");
   if (!late() && process.wait() != 0) fail("explain", "Graphviz failed: {}", process.ending());
   std::vector<std::string> pictures;
   const std::string end_tag = "</svg>";
@@ -249,9 +260,13 @@ class Recording {
             fmt::format("{} of {}", sweep.forward ? "tangent" : "cotangent", reference(of));
         // <g, v> is linear in each cotangent of the sweep that g comes from; its derivative by the
         // cotangent of z is the tangent of z.
-        if (const auto first = cotangent_of.find(of); !sweep.forward && first != cotangent_of.end())
+        if (const auto first = cotangent_of.find(of);
+            !sweep.forward && first != cotangent_of.end()) {
           text += fmt::format(", the cotangent of {}; in H v: the tangent of {}",
                               reference(first->second), reference(first->second));
+          tangents_[first->second].push_back(reference(node));
+        }
+        (sweep.forward ? tangents_ : cotangents_)[of].push_back(reference(node));
         roles_[node].push_back(std::move(text));
         // One node may be the cotangent of several values in a row, such as a sum and its terms.
         if (!sweep.forward) cotangent_of[node] = std::max(cotangent_of[node], of);
@@ -269,15 +284,20 @@ class Recording {
         return fmt::format("{} of {}", sweep.forward ? "jvp" : "vjp", reference(origin));
     return "the derivative of " + reference(origin);
   }
-  std::string roles(int node) const {
-    const auto found = roles_.find(node);
-    return found == roles_.end() ? "" : fmt::format("{}", fmt::join(found->second, "; "));
-  }
+  std::string roles(int node) const { return joined(roles_, node, "; "); }
+  std::string cotangents(int node) const { return joined(cotangents_, node, ", "); }
+  std::string tangents(int node) const { return joined(tangents_, node, ", "); }
   const Op* op(int node) const { return tape_.node(node).op.get(); }
 
  private:
+  using Texts = std::map<int, std::vector<std::string>>;
+  static std::string joined(const Texts& texts, int node, const char* between) {
+    const auto found = texts.find(node);
+    return found == texts.end() ? "" : fmt::format("{}", fmt::join(found->second, between));
+  }
+
   const Tape& tape_;
-  std::map<int, std::vector<std::string>> roles_;
+  Texts roles_, cotangents_, tangents_;
 };
 
 /// Pairs of a term and what it says; "%27" in it leads to that node.
@@ -305,19 +325,25 @@ Json node_rows(const Drawing& d, std::size_t i, const std::vector<int>& readers,
   add("shape", str(node.spec));
   add("phase", std::string(str(node.phase)));
   add("layer", node.scope ? *node.scope : "");
-  add("cost",
-      node.op
-          ? format_si(cost.flops, "FLOP") + ", " + format_si(cost.bytes, "B") + " moved" +
-                (cost.products ? ", " + count_of(cost.products, "product") : "") +
-                (cost.small_products ? ", " + count_of(cost.small_products, "small product") : "")
-          : "");
+  const std::string counted = products_text(cost, false);
+  if (node.op)
+    add("cost", fmt::format("{}, {} moved{}{}", format_si(cost.flops, "FLOP"),
+                            format_si(cost.bytes, "B"), counted.empty() ? "" : ", ", counted));
   add("inputs", list(node.inputs));
   add("read by", list(readers));
-  add("made by", by_a_pass ? "a pass, in the place of " + recording.reference(node.recorded) : "");
+  const std::string roles = recording.roles(node.recorded);
+  if (by_a_pass)
+    add("made by", fmt::format("a pass, for {}{}", recording.reference(node.recorded),
+                               roles.empty() ? "" : "; as recorded, that is the " + roles));
   add("recorded by", recording.rule(node.recorded));
   add("forward op",
       node.forward_origin == node.recorded ? "" : recording.reference(node.forward_origin));
-  add("derivative", recording.roles(node.recorded));
+  // Its value may be another one: scalings move, and sums are put together in another order.
+  if (!by_a_pass) {
+    add("derivative", roles);
+    add("cotangent", recording.cotangents(node.recorded));
+    add("tangent", recording.tangents(node.recorded));
+  }
   add("value", value.empty() ? "" : value_text(value));
   return rows;
 }
@@ -374,9 +400,8 @@ std::string explain_section(const ExplainedProgram& program, std::size_t index) 
         run ? values_of(graph, program.bindings) : std::vector<Array>();
     const std::string pass = text(d.stage->row, "pass"), added = marked_text(d, d.is_new),
                       removed = marked_text(d, d.goes);
-    std::string words = fmt::format("{}{}: {} with {}.", s == 0 ? "" : "After ", pass,
-                                    count_of(number(d.stage->row, "nodes"), "node"),
-                                    count_of(number(d.stage->row, "products"), "product"));
+    std::string words = fmt::format("{}{}: {}.", s == 0 ? "" : "After ", pass,
+                                    marked_text(d, std::vector<char>(d.size(), 1), true));
     if (!added.empty()) words += fmt::format(" New: {}.", added);
     if (!removed.empty())
       words += fmt::format(" The next pass, {}, removes {}.",
