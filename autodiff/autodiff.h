@@ -1,12 +1,12 @@
-// The whole public engine under one include: numbers, tape, ops, derivatives, plans.
+// All public headers of the engine: arrays, the tape, ops, derivatives and plans.
 #pragma once
 
-// Numbers.
+// Arrays.
 #include "autodiff/array/array.h"
 #include "autodiff/kernels/random.h"
 #include "autodiff/threads/parallel.h"
 
-// The tape, and what a user's own op derives from.
+// The tape, and the base class of ops.
 #include "autodiff/ops/bilinear.h"
 #include "autodiff/ops/elementwise.h"
 #include "autodiff/ops/linear.h"
@@ -34,12 +34,12 @@
 #include "autodiff/ops/tensors.h"
 #include "autodiff/ops/trigonometric.h"
 
-// Derivatives, and the check of a derivative.
+// Derivatives, and a check of derivative rules.
 #include "autodiff/check/derivatives.h"
 #include "autodiff/derive/dense.h"
 #include "autodiff/derive/grad.h"
 #include "autodiff/derive/hvp.h"
 
-// Plans: running what was recorded. And all of these as text.
+// Plans, which run the recorded nodes, and printing.
 #include "autodiff/plan/plan.h"
 #include "autodiff/print.h"

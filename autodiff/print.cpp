@@ -1,4 +1,3 @@
-// Arrays, tensors, tapes and plans as text.
 #include "autodiff/print.h"
 
 #include <fmt/format.h>
@@ -9,8 +8,9 @@ namespace twice {
 
 namespace {
 
-/// The entries from `axis` on, at most `edge` at either end of each, in columns of `width`;
-/// `position` is that of the axes before.
+/// The entries along the axes from `axis` on: at most `edge` at either end of each axis, in columns
+/// of `width` characters. `position` is the row-major position given by the indices of the axes
+/// before.
 std::string numbers(const Array& a, Index edge, std::size_t width, int axis = 0,
                     Index position = 0) {
   if (axis == a.rank())

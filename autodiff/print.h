@@ -7,19 +7,22 @@
 
 namespace twice {
 
-/// `f32 (9) [0.1 0.2 0.3 ... 0.7 0.8 0.9]`: of more than 100 numbers only the first and the last
-/// along each axis. More than one axis: a row a line.
+/// `f32 (9) [0.1 0.2 0.3 ... 0.7 0.8 0.9]`. An array of more than 100 elements shows only the first
+/// and last entries along each axis. From rank 2 on, each row is a line.
 std::string str(const Array& array);
-/// `%4 = matmul(%0, %2), f32 (128, 10), forward in linear1`, or `%0 = input images, ...`.
+/// `%4 = matmul(%0, %2), f32 (128, 10), forward in linear1`; `%0 = input images, ...` for a leaf.
 std::string str(const Tensor& tensor);
-/// A line for each node, as of its tensor.
+/// One line for each node, in the format of `str(Tensor)`.
 std::string str(const Tape& tape);
-/// A line for each step, `%4 = matmul(images, linear1.weight), f32 (128, 10) in linear1, 5120
-/// bytes, in place` (of an input's value), then the number of steps and all bytes.
+/// One line for each step, `%4 = matmul(images, linear1.weight), f32 (128, 10) in linear1, 5120
+/// bytes, in place` ("in place" if the output overwrites an input), then the number of steps and
+/// the total bytes.
 std::string str(const Plan& plan);
-/// A value in such a line: `%12`, a leaf's name, or the number of a constant that has only one.
+/// How `str(plan)` refers to a value: `%12`, the name of a leaf, or the number that a constant of
+/// one element holds.
 std::string reference(const Program& program, int value);
 
+/// The types, besides Shape, for which this header defines `<<` and an fmt formatter.
 template <class T>
 concept Printable = std::same_as<T, Array> || std::same_as<T, Tensor> || std::same_as<T, Tape> ||
     std::same_as<T, Plan>;
@@ -30,8 +33,12 @@ requires Printable<T> || std::same_as<T, Shape> std::ostream& operator<<(std::os
   return stream << str(value);
 }
 
+/// The base of the fmt formatters below. A formatter prints `str(value)` and takes no format
+/// options.
 struct Formatter {
+  /// Accepts an empty format specification.
   constexpr auto parse(fmt::format_parse_context& context) { return context.begin(); }
+  /// Writes `str(value)`.
   auto format(const auto& value, fmt::format_context& context) const {
     return fmt::format_to(context.out(), "{}", str(value));
   }
@@ -41,6 +48,6 @@ struct Formatter {
 
 template <twice::Printable T>
 struct fmt::formatter<T> : twice::Formatter {};
-/// By itself: a Shape is a range, which the template of fmt/ranges.h would fit as well.
+/// Written out because fmt/ranges.h would otherwise format a Shape as a range.
 template <>
 struct fmt::formatter<twice::Shape> : twice::Formatter {};

@@ -32,6 +32,7 @@ namespace twice::experiments {
 /// and are stored in records and checkpoints. Names of options are unique in the whole program.
 class App {
  public:
+  /// Adds a problem for `--problem NAME`. `make` returns the problem. The help shows `purpose`.
   void add_problem(const std::string& name, const std::string& purpose,
                    Problem (*make)(const RunOptions&)) {
     registry().add(ProblemEntry{name, purpose,
@@ -68,6 +69,7 @@ class App {
         OwnOptions::of(declare)});
   }
 
+  /// Adds a data set for `--data NAME`. `load` returns the training and test examples.
   void add_data(const std::string& name, const std::string& purpose,
                 DataSplit (*load)(const RunOptions&)) {
     registry().add(
@@ -84,6 +86,7 @@ class App {
                              OwnOptions::of(declare)});
   }
 
+  /// Adds a loss for `--loss NAME`.
   void add_loss(LossEntry loss) { registry().add(std::move(loss)); }
 
   /// A method, with `record` or `record_in` set.
@@ -105,6 +108,7 @@ class App {
     registry().add(OptimizerEntry{std::move(rule), OwnOptions::of(declare)});
   }
 
+  /// Adds a learning rate schedule for `--schedule NAME`.
   void add_schedule(Schedule schedule) { registry().add(ScheduleEntry{std::move(schedule)}); }
   template <class Own>
   void add_schedule(Schedule schedule, void (*declare)(OptionSet&, Own&)) {

@@ -1,4 +1,5 @@
-// The table of activations: name, function, the number it takes, how weights before it start.
+// The table of activations: name, function, optional number, and initialiser of the weights before
+// it.
 #include "nn/activations.h"
 
 #include <charconv>
@@ -17,7 +18,7 @@ struct Row {
   std::string_view name;
   Tensor (*apply)(Tensor x, double number);
   Initializer (*start)(double number) = he;
-  /// The number's name, empty when the function takes none, and its default.
+  /// The name of the optional number, empty if the function takes none, and its default.
   std::string_view number = {};
   double otherwise = 0;
 };

@@ -1,4 +1,4 @@
-// Activation functions by name, as models and the command line ask for them.
+// Activation functions by name, for models and the command line.
 #pragma once
 
 #include <functional>
@@ -10,16 +10,17 @@
 
 namespace twice {
 
-/// The elementwise function of a name: identity, relu, leaky_relu, elu, tanh, sigmoid, softplus,
-/// silu, gelu, gelu_tanh, beta_gelu (autodiff/ops/activations.h has their equations). Three take a
-/// number after a colon: `leaky_relu:0.1` (slope, else 0.01), `elu:0.5` (alpha, else 1),
-/// `beta_gelu:4` (beta, else 1). Throws for other names, naming them all, and for a number that is
-/// missing or out of place.
+/// The elementwise function with this name: identity, relu, leaky_relu, elu, tanh, sigmoid,
+/// softplus, silu, gelu, gelu_tanh, beta_gelu (autodiff/ops/activations.h has their equations).
+/// Three functions take a number after a colon: `leaky_relu:0.1` (slope, by default 0.01),
+/// `elu:0.5` (alpha, by default 1) and `beta_gelu:4` (beta, by default 1). Throws for another name,
+/// with a list of all names, and for a number that is missing or not allowed.
 std::function<Tensor(Tensor)> activation_named(const std::string& name);
+/// The names of all activation functions.
 std::vector<std::string> activation_names();
 
-/// What weights before this activation start with: He normal for the functions that are close to
-/// relu, LeCun normal for identity, tanh and sigmoid.
+/// The initialiser for weights before this activation: He normal for functions similar to relu,
+/// LeCun normal for identity, tanh and sigmoid.
 Initializer initializer_for(const std::string& activation);
 
 }  // namespace twice

@@ -1,4 +1,4 @@
-// Dropout: an op for the mask, whose bits are a function of (seed, step, use), and the layer.
+// Dropout: an op for the mask, a function of (seed, step, use), and the layer.
 #include <cmath>
 
 #include "autodiff/ops/arithmetic.h"
@@ -10,7 +10,7 @@ namespace twice {
 
 namespace {
 
-/// y_i = 1 / (1 - rate) where rng.keyed(step, use).uniform(i) >= rate, else 0.  dy/dstep = 0.
+/// y_i = 1 / (1 - rate) where rng.keyed(step, use).uniform(i) >= rate, otherwise 0.  dy/dstep = 0.
 struct DropoutMask final : Op {
   Rng rng;
   double rate;

@@ -1,4 +1,3 @@
-// The variance rules and the table of their names.
 #include "nn/initializers.h"
 
 #include <cmath>

@@ -1,4 +1,5 @@
-// Composition: a joined layer declares what its parts declare, in order, and hands each its share.
+// Joined layers. A joined layer declares the parameters and buffers of its parts, in order, and
+// passes each part its own.
 #include "nn/layer.h"
 
 #include "autodiff/ops/arithmetic.h"
@@ -7,8 +8,8 @@ namespace twice {
 
 namespace {
 
-/// The first `count` tensors, which leave the list; none when the list is empty (a pass without
-/// running buffers).
+/// Removes the first `count` tensors from the list and returns them. Returns none if the list is
+/// empty, as it is in a pass without running buffers.
 Share take(Share& list, std::size_t count) {
   const auto front = list.first(std::min(count, list.size()));
   list = list.subspan(front.size());

@@ -1,5 +1,5 @@
-// What a layer is: the parameters and buffers it declares, and a function of their values. A layer
-// holds no numbers; layers are joined into larger ones by `sequence` and `residual`.
+// Layers: declared parameters and buffers, and a function of their values. A layer holds no
+// numbers. `sequence` and `residual` join layers into larger ones.
 #pragma once
 
 #include <functional>
@@ -13,66 +13,70 @@
 
 namespace twice {
 
-/// A parameter, as a layer declares it: learned, so differentiated.
+/// A parameter as a layer declares it. Parameters are learned, so they are differentiated.
 struct ParameterInfo {
   std::string name;
   Shape shape;
   Initializer init;
 };
 
-/// A number that a training pass updates without a gradient, such as batch norm's running mean.
+/// A value that a training pass updates without a gradient, such as the running mean of batch norm.
 struct BufferInfo {
   std::string name;
   Shape shape;
-  /// Every entry at the start.
+  /// The initial value of every entry.
   double value = 0;
 };
 
-/// Which random masks a training pass draws: those of `rng`'s seed at `step`, an i32 scalar on the
-/// tape. As an input it is bound to another number at each run; two passes of one run that share it
-/// draw the same masks, as gradient regularization by finite differences needs.
+/// Selects the random masks of a training pass: those of `rng`'s seed at `step`, an i32 scalar on
+/// the tape. `step` is an input, so each run can bind another number. Two passes of one run with
+/// the same step draw the same masks. Gradient regularization by finite differences needs this.
 struct DropoutKey {
   Rng rng;
   Tensor step;
 };
 
-/// What a forward pass is given beside parameters and input, and what it hands back.
+/// The arguments of a forward pass besides the parameters and the input, and its further results.
 struct ForwardPass {
-  /// Batch norm: the batch's statistics (true) or the running ones. Dropout: on or off.
+  /// True: batch norm uses the statistics of the batch, and dropout is on. False: batch norm uses
+  /// the running statistics, and dropout is off.
   bool training = true;
-  /// Needed by dropout while training.
+  /// Required by dropout in a training pass.
   std::optional<DropoutKey> dropout = {};
-  /// In: the buffers' values, one for each. A training pass may leave it empty if
-  /// `updated` is not needed.
+  /// In: the values of the buffers, in order. A training pass may leave it empty if `updated` is
+  /// not needed.
   Tensors running = {};
-  /// Out: the predictions, where a loss was computed from some.
+  /// Out: the predictions from which the loss was computed, if there are any.
   Tensor predictions = {};
-  /// Out: the buffers' new values, in the same order; filled by a training pass that has `running`.
+  /// Out: the new values of the buffers, in the same order. Set by a training pass that has
+  /// `running`.
   Tensors updated = {};
 };
 
-/// Those parameters or buffers, of all, that are a layer's own.
+/// The parameters or buffers of one layer, as a part of those of the model.
 using Share = std::span<const Tensor>;
 
-/// A function of (parameters, running buffers, input, pass). `w` and `running` are the layer's own
-/// share, in the order in which it declares them; `running` is empty when the pass has none.
+/// A function of parameters, running buffers, input and pass. `w` and `running` hold only the
+/// layer's own values, in the order of declaration. `running` is empty if the pass has none.
 struct Layer {
+  /// Records the layer and returns its output.
   using Forward = std::function<Tensor(Share w, Share running, Tensor x, ForwardPass& pass)>;
   std::vector<ParameterInfo> parameters = {};
   std::vector<BufferInfo> buffers = {};
-  /// Linear layers and convolutions in it: the matrix products of one forward pass.
+  /// The number of linear layers and convolutions: the products of one forward pass.
   int products = 0;
   Forward forward = {};
 };
 
-/// A layer without parameters: y = f(x). Without a name its ops are in the scope of x.
+/// A layer without parameters: y = f(x). Unless it gets a name, its ops are in the scope of x.
 Layer function_layer(std::function<Tensor(Tensor)> f);
-/// The same layer in a `Scope` of that name; its parameters' and buffers' names begin with `name.`.
+/// The layer in a `Scope` with this name. The names of its parameters and buffers start with
+/// `name.`.
 Layer named(const std::string& name, Layer layer);
-/// y = f_k(... f_2(f_1(x))). Parameters and buffers in the order of the layers.
+/// y = f_k(... f_2(f_1(x))). Parameters and buffers are in the order of the layers.
 Layer sequence(std::vector<Layer> layers);
-/// y = branch(x) + shortcut(x), of equal shapes. Parameters and buffers: the branch's, then the
-/// shortcut's. The sum is in the scope of branch(x).
+/// y = branch(x) + shortcut(x), which must have equal shapes. The parameters and buffers of the
+/// branch come before those of the shortcut. The sum is in the scope of branch(x).
 Layer residual(Layer branch, Layer shortcut);
 
 }  // namespace twice

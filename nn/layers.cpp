@@ -1,4 +1,4 @@
-// The layers, each written with the public functions of autodiff/ops.
+// The layers, written with the public functions of autodiff/ops.
 #include "nn/layers.h"
 
 #include "autodiff/ops/arithmetic.h"
@@ -19,13 +19,13 @@ void check_positive(const char* who, const char* what, Index value) {
   if (value < 1) fail(who, "{} is {}; expected at least 1", what, value);
 }
 
-/// The last axis of x must have `size` entries.
+/// Throws unless the last axis of x has `size` entries.
 void check_channels(const char* who, Tensor x, Index size) {
   if (x.rank() < 1 || x.shape().back() != size)
     fail(who, "the input is {}; expected {} numbers along the last axis", str(x.shape()), size);
 }
 
-/// The parameters of every layer that maps inputs to outputs.
+/// The parameters of a layer that maps inputs to outputs.
 std::vector<ParameterInfo> weight_and_bias(const Shape& weight, const Initializer& init,
                                            bool bias) {
   std::vector<ParameterInfo> parameters = {{"weight", weight, init}};
@@ -109,7 +109,8 @@ Layer batch_norm(Index channels, const BatchNormOptions& options) {
             for (int axis = 0; axis + 1 < x.rank(); ++axis) axes.push_back(axis);
             const auto count = static_cast<double>(x.shape().elements() / channels);
             if (count < 2)
-              fail("batch_norm", "the input is {}; training needs more than one number a channel",
+              fail("batch_norm",
+                   "the input is {}; training needs more than one number for each channel",
                    str(x.shape()));
             if (!running.empty()) {
               const Tensor unbiased = variance(x, axes) * (count / (count - 1));
@@ -137,11 +138,10 @@ Layer normalization(Normalization kind, Index channels) {
 
 namespace {
 
-/// Every stride-th pixel of x, zeros for the channels that x lacks.
+/// Every stride-th pixel of x, with zeros for the added channels.
 Layer padding_shortcut(Index inputs, Index outputs, Index stride) {
   if (outputs < inputs)
-    fail("residual_block", "a padding shortcut cannot go from {} channels to fewer, {}", inputs,
-         outputs);
+    fail("residual_block", "a padding shortcut cannot reduce {} channels to {}", inputs, outputs);
   return function_layer([=](Tensor x) {
     const Tensor rows = slice(x, 1, 0, x.size(1), stride);
     const Tensor pixels = slice(rows, 2, 0, x.size(2), stride);

@@ -1,4 +1,3 @@
-// The losses that are no ops of their own, and accuracy.
 #include "nn/losses.h"
 
 #include <algorithm>
@@ -12,7 +11,7 @@ Tensor quarter_mse(Tensor predictions, Tensor targets) { return mse(predictions,
 
 namespace {
 
-/// Calls row(first, label) for each row of the logits, in order; `first` points to `classes` floats
+/// Calls row(first, label) for each row of the logits, in order. `first` points to `classes` floats
 /// or doubles.
 template <class Row>
 void for_each_row(const char* who, const Array& logits, const Array& labels, const Row& row) {
@@ -53,7 +52,7 @@ double total_cross_entropy(const Array& logits, const Array& labels) {
   double total = 0;
   for_each_row("cross_entropy", logits, labels, [&](const auto* row, Index label) {
     const auto* const end = row + logits.shape()[1];
-    // Shifted by the largest entry, so that no exponential overflows.
+    // The largest entry is subtracted, so that no exponential overflows.
     const double largest = *std::max_element(row, end);
     double sum = 0;
     for (const auto* x = row; x != end; ++x) sum += std::exp(*x - largest);

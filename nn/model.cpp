@@ -1,5 +1,4 @@
-// A model's interface: names, numbers to start with, and the checks of what a forward pass is
-// given.
+// Models: names, initial values, and checks of the arguments of a forward pass.
 #include "nn/model.h"
 
 #include <set>
@@ -15,7 +14,7 @@ std::string with_activation(const std::string& architecture, const std::string& 
   return activation.empty() ? architecture : architecture + "-" + activation;
 }
 
-/// Each declared thing and its array as a leaf of the tape.
+/// The arrays of declared parameters or buffers as leaves of the tape.
 template <class Info>
 Tensors on_tape(const std::string& model, const char* what, Tape& tape,
                 const std::vector<Info>& infos, const std::vector<Array>& values) {

@@ -1,4 +1,3 @@
-// The four models, each a list of layers.
 #include "nn/models.h"
 
 #include "autodiff/ops/arithmetic.h"
@@ -13,7 +12,7 @@ void check_at_least(const char* who, const char* what, Index value, Index least)
   if (value < least) fail(who, "{} is {}; expected at least {}", what, value, least);
 }
 
-/// `halvings` poolings or strides of 2 must leave a pixel.
+/// Throws unless `input` is an image of at least `least` x `least` pixels; `why` gives the reason.
 void check_image(const char* who, const Shape& input, Index least, const char* why) {
   if (input.rank() != 3)
     fail(who, "the input is {}; expected images (height, width, channels)", str(input));
@@ -45,7 +44,7 @@ Model mlp(const MlpOptions& o) {
 }
 
 Model cnn(const CnnOptions& o) {
-  check_image("cnn", o.input, 4, "as it is pooled twice");
+  check_image("cnn", o.input, 4, "because it is pooled twice");
   check_at_least("cnn", "the number of channels", o.channels, 1);
   check_at_least("cnn", "the number of classes", o.classes, 1);
   const Layer act = activation(o.activation);
@@ -63,7 +62,7 @@ Model cnn(const CnnOptions& o) {
 }
 
 Model resnet(const ResnetOptions& o) {
-  check_image("resnet", o.input, 4, "as it is halved twice");
+  check_image("resnet", o.input, 4, "because it is halved twice");
   check_at_least("resnet", "the number of channels", o.channels, 1);
   check_at_least("resnet", "the number of classes", o.classes, 1);
   check_at_least("resnet", "the number of blocks in a stage", o.blocks, 1);
@@ -108,7 +107,7 @@ Model dln(const DlnOptions& o) {
 
 namespace {
 
-/// Refuses an option that was set although the model has no use for it.
+/// Throws if an option is set that the model does not have.
 template <class T>
 void refuse(const ModelOptions& o, const char* option, const std::optional<T>& value) {
   if (value) fail(o.model, "this model has no {}", option);
@@ -159,7 +158,8 @@ Model make_dln(const ModelOptions& o) {
   refuse(o, "activation", o.activation);
   refuse(o, "random start; its start is alpha", o.init);
   if (o.classes != 1)
-    fail("dln", "the number of outputs is {}; expected 1: it is for regression", o.classes);
+    fail("dln", "the number of outputs is {}; expected 1, because dln is for regression",
+         o.classes);
   return dln({.inputs = o.input.elements(), .alpha = o.alpha.value_or(0.1)});
 }
 

@@ -1,4 +1,4 @@
-// Everything of nn/: initializers, activations, layers, models, losses.
+// All headers of nn/: initialisers, activations, layers, models and losses.
 #pragma once
 
 #include "nn/activations.h"

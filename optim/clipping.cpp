@@ -1,4 +1,3 @@
-// Global norm and clipping.
 #include "optim/clipping.h"
 
 #include <cmath>
@@ -22,7 +21,7 @@ double squared_norm(const Array& x) {
     std::vector<double> partial(
         static_cast<std::size_t>(ceil_div(x.elements(), elements_per_tile)));
     parallel_ranges(x.elements(), elements_per_tile, [&](Index first, Index last) {
-      // Side by side, so that the loop fills vector registers.
+      // Several partial sums fill the vector registers.
       constexpr Index lanes = 8;
       double sums[lanes] = {};
       for (Index i = first; i < last; i += lanes)

@@ -1,4 +1,3 @@
-// Power iteration, Lanczos and Hutchinson on a matvec.
 #include "optim/curvature.h"
 
 #include <cmath>
@@ -25,7 +24,7 @@ Index entries(std::span<const Array> like) {
   return count;
 }
 
-/// Accumulated in f64, tile by tile, so the same at any thread count.
+/// The inner product, added in f64 tile by tile: the same bits for every number of threads.
 double dot(const Vector& x, const Vector& y) {
   double sum = 0;
   for (std::size_t i = 0; i < x.size(); ++i)
@@ -49,7 +48,7 @@ void combine(double scale, const Vector& x, double keep, const Vector& y) {
     visit_float(x[i].dtype(), [&]<class T>(T) {
       const T* from = x[i].data<T>();
       T* to = y[i].data<T>();
-      // What is kept 0 times may be uninitialised: it must not be read.
+      // If `keep` is 0, y may be uninitialised, so it is not read.
       parallel_ranges(x[i].elements(), elements_per_tile, [&](Index first, Index last) {
         for (Index k = first; k < last; ++k)
           to[k] = static_cast<T>(scale * static_cast<double>(from[k]) +
@@ -68,11 +67,11 @@ Vector random_unit(std::span<const Array> like, const Rng& rng) {
 }
 
 void check(const char* who, std::span<const Array> like, int products) {
-  if (entries(like) == 0) fail(who, "the {} arrays given have no entry in all", like.size());
+  if (entries(like) == 0) fail(who, "the {} given arrays have no entries", like.size());
   for (std::size_t i = 0; i < like.size(); ++i)
     if (!is_float(like[i].dtype()))
       fail(who, "array {} is {}, not f32 or f64", i, str(like[i].dtype()));
-  if (products < 1) fail(who, "at least 1 product is needed, not {}", products);
+  if (products < 1) fail(who, "needs at least 1 product, was given {}", products);
 }
 
 double finite(const char* who, double number, int products) {
@@ -84,12 +83,13 @@ double finite(const char* who, double number, int products) {
 
 MatVec planned_matvec(const Tensors& v, const Tensors& product, std::vector<Binding> inputs) {
   if (v.empty() || v.size() != product.size())
-    fail("matvec", "a vector of {} tensors has a product of {}", v.size(), product.size());
+    fail("matvec", "a vector of {} tensors cannot have a product of {} tensors", v.size(),
+         product.size());
   for (std::size_t i = 0; i < v.size(); ++i)
     if (!(v[i].spec() == product[i].spec()))
       fail("matvec", "tensor {} of v is {}, of the product {}", i, str(v[i].spec()),
            str(product[i].spec()));
-  // Shared, because a std::function must be copyable and a plan is not.
+  // A shared_ptr, because a std::function must be copyable and a Plan is not.
   const auto plan = std::make_shared<Plan>(Plan{product});
   return [plan, v, product, bindings = std::move(inputs)](std::span<const Array> from,
                                                           std::span<const Array> to) mutable {
@@ -120,7 +120,7 @@ Eigenpair power_iteration(const MatVec& matvec, std::span<const Array> like, con
     matvec(pair.vector, product);
     ++pair.products;
     pair.value = finite("power_iteration", dot(pair.vector, product), pair.products);
-    // From the difference itself: |H v|^2 - value^2 would cancel.
+    // Computed from the difference itself, because |H v|^2 - value^2 would cancel.
     combine(1, product, 0, difference);
     combine(-pair.value, pair.vector, 1, difference);
     pair.residual = std::sqrt(dot(difference, difference));
@@ -148,8 +148,8 @@ LanczosResult lanczos(const MatVec& matvec, std::span<const Array> like, const R
     finite("lanczos", length, static_cast<int>(size));
     scale = std::max(scale, length);
     alpha.push_back(dot(basis.back(), next));
-    // Against the whole basis, not just its last two, and twice: rounding would otherwise bring
-    // found eigenvectors back and report their eigenvalues again.
+    // Orthogonalises against the whole basis, not only the last two vectors, and twice. Otherwise
+    // rounding would bring back found eigenvectors, and their eigenvalues would be reported again.
     for (int pass = 0; pass < 2; ++pass)
       for (const Vector& q : basis) combine(-dot(q, next), q, 1, next);
     beta.push_back(std::sqrt(dot(next, next)));
@@ -157,7 +157,7 @@ LanczosResult lanczos(const MatVec& matvec, std::span<const Array> like, const R
     const double rounding = like[0].dtype() == DType::f32 ? 0x1p-24 : 0x1p-53;
     const bool invariant = beta.back() <= 16 * rounding * scale;
     const bool last = invariant || static_cast<int>(size) == most;
-    // The rotations cost size^3 each time, so not at every step.
+    // The rotations cost size^3, so the eigenvalues are computed only at every fifth step.
     if (last || size % 5 == 0) {
       std::vector<double> tridiagonal(size * size, 0);
       for (std::size_t i = 0; i < size; ++i) {
@@ -185,7 +185,8 @@ LanczosResult lanczos(const MatVec& matvec, std::span<const Array> like, const R
 TraceEstimate hutchinson_trace(const MatVec& matvec, std::span<const Array> like, const Rng& rng,
                                int probes) {
   check("hutchinson_trace", like, probes);
-  if (probes < 2) fail("hutchinson_trace", "a standard error needs 2 probes, not {}", probes);
+  if (probes < 2)
+    fail("hutchinson_trace", "a standard error needs at least 2 probes, was given {}", probes);
   const Vector v = vector_like(like), product = vector_like(like);
   std::vector<double> samples;
   std::uint64_t drawn = 0;
@@ -205,14 +206,15 @@ TraceEstimate hutchinson_trace(const MatVec& matvec, std::span<const Array> like
 
 SymmetricEigen symmetric_eigen(std::vector<double> a) {
   const auto n = static_cast<std::size_t>(std::llround(std::sqrt(static_cast<double>(a.size()))));
-  if (n * n != a.size()) fail("symmetric_eigen", "{} numbers are no square matrix", a.size());
+  if (n * n != a.size())
+    fail("symmetric_eigen", "{} numbers do not form a square matrix", a.size());
   std::vector<double> vectors(n * n, 0);
   for (std::size_t i = 0; i < n; ++i) vectors[i * n + i] = 1;
   double all = 0;
   for (double number : a) all += number * number;
   if (!std::isfinite(all)) fail("symmetric_eigen", "the matrix is not finite");
 
-  // Cyclic sweeps; each rotation makes one pair of entries 0. Quadratic convergence at the end.
+  // Cyclic sweeps. Each rotation makes one pair of entries 0; the convergence becomes quadratic.
   for (int sweep = 0; sweep < 60; ++sweep) {
     double off = 0;
     for (std::size_t i = 0; i < n; ++i)

@@ -1,5 +1,6 @@
-// Curvature of a loss from products with its Hessian alone: the largest eigenvalue, the spectrum's
-// ends, the trace. Works for any symmetric matrix that is given as v -> H v.
+// Curvature of a loss, from products with its Hessian only: the largest eigenvalue, the ends of the
+// spectrum, the trace. The functions accept every symmetric matrix that is given as a function
+// v -> H v.
 #pragma once
 
 #include <functional>
@@ -11,28 +12,31 @@
 
 namespace twice {
 
-/// out = H v. A vector is a list of contiguous arrays (a parameter list's shapes, f32 or f64);
-/// v and out have the same shapes and share no memory.
+/// out = H v. A vector is a list of contiguous f32 or f64 arrays, such as one for each parameter. v
+/// and out have the same shapes and do not share memory.
 using MatVec = std::function<void(std::span<const Array> v, std::span<const Array> out)>;
 
-/// A product that was recorded, with v as inputs of the tape, as a function: planned once, run at
-/// each call. `inputs` binds the tape's other inputs (the batch) to arrays that each call reads in
-/// place, as it does parameters: write to them and the next product is of the new point or batch.
+/// A recorded product as a function of v, where the tensors of v are inputs of the tape. The
+/// product is planned once and run at each call. `inputs` binds the other inputs of the tape (the
+/// batch). Each call reads these arrays and the parameters in place, so changes to them take effect
+/// at the next call. Throws unless the product has the shapes and dtypes of v.
 MatVec planned_matvec(const Tensors& v, const Tensors& product, std::vector<Binding> inputs = {});
 
-/// The product with the Hessian of a recorded scalar loss at w: grad <grad loss, v>. Records v and
-/// two backward sweeps on the loss's tape.
+/// The product with the Hessian of a recorded scalar loss at w, as grad <grad loss, v>. Records v
+/// and two backward sweeps on the tape of the loss.
 MatVec hessian_matvec(Tensor loss, const Tensors& w, std::vector<Binding> inputs = {});
 
+/// The limits of an iteration.
 struct EigenOptions {
-  /// The most products H v.
+  /// The largest number of products H v.
   int products = 100;
-  /// Stop when |H v - value v| <= tolerance |value| for the eigenvalue sought.
+  /// The iteration stops when |H v - value v| <= tolerance |value| for the eigenvalue that it
+  /// seeks.
   double tolerance = 1e-6;
 };
 
-/// An approximate eigenvalue and its vector of length 1. For a symmetric H some true eigenvalue is
-/// within `residual` = |H v - value v| of `value` (up to the rounding of H v).
+/// An approximate eigenvalue and its vector of length 1, after `products` products. For a symmetric
+/// H some eigenvalue is within `residual` = |H v - value v| of `value`, up to the rounding of H v.
 struct Eigenpair {
   double value = 0;
   std::vector<Array> vector;
@@ -40,45 +44,53 @@ struct Eigenpair {
   int products = 0;
 };
 
-/// The eigenvalue of largest size, positive or negative, by power iteration from a random vector:
-/// v <- H v / |H v|. The error of `value` shrinks by (second largest size / largest)^2 a product.
-/// `like` gives the shapes and dtypes of v (the parameters). Throws when a product is not finite.
+/// The eigenvalue with the largest absolute value, by power iteration from a random vector:
+/// v <- H v / |H v|. Each product multiplies the error of `value` by (second largest / largest)^2,
+/// in absolute values. `like` gives the shapes and dtypes of v (those of the parameters). Throws if
+/// a product is not finite.
 Eigenpair power_iteration(const MatVec& matvec, std::span<const Array> like, const Rng& rng,
                           const EigenOptions& options = {});
 
+/// The result of a Lanczos iteration.
 struct LanczosResult {
-  /// Eigenvalues of the tridiagonal matrix, ascending; its ends converge first.
+  /// The eigenvalues of the tridiagonal matrix, ascending. The first and the last converge first.
   std::vector<double> values;
-  /// residuals[i]: some true eigenvalue is that close to values[i].
+  /// Some eigenvalue of H is within residuals[i] of values[i].
   std::vector<double> residuals;
-  /// The largest (not the largest in size).
+  /// The largest eigenvalue (not the largest in absolute value).
   Eigenpair top;
 };
 
-/// Lanczos iteration from a random vector with full reorthogonalisation, which keeps `products`
-/// vectors: far fewer products than power iteration where eigenvalues lie close, and both ends of
-/// the spectrum. Stops when the largest eigenvalue has converged, when an invariant subspace is
-/// found or after as many products as v has entries. An eigenvalue that H has several times is
-/// found once. Golub & Van Loan, Matrix Computations, section 10.1.
+/// Lanczos iteration from a random vector with full reorthogonalisation, which keeps up to
+/// `products` vectors in memory. The iteration finds both ends of the spectrum. If eigenvalues are
+/// close together, it takes far fewer products than power iteration. The iteration stops when the
+/// largest eigenvalue has converged, when it finds an invariant subspace, or after as many products
+/// as v has entries. A multiple eigenvalue of H is found once. Source: Golub & Van Loan, Matrix
+/// Computations, section 10.1.
 LanczosResult lanczos(const MatVec& matvec, std::span<const Array> like, const Rng& rng,
                       const EigenOptions& options = {});
 
+/// An estimate of a trace.
 struct TraceEstimate {
   double trace = 0;
-  /// Sample standard deviation of the probes / sqrt(probes).
+  /// The sample standard deviation of the probes, divided by sqrt(probes).
   double standard_error = 0;
 };
 
-/// The mean of v'H v over random vectors of signs (Hutchinson 1990): unbiased, with variance
-/// 2 sum_{i != j} H_ij^2 a probe, so exact for a diagonal H. At least 2 probes.
+/// The mean of v'H v over random vectors of signs (Hutchinson 1990). The estimate is unbiased; each
+/// probe has variance 2 sum_{i != j} H_ij^2, so the estimate is exact for a diagonal H. Throws for
+/// fewer than 2 probes.
 TraceEstimate hutchinson_trace(const MatVec& matvec, std::span<const Array> like, const Rng& rng,
                                int probes = 30);
 
-/// The eigenvalues, ascending, of a symmetric matrix given row by row (n^2 numbers), by Jacobi
-/// rotations; column i of `vectors` (row-major) belongs to value i. For n up to a few hundred.
+/// The eigenvalues of a symmetric matrix, ascending, and its eigenvectors: column i of `vectors`
+/// (row-major) belongs to value i.
 struct SymmetricEigen {
   std::vector<double> values, vectors;
 };
+/// The eigenvalues and eigenvectors of a symmetric matrix that is given row by row (n^2 numbers),
+/// by Jacobi rotations. For n up to a few hundred. Throws if the matrix is not square or not
+/// finite.
 SymmetricEigen symmetric_eigen(std::vector<double> matrix);
 
 }  // namespace twice

@@ -1,4 +1,4 @@
-// The methods, each a few lines that read like its equation, and their table.
+// The methods, each a few lines that read like its equation, and the table of methods.
 #include "optim/gradient_regularization.h"
 
 #include <cmath>
@@ -19,30 +19,31 @@ using Options = MethodOptions;
 
 // ---- Parts of the equations ----
 
+/// The loss at w and its gradient.
 struct FirstPass {
   Tensor loss;
   Tensors g;
 };
 
-/// L(w) and g. What the loss records belongs to the forward phase, at every point alike; the
-/// arithmetic around it belongs to the update (Method::operator()).
+/// ℒ(w) and g. The ops of the loss belong to the forward phase at every point. The arithmetic
+/// around the loss belongs to the update phase (see Method::operator()).
 FirstPass first_pass(const ScalarFunction& loss, const Tensors& w) {
   const RecordingScope scope(w[0].tape(), Phase::forward);
   const Tensor value = loss(w);
   return {value, grad(value, w)};
 }
 
-/// grad L(point). How the point was computed (from g) is not differentiated: not by the sweep,
-/// which ends at `point`, and not by derivatives that the loss itself takes by its inputs, on which
-/// g depends, too.
+/// ∇ℒ(point). The computation of the point from g is not differentiated. The sweep ends at `point`.
+/// stop_gradient also cuts off derivatives that the loss itself takes with respect to its inputs,
+/// on which g depends.
 Tensors gradient_at(const ScalarFunction& loss, const Tensors& moved) {
   const RecordingScope scope(moved[0].tape(), Phase::forward);
   const Tensors point = stop_gradient(moved);
   return grad(loss(point), point);
 }
 
-/// 1 / |x|, and 1e15 rather than infinity at x = 0, so that x / |x| is 0 there and never NaN. The
-/// constant is lost in rounding when |x| > 1e-7 (f64) or 1e-11 (f32).
+/// 1 / |x|, but 1e15 instead of infinity at x = 0, so that x / |x| is 0 there and not NaN. For |x|
+/// > 1e-7 (f64) or 1e-11 (f32) the added constant is lost in rounding.
 Tensor inverse_norm(const Tensors& x) { return rsqrt(squared_norm(x) + 1e-30); }
 
 Tensors elementwise_product(const Tensors& a, const Tensors& b) {
@@ -58,10 +59,10 @@ Tensors adaptive_scale(const Tensors& w, double eta) {
   return result;
 }
 
-// g + gamma times an estimate of H g. The step eps is a number, or a scalar tensor when it depends
-// on |g|.
+// g + gamma times an estimate of H g. The step eps is a number, or a scalar tensor if it depends on
+// |g|.
 
-/// H g ~ (grad L(w + eps g) - g) / eps
+/// H g ~ (∇ℒ(w + eps g) - g) / eps
 template <class Step>
 Tensors forward_difference(const ScalarFunction& loss, const Tensors& w, const Tensors& g,
                            double gamma, Step eps) {
@@ -69,7 +70,7 @@ Tensors forward_difference(const ScalarFunction& loss, const Tensors& w, const T
   return g + (gamma / eps) * (ahead - g);
 }
 
-/// H g ~ (g - grad L(w - eps g)) / eps
+/// H g ~ (g - ∇ℒ(w - eps g)) / eps
 template <class Step>
 Tensors backward_difference(const ScalarFunction& loss, const Tensors& w, const Tensors& g,
                             double gamma, Step eps) {
@@ -77,7 +78,7 @@ Tensors backward_difference(const ScalarFunction& loss, const Tensors& w, const 
   return g + (gamma / eps) * (g - behind);
 }
 
-/// H g ~ (grad L(w + eps g) - grad L(w - eps g)) / (2 eps)
+/// H g ~ (∇ℒ(w + eps g) - ∇ℒ(w - eps g)) / (2 eps)
 template <class Step>
 Tensors central_difference(const ScalarFunction& loss, const Tensors& w, const Tensors& g,
                            double gamma, Step eps) {
@@ -85,8 +86,8 @@ Tensors central_difference(const ScalarFunction& loss, const Tensors& w, const T
   return g + (gamma / (2 * eps)) * (ahead - behind);
 }
 
-/// g + H v: the cotangent of w for those of (L, g), which are 1 and v. Swept together, what L and g
-/// send to a layer is one cotangent, and no sum of two results has to be formed.
+/// g + H v, by one sweep from (ℒ, g) with the cotangents 1 and v. In each layer the contributions
+/// of ℒ and g are added in the cotangent e = d + r, so no sum of two results is needed.
 Tensors pullback(Tensor loss, const Tensors& g, const Tensors& w, const Tensors& v) {
   Tensors outputs = {loss}, cotangents = {full_like(loss, 1)};
   outputs.insert(outputs.end(), g.begin(), g.end());
@@ -179,7 +180,7 @@ namespace {
 std::deque<Method>& method_table() {
   static std::deque<Method> table = {
       {"sgd", "G = g", "no penalty", "", "", one_gradient, one_gradient, sgd},
-      {"exact", "G = g + gamma H g", "squared norm gamma/2 |g|^2; one reverse sweep over (L, g)",
+      {"exact", "G = g + gamma H g", "squared norm gamma/2 |g|^2; one reverse sweep over (loss, g)",
        karakida, "gamma", double_backward, planned_exact, exact},
       {"exact-naive",
        "G = grad(L + gamma/2 |g|^2)",
@@ -190,35 +191,36 @@ std::deque<Method>& method_table() {
        double_backward,
        exact_naive,
        {.accumulate = false, .gram = false, .reassociate = false}},
-      {"f-gr", "G = g + gamma/epsilon (grad L(w + epsilon g) - g)",
+      {"f-gr", "G = g + gamma/epsilon (grad loss(w + epsilon g) - g)",
        "squared norm gamma/2 |g|^2; step epsilon g, not normalised", karakida, "gamma, epsilon",
        two_gradients, two_gradients, f_gr},
-      {"b-gr", "G = g + gamma/epsilon (g - grad L(w - epsilon g))",
+      {"b-gr", "G = g + gamma/epsilon (g - grad loss(w - epsilon g))",
        "squared norm gamma/2 |g|^2; step -epsilon g, not normalised", karakida, "gamma, epsilon",
        two_gradients, two_gradients, b_gr},
-      {"c-gr", "G = g + gamma/(2 epsilon) (grad L(w + epsilon g) - grad L(w - epsilon g))",
+      {"c-gr", "G = g + gamma/(2 epsilon) (grad loss(w + epsilon g) - grad loss(w - epsilon g))",
        "squared norm gamma/2 |g|^2; steps +-epsilon g, not normalised", karakida, "gamma, epsilon",
        three_gradients, planned_central, c_gr},
-      {"f-gr-normalized", "G = g + gamma |g|/epsilon (grad L(w + epsilon g/|g|) - g)",
+      {"f-gr-normalized", "G = g + gamma |g|/epsilon (grad loss(w + epsilon g/|g|) - g)",
        "squared norm gamma/2 |g|^2; step epsilon g/|g|, of length epsilon", after_karakida,
        "gamma, epsilon", two_gradients, two_gradients, f_gr_normalized},
-      {"b-gr-normalized", "G = g + gamma |g|/epsilon (g - grad L(w - epsilon g/|g|))",
+      {"b-gr-normalized", "G = g + gamma |g|/epsilon (g - grad loss(w - epsilon g/|g|))",
        "squared norm gamma/2 |g|^2; step -epsilon g/|g|, of length epsilon", after_karakida,
        "gamma, epsilon", two_gradients, two_gradients, b_gr_normalized},
       {"c-gr-normalized",
-       "G = g + gamma |g|/(2 epsilon) (grad L(w + epsilon g/|g|) - grad L(w - epsilon g/|g|))",
+       "G = g + gamma |g|/(2 epsilon) (grad loss(w + epsilon g/|g|) - grad loss(w - epsilon "
+       "g/|g|))",
        "squared norm gamma/2 |g|^2; steps +-epsilon g/|g|, of length epsilon", after_karakida,
        "gamma, epsilon", three_gradients, planned_central, c_gr_normalized},
-      {"sam", "G = grad L(w + rho g/|g|)",
+      {"sam", "G = grad loss(w + rho g/|g|)",
        "first-order worst case within |e| <= rho; step rho g/|g|, normalised",
        "Foret et al., ICLR 2021", "rho", two_gradients, two_gradients, sam},
-      {"asam", "G = grad L(w + rho T^2 g/|T g|), T = |w| + asam_eta elementwise",
+      {"asam", "G = grad loss(w + rho T^2 g/|T g|), T = |w| + asam_eta elementwise",
        "first-order worst case within |e/T| <= rho; the same T for weights and biases",
        "Kwon et al., ICML 2021", "rho, asam_eta", two_gradients, two_gradients, asam},
-      {"pgn", "G = (1 - a) g + a grad L(w + rho g/|g|), a = gamma/rho",
+      {"pgn", "G = (1 - a) g + a grad loss(w + rho g/|g|), a = gamma/rho",
        "plain norm gamma |g|; step rho g/|g|, normalised", "Zhao, Zhang, Hu, ICML 2022",
        "gamma, rho", two_gradients, two_gradients, pgn},
-      {"flooding", "G = sign(L - flood_level) g", "no penalty; ascent below the flood level",
+      {"flooding", "G = sign(loss - flood_level) g", "no penalty; ascent below the flood level",
        "Ishida et al., ICML 2020", "flood_level", one_gradient, one_gradient, flooding},
   };
   return table;
@@ -233,7 +235,7 @@ void add_method(Method added) {
   if (!added.record == !added.record_in || added.programs < 1 ||
       (added.programs > 1) != static_cast<bool>(added.program))
     fail("method",
-         "{} needs either `record` or `record_in`, and `program` where it has several programs",
+         "{} needs either `record` or `record_in`, and `program` if it has several programs",
          added.name);
   method_table().push_back(std::move(added));
 }
@@ -259,7 +261,7 @@ Estimate Method::operator()(const ScalarFunction& loss, const Tensors& w,
 
 Estimate Method::operator()(const MethodContext& context) const {
   const auto& [loss, w, o] = std::tie(context.loss, context.w, context.options);
-  if (w.empty()) fail("method", "{} was given no parameters to differentiate by", name);
+  if (w.empty()) fail("method", "{} was given no parameters", name);
   check_independent("method", w);
   check(o);
   const RecordingScope scope(w[0].tape(), Phase::update);

@@ -1,5 +1,5 @@
-// Everything that turns gradients into training steps: the methods that make the gradient, the
-// optimisers that follow it, the learning rate, clipping.
+// All headers of optim/: methods that compute the gradient, optimisers that apply it, learning-rate
+// schedules, clipping and curvature.
 #pragma once
 
 #include "optim/clipping.h"

@@ -1,4 +1,3 @@
-// The update formulas, one pass over memory each.
 #include "optim/optimizers.h"
 
 #include <cmath>
@@ -17,7 +16,7 @@ std::vector<std::string> sgd_memory(const OptimizerOptions& o) {
 
 void sgd_update(const ParameterUpdate& u) {
   const OptimizerOptions& o = u.options;
-  // The constants in the dtype of the numbers.
+  // The constants, in the dtype of the parameter.
   const double coupled = o.decoupled ? 0 : o.weight_decay,
                kept = o.decoupled ? 1 - u.lr * o.weight_decay : 1;
   if (o.momentum > 0)
@@ -46,7 +45,7 @@ void adam_update(const ParameterUpdate& u) {
   u.each<2>([&]<class T>(T) {
     return [lr = static_cast<T>(u.lr), beta1 = static_cast<T>(o.beta1),
             beta2 = static_cast<T>(o.beta2),
-            // In f64: 1 - 0.999 in f32 is off by 1e-5.
+            // Computed in f64: in f32, 1 - 0.999 has an error of 1e-5.
             rest1 = static_cast<T>(1 - o.beta1), rest2 = static_cast<T>(1 - o.beta2),
             epsilon = static_cast<T>(o.epsilon),
             decay = static_cast<T>(decoupled ? 0 : o.weight_decay),
@@ -95,7 +94,7 @@ std::string state_name(const std::string& slot, std::size_t parameter) {
   return fmt::format("{}.{}", slot, parameter);
 }
 
-/// Whether two contiguous arrays overlap.
+/// True if two contiguous arrays overlap.
 bool share_memory(const Array& a, const Array& b) {
   const auto *first = static_cast<const std::byte*>(a.raw()),
              *second = static_cast<const std::byte*>(b.raw());
@@ -127,7 +126,7 @@ void Optimizer::check_update(std::span<const Array> parameters, std::span<const 
                              double lr) const {
   if (!(lr >= 0) || !std::isfinite(lr)) fail("optimizer", "lr must be finite and >= 0, was {}", lr);
   if (parameters.size() != gradient.size())
-    fail("optimizer", "{} parameters need as many gradients, {} were given", parameters.size(),
+    fail("optimizer", "{} parameters need one gradient each; {} were given", parameters.size(),
          gradient.size());
   for (std::size_t p = 0; p < parameters.size(); ++p) {
     const Array &w = parameters[p], &g = gradient[p];
@@ -139,21 +138,21 @@ void Optimizer::check_update(std::span<const Array> parameters, std::span<const 
       fail("optimizer", "the gradient of parameter {} must be {} {}, was {} {}", p, str(w.dtype()),
            str(w.shape()), str(g.dtype()), str(g.shape()));
   }
-  // A parameter that is listed twice would move twice; one whose gradient is another parameter's
-  // memory would follow what that has become.
+  // A parameter that is listed twice would be updated twice. If the gradient of one parameter
+  // shared memory with another parameter, the update of the latter would change the gradient.
   for (std::size_t p = 0; p < parameters.size(); ++p)
     for (std::size_t q = 0; q < p; ++q) {
       if (share_memory(parameters[p], parameters[q]))
         fail("optimizer", "parameters {} and {} share memory: list each once", q, p);
       if (share_memory(parameters[q], gradient[p]) || share_memory(parameters[p], gradient[q]))
-        fail("optimizer", "the gradient of one of the parameters {} and {} is the other's memory",
-             q, p);
+        fail("optimizer",
+             "of parameters {} and {}, the gradient of one shares memory with the other", q, p);
     }
   for (std::size_t slot = 0; slot < memory_.size(); ++slot) {
     const std::vector<Array>& arrays = memory_[slot];
     if (steps_ == 0 && arrays.empty()) continue;
     if (arrays.size() != parameters.size())
-      fail("optimizer", "its state is of {} parameters, {} were given", arrays.size(),
+      fail("optimizer", "the state has {} parameters; {} were given", arrays.size(),
            parameters.size());
     for (std::size_t p = 0; p < arrays.size(); ++p)
       if (!(arrays[p].shape() == parameters[p].shape()) ||
@@ -208,10 +207,10 @@ void Optimizer::restore(std::span<const std::pair<std::string, Array>> state, st
   const std::size_t slots = slot_names_.size();
   const std::size_t count = slots == 0 ? 0 : state.size() / slots;
   if (count * slots != state.size())
-    fail("optimizer", "{} of {} arrays a parameter cannot be restored from {} arrays",
+    fail("optimizer", "{} with {} arrays for each parameter cannot be restored from {} arrays",
          options_.name, slots, state.size());
   if (slots > 0 && steps > 0 && count == 0)
-    fail("optimizer", "{} after {} steps has a state, but none was given", options_.name, steps);
+    fail("optimizer", "{} has a state after {} steps, but none was given", options_.name, steps);
   std::vector<std::vector<Array>> restored(slots);
   for (std::size_t i = 0; i < state.size(); ++i) {
     const auto& [name, array] = state[i];

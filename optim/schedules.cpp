@@ -1,4 +1,3 @@
-// The learning rate as a function of the step.
 #include "optim/schedules.h"
 
 #include <fmt/format.h>

@@ -1,14 +1,14 @@
-"""How often `bench --against` is wrong, and how often it finds a difference that is there.
+"""Measures how often `bench --against` is wrong, and how often it finds a real difference.
 
     python3 tests/against_rates.py PROGRAM [--trials 100] [--seconds 30] [--neighbours 0]
                                    [--handicap 0] [--keep FILE] [OPTION OF bench ...]
 
 Each trial compares PROGRAM with itself. With `--handicap 5` each step of the other side is longer by
 5 % of its undisturbed time (experiments/commands/bench/serve.h). `--neighbours N` keeps N other processes busy.
-Prints a line for each trial, then how often the verdict on all rows together, and that of single rows,
-was right, wrong (faster or slower where equal, slower where faster, the same where different) or
-inconclusive.
-Run by hand: it takes trials x seconds, and nothing else may run beside it.
+Prints a line for each trial. Then prints how often a verdict was right, wrong or inconclusive, for the
+verdicts on all rows together and for those on single rows. A verdict is wrong if it is "faster" or
+"slower" for equal programs, "slower" for a faster program, or "the same" for different programs.
+Run it by hand on an otherwise idle machine. It takes trials x seconds.
 """
 
 import argparse
@@ -24,7 +24,7 @@ BUSY = [sys.executable, "-c", "while True: pass"]
 
 
 def trial(program, seconds, handicap, options):
-    """The record of one comparison, and the seconds that it took."""
+    """Runs one comparison. Returns its record and the seconds it took."""
     other = f"--handicap {handicap / 100}" if handicap else program
     with tempfile.TemporaryDirectory() as folder:
         record = pathlib.Path(folder) / "record.json"
@@ -35,7 +35,7 @@ def trial(program, seconds, handicap, options):
 
 
 def judged(verdict, handicap):
-    """What a verdict on us is worth when the other side has that handicap."""
+    """Whether a verdict on our side is right when the other side has this handicap."""
     if verdict == "inconclusive":
         return verdict
     return "right" if (verdict == "faster") == (handicap > 0) and verdict != "slower" else "wrong"
@@ -49,7 +49,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--neighbours", type=int, default=0)
     parser.add_argument("--handicap", type=float, default=0, metavar="PERCENT")
-    parser.add_argument("--keep", type=pathlib.Path, help="a file for all records, a line each")
+    parser.add_argument("--keep", type=pathlib.Path, help="write all records to this file, one in each line")
     arguments, options = parser.parse_known_args()
     program = str(pathlib.Path(arguments.program).resolve())
 

@@ -1,4 +1,4 @@
-// The counting operator new.
+// Replaces operator new and operator delete with versions that count.
 #include "tests/allocation_counter.h"
 
 #include <malloc.h>
@@ -33,8 +33,8 @@ std::size_t live_bytes() { return live; }
 
 }  // namespace twice::testing
 
-// The whole family is replaced together, so that no pair mixes with the standard library's. The
-// array and nothrow forms that are missing here call these.
+// All these forms are replaced together. Otherwise memory from one operator new could reach another
+// library's operator delete. The standard array and nothrow forms call the forms below.
 void* operator new(std::size_t bytes) { return counted(std::malloc(bytes == 0 ? 1 : bytes)); }
 void* operator new(std::size_t bytes, std::align_val_t alignment) {
   const auto step = static_cast<std::size_t>(alignment);

@@ -1,7 +1,10 @@
 #!/usr/bin/python3
-"""docs/architecture.md, "Directories": it names every directory of the library and the program, files
-include only what is above them in that table, and every file begins with a comment that says what it
-is for. Links of all documents lead somewhere."""
+"""Checks the table in docs/architecture.md, "Directories", against the sources, and the links in the docs.
+
+The table must name every directory of the library and the program. A file may include only files of its
+own row or of the rows above. Every file must begin with a comment on its purpose. Every link in a document
+must lead to a file.
+"""
 
 import pathlib
 import re
@@ -15,7 +18,7 @@ COMMANDS = "experiments/commands"
 
 
 def place(name):
-    """The row of the table that a source file belongs to: that of the nearest directory."""
+    """The row of the table for a source file: that of its nearest directory in the table."""
     folder = pathlib.Path(name).parent
     while folder.as_posix() not in order:
         folder = folder.parent
@@ -25,7 +28,7 @@ def place(name):
 
 
 def command(name):
-    """The command that a file in experiments/commands belongs to; nothing elsewhere."""
+    """The command that a file in experiments/commands belongs to. None for other files."""
     parts = pathlib.Path(name).parts[2:]
     return pathlib.Path(parts[0]).stem if name.startswith(COMMANDS + "/") else None
 
@@ -37,7 +40,7 @@ sources = sorted(path.relative_to(ROOT).as_posix() for folder in ["autodiff", "n
 for name in sources:
     lines = (ROOT / name).read_text()
     if not re.match(r'(#!.*\n)?(//|#|""")', lines):
-        errors.append(f"{name}: its first line is no comment")
+        errors.append(f"{name}: its first line is not a comment")
     if name.startswith("tests/") or name.endswith("/CMakeLists.txt"):
         continue
     if place(name) is None:
@@ -45,12 +48,13 @@ for name in sources:
         continue
     for included in re.findall(r'(?m)^#include "((?:autodiff|nn|optim|experiments)/[^"]+)"', lines):
         if place(included) is None or place(included) > place(name):
-            errors.append(f"{name}: includes {included}, which is of a directory below it in the table")
+            errors.append(f"{name}: includes {included}, which belongs to a lower row of the table")
         elif command(included) not in (None, command(name)) and place(name) == order.index(COMMANDS):
-            errors.append(f"{name}: includes {included}, which is of another command")
+            errors.append(f"{name}: includes {included}, which belongs to another command")
 
-for document in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
-    for target in re.findall(r"\]\(([^)#\s]+)[)#]", document.read_text()):
+for document in [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]:
+    text = re.sub(r"(?ms)^```.*?^```$", "", document.read_text())
+    for target in re.findall(r"\]\(([^)#\s]+)[)#]", text):
         if "://" not in target and not (document.parent / target).exists():
             errors.append(f"{document.relative_to(ROOT)}: links to {target}, which does not exist")
 

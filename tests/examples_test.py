@@ -1,6 +1,8 @@
 #!/usr/bin/python3
-"""examples_test.py FOLDER: runs the programs of docs/examples, which were built in FOLDER. Each must print
-what the last comment of its source says, and README.md must name it."""
+"""examples_test.py FOLDER: runs the programs of docs/examples, which were built in FOLDER.
+
+Each program must print the text in the last comment of its source, and docs/examples/README.md must name each program.
+"""
 
 import pathlib
 import subprocess
@@ -8,7 +10,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 MARK = "\n// Prints:\n"
-readme = (ROOT / "README.md").read_text()
+readme = (ROOT / "docs/examples/README.md").read_text()
 sources = sorted((ROOT / "docs/examples").glob("*.cpp"))
 errors = []
 for source in sources:
@@ -20,8 +22,8 @@ for source in sources:
         errors.append(f"{source.name}: it must begin with a comment, and end with `// Prints:` and its output")
     if not 15 <= lines <= 40:
         errors.append(f"{source.name}: {lines} lines of code; expected 15 to 40")
-    if f"(docs/examples/{source.name})" not in readme:
-        errors.append(f"README.md: it does not link to docs/examples/{source.name}")
+    if f"({source.name})" not in readme:
+        errors.append(f"docs/examples/README.md: it does not link to {source.name}")
 
     run = subprocess.run([pathlib.Path(sys.argv[1]) / source.stem], capture_output=True, text=True, timeout=120)
     printed = run.stdout.splitlines()

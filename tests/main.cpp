@@ -1,3 +1,3 @@
-// The entry of the test program; every other file under tests/ adds a suite to it.
+// The entry point of the test program. The other sources in tests/ add suites to it.
 #define BOOST_TEST_MODULE twice
 #include <boost/test/unit_test.hpp>

@@ -1,12 +1,11 @@
-"""Do the tests catch a wrong derivative, or an option that is lost on its way to the optimiser? Changes
-one sign or factor of a derivative rule, or one line of the trainer, at a time in a scratch copy of the
-sources, builds the tests there and runs those that must fail.
+"""Checks that the tests catch wrong derivatives, wrong plans and lost options. In a scratch copy of the
+sources, changes one sign, factor or line at a time, builds the tests, and runs the suites that must fail.
 
     python3 tests/mutations.py [--only NAME] [--build DIR] [--list]
 
-Run by hand: each mutation compiles one file and links, about half a minute. `--build` keeps the
-copy and its build between runs. `--list`, which the tests run, compiles nothing. Exit status 1 when a
-mutation survives or no longer fits the code.
+Run it by hand: each mutation compiles one file and links the tests, in about half a minute. `--build`
+keeps the copy and its build between runs. `--list`, which the tests run, compiles nothing. The exit
+status is 1 if a mutation survives or no longer fits the code.
 """
 
 import argparse
@@ -19,22 +18,22 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
-# The op table checks each op alone, random graphs check compositions: both must fail.
+# The op table checks single ops and random graphs check compositions. Both must fail.
 BOTH = "op_table_rows|random_graphs"
-# A choice at a kink or at a singular point, which both avoid.
+# Choices at a kink or a singular point. The op table and the random graphs avoid such points.
 KINKS = "elementwise_numbers"
-# A wrong value whose derivative goes with it.
+# A wrong value with the derivative of the wrong value.
 LOSSES = "loss_values"
-# A run against the same run written out.
+# A run against the same run computed in the test.
 TRAINER = "trainer"
-# Digits or special values that are lost.
+# Lost digits or special values.
 ERRORS = "accuracy"
-# Which of equal numbers is chosen.
+# The choice among equal numbers.
 TIES = "ties"
-# Tiles and threads; a suite that hangs fails.
+# Tiles and threads. A suite that hangs counts as failed.
 TEAM = "team"
 
-# name, file, text (which must occur exactly once), replacement, suites that must fail
+# (name, file, text, replacement, suites that must fail). The text must occur exactly once in the file.
 MUTATIONS = [
     # Elementwise: the family, arithmetic, powers, exponentials, trigonometry
     ("sub: sign", "autodiff/ops/arithmetic.cpp",
@@ -75,10 +74,10 @@ MUTATIONS = [
     # Linear, and ops that move and pick numbers
     ("sum_to: forward map", "autodiff/ops/broadcast.cpp", "return sum_to(t, target);",
      "return 2 * sum_to(t, target);", BOTH),
-    ("concat: place of a part", "autodiff/ops/concat.cpp",
+    ("concat: position of a part", "autodiff/ops/concat.cpp",
      "return slice(g, axis, first, first + x[static_cast<std::size_t>(slot)].size(axis));",
      "return slice(g, axis, 0, x[static_cast<std::size_t>(slot)].size(axis));", BOTH),
-    ("concat: place of a tangent", "autodiff/ops/concat.cpp", "before[axis] = offset(slot, x);",
+    ("concat: position of a tangent", "autodiff/ops/concat.cpp", "before[axis] = offset(slot, x);",
      "before[axis] = 0;", BOTH),
     ("permute: adjoint", "autodiff/ops/shape_ops.cpp", "return permute(g, inverse(axes));",
      "return permute(g, axes);", BOTH),
@@ -156,7 +155,7 @@ MUTATIONS = [
     ("push: a sum forgotten", "autodiff/derive/grad.cpp",
      "if (part) add_to(tangent[at], part);", "if (part) tangent[at] = part;", BOTH),
 
-    # The planner, and what was wrong once
+    # The planner, and faults of the past
     ("product_uses: both factors", "autodiff/plan/passes/product_uses.cpp",
      "(term.a == term.b || term.inner)",
      "term.inner",
@@ -189,7 +188,7 @@ MUTATIONS = [
      "sum_of(factor, y.scale / x.scale,",
      "sum_of(factor, x.scale / y.scale,",
      "planner_algebra|products_at_the_edges"),
-    ("accumulate: sums that others read", "autodiff/plan/passes/accumulate.cpp",
+    ("accumulate: sums with other readers", "autodiff/plan/passes/accumulate.cpp",
      "    join_kept_sums(c);\n",
      "\n",
      "products_at_the_edges"),
@@ -325,7 +324,7 @@ MUTATIONS = [
      "return -0.5 * (y / x[0]);",
      "return -0.5 * (y / (x[0] + (1 - nonzero(x[0]))));",
      "numbers_at_the_edges"),
-    ("square: a known one", "autodiff/ops/power.cpp",
+    ("square: of a norm", "autodiff/ops/power.cpp",
      "return root && root->of_squares ?",
      "return root && false ?",
      "numbers_at_the_edges"),
@@ -387,7 +386,7 @@ MUTATIONS = [
      "if (!possible) fail(",
      "if (false) fail(",
      "ownership"),
-    ("tape: a constant of its own", "autodiff/tape/tape.cpp",
+    ("tape: a copied constant", "autodiff/tape/tape.cpp",
      "value.clone(), \"constant\"",
      "value, \"constant\"",
      "ownership"),
@@ -399,7 +398,7 @@ MUTATIONS = [
      "  origin_ = -1;\n",
      "",
      "ownership"),
-    ("scope: an error's place", "autodiff/array/error.cpp",
+    ("scope: position in an error", "autodiff/array/error.cpp",
      "ErrorPlace::~ErrorPlace() { place = std::move(before_); }", "ErrorPlace::~ErrorPlace() {}",
      "scopes"),
     ("optimizer: parameters that share memory", "optim/optimizers.cpp",
@@ -410,11 +409,11 @@ MUTATIONS = [
      "memory.push_back(arrays[p]);",
      "memory.push_back(arrays[0]);",
      "optimizers"),
-    ("pass of one's own: unchecked order", "autodiff/plan/graph.cpp",
+    ("added pass: unchecked order", "autodiff/plan/graph.cpp",
      "if (input < 0 || input >= i)",
      "if (input < 0)",
      "own_passes"),
-    ("pass of one's own: never off", "autodiff/plan/graph.cpp",
+    ("added pass: never off", "autodiff/plan/graph.cpp",
      "return std::ranges::find(options.without, pass.name) == options.without.end();",
      "return true;",
      "own_passes"),
@@ -564,7 +563,7 @@ def run(command, **options):
 
 
 def copy_sources(target):
-    """Every file that git knows or would add, those that are gone removed; returns the folder."""
+    """Copies all files that git tracks or would add, and removes others from the copy. Returns the folder."""
     listed = run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT).stdout.split("\n")
     wanted = [name for name in listed if name and (ROOT / name).is_file()]
     for old in target.rglob("*"):
@@ -585,7 +584,7 @@ def build(folder):
 
 
 def failing(folder, suites):
-    """Which of the suites fail or do not end."""
+    """The suites that fail or do not end."""
     def fails(suite):
         try:
             return run([folder / "bin/twice-tests", f"--run_test={suite}"], timeout=600).returncode != 0
@@ -595,13 +594,13 @@ def failing(folder, suites):
 
 
 def verdict(source, folder, mutation):
-    """`caught by ...`, or what is wrong."""
+    """(True, "caught by ...") if all the suites fail. Otherwise (False, the reason)."""
     _, name, old, new, suites = mutation
     file = source / name
     text = file.read_text()
     if text.count(old) != 1:
         return False, f"the text occurs {text.count(old)} times in {name}: {old}"
-    # A replacement may use the arithmetic of tensors where the file itself does not.
+    # A replacement may need the arithmetic of tensors even if the file does not include it.
     file.write_text('#include "autodiff/ops/arithmetic.h"\n' + text.replace(old, new))
     try:
         built, output = build(folder)
@@ -637,7 +636,7 @@ def main():
     with tempfile.TemporaryDirectory() as scratch:
         base = (options.build or pathlib.Path(scratch)).resolve()
         if base == ROOT or ROOT in base.parents:
-            parser.error("--build must be outside of the sources")
+            parser.error("--build must be outside the sources")
         source, folder = base / "source", base / "build"
         source.mkdir(parents=True, exist_ok=True)
         copy_sources(source)
@@ -650,7 +649,7 @@ def main():
         suites = sorted({suite for m in chosen for suite in m[4].split("|")})
         already = failing(folder, "|".join(suites))
         if already:
-            print(f"without any mutation {', '.join(already)} fail already")
+            print(f"{', '.join(already)} fail even without a mutation")
             return 1
         survived = 0
         for mutation in chosen:

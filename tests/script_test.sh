@@ -1,13 +1,12 @@
 #!/usr/bin/env bash
-# Tests ./twice and .ci/install in a copy of the tree where apt-get, sudo, cmake and the like are
-# small fakes that write down how they were called; PATH holds nothing else that could change the
-# machine.
+# Tests ./twice and .ci/install in a copy of the tree. Small fakes replace apt-get, sudo, cmake and
+# similar commands and record their calls. PATH contains no other command that could change the machine.
 set -euo pipefail
 
 source=$(dirname "$(dirname "$(readlink -f "$0")")")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-tree=$work/a\ tree # a space, as in many a home folder
+tree=$work/a\ tree # the path has a space, like many home folders
 mkdir -p "$tree"/{.ci,autodiff,nn,optim,experiments,tests,docs/examples} "$work"/{bin,elsewhere}
 cp "$source/twice" "$tree"
 cp "$source"/.ci/{build,install,packages,test} "$tree/.ci"
@@ -18,12 +17,12 @@ for tool in bash cat chmod cksum dirname env find flock grep ls mkdir mv nproc r
   ln -s "$(type -P "$tool")" "$work/bin/$tool"
 done
 
-# fake NAME: a command whose body is read from the standard input.
+# fake NAME: creates a command whose body is read from the standard input.
 fake() {
   { printf '#!/usr/bin/env bash\necho "%s $*" >>"$work/calls"\n' "$1" && cat; } >"$work/bin/$1"
   chmod +x "$work/bin/$1"
 }
-# hide NAME ...: runs what follows `--` as on a machine without these commands.
+# hide NAME ...: runs the command after `--` as on a machine without these commands.
 hide() {
   local hidden=()
   while [[ $1 != -- ]]; do hidden+=("$1") && shift; done
@@ -52,7 +51,7 @@ if [[ $NETWORK == unlisted && $* == *install* ]] && ! grep -q 'apt-get.*update' 
 fi
 [[ $* == *--download-only* ]] || printf 'installed %s\n' "$@" >>"$work/installed"
 END
-# Finds fmt and Boost.Test when apt-get installed them, or all of LIBRARIES.
+# Finds fmt and Boost.Test after apt-get has installed them, and all of LIBRARIES.
 fake cmake <<'END'
 finds() { [[ " $LIBRARIES " == *" $1 "* ]] || grep -qsx "installed $2" "$work/installed"; }
 if [[ $1 == --build ]]; then
@@ -113,7 +112,8 @@ USER_ID=0 hide cmake -- twice compare
 check 'no network' '((status == 1)) && one_line && untouched && [[ $err == *"(no network)"*libfmt-dev* ]]'
 check 'no network' '[[ $calls != *cmake\ -* ]]'
 
-# Away from Debian CMake finds the libraries, or the line to copy is for the package manager at hand.
+# On systems other than Debian, CMake finds the libraries, or the printed command is for the system's
+# package manager.
 away=(hide apt-get dpkg-query --)
 LIBRARIES='fmt Boost.Test' "${away[@]}" twice compare
 check 'without apt' '((status == 7)) && [[ $err == "twice: building" ]]'
@@ -197,13 +197,13 @@ check 'PyTorch' '((status == 1)) && one_line && [[ $err == *"apt-get install pyt
 twice test --list
 check 'a list' '[[ $out == $'"'plan\\ncommand_bench'"' && $calls != *--build* ]]'
 
-# A long build says how long, in between how far, and at the end how long it took.
+# A long build prints an estimate of its time, its progress, and finally the time it took.
 for i in {1..200}; do touch "$tree/optim/$i.cpp"; done
 DELAY=2.5 TWICE_PROGRESS_SECONDS=1 twice train
 check 'an estimate' '[[ $err == "twice: building the program (201 files), less than a minute on "*" cores; "* ]]'
 check 'progress' '[[ $err == *$'"'\\n'"'"twice: building, 1 of 201 files, "*" left"* ]]'
 check 'the time it took' '[[ $err == *"twice: built in less than a minute" ]]'
-# Objects from before: the build tool says how many are out of date.
+# With objects of an earlier build, the build tool gives the number of outdated files.
 for i in {1..201}; do touch "$tree/build/$i.cpp.o"; done
 touch "$tree/nn/layer.h"
 STEPS=150 SLOWNESS=1000000 twice train
@@ -222,7 +222,7 @@ check 'another CPU' '[[ $calls == *--fresh*"--target clean"*--build* ]]'
 twice train
 check 'another CPU, once' '[[ -z $calls ]]'
 
-# Build folders of the user's own are used as they are.
+# A build folder named by the user is used as it is.
 mkdir -p "$work/elsewhere/my build/src" "$work/elsewhere/other"
 touch "$work/elsewhere/my build/notes"
 for folder in 'my build' "$work/elsewhere/my build" 'new folder'; do
@@ -243,7 +243,7 @@ TWICE_BUILD=file twice train
 check 'a file for a folder' '((status == 1)) && one_line && [[ $err == *"/file is not a folder"* ]]'
 TWICE_BUILD=file/x twice train
 check 'no place for a folder' '((status == 1)) && one_line && [[ $err == *"cannot write to "*/file/x* ]]'
-# The default one moves with the sources.
+# The default build folder moves with the sources.
 sed 's,=.*tree$,=/where it was,' "$tree/build/CMakeCache.txt" >"$work/cache"
 mv "$work/cache" "$tree/build/CMakeCache.txt"
 touch "$tree/nn/layer.h"

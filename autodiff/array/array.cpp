@@ -1,4 +1,4 @@
-// Arrays: storage, views, and the strided copy under all of them.
+// Storage, views and the strided copy.
 #include "autodiff/array/array.h"
 
 #ifdef __linux__
@@ -14,12 +14,13 @@ namespace twice {
 
 namespace {
 
-/// Blocks of this many bytes or more begin at a multiple of it and ask for pages of that size. Each
-/// needs one entry in the processor's table of pages, where 512 usual ones need an entry each: rows
-/// of a matrix lie on different usual pages, and there are more of those than entries.
+/// Blocks of at least this many bytes are aligned to it, and the system is asked for pages of this
+/// size. One huge page needs one entry of the processor's page-translation buffer; the same memory
+/// in 4 KiB pages needs 512. Without huge pages the rows of a large matrix would use more entries
+/// than the buffer has.
 constexpr std::size_t huge_page = std::size_t{2} << 20;
 
-/// As many huge pages as are whole; the system may refuse.
+/// Asks for huge pages wherever a whole one fits into the block. The system may refuse.
 void use_huge_pages([[maybe_unused]] std::byte* memory, [[maybe_unused]] std::size_t bytes) {
 #ifdef __linux__
   madvise(memory, bytes / huge_page * huge_page, MADV_HUGEPAGE);
@@ -118,7 +119,8 @@ Array Array::permuted(const Shape& axes) const {
 Array Array::sliced(int axis, Index first, Index count, Index step) const {
   axis = normalized_axis("sliced", axis, rank());
   const Index size = shape_[axis];
-  // How many entries there are from the first one on, divided so that nothing overflows.
+  // Entries from `first` to the end in the direction of the step. The division below avoids
+  // overflow.
   const Index way = step < 0 ? first : size - 1 - first;
   const bool inside =
       first >= 0 && first < size && (step == 0 || count - 1 <= std::abs(way / step));
@@ -133,7 +135,7 @@ Array Array::sliced(int axis, Index first, Index count, Index step) const {
 }
 
 Array Array::broadcast(const Shape& shape) const {
-  shape.elements();  // throws where no array has that shape
+  shape.elements();  // throws if no array can have this shape
   Array view = *this;
   view.shape_ = shape;
   view.strides_ = Shape::filled(shape.rank(), 0);
@@ -179,8 +181,8 @@ void copy_row(const From* source, Index in, To* target, Index out, Index count) 
     for (Index i = 0; i < count; ++i) target[i * out] = static_cast<To>(source[i * in]);
 }
 
-/// Walks the axes from `axis` on; the last one is the inner loop. Not inlined into itself, which
-/// would take seconds to compile.
+/// Copies along the axes from `axis` on; the last axis is the inner loop. noinline: inlining the
+/// recursion would take seconds to compile.
 template <class From, class To>
 [[gnu::noinline]] void copy_axes(const Array& from, const Array& to, int axis, const From* source,
                                  To* target) {

@@ -1,4 +1,3 @@
-// The texts of errors.
 #include "autodiff/array/error.h"
 
 #include <cmath>

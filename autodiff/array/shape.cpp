@@ -1,4 +1,3 @@
-// Shapes, strides and axes.
 #include "autodiff/array/shape.h"
 
 #include "autodiff/array/error.h"
@@ -45,7 +44,7 @@ std::string str(const Shape& shape) {
 
 Shape row_major_strides(const Shape& shape) {
   Shape strides = shape;
-  // Without numbers there are no distances, and the product of the other sizes may be too large.
+  // Without elements there are no distances, and the product of the other sizes could overflow.
   if (shape.elements() == 0) return Shape::filled(shape.rank(), 0);
   Index step = 1;
   for (int axis = shape.rank() - 1; axis >= 0; --axis) {

@@ -1,5 +1,5 @@
-// The shape of an array: how many numbers along each axis. A small value type
-// with inline storage, so that copying a shape never allocates.
+// The shape of an array: its size along each axis. The sizes are stored inline, so copying a shape
+// allocates nothing.
 #pragma once
 
 #include <algorithm>
@@ -11,39 +11,46 @@
 
 namespace twice {
 
+/// Sizes, positions, axes and counts.
 using Index = std::int64_t;
 
-/// The most numbers an array may have: of f64 they fill the address space of today's processors,
-/// and the sizes of all values of a plan can be added without overflow.
+/// The most elements an array may have. As f64 they fill the address space of today's processors.
+/// The bound lets the planner add the sizes of all values without overflow.
 inline constexpr Index largest_array = Index{1} << 44;
 
-/// The most that a stride, padding or window may be: positions computed from it still fit an Index.
+/// The largest stride, padding or window: positions computed from these still fit an Index.
 inline constexpr Index largest_distance = Index{1} << 30;
 
 /// The most axes an array may have.
 inline constexpr int max_rank = 8;
 
-/// A list of at most `max_rank` integers: a shape, strides, a set of axes.
+/// A list of at most `max_rank` integers: sizes, strides or axes. The constructors throw for a
+/// longer list.
 class Shape {
  public:
   Shape() = default;
   Shape(std::initializer_list<Index> sizes) : Shape(std::span(sizes.begin(), sizes.size())) {}
   explicit Shape(std::span<const Index> sizes);
-  /// `rank` equal entries.
+  /// `rank` entries that all equal `value`.
   static Shape filled(int rank, Index value);
 
+  /// The number of entries.
   int rank() const { return rank_; }
+  /// The entry at `axis`, from 0; not checked.
   Index operator[](int axis) const { return sizes_[static_cast<std::size_t>(axis)]; }
   Index& operator[](int axis) { return sizes_[static_cast<std::size_t>(axis)]; }
   const Index* begin() const { return sizes_.data(); }
   const Index* end() const { return sizes_.data() + rank_; }
-  /// The last entry.
+  /// The last entry; the list must not be empty.
   Index back() const { return sizes_[static_cast<std::size_t>(rank_ - 1)]; }
+  /// Appends an entry; throws if the list is full.
   void push_back(Index size);
+  /// True if an entry equals `value`.
   bool contains(Index value) const { return std::find(begin(), end(), value) != end(); }
 
-  /// How many numbers an array of this shape holds; 1 for a scalar (rank 0). Throws where a size is
-  /// negative or they are more than `largest_array`: every size in memory is derived from this one.
+  /// The number of elements of an array with this shape; 1 for a scalar (rank 0). Throws for a
+  /// negative size and for more than `largest_array` elements. All sizes in memory are computed
+  /// from this number.
   Index elements() const;
 
   friend bool operator==(const Shape& a, const Shape& b) {
@@ -58,12 +65,11 @@ class Shape {
 /// `(128, 784)`; a scalar prints `()`.
 std::string str(const Shape& shape);
 
-/// The distance, in elements, between neighbours along each axis of a
-/// contiguous (row-major) array.
+/// The distance between neighbours along each axis of a contiguous row-major array, in elements.
 Shape row_major_strides(const Shape& shape);
 
-/// `axis` counted from the front: -1 is the last axis. Throws `twice::Error`
-/// naming `who` when the axis does not exist.
+/// The position of an axis from the front. A negative `axis` counts from the end. Throws an `Error`
+/// that starts with `who` if there is no such axis.
 int normalized_axis(const char* who, Index axis, int rank);
 
 }  // namespace twice

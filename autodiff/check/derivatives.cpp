@@ -1,4 +1,3 @@
-// How a derivative is checked: stencils, directions, and two ways to one number.
 #include "autodiff/check/derivatives.h"
 
 #include <cmath>
@@ -12,19 +11,20 @@ namespace twice {
 
 namespace {
 
-/// How exactly two computations can be expected to agree, and the step of a difference.
+/// The step of a finite difference, and the tolerances for differences and for identities.
 struct Precision {
   double step, difference, identity;
 };
 
-/// Steps are powers of two, so that x + step is exact to a few bits. They are shorter than what
-/// balances the two errors (the fifth root of the rounding unit): rounding/step is far below the
-/// tolerance even so, and a short step seldom crosses a kink of relu or max.
+/// The steps are powers of two: the rounding of x + step is then small. The steps are shorter than
+/// the step that balances the two errors (the fifth root of the unit roundoff). The error from
+/// rounding, about u/step, is still far below the tolerance, and a short step rarely crosses a kink
+/// of relu or max.
 Precision precision_of(DType dtype) {
   return dtype == DType::f64 ? Precision{0x1p-13, 1e-7, 1e-10} : Precision{0x1p-5, 5e-3, 2e-4};
 }
 
-/// Compares numbers one by one and remembers the worst place.
+/// Compares numbers and keeps the pair with the largest error.
 class Comparison {
  public:
   Comparison(std::string check, int order, double tolerance, double step = 0) {
@@ -51,7 +51,7 @@ class Comparison {
     seen_ = true;
   }
 
-  /// All entries of one gradient of the inputs against another.
+  /// Compares all entries of two lists of arrays, one array for each input.
   void add_all(const std::vector<Array>& engine, const std::vector<Array>& reference,
                const std::vector<int>& inputs) {
     for (std::size_t i = 0; i < engine.size(); ++i)
@@ -70,13 +70,13 @@ class Comparison {
   bool seen_ = false;
 };
 
-/// The function with all its derivatives on one tape, and numbers to try them on.
+/// The function and its derivatives, recorded on one tape, with the inputs to check them at.
 class Check {
  public:
   Check(const Function& f, const std::vector<Array>& inputs, const CheckOptions& options)
       : options_(options), rng_(options.seed) {
     if (options.order < 1 || options.order > 3)
-      fail("check", "order is 1, 2 or 3, not {}", options.order);
+      fail("check", "order must be 1, 2 or 3, was {}", options.order);
     for (const Array& input : inputs) {
       const Tensor t = tape_.input(input.shape(), input.dtype());
       arrays_.push_back(input.clone());
@@ -126,7 +126,7 @@ class Check {
     weights_.push_back(random_like(x_));
   }
 
-  /// Normal numbers, as constants: weights of ones would let errors cancel.
+  /// Constants with normally distributed entries. With weights of 1, errors could cancel.
   Tensors random_like(const Tensors& list) {
     Tensors result;
     for (Tensor t : list) {
@@ -145,9 +145,9 @@ class Check {
     return result;
   }
 
-  /// The derivative of what `plan` computes, by the five-point stencil
-  ///   (8 s(h) - 8 s(-h) - s(2h) + s(-2h)) / 12 h,  error h^4 s^(5) / 30,
-  /// where move(t) takes the inputs t away from where they are.
+  /// The derivative of the output s of `plan` with respect to t by the five-point stencil
+  ///   (8 s(h) - 8 s(-h) - s(2h) + s(-2h)) / 12 h,  error h^4 s^(5) / 30.
+  /// move(t) moves the inputs by t.
   template <class Move>
   double difference(Plan& plan, Tensor s, double h, const Move& move) {
     const auto at = [&](double t) {
@@ -169,7 +169,7 @@ class Check {
 
     const auto compare = [&](double engine, double h, const auto& move, int input, Index entry) {
       double found = difference(plan, s, h, move);
-      // A step across a kink says nothing; a wrong derivative is wrong at any step.
+      // A step across a kink gives no information; a wrong derivative is wrong for any step.
       for (int shorter = 0; shorter < 2; ++shorter) {
         if (Comparison::error(engine, found) <= precision_.difference) break;
         h /= 16;
@@ -197,7 +197,7 @@ class Check {
     return comparison.result();
   }
 
-  /// The derivative along a random direction of length 1 through all inputs.
+  /// Compares the derivatives along a random direction of length 1 through all inputs.
   template <class Compare>
   void along_direction(const std::vector<Array>& g, const Compare& compare) {
     std::vector<Array> start, direction;
@@ -257,7 +257,7 @@ class Check {
   Tensors x_;
   std::vector<int> place_;
   Tensors y_;
-  /// u_k, s_k and g_(k+1) at position k; the last u is of the inputs' shapes.
+  /// u_k, s_k and g_(k+1) at position k. The last u has the shapes of the inputs.
   std::vector<Tensors> weights_;
   Tensors scalars_;
   std::vector<Tensors> gradients_;

@@ -1,4 +1,3 @@
-// Dense derivatives, one sweep a row.
 #include "autodiff/derive/dense.h"
 
 #include "autodiff/derive/grad.h"
@@ -22,11 +21,11 @@ Tensor flattened(const Tensors& list) {
 Tensor jacobian(const Tensors& y, const Tensors& x) {
   Index outputs = 0;
   for (Tensor t : y) outputs += t.shape().elements();
-  if (outputs == 0) fail("jacobian", "{} output tensors have no entry in all", y.size());
-  if (x.empty()) fail("jacobian", "no variable was given");
+  if (outputs == 0) fail("jacobian", "the {} output tensors have no entries", y.size());
+  if (x.empty()) fail("jacobian", "no variables were given");
   Index variables = 0;
   for (Tensor t : x) variables += t.shape().elements();
-  Shape{outputs, variables}.elements();  // throws where no array has so many entries
+  Shape{outputs, variables}.elements();  // throws if that is more than an array may hold
   const Tensor all = flattened(y);
   Tensors rows;
   for (Index i = 0; i < outputs; ++i) rows.push_back(flattened(grad(slice(all, 0, i, i + 1), x)));

@@ -1,4 +1,3 @@
-// The backward and the forward sweep.
 #include "autodiff/derive/grad.h"
 
 #include <unordered_map>
@@ -10,16 +9,16 @@ namespace twice {
 
 namespace {
 
-/// A derivative of something recorded in one phase belongs to the next. A sweep belongs to the
-/// latest phase that it needed so far: in the gradient of |g|^2, which the user wrote, it becomes
-/// the double backward one where it reaches g.
+/// The phase of derivatives of a node. A sweep has the latest phase that it has needed so far. For
+/// example, in the gradient of |g|^2 the sweep starts from |g|^2, which the user recorded, and
+/// becomes double backward at g.
 Phase next_phase(Phase phase) {
   return phase == Phase::forward ? Phase::backward : Phase::double_backward;
 }
 
 void check_pairs(const char* who, const char* what, const Tensors& at, const Tensors& given) {
   if (at.size() != given.size())
-    fail(who, "{} tensors need as many {}s; {} were given", at.size(), what, given.size());
+    fail(who, "expected {} {}s, one for each tensor; {} were given", at.size(), what, given.size());
   for (std::size_t i = 0; i < at.size(); ++i)
     if (!(at[i].spec() == given[i].spec()))
       fail(who, "{} {} is {} but its tensor is {}", what, i, str(given[i].spec()),
@@ -35,7 +34,7 @@ Tape& common_tape(const char* who, const Tensors& a, const Tensors& b) {
   return tape;
 }
 
-/// A variable that is listed twice would get its whole derivative at both places.
+/// Throws if a variable is listed twice. Each of the two would get the whole derivative.
 void check_distinct(const char* who, const Tensors& wrt) {
   std::unordered_map<int, std::size_t> seen;
   for (std::size_t i = 0; i < wrt.size(); ++i)
@@ -44,7 +43,7 @@ void check_distinct(const char* who, const Tensors& wrt) {
            i, wrt[i].tape().name(wrt[i].tape().node(wrt[i].index())), str(wrt[i].spec()));
 }
 
-/// Marks the nodes up to `last` that depend on `wrt`: the only ones that carry tangents.
+/// Marks the nodes up to `last` that depend on `wrt`. Only these carry tangents.
 std::vector<char> dependent_on(Tape& tape, const Tensors& wrt, int last) {
   std::vector<char> depends(static_cast<std::size_t>(last + 1), 0);
   int first = last + 1;
@@ -60,7 +59,7 @@ std::vector<char> dependent_on(Tape& tape, const Tensors& wrt, int last) {
   return depends;
 }
 
-/// Of the marked nodes, keeps those that `ys` need.
+/// Removes the mark of every node that `ys` does not depend on.
 void keep_needed(Tape& tape, const Tensors& ys, std::vector<char>& marks) {
   std::vector<char> needed(marks.size(), 0);
   for (Tensor y : ys) needed[static_cast<std::size_t>(y.index())] = 1;
@@ -72,15 +71,15 @@ void keep_needed(Tape& tape, const Tensors& ys, std::vector<char>& marks) {
   }
 }
 
-/// The input handles of a node, copied: recording grows the tape under our feet.
+/// The handles of a node's inputs, copied because recording may move the tape's storage.
 void handles_of(Tape& tape, int index, std::vector<Tensor>& x) {
   x.clear();
   for (int input : tape.inputs_of(tape.node(index))) x.push_back(tape.handle(input));
 }
 
-/// The value of a node for its own derivative rule. That of a variable in `wrt` is recorded once
-/// more: the rule's y = f(x) must follow x alone when the derivative is differentiated again, and
-/// not the variable. The planner computes the two once.
+/// The value of a node for its own derivative rule. If the node is a variable in `wrt`, its op is
+/// recorded again. The rule's y = f(x) must depend on x only, not on the variable, when the
+/// derivative is differentiated again. The planner computes the two nodes once.
 Tensor value_for_rule(Tape& tape, int index, bool is_variable, std::span<const Tensor> x) {
   return is_variable ? tape.record(tape.node(index).op, x) : tape.handle(index);
 }
@@ -160,11 +159,12 @@ Tensors grad(const Tensors& ys, const Tensors& wrt, const Tensors& cotangents, U
 }
 
 Tensors grad(Tensor y, const Tensors& wrt, Tensor cotangent, Unused unused) {
-  if (!is_float(y.dtype())) fail("grad", "{} is not differentiable; f32 or f64 is", str(y.spec()));
+  if (!is_float(y.dtype()))
+    fail("grad", "{} is not differentiable; expected f32 or f64", str(y.spec()));
   if (!cotangent) {
     const RecordingScope scope(y.tape(), latest_phase(y), y.index());
     if (y.shape().elements() != 1)
-      fail("grad", "y needs a cotangent, or to be a scalar: it has shape {}, from {}",
+      fail("grad", "y is not a scalar and needs a cotangent: it has shape {}, from {}",
            str(y.shape()), y.tape().name(y.tape().node(y.index())));
     cotangent = full_like(y, 1);
   }

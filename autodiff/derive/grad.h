@@ -1,34 +1,38 @@
-// The two derivative sweeps. Both loop over the tape and record the derivative on it
-// with the public functions of ops/, so the result can be differentiated again.
+// The two derivative sweeps. Both sweeps loop over the tape and record the derivative on it with
+// the public functions of ops/. The result can therefore be differentiated again.
 #pragma once
 
 #include "autodiff/tape/tape.h"
 
 namespace twice {
 
-// Derivatives are total: where one variable in `wrt` was computed from another one, the derivative
-// by the latter goes through the former too. So the two sweeps are adjoint to each other:
-// <grad(y, wrt, u), t> = <u, push(y, wrt, t)>. A variable may be listed once only.
+// Derivatives are total: if one variable in `wrt` was computed from another one, the derivative
+// with respect to the latter includes the path through the former. The two sweeps are therefore
+// adjoint: <grad(y, wrt, d), v> = <d, push(y, wrt, v)> for every cotangent d of y and every tangent
+// v of wrt. A variable must not be listed twice.
 
-/// What `grad` does about a variable that y does not depend on.
+/// How `grad` treats a variable that y does not depend on: it returns zeros, or it throws.
 enum class Unused { zeros, error };
 
-/// Reverse mode, the backward sweep: the cotangents of `wrt` given that of y,
+/// Reverse mode, a backward sweep from the cotangent of y to the cotangents of `wrt`:
 ///   result_i = (dy/dwrt_i)' cotangent,  of the shape of wrt_i.
-/// A scalar y needs no cotangent: it is 1. Cost: at most a small multiple of computing y.
+/// For a scalar y the cotangent may be left out; it is then 1. The cost is at most a small multiple
+/// of the cost of y. Throws if a variable is listed twice, if y is i32, or if the shapes of y and
+/// its cotangent differ.
 Tensors grad(Tensor y, const Tensors& wrt, Tensor cotangent = {}, Unused unused = Unused::zeros);
 
-/// The same for several outputs at once: sum_k (dy_k/dwrt_i)' cotangent_k.
+/// The same for several outputs: result_i = sum_k (dy_k/dwrt_i)' cotangent_k.
 Tensors grad(const Tensors& ys, const Tensors& wrt, const Tensors& cotangents,
              Unused unused = Unused::zeros);
 
-/// Forward mode, the forward sweep: the tangents of `ys` given those of `wrt`,
+/// Forward mode, a forward sweep from the tangents of `wrt` to the tangents of `ys`:
 ///   result_k = sum_i (dy_k/dwrt_i) tangent_i,  of the shape of y_k.
-/// The tangent of a variable that was computed from others is the given one plus theirs.
+/// If a variable was computed from other variables, its tangent is the given tangent plus the one
+/// that the sweep computes. Throws if a variable is listed twice or a shape does not match.
 Tensors push(const Tensors& ys, const Tensors& wrt, const Tensors& tangents);
 
-/// Throws, naming `who` and the two variables, when one is listed twice or was computed from
-/// another. For methods that perturb each variable separately, such as finite differences.
+/// Throws an error that starts with `who` if a variable is listed twice or was computed from
+/// another one. For methods that perturb each variable separately, such as finite differences.
 void check_independent(const char* who, const Tensors& variables);
 
 }  // namespace twice

@@ -1,4 +1,3 @@
-// Three ways to H v, each a line.
 #include "autodiff/derive/hvp.h"
 
 #include "autodiff/derive/grad.h"
@@ -16,7 +15,7 @@ Tensors hvp(const ScalarFunction& f, const Tensors& w, const Tensors& v, HvpMode
     case HvpMode::finite_difference:
       if (!(eps > 0)) fail("hvp", "eps must be > 0, was {}", eps);
       check_independent("hvp", w);
-      // Where v was computed from the loss's inputs, derivatives by these end here.
+      // If v was computed from inputs of the loss, derivatives with respect to these stop here.
       return (gradient_at(stop_gradient(w + eps * v)) - gradient_at(stop_gradient(w - eps * v))) /
              (2 * eps);
   }

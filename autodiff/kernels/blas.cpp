@@ -1,4 +1,3 @@
-// What the loaded OpenBLAS says of itself.
 #include "autodiff/kernels/blas.h"
 
 #include <cblas.h>
@@ -31,8 +30,8 @@ void blas_matmul(const Array& a, const Array& b, const Array& c) {
 void check_blas() {
   if (openblas_get_parallel() != OPENBLAS_OPENMP)
     fail("blas",
-         "the OpenBLAS that was loaded is not its OpenMP build ({}), which would be about 3 times "
-         "slower; install libopenblas-openmp-dev and build again",
+         "the loaded OpenBLAS ({}) is not the OpenMP build and would be about 3 times slower; "
+         "install libopenblas-openmp-dev and build again",
          openblas_get_config());
 }
 

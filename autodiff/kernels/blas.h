@@ -1,5 +1,5 @@
-// Which OpenBLAS is loaded: the build with its own threads, which fights with OpenMP, would
-// silently cost a factor of 3.
+// Checks which OpenBLAS is loaded. The build with its own threads competes with OpenMP, and
+// products would take three times as long.
 #pragma once
 
 #include <string>
@@ -8,13 +8,14 @@
 
 namespace twice::kernel {
 
-/// The kernel set that OpenBLAS chose, such as "SkylakeX" or "Haswell".
+/// The set of kernels that OpenBLAS has chosen, such as "SkylakeX" or "Haswell".
 std::string blas_core();
-/// Name, version and build of the library, for records.
+/// The name, version and build of the library, for records.
 std::string blas_description();
-/// C = A B of f32 or f64 matrices by OpenBLAS and its own threads: a yardstick for our products.
+/// C = A B for f32 or f64 matrices, by OpenBLAS with its own threads. For comparison with our
+/// products.
 void blas_matmul(const Array& a, const Array& b, const Array& c);
-/// Throws when the loaded OpenBLAS is not the OpenMP build.
+/// Throws if the loaded OpenBLAS is not the OpenMP build.
 void check_blas();
 
 }  // namespace twice::kernel

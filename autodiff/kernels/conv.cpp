@@ -1,5 +1,5 @@
-// Shapes and checks of convolution, the forward kernel and the input gradient. Both kernels
-// are correlations with packed weights (conv_correlate.h); here the weights are arranged.
+// Shapes and checks of convolutions, the forward kernel and the input gradient. Both kernels are
+// correlations with packed weights (conv_correlate.h). This file arranges the weights.
 #include "autodiff/kernels/conv.h"
 
 #include <array>
@@ -15,17 +15,17 @@ Index modulo(Index a, Index b) { return (a % b + b) % b; }
 
 std::size_t rounded_to_line(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
 
-/// Of the packed weights of all terms.
+/// Bytes of the packed weights of all terms.
 template <class T>
 std::size_t packed_bytes(const Correlation& c) {
   return rounded_to_line(static_cast<std::size_t>(c.terms * packed_elements<T>(c)) * sizeof(T));
 }
 
-/// How many neighbouring output positions are computed as if they were more channels of one. With
-/// fewer channels than a vector has lanes, the channels of `r` positions fill it: position j of
-/// them sees the kernel j strides further on, so together they are one position under a kernel of
-/// (r - 1) strides more columns, whose additional entries are zeros. Of a vector's lanes
-/// kw / (kw + (r - 1) stride) do useful work instead of 1 / r.
+/// The number r of neighbouring output positions that are computed as more channels of one
+/// position. The joined channels fill vectors that have more lanes than there are channels.
+/// Position j uses the kernel j strides further on, so the joined position has a kernel with
+/// (r - 1) stride more columns, whose additional entries are zeros. A fraction kw / (kw + (r - 1)
+/// stride) of the lanes then does useful work, instead of 1 / r.
 template <class T>
 Index joined_positions(const Correlation& c) {
   Index r = full_lanes<T> / std::max<Index>(c.out_channels, 1);
@@ -47,7 +47,7 @@ Correlation joined(const Correlation& c, Index r) {
   return j;
 }
 
-/// The correlation as it is computed.
+/// The correlation in the form in which it is computed.
 template <class T>
 Correlation as_computed(const Correlation& c) {
   return joined(c, joined_positions<T>(c));
@@ -60,8 +60,8 @@ std::size_t workspace_bytes(const Correlation& c) {
          static_cast<std::size_t>(correlate_scratch<T>(computed)) * sizeof(T);
 }
 
-/// The weights of `r` joined positions: those of position j in the lanes from j out_channels on,
-/// j strides to the right, zeros elsewhere.
+/// The weights of `r` joined positions: those of position j are in the lanes from j out_channels
+/// on, j strides to the right. The other entries are zeros.
 template <class T, class Weight>
 void pack_joined_weights(const Correlation& c, Index r, T* packed, const Weight& weight,
                          Index o_step) {
@@ -80,7 +80,7 @@ void pack_joined_weights(const Correlation& c, Index r, T* packed, const Weight&
       }
 }
 
-/// A term of a sum: images, and the kernel that they are correlated with in some arrangement.
+/// One term of a sum: images, and the kernel that they are correlated with.
 template <class T>
 struct Operands {
   const T *in, *weights;
@@ -88,7 +88,7 @@ struct Operands {
 template <class T>
 using OperandList = std::array<Operands<T>, most_convolutions>;
 
-/// Packs the weights of all terms into the front of the workspace and correlates;
+/// Packs the weights of all terms into the front of the workspace, and correlates.
 /// weight(w, tap, i, o) points to an entry of the kernel w (see `pack_weights`).
 template <class T, class Weight>
 void pack_and_correlate(const Correlation& c, const OperandList<T>& terms, const Weight& weight,
@@ -126,10 +126,10 @@ Correlation forward_correlation(const Shape& x, const Shape& w, const ConvGeomet
   return c;
 }
 
-/// One axis of one phase of the input gradient. With stride s, output pixel o sees input pixel
-/// i = o s + k dilation - padding through kernel entry k. So the pixels i with the same
-/// (i + padding) mod s see the same entries of the kernel, at regular distances: they are a
-/// correlation of stride 1 of g with part of the kernel, reversed.
+/// One axis of one phase of the input gradient. With stride s, output pixel o reads input pixel
+/// i = o s + k dilation - padding through kernel entry k. Input pixels i with the same
+/// (i + padding) mod s meet the same entries of the kernel, at regular distances. For these pixels
+/// the gradient is a correlation of g with a part of the reversed kernel, with stride 1.
 struct PhaseAxis {
   Index first = 0, count = 0;  // input pixels first, first + s, ...
   Index kernel_first = 0, kernel_step = 1, kernel_count = 0;
@@ -143,12 +143,12 @@ struct PhaseAxis {
     dilation = d / common;
     while (kernel_first < std::min(kernel, kernel_step) && modulo(kernel_first * d, s) != phase)
       ++kernel_first;
-    if (kernel_first >= std::min(kernel, kernel_step)) return;  // nothing reaches this phase
+    if (kernel_first >= std::min(kernel, kernel_step)) return;  // no kernel entry in this phase
     kernel_count = ceil_div(kernel - kernel_first, kernel_step);
     pad = (kernel_count - 1) * dilation - (first + geometry.padding - kernel_first * d) / s;
   }
 
-  /// The kernel entry under tap `tap` of the reversed part.
+  /// The kernel entry at tap `tap` of the reversed part.
   Index kernel_entry(Index tap) const {
     return kernel_first + (kernel_count - 1 - tap) * kernel_step;
   }
@@ -159,7 +159,7 @@ struct Phase {
   Correlation correlation;
 };
 
-/// Calls body(phase) for the stride^2 phases, which write disjoint pixels of the input.
+/// Calls body(phase) for the stride^2 phases, which write disjoint input pixels.
 template <class Body>
 void for_each_phase(const Shape& x, const Shape& w, const ConvGeometry& geometry,
                     const Body& body) {
@@ -170,7 +170,7 @@ void for_each_phase(const Shape& x, const Shape& w, const ConvGeometry& geometry
       const bool reached = phase.y.kernel_count > 0 && phase.x.kernel_count > 0;
       Correlation& c = phase.correlation;
       c.images = g[0], c.in_height = g[1], c.in_width = g[2], c.in_channels = g[3];
-      // A kernel of no rows: its correlation writes zeros.
+      // With a kernel of 0 rows the correlation writes zeros.
       c.kernel_height = reached ? phase.y.kernel_count : 0;
       c.kernel_width = reached ? phase.x.kernel_count : 1;
       c.dilation = phase.y.dilation, c.groups = geometry.groups;
@@ -238,7 +238,7 @@ std::size_t conv2d_input_grad_workspace(const Shape& x, const Shape& w,
                                         const ConvGeometry& geometry, DType dtype,
                                         std::size_t terms) {
   return visit_float(dtype, [&]<class T>(T) {
-    std::size_t most = 0;  // the phases run one after the other
+    std::size_t most = 0;  // the phases run one after another
     for_each_phase(x, w, geometry, [&](const Phase& phase) {
       Correlation c = phase.correlation;
       c.terms = static_cast<Index>(terms);
@@ -284,7 +284,7 @@ void conv2d_input_grad(std::span<const ConvTerm> terms, const ConvGeometry& geom
       Correlation c = phase.correlation;
       c.terms = static_cast<Index>(terms.size());
       c.add = add;
-      // Here channels of g come in and channels of x go out.
+      // The roles are swapped: the channels of g are the inputs, and those of x the outputs.
       const auto weight = [&](const T* weights, Index tap, Index i, Index o) {
         const Index ky = phase.y.kernel_entry(tap / c.kernel_width);
         const Index kx = phase.x.kernel_entry(tap % c.kernel_width);

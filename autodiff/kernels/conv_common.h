@@ -1,11 +1,11 @@
-// What the three convolution kernels share: their demands on arrays, and zero-padded rows.
+// Shared parts of the three convolution functions: checks of arrays, and rows padded with zeros.
 #pragma once
 
 #include "autodiff/kernels/conv.h"
 
 namespace twice::kernel {
 
-/// Throws unless y has the shape of conv2d(x, w), and all are contiguous and of one dtype.
+/// Throws unless y has the shape of conv2d(x, w), and all three are contiguous and of one dtype.
 inline void check_conv2d(const char* who, const Array& x, const Array& w,
                          const ConvGeometry& geometry, const Array& y) {
   const Shape shape = conv2d_shape(x.shape(), w.shape(), geometry);
@@ -18,12 +18,11 @@ inline void check_conv2d(const char* who, const Array& x, const Array& w,
   if (!x.contiguous() || !w.contiguous() || !y.contiguous()) fail(who, "arrays must be contiguous");
 }
 
-/// Throws unless there are 1 to most_convolutions terms, each of which `check` accepts and all of
-/// which have the shapes of the first.
+/// Throws unless there are 1 to most_convolutions terms of equal shapes, all of which pass `check`.
 template <class Check>
 void check_terms(const char* who, std::span<const ConvTerm> terms, const Check& check) {
   if (terms.empty() || terms.size() > most_convolutions)
-    fail(who, "adds up 1 to {} convolutions, not {}", most_convolutions, terms.size());
+    fail(who, "takes 1 to {} convolutions, was given {}", most_convolutions, terms.size());
   for (const ConvTerm& term : terms) {
     check(term);
     if (term.first->shape() != terms[0].first->shape() ||
@@ -34,16 +33,16 @@ void check_terms(const char* who, std::span<const ConvTerm> terms, const Check& 
   }
 }
 
-/// Asks for numbers [first, last) before they are read (or written): over several short runs at
-/// once, hardware does not.
+/// Prefetches the numbers [first, last), for reading or writing. The hardware does not prefetch
+/// several short runs at once.
 template <bool write = false, class T>
 void prefetch(const T* from, Index first, Index last) {
   constexpr Index line = 64 / sizeof(T);
   for (Index i = first; i < last; i += line) __builtin_prefetch(from + i, write);
 }
 
-/// Copies columns [-pad, extent - pad) of an image row of `width` pixels; columns outside of the
-/// row are zeros.
+/// Copies columns [-pad, extent - pad) of an image row of `width` pixels. Columns outside the row
+/// become zeros.
 template <class T>
 void copy_padded_row(const T* row, Index width, Index channels, Index pad, Index extent, T* to) {
   const Index left = std::clamp<Index>(pad, 0, extent);

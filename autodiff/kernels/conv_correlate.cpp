@@ -1,5 +1,5 @@
-// The register-tiled correlation. A tile of work is a range of output rows; each tile keeps
-// the zero-padded input rows that its kernel window covers in rings of its own, one a term.
+// The correlation, with register tiles. A tile of work is a range of output rows. Each tile keeps
+// the zero-padded input rows under its kernel in ring buffers, one for each term.
 #include "autodiff/kernels/conv_correlate.h"
 
 #include <array>
@@ -10,13 +10,13 @@
 namespace twice::kernel {
 namespace {
 
-/// The most ranges of output rows that a correlation is cut into: enough for the threads of
-/// a large machine, few enough that the scratch of all tiles stays small.
+/// The most ranges of output rows of a correlation: enough for the threads of a large machine, and
+/// few enough that the scratch of all tiles stays small.
 constexpr Index max_tiles = 64;
-/// Output positions below which a tile is not worth its own thread.
+/// The fewest output positions that make a tile worth a thread.
 constexpr Index min_positions_per_tile = 64;
-/// The most positions in a register tile of 1 or 2 channel vectors. More than 14 accumulators
-/// of one vector would run out of address registers instead.
+/// The most positions in a register tile of 1 or 2 channel vectors. With 32 registers the limit is
+/// 14, because more positions would run out of address registers.
 constexpr int max_positions(int vectors) {
   return vector_registers >= 32 ? 14 : (vector_registers - 4) / vectors;
 }
@@ -26,7 +26,7 @@ Index rows_per_tile(const Correlation& c) {
                    ceil_div(min_positions_per_tile, std::max<Index>(c.out_width, 1)), Index{1}});
 }
 
-/// Columns of the image, zeros around it included, that a row of outputs reads.
+/// Columns of the padded image that a row of outputs reads.
 Index row_extent(const Correlation& c) {
   return (c.out_width - 1) * c.stride_x + (c.kernel_width - 1) * c.dilation + 1;
 }
@@ -35,12 +35,12 @@ bool needs_padded_rows(const Correlation& c) {
   return c.pad_x > 0 || row_extent(c) - c.pad_x > c.in_width;
 }
 
-/// Input rows under the kernel at one output row; also the rows of a tile's ring.
+/// Input rows that one output row reads; also the number of rows in the ring buffer of a tile.
 Index window_rows(const Correlation& c) {
   return std::max<Index>((c.kernel_height - 1) * c.dilation + 1, 1);  // the kernel may be empty
 }
 
-/// The input rows that a row of outputs sees, from its leftmost column on.
+/// The input rows that a row of outputs reads, from its leftmost column on.
 template <class T>
 class Window {
  public:
@@ -48,7 +48,7 @@ class Window {
   Window(const Correlation& c, const T* in, T* scratch)
       : c_(&c), in_(in), ring_(scratch), padded_(needs_padded_rows(c)) {}
 
-  /// Moves to the rows under output row `oy` of an image.
+  /// Moves the window to the rows that output row `oy` of an image reads.
   void move(Index image, Index oy) {
     first_ = oy * c_->stride_y - c_->pad_y;
     if (image != image_) next_ = 0;
@@ -57,11 +57,11 @@ class Window {
     const Index last = std::min(first_ + window_rows(*c_), c_->in_height);
     for (next_ = std::max(next_, std::max<Index>(first_, 0)); next_ < last; ++next_) pad(next_);
     prefetch_row(next_);
-    // `first_` may lie above the image, but not further than the ring is long.
+    // `first_` may lie above the image, but by less than the length of the ring.
     slot_ = (first_ + window_rows(*c_)) % window_rows(*c_);
   }
 
-  /// Input row under row `ky` of the kernel; null where that row is outside of the image.
+  /// The input row at row `ky` of the kernel; null if it is outside the image.
   const T* row(Index ky) const {
     const Index y = first_ + ky * c_->dilation;
     if (y < 0 || y >= c_->in_height) return nullptr;
@@ -76,7 +76,7 @@ class Window {
   T* ring_ = nullptr;
   bool padded_ = false;
   Index image_ = -1, first_ = 0, slot_ = 0;
-  Index next_ = 0;  // the first row of the image that is not in the ring yet
+  Index next_ = 0;  // the first row of the image that is not in the ring buffer yet
 
   const T* image_row(Index y) const {
     return in_ + (image_ * c_->in_height + y) * c_->in_width * c_->in_channels;
@@ -93,17 +93,17 @@ class Window {
   }
 };
 
-/// What the register tile needs to know beside its size.
+/// The arguments of a register tile, besides its size.
 template <class T>
 struct Tile {
-  std::span<const Window<T>> windows;               // of each term
+  std::span<const Window<T>> windows;               // one for each term
   Index kernel_height, runs, run_length, run_step;  // a kernel row is `runs` contiguous runs
-  Index in_offset, in_step;                         // of the first position; between positions
+  Index in_offset, in_step;                         // the first position; step between positions
   const T* panel;                                   // packed weights of the first term and vector
-  Index panel_step, term_step;                      // to those of the next vector, the next term
+  Index panel_step, term_step;                      // step to the next vector; to the next term
   T* out;
-  Index out_step, last_lanes;  // lanes of the last vector that exist
-  bool add;                    // to what `out` holds
+  Index out_step, last_lanes;  // last_lanes: lanes of the last vector that exist
+  bool add;                    // adds to `out` instead of overwriting it
 };
 
 template <class T, int lanes, int positions, int vectors>
@@ -122,7 +122,7 @@ void compute(const Tile<T>& tile) {
       }
       row += tile.in_offset;
       for (Index r = 0; r < tile.runs; ++r, row += tile.run_step) {
-        // The loop's own instructions count, as in gemm.cpp.
+        // Unrolled because the loop's own instructions cost time, as in gemm.cpp.
 #pragma GCC unroll 4
         for (Index k = 0; k < length; ++k, weights += lanes) {
           typename V::Type w[vectors];
@@ -152,7 +152,7 @@ void compute(const Tile<T>& tile) {
   }
 }
 
-/// `compute` for 1, 2, ... positions.
+/// Pointers to `compute` for 1, 2, ... positions.
 template <class T, int lanes, int vectors, int... counted>
 constexpr auto compute_table(std::integer_sequence<int, counted...>) {
   return std::array{&compute<T, lanes, counted + 1, vectors>...};
@@ -168,7 +168,7 @@ Index ring_elements(const Correlation& c) {
 template <class T, int lanes>
 void correlate_rows(const Correlation& c, Index first, Index last, std::span<const T* const> in,
                     const T* packed, T* out, T* scratch) {
-  // Neighbouring columns are neighbours in memory, so a whole kernel row is one run.
+  // Neighbouring columns are contiguous here, so a whole kernel row is one run.
   const bool dense = c.groups == 1 && c.dilation == 1;
   const Index panel = c.depth() * lanes, panels = ceil_div(c.group_out(), lanes);
   const Index blocks = ceil_div(c.out_width, max_positions(panels > 1 ? 2 : 1));

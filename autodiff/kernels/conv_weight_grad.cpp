@@ -1,8 +1,8 @@
-// The weight gradient: for each kernel entry, a product of shifted inputs with output
-// cotangents, summed over all positions. A tile of `inputs x channel vectors` accumulators
-// stays in registers over a band of rows. Positions are cut into blocks fixed by shape; each
-// block has its own partial sum, and the partial sums are added in order of the blocks. A task
-// sums a block for all rows of the kernel, or for one of them where there are few blocks.
+// The weight gradient: for each kernel entry, a product of shifted inputs and output cotangents,
+// summed over all positions. A tile of `inputs x channel vectors` sums stays in registers over a
+// band of rows. Positions are cut into blocks that depend on the shapes only. Each block has its
+// own partial sum, and the partial sums are added in the order of the blocks. A task sums one
+// block, for all rows of the kernel or, if there are few blocks, for one row.
 #include <array>
 #include <utility>
 
@@ -14,28 +14,28 @@
 namespace twice::kernel {
 namespace {
 
-/// Positions below which a block is not worth a partial sum of its own.
+/// The fewest positions that make a block worth its own partial sum.
 constexpr Index min_positions_per_block = 256;
-/// Blocks, and the bytes of partial sums that they aim to stay below.
+/// Limits on the number of blocks, and the target for the bytes of all partial sums.
 constexpr Index few_blocks = 4, many_blocks = 16, partial_bytes = Index{8} << 20;
-/// Positions that a register tile sums before it goes back to memory.
+/// Positions that a register tile sums before the sums are written to memory.
 constexpr Index positions_per_band = 128;
-/// The most inputs in a register tile of 1 or 2 channel vectors: it fills three quarters of the
-/// registers, and 12 or 24 divide the usual runs of 3 x 16, 3 x 32, ... inputs evenly.
+/// The most inputs in a register tile of 1 or 2 channel vectors. The tile fills three quarters of
+/// the registers. Runs of 3 x 16, 3 x 32, ... inputs are multiples of 12 and 24.
 constexpr int max_inputs(int vectors) { return vector_registers * 3 / 4 / vectors; }
 
-/// How the work is cut, from shapes and the vector length alone.
+/// How the work is cut, from the shapes and the vector length only.
 struct Cut {
   Index images, height, width, channels;        // of x
   Index kernel_height, kernel_width;            // of w
   Index group_in, group_out;                    // channels of a group
   Index out_height, out_width, out_channels;    // of g
   Index stride, padding, dilation, groups;      // the geometry
-  Index lanes, group_padded;                    // group_out rounded up to vectors
+  Index lanes, group_padded;                    // group_out rounded up to whole vectors
   Index rows_per_block, blocks, rows_per_band;  // rows of g
-  Index kernel_rows;                            // that a task sums over its block
+  Index kernel_rows;                            // kernel rows that one task sums
   Index x_row, g_row;                           // elements of a row in scratch
-  bool pad_x, spill_g;                          // whether scratch is needed at all
+  bool pad_x, spill_g;                          // true if x, or g, needs scratch
 
   Cut(const Shape& x, const Shape& w, const ConvGeometry& geometry, Index lanes_, Index bytes) {
     const Shape y = conv2d_shape(x, w, geometry);
@@ -53,7 +53,7 @@ struct Cut {
         std::max({ceil_div(rows, most), ceil_div(min_positions_per_block, out_width), Index{1}});
     blocks = ceil_div(rows, rows_per_block);
     rows_per_band = std::min(ceil_div(positions_per_band, out_width), out_height);
-    // All of them read a band while it is in the cache, unless that leaves too few tasks.
+    // One task sums all kernel rows of a band while it is in the cache, if there are enough tasks.
     kernel_rows = blocks >= many_blocks ? kernel_height : 1;
 
     const Index extent = (out_width - 1) * stride + (kernel_width - 1) * dilation + 1;
@@ -68,14 +68,14 @@ struct Cut {
   Index partial() const { return kernel_height * partial_row(); }
   Index tasks_per_block() const { return ceil_div(kernel_height, kernel_rows); }
   Index tasks() const { return blocks * tasks_per_block(); }
-  /// Rows of x under a task's rows of the kernel while a band is summed.
+  /// Rows of x that a task reads for one band.
   Index x_rows() const { return (rows_per_band - 1) * stride + (kernel_rows - 1) * dilation + 1; }
   Index x_scratch() const { return pad_x ? x_rows() * x_row : 0; }
   Index g_scratch() const { return spill_g ? rows_per_band * g_row + lanes : 0; }
   Index workspace() const { return blocks * partial() + tasks() * (x_scratch() + g_scratch()); }
 };
 
-/// A band of rows: where inputs, cotangents and sums of a register tile start.
+/// A band of rows, with the addresses and steps of its inputs, cotangents and sums.
 template <class T>
 struct Band {
   Index rows, positions;
@@ -97,7 +97,7 @@ void accumulate(const Band<T>& band) {
   for (Index row = 0; row < band.rows; ++row) {
     const T* x = band.x + row * band.x_row;
     const T* g = band.g + row * band.g_row;
-    // The loop's own instructions count, as in gemm.cpp.
+    // Unrolled because the loop's own instructions cost time, as in gemm.cpp.
 #pragma GCC unroll 4
     for (Index p = 0; p < band.positions; ++p, x += band.x_step, g += band.g_step) {
       typename V::Type cotangent[vectors];
@@ -112,7 +112,7 @@ void accumulate(const Band<T>& band) {
     for (int v = 0; v < vectors; ++v) V::store(band.sum + i * band.sum_step + v * lanes, sum[i][v]);
 }
 
-/// `accumulate` for 1, 2, ... inputs.
+/// Pointers to `accumulate` for 1, 2, ... inputs.
 template <class T, int lanes, int vectors, int... counted>
 constexpr auto accumulate_table(std::integer_sequence<int, counted...>) {
   return std::array{&accumulate<T, lanes, counted + 1, vectors>...};
@@ -121,7 +121,7 @@ template <class T, int lanes, int vectors>
 constexpr auto accumulate_by_inputs =
     accumulate_table<T, lanes, vectors>(std::make_integer_sequence<int, max_inputs(vectors)>{});
 
-/// A run of `count` inputs that are neighbours in memory.
+/// Accumulates a run of `count` contiguous inputs.
 template <int vectors, int lanes, class T>
 void accumulate_run(Band<T> band, Index count) {
   const Index tiles = ceil_div(count, max_inputs(vectors));
@@ -133,7 +133,7 @@ void accumulate_run(Band<T> band, Index count) {
   }
 }
 
-/// The sums of one block for `kernel_rows` rows of the kernel.
+/// The sums of one block, for `kernel_rows` rows of the kernel.
 template <class T, int lanes>
 class Task {
  public:
@@ -171,11 +171,11 @@ class Task {
 
   Index x_width() const { return cut_.width * cut_.channels; }
 
-  /// Adds output rows [first, last) of an image; `g` is the first of them, `behind` rows of g
-  /// follow the last.
+  /// Adds output rows [first, last) of an image. `g` points to the first of them; `behind` more
+  /// rows of g follow the last one.
   void add_rows(const T* image, Index first, Index last, const T* g, Index behind) {
     const Index rows = last - first, kernel_rows = last_ky_ - first_ky_;
-    // Rows of x under some row of the kernel.
+    // The rows of x that some row of the kernel reads.
     const Index above = first_ky_ * cut_.dilation - cut_.padding;
     const Index below = (last_ky_ - 1) * cut_.dilation - cut_.padding;
     const Index top = std::max<Index>(first * cut_.stride + above, 0);
@@ -188,7 +188,7 @@ class Task {
     const Index next_g_count = std::min(rows, behind) * cut_.g_row;
     g = whole_vectors(g, rows * cut_.g_row, behind * cut_.g_row);
     for (Index ky = first_ky_; ky < last_ky_; ++ky) {
-      // The next band arrives while this one is summed.
+      // Prefetches the next band while this one is summed.
       const Index part = ky - first_ky_;
       prefetch(next_x, next_x_count * part / kernel_rows, next_x_count * (part + 1) / kernel_rows);
       prefetch(next_g, next_g_count * part / kernel_rows, next_g_count * (part + 1) / kernel_rows);
@@ -212,7 +212,7 @@ class Task {
     }
   }
 
-  /// Rows [top, bottom) of an image as copies with zeros around them.
+  /// Rows [top, bottom) of an image, copied with zeros on both sides.
   const T* padded_rows(const T* image, Index top, Index bottom) const {
     for (Index y = top; y < bottom; ++y)
       copy_padded_row(image + y * x_width(), cut_.width, cut_.channels, cut_.padding,
@@ -220,8 +220,9 @@ class Task {
     return x_scratch_;
   }
 
-  /// The last vector of a group may reach into the channels behind it: the products there end in
-  /// sums that are dropped. Where it would reach behind the array, `count` numbers move.
+  /// The last vector of a group may extend into the channels after the group; the sums of those
+  /// lanes are dropped. If it would extend beyond the array, the `count` numbers are copied to
+  /// scratch.
   const T* whole_vectors(const T* g, Index count, Index behind) const {
     if (behind >= cut_.group_padded - cut_.group_out) return g;
     std::copy(g, g + count, g_scratch_);
@@ -230,7 +231,7 @@ class Task {
   }
 
   void add_group(Band<T> band, Index group) {
-    // Neighbouring columns are neighbours in memory, so a whole kernel row is one run.
+    // Neighbouring columns are contiguous here, so a whole kernel row is one run.
     const bool dense = cut_.groups == 1 && cut_.dilation == 1;
     const Index runs = dense ? 1 : cut_.kernel_width;
     const Index length = dense ? cut_.kernel_width * cut_.channels : cut_.group_in;
@@ -257,7 +258,7 @@ void weight_grad(const Cut& cut, std::span<const ConvTerm> terms, T* w, T* works
     task.clear();
     for (const ConvTerm& term : terms) task.add(term.first->data<T>(), term.second->data<T>());
   });
-  // Entry (ky, kx, i) of w: all output channels, group by group.
+  // Entry (ky, kx, i) of w has all output channels, group by group.
   parallel_ranges(
       cut.kernel_height * cut.kernel_width * cut.group_in, 64, [&](Index first, Index last) {
         for (Index entry = first; entry < last; ++entry)

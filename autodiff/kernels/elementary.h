@@ -1,13 +1,13 @@
-// Elementary functions on SIMD vectors (an xsimd::batch of float or double): the kernels of the
-// elementwise ops and of softmax, right at every input: denormal numbers, the ends of the range,
-// infinities and NaN. `./twice check` prints their errors in units in the last place.
+// Elementary functions on SIMD vectors (an xsimd::batch of float or double), for elementwise ops
+// and softmax. All functions are accurate for every input, including denormal numbers, the ends of
+// the range, infinities and NaN. `./twice check` prints their errors in units in the last place.
 //
 // Every lane is computed by the same operations, so its bits do not depend on the other lanes. The
 // polynomials were fitted for this file by the Remez exchange, the quotient in `mills` by Lawson's
 // iteration. Arguments are reduced as in Cody and Waite, "Software manual for the elementary
-// functions", 1980, and in fdlibm. A compiler may contract a product and a sum to one operation;
-// where that would change more than the last bit, the product is exact, since its factors have few
-// bits.
+// functions", 1980, and in fdlibm. The compiler may contract a product and a sum into one
+// operation. Where contraction could change more than the last bit, the product is exact, because
+// its factors have few bits.
 #pragma once
 
 #include <cmath>
@@ -17,7 +17,7 @@
 
 namespace twice::kernel {
 
-/// The layout of a floating-point format, and constants cut to fit it.
+/// The layout of a floating-point format, and constants that depend on it.
 template <class T>
 struct Format;
 
@@ -26,13 +26,13 @@ struct Format<float> {
   using Bits = std::uint32_t;
   static constexpr int fraction_bits = 23, bias = 127;
   static constexpr Bits upper_half = 0xFFFFF000;  // 12 bits of the significand
-  /// 2^denormal_scale makes every denormal number a normal one.
+  /// 2^denormal_scale turns every denormal number into a normal one.
   static constexpr int denormal_scale = 25;
-  // 800 e^x is 0 below and e^x infinite above.
+  // Below exp_low, 800 e^x is 0; above exp_high, e^x is infinite.
   static constexpr float exp_low = -112, exp_high = 89;
-  /// ln 2 = ln2_high + ln2_low; a whole number of 11 bits times ln2_high is exact.
+  /// ln 2 = ln2_high + ln2_low. The product of ln2_high and a whole number of 11 bits is exact.
   static constexpr float ln2_high = 0x1.62ep-1f, ln2_low = 0x1.0bfbe8p-15f;
-  /// Beyond it sin and cos reduce their argument with more bits.
+  /// Above this angle, sin and cos reduce their argument with more bits.
   static constexpr float small_angle = 6000;
   static constexpr float half_pi[] = {0x1.922p+0f, -0x1.2aep-18f, -0x1.deap-31f, 0x1.184698p-44f};
 };
@@ -55,7 +55,7 @@ using Scalar = typename V::value_type;
 template <class V>
 using Bits = xsimd::batch<typename Format<Scalar<V>>::Bits, typename V::arch_type>;
 
-/// A number of V's type in every lane.
+/// A vector with this number in every lane.
 template <class V>
 V number(double value) {
   return V(static_cast<Scalar<V>>(value));
@@ -74,14 +74,14 @@ V polynomial(V x, double c0, More... more) {
 template <class V>
 constexpr bool is_single = sizeof(Scalar<V>) == 4;
 
-/// The upper half of the significand's bits: a product of two such numbers is exact.
+/// x with the lower half of its significand cleared: a product of two such numbers is exact.
 template <class V>
 V upper(V x) {
   return xsimd::bitwise_cast<V>(xsimd::bitwise_cast<Bits<V>>(x) &
                                 Bits<V>(Format<Scalar<V>>::upper_half));
 }
 
-/// NaN stays NaN.
+/// The larger of x and `low`; NaN stays NaN.
 template <class V>
 V at_least(V x, double low) {
   return xsimd::max(number<V>(low), x);
@@ -91,20 +91,20 @@ V at_most(V x, double high) {
   return xsimd::min(number<V>(high), x);
 }
 
-// A whole number n that is added to 1.5 2^fraction_bits stands in the lowest bits of the sum.
+// Adding 1.5 2^fraction_bits to a whole number n puts n into the lowest bits of the sum.
 template <class V>
 constexpr double whole = 1.5 * (std::int64_t{1} << Format<Scalar<V>>::fraction_bits);
 template <class V>
 constexpr double biased = whole<V> + Format<Scalar<V>>::bias;
 
-/// 2^n of n + biased<V>, for n and the result in the range of normal numbers.
+/// 2^n from n + biased<V>, where n and the result are in the range of normal numbers.
 template <class V>
 V power_of_two(V shifted) {
   return xsimd::bitwise_cast<V>(xsimd::bitwise_cast<Bits<V>>(shifted)
                                 << Format<Scalar<V>>::fraction_bits);
 }
 
-/// x = n ln 2 + r with a whole n and |r| <= ln 2 / 2, as e^r - 1.
+/// For x = n ln 2 + r with a whole n and |r| <= ln 2 / 2: n and e^r - 1.
 template <class V>
 struct ReducedExp {
   V n, expm1;
@@ -125,12 +125,12 @@ ReducedExp<V> reduce_exp(V x) {
   return {n, r + r * r * q};
 }
 
-/// e^x = value scale_1 scale_2, where the scales are powers of two and `value` is near 1: two
-/// scales reach denormal results with one rounding.
+/// e^x = value scale_1 scale_2, where the scales are powers of two and `value` is near 1. With two
+/// scales, even a denormal result is rounded only once.
 template <class V>
 struct ScaledExp {
   V value, scale_1, scale_2;
-  /// f e^x, right even where e^x is denormal and f e^x is not.
+  /// f e^x, accurate even if e^x is denormal and f e^x is not.
   V times(V f) const { return f * value * scale_1 * scale_2; }
   V result() const { return value * scale_1 * scale_2; }
 };
@@ -143,7 +143,7 @@ ScaledExp<V> scaled_exp(V x) {
   return {e + number<V>(1), power_of_two(half), power_of_two(rest)};
 }
 
-/// The same for x <= 0, where the second scale can be a constant.
+/// The same for x <= 0. The second scale is then a constant.
 template <class V>
 ScaledExp<V> decaying_exp(V x) {
   using F = Format<Scalar<V>>;
@@ -168,7 +168,7 @@ V exp(V x) {
 template <class V>
 V expm1(V x) {
   using F = Format<Scalar<V>>;
-  // 2^n (e^r - 1 + 1 - 2^-n), where 2^-n no longer counts beyond n = 64.
+  // 2^n (e^r - 1 + 1 - 2^-n). For n > 64, 2^-n is negligible.
   const auto [n, e] = reduce_exp(at_least(at_most(x, F::exp_high), -45));
   const V half = n * number<V>(0.5) + number<V>(biased<V>);
   const V rest = n - (half - number<V>(biased<V>)) + number<V>(biased<V>);
@@ -177,7 +177,7 @@ V expm1(V x) {
   return xsimd::select(x == number<V>(0), x, y);  // keeps the sign of 0
 }
 
-/// tanh x = -t / (2 + t) with t = e^(-2 |x|) - 1, of the sign of x.
+/// tanh x = -t / (2 + t) with t = e^(-2 |x|) - 1, with the sign of x.
 template <class V>
 V tanh(V x) {
   const auto [n, e] = reduce_exp(number<V>(-2) * at_most(xsimd::abs(x), 22));
@@ -209,7 +209,7 @@ V silu(V x) {
   return xsimd::select(x < number<V>(0), z.times(y), y);
 }
 
-/// x = 2^k m with sqrt(1/2) < m <= sqrt 2 for positive finite x.
+/// x = 2^k m with sqrt(1/2) < m <= sqrt 2, for positive finite x.
 template <class V>
 struct Split {
   V k, m;
@@ -234,7 +234,7 @@ Split<V> split(V x) {
   return {xsimd::select(large, k + one, k), xsimd::select(large, m * number<V>(0.5), m)};
 }
 
-/// (ln((1 + s) / (1 - s)) - 2 s) / s, of z = s^2.
+/// (ln((1 + s) / (1 - s)) - 2 s) / s as a function of z = s^2.
 template <class V>
 V log_series(V z) {
   if constexpr (is_single<V>)
@@ -254,7 +254,7 @@ V log_of(V k, V f) {
   return k * V(F::ln2_high) - ((square - rest) - f);
 }
 
-/// `y` where 0 < x < infinity; the logarithm of the other x.
+/// `y` for 0 < x < infinity; the logarithm of x for all other x.
 template <class V>
 V log_limits(V x, V y) {
   const V infinity = number<V>(std::numeric_limits<double>::infinity());
@@ -271,7 +271,7 @@ V log(V x) {
   return log_limits(x, log_of(k, m - number<V>(1)));
 }
 
-/// ln(1 + x) = ln(u + c), where u = 1 + x rounded and c is what the rounding lost.
+/// ln(1 + x) = ln(u + c), where u is 1 + x rounded and c is the rounding error.
 template <class V>
 V log1p(V x) {
   const V one = number<V>(1), zero = number<V>(0);
@@ -290,13 +290,13 @@ template <class V>
 V softplus(V x) {
   const V zero = number<V>(0), one = number<V>(1), half = number<V>(0.5);
   const V z = decaying_exp(minus_size(x)).result();
-  // 1 + z is 1 + z or 2 (1 + (z - 1) / 2).
+  // 1 + z is split as 1 + z or as 2 (1 + (z - 1) / 2).
   const auto large = z > number<V>(0.41421356237309503);
   const V y = log_of(xsimd::select(large, one, zero), xsimd::select(large, half * z - half, z));
   return xsimd::select(x > zero, x, zero) + y;
 }
 
-/// Phi(-a) e^(a^2 / 2) = erfc(a / sqrt 2) e^(a^2 / 2) / 2 for 0 <= a <= 40 (in f32 15).
+/// Phi(-a) e^(a^2 / 2) = erfc(a / sqrt 2) e^(a^2 / 2) / 2 for 0 <= a <= 40 (15 in f32).
 template <class V>
 V mills(V a) {
   if constexpr (is_single<V>)
@@ -313,7 +313,7 @@ V mills(V a) {
                       1.0385953245005091e-2, 1.2388151857831158e-3, 9.3929628955278034e-5,
                       3.4978243534054205e-6);
 }
-/// |x|, limited to where e^(-x^2 / 2) is 0: its square does not overflow.
+/// |x|, limited to a value at which e^(-x^2 / 2) is 0. The square of the result does not overflow.
 template <class V>
 V limited_size(V x) {
   return at_most(xsimd::abs(x), is_single<V> ? 15 : 40);
@@ -330,7 +330,7 @@ V normal_pdf(V x) {
   return gaussian(limited_size(x)).times(number<V>(0.3989422804014327));
 }
 
-/// Phi(x), from its smaller tail.
+/// Phi(x), computed from its smaller tail.
 template <class V>
 V normal_cdf(V x) {
   const V a = limited_size(x), tail = gaussian(a).times(mills(a));
@@ -344,7 +344,7 @@ V gelu(V x) {
   return xsimd::select(x < number<V>(0), number<V>(0), x) - gaussian(a).times(a * mills(a));
 }
 
-/// x Phi(u) for u = beta x. The rounding of u, which e^(-u^2 / 2) would magnify, is undone.
+/// x Phi(u) for u = beta x. Corrects the rounding error of u, which e^(-u^2 / 2) would magnify.
 template <class V>
 V beta_gelu(V x, double beta) {
   if (beta == 1) return gelu(x);
@@ -361,7 +361,7 @@ V beta_gelu(V x, double beta) {
   return xsimd::select(x * number<V>(beta) < zero, t, x - t);
 }
 
-/// erf x: a polynomial near 0, from the tail of the normal distribution elsewhere.
+/// erf x: by a polynomial near 0, and from the tail of the normal distribution elsewhere.
 template <class V>
 V erf(V x) {
   const V one = number<V>(1), a = at_most(xsimd::abs(x), 10), z = a * a;
@@ -379,7 +379,7 @@ V erf(V x) {
   return xsimd::copysign(y, x);
 }
 
-/// x = n pi/2 + r: r, and n in the lowest bits.
+/// x = n pi/2 + r: the remainder r, and n in the lowest bits.
 template <class V>
 struct ReducedAngle {
   V r;
@@ -390,7 +390,7 @@ ReducedAngle<V> reduce_angle(V x) {
   using F = Format<Scalar<V>>;
   const V shifted = x * number<V>(0.6366197723675814) + number<V>(whole<V>);
   const V n = shifted - number<V>(whole<V>);
-  // All products but the last are exact.
+  // All products but the last one are exact.
   const V r = ((x - n * V(F::half_pi[0])) - n * V(F::half_pi[1])) - n * V(F::half_pi[2]);
   return {r - n * V(F::half_pi[3]), xsimd::bitwise_cast<Bits<V>>(shifted)};
 }
@@ -413,7 +413,7 @@ V sin_of(V r, Bits<V> n) {
   }
   sine = r + r * z * sine;
   cosine = rest + (((one - rest) - half) + z * z * cosine);
-  // All bits set where n is odd, and the sign bit where n mod 4 is 2 or 3.
+  // `odd` has all bits set if n is odd. `sign` has the sign bit set if n mod 4 is 2 or 3.
   const Bits<V> odd = Bits<V>(B{0}) - (n & Bits<V>(B{1}));
   const Bits<V> sign = (n & Bits<V>(B{2})) << (bits - 2);
   const Bits<V> chosen =
@@ -421,8 +421,8 @@ V sin_of(V r, Bits<V> n) {
   return xsimd::bitwise_cast<V>(chosen ^ sign);
 }
 
-/// The lanes of x that are large angles come from the C++ library, one by one: reducing them takes
-/// as many digits of pi as the exponent is large.
+/// Computes the lanes of x with large angles one by one with the C++ library. Reducing a large
+/// angle takes as many digits of pi as its exponent.
 template <class V>
 V large_angles(V x, V y, double (*f)(double)) {
   using F = Format<Scalar<V>>;
@@ -452,19 +452,19 @@ V cos(V x) {
   return large_angles(x, sin_of(r, n + Bits<V>(typename Format<Scalar<V>>::Bits{1})), std::cos);
 }
 
-/// A number of twice the digits: high + low.
+/// A number with twice the digits: high + low.
 template <class V>
 struct Pair {
   V high, low;
 };
-/// a + b as a pair, for |a| >= |b| or a = 0. A product may be given only where it is exact.
+/// a + b as a pair, for |a| >= |b| or a = 0. An argument that is a product must be exact.
 template <class V>
 Pair<V> sum_of(V a, V b) {
   const V sum = a + b;
   return {sum, b - (sum - a)};
 }
 
-/// ln x with some 10 more bits than V has, for positive finite x.
+/// ln x with about 10 more bits than V has, for positive finite x.
 template <class V>
 Pair<V> long_log(V x) {
   using F = Format<Scalar<V>>;
@@ -496,14 +496,14 @@ Pair<V> long_log(V x) {
   return sum_of(all.high, all_low);
 }
 
-/// x^p with the special cases of C's pow: 1^p and x^0 are 1 even for NaN. `p_low` is what p lost
-/// when it was rounded to V's type.
+/// x^p with the special cases of C's pow: 1^p and x^0 are 1 even for NaN. `p_low` is the rounding
+/// error of p in V's type.
 template <class V>
 V pow(V x, V p, V p_low) {
   const V zero = number<V>(0), one = number<V>(1), half = number<V>(0.5), size = xsimd::abs(x);
   const V infinity = number<V>(std::numeric_limits<double>::infinity());
   const V nan = number<V>(std::numeric_limits<double>::quiet_NaN());
-  // p ln |x| = high + low. Where |p| exceeds the limit, |x|^p is 0, 1 or infinite.
+  // p ln |x| = high + low. If |p| exceeds the limit, |x|^p is 0, 1 or infinite.
   const double limit = is_single<V> ? 0x1p40 : 0x1p70;
   const V exponent = at_least(at_most(p, limit), -limit);
   const auto [log_high, log_low] = long_log(size);
@@ -516,7 +516,7 @@ V pow(V x, V p, V p_low) {
   const auto ends = (size == zero) || (size == infinity);
   const V of_ends = xsimd::select((p > zero) == (size == infinity), infinity, zero);
   const V magnitude = xsimd::select(ends, of_ends, finite);
-  // Whole p: xsimd::trunc(p) == p, odd: p / 2 is not whole.
+  // p is whole if xsimd::trunc(p) == p, and odd if, in addition, p / 2 is not whole.
   const auto whole_p = xsimd::trunc(p) == p, even = xsimd::trunc(p * half) == p * half;
   const V sign = xsimd::select(whole_p && !even, xsimd::copysign(one, x), one);
   V result = xsimd::select((x < zero) && (x > -infinity) && !whole_p, nan, magnitude * sign);

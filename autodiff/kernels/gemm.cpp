@@ -1,13 +1,15 @@
-// How the kernel works, after Goto and van de Geijn, "Anatomy of High-Performance Matrix
-// Multiplication" (2008). A block of op(B), up to `block_bytes` of columns of up to `depth_bytes`,
-// is copied to panels, one behind the other in the order in which they are read: it stays in the L2
-// cache. alpha is multiplied in here: at the end there would be two ways to round alpha x + beta c,
-// and the compiler would choose. Then a register tile of C, `tile_rows` x `tile_vectors` vectors,
-// walks over the block: each step of k loads a row of the panel and multiplies it by one number of
-// A for each row of the tile. A's rows are read where they are, since single numbers need no order,
-// unless they crowd into a few sets of the L1 cache; A's columns (transposed) are copied first, a
-// band at a time: otherwise each number would come from another page. Blocks of one k follow each
-// other where they share such copies; else those of the same columns do, and C stays near.
+// The algorithm follows Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication"
+// (2008). A block of op(B), of at most `depth_bytes` in k and `block_bytes` in all, is copied into
+// panels, in the order in which they are read. The block stays in the L2 cache. The copy is
+// multiplied by alpha. If alpha were multiplied at the end, the compiler could round alpha x + beta
+// c in two ways.
+//
+// A register tile of C, of `tile_rows` x `tile_vectors` vectors, then moves over the block. Each
+// step of k loads a row of the panel and multiplies it by one number of A for each row of the tile.
+// Rows of A are read in place, unless they crowd into a few sets of the L1 cache. Columns of A
+// (transposed) are copied first, a band at a time; otherwise each element would touch a different
+// page. Blocks with the same k range run in sequence if they share copies of A. Otherwise blocks
+// with the same columns run in sequence, and C stays in the cache.
 #include "autodiff/kernels/gemm.h"
 
 #include "autodiff/kernels/gemm_pack.h"
@@ -25,28 +27,28 @@ namespace {
 
 constexpr Index block_bytes = (many_registers ? 768 : 192) << 10;
 constexpr Index depth_bytes = many_registers ? 2048 : 1024, band_rows = 8 * tile_rows;
-/// Copies of A that are kept for the blocks of one k: about 512 rows.
+/// Bytes for the copies of A that the blocks of one k range share: about 512 rows.
 constexpr Index copies_bytes = 11 * band_rows * (depth_bytes + 64);
-/// Whether the next block's numbers of B, as stored, have room in the L2 cache beside this block.
+/// True if the L2 cache has room for the next block's part of B beside this block.
 constexpr bool brings_next = !many_registers;
 
-/// Room for both: of each thread its own, so that a run need not allocate.
+/// Memory for the block and the copies. Each thread has its own, so a run allocates nothing.
 constexpr Index scratch_bytes = block_bytes + copies_bytes;
 alignas(64) thread_local std::byte scratch[scratch_bytes];
 
-/// A register tile: what it reads, and the part of C that it is.
+/// A register tile: its inputs, and its part of C.
 template <class T>
 struct RegisterTile {
   const T* a;
-  Index lda;  // between its rows, where they are not packed
+  Index lda;  // between rows that are not packed
   const T* panel;
   Index depth;
   T beta;
   T* c;
-  Index ldc, last_lanes;  // lanes of the last vector that exist
+  Index ldc, last_lanes;  // last_lanes: lanes of the last vector that exist
 };
 
-/// C = sums + beta C for a whole tile, `ldc` between its rows.
+/// C = sums + beta C for a whole tile, whose rows are `ldc` apart.
 template <class T, int rows, int vectors, class Sums>
 void add_up(const Sums& sum, T beta, T* c, Index ldc) {
   using V = Vector<T, full_lanes<T>>;
@@ -58,20 +60,21 @@ void add_up(const Sums& sum, T beta, T* c, Index ldc) {
     }
 }
 
-/// `packed`: the tile's rows are those of a band, else rows of A where they are.
+/// Computes one register tile. If `packed`, its rows of A come from a band, otherwise from A
+/// itself.
 template <class T, bool packed, int rows, int vectors>
 void compute(const RegisterTile<T>& tile) {
   constexpr int lanes = full_lanes<T>, width = vectors * lanes;
   using V = Vector<T, lanes>;
-  // C is on its way while the sums are computed.
+  // Prefetches C while the sums are computed.
   for (int r = 0; r < rows; ++r)
     for (Index j = 0; j < width; j += line<T>) __builtin_prefetch(tile.c + r * tile.ldc + j, 1);
   typename V::Type sum[rows][vectors] = {};
   const T *a = tile.a, *panel = tile.panel;
   const Index row_step = packed ? 1 : tile.lda, step = packed ? tile_rows : 1;
   const T* const end = panel + tile.depth * width;
-  // What is not a load or a multiplication costs time where a core's two hardware threads are both
-  // at work, since they share its instructions per cycle.
+  // Unrolled because the loop's own instructions cost time: the two hardware threads of a core
+  // share its instructions per cycle.
 #pragma GCC unroll 4
   for (; panel != end; a += step, panel += width) {
     typename V::Type b[vectors];
@@ -81,12 +84,12 @@ void compute(const RegisterTile<T>& tile) {
       for (int v = 0; v < vectors; ++v) sum[r][v] += b[v] * a[r * row_step];
   }
   if (tile.last_lanes == lanes) {
-    // The branches on beta are here, so that there are none in between the rows.
+    // The branches on beta are outside the loop over rows.
     if (tile.beta == 0) return add_up<T, rows, vectors>(sum, T(0), tile.c, tile.ldc);
     if (tile.beta == 1) return add_up<T, rows, vectors>(sum, T(1), tile.c, tile.ldc);
     return add_up<T, rows, vectors>(sum, tile.beta, tile.c, tile.ldc);
   }
-  // By way of a whole tile, so that a number is rounded here as in any other place.
+  // An edge tile goes through a whole tile, so that its numbers are rounded like all others.
   T edge[rows * width] = {};
   const Index count = width - lanes + tile.last_lanes;
   if (tile.beta != 0)
@@ -95,8 +98,8 @@ void compute(const RegisterTile<T>& tile) {
   for (int r = 0; r < rows; ++r) std::copy_n(edge + r * width, count, tile.c + r * tile.ldc);
 }
 
-/// `compute` for 1 to tile_rows rows. By pointer, since inlined into one function g++ keeps the
-/// sums of some of them in memory.
+/// Pointers to `compute` for 1 to tile_rows rows. If all were inlined into one function, g++ would
+/// keep some of the sums in memory.
 template <class T, bool packed, int vectors, int... counted>
 constexpr auto compute_table(std::integer_sequence<int, counted...>) {
   return std::array{&compute<T, packed, counted + 1, vectors>...};
@@ -104,7 +107,7 @@ constexpr auto compute_table(std::integer_sequence<int, counted...>) {
 template <class T, bool packed, int vectors>
 constexpr auto compute_rows =
     compute_table<T, packed, vectors>(std::make_integer_sequence<int, tile_rows>{});
-/// And for 1 to tile_vectors vectors.
+/// The same for 1 to tile_vectors vectors.
 template <class T, bool packed, int... counted>
 constexpr auto compute_tables(std::integer_sequence<int, counted...>) {
   return std::array{compute_rows<T, packed, counted + 1>...};
@@ -113,8 +116,8 @@ template <class T, bool packed>
 constexpr auto compute_tile =
     compute_tables<T, packed>(std::make_integer_sequence<int, tile_vectors>{});
 
-/// A part of B as stored, brought to the L2 cache a few lines at a time: memory takes longer to
-/// answer than a product can wait for, and hardware does not foresee where a block begins.
+/// A part of B that is prefetched into the L2 cache a few lines at a time. A product is too short
+/// to hide the latency of memory, and the hardware does not predict where a block begins.
 template <class T>
 struct Ahead {
   const T* row = nullptr;
@@ -131,21 +134,21 @@ struct Ahead {
   }
 };
 
-/// How A is read: row by row where it is, or from copies, of rows a little further apart or of
-/// bands of columns.
+/// How A is read: rows in place, copies of rows with a larger distance, or copies of bands of
+/// columns.
 enum class Reading { rows, copied_rows, bands };
 
 template <class T>
 struct Copies {
   Reading reading;
-  bool make;   // they are yet to be made
-  Index kept;  // rows of op(A) that have room
+  bool make;   // true if the copies must still be made
+  Index kept;  // rows of op(A) that fit
   T* at;
 };
 
-/// `rows` rows of C += a block of op(A) with the packed block of op(B); `tile` says what all
-/// register tiles have in common, and where op(A) and C begin. Of row i only the columns below
-/// i + 1 + `beyond` are asked for. Meanwhile brings `next`.
+/// Adds a block of op(A) times a packed block of op(B) to `rows` rows of C. `tile` has the
+/// arguments that all register tiles share, and the start of op(A) and C. In row i only the columns
+/// below i + 1 + `beyond` are computed. Prefetches `next` meanwhile.
 template <class T>
 void multiply_block(Index rows, Index columns, Index beyond, const Copies<T>& copies,
                     RegisterTile<T> tile, const T* panels, Ahead<T> next) {
@@ -178,9 +181,9 @@ void multiply_block(Index rows, Index columns, Index beyond, const Copies<T>& co
   }
 }
 
-/// How to read A, `lda` apart, of which `blocks` blocks with the same columns need so many rows: a
-/// multiple of a page apart, rows share few sets of the L1 cache. Copies pay when enough blocks
-/// read them, and the L2 cache does not hold what they are made of.
+/// The best way to read `rows` rows of A that `blocks` blocks share. Rows whose distance `lda` is a
+/// multiple of a page share few sets of the L1 cache. Copies are worthwhile if enough blocks read
+/// them and the L2 cache cannot hold the original.
 template <class T>
 Reading best_reading(bool transpose_a, Index lda, Index rows, Index depth, Index blocks) {
   constexpr Index page = 4096, least_blocks = 4, size = sizeof(T);
@@ -197,21 +200,21 @@ void gemm(bool transpose_a, bool transpose_b, Index m, Index n, Index k, T alpha
   if (m == 0 || n == 0) return;
   constexpr Index size = sizeof(T), width = panel_columns<T>;
   T *panels = reinterpret_cast<T*>(scratch), *copies = panels + block_bytes / size;
-  // Equal blocks. Those of k depend on k alone, and with them the order of a sum; there is one even
-  // when k = 0, so that C becomes beta C.
+  // Blocks of equal size. The cut of k, and with it the order of each sum, depends only on k. There
+  // is one block even if k = 0, so that C becomes beta C.
   const Index blocks = std::max<Index>(1, ceil_div(k * size, depth_bytes));
   const Index depth = ceil_div(k, blocks);
   const Index widest = block_bytes / (size * width * std::max<Index>(1, depth)) * width;
   const Index step = ceil_div(ceil_div(n, ceil_div(n, widest)), width) * width;
   const Index across = ceil_div(n, step);
 
-  // Rows go together while their copies have room; a block alone needs no more of them than a band.
+  // As many rows at a time as there is memory for copies. A single block needs only one band.
   const Reading reading = best_reading<T>(transpose_a, lda, m, depth, across);
   const bool copied = reading != Reading::rows;
   const Index room = copies_bytes / (size * (depth + line<T>)) / band_rows * band_rows;
   const Index together = copied ? room : m, kept = across > 1 ? room : band_rows;
   struct Block {
-    Index p, j, depth, columns;  // of k from p, of columns from j
+    Index p, j, depth, columns;  // k range from p; columns from j
   };
   const auto block = [&](Index index) -> Block {
     const Index p = (copied ? index / across : index % blocks) * depth;
@@ -253,8 +256,8 @@ namespace {
 
 CBLAS_TRANSPOSE flag(bool transpose) { return transpose ? CblasTrans : CblasNoTrans; }
 
-/// Outside a parallel region OpenBLAS would use threads of its own, and then its sums depend on
-/// how many there are: while this lives, it has one.
+/// Limits OpenBLAS to one thread while it lives. Outside a parallel region OpenBLAS would use its
+/// own threads, and the sums would depend on their number.
 class SingleThreadedBlas {
  public:
   SingleThreadedBlas() : before_(omp_in_parallel() ? 0 : omp_get_max_threads()) {
@@ -276,7 +279,7 @@ template <class T>
 void gemm(bool transpose_a, bool transpose_b, Index m, Index n, Index k, T alpha, const T* a,
           Index lda, const T* b, Index ldb, T beta, T* c, Index ldc, bool) {
   const SingleThreadedBlas single;
-  // BLAS refuses a row length of 0, which an empty sum (k = 0) has.
+  // BLAS rejects a row length of 0, which occurs for an empty sum (k = 0).
   const auto size = [](Index x) { return static_cast<int>(x); };
   const auto length = [](Index x) { return std::max(1, static_cast<int>(x)); };
   const auto call = [&](auto function) {

@@ -1,5 +1,5 @@
-// The layouts that the product kernel (gemm.cpp) reads: panels of B and bands of A, in the order in
-// which it reads them.
+// The layouts that the product kernel (gemm.cpp) reads: panels of B and bands of A, in reading
+// order.
 #pragma once
 
 #include <algorithm>
@@ -10,19 +10,20 @@
 
 namespace twice::kernel {
 
-// The register tile of C, in rows and vectors. In 32 registers there is room for 24 sums, 4 vectors
-// of B and a number of A, which take only 10 loads for 24 multiplications; in 16 registers for 12
-// sums, which take 8.
+// The register tile of C, in rows and vectors. 32 registers hold 24 sums, 4 vectors of B and one
+// number of A: 10 loads for 24 multiplications. 16 registers hold 12 sums, with 8 loads for 12
+// multiplications.
 inline constexpr bool many_registers = vector_registers >= 32;
 inline constexpr int tile_rows = 6, tile_vectors = many_registers ? 4 : 2;
 template <class T>
 inline constexpr Index panel_columns = tile_vectors* Index{full_lanes<T>};
-/// Numbers in a line of the cache. Hardware does not foresee reads that are a row apart.
+/// Numbers in a cache line. Explicit prefetches go line by line, because the hardware does not
+/// predict reads that are a row apart.
 template <class T>
 inline constexpr Index line = 64 / Index{sizeof(T)};
 
-/// Of two rows of a square, each of `distance`-wide blocks: the even blocks of both, or the odd
-/// ones.
+/// From two rows of a square that consist of blocks of width `distance`: the even blocks of both
+/// rows, or the odd ones.
 template <int distance, bool odd, class V, int... lane>
 V blocks_of(const V& x, const V& y, std::integer_sequence<int, lane...>) {
   constexpr int lanes = sizeof...(lane), from = odd ? distance : 0;
@@ -42,8 +43,8 @@ void exchange_blocks(V (&row)[lanes]) {
   }
 }
 
-/// to[j * to_step + i] = from[i * from_step + j] for a square as wide as a vector, in registers:
-/// rows exchange ever smaller blocks.
+/// to[j * to_step + i] = from[i * from_step + j] for a square as wide as a vector. Works in
+/// registers: pairs of rows exchange blocks of decreasing width.
 template <class T>
 void transpose_square(const T* from, Index from_step, T alpha, T* to, Index to_step) {
   constexpr int lanes = full_lanes<T>;
@@ -55,14 +56,14 @@ void transpose_square(const T* from, Index from_step, T alpha, T* to, Index to_s
   if constexpr (lanes > 4) exchange_blocks<4>(row);
   exchange_blocks<2>(row);
   exchange_blocks<1>(row);
-  // Else g++ keeps this loop, and with it the rows in memory.
+  // Without unrolling, g++ keeps this loop and stores the rows in memory.
 #pragma GCC unroll 16
   for (int i = 0; i < lanes; ++i) V::store(to + i * to_step, row[i]);
 }
 
-/// alpha B to panels of panel_columns columns, the last one filled up with zeros to whole vectors.
-/// A few rows at a time, across all panels, so that rows are read from their beginning to their
-/// end, while the next rows are on their way.
+/// Packs alpha B into panels of panel_columns columns. The last panel is padded with zeros to whole
+/// vectors. Works on a few rows at a time, across all panels, so that rows are read from beginning
+/// to end while the next rows are prefetched.
 template <class T>
 void pack_rows(const T* b, Index ldb, T alpha, Index depth, Index columns, T* to) {
   constexpr Index lanes = full_lanes<T>, rows_together = 8;
@@ -85,7 +86,7 @@ void pack_rows(const T* b, Index ldb, T alpha, Index depth, Index columns, T* to
   }
 }
 
-/// The same of alpha B', whose columns are the rows of what is stored.
+/// The same for alpha B', whose columns are stored as rows.
 template <class T>
 void pack_columns(const T* b, Index ldb, T alpha, Index depth, Index columns, T* to) {
   constexpr Index lanes = full_lanes<T>;
@@ -110,7 +111,7 @@ void pack_columns(const T* b, Index ldb, T alpha, Index depth, Index columns, T*
   }
 }
 
-/// `from`'s tile_rows numbers to `to`. When `more` of both follow, a whole vector is copied, in one
+/// Copies tile_rows numbers. If `more` numbers follow on both sides, copies a whole vector with one
 /// load and one store.
 template <class T>
 void copy_tile_row(const T* from, bool more, T* to) {
@@ -121,14 +122,14 @@ void copy_tile_row(const T* from, bool more, T* to) {
   std::memcpy(to, from, tile_rows * sizeof(T));
 }
 
-/// Rows of A' as stored (one for each step of k) to tiles of tile_rows: a[p * lda + r] to
-/// to[r / tile_rows][p][r % tile_rows].
+/// Packs the stored rows of A' (one for each step of k) into tiles of tile_rows: a[p * lda + r]
+/// goes to to[r / tile_rows][p][r % tile_rows].
 template <class T>
 void pack_band(const T* a, Index lda, Index depth, Index rows, T* to) {
   for (Index p = 0; p < depth; ++p, a += lda, to += tile_rows) {
     for (Index ahead = 0; ahead < rows; ahead += line<T>) __builtin_prefetch(a + 12 * lda + ahead);
     Index r = 0;
-    // What is copied too much comes from the next row, or stands where the next row will go.
+    // The extra numbers of a vector belong to the next row, or are overwritten by the next row.
     for (; r + tile_rows <= rows; r += tile_rows)
       copy_tile_row(a + r, p + 1 < depth, to + r * depth);
     std::copy_n(a + r, rows - r, to + r * depth);

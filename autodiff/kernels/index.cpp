@@ -1,4 +1,3 @@
-// Kernels of gathering, scattering and finding the largest entry.
 #include "autodiff/kernels/index.h"
 
 #include "autodiff/threads/parallel.h"
@@ -7,7 +6,7 @@ namespace twice::kernel {
 
 namespace {
 
-/// Calls body(row) for rows of `row_size` elements, several rows a tile when they are short.
+/// Calls body(row) for rows of `row_size` elements. A tile has several rows if they are short.
 template <class Body>
 void for_rows(Index rows, Index row_size, const Body& body) {
   const Index grain = std::max<Index>(1, elements_per_tile / std::max<Index>(1, row_size));
@@ -50,7 +49,7 @@ void scatter_add_rows(const Array& g, const Array& indices, const Array& x) {
     T* to = x.data<T>();
     std::fill_n(to, x.elements(), T(0));
     const Index count = indices.elements(), row = count == 0 ? 0 : g.elements() / count;
-    // Threads share out the columns: each column adds up its numbers in the order of k.
+    // Each thread takes some columns. Each column adds its numbers in the order of k.
     constexpr Index strip = 64;
     parallel_ranges(row, strip, [&](Index first, Index last) {
       for (Index k = 0; k < count; ++k)
@@ -93,7 +92,7 @@ void arg_extreme_last(const Array& x, bool largest, const Array& y) {
       const T* row = from + r * size;
       Index best = 0;
       for (Index i = 1; i < size; ++i) {
-        // Written so that a NaN wins over numbers, and the first NaN over later ones.
+        // In this form a NaN takes precedence over numbers, and the first NaN over later ones.
         const bool keeps = largest ? row[i] <= row[best] : row[i] >= row[best];
         if (!keeps && row[best] == row[best]) best = i;
       }

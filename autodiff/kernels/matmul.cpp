@@ -1,4 +1,4 @@
-// Matrix products: how C is cut into tiles, each the work of one thread.
+// Matrix products: cutting C into tiles, each computed by one thread.
 #include "autodiff/kernels/matmul.h"
 
 #include "autodiff/kernels/gemm.h"
@@ -8,31 +8,32 @@ namespace twice::kernel {
 
 namespace {
 
-// The largest tile of C: its rows of op(A) stay in a shared cache while blocks of columns use them.
+// The largest tile of C. Its rows of op(A) stay in a shared cache while blocks of columns use them.
 constexpr Index largest_rows = 512, largest_columns = 1024;
-// The smallest, in its sides and in multiplications.
+// The smallest tile: its sides, and its number of multiplications.
 constexpr Index smallest_side = 64, least_work = 1 << 19;
-// What it costs to fetch a number of op(A) or op(B) to where the kernel reads it, in the kernel's
-// multiplications: each tile fetches its rows and columns anew.
+// The cost of fetching an element of op(A) or op(B) for the kernel, in multiplications. Each tile
+// fetches its rows and columns again.
 constexpr Index fetching = 24;
 
 struct TileSize {
   Index rows, columns;
 };
 
-/// The side of `count` equal tiles, in whole vectors: a narrow last tile would leave its thread
-/// without work.
+/// The side of `count` tiles of equal size, in whole vectors. A narrow last tile would leave its
+/// thread without work.
 Index tile_side(Index size, Index count, Index largest) {
   count = std::max(std::min(count, size / smallest_side), ceil_div(size, largest));
   return std::min(size, (ceil_div(size, count) + 15) / 16 * 16);
 }
 
-// Tiles for each thread, where there are several: with one, a thread that comes late finds nothing
-// left to do; more cost more to fetch than they are worth.
+// Tiles for each of several threads. With one tile each, a late thread would find no work left.
+// With more, the cost of fetching exceeds the gain.
 constexpr Index tiles_each = 2;
 
-/// The cut whose tiles are computed first, that many at a time. Where the kernel is ours the number
-/// of threads does not change a bit (gemm.h); elsewhere the cut is the same for any number.
+/// The cut that finishes first with `workers` tiles at a time. With our kernel the number of
+/// threads does not affect the bits (gemm.h). With OpenBLAS the cut does not depend on the number
+/// of threads.
 TileSize tile_size(Index m, Index n, Index k) {
   const Index workers = !own_gemm ? 8 : threads() == 1 ? 1 : tiles_each * threads();
   const Index wanted = std::clamp<Index>(m * n * k / least_work, 1, workers);
@@ -48,15 +49,15 @@ TileSize tile_size(Index m, Index n, Index k) {
   return best;
 }
 
-/// Rows `row` to `row + rows` and as many columns of C.
+/// A tile of C: rows from `row` and columns from `column`.
 struct Tile {
   Index row, column, rows, columns;
 };
 
 Index inner_size(const Product& p) { return p.a->shape()[p.transpose_a ? 0 : 1]; }
 
-/// One tile of C = beta C + scale op(A) op(B), whose first number is (row, column) of the product;
-/// `lower`: of a tile that begins on the diagonal, what is not above it.
+/// One tile of C = beta C + scale op(A) op(B), where C starts at (row, column) of the product. With
+/// `lower`, the tile begins on the diagonal and only elements on or below it are computed.
 template <class T>
 void product_tile(const Product& p, double beta, const Array& c, const Tile& tile, Index row,
                   Index column, bool lower = false) {
@@ -69,8 +70,8 @@ void product_tile(const Product& p, double beta, const Array& c, const Tile& til
           c.data<T>() + tile.row * ldc + tile.column, ldc, lower);
 }
 
-/// Copies what lies below the diagonal of C to above it: C is symmetric to the last bit. A few rows
-/// at a time, which stay in the cache while they are read column by column.
+/// Copies the elements below the diagonal of C to above it, so C is exactly symmetric. Copies a few
+/// rows at a time; they stay in the cache while they are read column by column.
 template <class T>
 void mirror(const Array& c, const Tile& tile) {
   constexpr Index rows_together = 16;
@@ -115,13 +116,13 @@ void gram(const Array& a, bool transpose, double scale, const Array& c) {
   const Index m = c.shape()[0];
   if (m == 0) return;
   const Product product{&a, &a, transpose, !transpose, scale};
-  // Narrow columns: threads find enough of them, and a kernel that does not leave out what lies
-  // above the diagonal has little of that to throw away.
+  // Narrow columns of tiles give the threads enough of them. A kernel that ignores `lower` then
+  // wastes little work above the diagonal.
   const Index side = m * m * inner_size(product) < least_work ? m : m <= 128 ? 32 : 64;
   const Index columns = ceil_div(m, side);
   visit_float(c.dtype(), [&]<class T>(T) {
     parallel_for(columns, [&](Index index) {
-      // The longest column beside the shortest: neighbours are often the work of one thread.
+      // The longest column is next to the shortest: one thread often computes neighbours.
       const Index column = (index % 2 == 0 ? index / 2 : columns - 1 - index / 2) * side;
       const Tile tile{column, column, m - column, std::min(side, m - column)};
       product_tile<T>(product, 0, c, tile, 0, 0, true);

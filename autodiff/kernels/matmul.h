@@ -1,4 +1,4 @@
-// Products of arrays: the kernel of one thread (gemm.h) on tiles of the result.
+// Products of arrays: the kernel for one thread (gemm.h), applied to tiles of the result.
 #pragma once
 
 #include <span>
@@ -15,18 +15,18 @@ struct Product {
   double scale = 1;
 };
 
-/// C = op(A) op(B), contiguous, f32 or f64. Each tile of C is the work of one thread; the bits are
-/// the same at any number of threads.
+/// C = op(A) op(B) for contiguous f32 or f64 matrices. One thread computes each tile of C. The bits
+/// are the same for every number of threads.
 void matmul(const Array& a, const Array& b, bool transpose_a, bool transpose_b, const Array& c);
 
-/// C = beta C + sum_i scale_i op(A_i) op(B_i), tile by tile, each tile by one call of the kernel
-/// for each product. With beta = 0 what C holds is not read. C may be a part of the whole result,
-/// from row `row` and column `column` on; its rows need not touch in memory.
+/// C = beta C + sum_i scale_i op(A_i) op(B_i). One call of the kernel computes one product on one
+/// tile. With beta = 0, C is not read. C may be a part of the whole result that starts at row `row`
+/// and column `column`. The rows of C need not be adjacent in memory.
 void sum_of_products(std::span<const Product> products, double beta, const Array& c, Index row = 0,
                      Index column = 0);
 
-/// C = scale op(A) op(A)', which is symmetric: columns of tiles from the diagonal down are
-/// computed, what is above it is copied.
+/// C = scale op(A) op(A)', which is symmetric. Only the part on and below the diagonal is computed;
+/// the part above is copied.
 void gram(const Array& a, bool transpose, double scale, const Array& c);
 
 }  // namespace twice::kernel

@@ -1,4 +1,4 @@
-// Mean and variance in one pass, tiles joined in a fixed order.
+// Mean and variance in one pass. Tiles are combined in a fixed order.
 #include "autodiff/kernels/moments.h"
 
 #include <cmath>
@@ -11,12 +11,12 @@ namespace twice::kernel {
 
 namespace {
 
-/// The mean of some numbers in two parts, and the sum of their squared deviations from it.
+/// The mean of some numbers, in two parts, and the sum of their squared deviations from it.
 struct Moments {
   double mean, rest, deviation;
 };
 
-/// How (outer, count, inner) is cut: `tiles` runs of `rows` rows for each outer index.
+/// The cut of (outer, count, inner): `tiles` runs of `rows` rows for each outer index.
 struct Tiling {
   Index rows, tiles;
   explicit Tiling(const MomentExtents& e)
@@ -24,7 +24,7 @@ struct Tiling {
         tiles(std::max<Index>(1, ceil_div(e.count, rows))) {}
 };
 
-/// sums[j] = sum of term over column begin + j of a (rows, inner) tile; see strip.h.
+/// sums[j] = the sum of term over column begin + j of a (rows, inner) tile; see strip.h.
 template <class T, class Term>
 void tile_sums(const T* x, Index rows, Index inner, Index begin, Strip<T>& sums, const Term& term) {
   const Index beside = rows_beside(inner), wide = beside * inner;
@@ -35,11 +35,11 @@ void tile_sums(const T* x, Index rows, Index inner, Index begin, Strip<T>& sums,
   fold(sums, beside, inner);
 }
 
-// Deviations are taken from the tile's first number, the pivot, and then from their own mean: what
-// large numbers have in common does not cost digits. A pivot far from the others does no harm,
-// since it makes the deviation as large as the square of its distance.
+// Deviations are taken first from the tile's first number, the pivot, and then from their own mean.
+// A large common part of the numbers then costs no digits. A pivot far from the other numbers costs
+// no accuracy, because it adds the square of its distance to the sum.
 
-/// Moments of the columns of a (rows, inner) tile, a strip of columns at a time.
+/// Moments of the columns of a (rows, inner) tile, one strip of columns at a time.
 template <class T>
 void tile_moments(const T* x, Index rows, Index inner, Moments* result) {
   const Index beside = rows_beside(inner);
@@ -68,7 +68,7 @@ void tile_moments(const T* x, Index rows, Index inner, Moments* result) {
   }
 }
 
-/// The same for one column, with several sums side by side.
+/// The same for one column, with several partial sums.
 template <class T>
 void column_moments(const T* x, Index rows, Moments* result) {
   constexpr std::size_t lanes = 16;
@@ -92,8 +92,8 @@ void column_moments(const T* x, Index rows, Moments* result) {
   *result = {static_cast<double>(pivot), static_cast<double>(mean), static_cast<double>(deviation)};
 }
 
-/// Calls body(task, rows, position) for the tiles of x, in parallel: task counts the tiles of all
-/// outer indices, position is that of the tile's first number.
+/// Calls body(task, rows, position) for the tiles of x, in parallel. `task` counts the tiles of all
+/// outer indices; `position` is the index of the tile's first number in x.
 template <class Body>
 void for_tiles(const MomentExtents& e, const Tiling& tiling, const Body& body) {
   const Index tile_size = std::max<Index>(1, std::min(tiling.rows, e.count) * e.inner);
@@ -106,7 +106,7 @@ void for_tiles(const MomentExtents& e, const Tiling& tiling, const Body& body) {
   });
 }
 
-/// Fills moments[outer][tile][inner], then joins the tiles into tile 0 of each outer index.
+/// Fills moments[outer][tile][inner], then combines the tiles of each outer index into tile 0.
 template <class T>
 void all_moments(const T* x, const MomentExtents& e, const Tiling& tiling, Moments* moments) {
   for_tiles(e, tiling, [&](Index task, Index rows, Index position) {
@@ -134,13 +134,13 @@ std::size_t moments_bytes(const MomentExtents& e) {
   return static_cast<std::size_t>(e.outer * Tiling(e).tiles * e.inner) * sizeof(Moments);
 }
 
-/// A mean in two parts and a variance, in units of 2^exponent and its square.
+/// A mean in two parts, in units of 2^exponent, and a variance, in units of its square.
 struct ScaledMoments {
   double mean, rest, variance;
   int exponent;
 };
 
-/// Moments of `count` numbers, `stride` apart, whose squares are infinite in their dtype.
+/// Moments of `count` numbers, `stride` apart, whose squares overflow in their dtype.
 template <class T>
 ScaledMoments scaled_moments(const T* x, Index count, Index stride) {
   T largest = 0;
@@ -160,7 +160,7 @@ ScaledMoments scaled_moments(const T* x, Index count, Index stride) {
   return {static_cast<double>(mean), 0, static_cast<double>(variance), exponent};
 }
 
-/// Calls body(column, moments) for each outer and inner index, counted as one.
+/// Calls body(column, moments) for each pair of outer and inner index, numbered consecutively.
 template <class T, class Body>
 void for_columns(const T* x, const MomentExtents& e, const Tiling& tiling, const Moments* moments,
                  const Body& body) {
@@ -177,7 +177,7 @@ void for_columns(const T* x, const MomentExtents& e, const Tiling& tiling, const
 }  // namespace
 
 std::size_t moments_workspace(const MomentExtents& e) {
-  // The moments of all tiles; then, of the numbers' type, means in two parts and factors.
+  // The moments of all tiles; then the means in two parts and the factors, in the dtype of x.
   return moments_bytes(e) + static_cast<std::size_t>(3 * e.outer * e.inner) * sizeof(double);
 }
 
@@ -220,7 +220,7 @@ void inverse_deviation(const Array& x, const Array& variances, const MomentExten
 
 namespace {
 
-/// y = (x - mean) factor(m), in which factor gets the moments of each column.
+/// y = (x - mean) factor(m), where m are the moments of a column.
 template <class Factor>
 void transform(const Array& x, const MomentExtents& e, const Array& y, std::byte* workspace,
                const Factor& factor_of) {
@@ -231,7 +231,7 @@ void transform(const Array& x, const MomentExtents& e, const Array& y, std::byte
     const T* in = x.data<T>();
     T* out = y.data<T>();
     all_moments(in, e, tiling, moments);
-    // The mean and what it loses when it is rounded to T.
+    // The mean, and its rounding error in T.
     T* mean = reinterpret_cast<T*>(workspace + moments_bytes(e));
     T* rest = mean + e.outer * e.inner;
     T* factor = rest + e.outer * e.inner;
@@ -243,7 +243,7 @@ void transform(const Array& x, const MomentExtents& e, const Array& y, std::byte
       factor[column] = static_cast<T>(factor_of(m));
       if (m.exponent != 0) part = T(0.5);
     });
-    // Differences of numbers near the end of the range overflow; those of their halves do not.
+    // Differences near the end of the range would overflow; differences of halves do not.
     for (Index column = 0; part != 1 && column < e.outer * e.inner; ++column) {
       mean[column] *= part;
       rest[column] *= part;

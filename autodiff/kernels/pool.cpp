@@ -1,5 +1,5 @@
-// Pooling kernels. Channels are the innermost loop, so that they fill vectors; work is cut
-// by rows, or by images where windows may write the same pixel.
+// Pooling kernels. The channels are the innermost loop and fill vectors. Work is cut by rows, or by
+// images if windows may write the same pixel.
 #include "autodiff/kernels/pool.h"
 
 #include <limits>
@@ -9,12 +9,12 @@
 namespace twice::kernel {
 namespace {
 
-/// Rows of `row_elements` numbers that make a tile of work.
+/// Rows of `row_elements` numbers in one tile of work.
 Index row_grain(Index row_elements) {
   return std::max<Index>(elements_per_tile / std::max<Index>(row_elements, 1), 1);
 }
 
-/// Cells first <= i < last of a window that starts at `start`, clipped to the image.
+/// The cells first <= i < last of a window, clipped to the image.
 struct Range {
   Index first, last;
 };
@@ -22,8 +22,8 @@ Range clipped(Index start, Index window, Index size) {
   return {std::max<Index>(start, 0), std::min(start + window, size)};
 }
 
-/// Moves `windows`, which starts as {0, 0}, to those whose cells cover pixel i of an axis. Pixels
-/// come in order, so that no division is needed.
+/// Moves `windows`, which starts as {0, 0}, to the windows that cover pixel i of an axis. Pixels
+/// come in ascending order, so no division is needed.
 void advance(Range& windows, Index i, Index count, const PoolGeometry& geometry) {
   const Index at = i + geometry.padding;  // window o covers [o stride, o stride + window)
   while (windows.last < count && windows.last * geometry.stride <= at) ++windows.last;
@@ -52,8 +52,8 @@ void check_indexed(const char* who, const Array& x, const Array& indices, const 
     fail(who, "arrays must be contiguous");
 }
 
-/// to[c] = scale times the sum of the pixels [rows) x [columns) of an image, for each channel c;
-/// `count` channels at a time, so that their sums stay in registers.
+/// to[c] = scale times the sum of the pixels [rows) x [columns) of an image, for each channel c.
+/// `count` channels are summed at a time, so that their sums stay in registers.
 template <class T, int count>
 Index scaled_sums(const T* image, Range rows, Range columns, Index width, Index channels, T scale,
                   Index first, T* to) {
@@ -78,8 +78,8 @@ void scaled_sums(const T* image, Range rows, Range columns, Index width, Index c
   scaled_sums<T, 1>(image, rows, columns, width, channels, scale, done, to);
 }
 
-/// The first maximum of each channel, for up to `chunk` channels at a time: their running
-/// maxima stay in the first-level cache.
+/// The first maximum of each channel, for up to `chunk` channels at a time. Their running maxima
+/// stay in the L1 cache.
 template <class T>
 void maximum_row(const T* x, Range rows, Index width, Index channels, Index out_width,
                  const PoolGeometry& geometry, std::int32_t* indices) {
@@ -108,8 +108,8 @@ void maximum_row(const T* x, Range rows, Index width, Index channels, Index out_
   }
 }
 
-/// to[(ox window + k), c] = scale g[ox, c]: a row of the adjoint where windows do not overlap, for
-/// `count` channels at a time.
+/// to[(ox window + k), c] = scale g[ox, c]: one row of the adjoint for windows that do not overlap,
+/// for `count` channels at a time.
 template <class T, int count>
 Index spread(const T* g, Index out_width, Index window, Index channels, T scale, Index first,
              T* to) {
@@ -132,7 +132,7 @@ void spread(const T* g, Index out_width, Index window, Index channels, T scale, 
   spread<T, 1>(g, out_width, window, channels, scale, done, to);
 }
 
-/// Calls body(image, oy) -> void for every row of outputs.
+/// Calls body(image, oy) for every row of outputs.
 template <class Body>
 void for_each_row(Index images, Index height, Index row_elements, const Body& body) {
   parallel_ranges(images * height, row_grain(row_elements), [&](Index first, Index last) {
@@ -186,7 +186,7 @@ void average_pool_adjoint(const Array& g, const PoolGeometry& geometry, const Ar
   visit_float(x.dtype(), [&]<class T>(T) {
     const T scale = T(1) / static_cast<T>(geometry.window * geometry.window);
     const Index channels = in[3];
-    // Each pixel gathers from the windows over it: no two threads write the same one.
+    // Each pixel gathers from the windows that cover it, so no two threads write the same pixel.
     for_each_row(in[0], in[1], in[2] * channels, [&](Index image, Index iy) {
       Range rows{0, 0}, columns{0, 0};
       advance(rows, iy, out[1], geometry);
@@ -235,7 +235,7 @@ void pool_gather(const Array& x, const Array& indices, const Array& y) {
       const std::int32_t* index = indices.data<std::int32_t>() + row;
       T* to = y.data<T>() + row;
       for (Index ox = 0; ox < out[2]; ++ox, index += channels, to += channels) {
-        // The hardware cannot foresee where indices lead; without this, each line is waited for.
+        // Prefetched, because the hardware cannot predict the addresses of indexed reads.
         if (ox + ahead < out[2])
           for (Index c = 0; c < channels; c += line)
             __builtin_prefetch(from + index[ahead * channels + c] * channels + c);
@@ -251,7 +251,7 @@ void pool_scatter(const Array& g, const Array& indices, const Array& x) {
   visit_float(x.dtype(), [&]<class T>(T) {
     const Index channels = out[3], image_in = in[1] * in[2] * channels;
     const Index pixels_out = out[1] * out[2];
-    // Windows may overlap, so an image is one thread's.
+    // Windows may overlap, so one thread computes a whole image.
     parallel_for(in[0], [&](Index image) {
       T* to = x.data<T>() + image * image_in;
       std::fill(to, to + image_in, T(0));

@@ -1,4 +1,5 @@
-// Philox 4x32-10 written from its published definition, and the fills made of it.
+// Philox 4x32-10, written from its published definition, and the functions that fill arrays with
+// it.
 #include "autodiff/kernels/random.h"
 
 #include <cmath>
@@ -23,15 +24,15 @@ double unit_interval(std::uint32_t high, std::uint32_t low) {
   return static_cast<double>(word) * 0x1p-53;
 }
 
-/// Box-Muller: two uniforms to two independent standard normals.
+/// Box-Muller: turns two uniform numbers into two independent standard normal numbers.
 std::array<double, 2> normal_pair(const Block& words) {
-  // 1 - u lies in (0, 1]: the logarithm is finite.
+  // 1 - u is in (0, 1], so the logarithm is finite.
   const double radius = std::sqrt(-2.0 * std::log(1.0 - unit_interval(words[0], words[1])));
   const double angle = 2.0 * std::numbers::pi * unit_interval(words[2], words[3]);
   return {radius * std::cos(angle), radius * std::sin(angle)};
 }
 
-/// out[i] = offset + scale * pair(block i / 2)[i % 2]: both fills draw two values from a block.
+/// out[i] = offset + scale * pair(block i / 2)[i % 2]: a block gives two values.
 template <class Pair>
 void fill(const char* who, const Rng& rng, double offset, double scale, const Array& out,
           const Pair& pair) {
@@ -74,8 +75,8 @@ std::array<std::uint32_t, 4> philox4x32(const std::array<std::uint32_t, 4>& coun
 }
 
 Rng::Rng(std::uint64_t seed, std::uint64_t step, std::uint64_t use) : seed_(seed) {
-  // (seed, step, use) has 192 bits and a counter must still fit: the Philox block of (step, use)
-  // under the seed's key gives 128 well-mixed bits that name the stream.
+  // (seed, step, use) has 192 bits, and a counter must still fit. The Philox block of (step, use)
+  // under the key of the seed gives 128 well-mixed bits that identify the stream.
   const Block name = philox4x32({low_word(step), high_word(step), low_word(use), high_word(use)},
                                 {low_word(seed), high_word(seed)});
   key_ = {name[0], name[1]};

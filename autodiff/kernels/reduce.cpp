@@ -1,4 +1,4 @@
-// Sums as trees whose form depends on the shape alone.
+// Sums as trees whose form depends on the shapes only.
 #include "autodiff/kernels/reduce.h"
 
 #include <array>
@@ -12,9 +12,9 @@ namespace twice::kernel {
 
 namespace {
 
-// A long sum is cut into blocks of this many numbers; block sums are added pairwise.
+// A long sum is cut into blocks of this many numbers. The sums of the blocks are added pairwise.
 constexpr Index block = 4096;
-// Partial sums side by side: fills vector registers, and shortens each chain of additions.
+// Partial sums of a block: they fill vector registers and shorten each chain of additions.
 constexpr int lanes = 16;
 
 template <class T>
@@ -29,7 +29,7 @@ T block_sum(const T* x, Index count) {
   return partial[0];
 }
 
-/// The sum of contiguous numbers as a balanced tree of block sums.
+/// The sum of contiguous numbers, as a balanced tree of block sums.
 template <class T>
 T tree_sum(const T* x, Index count) {
   if (count <= block) return block_sum(x, count);
@@ -37,12 +37,12 @@ T tree_sum(const T* x, Index count) {
   return tree_sum(x, left) + tree_sum(x + left, count - left);
 }
 
-// Parallel sums are cut into at most this many parts, whose number depends on the shape.
+// Parallel sums are cut into at most this many parts. The number depends on the shape only.
 constexpr Index most_parts = 32;
 
 Index parts_of(Index work) { return std::clamp<Index>(work / elements_per_tile, 1, most_parts); }
 
-/// The sum of contiguous numbers, in parallel when there are many.
+/// The sum of contiguous numbers, in parallel if there are many.
 template <class T>
 T parallel_sum(const T* x, Index count) {
   const Index parts = parts_of(count), size = ceil_div(count, parts);
@@ -54,8 +54,8 @@ T parallel_sum(const T* x, Index count) {
   return tree_sum(partial.data(), parts);
 }
 
-/// y[j] = sum_i x[i, j] over a (rows, columns) matrix: strips of columns, blocks of rows. Several
-/// rows of a narrow matrix are taken as one of a strip's width.
+/// y[j] = sum_i x[i, j] for a (rows, columns) matrix, in strips of columns and blocks of rows.
+/// Several rows of a narrow matrix are treated as one row with the width of a strip.
 template <class T>
 void column_sums(const T* x, Index rows, Index columns, T* y) {
   constexpr Index row_block = 32;
@@ -95,7 +95,7 @@ struct Run {
   bool summed;
 };
 
-/// The axes of x merged into alternating runs.
+/// The axes of x, merged into alternating summed and kept runs.
 int merged_runs(const Shape& x, const Shape& y, std::array<Run, max_rank>& runs) {
   std::size_t count = 0;
   const int lead = x.rank() - y.rank();
@@ -110,7 +110,7 @@ int merged_runs(const Shape& x, const Shape& y, std::array<Run, max_rank>& runs)
   return static_cast<int>(count);
 }
 
-/// A summed run in memory.
+/// The size and the memory stride of a summed run.
 struct Strided {
   Index size, stride;
 };
@@ -134,7 +134,7 @@ T nested_sum(const T* x, const Strided* run, int count) {
   return sum;
 }
 
-/// Any pattern of runs, one number of y after the other.
+/// The sums for any pattern of runs, one element of y after another.
 template <class T>
 void sum_each(const Run* run, int count, const T* x, Index x_size, T* y, Index y_size) {
   std::array<Strided, max_rank> summed{}, kept{};
@@ -208,7 +208,7 @@ double largest_size(const Array& x) {
     parallel_for(parts, [&](Index part) {
       std::array<T, lanes> found{};
       const auto see = [&](std::size_t lane, T number) {
-        // Written so that NaN counts as infinite.
+        // In this form a NaN counts as infinite.
         const T size_of_it = std::abs(number) <= std::numeric_limits<T>::max()
                                  ? std::abs(number)
                                  : std::numeric_limits<T>::infinity();

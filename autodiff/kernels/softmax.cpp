@@ -1,4 +1,3 @@
-// Kernels of softmax and its relatives, a row at a time.
 #include "autodiff/kernels/softmax.h"
 
 #include <array>
@@ -27,7 +26,7 @@ void store(T* y, Index i, Index count, const xsimd::batch<T>& value) {
   std::copy_n(tail.begin(), count - i, y + i);
 }
 
-/// The sum of a vector's lanes, in a fixed order.
+/// The sum of the lanes of a vector, in a fixed order.
 template <class T>
 T lane_sum(const xsimd::batch<T>& vector) {
   std::array<T, xsimd::batch<T>::size> lanes;
@@ -37,7 +36,7 @@ T lane_sum(const xsimd::batch<T>& vector) {
   return lanes[0];
 }
 
-/// The position of a row's first largest number; 0 when all are NaN or minus infinity.
+/// The position of the first largest number of a row; 0 if all numbers are NaN or minus infinity.
 template <class T>
 Index largest_of(const T* x, Index count) {
   Index at = 0;
@@ -47,19 +46,20 @@ Index largest_of(const T* x, Index count) {
   return at;
 }
 
-/// sum_j e^(x[j] - shift) of a row. The largest term is 1 and is kept apart from the rest: where it
-/// is all but the whole sum, the rest is what the logarithm and 1 - softmax consist of.
+/// sum_j e^(x[j] - shift) of a row. The largest term is 1 and is kept separate from the rest. If
+/// the rest is small, the logarithm and 1 - softmax depend on it.
 template <class T>
 struct RowSum {
-  /// The position of the largest number; -1 where that is infinite, and then the shift is 0, since
-  /// infinity - infinity is NaN.
+  /// The position of the largest number; -1 if that number is infinite. The shift is then 0,
+  /// because infinity - infinity is NaN.
   Index largest;
   T shift, rest;
   T total() const { return largest < 0 ? rest : T(1) + rest; }
   T log_total() const { return largest < 0 ? std::log(rest) : std::log1p(rest); }
 };
 
-/// Calls visit(i, vector of exponentials) on the way; that of the largest number is 0 there, not 1.
+/// The sum of a row. Calls visit(i, vector of exponentials) for each vector of the row. For the
+/// largest number the exponential is given as 0, not 1.
 template <class T, class Visit>
 RowSum<T> sum_exp(const T* x, Index count, const Visit& visit) {
   RowSum<T> sum{-1, T(0), T(0)};
@@ -71,8 +71,8 @@ RowSum<T> sum_exp(const T* x, Index count, const Visit& visit) {
     if (i + width<T> <= count && !(i <= sum.largest && sum.largest < i + width<T>)) {
       d = xsimd::batch<T>::load_unaligned(x + i) - xsimd::batch<T>(sum.shift);
     } else {
-      // Lanes without data hold a finite number whose exponential is 0, so that no floating-point
-      // exception comes from them.
+      // Unused lanes hold a finite number whose exponential is 0, so they cause no floating-point
+      // exceptions.
       std::array<T, xsimd::batch<T>::size> lanes;
       lanes.fill(T(-1000));
       for (Index j = i; j < std::min(count, i + width<T>); ++j)
@@ -92,7 +92,7 @@ RowSum<T> sum_exp(const T* x, Index count) {
   return sum_exp(x, count, [](Index, const xsimd::batch<T>&) {});
 }
 
-/// y = softmax(x) of a row.
+/// y = softmax(x) for one row.
 template <class T>
 RowSum<T> softmax_row(const T* x, Index count, T* y) {
   const RowSum<T> sum = sum_exp(x, count, [&](Index i, const auto& e) { store(y, i, count, e); });

@@ -1,6 +1,6 @@
-// Sums over the rows of a matrix, a strip of columns at a time, whose sums stay in registers. A
-// matrix of few columns, such as the channels of an image, is read with several rows beside each
-// other, so that a strip is full there too.
+// Sums over the rows of a matrix, one strip of columns at a time, with the sums of a strip in
+// registers. If a matrix has few columns, such as the channels of an image, several rows are placed
+// side by side to fill a strip.
 #pragma once
 
 #include <array>
@@ -9,17 +9,18 @@
 
 namespace twice::kernel {
 
-/// Columns of a strip: 4 vectors of f32 where they have 512 bits.
+/// Columns of a strip: 4 vectors of f32 if vectors have 512 bits.
 inline constexpr Index strip = 64;
 
+/// One number for each column of a strip.
 template <class T>
 using Strip = std::array<T, strip>;
 
-/// How many rows of so many columns fit beside each other in a strip; at least 1.
+/// The number of rows with `columns` columns that fit side by side in a strip; at least 1.
 constexpr Index rows_beside(Index columns) { return std::max<Index>(1, strip / columns); }
 
-/// sums[j] = sum_i term(x[i * stride + j], j) over `rows` rows, for j in [0, width), 0 after;
-/// `term` is asked for single numbers and for vectors of numbers of which the first has column j.
+/// sums[j] = sum_i term(x[i * stride + j], j) over `rows` rows, for j in [0, width), and 0 for
+/// other j. `term` must accept a single number, and a vector whose first number has column j.
 template <class T, class Term>
 void add_rows(const T* x, Index rows, Index stride, Index width, Strip<T>& sums, const Term& term) {
   sums.fill(T(0));
@@ -38,14 +39,14 @@ void add_rows(const T* x, Index rows, Index stride, Index width, Strip<T>& sums,
   for (Index v = 0; v < strip / lanes; ++v) V::store(sums.data() + v * lanes, sum[v]);
 }
 
-/// Adds the sums of the rows that are beside each other to those of the first.
+/// Adds the sums of the rows that are side by side to those of the first row.
 template <class T>
 void fold(Strip<T>& sums, Index beside, Index columns) {
   for (Index j = columns; j < beside * columns; ++j)
     sums[static_cast<std::size_t>(j % columns)] += sums[static_cast<std::size_t>(j)];
 }
 
-/// The numbers of one row of `columns`, written beside each other as the rows are.
+/// Repeats the numbers of one row of `columns` in the layout of rows that are side by side.
 template <class T>
 void spread(const T* row, Index beside, Index columns, Strip<T>& wide) {
   for (Index j = 0; j < beside * columns; ++j) wide[static_cast<std::size_t>(j)] = row[j % columns];

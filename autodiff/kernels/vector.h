@@ -1,5 +1,5 @@
-// SIMD vectors for the kernels, by the compiler's vector extension: the same
-// source becomes AVX-512, AVX2, SSE or NEON code. Loads and stores need no alignment.
+// SIMD vectors for the kernels, by the compiler's vector extension. The same source compiles to
+// AVX-512, AVX2, SSE or NEON code. Loads and stores need no alignment.
 #pragma once
 
 #include <cstring>
@@ -19,7 +19,7 @@ inline constexpr int vector_bytes = 16;
 inline constexpr int vector_registers = 16;
 #endif
 
-/// `lanes` numbers of type T that are computed with at once.
+/// A vector of `lanes` numbers of type T.
 template <class T, int lanes>
 struct Vector {
   using Type __attribute__((vector_size(lanes * sizeof(T)))) = T;
@@ -29,7 +29,7 @@ struct Vector {
     std::memcpy(&value, from, sizeof value);
     return value;
   }
-  /// The first `count` lanes; zeros in the others.
+  /// Loads the first `count` lanes; the other lanes are zero.
   static Type load(const T* from, Index count) {
     Type value = {};
     std::memcpy(&value, from, static_cast<std::size_t>(count) * sizeof(T));
@@ -38,16 +38,16 @@ struct Vector {
   static void store(T* to, const Type& value) { std::memcpy(to, &value, sizeof value); }
   /// Stores the first `count` lanes.
   static void store(T* to, const Type& value, Index count) {
-    const Type copy = value;  // a part of `value` would need it in memory, not in a register
+    const Type copy = value;  // taking a part of `value` itself would force it into memory
     std::memcpy(to, &copy, static_cast<std::size_t>(count) * sizeof(T));
   }
 };
 
-/// Lanes of a full vector of T.
+/// The number of lanes in a full vector of T.
 template <class T>
 inline constexpr int full_lanes = vector_bytes / static_cast<int>(sizeof(T));
 
-/// The vector length for `channels` output channels: half a vector where that holds them all.
+/// The vector length for `channels` output channels: half a vector if it holds them all.
 template <class T>
 constexpr int lanes_for(Index channels) {
   constexpr int half = full_lanes<T> / 2;

@@ -1,6 +1,6 @@
 // The convolution and its input gradient by minimal filtering. A block of tiles is transformed,
-// multiplied by the transformed kernels of all terms and transformed back while it is in the cache;
-// nothing that is transformed goes to memory but the kernels.
+// multiplied by the transformed kernels of all terms, and transformed back while it is in the
+// cache. Only the transformed kernels are stored in memory.
 #include "autodiff/kernels/winograd.h"
 
 #include "autodiff/kernels/winograd_tiles.h"
@@ -9,17 +9,18 @@ namespace twice::kernel {
 namespace winograd {
 namespace {
 
-/// What a block of transformed inputs may take: most of the second-level cache is for the kernels.
+/// Bytes of a block of transformed inputs. Most of the L2 cache is left for the kernels.
 constexpr Index block_bytes = Index{96} << 10;
 /// The most bytes of a transformed input at one point, over all terms.
 constexpr Index most_depth_bytes = 2048;
-// What a block needs, with its products for two vectors of outputs: where only a register tile's
-// rows fit, and where many do, whose vectors are no longer than their depth.
+// The scratch holds a block and its products for two vectors of outputs, in two cases: the block
+// has only the rows of one register tile, or it has many rows whose vectors are no longer than
+// their depth.
 static_assert(points * (most_rows(2) * (most_depth_bytes + 2 * vector_bytes) + most_gap_bytes) <=
               scratch_bytes);
 static_assert(3 * block_bytes + points * most_gap_bytes <= scratch_bytes);
 
-/// out = sum over terms of the correlation of `in` with 3 x 3 kernels, zeros around it.
+/// out = the sum over terms of the correlation of `in`, padded with zeros, with 3 x 3 kernels.
 struct Correlation {
   Tiles tiles;  // of the outputs
   Index in_height, in_width, in_channels, out_channels, pad, terms;
@@ -49,16 +50,16 @@ Index tiles_per_block(const Correlation& c) {
   return std::max<Index>(1, fit / most_rows(2)) * most_rows(2);
 }
 
-/// A panel of one or two vectors of output channels begins so far behind the packed kernels: for
-/// each point, for each input channel of each term, the panel's vectors.
+/// The offset of a panel in the packed kernels. A panel holds one or two vectors of output
+/// channels: for each point, for each input channel of each term, the vectors of the panel.
 template <int lanes>
 Index panel_offset(const Correlation& c, Index vector) {
   return vector / 2 * 2 * lanes * points * c.depth();
 }
 
-/// G w G' for a term; weight(tap, i, o) points to an entry of its kernel, and those of o + 1, ...
-/// follow at distances of `o_step`. Channels that two vectors have are computed twice, but must be
-/// added once: where outputs grow, the second of them has zeros.
+/// G w G' for one term. weight(tap, i, o) points to an entry of the term's kernel; the entries
+/// of o + 1, ... follow at distances of `o_step`. If two vectors overlap in some channels, these
+/// are computed twice but must be added once. With `add`, the second vector has zeros there.
 template <class T, int lanes, class Weight>
 void pack(const Correlation& c, Index term, const Weight& weight, Index o_step, T* packed) {
   using V = Vector<T, lanes>;
@@ -91,8 +92,8 @@ void pack(const Correlation& c, Index term, const Weight& weight, Index o_step, 
   });
 }
 
-/// A' m A for a run of tiles, to the pixels of `y`: vector v of m to the channels from
-/// `channel[v]`.
+/// Writes A' m A for a run of tiles to the pixels of `y`. Vector v of m goes to the channels from
+/// `channel[v]` on.
 template <class T, int lanes, int vectors>
 void transform_outputs(const Correlation& c, const Run& run, const Block<T>& m,
                        const Index (&channel)[vectors], T* y) {
@@ -127,7 +128,7 @@ void transform_outputs(const Correlation& c, const Run& run, const Block<T>& m,
   }
 }
 
-/// Tiles [first, last) of the panel whose first vector is `vector`.
+/// Computes tiles [first, last) of the panel whose first vector is `vector`.
 template <class T, int lanes, int vectors>
 void compute_panel(const Correlation& c, Index first, Index last, const Block<T>& inputs,
                    Index vector, const T* packed, T* products, T* y) {
@@ -176,7 +177,7 @@ void compute(const Correlation& c, std::span<const T* const> in, const T* packed
   });
 }
 
-/// weight(term, tap, i, o) points to an entry of a term's kernel (see `pack`).
+/// weight(term, tap, i, o) points to an entry of the kernel of a term (see `pack`).
 template <class T, class Weight>
 void pack_and_compute(const Correlation& c, std::span<const T* const> in, const Weight& weight,
                       Index o_step, T* y, std::byte* workspace) {
@@ -208,7 +209,8 @@ bool winograd_fits(ConvSlot open, const Shape& x, const Shape& w, const ConvGeom
 
 bool winograd_pays(ConvSlot open, const Shape& x, const Shape& w, const ConvGeometry& geometry,
                    DType dtype, std::size_t terms) {
-  // A weight gradient reads and writes all of its sums for every few tiles: it needs more channels.
+  // The weight gradient reads and writes all its sums for every few tiles, so it needs more
+  // channels.
   const Index least = open == ConvSlot::kernel ? 512 : 128, tiles = 128;
   return winograd_fits(open, x, w, geometry, dtype, terms) && w[2] * w[3] >= least &&
          correlation_of(open, x, w, geometry, terms).tiles.count() >= tiles;
@@ -219,8 +221,9 @@ Index winograd_flops(ConvSlot open, const Shape& x, const Shape& w, const ConvGe
   const Correlation c = correlation_of(open, x, w, geometry, terms);
   const Index inputs = w[2], outputs = w[3], tiles = c.tiles.count();
   const Index products = tiles * c.terms * 2 * points * inputs * outputs;
-  // 24 additions a tile and channel for B' d B and for A' m A, 12 for A g A', and for each entry of
-  // the kernel seven times G with 5 or its adjoint with 6.
+  // For each tile and channel, B' d B and A' m A take 24 additions each, and A g A' takes 12. For
+  // each pair of channels, a kernel takes 7 multiplications by G with 5 operations, or by its
+  // adjoint with 6.
   if (open == ConvSlot::kernel)
     return products + tiles * c.terms * (24 * inputs + 12 * outputs) + 42 * inputs * outputs;
   return products + tiles * 24 * (c.depth() + c.out_channels) + 35 * c.terms * inputs * outputs;
@@ -266,7 +269,8 @@ void winograd_conv2d_input_grad(std::span<const ConvTerm> terms, const ConvGeome
   visit_float(x.dtype(), [&]<class T>(T) {
     std::array<const T*, most_convolutions> in;
     for (std::size_t i = 0; i < terms.size(); ++i) in[i] = terms[i].second->data<T>();
-    // The kernel turned around: channels of g come in and channels of x go out.
+    // The kernel is rotated by 180 degrees. The channels of g are the inputs, those of x the
+    // outputs.
     const auto weight = [&](Index term, Index tap, Index i, Index o) {
       return terms[static_cast<std::size_t>(term)].first->data<T>() +
              ((8 - tap) * w[2] + o) * w[3] + i;

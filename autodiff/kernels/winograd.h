@@ -1,61 +1,63 @@
-// Convolutions of 3 x 3 kernels with fewer multiplications: minimal filtering F(2 x 2, 3 x 3)
+// Convolutions with 3 x 3 kernels and fewer multiplications: minimal filtering F(2 x 2, 3 x 3)
 // (Winograd, "Arithmetic Complexity of Computations", 1980; for networks Lavin and Gray, "Fast
-// Algorithms for Convolutional Neural Networks", 2016). A tile of 2 x 2 outputs y sees 4 x 4 inputs
-// d, and with the matrices
+// Algorithms for Convolutional Neural Networks", 2016). A tile of 2 x 2 outputs y depends on 4 x 4
+// inputs d. With the matrices
 //
 //        [1  0 -1  0]        [1    0   0 ]        [1  1  1  0]
 //   B' = [0  1  1  0]    G = [1/2  1/2 1/2]   A' = [0  1 -1 -1]
 //        [0 -1  1  0]        [1/2 -1/2 1/2]
 //        [0  1  0 -1]        [0    0   1 ]
 //
-//   y = A' [ (G w G') o (B' d B) ] A,        o: number by number,
+//   y = A' [ (G w G') o (B' d B) ] A,        o: elementwise product.
 //
-// which takes 16 multiplications where the definition takes 4 x 9. Over many channels, number (i,
-// j) of the brackets is one matrix product, of tiles x input channels with input channels x output
-// channels. The transforms with A, B and G only add and halve.
+// The formula takes 16 multiplications; the definition takes 4 x 9. With many channels, element
+// (i, j) of the brackets becomes a matrix product: tiles x input channels times input
+// channels x output channels. The transforms with A, B and G only add and halve.
 //
-// With a cotangent g of y the same form reads <(G w G') o (B' d B), A g A'>, so the adjoint in the
-// kernel is G' [ sum over tiles of (B' d B) o (A g A') ] G. The adjoint in the images is a
-// convolution by the kernel turned around.
+// With a cotangent g of y, the form reads <(G w G') o (B' d B), A g A'>. The adjoint in the kernel
+// is therefore G' [ sum over tiles of (B' d B) o (A g A') ] G. The adjoint in the images is a
+// convolution with the kernel rotated by 180 degrees.
 //
-// The price is rounding: the transforms add numbers before they are multiplied.
-// Of numbers of about one size the error is up to a few times that of conv.h's kernels. In general
-// it is relative to the largest number of a tile, where theirs is relative to each product:
+// The price is a larger rounding error, because the transforms add numbers before they are
+// multiplied. If all numbers have a similar size, the error is up to a few times that of the
+// kernels in conv.h. In general the error of minimal filtering is relative to the largest number of
+// a tile, while that of conv.h is relative to each product:
 //
 //   |error of y| <= 8 u max|d| sum |w|
 //
-// with the unit roundoff u (2^-24 in f32), the largest input that y's tile reads in any channel,
-// and the sum of the kernel's numbers that lead to y; for the input gradient the same with g for d,
-// and for the weight gradient 8 u sum over tiles of 4 max|d| max|g|. So one pixel of 255 among
-// numbers of size 1 costs its tile two digits.
+// where u is the unit roundoff (2^-24 in f32), max|d| is the largest input that the tile of y reads
+// in any channel, and sum |w| runs over the numbers of the kernel that contribute to y. For the
+// input gradient, g takes the place of d. For the weight gradient the bound is 8 u times the sum
+// over tiles of 4 max|d| max|g|. For example, one pixel of 255 among numbers of size 1 costs its
+// tile two digits.
 #pragma once
 
 #include "autodiff/kernels/conv.h"
 
 namespace twice::kernel {
 
-/// Whether the kernel with that slot open takes such a sum: 3 x 3, no stride, dilation or groups,
-/// 8 channels or more on either side, and not so many that a few tiles overflow a core's cache. As
-/// everywhere, x and w are the shapes of the forward convolution.
+/// True if the function with slot `open` supports this convolution: a 3 x 3 kernel without stride,
+/// dilation or groups, and at least 8 channels on either side, but not so many that a few tiles
+/// overflow the cache of a core. x and w are the shapes of the forward convolution.
 bool winograd_fits(ConvSlot open, const Shape& x, const Shape& w, const ConvGeometry& geometry,
                    DType dtype, std::size_t terms = 1);
 
-/// Whether they are faster than conv.h's: what they save grows with the channels, what they add,
-/// the transforms, does not. Measured, see docs/decisions.md.
+/// True if minimal filtering is faster than conv.h. The saved time grows with the channels, the
+/// time of the transforms does not. The threshold was measured: see docs/decisions.md.
 bool winograd_pays(ConvSlot open, const Shape& x, const Shape& w, const ConvGeometry& geometry,
                    DType dtype, std::size_t terms = 1);
 
-/// Floating-point operations of the products and the transforms.
+/// FLOPs of the products and the transforms.
 Index winograd_flops(ConvSlot open, const Shape& x, const Shape& w, const ConvGeometry& geometry,
                      std::size_t terms = 1);
 
-/// Bytes of workspace, a function of the shapes alone.
+/// Bytes of workspace, which depend on the shapes only.
 std::size_t winograd_workspace(ConvSlot open, const Shape& x, const Shape& w,
                                const ConvGeometry& geometry, DType dtype, std::size_t terms = 1);
 
-// The kernels do what those of conv.h with these names do, under the same conditions, and give the
-// same bits at any number of threads. A NaN or an infinity in x or g reaches all outputs of the
-// tiles that see it, and an infinity arrives as NaN. Shapes must fit, see above.
+// These functions compute the same as the functions of conv.h with these names, under the same
+// conditions, and with the same bits for every number of threads. `winograd_fits` must be true. A
+// NaN or an infinity in x or g makes all outputs of the tiles that read it NaN.
 
 void winograd_conv2d(std::span<const ConvTerm> terms, const ConvGeometry& geometry, const Array& y,
                      std::byte* workspace, bool add = false);

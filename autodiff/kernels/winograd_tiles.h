@@ -1,5 +1,5 @@
-// What Winograd's three kernels share: tiles of images, their transforms, and the small products in
-// between (winograd.h has the algebra).
+// Shared parts of the three functions of winograd.h: tiles of images, their transforms, and the
+// small products in between.
 #pragma once
 
 #include <array>
@@ -12,27 +12,27 @@
 
 namespace twice::kernel::winograd {
 
-/// Numbers of a transformed tile; each has a matrix of its own.
+/// Numbers of a transformed tile. Each number has its own matrix.
 inline constexpr int points = 16;
 
-/// Room for a block of transformed tiles: of each thread its own, so that a run need not allocate.
+/// Memory for a block of transformed tiles. Each thread has its own, so a run allocates nothing.
 inline constexpr Index scratch_bytes = Index{1} << 19;
 alignas(64) inline constinit thread_local std::byte scratch[scratch_bytes] = {};
 
-/// Elements from one point's matrix to the next: an odd number of cache lines; otherwise the 16
-/// numbers of a tile, which are written together, would fall into the same few sets of the cache.
+/// Elements between the matrices of two points: an odd number of cache lines. Otherwise the 16
+/// numbers of a tile, which are written together, would share a few sets of the cache.
 template <class T>
 constexpr Index point_step(Index elements) {
   constexpr Index line = 64 / sizeof(T);
   return (ceil_div(elements, line) | 1) * line;
 }
-/// The most that this adds to two matrices.
+/// The most bytes that this rounding adds to two matrices.
 inline constexpr Index most_gap_bytes = 2 * 2 * 64;
 
-/// An array of images cut into tiles of 2 x 2 pixels, row by row; the last of a row or a column may
-/// reach beyond the image.
+/// Images cut into tiles of 2 x 2 pixels, row by row. The last tile of a row or column may extend
+/// beyond the image.
 struct Tiles {
-  Index images = 0, height = 0, width = 0;  // of the images that are cut
+  Index images = 0, height = 0, width = 0;  // of the cut images
 
   Index rows() const { return ceil_div(height, 2); }
   Index columns() const { return ceil_div(width, 2); }
@@ -44,8 +44,8 @@ struct Run {
   Index image = 0, row = 0, column = 0, count = 0;
 };
 
-/// Calls body(run, tile) for the runs that make up tiles [first, last); `tile` - `first` is the
-/// place of the run's first tile among them.
+/// Calls body(run, position) for the runs that make up tiles [first, last). The position is that of
+/// the run's first tile, counted from `first`.
 template <class Body>
 void for_each_run(const Tiles& tiles, Index first, Index last, const Body& body) {
   for (Index tile = first; tile < last;) {
@@ -56,26 +56,26 @@ void for_each_run(const Tiles& tiles, Index first, Index last, const Body& body)
   }
 }
 
-/// NHWC images that are read; `zeros` is a row of them.
+/// NHWC images that are read. `zeros` points to a row of zeros.
 template <class T>
 struct Images {
   const T* data;
   Index height, width, channels;
   const T* zeros;
 
-  /// Row y of an image, zeros where that is outside.
+  /// Row y of an image; a row of zeros if y is outside the image.
   const T* row(Index image, Index y) const {
     return y < 0 || y >= height ? zeros : data + (image * height + y) * width * channels;
   }
 };
 
-/// The longest vectors that both numbers of channels fill: 8 lanes, if not those of a whole one.
+/// The vector length: a full vector if both numbers of channels fill it, otherwise 8 lanes.
 template <class T>
 Index lanes_of(Index inputs, Index outputs) {
   constexpr Index full = full_lanes<T>;
   return std::min(inputs, outputs) < full ? 8 : full;
 }
-/// Calls body.operator()<lanes>() with that.
+/// Calls body.operator()<lanes>() with the vector length.
 template <class T, class Body>
 void visit_lanes(Index inputs, Index outputs, const Body& body) {
   constexpr int full = full_lanes<T>;
@@ -84,21 +84,21 @@ void visit_lanes(Index inputs, Index outputs, const Body& body) {
   body.template operator()<full>();
 }
 
-/// The first channel of vector v. The last vector ends with the channels: where their number is no
-/// multiple of its lanes, it begins within the one before it.
+/// The first channel of vector v. The last vector ends with the last channel. If the number of
+/// channels is not a multiple of the lanes, the last vector overlaps the one before.
 constexpr Index first_of_vector(Index v, Index lanes, Index channels) {
   return std::min(v * lanes, channels - lanes);
 }
 
-/// Where the tiles of a block go: numbers of one point and tile are neighbours.
+/// The layout of the tiles of a block. The numbers of one point and one tile are contiguous.
 template <class T>
 struct Block {
   T* data;
   Index tile_step, point_step;
 };
 
-/// B' d B for a run of tiles of outputs, whose 4 x 4 inputs begin `pad` pixels before them. The
-/// columns of d are combined once and go into both tiles that see them.
+/// B' d B for a run of tiles of outputs, whose 4 x 4 inputs begin `pad` pixels before them. Each
+/// combined column of d is computed once and used by both tiles that contain it.
 template <class T, int lanes>
 void transform_inputs(const Images<T>& in, const Run& run, Index pad, const Block<T>& to) {
   using V = Vector<T, lanes>;
@@ -147,7 +147,7 @@ constexpr int most_rows(int vectors) {
 template <class T>
 struct Product {
   const T* a;
-  Index a_step;  // from one row to the next; where rows are neighbours, from one column to the next
+  Index a_step;  // between rows; between columns if rows are neighbours
   const T* b;
   Index b_step;
   Index depth;
@@ -164,7 +164,7 @@ void multiply(const Product<T>& p) {
   const Index row_step = rows_are_neighbours ? 1 : p.a_step;
   const Index step = rows_are_neighbours ? p.a_step : 1;
   const Index b_step = rows_are_neighbours ? p.b_step : vectors * lanes;
-  // The loop's own instructions count, as in gemm.cpp.
+  // Unrolled because the loop's own instructions cost time, as in gemm.cpp.
 #pragma GCC unroll 4
   for (Index k = 0; k < p.depth; ++k, a += step, b += b_step) {
     typename V::Type row[vectors];
@@ -183,7 +183,7 @@ void multiply(const Product<T>& p) {
     for (int v = 0; v < vectors; ++v) V::store(p.c + r * p.c_step + v * lanes, sum[r][v]);
 }
 
-/// `multiply` for 1, 2, ... rows.
+/// Pointers to `multiply` for 1, 2, ... rows.
 template <class T, int lanes, bool rows_are_neighbours, int vectors, int... counted>
 constexpr auto multiply_table(std::integer_sequence<int, counted...>) {
   return std::array{&multiply<T, lanes, rows_are_neighbours, vectors, counted + 1>...};
@@ -192,7 +192,7 @@ template <class T, int lanes, bool rows_are_neighbours, int vectors>
 constexpr auto multiply_rows = multiply_table<T, lanes, rows_are_neighbours, vectors>(
     std::make_integer_sequence<int, most_rows(vectors)>{});
 
-/// Any number of rows, in register tiles of about the same size.
+/// Multiplies any number of rows, in register tiles of about the same size.
 template <class T, int lanes, bool rows_are_neighbours, int vectors>
 void multiply_all(Product<T> p, Index rows) {
   const Index tiles = ceil_div(rows, most_rows(vectors));
@@ -204,7 +204,7 @@ void multiply_all(Product<T> p, Index rows) {
   }
 }
 
-/// Throws unless `fits`.
+/// Throws an error that starts with `who` unless `fits` is true.
 inline void check_fits(const char* who, bool fits, const Shape& x, const Shape& w) {
   if (!fits)
     fail(who, "images {} and kernel {} do not fit: see winograd_fits in winograd.h", str(x),

@@ -1,27 +1,27 @@
-// The weight gradient by minimal filtering: for each point, the product of transformed inputs with
-// transformed cotangents, summed over all tiles; the sums are transformed back once, at the end.
-// Tiles are cut into blocks fixed by shape, each with its own partial sums, which are added in
-// order of the blocks.
+// The weight gradient by minimal filtering. For each point, transformed inputs are multiplied by
+// transformed cotangents and summed over all tiles. The sums are transformed back once, at the end.
+// Tiles are cut into blocks that depend on the shapes only. Each block has its own partial sums,
+// which are added in the order of the blocks.
 #include "autodiff/kernels/winograd_tiles.h"
 
 namespace twice::kernel {
 namespace winograd {
 namespace {
 
-/// Tiles below which a block is not worth partial sums of its own.
+/// The fewest tiles that make a block worth its own partial sums.
 constexpr Index min_tiles_per_block = 64;
-/// Blocks, and the bytes of partial sums that they aim to stay below.
+/// Limits on the number of blocks, and the target for the bytes of all partial sums.
 constexpr Index few_blocks = 4, many_blocks = 16, partial_bytes = Index{8} << 20;
-/// What transformed inputs and cotangents may take at a time.
+/// Bytes of transformed inputs and cotangents at a time.
 constexpr Index step_bytes = Index{256} << 10;
 static_assert(step_bytes + points * most_gap_bytes <= scratch_bytes);
 
-/// How the work is cut, from shapes and the vector length alone.
+/// How the work is cut, from the shapes and the vector length only.
 struct Cut {
   Tiles tiles;
   Index inputs, outputs, padded;  // channels; outputs rounded up to vectors
   Index tiles_per_block, blocks;
-  Index tiles_per_step;  // transformed at a time
+  Index tiles_per_step;  // tiles transformed at a time
 
   Cut(const Shape& x, const Shape& w, const ConvGeometry& geometry, Index lanes, Index size) {
     const Shape y = conv2d_shape(x, w, geometry);
@@ -35,7 +35,7 @@ struct Cut {
 
   /// Elements of the sums of a block.
   Index partial() const { return points * inputs * padded; }
-  /// Elements of a row of zeros as long as one of x or of g.
+  /// Elements of a row of zeros as long as the longer of a row of x and a row of g.
   Index zeros(const Shape& x) const { return std::max(x[2] * inputs, tiles.width * outputs); }
 };
 
@@ -69,14 +69,14 @@ void transform_cotangents(const Images<T>& g, const Run& run, const Block<T>& to
   }
 }
 
-/// One block of tiles: adds all terms up in `sums`.
+/// Adds all terms of one block of tiles to `sums`.
 template <class T, int lanes>
 void sum_block(const Cut& cut, Index block, std::span<const ConvTerm> terms, Index pad,
                const T* zeros, T* sums) {
   const Index step = std::min(cut.tiles_per_step, cut.tiles_per_block);
   const Block<T> u{reinterpret_cast<T*>(scratch), cut.inputs, point_step<T>(step * cut.inputs)};
   const Block<T> d{u.data + points * u.point_step, cut.padded, point_step<T>(step * cut.padded)};
-  if (cut.padded > cut.outputs)  // behind the channels no numbers of an earlier op
+  if (cut.padded > cut.outputs)  // clears numbers of earlier ops behind the channels
     std::fill_n(d.data, points * d.point_step, T(0));
   const Index begin = block * cut.tiles_per_block;
   const Index end = std::min(begin + cut.tiles_per_block, cut.tiles.count());
@@ -112,7 +112,7 @@ void sum_block(const Cut& cut, Index block, std::span<const ConvTerm> terms, Ind
   }
 }
 
-/// w = G' S G, where S adds up the blocks' sums.
+/// w = G' S G, where S is the sum of the partial sums of all blocks.
 template <class T, int lanes>
 void transform_sums(const Cut& cut, const T* sums, T* w) {
   using V = Vector<T, lanes>;

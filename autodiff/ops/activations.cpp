@@ -1,4 +1,4 @@
-// The activation functions: each its equation and its slope.
+// The activation functions, each with its equation and its slope.
 #include "autodiff/ops/activations.h"
 
 #include <cmath>
@@ -17,14 +17,14 @@ namespace twice {
 
 namespace {
 
-/// y = max(x, 0).  dy/dx = [y != 0]; asking y, not x, lets x be freed.
+/// y = max(x, 0).  dy/dx = [y != 0]. The slope uses y instead of x, so that x need not be kept.
 struct Relu final : Elementwise<Relu, 1> {
   std::string_view name() const override { return "relu"; }
   bool is_cheap() const override { return true; }
   template <class V>
   V eval(V x) const {
     using T = typename V::value_type;
-    // Written so that NaN stays NaN.
+    // In this form a NaN stays NaN.
     return select(x < V(T(0)), V(T(0)), x);
   }
   Slope slope(int, std::span<const Tensor>, Tensor y) const override { return Slope::where(y); }
@@ -42,7 +42,7 @@ struct Positive final : Elementwise<Positive, 1> {
   Slope slope(int, std::span<const Tensor>, Tensor) const override { return 0; }
 };
 
-/// y = x where x > 0, else a x.  dy/dx = a + (1 - a) [x > 0].
+/// y = x where x > 0, otherwise a x.  dy/dx = a + (1 - a) [x > 0].
 struct LeakyRelu final : Elementwise<LeakyRelu, 1> {
   double a;
   explicit LeakyRelu(double slope_below) : a(slope_below) {}
@@ -61,7 +61,7 @@ struct LeakyRelu final : Elementwise<LeakyRelu, 1> {
   double flops_per_element() const override { return 2; }
 };
 
-/// y = 1 where x > 0, else alpha e^x: the slope of elu.  dy/dx = 0 where x > 0, else y.
+/// y = 1 where x > 0, otherwise alpha e^x: the slope of elu.  dy/dx = 0 where x > 0, otherwise y.
 struct EluSlope final : Elementwise<EluSlope, 1> {
   double alpha;
   explicit EluSlope(double a) : alpha(a) {}
@@ -78,8 +78,8 @@ struct EluSlope final : Elementwise<EluSlope, 1> {
   double flops_per_element() const override { return 3; }
 };
 
-/// y = x where x > 0, else alpha (e^x - 1).  dy/dx = 1 where x > 0, else alpha e^x; not y + alpha,
-/// which cancels where y is near -alpha.
+/// y = x where x > 0, otherwise alpha (e^x - 1).  dy/dx = 1 where x > 0, otherwise alpha e^x. The
+/// slope is not computed as y + alpha, which cancels for y near -alpha.
 struct Elu final : Elementwise<Elu, 1> {
   double alpha;
   explicit Elu(double a) : alpha(a) {}
@@ -96,7 +96,7 @@ struct Elu final : Elementwise<Elu, 1> {
   double flops_per_element() const override { return 3; }
 };
 
-/// y = tanh x.  dy/dx = 1/cosh^2 x, not 1 - y^2: that would cancel where y is near 1.
+/// y = tanh x.  dy/dx = 1/cosh^2 x, not computed as 1 - y^2, which cancels for |y| near 1.
 struct Tanh final : Elementwise<Tanh, 1> {
   std::string_view name() const override { return "tanh"; }
   template <class V>
@@ -119,10 +119,11 @@ struct Sech2 final : Elementwise<Sech2, 1> {
   double flops_per_element() const override { return 3; }
 };
 
-/// s'(x) = s(x) s(-x) = 1/(4 cosh^2(x/2)), for recording. It has the right digits at both ends.
+/// s'(x) = s(x) s(-x) = 1/(4 cosh^2(x/2)), as a recorded tensor, accurate at both ends.
 Tensor sigmoid_slope(Tensor x) { return 0.25 * sech2(0.5 * x); }
 
-/// y = 1 / (1 + e^-x).  dy/dx = s(x) s(-x), not y (1 - y): that would cancel where y is near 1.
+/// y = s(x) = 1 / (1 + e^-x).  dy/dx = s(x) s(-x), not computed as y (1 - y), which cancels
+/// for y near 1.
 struct Sigmoid final : Elementwise<Sigmoid, 1> {
   std::string_view name() const override { return "sigmoid"; }
   template <class V>
@@ -168,7 +169,7 @@ struct BetaGelu final : Elementwise<BetaGelu, 1> {
     return kernel::beta_gelu(x, beta);
   }
   Slope slope(int, std::span<const Tensor> x, Tensor) const override {
-    // Where Phi is 0 or 1 anyway, u is limited: beta x may overflow.
+    // Beyond 50, Phi is 0 or 1 and beta x could overflow, so u is limited.
     const Tensor u = beta == 1 ? x[0] : clamp(beta * x[0], -50, 50);
     return normal_cdf(u) + u * normal_pdf(u);
   }
@@ -196,7 +197,7 @@ Tensor gelu(Tensor x) {
 Tensor gelu_tanh(Tensor x) {
   check_floats("gelu_tanh", {x});
   const double scale = 2 * std::sqrt(2 / std::numbers::pi);
-  // At 30 and beyond s is 0 or 1 in every dtype; limited to that, no power of x overflows.
+  // Beyond 30, s is 0 or 1 in every dtype. The limit keeps the powers of x from overflowing.
   const Tensor c = clamp(x, -30, 30);
   return x * sigmoid(scale * c * affine(square(c), 0.044715, 1));
 }

@@ -1,4 +1,4 @@
-// Sums, products and a x + b: each its equation and its slopes.
+// Sums, products and affine functions, each with its equation and its slopes.
 #include "autodiff/ops/arithmetic.h"
 
 #include <cmath>
@@ -73,7 +73,7 @@ struct Affine final : Elementwise<Affine, 1> {
   template <class V>
   V eval(V x) const {
     using T = typename V::value_type;
-    // A shift of 0 would make +0 of -0.
+    // Adding a shift of 0 would turn -0 into +0.
     const V scaled = V(static_cast<T>(scale)) * x;
     return shift == 0 ? scaled : scaled + V(static_cast<T>(shift));
   }
@@ -101,7 +101,7 @@ Tensor operator/(double c, Tensor x) { return c * reciprocal(x); }
 
 Tensor operator/(Tensor x, double c) {
   if (std::isnormal(1 / c) || !std::isfinite(c) || c == 0) return affine(x, 1 / c, 0);
-  // 1/c has few digits or none, but c does not: a power of two moves both away from the end.
+  // 1/c is denormal or infinite here. A power of two moves c back into the middle of the range.
   const double shift = std::abs(c) < 1 ? 0x1p200 : 0x1p-200;
   return affine(affine(x, shift, 0), 1 / (c * shift), 0);
 }
@@ -114,8 +114,8 @@ Tensor affine(Tensor x, double scale, double shift) {
                  most =
                      f32 ? std::numeric_limits<float>::max() : std::numeric_limits<double>::max();
     const double step = std::abs(scale) < 1 ? 0x1p-100 : 0x1p100;
-    // The size of the product only grows, or only shrinks, on the way: it leaves the range only
-    // when the result does.
+    // The size of the product only grows or only shrinks from step to step. The product leaves the
+    // range only if the result does.
     while (std::abs(scale) < least || std::abs(scale) > most) {
       x = record(Affine(step, 0), {x});
       scale /= step;

@@ -1,4 +1,3 @@
-// The product of stacks of matrices, Bilinear as the product of two.
 #include "autodiff/ops/batched_matmul.h"
 
 #include "autodiff/kernels/matmul.h"
@@ -11,8 +10,8 @@ namespace twice {
 
 namespace {
 
-/// C[i] = op(A[i]) op(B[i]).  A's gradient: G[i] op(B[i])', B's: op(A[i])' G[i], each transposed
-/// when its flag is.
+/// C[i] = op(A[i]) op(B[i]). With the cotangent G of C, the cotangent of A is G[i] op(B[i])' and
+/// that of B is op(A[i])' G[i], each transposed if its flag is set.
 struct BatchedMatMul final : BilinearOp {
   bool ta, tb;
   BatchedMatMul(bool transpose_a, bool transpose_b) : ta(transpose_a), tb(transpose_b) {}
@@ -26,7 +25,8 @@ struct BatchedMatMul final : BilinearOp {
       fail(name(), "needs two inputs of dtype f32 or f64, was given {} and {}", str(x[0]),
            str(x[1]));
     if (a.rank() != 3 || b.rank() != 3 || a[0] != b[0])
-      fail(name(), "needs two stacks of equally many matrices (rank 3): {} x {}", str(a), str(b));
+      fail(name(), "needs two stacks (rank 3) of the same number of matrices: {} x {}", str(a),
+           str(b));
     if (a[ta ? 1 : 2] != b[tb ? 2 : 1])
       fail(name(), "inner dimensions differ: {}{} x {}{}", str(a), ta ? "'" : "", str(b),
            tb ? "'" : "");

@@ -1,18 +1,19 @@
-// The Bilinear family: y = B(a, b), linear in each of two slots. The jvp of a slot is B
-// with that slot replaced by its tangent; the vjp is the slot's adjoint, which is
-// bilinear again, so no second derivative is ever written by hand.
+// The Bilinear family: y = B(a, b), linear in each of two slots. The jvp for a slot is B with the
+// tangent in that slot. The vjp is the slot's adjoint, which is bilinear too. No second derivative
+// is written by hand.
 #pragma once
 
 #include "autodiff/tape/tape.h"
 
 namespace twice {
 
+/// The base class of bilinear ops.
 class BilinearOp : public Op {
  public:
   int input_count() const override { return 2; }
-  /// B(a, b).
+  /// Records B(a, b).
   virtual Tensor apply(Tensor a, Tensor b) const = 0;
-  /// The gradient by one slot of <B(x_0, x_1), g>.
+  /// Records the gradient of <B(x_0, x_1), g> with respect to the input in one slot.
   virtual Tensor adjoint(int slot, std::span<const Tensor> x, Tensor g) const = 0;
 
   Tensor vjp(int slot, std::span<const Tensor> x, Tensor, Tensor g) const final {

@@ -13,7 +13,7 @@ namespace twice {
 
 namespace {
 
-/// True when `small` broadcasts to `large`.
+/// True if `small` broadcasts to `large`.
 bool broadcasts(const Shape& small, const Shape& large) {
   const int lead = large.rank() - small.rank();
   if (lead < 0) return false;
@@ -45,7 +45,8 @@ struct BroadcastTo final : LinearOp {
   Tensor apply(std::span<const Tensor>, Tensor t) const override { return broadcast_to(t, target); }
 };
 
-/// y = x summed over the axes that broadcasting y to x would repeat.  Adjoint: broadcast_to.
+/// y = x summed over the axes that broadcasting y to x's shape would repeat.  Adjoint:
+/// broadcast_to.
 struct SumTo final : LinearOp {
   Shape target;
   explicit SumTo(const Shape& shape) : target(shape) {}
@@ -127,7 +128,7 @@ void broadcast_together(const char* who, Tensor& a, Tensor& b) {
 
 Tensor full_like(Tensor x, double value) {
   Tape& tape = tape_of("full_like", {x});
-  // A copy: recording the constant may move the tape's nodes, and x's shape with them.
+  // A copy, because recording the constant may move the tape's nodes and with them x's shape.
   const Shape shape = x.shape();
   return broadcast_to(tape.constant(value, x.dtype()), shape);
 }

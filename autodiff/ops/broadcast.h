@@ -1,29 +1,33 @@
-// Broadcasting and its adjoint, summation: the pair behind every bias, mean and norm.
+// Broadcasting and its adjoint, summation; means and norms.
 #pragma once
 
 #include "autodiff/tape/tape.h"
 
 namespace twice {
 
-/// Repeats axes of size 1, and adds leading axes, to reach `shape`. Adjoint: `sum_to`.
+/// Repeats axes of size 1, and adds leading axes, to reach `shape`. Adjoint: `sum_to`. Throws if x
+/// does not broadcast to `shape`.
 Tensor broadcast_to(Tensor x, const Shape& shape);
-/// Sums over leading axes that `shape` lacks and over axes where it has size 1.
-/// Adjoint: `broadcast_to`. The sum runs in a fixed order at any thread count.
+/// Sums over the leading axes that `shape` lacks and over the axes where it has size 1. Adjoint:
+/// `broadcast_to`. The order of the sum does not depend on the number of threads. Throws if `shape`
+/// does not broadcast to x's shape.
 Tensor sum_to(Tensor x, const Shape& shape);
 
-/// The sum over `axes` (all when none are given); with `keepdims` they stay with size 1.
+/// The sum over `axes` (by default all). With `keepdims` the summed axes keep size 1.
 Tensor sum(Tensor x, const Shape& axes = {}, bool keepdims = false);
-/// sum / (number of elements summed).
+/// The sum divided by the number of summed elements.
 Tensor mean(Tensor x, const Shape& axes = {}, bool keepdims = false);
 
-/// sqrt(sum x^2) over `axes` (all when none are given), computed directly: x^2 must neither
-/// overflow nor vanish.  dy/dx = x/y; where y is 0 every derivative is defined as 0, never NaN.
+/// y = sqrt(sum x^2) over `axes` (by default all). The squares are computed, so they must neither
+/// overflow nor underflow.  dy/dx = x/y. Where y is 0 the first derivative is 0 by definition.
 Tensor norm(Tensor x, const Shape& axes = {}, bool keepdims = false);
 
-/// Broadcasts two inputs of the op `who` to their common shape (NumPy's rule).
+/// Broadcasts both tensors to their common shape by NumPy's rule. Throws an error that starts with
+/// `who` if there is none.
 void broadcast_together(const char* who, Tensor& a, Tensor& b);
 
-/// An array of `value`s that costs one number until it is used.
+/// A tensor of x's shape and dtype in which every element is `value`. The tensor is stored as one
+/// number until an op reads it.
 Tensor full_like(Tensor x, double value);
 
 }  // namespace twice

@@ -1,4 +1,3 @@
-// Casting as a linear op.
 #include "autodiff/ops/cast.h"
 
 #include "autodiff/ops/inputs.h"

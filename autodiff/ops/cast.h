@@ -1,12 +1,12 @@
-// Conversion between the two float types, so that parts of a function can be computed in the other.
+// Conversion between f32 and f64, which lets parts of a function use the other precision.
 #pragma once
 
 #include "autodiff/tape/tape.h"
 
 namespace twice {
 
-/// y = x in another float dtype, rounded to nearest; x itself when it has that dtype already.
-/// Linear: a cotangent is cast back to x's dtype, a tangent to y's. Throws for i32.
+/// y = x in another float dtype, rounded to nearest; x itself if it has that dtype already. Linear:
+/// a cotangent is cast to x's dtype, a tangent to y's. Throws for i32.
 Tensor cast(Tensor x, DType dtype);
 
 }  // namespace twice

@@ -1,4 +1,4 @@
-// Comparisons, and the functions that choose by them.
+// Comparisons, and functions that select by them.
 #include "autodiff/ops/compare.h"
 
 #include "autodiff/ops/arithmetic.h"
@@ -16,7 +16,7 @@ V mask_of(const Condition& condition) {
   return select(condition, V(T(1)), V(T(0)));
 }
 
-/// y = x where mask != 0, else 0.  dy/dx = [mask != 0], dy/dmask = 0.
+/// y = x where mask != 0, otherwise 0.  dy/dx = [mask != 0], dy/dmask = 0.
 struct Masked final : Elementwise<Masked, 2> {
   std::string_view name() const override { return "masked"; }
   bool is_cheap() const override { return true; }
@@ -50,7 +50,7 @@ struct Sign final : Elementwise<Sign, 1> {
   template <class V>
   V eval(V x) const {
     using T = typename V::value_type;
-    // What is neither above nor below 0 is 0 or NaN: x itself.
+    // If x is neither above nor below 0, then x is 0 or NaN, and y = x.
     return select(x > V(T(0)), V(T(1)), select(x < V(T(0)), V(T(-1)), x));
   }
   Slope slope(int, std::span<const Tensor>, Tensor) const override { return 0; }
@@ -102,8 +102,8 @@ struct Nonzero final : Elementwise<Nonzero, 1> {
   Slope slope(int, std::span<const Tensor>, Tensor) const override { return 0; }
 };
 
-/// The derivative of maximum and minimum by one of a and b: 0 where the other one is chosen, 1/2
-/// at a tie, else 1; so it is 1 by both where one is NaN.
+/// The derivative of maximum and minimum with respect to a or b: 0 where the other one is chosen,
+/// 1/2 at a tie, otherwise 1. If a or b is NaN, both derivatives are 1.
 Slope slope_unless(Tensor other_is_chosen, Tensor a, Tensor b) {
   return Slope::where(1 - other_is_chosen, affine(twice::equal(a, b), -0.5, 1));
 }
@@ -114,7 +114,7 @@ struct Maximum final : Elementwise<Maximum, 2> {
   bool is_cheap() const override { return true; }
   template <class V>
   V eval(V a, V b) const {
-    // The sum is NaN where one of the two is.
+    // If a or b is NaN, so is the sum.
     return select(a >= b, a, select(b > a, b, a + b));
   }
   Slope slope(int slot, std::span<const Tensor> x, Tensor) const override {
@@ -172,7 +172,7 @@ struct Clamp final : Elementwise<Clamp, 1> {
   double flops_per_element() const override { return 2; }
 };
 
-/// y = a where mask != 0, else b.  dy/da = [mask != 0], dy/db = [mask = 0], dy/dmask = 0.
+/// y = a where mask != 0, otherwise b.  dy/da = [mask != 0], dy/db = [mask = 0], dy/dmask = 0.
 struct Where final : Elementwise<Where, 3> {
   std::string_view name() const override { return "where"; }
   bool is_cheap() const override { return true; }
@@ -212,7 +212,7 @@ Tensor clamp(Tensor x, double low, double high) {
 
 Tensor where(Tensor mask, Tensor a, Tensor b) {
   check_floats("where", {mask, a, b});
-  // Pairwise to the common shape of all three.
+  // Two tensors at a time, which gives all three the common shape.
   broadcast_together("where", a, b);
   broadcast_together("where", mask, a);
   broadcast_together("where", mask, b);

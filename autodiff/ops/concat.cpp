@@ -1,4 +1,3 @@
-// Joining tensors; the adjoint cuts them apart.
 #include "autodiff/ops/concat.h"
 
 #include "autodiff/ops/shape_ops.h"
@@ -8,8 +7,8 @@ namespace twice {
 
 namespace {
 
-/// y = x_0, x_1, ... one after the other along an axis.  dy/dx_i picks slice i; its adjoint pads.
-/// Not of the Linear family, which is linear in its first input only.
+/// y = x_0, x_1, ... joined along an axis.  dy/dx_i selects slice i; the adjoint pads with zeros.
+/// Concat is not a LinearOp, because a LinearOp is linear in its first input only.
 struct Concat final : Op {
   int axis;
   explicit Concat(int along) : axis(along) {}
@@ -23,9 +22,10 @@ struct Concat final : Op {
       Shape expected = x[0].shape;
       if (part.shape.rank() == expected.rank()) expected[axis] = part.shape[axis];
       if (!(part.shape == expected) || part.dtype != y.dtype)
-        fail(name(),
-             "{} does not continue {} along axis {}: the other axes and dtypes must be equal",
-             str(part), str(x[0]), axis);
+        fail(
+            name(),
+            "{} cannot be joined to {} along axis {}: the other sizes and the dtypes must be equal",
+            str(part), str(x[0]), axis);
       y.shape[axis] += part.shape[axis];
     }
     return y;

@@ -1,14 +1,16 @@
-// Tensors joined along an axis. Linear in every input: an input's gradient is its slice of y's.
+// Joining tensors along an axis. Linear: the cotangent of an input is its slice of the cotangent of
+// y.
 #pragma once
 
 #include "autodiff/tape/tape.h"
 
 namespace twice {
 
-/// The tensors one after the other along an existing axis; other sizes must be equal.
-/// dy/dx_i: each input's slice of y.
+/// The tensors joined along an existing axis. Throws if the list is empty, or if the other sizes or
+/// the dtypes differ.
 Tensor concat(const Tensors& x, int axis);
-/// Tensors of one shape one after the other along a new axis (-1: the last of y).
+/// Tensors of one shape, joined along a new axis; -1 makes it the last axis of y. Throws if the
+/// list is empty or the shapes or dtypes differ.
 Tensor stack(const Tensors& x, int axis = 0);
 
 }  // namespace twice

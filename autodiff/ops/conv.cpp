@@ -1,4 +1,4 @@
-// The Trilinear family: three convolutions from one form, with one rule.
+// The Trilinear family: three convolutions that share one trilinear form and one derivative rule.
 #include "autodiff/ops/conv.h"
 
 #include "autodiff/kernels/winograd.h"
@@ -14,17 +14,18 @@ using Slot = kernel::ConvSlot;
 
 constexpr std::size_t index(Slot slot) { return static_cast<std::size_t>(slot); }
 
-/// The op with slot s open, y = op_s(u, v), is the one with <y, c> = T(..., c in slot s, ...)
-/// for every c. So the gradient of <y, c> by u is the op with u's slot open, of c and v.
+/// The op with slot s open is the y = op_s(u, v) with <y, c> = T(..., c in slot s, ...) for every
+/// c. The gradient of <y, c> with respect to u is therefore the op with u's slot open, applied to c
+/// and v.
 struct Conv2d final : BilinearOp, KernelForms {
   Slot open;
   ConvGeometry geometry;
-  Shape open_shape;  // of y; for open outputs it follows from the other two
-  // Only the planner makes sums: of `terms` such convolutions, each with its two inputs, and, when
-  // it `adds`, of one more input T of y's shape.
+  Shape open_shape;  // the shape of y; unused if the outputs are open
+  // Only the planner makes sums: of `terms` convolutions with two inputs each and, if `adds` is
+  // true, of one more input T with y's shape.
   std::size_t terms = 1;
   bool adds = false;
-  bool winograd = false;  // how; chosen by the planner, too
+  bool winograd = false;  // uses minimal filtering; only the planner sets it
   Conv2d(Slot s, const ConvGeometry& g, const Shape& shape)
       : open(s), geometry(g), open_shape(shape) {}
 
@@ -67,7 +68,7 @@ struct Conv2d final : BilinearOp, KernelForms {
     return kernel::conv2d_workspace(f.x, f.w, geometry, y.dtype, terms);
   }
   void run(const Inputs& x, const Array& y, std::byte* workspace) const override {
-    // The planner lets y take T's memory when it can; otherwise T is copied there.
+    // The planner places y over T if it can; otherwise T is copied into y.
     if (adds && x[2 * terms].raw() != y.raw()) copy(x[2 * terms], y);
     std::array<kernel::ConvTerm, kernel::most_convolutions> inputs;
     for (std::size_t i = 0; i < terms; ++i) inputs[i] = {&x[2 * i], &x[2 * i + 1]};

@@ -1,6 +1,7 @@
-// Two-dimensional convolution of NHWC images with HWIO kernels: the Trilinear family. The three
-// ops are one form T(x, w, g) = <conv2d(x, w), g> with one slot left open each, so the
-// derivatives of each are the two others and every higher derivative exists.
+// Two-dimensional convolution of NHWC images with HWIO kernels: the Trilinear family. Each of the
+// three ops is the form T(x, w, g) = <conv2d(x, w), g> with one slot left open. The derivatives of
+// each op are the two others, so every higher derivative exists. All three throw if the shapes do
+// not fit.
 #pragma once
 
 #include "autodiff/kernels/conv.h"
@@ -8,14 +9,14 @@
 
 namespace twice {
 
-/// y = x * w: x (n, h, w, ci), w (kh, kw, ci / groups, co) -> (n, oh, ow, co) with
-/// oh = (h + 2 padding - dilation (kh - 1) - 1) / stride + 1, rounded down; ow likewise.
-/// 2 n oh ow co (ci / groups) kh kw FLOPs, as have the other two.
+/// y = x * w: x (n, h, w, ci) and w (kh, kw, ci / groups, co) give y (n, oh, ow, co) with
+/// oh = (h + 2 padding - dilation (kh - 1) - 1) / stride + 1, rounded down; ow likewise. Each of
+/// the three ops takes 2 n oh ow co (ci / groups) kh kw FLOPs.
 Tensor conv2d(Tensor x, Tensor w, const ConvGeometry& geometry = {});
-/// The gradient by x (of shape `x_shape`) of <conv2d(x, w), g>: the adjoint of conv2d in its
-/// images, also known as transposed convolution.
+/// The gradient of <conv2d(x, w), g> with respect to x, of shape `x_shape`: the adjoint of conv2d
+/// in its images, also called transposed convolution.
 Tensor conv2d_input_grad(Tensor w, Tensor g, const ConvGeometry& geometry, const Shape& x_shape);
-/// The gradient by w (of shape `w_shape`) of <conv2d(x, w), g>.
+/// The gradient of <conv2d(x, w), g> with respect to w, of shape `w_shape`.
 Tensor conv2d_weight_grad(Tensor x, Tensor g, const ConvGeometry& geometry, const Shape& w_shape);
 
 }  // namespace twice

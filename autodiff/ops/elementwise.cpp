@@ -1,4 +1,4 @@
-// What all elementwise ops share: the loop, the vjp and the jvp.
+// The shared parts of all elementwise ops: the loop, the vjp and the jvp.
 #include "autodiff/ops/elementwise_op.h"
 
 #include "autodiff/ops/arithmetic.h"
@@ -34,7 +34,7 @@ Cost ElementwiseOp::cost(Specs x, const Spec& y) const {
 
 namespace {
 
-/// diag(slope) v: the Jacobian is symmetric, so vjp and jvp are the same product.
+/// diag(slope) v. The Jacobian is symmetric, so the vjp and the jvp are the same product.
 Tensor times(const Slope& slope, Tensor v) {
   if (!slope.tensor && slope.number == 0) return {};
   if (slope.tensor)

@@ -1,6 +1,6 @@
-// The Elementwise family: y_i = f(x_i) or f(a_i, b_i). The Jacobian is diagonal, so
-// an op says only what f is (`eval`, on a SIMD vector of numbers) and what its slope is
-// (`slope`, in ops); the family supplies the loop, the vjp and the jvp.
+// The Elementwise family: y_i = f(a_i), f(a_i, b_i) or f(a_i, b_i, c_i). The Jacobian is diagonal.
+// An op defines only f (`eval`, on SIMD vectors) and its slope (`slope`, by recording ops). The
+// family supplies the loop, the vjp and the jvp.
 #pragma once
 
 #include <algorithm>
@@ -10,12 +10,14 @@
 
 namespace twice {
 
-/// `Self` has `eval(V...) const`, a template over the vector type V (an xsimd::batch of
-/// float or double; xsimd's exp, tanh, select, ... are found by argument-dependent lookup).
+/// The base class of an elementwise op. `Self` has a template `eval(V...) const`, where V is an
+/// xsimd::batch of float or double. Argument-dependent lookup finds xsimd's exp, tanh, select, ...
 template <class Self, int arity>
 class Elementwise : public ElementwiseOp {
  public:
+  /// `arity`, from 1 to 3.
   int input_count() const final { return arity; }
+  /// y[0..count) = f of the inputs, one vector at a time: see ElementwiseOp::block.
   void block(DType dtype, const void* const* x, void* y, Index count) const final {
     visit_float(dtype, [&]<class T>(T) {
       constexpr Index width = static_cast<Index>(xsimd::batch<T>::size);
@@ -25,7 +27,8 @@ class Elementwise : public ElementwiseOp {
       const Index whole = count - count % width;
       compute(in[0], in[1], in[2], out, whole);
       if (whole == count) return;
-      // The tail takes the same vector path, so a number's bits never depend on its position.
+      // The tail uses the same vector code, so the bits of an element do not depend on its
+      // position.
       T tail[3][width], result[width];
       for (int slot = 0; slot < arity; ++slot) {
         std::fill_n(tail[slot], width, T(1));
@@ -37,7 +40,7 @@ class Elementwise : public ElementwiseOp {
   }
 
  private:
-  /// `count` is a multiple of the vector's width.
+  /// `count` must be a multiple of the vector length.
   template <class T>
   [[gnu::noinline]] void compute(const T* a, [[maybe_unused]] const T* b,
                                  [[maybe_unused]] const T* c, T* y, Index count) const {

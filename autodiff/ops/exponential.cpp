@@ -1,4 +1,4 @@
-// Exponentials, logarithms and erf: each its equation and its slope.
+// Exponentials, logarithms and erf, each with its equation and its slope.
 #include "autodiff/ops/exponential.h"
 
 #include <numbers>
@@ -22,7 +22,7 @@ struct Exp final : Elementwise<Exp, 1> {
   Slope slope(int, std::span<const Tensor>, Tensor y) const override { return y; }
 };
 
-/// y = e^x - 1.  dy/dx = e^x, not y + 1: that would cancel where y is near -1.
+/// y = e^x - 1.  dy/dx = e^x, not computed as y + 1, which cancels for y near -1.
 struct Expm1 final : Elementwise<Expm1, 1> {
   std::string_view name() const override { return "expm1"; }
   template <class V>
@@ -62,7 +62,7 @@ struct Erf final : Elementwise<Erf, 1> {
     return kernel::erf(x);
   }
   Slope slope(int, std::span<const Tensor> x, Tensor) const override {
-    // Not square(x), whose slope 2 x may overflow.
+    // Not square(x): its slope 2 x could overflow.
     return 2 * std::numbers::inv_sqrtpi * twice::exp(-(x[0] * x[0]));
   }
 };
@@ -74,7 +74,7 @@ struct NormalPdf final : Elementwise<NormalPdf, 1> {
   V eval(V x) const {
     return kernel::normal_pdf(x);
   }
-  // x times y, never x^2 times e^(-x^2/2): so no power of a large x overflows before y makes it 0.
+  // x times y, not x^2 times e^(-x^2/2): no power of a large x overflows before y becomes 0.
   Slope slope(int, std::span<const Tensor> x, Tensor y) const override { return -(x[0] * y); }
   double flops_per_element() const override { return 4; }
 };

@@ -1,5 +1,5 @@
-// Exponentials, logarithms and the error function with its normal distribution; docs/ops.md states
-// their errors.
+// Exponentials, logarithms, the error function and the normal distribution. docs/ops.md states
+// their rounding errors.
 #pragma once
 
 #include "autodiff/tape/tape.h"
@@ -10,7 +10,7 @@ namespace twice {
 Tensor exp(Tensor x);
 /// y = e^x - 1, accurate near 0.  dy/dx = e^x.
 Tensor expm1(Tensor x);
-/// y = ln x: -infinity at 0, NaN below.  dy/dx = 1/x.
+/// y = ln x; -infinity at 0, NaN for x < 0.  dy/dx = 1/x.
 Tensor log(Tensor x);
 /// y = ln(1 + x), accurate near 0.  dy/dx = 1/(1 + x).
 Tensor log1p(Tensor x);

@@ -1,4 +1,4 @@
-// Gathering and scattering by saved indices, adjoint to each other.
+// Gathering and scattering by constant indices, each the adjoint of the other.
 #include "autodiff/ops/index.h"
 
 #include "autodiff/kernels/index.h"
@@ -90,7 +90,8 @@ struct GatherAlong final : LinearOp {
     check_index_dtype(name(), x[1]);
     const Shape &from = x[0].shape, &at = x[1].shape;
     if (from.rank() == 0 || from.rank() != at.rank() || !(with_last(from, at.back()) == at))
-      fail(name(), "indices {} must equal {} but for the axis gathered along", str(at), str(from));
+      fail(name(), "indices {} must have the sizes of {} except along the gathered axis", str(at),
+           str(from));
     return {at, x[0].dtype};
   }
   void run(const Inputs& x, const Array& y, std::byte*) const override {
@@ -117,8 +118,8 @@ struct ScatterAlong final : LinearOp {
     check_index_dtype(name(), x[1]);
     check_floats(name(), x.first(1));
     if (x[0].shape.rank() == 0 || !(x[0].shape == x[1].shape))
-      fail(name(), "indices {} and numbers {} must have one shape, with an axis", str(x[1].shape),
-           str(x[0].shape));
+      fail(name(), "indices {} and numbers {} must have the same shape, of rank 1 or more",
+           str(x[1].shape), str(x[0].shape));
     return {with_last(x[0].shape, size), x[0].dtype};
   }
   void run(const Inputs& x, const Array& y, std::byte*) const override {
@@ -138,14 +139,14 @@ struct ScatterAlong final : LinearOp {
   }
 };
 
-/// Positions and codes are constants for every derivative.
+/// The base class of ops that return positions or masks, whose derivatives are zero.
 struct NoDerivative : Op {
   int input_count() const final { return 1; }
   Tensor vjp(int, std::span<const Tensor>, Tensor, Tensor) const final { return {}; }
   Tensor jvp(int, std::span<const Tensor>, Tensor, Tensor) const final { return {}; }
 };
 
-/// y[r] = the first i with x[r, i] extreme.  dy = 0.
+/// y[r] = the first i at which x[r, i] is largest or smallest.  dy = 0.
 struct ArgExtreme final : NoDerivative {
   bool largest;
   explicit ArgExtreme(bool largest_first) : largest(largest_first) {}
@@ -184,12 +185,13 @@ struct OneHot final : NoDerivative {
   Cost cost(Specs x, const Spec& y) const override { return {0, Op::cost(x, y).bytes}; }
 };
 
-/// Numbers and indices with `axis` as the last one.
+/// The numbers and the indices with `axis` moved to the end.
 std::pair<Tensor, Tensor> along_last(const char* who, Tensor x, Tensor indices, int axis) {
   tape_of(who, {x, indices});
   normalized_axis(who, axis, x.rank());
   if (x.rank() != indices.rank())
-    fail(who, "indices {} and numbers {} need as many axes", str(indices.shape()), str(x.shape()));
+    fail(who, "indices {} and numbers {} must have the same number of axes", str(indices.shape()),
+         str(x.shape()));
   return {transpose(x, axis, -1), transpose(indices, axis, -1)};
 }
 

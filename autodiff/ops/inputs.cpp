@@ -1,4 +1,3 @@
-// Refuses inputs of the wrong dtype and axes that do not exist, each with one line that says why.
 #include "autodiff/ops/inputs.h"
 
 #include "autodiff/ops/shape_ops.h"

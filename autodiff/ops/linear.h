@@ -1,6 +1,6 @@
-// The Linear family: y = A x with a constant map A. The vjp is the adjoint map A' and
-// the jvp is A itself, so each op names only its partner: broadcast and sum_to, slice
-// and pad, gather and scatter_add, ... Further inputs (indices) are saved constants.
+// The Linear family: y = A x with a constant map A. The jvp is A itself, and the vjp is the adjoint
+// A'. An op only names its adjoint: broadcast_to and sum_to, slice and pad, gather and scatter_add,
+// ... Further inputs (indices) are constants.
 #pragma once
 
 #include <algorithm>
@@ -9,16 +9,17 @@
 
 namespace twice {
 
+/// The base class of linear ops.
 class LinearOp : public Op {
  public:
-  /// One, and one more where numbers are picked by indices.
+  /// 1; 2 for ops that take indices.
   int input_count() const override { return 1; }
-  /// A' g. `x` are the op's inputs: shapes, and indices in slots 1 and up.
+  /// Records A' g. `x` are the op's inputs: x_0 gives the shape, and x_1 may hold indices.
   virtual Tensor adjoint(std::span<const Tensor> x, Tensor g) const = 0;
-  /// A t: this op with t in the place of x_0.
+  /// Records A t: the op with t in place of x_0.
   virtual Tensor apply(std::span<const Tensor> x, Tensor t) const = 0;
 
-  /// By default an op only moves numbers; those that add say so.
+  /// By default 0 FLOPs, for ops that only move numbers. Ops that add override this function.
   Cost cost(Specs x, const Spec& y) const override {
     Cost cost = Op::cost(x, y);
     cost.flops = 0;
@@ -32,8 +33,8 @@ class LinearOp : public Op {
   }
 };
 
-/// The cost of picking numbers of x_0 by the indices x_1. Which ones is not known before the run:
-/// as many different ones as can be.
+/// The cost of selecting numbers of x_0 by the indices x_1. The indices are unknown before the run,
+/// so the count assumes as many different ones as possible.
 inline Cost picking_cost(Specs x, const Spec& y) {
   return {0, static_cast<double>(std::min(x[0].bytes(), y.bytes()) + x[1].bytes() + y.bytes())};
 }

@@ -1,4 +1,4 @@
-// The losses: equations, derivatives and reductions.
+// The losses, with their derivatives and reductions.
 #include "autodiff/ops/loss.h"
 
 #include "autodiff/kernels/index.h"
@@ -17,7 +17,7 @@ namespace twice {
 
 namespace {
 
-/// What the ops of logits and labels accept.
+/// Checks the inputs of the ops that take logits and labels.
 void check_labelled(const char* who, Specs x) {
   if (!is_float(x[0].dtype) || x[1].dtype != DType::i32)
     fail(who, "needs logits of f32 or f64 and labels of i32, was given {} and {}", str(x[0]),
@@ -27,8 +27,8 @@ void check_labelled(const char* who, Specs x) {
          str(x[1].shape));
 }
 
-/// y = softmax(x) - onehot(labels), right also where softmax(x) is near 1 at the label.  J is
-/// softmax's.
+/// y = softmax(x) - onehot(labels), accurate even where softmax(x) is near 1 at the label. J is
+/// that of softmax.
 struct SoftmaxError final : Op {
   std::string_view name() const override { return "softmax_error"; }
   int input_count() const override { return 2; }
@@ -42,7 +42,7 @@ struct SoftmaxError final : Op {
   }
   Cost cost(Specs x, const Spec& y) const override {
     Cost cost = Op::cost(x, y);
-    // Of a number: largest, shift, exponential, sum, quotient. Of a row: difference.
+    // For each number: maximum, shift, exponential, sum, quotient. For each row: a difference.
     cost.flops = 5.0 * static_cast<double>(x[0].shape.elements()) +
                  static_cast<double>(x[1].shape.elements());
     return cost;
@@ -55,8 +55,8 @@ struct SoftmaxError final : Op {
   }
 };
 
-/// y[r] = ln sum_j e^x[r, j] - x[r, labels[r]].  J' g = (softmax(x) - onehot(labels)) g for each
-/// row, J t = sum_j (softmax(x) - onehot(labels)) t.
+/// y[r] = ln sum_j e^x[r, j] - x[r, labels[r]].  For each row, with
+/// e = softmax(x) - onehot(labels): J' g = e g, J t = sum_j e_j t_j.
 struct CrossEntropy final : Op {
   std::string_view name() const override { return "cross_entropy"; }
   int input_count() const override { return 2; }
@@ -70,7 +70,8 @@ struct CrossEntropy final : Op {
   }
   Cost cost(Specs x, const Spec& y) const override {
     Cost cost = Op::cost(x, y);
-    // Of a number: largest, shift, exponential, sum. Of a row: logarithm, shift, difference.
+    // For each number: maximum, shift, exponential, sum. For each row: logarithm, shift,
+    // difference.
     cost.flops = 4.0 * static_cast<double>(x[0].shape.elements()) +
                  3.0 * static_cast<double>(y.shape.elements());
     return cost;
@@ -90,7 +91,7 @@ Tensor reduce(Tensor losses, Reduction reduction) {
   return reduction == Reduction::mean ? mean(losses) : sum(losses);
 }
 
-/// Losses pair numbers up; broadcasting (m) against (m, 1) would silently make an (m, m) loss.
+/// Throws unless the shapes are equal: broadcasting (m) against (m, 1) would give an (m, m) loss.
 void check_same(const char* who, Tensor a, Tensor b) {
   check_floats(who, {a, b});
   if (!(a.shape() == b.shape()))
@@ -118,7 +119,7 @@ Tensor soft_cross_entropy(Tensor logits, Tensor targets, Reduction reduction) {
 
 Tensor binary_cross_entropy(Tensor logits, Tensor targets, Reduction reduction) {
   check_same("binary_cross_entropy", logits, targets);
-  // softplus(x) - x target, without the difference that cancels where s(x) is near the target.
+  // softplus(x) - x target, written without a difference that cancels if s(x) is near the target.
   return reduce((1 - targets) * softplus(logits) + targets * softplus(-logits), reduction);
 }
 
@@ -131,7 +132,7 @@ Tensor huber(Tensor prediction, Tensor target, double delta, Reduction reduction
   check_same("huber", prediction, target);
   if (!(delta > 0)) fail("huber", "delta must be > 0, was {}", delta);
   const Tensor d = prediction - target, inner = clamp(d, -delta, delta);
-  // d^2/2 inside; outside inner = +-delta, so this is delta |d| - delta^2/2.
+  // Inside, this is d^2/2. Outside, inner = +-delta, and this is delta |d| - delta^2/2.
   return reduce(inner * (d - 0.5 * inner), reduction);
 }
 

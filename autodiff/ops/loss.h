@@ -1,30 +1,35 @@
-// Losses. Each is a number for every example, reduced to its mean (by default) or sum, or kept.
+// Losses. Each loss computes one number for every example or element, and then a mean
+// (the default), a sum or neither.
 #pragma once
 
 #include "autodiff/tape/tape.h"
 
 namespace twice {
 
-/// How the losses of the examples become one: their mean, their sum, or not at all.
+/// The reduction of the losses of the examples: their mean, their sum, or none.
 enum class Reduction { mean, sum, none };
 
-/// Cross-entropy with class labels: ln sum_j e^x_j - x_label for each row x of the logits (...,
-/// classes) and label (i32) of labels (...). A label outside [0, classes) is an `Error` when the
-/// plan runs. dy/dx = softmax(x) - onehot(label). With label smoothing s the target is (1 - s)
-/// onehot + s/classes: the loss is (1 - s) times the above + s (ln sum_j e^x_j - mean_j x_j).
-/// Szegedy et al. 2016.
+/// Cross-entropy with class labels: ln sum_j e^x_j - x_label, for each row x of the logits
+/// (..., classes) and its label in labels (..., i32). dy/dx = softmax(x) - onehot(label). With
+/// label smoothing s the target is (1 - s) onehot + s/classes, and the loss is (1 - s) times the
+/// above + s (ln sum_j e^x_j - mean_j x_j). Throws if s is outside [0, 1]. If a label is outside
+/// [0, classes), the run of the plan throws. Source of label smoothing: Szegedy et al. 2016.
 Tensor cross_entropy(Tensor logits, Tensor labels, double label_smoothing = 0,
                      Reduction reduction = Reduction::mean);
-/// Cross-entropy with a target distribution for each row: -sum_j target_j log_softmax(x)_j.
+/// Cross-entropy with a target distribution for each row: -sum_j target_j log_softmax(x)_j. The
+/// shapes must be equal.
 Tensor soft_cross_entropy(Tensor logits, Tensor targets, Reduction reduction = Reduction::mean);
-/// Cross-entropy of s(x) against targets in [0, 1], for each number: softplus(x) - x target
-/// = (1 - target) softplus(x) + target softplus(-x).  dy/dx = (1 - target) s(x) - target s(-x).
+/// Cross-entropy of s(x) with targets q in [0, 1], for each number:
+///   softplus(x) - q x = (1 - q) softplus(x) + q softplus(-x),  dy/dx = (1 - q) s(x) - q s(-x).
+/// The shapes must be equal.
 Tensor binary_cross_entropy(Tensor logits, Tensor targets, Reduction reduction = Reduction::mean);
 
-/// (prediction - target)^2 for each number; the shapes must be equal.
+/// (prediction - target)^2 for each number. The shapes must be equal.
 Tensor mse(Tensor prediction, Tensor target, Reduction reduction = Reduction::mean);
-/// d^2/2 where |d| <= delta, else delta (|d| - delta/2), with d = prediction - target, for each
-/// number; the shapes must be equal.  dy/dd = d limited to [-delta, delta]. Huber 1964.
+/// With d = prediction - target, for each number:
+///   y = d^2/2 where |d| <= delta, otherwise delta (|d| - delta/2).
+/// dy/dd is d limited to [-delta, delta]. Throws if the shapes differ, and unless delta > 0.
+/// Source: Huber 1964.
 Tensor huber(Tensor prediction, Tensor target, double delta = 1,
              Reduction reduction = Reduction::mean);
 

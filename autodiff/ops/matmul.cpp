@@ -1,4 +1,3 @@
-// The matrix product: its shapes, its cost and its two adjoints.
 #include "autodiff/ops/matmul.h"
 
 #include "autodiff/kernels/matmul.h"
@@ -9,7 +8,8 @@ namespace twice {
 
 namespace {
 
-/// C = op(A) op(B).  A's gradient: G op(B)', B's: op(A)' G, each transposed when its flag is.
+/// C = op(A) op(B). With the cotangent G of C, the cotangent of A is G op(B)' and that of B is
+/// op(A)' G, each transposed if its flag is set.
 struct MatMul final : BilinearOp {
   bool ta, tb;
   MatMul(bool transpose_a, bool transpose_b) : ta(transpose_a), tb(transpose_b) {}

@@ -1,4 +1,3 @@
-// Variance and standardisation.
 #include "autodiff/ops/normalize.h"
 
 #include "autodiff/kernels/moments.h"
@@ -12,7 +11,7 @@ namespace twice {
 
 namespace {
 
-/// x seen from a run of neighbouring axes [first, first + count).
+/// A run of neighbouring axes [first, first + count) of a tensor.
 struct AxisRun {
   int first, count;
 
@@ -30,7 +29,7 @@ struct AxisRun {
   std::string str() const { return fmt::format("axes {}", twice::str(axes())); }
 };
 
-/// An op over a run of axes, of the family `Base`: by default y has x's shape.
+/// An op over a run of axes, from the family `Base`. By default y has x's shape.
 template <class Base>
 struct OverAxes : Base {
   AxisRun run_;
@@ -45,9 +44,9 @@ struct OverAxes : Base {
     return kernel::moments_workspace(run_.extents(x[0].shape));
   }
   kernel::MomentExtents extents(const Array& x) const { return run_.extents(x.shape()); }
-  /// x's shape with the axes at size 1.
+  /// x's shape, with size 1 for the axes of the run.
   Shape reduced(const Shape& x) const { return reduced_shape("axes", x, run_.axes(), true); }
-  /// `a_number` FLOPs for each number of x and `a_mean` for each mean over the axes.
+  /// `a_number` FLOPs for each number of x, and `a_mean` for each mean over the axes.
   Cost cost_of(Specs x, const Spec& y, double a_number, double a_mean) const {
     Cost cost = Op::cost(x, y);
     cost.flops = a_number * static_cast<double>(x[0].shape.elements()) +
@@ -56,7 +55,7 @@ struct OverAxes : Base {
   }
 };
 
-/// y = x - mean x. The map is symmetric: it is its own adjoint.
+/// y = x - mean x. The map is symmetric, so it is its own adjoint.
 struct Center final : OverAxes<LinearOp> {
   using OverAxes::OverAxes;
   std::string_view name() const override { return "center"; }
@@ -64,7 +63,7 @@ struct Center final : OverAxes<LinearOp> {
     kernel::center(x[0], extents(x[0]), y, scratch);
   }
   Cost cost(Specs x, const Spec& y) const override {
-    // Sum, difference; the division by n.
+    // For each number: sum, difference. For each mean: the division by n.
     return cost_of(x, y, 2, 1);
   }
   Tensor adjoint(std::span<const Tensor>, Tensor g) const override {
@@ -75,8 +74,8 @@ struct Center final : OverAxes<LinearOp> {
   }
 };
 
-/// y = mean((x - mean x)^2), the reduced axes kept with size 1.
-/// J' g = 2/n (x - mean x) g, J t = 2/n sum((x - mean x) t).
+/// y = mean((x - mean x)^2). The reduced axes keep size 1. J' g = 2/n (x - mean x) g, J t = 2/n
+/// sum((x - mean x) t).
 struct Variance final : OverAxes<Op> {
   using OverAxes::OverAxes;
   std::string_view name() const override { return "variance"; }
@@ -85,7 +84,7 @@ struct Variance final : OverAxes<Op> {
     kernel::variance(x[0], extents(x[0]), y, scratch);
   }
   Cost cost(Specs x, const Spec& y) const override {
-    // Sum, deviation, its square, their sum; the two divisions by n.
+    // For each number: sum, deviation, square, sum. For each mean: two divisions by n.
     return cost_of(x, y, 4, 2);
   }
   Tensor vjp(int, std::span<const Tensor> x, Tensor y, Tensor g) const override {
@@ -104,9 +103,9 @@ struct Variance final : OverAxes<Op> {
 
 Tensor standardized(Tensor x, const AxisRun& axes, double epsilon);
 
-/// y = 1/sqrt(v + epsilon) of x and v = variance x: finite and not 0 also where v overflows, and
-/// there computed from x.  The derivatives by x are total, and none is left for v.
-/// With s = standardize(x): J' g = -1/n y^2 g s, J t = -y^2 mean(s t).
+/// y = 1/sqrt(v + epsilon), where v = variance(x) is the second input. If v overflows, y is
+/// computed from x and stays finite. The derivatives with respect to x are total; v has no
+/// derivative. With s = standardize(x): J' g = -1/n y^2 g s, J t = -y^2 mean(s t).
 struct InverseDeviation final : OverAxes<Op> {
   double epsilon;
   InverseDeviation(const AxisRun& axes, double e) : OverAxes(axes), epsilon(e) {}
@@ -124,7 +123,7 @@ struct InverseDeviation final : OverAxes<Op> {
     kernel::inverse_deviation(x[0], x[1], extents(x[0]), epsilon, y);
   }
   Cost cost(Specs x, const Spec& y) const override {
-    // An addition, a root and a division; x is read only where v overflows.
+    // An addition, a root and a division. x is read only if v overflows.
     Cost cost = cost_of(x, y, 0, 3);
     cost.bytes = static_cast<double>(x[1].bytes() + y.bytes());
     return cost;
@@ -153,7 +152,7 @@ struct Standardize final : OverAxes<Op> {
     kernel::standardize(x[0], extents(x[0]), epsilon, y, scratch);
   }
   Cost cost(Specs x, const Spec& y) const override {
-    // The variance, then a difference and a product; for r an addition, a root and a division.
+    // The variance, a difference and a product. For r: an addition, a root and a division.
     return cost_of(x, y, 6, 5);
   }
   Tensor vjp(int, std::span<const Tensor> x, Tensor y, Tensor g) const override {
@@ -175,11 +174,11 @@ Tensor standardized(Tensor x, const AxisRun& axes, double epsilon) {
   return record(Standardize(axes, epsilon), {x});
 }
 
-/// x with the axes to be reduced side by side: as it is when they are, else moved to the end.
+/// x with the reduced axes side by side: unchanged if they already are, otherwise moved to the end.
 struct Arranged {
   Tensor x;
   AxisRun run;
-  Shape order;  // axis i of the arranged x is axis order[i] of the original; empty: as it was
+  Shape order;  // axis i of the arranged x is axis order[i] of the original; empty if unchanged
 
   Arranged(const char* who, Tensor input, const Shape& axes) : x(input) {
     const Shape reduced = sorted_axes(who, axes, x.rank());

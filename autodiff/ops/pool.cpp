@@ -1,4 +1,4 @@
-// Pooling: averages as an adjoint pair, maxima by saved indices.
+// Average pooling as a pair of adjoint ops, and max pooling by saved indices.
 #include "autodiff/ops/pool.h"
 
 #include "autodiff/ops/broadcast.h"
@@ -15,7 +15,7 @@ std::string text(const PoolGeometry& geometry) {
                      geometry.padding);
 }
 
-/// One FLOP for each cell of each window, and `more` for each window.
+/// One FLOP for each cell of each window, plus `more` for each window.
 double window_flops(const Shape& outputs, const PoolGeometry& geometry, Index more = 0) {
   return static_cast<double>(outputs.elements() * (geometry.window * geometry.window + more));
 }
@@ -80,7 +80,7 @@ struct AveragePoolAdjoint final : LinearOp {
   }
 };
 
-/// y = the position of each window's first maximum.  dy = 0.
+/// y = the position of the first maximum of each window.  dy = 0.
 struct MaxPoolIndices final : Op {
   PoolGeometry geometry;
   explicit MaxPoolIndices(const PoolGeometry& g) : geometry(g) {}
@@ -105,7 +105,7 @@ struct MaxPoolIndices final : Op {
 Tensor gather_pixels(Tensor x, Tensor indices);
 Tensor scatter_pixels(Tensor g, Tensor indices, const Shape& image_shape);
 
-/// y[n, o, c] = x[n, i[n, o, c], c] with o and i running over pixels.  Adjoint: pool_scatter.
+/// y[n, o, c] = x[n, i[n, o, c], c], where o and i are positions of pixels.  Adjoint: pool_scatter.
 struct PoolGather final : LinearOp {
   std::string_view name() const override { return "pool_gather"; }
   int input_count() const override { return 2; }
@@ -146,7 +146,7 @@ struct PoolScatter final : LinearOp {
   }
 };
 
-// Private to this file, since the kernels trust the indices.
+// Private to this file, because the kernels do not check the indices.
 Tensor gather_pixels(Tensor x, Tensor indices) { return record<PoolGather>({x, indices}); }
 Tensor scatter_pixels(Tensor g, Tensor indices, const Shape& image_shape) {
   return record(PoolScatter(image_shape), {g, indices});

@@ -1,6 +1,7 @@
-// Pooling of NHWC images over square windows. Average pooling is Linear with its own adjoint; max
-// pooling saves the positions of the maxima as constants and gathers there, so that its
-// second derivative is that of a gather: zero.
+// Pooling of NHWC images over square windows. Average pooling is linear and has its own adjoint op.
+// Max pooling saves the positions of the maxima as constants and gathers the numbers there, so its
+// second derivative is zero. All ops throw unless x has rank 4 and a window fits into the padded
+// image.
 #pragma once
 
 #include "autodiff/kernels/pool.h"
@@ -8,16 +9,17 @@
 
 namespace twice {
 
-/// The mean of each window, padding counted as zeros: (n, h, w, c) -> (n, oh, ow, c) with
+/// The mean of each window, where padding counts as zeros: (n, h, w, c) -> (n, oh, ow, c) with
 /// oh = (h + 2 padding - window) / stride + 1, rounded down; ow likewise.
 Tensor average_pool2d(Tensor x, const PoolGeometry& geometry = {});
-/// The adjoint: spreads g / window^2 over each window of images of shape `x_shape`.
+/// The adjoint of `average_pool2d`: adds g / window^2 to each cell of each window, in images of
+/// shape `x_shape`.
 Tensor average_pool2d_adjoint(Tensor g, const PoolGeometry& geometry, const Shape& x_shape);
 
-/// The maximum of each window, padding never counted; NaN when the window holds one.
-/// The derivative is 1 at the first maximum of a window in row-major order, 0 elsewhere.
+/// The maximum of each window, without the padding; NaN if the window contains a NaN. The
+/// derivative is 1 at the first maximum of a window in row-major order, and 0 elsewhere.
 Tensor max_pool2d(Tensor x, const PoolGeometry& geometry = {});
-/// Where they are: the position iy w + ix of each window's first maximum (i32).
+/// The position iy w + ix (i32) of the first maximum of each window.
 Tensor max_pool2d_indices(Tensor x, const PoolGeometry& geometry = {});
 
 /// The mean over height and width: (n, h, w, c) -> (n, c).

@@ -1,4 +1,4 @@
-// Powers and roots: each its equation and its slope.
+// Powers and roots, each with its equation and its slope.
 #include "autodiff/ops/power.h"
 
 #include <cmath>
@@ -48,8 +48,8 @@ struct Sqrt final : Elementwise<Sqrt, 1> {
   Slope slope(int, std::span<const Tensor>, Tensor y) const override { return 0.5 * reciprocal(y); }
 };
 
-/// y = 1 / (2 sqrt(x)), and 0 at x = 0: the slope of safe_sqrt.  dy/dx = -y / (2 x), NaN at x = 0,
-/// where sqrt has no second derivative.
+/// y = 1 / (2 sqrt(x)), and 0 at x = 0: the slope of safe_sqrt.  dy/dx = -y / (2 x), which is NaN
+/// at x = 0, where sqrt has no second derivative.
 struct SafeSqrtSlope final : Elementwise<SafeSqrtSlope, 1> {
   std::string_view name() const override { return "safe_sqrt_slope"; }
   template <class V>
@@ -63,7 +63,7 @@ struct SafeSqrtSlope final : Elementwise<SafeSqrtSlope, 1> {
 
 /// y = sqrt(x).  dy/dx = 1 / (2 y), and 0 at x = 0.
 struct SafeSqrt final : Elementwise<SafeSqrt, 1> {
-  /// x is a sum of squares, so that y^2 is x.
+  /// True if x is a sum of squares, so that y^2 is x.
   bool of_squares;
   explicit SafeSqrt(bool squares) : of_squares(squares) {}
   std::string_view name() const override { return "safe_sqrt"; }
@@ -91,8 +91,8 @@ struct Rsqrt final : Elementwise<Rsqrt, 1> {
   double flops_per_element() const override { return 2; }
 };
 
-/// y = x^p with p = exponent + rest, where `rest` is what exponents p - 1, p - 2, ... lose when
-/// they are rounded: |ln x| would magnify it.  dy/dx = p x^(p-1).
+/// y = x^p with p = exponent + rest. `rest` is the rounding error of the exponents p - 1, p - 2,
+/// ..., which |ln x| would magnify.  dy/dx = p x^(p-1).
 struct Pow final : Elementwise<Pow, 1> {
   double exponent, rest;
   explicit Pow(double p, double lost = 0) : exponent(p), rest(lost) {}
@@ -104,7 +104,7 @@ struct Pow final : Elementwise<Pow, 1> {
   template <class V>
   V eval(V x) const {
     using T = typename V::value_type;
-    // Powers of 1/x, not 1 over powers of x, which overflow before their reciprocals are 0.
+    // A power of 1/x. A power of x could overflow, and its reciprocal would then be 0 too early.
     if (std::abs(exponent) <= 4 && std::trunc(exponent) == exponent)
       return pow(exponent > 0 ? x : V(T(1)) / x, static_cast<int>(std::abs(exponent)));
     const T rounded = static_cast<T>(exponent);
@@ -117,8 +117,8 @@ struct Pow final : Elementwise<Pow, 1> {
   }
 };
 
-/// y = a^(b - less), with a whole number `less` that derivatives raise: |ln a| would magnify the
-/// rounding of b - 1.  dy/da = (b - less) a^(b - less - 1), dy/db = y ln a.
+/// y = a^(b - less). The whole number `less` grows with each derivative; without it |ln a| would
+/// magnify the rounding of b - 1.  dy/da = (b - less) a^(b - less - 1), dy/db = y ln a.
 struct PowTensor final : Elementwise<PowTensor, 2> {
   double less;
   explicit PowTensor(double l = 0) : less(l) {}
@@ -129,13 +129,13 @@ struct PowTensor final : Elementwise<PowTensor, 2> {
     const V zero = kernel::number<V>(0);
     if (less == 0) return kernel::pow(a, b, zero);
     const V whole = kernel::number<V>(less), p = b - whole, back = p + whole;
-    // What p lost, from differences that are exact.
+    // The rounding error of p, from exact differences.
     const V lost = (b - back) + ((back - p) - whole);
     return kernel::pow(a, p, select(abs(lost) <= abs(p), lost, zero));
   }
   Slope slope(int slot, std::span<const Tensor> x, Tensor y) const override {
     const Tensor a = x[0], b = x[1], a_is_zero = 1 - nonzero(a), p = less == 0 ? b : b - less;
-    // The masks replace infinity times 0 by its limit where a = 0; elsewhere they change nothing.
+    // At a = 0 the masks replace infinity times 0 by its limit. Elsewhere they change nothing.
     if (slot == 1) return y * log(a + a_is_zero * greater_equal(p, full_like(p, 0)));
     return p * record(PowTensor(less + 1), {a, b + a_is_zero * (1 - nonzero(p))});
   }
@@ -168,7 +168,7 @@ Tensor root_of_squares(Tensor x) {
 
 Tensor pow(Tensor x, double exponent) {
   check_floats("pow", {x});
-  // Exact small powers end the chain of derivatives: x^0 has slope 0, not 0 x^-1.
+  // Exact small powers end the chain of derivatives: the slope of x^0 is 0, not 0 x^-1.
   if (exponent == 0) return full_like(x, 1);
   if (exponent == 1) return x;
   if (exponent == 2) return square(x);

@@ -1,4 +1,3 @@
-// Reshape, permute and stop_gradient.
 #include "autodiff/ops/shape_ops.h"
 
 #include "autodiff/ops/algebra.h"
@@ -97,7 +96,7 @@ Tensor reshape(Tensor x, const Shape& shape) {
 Tensor permute(Tensor x, const Shape& axes) {
   tape_of("permute", {x});
   if (axes.rank() != x.rank())
-    fail("permute", "{} axes given for shape {}; each must be listed once", axes.rank(),
+    fail("permute", "{} axes were given for shape {}; each axis must be listed once", axes.rank(),
          str(x.shape()));
   Shape order, sorted;
   for (int i = 0; i < axes.rank(); ++i) {

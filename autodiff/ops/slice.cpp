@@ -1,4 +1,4 @@
-// Slices and padding, adjoint to each other.
+// Slices and padding, each the adjoint of the other.
 #include "autodiff/ops/slice.h"
 
 #include "autodiff/ops/linear.h"
@@ -7,8 +7,8 @@ namespace twice {
 
 namespace {
 
-/// A regular grid of positions in a tensor: along axis i first[i], first[i] + step[i], ...,
-/// count[i] of them. The view of them is what `slice` reads and `pad` writes.
+/// A regular grid of positions in a tensor: along axis i, count[i] positions first[i],
+/// first[i] + step[i], ... `slice` reads the view of these positions, and `pad` writes it.
 struct Grid {
   Shape first, count, step;
   std::string str() const {
@@ -24,7 +24,8 @@ struct Grid {
 
 Tensor place(Tensor x, const Grid& grid, const Shape& whole);
 
-/// y = the numbers of x on a grid.  Adjoint: the numbers on the grid, zeros elsewhere (pad).
+/// y = the numbers of x on a grid.  Adjoint: pad, which puts them on the grid, with zeros
+/// elsewhere.
 struct Slice final : LinearOp {
   Grid grid;
   explicit Slice(const Grid& positions) : grid(positions) {}
@@ -83,10 +84,10 @@ Tensor slice(Tensor x, const Shape& start, const Shape& stop, const Shape& step)
       fail("slice", "the step along axis {} of shape {} must not be 0", axis, str(x.shape()));
     const Index first = start[axis] < 0 ? start[axis] + size : start[axis];
     const Index end = stop[axis] < 0 ? stop[axis] + size : stop[axis];
-    // -1 is the place before the first entry, where a step backwards may end.
+    // -1 is the position before the first entry, where a backward slice may stop.
     const bool inside =
         first >= 0 && first <= size && (by > 0 ? end >= 0 : end >= -1) && end <= size;
-    // How far it goes, and how many steps that is; the negative of a step may not be an Index.
+    // The distance and the number of steps. `by` is not negated: -by may not fit an Index.
     const Index way = !inside ? 0 : std::max<Index>(0, by > 0 ? end - first : first - end);
     const Index count = way == 0 ? 0 : std::abs((way - 1) / by) + 1;
     if (!inside || (count > 0 && first >= size))

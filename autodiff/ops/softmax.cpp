@@ -1,4 +1,4 @@
-// Softmax, log-softmax and logsumexp, of the General family.
+// Softmax, log-softmax and logsumexp, as General ops.
 #include "autodiff/ops/softmax.h"
 
 #include "autodiff/kernels/softmax.h"
@@ -15,11 +15,11 @@ namespace {
 
 Spec infer_rows(std::string_view who, const Spec& x) {
   check_floats(who, Specs(&x, 1));
-  if (x.shape.rank() == 0) fail(who, "a scalar has no axis to run along");
+  if (x.shape.rank() == 0) fail(who, "a scalar has no axis");
   return x;
 }
 
-/// `a_number` FLOPs for each number and `a_row` for each row.
+/// `a_number` FLOPs for each number, and `a_row` for each row.
 Cost rows_cost(Cost cost, const Shape& x, double a_number, double a_row) {
   const Index rows = reduced_shape("softmax", x, {-1}, false).elements();
   cost.flops = a_number * static_cast<double>(x.elements()) + a_row * static_cast<double>(rows);
@@ -28,8 +28,9 @@ Cost rows_cost(Cost cost, const Shape& x, double a_number, double a_row) {
 
 Tensor sum_last(Tensor x) { return sum(x, {-1}, true); }
 
-/// z = y (v - sum(y v)) along the last axis, for y = softmax(x): J v, right also where one y is
-/// near 1. By v: J' = J.  By y, with v from the same origin: J' g = g (v - sum(y v)) - v sum(y g).
+/// z = y (v - sum(y v)) along the last axis, for y = softmax(x): J v, accurate even where an
+/// element of y is near 1. With respect to v: J' = J. With respect to y, for the same shifted
+/// v: J' g = g (v - sum(y v)) - v sum(y g).
 struct SoftmaxProduct final : Op {
   std::string_view name() const override { return "softmax_product"; }
   int input_count() const override { return 2; }
@@ -43,7 +44,7 @@ struct SoftmaxProduct final : Op {
     kernel::softmax_product_rows(x[0], x[1], z);
   }
   Cost cost(Specs x, const Spec& z) const override {
-    // Largest y; v less its number there, product, sum; difference, product.
+    // For each number: maximum y, shift of v, product, sum, difference, product.
     return rows_cost(Op::cost(x, z), x[0].shape, 6, 0);
   }
   Tensor vjp(int slot, std::span<const Tensor> x, Tensor, Tensor g) const override {
@@ -58,7 +59,7 @@ struct SoftmaxProduct final : Op {
   }
 };
 
-/// y = e^x / sum e^x along the last axis.  J v = y (v - sum(y v)), for vjp and jvp.
+/// y = e^x / sum e^x along the last axis.  J v = y (v - sum(y v)), for the vjp and the jvp.
 struct Softmax final : Op {
   std::string_view name() const override { return "softmax"; }
   int input_count() const override { return 1; }
@@ -67,7 +68,7 @@ struct Softmax final : Op {
     kernel::softmax_rows(x[0], y);
   }
   Cost cost(Specs x, const Spec& y) const override {
-    // Largest number, shift, exponential, sum, division.
+    // For each number: maximum, shift, exponential, sum, division.
     return rows_cost(Op::cost(x, y), x[0].shape, 5, 0);
   }
   Tensor vjp(int, std::span<const Tensor>, Tensor y, Tensor g) const override {
@@ -78,10 +79,10 @@ struct Softmax final : Op {
   }
 };
 
-/// y = x - ln sum e^x along the last axis.  J t = t - sum(e^y t), J' g = g - e^y sum(g).
-/// Where e^y_m is near 1, that cancels at m, the position of the largest y. So J is applied to
-/// t - t_m, which it does not tell from t; and (J' g)_m is minus the sum of the other numbers,
-/// since all together are 0.
+/// y = x - ln sum e^x along the last axis.  J t = t - sum(e^y t), J' g = g - e^y sum(g). If e^y_m
+/// is near 1, where y_m is the largest y, both formulas cancel at m. Therefore J is applied to
+/// t - t_m, which has the same result. (J' g)_m is computed as minus the sum of the other entries
+/// of J' g, because all of them add up to 0.
 struct LogSoftmax final : Op {
   std::string_view name() const override { return "log_softmax"; }
   int input_count() const override { return 1; }
@@ -90,7 +91,8 @@ struct LogSoftmax final : Op {
     kernel::log_softmax_rows(x[0], y);
   }
   Cost cost(Specs x, const Spec& y) const override {
-    // Largest number, shift, exponential, sum, two differences; the logarithm.
+    // For each number: maximum, shift, exponential, sum, two differences. For each row: a
+    // logarithm.
     return rows_cost(Op::cost(x, y), x[0].shape, 6, 1);
   }
   Tensor vjp(int, std::span<const Tensor>, Tensor y, Tensor g) const override {
@@ -103,14 +105,15 @@ struct LogSoftmax final : Op {
   }
 
  private:
-  /// 1 at the largest number of each row, else 0.
+  /// 1 at the largest number of each row, otherwise 0.
   static Tensor at_largest(Tensor y) {
-    if (y.size(-1) == 0) return y;  // no numbers
+    if (y.size(-1) == 0) return y;  // the rows are empty
     return one_hot(argmax(y, -1), y.size(-1), y.dtype());
   }
 };
 
-/// y = ln sum e^x over the last axis, which y lacks.  J' g = softmax(x) g, J t = sum(softmax(x) t).
+/// y = ln sum e^x over the last axis, which is removed.  J' g = softmax(x) g, J t = sum(softmax(x)
+/// t).
 struct LogSumExp final : Op {
   std::string_view name() const override { return "logsumexp"; }
   int input_count() const override { return 1; }
@@ -123,7 +126,8 @@ struct LogSumExp final : Op {
     kernel::logsumexp_rows(x[0], y);
   }
   Cost cost(Specs x, const Spec& y) const override {
-    // Largest number, shift, exponential, sum; the logarithm, the shift undone.
+    // For each number: maximum, shift, exponential, sum. For each row: logarithm, adding the
+    // maximum.
     return rows_cost(Op::cost(x, y), x[0].shape, 4, 2);
   }
   Tensor vjp(int, std::span<const Tensor> x, Tensor, Tensor g) const override {

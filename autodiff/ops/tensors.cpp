@@ -1,4 +1,3 @@
-// Arithmetic on lists, entry by entry.
 #include "autodiff/ops/tensors.h"
 
 #include <algorithm>
@@ -33,7 +32,7 @@ Tensors zip(const char* who, const Tensors& a, const Tensors& b, F f) {
 }
 
 Tensor total(const char* who, const Tensors& scalars) {
-  if (scalars.empty()) fail(who, "an empty list has no tape to put its sum on");
+  if (scalars.empty()) fail(who, "an empty list has no tape for the sum");
   const bool f64 = std::ranges::any_of(scalars, [](Tensor t) { return t.dtype() == DType::f64; });
   Tensor result;
   for (Tensor scalar : scalars) {
@@ -62,7 +61,7 @@ Tensors operator/(const Tensors& x, double divisor) { return (1 / divisor) * x; 
 Tensor dot(const Tensors& a, const Tensors& b) {
   return total("dot", zip("dot", a, b, [](Tensor x, Tensor y) {
                  check_floats("dot", {x, y});
-                 // Broadcast numbers would be counted many times.
+                 // With broadcasting, numbers would be counted several times.
                  if (!(x.shape() == y.shape()))
                    fail("dot", "shapes differ: {} and {}", str(x.shape()), str(y.shape()));
                  return sum(x * y);

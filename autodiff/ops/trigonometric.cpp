@@ -1,4 +1,3 @@
-// Sine and cosine.
 #include "autodiff/ops/trigonometric.h"
 
 #include "autodiff/kernels/elementary.h"

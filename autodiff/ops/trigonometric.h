@@ -1,4 +1,4 @@
-// Sine and cosine; docs/ops.md states their errors. (tanh is in activations.h.)
+// Sine and cosine. docs/ops.md states their rounding errors; tanh is in activations.h.
 #pragma once
 
 #include "autodiff/tape/tape.h"

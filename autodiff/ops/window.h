@@ -1,17 +1,18 @@
-// Which pixels the windows of a convolution or a pooling see: where the stride is longer than the
-// window, some are never read, and an op's bytes leave them out.
+// The pixels that the windows of a convolution or a pooling cover. If the stride is longer than the
+// window, some pixels are never read, and the byte counts of ops leave them out.
 #pragma once
 
 #include "autodiff/tape/tensor.h"
 
 namespace twice {
 
-/// Window o of an axis covers the pixels o stride + k dilation - padding, 0 <= k < its size.
+/// Windows along the axes of an image. Window o covers the pixels o stride + k dilation - padding,
+/// for 0 <= k < its size.
 struct Windows {
   Index height, width, stride, padding, dilation = 1;
 };
 
-/// How many of the `pixels` of an axis are in one of `outputs` windows of `size` cells.
+/// The number of an axis's `pixels` that lie in one of `outputs` windows with `size` cells each.
 inline Index pixels_covered(Index pixels, Index outputs, Index size, const Windows& windows) {
   Index covered = 0;
   for (Index pixel = 0; pixel < pixels; ++pixel)
@@ -24,7 +25,7 @@ inline Index pixels_covered(Index pixels, Index outputs, Index size, const Windo
   return covered;
 }
 
-/// The bytes of images (n, h, w, c) that no window with an output (n, oh, ow, ...) covers.
+/// The bytes of images (n, h, w, c) that no window of the outputs (n, oh, ow, ...) covers.
 inline double bytes_skipped(const Spec& images, const Shape& outputs, const Windows& windows) {
   const Shape& x = images.shape;
   const Index covered = pixels_covered(x[1], outputs[1], windows.height, windows) *

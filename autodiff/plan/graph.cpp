@@ -1,4 +1,4 @@
-// From a tape to a graph, and the list of passes.
+// The conversion of a tape into a graph, and the list of passes.
 #include "autodiff/plan/graph.h"
 
 #include <fmt/format.h>
@@ -75,7 +75,7 @@ bool is_on(const Pass& pass, const PlanOptions& options) {
   return std::ranges::find(options.without, pass.name) == options.without.end();
 }
 
-/// Throws for a graph that a plan of `before`'s outputs cannot be made of.
+/// Throws unless `graph` is valid and has outputs with the specs in `before`.
 void check_rewritten(const Pass& pass, const std::vector<Spec>& before, const Graph& graph) {
   const auto count = static_cast<int>(graph.nodes.size());
   const auto wrong = [&](int node, const std::string& what) {
@@ -91,17 +91,17 @@ void check_rewritten(const Pass& pass, const std::vector<Spec>& before, const Gr
     if (!node.op) continue;
     const std::vector<Spec> inputs = graph.input_specs(node);
     if (const Spec computed = node.op->infer(inputs); !(computed == node.spec))
-      wrong(i, fmt::format("is said to be {}; its op makes {}", str(node.spec), str(computed)));
+      wrong(i, fmt::format("has spec {}, but its op computes {}", str(node.spec), str(computed)));
   }
   if (graph.outputs.size() != before.size())
     fail("plan", "pass '{}': {} outputs; expected {}", pass.name, graph.outputs.size(),
          before.size());
   for (std::size_t k = 0; k < before.size(); ++k) {
     const int output = graph.outputs[k];
-    if (output < 0 || output >= count) wrong(output, "is an output, and there is no such node");
+    if (output < 0 || output >= count) wrong(output, "is an output, but there is no such node");
     if (!(graph.at(output).spec == before[k]))
-      wrong(output, fmt::format("is output {}, {}; expected {}", k, str(graph.at(output).spec),
-                                str(before[k])));
+      wrong(output, fmt::format("is output {} with spec {}; expected {}", k,
+                                str(graph.at(output).spec), str(before[k])));
   }
 }
 

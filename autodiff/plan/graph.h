@@ -1,5 +1,5 @@
-// The planner's working copy of a tape: the nodes that a plan may need, which the
-// passes rewrite. A pass is a function from Graph to Graph that keeps every output's value.
+// Graphs: the planner's working copy of the nodes that a plan may need. Passes rewrite a graph. A
+// pass is a function from Graph to Graph that keeps the value of every output.
 #pragma once
 
 #include <any>
@@ -13,80 +13,88 @@
 
 namespace twice {
 
-/// An input, parameter or constant: its name and, but for inputs, its numbers.
+/// The name of an input, parameter or constant and, except for inputs, its array.
 struct Leaf {
   std::string name;
   Array stored;
 };
 
-/// Where a value comes from, for messages and for tables of costs.
+/// The source of a value, for messages and for tables of costs.
 struct Origin {
   Phase phase = Phase::forward;
-  /// The forward node whose derivative it belongs to, that node's op (null for a leaf) and scope.
+  /// The tape index of the forward node from which the value was derived, the op of that node (null
+  /// for a leaf) and its scope.
   int forward_origin = 0;
   std::shared_ptr<const Op> forward_op = {};
   ScopeName scope = {};
 };
 
+/// A node of a graph.
 struct GraphNode : Origin {
   NodeKind kind = NodeKind::operation;
   std::shared_ptr<const Op> op;
   std::vector<int> inputs;
   Spec spec;
-  /// The tape node that it was.
+  /// The index of the tape node that this node was copied from.
   int recorded = 0;
   /// Null for operations.
   std::shared_ptr<const Leaf> leaf;
 
+  /// The name of the op or of the leaf.
   std::string_view name() const { return op ? op->name() : std::string_view(leaf->name); }
 };
 
-/// Nodes in topological order.
+/// Nodes in topological order, and the indices of the plan's outputs.
 struct Graph {
   std::vector<GraphNode> nodes;
   std::vector<int> outputs;
 
+  /// The node at an index.
   GraphNode& at(int node) { return nodes[static_cast<std::size_t>(node)]; }
   const GraphNode& at(int node) const { return nodes[static_cast<std::size_t>(node)]; }
+  /// The specs of a node's inputs.
   std::vector<Spec> input_specs(const GraphNode& node) const;
 };
 
-/// Every node of the outputs' tape up to the last output.
+/// The nodes of the outputs' tape, up to the last output. Throws if the outputs lie on different
+/// tapes.
 Graph graph_of(const Tensors& outputs);
 
-/// Pass: keeps only what the outputs need.
+/// Pass: removes the nodes that no output depends on.
 Graph dead_code(Graph graph);
 
-/// Pass: of several nodes with the same op, attributes and inputs, keeps the first.
-/// Two ops are the same when they are one object, or of one type with equal, non-empty
-/// attributes. Small constants with the same bytes are merged too.
+/// Pass: of several nodes with the same op, attributes and inputs, keeps the first. Two ops are the
+/// same if they are one object, or if they have the same type and equal, non-empty attributes.
+/// Small constants with the same bytes are merged too.
 Graph common_subexpressions(Graph graph);
 
-/// Pass: algebra on single nodes. Constants are computed now; x * 1, x + 0 and views that change
-/// nothing vanish; a scaling of a scaling is one; transposes become flags of the product that
-/// reads them.
+/// Pass: algebra on single nodes. Operations on constants are computed at plan time. x * 1, x + 0
+/// and views that change nothing are removed. A scaling of a scaling becomes one scaling. A
+/// transpose becomes a flag of the product that reads it.
 Graph simplify(Graph graph);
 
-/// Pass: distributivity. A sum of matrix products becomes one accumulating product
-/// (product_sum.h), and products that share a factor become one: A B + c A D = A (B + c D).
+/// Pass: distributivity. A sum of matrix products becomes one accumulating product (product_sum.h).
+/// Products that share a factor become one: A B + c A D = A (B + c D).
 Graph accumulate(Graph graph);
 
-/// Pass: the Gram identity, |A' B|^2 = <A A', B B'>, for a product that nothing else needs.
+/// Pass: the Gram identity, |A' B|^2 = <A A', B B'>, for a product that is needed only for its
+/// norm.
 Graph gram_identity(Graph graph);
 
-/// Pass: associativity. A product with a product, (A B) D, becomes A (B D) where that costs less.
+/// Pass: associativity. A product (A B) D becomes A (B D) if that costs less.
 Graph reassociate(Graph graph);
 
-/// Pass: ops whose kernel has a form with fewer multiplications, convolutions by minimal filtering
-/// (kernels/winograd.h), take it. After the passes that put ops together.
+/// Pass: replaces ops by versions with fewer multiplications: convolutions by minimal filtering
+/// (kernels/winograd.h). Runs after the passes that combine ops.
 Graph use_winograd(Graph graph);
 
-/// Pass: elementwise nodes that feed each other become one node (fused_op.h), and what is only
-/// broadcast for them is never written out. The last pass: no other one looks into its nodes.
+/// Pass: elementwise nodes that feed each other become one node (fused_op.h), which reads broadcast
+/// inputs directly. Runs last, because no other pass can rewrite the fused nodes.
 Graph fuse_elementwise(Graph graph);
 
-/// Which passes run. To leave one out shows how much it saves.
+/// The passes that run. Leaving one out shows how much it saves.
 struct PlanOptions {
+  /// One switch for each built-in pass: see the pass functions above.
   bool dead_code = true;
   bool simplify = true;
   bool common_subexpressions = true;
@@ -95,16 +103,16 @@ struct PlanOptions {
   bool reassociate = true;
   bool winograd = true;
   bool fuse = true;
-  /// Let values share memory when their lifetimes do not overlap.
+  /// Values share memory if their lifetimes do not overlap.
   bool reuse_memory = true;
-  /// Let a value take the place of one that its step reads last (Op::may_overwrite).
+  /// A value may overwrite an input of its step that no later step reads (Op::may_overwrite).
   bool in_place = true;
-  /// Of passes of your own: the names of those that do not run, and the options of each by its
-  /// name.
+  /// For passes that were added with `add_pass`: the names of those that do not run, and the
+  /// options of each, by name.
   std::vector<std::string> without = {};
   std::map<std::string, std::any> own = {};
 
-  /// The options of a pass of your own; its defaults in a plan that was given none.
+  /// The options of an added pass; default-constructed if none were given.
   template <class Own>
   Own own_options(const std::string& pass) const {
     const auto found = own.find(pass);
@@ -112,31 +120,34 @@ struct PlanOptions {
   }
 };
 
-/// A pass and its switch, in the order in which they run.
+/// A pass, with the switch that turns it on or off.
 struct Pass {
   std::string name;
+  /// The effect of the pass in a few words, for `explain`.
   std::string purpose;
-  /// The graph with the same values of all outputs.
+  /// Returns a graph whose outputs have the same values.
   std::function<Graph(Graph graph, const PlanOptions& options)> run;
-  /// Null for a pass that was added: `switch_off` by its name.
+  /// The switch of a built-in pass. Null for an added pass, which `switch_off` turns off by name.
   bool PlanOptions::*enabled = nullptr;
 };
+/// All passes, in the order in which they run.
 const std::vector<Pass>& passes();
 
-/// Adds a pass of your own, to run before another one: before "fuse", since no pass looks into what
-/// that one makes. What it returns is checked: the order of the nodes, the outputs' number and
-/// shapes, and that every op still has the shape that it computes. Throws when the name is taken.
+/// Adds a pass that runs before the pass `before`. By default this is "fuse", because no later pass
+/// can rewrite fused nodes. The result of the added pass is checked: the nodes must be in
+/// topological order, every op must compute the spec of its node, and the outputs must keep their
+/// number and specs. Throws if the name is taken.
 void add_pass(Pass pass, std::string_view before = "fuse");
 
-/// Runs the passes that the options leave on. `after` is called with each result.
+/// Runs the passes that the options enable, and calls `after` with the result of each.
 Graph rewritten(Graph graph, const PlanOptions& options,
                 const std::function<void(const Pass&, const Graph&)>& after = {});
 
-/// Everything off: the tape as it was recorded, every value in a place of its own.
+/// Options that turn everything off: the tape runs as recorded, and each value has its own memory.
 PlanOptions no_passes();
 
-/// `options` by names, as the command line gives them: "dead-code", "simplify",
-/// "common-subexpressions", ..., "reuse-memory", "in-place". Throws for an unknown name.
+/// Turns off the pass with this name in `options`: "dead-code", "simplify", ..., "reuse-memory",
+/// "in-place", or the name of an added pass. Throws for an unknown name.
 void switch_off(PlanOptions& options, std::string_view pass);
 
 }  // namespace twice

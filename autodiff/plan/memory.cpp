@@ -1,4 +1,4 @@
-// Two ways to place: best fit in order of birth, and largest first; the smaller arena wins.
+// Two placements: best fit in order of birth, and largest first. `place` returns the smaller one.
 #include "autodiff/plan/memory.h"
 
 #include <algorithm>
@@ -9,10 +9,10 @@ namespace twice {
 
 namespace {
 
-/// Rounded up to cache lines, so that no two values share one.
+/// Rounded up to whole cache lines, so that no two values share one.
 std::size_t padded(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
 
-/// The free blocks of the arena, by offset; neighbours are always merged.
+/// The free blocks of the arena, by offset. Adjacent free blocks are always merged.
 class FreeBlocks {
  public:
   std::size_t arena() const { return end_; }
@@ -47,7 +47,7 @@ class FreeBlocks {
  private:
   using Blocks = std::map<std::size_t, std::size_t>;
 
-  /// A block of at least `bytes` at the end of a larger arena.
+  /// A block of at least `bytes` at the end of the arena, which grows by the missing bytes.
   Blocks::iterator grown(std::size_t bytes) {
     if (!blocks_.empty()) {
       const auto last = std::prev(blocks_.end());
@@ -66,7 +66,7 @@ class FreeBlocks {
   std::size_t end_ = 0;
 };
 
-/// In order of birth each value takes the smallest free block that holds it.
+/// Each value, in order of birth, gets the smallest free block that is large enough.
 Placement best_fit(const std::vector<Lifetime>& lifetimes, bool reuse) {
   Placement result;
   FreeBlocks free;
@@ -90,8 +90,8 @@ Placement best_fit(const std::vector<Lifetime>& lifetimes, bool reuse) {
   return result;
 }
 
-/// In order of size each value takes the lowest gap between those that are placed already and
-/// live at the same time: no large value finds the arena cut into pieces by small ones.
+/// Each value, in order of size, gets the lowest gap between the placed values that live at the
+/// same time. Large values are placed before small ones can fragment the arena.
 void largest_first(const std::vector<Lifetime>& lifetimes, Placement& best) {
   std::vector<std::size_t> order;
   for (std::size_t i = 0; i < lifetimes.size(); ++i)
@@ -121,7 +121,7 @@ void largest_first(const std::vector<Lifetime>& lifetimes, Placement& best) {
   best = std::move(result);
 }
 
-/// The time that largest-first placement takes grows with the square of the number of values.
+/// The most values for which `largest_first` runs; its time grows with the square of their number.
 constexpr std::size_t most_to_sort = 4000;
 
 }  // namespace

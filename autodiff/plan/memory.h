@@ -1,5 +1,4 @@
-// The memory planner: given how large each value is and when it lives, gives every
-// value its place in one arena.
+// The memory planner: places values with known sizes and lifetimes in one arena.
 #pragma once
 
 #include <cstddef>
@@ -7,24 +6,25 @@
 
 namespace twice {
 
-/// A value lives from step `first` to step `last`, both included.
+/// The bytes of a value, and the steps `first` to `last`, inclusive, during which the value lives.
 struct Lifetime {
   std::size_t bytes = 0;
   int first = 0;
   int last = 0;
 };
 
+/// The places of the values in the arena.
 struct Placement {
-  /// Byte offset of each value, a multiple of 64.
+  /// The byte offset of each value, a multiple of 64.
   std::vector<std::size_t> offsets;
-  /// Size of the arena.
+  /// The size of the arena, in bytes.
   std::size_t arena = 0;
-  /// The most bytes alive at one step: no placement needs less.
+  /// The most bytes alive at one step. No placement can be smaller.
   std::size_t most_alive = 0;
 };
 
-/// Places by best fit in order of birth and by size, largest first, and returns the smaller arena.
-/// `lifetimes` must be sorted by `first`. With `reuse` off every value has its own place.
+/// The smaller of two placements: best fit in order of birth, and largest first. `lifetimes` must
+/// be sorted by `first`. If `reuse` is false, every value has its own place.
 Placement place(const std::vector<Lifetime>& lifetimes, bool reuse = true);
 
 }  // namespace twice

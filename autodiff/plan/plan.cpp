@@ -1,4 +1,4 @@
-// Passes, lowering, binding and the executor.
+// The Plan: runs the passes, lowers the graph, binds inputs and executes the steps.
 #include "autodiff/plan/plan.h"
 
 #include <functional>
@@ -33,7 +33,7 @@ Plan::Plan(std::initializer_list<Tensors> outputs, PlanOptions options) {
   try {
     arena_ = aligned_storage(program_.arena_bytes);
   } catch (const std::bad_alloc&) {
-    fail("plan", "its values need {} bytes, which this process cannot get", program_.arena_bytes);
+    fail("plan", "the values need {} bytes, which could not be allocated", program_.arena_bytes);
   }
   for (const Value& value : program_.values)
     values_.push_back(
@@ -62,9 +62,9 @@ void Plan::refresh_views() {
 }
 
 std::size_t Plan::input_of(const Binding& binding) const {
-  // The tape itself may be gone.
+  // The generation is compared because the tape itself may no longer exist.
   if (binding.input.generation() != generation_)
-    fail("run", "an input was bound that is on another tape than the plan");
+    fail("run", "a bound input is on another tape than the plan");
   for (std::size_t k = 0; k < inputs_.size(); ++k) {
     const Value& value = program_.values[inputs_[k].value];
     if (value.recorded != binding.input.index()) continue;
@@ -93,7 +93,7 @@ bool Plan::in_arena(const Array& array) const {
          std::less<>()(begin, arena_.get() + program_.arena_bytes);
 }
 
-/// Whatever can fail comes before the first change: a refused run leaves the bindings as they were.
+/// Every check comes before the first change: a run that throws leaves the bindings as they were.
 void Plan::bind(std::span<const Binding> bindings) {
   for (Input& input : inputs_) input.next = {};
   for (const Binding& binding : bindings) {
@@ -101,7 +101,7 @@ void Plan::bind(std::span<const Binding> bindings) {
     const std::size_t k = input_of(binding);
     if (k == inputs_.size()) continue;
     Input& input = inputs_[k];
-    // The steps would overwrite an output of this plan before all of them have read it.
+    // Without a copy, steps could overwrite an output of this plan before all steps have read it.
     if (in_arena(binding.value) && input.fed_back.empty())
       input.fed_back = Array(binding.value.shape(), binding.value.dtype());
     input.next = in_arena(binding.value) ? binding.value : binding.value.contiguous_copy();
@@ -126,7 +126,7 @@ void Plan::run(std::span<const Binding> inputs) {
 
 void Plan::run_timed(std::span<std::chrono::steady_clock::time_point> readings) {
   if (readings.size() != bound_.size() + 1)
-    fail("run", "{} clock readings were asked for; a program of {} steps has {}", readings.size(),
+    fail("run", "{} clock readings were given; a program of {} steps needs {}", readings.size(),
          bound_.size(), bound_.size() + 1);
   check_bound();
   readings[0] = std::chrono::steady_clock::now();

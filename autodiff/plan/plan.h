@@ -1,5 +1,5 @@
-// A plan: the part of a tape that some outputs need, turned into a program that runs
-// again and again on new inputs without allocating.
+// Plans: the part of a tape that some outputs depend on, as a program that runs repeatedly on new
+// inputs without allocating memory.
 //
 //   Plan step{loss, gradient};
 //   step.run({{x, images}, {y, labels}});
@@ -16,13 +16,13 @@
 
 namespace twice {
 
-/// An input of the tape and the numbers it has in one run.
+/// An input of the tape, and the array that it gets in a run.
 struct Binding {
   Tensor input;
   Array value;
 };
 
-/// The first value of a run that is NaN or infinite.
+/// The first value of a run that is NaN or infinite: its origin, the name of its op and its shape.
 struct NonFinite : Origin {
   std::string op;
   Shape shape;
@@ -30,38 +30,43 @@ struct NonFinite : Origin {
 /// `backward of matmul in linear1 (node 12): mul produced a NaN or infinite value, shape (128, 10)`
 std::string str(const NonFinite& found);
 
+/// A program for some outputs of a tape, with its memory. Not thread-safe.
 class Plan {
  public:
-  /// Outputs are tensors or lists of tensors of one tape. Afterwards the tape may be
-  /// extended, cleared or destroyed; parameters stay shared, so that the next run sees a change.
+  /// Each output is a tensor or a list of tensors; all must be on one tape. Afterwards the tape may
+  /// be extended, cleared or destroyed. The plan reads parameters in place, so a run sees the
+  /// changes that were made to them before.
   explicit Plan(std::initializer_list<Tensors> outputs, PlanOptions options = {});
   Plan(Plan&&) = default;
   Plan& operator=(Plan&&) = default;
 
-  /// Executes the program. Each input must be bound, now or in an earlier run, to an array of its
-  /// shape and dtype. A contiguous array is read in place at this run and at later ones that do not
-  /// bind the input again; other arrays, and outputs of this plan, are copied now. A run that is
-  /// refused leaves the bindings as they were.
+  /// Executes the program. Each input must be bound, in this run or an earlier one, to an array of
+  /// its shape and dtype. A contiguous array is read in place, at this run and at later ones until
+  /// the input is bound again. Other arrays, and outputs of this plan, are copied at once. If the
+  /// run throws because of its bindings, all bindings stay as they were.
   void run(std::initializer_list<Binding> inputs = {}) {
     run(std::span(inputs.begin(), inputs.size()));
   }
   void run(std::span<const Binding> inputs);
 
-  /// Runs again on the same inputs and reads the clock before the first step and after each:
-  /// `readings` has room for one more than there are steps. For the profiler (profile/clock.h).
+  /// Runs again on the same inputs. Reads the clock before the first step and after each step into
+  /// `readings`, whose size must be the number of steps + 1. For the profiler (profile/clock.h).
   void run_timed(std::span<std::chrono::steady_clock::time_point> readings);
 
-  /// The numbers of an output: a view of the arena, valid until the next run. The caller may change
-  /// them: no parameter, input or constant shares their memory. Outputs with equal values that were
-  /// computed once do share it.
+  /// The value of an output: a view of the arena, valid until the next run. The caller may
+  /// overwrite the view: no parameter, input or constant shares its memory. Outputs that the passes
+  /// found to be equal do share it. Throws if the tensor is not an output.
   const Array& value(Tensor output) const;
+  /// The values of several outputs.
   std::vector<Array> values(const Tensors& outputs) const;
 
-  /// Runs again on the same inputs, looking at each value. Costs a run and a read of every value.
+  /// Runs again on the same inputs and returns the first value that is NaN or infinite, if there is
+  /// one. Costs one run and one read of every value.
   std::optional<NonFinite> first_non_finite();
 
+  /// The steps, the values and their places in memory.
   const Program& program() const { return program_; }
-  /// Arena, parameters, inputs and constants; known before anything runs.
+  /// Bytes of the arena, the parameters, the inputs and the constants; known before the first run.
   std::size_t peak_bytes() const { return program_.peak_bytes(); }
 
  private:
@@ -71,14 +76,15 @@ class Plan {
     std::byte* workspace;
   };
   struct Input {
-    /// Its place among the values.
+    /// The index of the input among the values.
     std::size_t value;
-    /// The array that is being bound.
+    /// The array that the current call of `bind` gives to the input.
     Array next;
-    /// A copy of an output of this plan that was bound; allocated at the first such bind.
+    /// A copy of an output of this plan that was bound to the input; allocated at the first such
+    /// binding.
     Array fed_back;
   };
-  /// The position in `inputs_`; their number when no output needs the input.
+  /// The position of an input in `inputs_`; `inputs_.size()` if no output depends on it.
   std::size_t input_of(const Binding& binding) const;
   bool in_arena(const Array& array) const;
   void bind(std::span<const Binding> bindings);
@@ -95,13 +101,14 @@ class Plan {
   std::vector<Input> inputs_;
   std::vector<Bound> bound_;
   std::uint64_t generation_;
-  /// The output tensors' tape nodes, in order.
+  /// The tape indices of the output tensors, in order.
   std::vector<int> output_nodes_;
 };
 
-/// The numbers of tensors of one tape, in arrays of their own, computed once as recorded: no pass
-/// rewrites them. For learning and tests; a Plan runs again and again.
+/// The values of tensors of one tape, each in a new array, computed once without any pass. For
+/// learning and for tests; to compute repeatedly, use a Plan.
 std::vector<Array> evaluate(const Tensors& tensors, const std::vector<Binding>& inputs = {});
+/// The value of one tensor.
 inline Array evaluate(Tensor tensor, const std::vector<Binding>& inputs = {}) {
   return evaluate(Tensors(tensor), inputs)[0];
 }

@@ -1,4 +1,4 @@
-// From a graph to steps and places in the arena.
+// Lowering: the conversion of a graph into steps and places in the arena.
 #include "autodiff/plan/program.h"
 
 #include "autodiff/plan/memory.h"
@@ -24,8 +24,8 @@ std::vector<int> last_uses(const Program& program) {
 
 namespace {
 
-/// y = x. An output that is a leaf, or a view of one, is copied: the caller may change what a plan
-/// hands out, and a parameter, an input or a constant must not change with it.
+/// y = x. An output that is a leaf or a view of one is copied. The caller may overwrite the outputs
+/// of a plan, and that must not change a parameter, an input or a constant.
 struct Copy final : Op {
   std::string_view name() const override { return "copy"; }
   int input_count() const override { return 1; }
@@ -36,11 +36,13 @@ struct Copy final : Op {
   }
   Tensor vjp(int, std::span<const Tensor>, Tensor, Tensor) const override { return refuse(); }
   Tensor jvp(int, std::span<const Tensor>, Tensor, Tensor) const override { return refuse(); }
-  Tensor refuse() const { fail(name(), "is made by the planner: differentiate, then plan"); }
+  Tensor refuse() const {
+    fail(name(), "is made by the planner and has no derivative rule: differentiate, then plan");
+  }
 };
 
-/// The value whose place the output of step `s` may take; -1 when there is none. It is one that
-/// no later step reads, and that no other input of this step shares in a slot which must stay.
+/// The value that the output of step `s` may overwrite; -1 if there is none. No later step reads
+/// this value, and the step reads it only in slots that may be overwritten.
 int overwritten(const Program& program, int s, const std::vector<int>& last_use) {
   const Step& step = program.steps[static_cast<std::size_t>(s)];
   const std::size_t bytes = program.values[static_cast<std::size_t>(step.output)].spec.bytes();
@@ -63,8 +65,8 @@ int overwritten(const Program& program, int s, const std::vector<int>& last_use)
 void place_values(Program& program, bool reuse, bool in_place) {
   const int steps = static_cast<int>(program.steps.size());
   const std::vector<int> last_use = last_uses(program);
-  // For each step its output, unless that takes a place which is there already, and its
-  // workspace, which lives only then.
+  // The lifetimes of each step's output, unless it overwrites an existing value, and of its
+  // workspace, which lives only during the step.
   std::vector<Lifetime> lifetimes;
   std::vector<std::size_t> place_of(program.values.size()), workspaces;
   for (int s = 0; s < steps; ++s) {

@@ -1,4 +1,3 @@
-// Groupings of steps.
 #include "autodiff/profile/attribution.h"
 
 #include <algorithm>
@@ -65,7 +64,8 @@ std::vector<int> steps_of_forward_nodes(const Program& program) {
   for (int s = 0; s < std::ssize(program.steps); ++s) {
     const Step& step = program.steps[static_cast<std::size_t>(s)];
     if (step.recorded == step.forward_origin) computes(step.recorded, s);
-    // A forward node is its own origin; a member does not tell which other node it was.
+    // A forward node is its own origin. For members of later phases the index of the node is not
+    // stored.
     if (const auto* fused = dynamic_cast<const FusedElementwise*>(step.op.get()))
       for (const FusedElementwise::Member& member : fused->members())
         if (member.phase == Phase::forward) computes(member.forward_origin, s);

@@ -1,4 +1,3 @@
-// Readings and their differences.
 #include "autodiff/profile/clock.h"
 
 #include <algorithm>
@@ -21,7 +20,7 @@ StepTimes::StepTimes(std::size_t steps, std::size_t most_runs)
 std::span<ClockReading> StepTimes::next_run() {
   const std::size_t row = steps_ + 1;
   if ((runs_ + 1) * row > readings_.size())
-    fail("clock", "there is room for {} runs only", readings_.size() / row);
+    fail("clock", "there is room for only {} runs", readings_.size() / row);
   return std::span(readings_).subspan(runs_++ * row, row);
 }
 

@@ -1,5 +1,6 @@
-// The clock: how long each step of a program takes, over many runs. A run fills a row of clock
-// readings that was allocated beforehand, one reading between two steps; all statistics come later.
+// Times of the steps of a program over many runs. A run only stores clock readings, one before the
+// first step and one after each step, in memory that was allocated before. Statistics are computed
+// later.
 #pragma once
 
 #include <chrono>
@@ -9,24 +10,28 @@
 
 namespace twice {
 
+/// A reading of the clock.
 using ClockReading = std::chrono::steady_clock::time_point;
 
+/// The clock readings of a number of runs.
 class StepTimes {
  public:
-  /// For runs of `steps` steps, up to `most_runs` of them.
+  /// Reserves memory for `most_runs` runs of `steps` steps.
   StepTimes(std::size_t steps, std::size_t most_runs);
 
-  /// Where the next run puts its readings: steps + 1 of them. Allocates nothing; throws when
-  /// `most_runs` are there already.
+  /// The memory for the readings of the next run, steps + 1 of them. Allocates nothing; throws if
+  /// `most_runs` runs are stored already.
   std::span<ClockReading> next_run();
 
+  /// The number of steps.
   std::size_t steps() const { return steps_; }
+  /// The number of runs stored.
   std::size_t runs() const { return runs_; }
   /// Seconds of one step in one run.
   double seconds(std::size_t run, std::size_t step) const;
-  /// From before the first step until after the last one: the sum of the steps' seconds.
+  /// Seconds of a whole run: the sum over its steps.
   double total(std::size_t run) const;
-  /// One step in every run, sorted.
+  /// The seconds of one step in all runs, sorted.
   std::vector<double> sorted(std::size_t step) const;
 
  private:
@@ -38,7 +43,7 @@ class StepTimes {
   std::vector<ClockReading> readings_;
 };
 
-/// Seconds that one reading of the clock takes, measured now.
+/// Seconds that one reading of the clock takes, measured at the call.
 double clock_reading_seconds();
 
 }  // namespace twice

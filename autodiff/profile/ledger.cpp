@@ -1,4 +1,3 @@
-// Sums of the costs of steps.
 #include "autodiff/profile/ledger.h"
 
 namespace twice {

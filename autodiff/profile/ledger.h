@@ -1,5 +1,5 @@
-// The ledger: what one run of a plan costs, by phase, counted from the program. Counts
-// do not drift with the machine's mood as times do.
+// The ledger: the costs of one run of a plan by phase, counted from the program. Unlike times,
+// counts do not depend on the machine.
 #pragma once
 
 #include <array>
@@ -8,20 +8,24 @@
 
 namespace twice {
 
+/// Adds flops, bytes and products.
 Cost& operator+=(Cost& sum, const Cost& cost);
 
+/// Costs and numbers of steps by phase.
 struct Ledger {
   /// Indexed by Phase.
   std::array<Cost, phase_count> phases;
+  /// The number of steps in each phase.
   std::array<int, phase_count> steps{};
 
+  /// The costs of one phase.
   const Cost& operator[](Phase phase) const { return phases[static_cast<std::size_t>(phase)]; }
   /// The sum over all phases.
   Cost total() const;
 };
 
-/// Products are matrix products and convolutions; a product of (m, k) and (k, n) is
-/// 2 m n k FLOPs; bytes are those that each step must at least read and write.
+/// The costs of a program. A product of (m, k) and (k, n) is 2 m n k FLOPs. Bytes are those that
+/// each step must read and write at least.
 Ledger ledger(const Program& program);
 
 }  // namespace twice

@@ -1,4 +1,3 @@
-// Lifetimes, read off the program, and their sums.
 #include "autodiff/profile/memory_profile.h"
 
 #include <algorithm>
@@ -24,7 +23,7 @@ MemoryProfile memory_profile(const Program& program) {
       if (v.bytes > 0) profile.values.push_back(v);
   }
 
-  // Two values that live at once share bytes only where a step writes its output over an input.
+  // Two values that live at the same time share bytes only if a step writes one over the other.
   for (ArenaValue& v : profile.values)
     if (v.value >= 0)
       v.overwritten = std::any_of(profile.values.begin(), profile.values.end(), [&](const auto& w) {

@@ -1,4 +1,4 @@
-// The measured peaks of product kernel, caches and memory.
+// Measurements of the product kernels, the caches and the memory.
 #include "autodiff/profile/peak.h"
 
 #include <unistd.h>
@@ -18,7 +18,7 @@ namespace twice {
 
 namespace {
 
-/// The least seconds of `repeats` calls, or of as many as begin within the first second.
+/// The least seconds of one call. Makes up to `repeats` calls, but begins none after one second.
 template <class Work>
 double best_seconds(int repeats, const Work& work) {
   double best = 1e300, total = 0;
@@ -40,13 +40,13 @@ double product_gflops(DType dtype, int repeats, const Product& product) {
   return 2.0 * n * n * n / best_seconds(repeats, [&] { product(a, b, c); }) / 1e9;
 }
 
-/// Not inlined, so that the compiler cannot join one pass over the arrays with the next.
+/// noinline: otherwise the compiler could merge several passes over the arrays.
 template <class T>
 [[gnu::noinline]] void triad(T* to, const T* b, const T* c, Index count) {
   for (Index i = 0; i < count; ++i) to[i] = b[i] + T(3) * c[i];
 }
 
-/// The rates of arrays from 2 KiB to `stream_bytes`.
+/// The rates for arrays from 2 KiB to `stream_bytes`.
 std::vector<Rate> measured_rates(DType dtype) {
   std::vector<double> sizes;
   const auto most = static_cast<double>(stream_bytes());
@@ -62,7 +62,7 @@ std::vector<Rate> measured_rates(DType dtype) {
     const int threads = twice::threads();
     std::vector<Rate> rates;
     for (const double bytes : sizes) {
-      // One part for each thread, which passes over it again and again: no thread waits meanwhile.
+      // Each thread passes over its own part repeatedly, so no thread waits in between.
       const auto part = static_cast<Index>(bytes / sizeof(T) / threads);
       const int passes = std::max(1, static_cast<int>(1e6 / bytes));
       const double seconds = best_seconds(bytes < 8e6 ? 12 : 4, [&] {
@@ -78,7 +78,7 @@ std::vector<Rate> measured_rates(DType dtype) {
   });
 }
 
-/// A step of 64 numbers, run after 0 and more other bytes were read.
+/// The times to start a step of 64 elements after 0 and more bytes of other data were read.
 std::vector<Start> measured_starts() {
   Tape tape;
   const Tensor x = tape.constant(Array::filled({64}, DType::f32, 1));
@@ -129,7 +129,7 @@ std::size_t stream_bytes() {
 #ifdef _SC_LEVEL3_CACHE_SIZE
   cache = std::max(sysconf(_SC_LEVEL2_CACHE_SIZE), sysconf(_SC_LEVEL3_CACHE_SIZE));
 #endif
-  // What is said of the last cache may be that of a whole server, of which this is a small part.
+  // The system may report the L3 cache of a whole server, of which this machine has a small part.
   constexpr long least = 64L << 20, most = 128L << 20;
   return static_cast<std::size_t>(std::clamp(2 * cache, least, most));
 }
@@ -206,7 +206,7 @@ int Peak::level(double bytes) const {
 
 double Peak::level_gbs(int level) const {
   if (level == cache_levels - 1) return gbs;
-  // In the middle between the largest size of the level before and its own.
+  // The geometric middle of the largest size of the level before and the largest of this level.
   double from = 0, to = 0;
   for (const Rate& rate : rates)
     if (this->level(rate.bytes) == level) {

@@ -1,6 +1,6 @@
-// The best speeds of this machine: of a large product, and of data from each cache and from memory
-// (the roofline; Williams, Waterman, Patterson, "Roofline: an insightful visual performance model",
-// CACM 2009).
+// The measured peak speeds of this machine: of a large matrix product, and of data from each cache
+// and from memory. The two speeds are the bounds of a roofline (Williams, Waterman, Patterson,
+// "Roofline: an insightful visual performance model", CACM 2009).
 #pragma once
 
 #include <array>
@@ -11,64 +11,65 @@
 
 namespace twice {
 
-/// GFLOP/s of the best of `repeats` products of two 1024 x 1024 matrices with the threads now in
-/// effect, by the same kernel that plans use. Eight take about 50 ms.
+/// The best GFLOP/s in `repeats` products of two 1024 x 1024 matrices, with the current number of
+/// threads and the kernel that plans use. Eight repeats take about 50 ms.
 double measured_peak_gflops(DType dtype, int repeats = 8);
-/// The same by OpenBLAS, with as many threads of its own.
+/// The same with OpenBLAS and its threads.
 double measured_blas_gflops(DType dtype, int repeats = 8);
 
-/// Bytes of each of the three arrays of the largest stream: twice the last cache, but from 64 to
-/// 128 MiB.
+/// Bytes of each of the three arrays of the largest stream: twice the last cache, but at least 64
+/// and at most 128 MiB.
 std::size_t stream_bytes();
 
-/// The caches, nearest first, and memory.
+/// The number of levels: three caches, nearest first, and memory.
 inline constexpr int cache_levels = 4;
-/// `L1`, `L2`, `L3`, `memory`.
+/// The name of a level: `L1`, `L2`, `L3` or `memory`.
 std::string_view level_name(int level);
-/// Bytes of the caches of one core, as the system says; 0 where it does not.
+/// Bytes of the caches of one core, as the system reports them; 0 if unknown.
 std::array<long, cache_levels - 1> cache_bytes();
 
-/// 10^9 bytes a second of a = b + s c, as in STREAM (McCalpin, 1995): two arrays read, one written,
-/// of `bytes` in all, again and again.
+/// The rate, in 10^9 bytes per second, of a = b + s c as in STREAM (McCalpin, 1995): two arrays are
+/// read and one is written, repeatedly. `bytes` is the size of the three arrays together.
 struct Rate {
   double bytes = 0, gbs = 0;
 };
-/// What a step takes longer to start when the step before it touched so many bytes: its code and
-/// its arguments have left the caches.
+/// The extra seconds that a step takes to start if the step before it touched this many bytes,
+/// because its code and arguments are no longer in the caches.
 struct Start {
   double bytes = 0, seconds = 0;
 };
 
-/// As measured with `threads` threads.
+/// The peak speeds with `threads` threads.
 struct Peak {
   int threads = 1;
-  /// `gbs`: the rate of data in memory, outside the caches.
+  /// GFLOP/s of a product, and the rate of data in memory, in 10^9 bytes per second.
   double gflops = 0, gbs = 0;
-  /// Ascending by bytes.
+  /// Sorted by bytes.
   std::vector<Rate> rates = {};
   std::vector<Start> starts = {};
 
-  /// FLOP per byte at which the two bounds meet.
+  /// The FLOP per byte at which the two bounds meet.
   double ridge() const { return gflops / gbs; }
-  /// The rate of data that were last touched so many bytes ago: between two measured rates a
-  /// straight line in logarithms.
+  /// The rate of data that were last touched this many bytes ago. Interpolates the measured rates
+  /// linearly in logarithms.
   double gbs_at(double bytes) const;
+  /// The extra seconds to start a step after this many bytes: see Start.
   double start_after(double bytes) const;
-  /// The level that such data come from: a core's caches count once for each thread, the L3 cache
-  /// once. Memory where the rate is that of memory, whatever size the system gives for the L3
-  /// cache: of a server's, a virtual machine may have a small part.
+  /// The level that such data come from. The caches of a core count once for each thread, the L3
+  /// cache once. The level is memory if the measured rate is that of memory, even if the reported
+  /// L3 cache is larger: a virtual machine may have a small part of the cache of a server.
   int level(double bytes) const;
-  /// The rate in the middle of a level; 0 where the system does not give its size.
+  /// The rate in the middle of a level; 0 if the system does not report the size of the level.
   double level_gbs(int level) const;
 };
 
-/// With the threads now in effect; takes about a second.
+/// Measures with the current number of threads; takes about a second.
 Peak measured_peak(DType dtype);
-/// Measured with 1, 2, ..., `threads` threads, or 1, 2, 4, ..., `threads` when there are more than
-/// 8; afterwards the threads are as before.
+/// Measurements with 1, 2, ..., `threads` threads, or with 1, 2, 4, ..., `threads` if `threads` is
+/// more than 8. Restores the number of threads.
 std::vector<Peak> measured_peaks(DType dtype, int threads);
-/// Of two measurements with the same threads the better one, for each: what else the machine does
-/// can only lower them.
+/// Keeps the better of two measurements with the same number of threads, for each rate: other work
+/// on the machine can only lower a rate.
 void keep_best(std::vector<Peak>& best, const std::vector<Peak>& again);
 
 }  // namespace twice

@@ -1,4 +1,3 @@
-// Kernels alone, the rates of their data, and the sums.
 #include "autodiff/profile/predict.h"
 
 #include <fmt/format.h>
@@ -15,7 +14,7 @@ namespace twice {
 
 namespace {
 
-/// The median of several calls; `prepare` comes before each and is not timed.
+/// The median seconds of several calls. `prepare` runs before each call and is not timed.
 double typical_seconds(const std::function<void()>& prepare, const std::function<void()>& work) {
   constexpr double enough = 3e-3, longest = 0.1;
   constexpr std::size_t least = 3, most = 300;
@@ -25,7 +24,7 @@ double typical_seconds(const std::function<void()>& prepare, const std::function
     work();
     return std::chrono::duration<double>(ClockReading::clock::now() - start).count();
   };
-  double total = once();  // finds cold caches
+  double total = once();  // with cold caches
   std::vector<double> seconds;
   do {
     seconds.push_back(once());
@@ -36,7 +35,7 @@ double typical_seconds(const std::function<void()>& prepare, const std::function
   return *middle;
 }
 
-/// Whether the step writes its output over this input.
+/// True if the step writes its output over this input.
 bool overwrites(const Program& program, const Step& step, int input) {
   const Value &from = program.values[static_cast<std::size_t>(root(program, input))],
               &to = program.values[static_cast<std::size_t>(root(program, step.output))];
@@ -44,7 +43,7 @@ bool overwrites(const Program& program, const Step& step, int input) {
          from.offset == to.offset;
 }
 
-/// One step's op on arrays of its own.
+/// The op of one step, with its own arrays.
 class Kernel {
  public:
   Kernel(const Program& program, const Step& step) : op_(*step.op) {
@@ -54,8 +53,7 @@ class Kernel {
       const Spec& spec = program.values[static_cast<std::size_t>(input)].spec;
       Array& array = of_root[at];
       if (array.empty()) {
-        // Indices are 0, which all are allowed to be; numbers are positive, so that logarithms and
-        // roots are usual.
+        // Index 0 is always valid. Floats are positive, so logarithms and roots are finite.
         array = Array::filled(spec.shape, spec.dtype, 0);
         if (is_float(spec.dtype)) fill_uniform(Rng(of_root.size()), 0.25, 1, array);
       }
@@ -102,7 +100,7 @@ std::string kernel_text(const Program& program, const Step& step) {
   return text;
 }
 
-/// Seconds that these bytes take at the rates of their distances, by level.
+/// Seconds, by level, to move these bytes at the rates of their reuse distances.
 std::array<double, cache_levels> data_seconds(const std::vector<Reuse>& reuse, const Peak& peak) {
   std::array<double, cache_levels> seconds{};
   for (const Reuse& r : reuse)
@@ -115,7 +113,7 @@ double sum(const std::array<double, cache_levels>& parts) {
   return std::accumulate(parts.begin(), parts.end(), 0.0);
 }
 
-/// A kernel alone: with all threads and with one.
+/// The seconds of a kernel alone, with all threads and with one.
 struct Alone {
   double seconds, by_one;
 };
@@ -177,7 +175,7 @@ std::vector<Prediction> predict(const Program& program, const Peak& peak, const 
     const double seconds = std::max(0.0, found->second.seconds - clock),
                  by_one = found->second.by_one;
 
-    // Timed alone, the kernel reads its data from the nearest cache that holds all of them.
+    // Timed alone, a kernel reads its data from the nearest cache that holds all of it.
     const std::array<double, cache_levels> own = data_seconds(reuse_of({cycle[s]})[0], peak);
     Prediction p;
     p.data = data_seconds(reuse[s], peak);
@@ -188,7 +186,7 @@ std::vector<Prediction> predict(const Program& program, const Peak& peak, const 
       p.waiting = std::clamp(seconds - ideal, 0.0, computing);
     }
     p.compute = computing - p.waiting;
-    // A kernel that computes while its data arrive hides what they take.
+    // A kernel hides a part of the time for its data if it computes while the data arrive.
     const double hidden = std::max(0.0, sum(own) - seconds);
     if (const double all = sum(p.data); all > 0)
       for (double& part : p.data) part *= std::max(0.0, all - hidden) / all;

@@ -1,6 +1,6 @@
-// Predicts the time of each step of a program that has not run. The parts are its kernel, timed
-// alone on random numbers; its data, at the rate (peak.h) of their distance, which is counted from
-// the program (reuse.h); starting the step; and waiting threads.
+// Predictions of the time of each step of a program without running it. The parts are: the kernel,
+// timed alone on random numbers; the data, moved at the rate (peak.h) of their reuse distance,
+// which is counted from the program (reuse.h); the start of the step; and threads that wait.
 #pragma once
 
 #include <functional>
@@ -11,43 +11,47 @@
 
 namespace twice {
 
-/// Seconds of one step or of several. They add up to the whole.
+/// Seconds of one step or of several, in parts that add up to the whole.
 struct Prediction {
-  /// What the kernel alone takes beside its data and its waiting, shared by all threads.
+  /// The kernel alone, without its data and its waiting, with the work shared by all threads.
   double compute = 0;
-  /// Reading and writing the data from where they lie: by cache level.
+  /// Reading and writing the data, by the level that the data come from.
   std::array<double, cache_levels> data{};
-  /// Starting: code, arguments and tables of the step have left the caches since it ran before.
+  /// Starting: the step's code, arguments and tables have left the caches since its last run.
   double overhead = 0;
-  /// What several threads take beyond one thread's time over their number: parts that one thread
-  /// computes alone, uneven tiles, starting and ending loops.
+  /// The time with several threads beyond the time of one thread divided by their number: serial
+  /// parts, uneven tiles, starting and ending loops.
   double waiting = 0;
 
+  /// The sum of `data`.
   double memory() const;
+  /// The sum of all parts.
   double seconds() const { return compute + memory() + overhead + waiting; }
+  /// Adds each part of another prediction.
   Prediction& operator+=(const Prediction& other);
 };
 
-/// A part by its name: `compute`, `L1`, `L2`, `L3`, `memory`, `overhead` or `waiting`.
+/// A part and its name: `compute`, `L1`, `L2`, `L3`, `memory`, `overhead` or `waiting`.
 struct Limit {
   std::string name;
   double seconds;
 };
+/// All parts of a prediction.
 std::vector<Limit> parts_of(const Prediction& prediction);
 /// The largest part.
 Limit limit_of(const Prediction& prediction);
 
-/// Work that follows the program in every cycle: the optimiser's update.
+/// Work after the program in every cycle: the optimiser's update.
 struct Update {
   std::vector<Region> touched;
   /// Does the same work on other arrays of the same shapes.
   std::function<void()> alone;
 };
 
-/// One prediction for each step of the program and, last, of the update where there is one, with
-/// the threads now in effect; `peak` was measured with as many. Each kernel is timed alone, once
-/// for all steps that run it on the same shapes, a few milliseconds each: with these threads, and
-/// with one. No step of the program runs; its leaves are not read.
+/// One prediction for each step of the program, and a last one for the update if there is one, with
+/// the current number of threads. `peak` must have been measured with the same number. Each kernel
+/// is timed alone, with all threads and with one, for a few milliseconds, once for all steps that
+/// run it on the same shapes. No step of the program runs, and its leaves are not read.
 std::vector<Prediction> predict(const Program& program, const Peak& peak,
                                 const Update& update = {});
 

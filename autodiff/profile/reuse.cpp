@@ -1,4 +1,4 @@
-// Reuse distances by a list of blocks in the order of their last touch.
+// Reuse distances, from the blocks in the order of their last touch.
 #include "autodiff/profile/reuse.h"
 
 #include <algorithm>
@@ -7,7 +7,7 @@ namespace twice {
 
 namespace {
 
-/// Where each value begins; views begin where their root does.
+/// The first address of each value; a view begins where its root does.
 std::vector<std::uint64_t> addresses(const Program& program) {
   constexpr std::uint64_t line = 64;
   std::uint64_t end = program.arena_bytes;
@@ -33,15 +33,15 @@ void add(std::vector<Region>& regions, const Region& more) {
     same->bytes = std::max(same->bytes, more.bytes);
 }
 
-/// Counts blocks by the time of their last touch, so that those touched after a time are found in
-/// logarithmic time (a binary indexed tree; Fenwick, 1994).
+/// Counts blocks by the time of their last touch. A binary indexed tree (Fenwick, 1994) finds the
+/// number of blocks touched after a given time in logarithmic time.
 class Touches {
  public:
   explicit Touches(std::size_t times) : tree_(times + 1) {}
   void change(std::size_t time, int by) {
     for (std::size_t i = time + 1; i < tree_.size(); i += i & -i) tree_[i] += by;
   }
-  /// Of the times up to this one.
+  /// The number of blocks last touched at this time or before.
   int until(std::size_t time) const {
     int sum = 0;
     for (std::size_t i = time + 1; i > 0; i -= i & -i) sum += tree_[i];
@@ -79,7 +79,7 @@ std::vector<std::vector<Reuse>> reuse_of(const std::vector<std::vector<Region>>&
   std::uint64_t end = 0, touched = 0;
   for (const std::vector<Region>& regions : cycle)
     for (const Region& r : regions) end = std::max(end, r.begin + r.bytes), touched += r.bytes;
-  // Small enough to tell regions apart, large enough to be counted in milliseconds.
+  // Small enough to tell regions apart, and large enough to count in milliseconds.
   const std::uint64_t block = std::clamp<std::uint64_t>(touched / 65536 / 64 * 64, 256, 1 << 20);
   const auto first_of = [&](const Region& r) { return r.begin / block; };
   const auto blocks_of = [&](const Region& r) {
@@ -94,7 +94,7 @@ std::vector<std::vector<Reuse>> reuse_of(const std::vector<std::vector<Region>>&
   Touches touches(2 * times);
   std::vector<std::vector<Reuse>> result(cycle.size());
   std::size_t now = 0;
-  // In the first cycle no byte was touched before; the second one is like all that follow.
+  // In the first cycle no byte was touched before. The second cycle is the same as all later ones.
   for (const bool counted : {false, true})
     for (std::size_t s = 0; s < cycle.size(); ++s) {
       const std::vector<Region>& regions = cycle[s];

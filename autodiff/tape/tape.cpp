@@ -1,4 +1,3 @@
-// Recording, handles and origins.
 #include "autodiff/tape/tape.h"
 
 #include <atomic>
@@ -9,8 +8,8 @@ namespace twice {
 
 namespace {
 
-/// Every tape, and every clearing of one, has a number of its own: a handle that
-/// carries another number is stale.
+/// A new number for a tape, or for a tape that was just cleared. A handle that carries another
+/// number is stale.
 std::uint64_t next_generation() {
   static std::atomic<std::uint64_t> count{0};
   return ++count;
@@ -41,7 +40,7 @@ Spec Tensor::spec() const { return tape().node(index_).spec; }
 Index Tensor::size(int axis) const { return shape()[normalized_axis("tensor", axis, rank())]; }
 
 Tape& tape_of(std::string_view who, std::span<const Tensor> x) {
-  if (x.empty()) fail(who, "was given no tensor; it finds its tape through its inputs");
+  if (x.empty()) fail(who, "no tensor was given; an op uses the tape of its inputs");
   for (const Tensor& input : x) {
     if (!input) fail(who, "an input is an empty handle; record a value first");
     if (input.stale())
@@ -79,7 +78,7 @@ Tensor Tape::append(Node node) {
 }
 
 Tensor Tape::leaf(NodeKind kind, const Spec& spec, const Array& value, std::string name) {
-  spec.shape.elements();  // throws where an array cannot have that shape
+  spec.shape.elements();  // throws if no array can have this shape
   Node node;
   node.kind = kind;
   node.spec = spec;
@@ -123,7 +122,7 @@ Tensor Tape::record(std::shared_ptr<const Op> op, std::span<const Tensor> inputs
   if (&tape_of(op->name(), inputs) != this) fail(op->name(), "its inputs are on another tape");
   for (const Tensor& input : inputs) spec_scratch_.push_back(input.spec());
   node.spec = op->infer(spec_scratch_);
-  node.spec.shape.elements();  // throws where an array cannot have that shape
+  node.spec.shape.elements();  // throws if no array can have this shape
   for (const Tensor& input : inputs) input_pool_.push_back(input.index());
   node.op = std::move(op);
   return append(std::move(node));

@@ -1,5 +1,5 @@
-// A Tensor is a handle to one node of a tape: the tape's address and an index. It
-// holds no numbers; it stands for the value that the node will have when a plan runs.
+// Tensors: handles to the nodes of a tape. A tensor holds no numbers; it stands for the value that
+// its node will have when a plan runs.
 #pragma once
 
 #include <cstdint>
@@ -13,10 +13,11 @@ namespace twice {
 
 class Tape;
 
-/// What is known of a value before anything runs.
+/// The shape and dtype of a value, known when it is recorded.
 struct Spec {
   Shape shape;
   DType dtype = DType::f32;
+  /// The bytes of the value when it is stored contiguously.
   std::size_t bytes() const { return static_cast<std::size_t>(shape.elements()) * size_of(dtype); }
   friend bool operator==(const Spec&, const Spec&) = default;
 };
@@ -24,27 +25,32 @@ struct Spec {
 /// `f32 (128, 784)`
 std::string str(const Spec& spec);
 
-/// A handle to a node. Cheap to copy; valid until its tape is cleared or destroyed.
+/// A handle to a node of a tape. Cheap to copy; valid until the tape is cleared or destroyed.
 class Tensor {
  public:
-  /// No tensor. As the result of a derivative rule it means: identically zero.
+  /// The empty handle. A derivative rule returns it to say that the derivative is zero.
   Tensor() = default;
   Tensor(Tape* tape, int index, std::uint64_t generation)
       : tape_(tape), index_(index), generation_(generation) {}
 
+  /// False for the empty handle.
   explicit operator bool() const { return tape_ != nullptr; }
-  /// True when its tape was cleared since.
+  /// True if the tape was cleared after the node was recorded.
   bool stale() const;
-  /// The tape; throws when the handle is empty or the tape was cleared since.
+  /// The tape of the node; throws if the handle is empty or stale.
   Tape& tape() const;
+  /// The position of the node on the tape.
   int index() const { return index_; }
-  /// The number of its tape; unlike `tape()` it may be asked after the tape's end.
+  /// The generation of the tape when the node was recorded. This number can be read even after the
+  /// tape was destroyed.
   std::uint64_t generation() const { return generation_; }
-  /// Both by value: the tape moves its nodes as it grows, so a reference would dangle.
+  /// Shape and dtype. Returned by value: the tape moves its nodes when it grows, which would
+  /// invalidate a reference.
   Spec spec() const;
   Shape shape() const { return spec().shape; }
   DType dtype() const { return spec().dtype; }
   int rank() const { return shape().rank(); }
+  /// The size along an axis; -1 is the last axis. Throws if there is no such axis.
   Index size(int axis) const;
 
   friend bool operator==(const Tensor&, const Tensor&) = default;
@@ -55,12 +61,12 @@ class Tensor {
   std::uint64_t generation_ = 0;
 };
 
-/// A list of tensors, such as the parameters of a model or the gradient of a loss.
-/// Arithmetic on whole lists is in ops/tensors.h.
+/// A list of tensors, such as the parameters of a model or the gradient of a loss. ops/tensors.h
+/// has the arithmetic of whole lists.
 class Tensors : public std::vector<Tensor> {
  public:
   using std::vector<Tensor>::vector;
-  /// One tensor is a list of one.
+  /// A list of one tensor.
   Tensors(const Tensor& single) : std::vector<Tensor>{single} {}
 };
 

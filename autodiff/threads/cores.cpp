@@ -1,4 +1,4 @@
-// Affinity masks of Linux; elsewhere the system places threads.
+// Affinity masks exist on Linux only. On other systems these functions do nothing.
 #include "autodiff/threads/cores.h"
 
 #include <omp.h>
@@ -14,8 +14,8 @@ namespace twice {
 #if defined(__linux__)
 namespace {
 
-/// The cores that the process may use. Where OpenMP binds threads (OMP_PROC_BIND), the first thread
-/// may use one of them only.
+/// The cores that the process may use. If OpenMP binds threads (OMP_PROC_BIND), the mask of the
+/// first thread holds only one of them.
 cpu_set_t cores_of_process() {
   cpu_set_t cores;
   CPU_ZERO(&cores);
@@ -27,7 +27,7 @@ cpu_set_t cores_of_process() {
   if (CPU_COUNT(&cores) == 0 && ::sched_getaffinity(0, sizeof cores, &cores) != 0) CPU_ZERO(&cores);
   return cores;
 }
-// Before the program starts: later, a thread that uses the team may be bound to some of them.
+// Read before `main`: later a thread that uses the team may be bound to some of the cores.
 const cpu_set_t cores_at_start = cores_of_process();
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Reads the files of Linux's control groups.
+// Reads the files of Linux control groups.
 #include "autodiff/threads/cpu_quota.h"
 
 #include <algorithm>
@@ -19,8 +19,8 @@ double ratio(double quota, double period) {
   return quota > 0 && period > 0 ? quota / period : unlimited;
 }
 
-/// Of one group, version 2: a file with "150000 100000" or "max 100000"; version 1: two files with
-/// a number each, the quota -1 for none.
+/// The quota of one group. Version 2 has one file, with "150000 100000" or "max 100000". Version 1
+/// has two files with one number each; a quota of -1 means no limit.
 double quota_of(const fs::path& group) {
   double quota = 0, period = 0, least = unlimited;
   if (std::ifstream(group / "cpu.max") >> quota >> period) least = ratio(quota, period);
@@ -30,8 +30,8 @@ double quota_of(const fs::path& group) {
   return least;
 }
 
-/// Of a group and those that it is in, up to `mount`. If the container cannot see the path, only
-/// the mount remains, and that is the container's own group.
+/// The smallest quota of a group and its parents, up to `mount`. A container that cannot see the
+/// path sees only the mount, which is its own group.
 double least_quota(const fs::path& mount, fs::path group) {
   double least = quota_of(mount);
   for (group = group.relative_path(); !group.empty(); group = group.parent_path())
@@ -43,7 +43,7 @@ double least_quota(const fs::path& mount, fs::path group) {
 
 double cpu_quota(const fs::path& root) {
   double least = unlimited;
-  // Lines such as 0::/user.slice or 4:cpu,cpuacct:/docker/1f2e
+  // Lines look like 0::/user.slice or 4:cpu,cpuacct:/docker/1f2e
   std::ifstream groups(root / "proc/self/cgroup");
   for (std::string line; std::getline(groups, line);) {
     const std::size_t first = line.find(':'), second = line.find(':', first + 1);

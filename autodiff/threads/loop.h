@@ -1,5 +1,5 @@
-// A parallel loop while it is computed: how threads claim its tiles, and how its caller waits for
-// those that others hold.
+// The state of one parallel loop: how threads claim tiles, and how the caller waits for the tiles
+// that other threads hold.
 #pragma once
 
 #include <algorithm>
@@ -20,13 +20,14 @@
 
 namespace twice {
 
-/// Threads that can share a loop, the caller among them.
+/// The most threads, including the caller, that can share a loop.
 inline constexpr std::size_t most_threads_of_a_loop = 256;
 
-// A caller that sleeps looks again after this time: the thread that finished the last tile may have
-// been put aside before it could wake the caller.
+// A sleeping caller checks again after this time. The thread that finished the last tile may have
+// been preempted before it could wake the caller.
 inline constexpr timespec look_again{0, 1'000'000};
 
+/// A short spin that leaves the core's resources to its other hardware thread.
 inline void pause() {
 #if defined(__x86_64__)
   for (int i = 0; i < 8; ++i) __builtin_ia32_pause();
@@ -35,17 +36,18 @@ inline void pause() {
 #endif
 }
 
-/// Sleeps until `wake` unless the word differs from `value`; may return early.
+/// Sleeps while the word equals `value`, at most for `at_most`; may return early.
 inline void sleep_while(std::atomic<std::uint32_t>& word, std::uint32_t value,
                         [[maybe_unused]] const timespec* at_most = nullptr) {
 #if defined(__linux__)
-  // std::atomic::wait would spin and yield first.
+  // std::atomic::wait would spin and yield before it sleeps.
   ::syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, value, at_most, nullptr, 0);
 #else
   word.wait(value);
 #endif
 }
 
+/// Wakes one thread that sleeps on the word.
 inline void wake(std::atomic<std::uint32_t>& word) {
 #if defined(__linux__)
   ::syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
@@ -54,15 +56,15 @@ inline void wake(std::atomic<std::uint32_t>& word) {
 #endif
 }
 
-/// The unclaimed tiles [first, end), in one word. A thread that exchanges the word for one with one
-/// tile fewer holds that tile. As long as a tile is unclaimed or held, its loop does not
-/// change; so a claim is valid even where the word was read in an earlier loop.
+/// The unclaimed tiles [first, end), packed into one word. A thread claims a tile by exchanging the
+/// word for one with one tile fewer. A loop does not change while one of its tiles is unclaimed or
+/// held, so a claim is valid even if the thread read the word during an earlier loop.
 class alignas(64) Claims {
  public:
   void open(std::uint32_t first, std::uint32_t end) {
     word_.store(word(first, end), std::memory_order_release);
   }
-  /// The first tile, or the last one; -1: there is none.
+  /// Claims the first or the last tile and returns it; -1 if there is none.
   Index take(bool from_front) {
     std::uint64_t before = word_.load(std::memory_order_relaxed);
     for (;;) {
@@ -83,21 +85,25 @@ class alignas(64) Claims {
   std::atomic<std::uint64_t> word_{0};
 };
 
-/// A loop that is being computed, or a free place for the next one. Its tiles are cut into ranges
-/// of neighbours, one for each thread, which then finds in its cache what it wrote in the loop
-/// before. A thread that has finished its own range takes tiles from the ends of the others.
+/// A loop that is being computed, or a slot for the next one. The tiles are cut into contiguous
+/// ranges, one for each thread. The same thread gets the same range in successive loops, so its
+/// cache holds the numbers that it wrote before. A thread that has finished its range takes tiles
+/// from the ends of the other ranges.
 class alignas(64) Loop {
  public:
   using Call = void (*)(const void*, Index) noexcept;
 
+  /// Takes the slot for a new loop; false if it is in use.
   bool reserve() {
     return !reserved_.load(std::memory_order_relaxed) &&
            !reserved_.exchange(true, std::memory_order_acquire);
   }
   void release() { reserved_.store(false, std::memory_order_release); }
   bool is_reserved() const { return reserved_.load(std::memory_order_relaxed); }
+  /// The core that the caller ran on when it opened the loop; -1 if unknown.
   int callers_core() const { return core_.load(std::memory_order_relaxed); }
 
+  /// Starts a loop of `tiles` tiles, each computed by call(body, tile), on a reserved slot.
   void open(Index tiles, Call call, const void* body, std::size_t threads) {
     call_ = call;
     body_ = body;
@@ -111,7 +117,7 @@ class alignas(64) Loop {
           static_cast<std::uint32_t>(tiles * (r + 1) / ranges));
   }
 
-  /// Computes tiles, those of range `own` first, until none is unclaimed; after each calls done().
+  /// Computes tiles until none is unclaimed, those of range `own` first. Calls done() after each.
   template <class Done>
   void take_tiles(std::size_t own, const Done& done) {
     const std::size_t ranges = ranges_.load(std::memory_order_relaxed);
@@ -121,10 +127,12 @@ class alignas(64) Loop {
     }
   }
 
+  /// Counts tiles as computed. Wakes the caller after the last tile.
   void finish(std::uint32_t tiles) {
     if (unfinished_.fetch_sub(tiles) == tiles && awaited_.load()) wake(unfinished_);
   }
 
+  /// Returns when all tiles are computed: spins for `patience`, then sleeps.
   void wait(std::chrono::microseconds patience) {
     std::uint32_t left = unfinished_.load(std::memory_order_acquire);
     if (left == 0) return;
@@ -144,7 +152,7 @@ class alignas(64) Loop {
   std::atomic<bool> reserved_{false};
   std::atomic<int> core_{-1};
   std::atomic<std::size_t> ranges_{0};
-  // Read only while holding a tile.
+  // Read only by threads that hold a tile.
   Call call_ = nullptr;
   const void* body_ = nullptr;
   alignas(64) std::atomic<std::uint32_t> unfinished_{0};

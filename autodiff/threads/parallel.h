@@ -1,6 +1,7 @@
-// Parallel loops whose results do not depend on the number of threads: work is cut
-// into tiles by shape alone (but rows of a product: matmul.cpp), each tile is computed by one
-// thread, and no sum runs across tiles except in a fixed order.
+// Parallel loops whose results do not depend on the number of threads. The tiles of a loop follow
+// from the shape alone; for the rows of a product, which may also depend on the number of threads,
+// see matmul.cpp. Each tile is computed by one thread, and sums across tiles are added in a fixed
+// order.
 #pragma once
 
 #include <algorithm>
@@ -11,19 +12,21 @@
 
 namespace twice {
 
-/// Elements of a tile of elementwise work: 32 KiB of f32, large enough to pay for a
-/// thread's wake-up and small enough to stay in a core's L2 cache.
+/// Elements in a tile of elementwise work: 32 KiB of f32, which is large enough to repay waking a
+/// thread and small enough to stay in a core's L2 cache.
 inline constexpr Index elements_per_tile = 8192;
 
+/// a / b rounded up, for a >= 0 and b > 0.
 constexpr Index ceil_div(Index a, Index b) { return (a + b - 1) / b; }
 
-/// A call of the body that is not inlined: its code, which may be large, is compiled once.
+/// Calls the body without inlining it. The body's code, which may be large, is compiled once.
 template <class Body>
 [[gnu::noinline]] void compute_tile(const Body& body, Index tile) {
   body(tile);
 }
 
-/// Calls body(tile) for tile in [0, tiles). A body that throws ends the program.
+/// Calls body(tile) for each tile in [0, tiles), on several threads where possible. An exception in
+/// the body ends the program.
 template <class Body>
 void parallel_for(Index tiles, const Body& body) {
   if (tiles <= 1 || !shares_tiles()) {
@@ -38,7 +41,7 @@ void parallel_for(Index tiles, const Body& body) {
       &body);
 }
 
-/// Calls body(first, last) over [0, count) in ranges of at most `grain`.
+/// Calls body(first, last) for ranges of at most `grain` that cover [0, count).
 template <class Body>
 void parallel_ranges(Index count, Index grain, const Body& body) {
   parallel_for(ceil_div(count, grain),

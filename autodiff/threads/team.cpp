@@ -1,4 +1,5 @@
-// The helpers: how they find open loops, how long they stay awake, and when they offer their core.
+// Helpers: how they find open loops, how long they stay awake, and when they offer their core to
+// other processes.
 #include "autodiff/threads/team.h"
 
 #include <omp.h>
@@ -25,30 +26,30 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::microseconds;
 
-// A waiting thread spins first, because waking takes tens of microseconds, and then sleeps. On a
-// crowded core, which other work wants, both give up sooner; the caller too, because a core that
-// becomes idle attracts the thread that the caller waits for. docs/decisions.md, "Threads that
-// share the machine", has the measurements.
+// A waiting thread first spins, because waking takes tens of microseconds, and then sleeps. A core
+// is crowded when other processes compete for it. On a crowded core the helper stops spinning
+// sooner. The caller does so too, because the system tends to move the awaited thread to a core
+// that becomes idle. docs/decisions.md, "Threads that share the machine", has the measurements.
 struct Patience {
   microseconds helper, caller;
 };
 constexpr Patience alone{microseconds(2000), microseconds(500)};
 constexpr Patience crowded{microseconds(100), microseconds(50)};
-// A helper offers its core to other work this often, between two tiles. Otherwise the system would
-// take the core when a time slice ends, which is most likely within a tile.
+// A helper offers its core to other processes at this interval, between two tiles. Otherwise the
+// system would preempt the helper at the end of a time slice, most likely within a tile.
 constexpr microseconds turn{1500};
-// An offer that takes longer than this was accepted. The core counts as crowded for a while; then
-// the helper spins for a turn again, and so makes the next offer.
+// If an offer takes longer than this, another process took the core. The core then counts as
+// crowded for a while. Afterwards the helper spins for another turn and then offers the core again.
 constexpr microseconds accepted{100};
 constexpr microseconds crowded_for{100'000};
-// On a crowded core a helper wakes by itself at this interval, at most this many times. Where the
-// caller wakes it, the system likes to put it on the caller's core.
+// On a crowded core a helper wakes at this interval, at most this many times. If the caller woke
+// the helper instead, the system would often place it on the caller's core.
 constexpr microseconds nap{250};
 constexpr int most_naps = 40;
-// A helper leaves the caller's core, but not more often than this.
+// A helper that runs on the caller's core moves to another core, but not more often than this.
 constexpr microseconds between_moves{1000};
 
-/// Further callers compute alone.
+/// The loops that helpers can share at one time. Callers beyond these compute alone.
 constexpr std::size_t loops_at_a_time = 8;
 constexpr std::size_t most_helpers = most_threads_of_a_loop - 1;
 
@@ -56,7 +57,7 @@ thread_local bool inside_tile = false;
 
 class Team;
 
-/// A thread that looks for loops.
+/// A thread that looks for loops and computes their tiles.
 class alignas(64) Helper {
  public:
   void start(Team& team, std::size_t number) {
@@ -82,7 +83,7 @@ class alignas(64) Helper {
 
   Team* team_ = nullptr;
   std::size_t number_ = 0;
-  std::uint32_t seen_ = 0;  // loops
+  std::uint32_t seen_ = 0;  // loops opened so far, when last read
   Clock::time_point turn_ends_, may_move_;
   int naps_ = 0;
   bool crowded_ = false;
@@ -139,14 +140,14 @@ class Team {
     return nullptr;
   }
 
-  /// Sees to it that the first helpers are awake, but not more of them than there are cores for:
-  /// more would only displace one another.
+  /// Wakes the first `wanted` helpers, at most one for each core besides the caller's. More helpers
+  /// would only preempt one another.
   void call_helpers(std::size_t wanted) {
     wanted = std::min(wanted, cores_.load(std::memory_order_relaxed) - 1);
     for (std::size_t h = 0; h < wanted; ++h) helpers_[h].call();
   }
 
-  /// How many of `wanted` helpers there are, after those that were missing have started.
+  /// Starts missing helpers and returns how many of `wanted` there are.
   std::size_t ready(std::size_t wanted) {
     wanted = std::min(wanted, most_helpers);
     const std::size_t started = started_.load(std::memory_order_acquire);
@@ -155,7 +156,8 @@ class Team {
   std::size_t start(std::size_t wanted) {
     const std::lock_guard lock(starting_);
     cores_.store(static_cast<std::size_t>(processors()), std::memory_order_relaxed);
-    // Signals are for the threads of the program, but those of a fault are for the thread at fault.
+    // Helpers block all signals except those of faults, which must reach the thread that caused
+    // them.
     sigset_t blocked, before;
     sigfillset(&blocked);
     for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT})
@@ -165,7 +167,7 @@ class Team {
     try {
       for (; count < wanted; ++count) helpers_[count].start(*this, count);
     } catch (const std::exception&) {
-      set_threads(static_cast<int>(count) + 1);  // the system grants no more
+      set_threads(static_cast<int>(count) + 1);  // the system refuses to start more threads
     }
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
     started_.store(count, std::memory_order_release);
@@ -197,7 +199,7 @@ void Helper::serve() {
   }
 }
 
-/// Whether a loop opens before patience runs out.
+/// Waits for a loop to open; false if none opens within the helper's patience.
 bool Helper::find_loop() {
   const auto now = Clock::now();
   if (crowded_ && now > crowded_until_) set_crowded(false);
@@ -239,7 +241,7 @@ void Helper::rest() {
   turn_ends_ = Clock::now() + turn;
 }
 
-/// Offers the core to other work when it is time.
+/// Offers the core to other processes when the turn is over.
 void Helper::keep_to_turn() {
   const auto offered = Clock::now();
   if (offered < turn_ends_) return;
@@ -258,10 +260,10 @@ void Helper::set_crowded(bool is) {
   if (!is) naps_ = 0;
 }
 
-// Never destroyed: helpers may look at it while the process ends.
+// Never destroyed: helpers may still read it while the process exits.
 Team* the_team = nullptr;
 
-/// A forked child has one thread: OpenMP must not wait for the others.
+/// A forked child has only one thread, so OpenMP must not wait for the others.
 void after_fork_in_child() {
   the_team = new Team;
   inside_tile = false;

@@ -1,4 +1,3 @@
-// The loops' number of threads, and what the environment allows.
 #include "autodiff/threads/threads.h"
 
 #include <omp.h>
@@ -23,8 +22,8 @@ const Environment& environment() {
   static const Environment at_start;
   return at_start;
 }
-// Before the program starts: later, the calling thread may be bound to some of the cores, and
-// OpenMP's number of threads may be another one than OMP_NUM_THREADS.
+// Read before `main`: later the calling thread may be bound to some of the cores, and the program
+// may have changed OpenMP's number of threads.
 [[maybe_unused]] const Environment& known_at_start = environment();
 
 std::atomic<int> count{0};  // 0: not yet known

@@ -42,11 +42,13 @@ Accepted whole(long long low, long long high);
 Accepted number_from(double low, double high = std::numeric_limits<double>::infinity());
 /// A finite number above `low`.
 Accepted number_above(double low);
+/// One of these words.
 Accepted one_of(std::vector<std::string> words);
 
 /// Options as words of the command line, by name ("--width" and "256"; a list is joined by commas).
 using OptionWords = std::map<std::string, std::string>;
 
+/// An option of a command: its name, its variable and its help.
 struct Option {
   /// Where the value goes. An optional that is empty has no value; only lists take several.
   using Target = std::variant<bool*, int*, Index*, std::uint64_t*, double*, std::string*,
@@ -75,6 +77,7 @@ struct Option {
   void set(const std::vector<std::string>& words) const;
 };
 
+/// The options of a command. Each is declared once, for the command line, TOML files and records.
 class OptionSet {
  public:
   /// What the help says of the command; "" for a set that only stores.
@@ -95,6 +98,7 @@ class OptionSet {
   void keep_given(OptionWords& given) { given_ = &given; }
 
   const std::vector<Option>& options() const { return options_; }
+  /// The option of that name, or null.
   const Option* find(const std::string& name) const;
   bool quiet() const { return quiet_; }
 

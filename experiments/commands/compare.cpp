@@ -22,7 +22,7 @@ namespace twice::experiments {
 
 namespace {
 
-/// |G - G exact in f64| / |G exact in f64| at the same state and batch.
+/// The relative error |G - G*| / |G*| at the same state and batch, where G* is the exact G in f64.
 double error_at(const Problem& problem, const Method& m, const ModelState& state,
                 const Dataset& batch) {
   const GradientVectors exact =
@@ -30,7 +30,8 @@ double error_at(const Problem& problem, const Method& m, const ModelState& state
   return relative_error(gradient_vectors(problem, m, state, batch).gradient, exact.gradient);
 }
 
-/// Trains with one method, as far as no stop is requested, and adds the results to its row.
+/// Trains with one method until the end or until a stop is requested, and adds the results to the
+/// method's row.
 void train(const Problem& problem, const StepCost& cost, const Dataset& batch, Progress& progress,
            Json& row) {
   const Method& m = method(cost.method);
@@ -66,12 +67,10 @@ std::string text_of(const Problem& problem, const Json& record) {
   const RunOptions& o = problem.options;
   const std::string warning = noise_warning(record);
   return fmt::format(
-      "\n{} on {}: {} epochs, gamma {}, epsilon {}, lr {}, seed {}, {} threads\n\n{}"
-      "\nms/step: median, methods timed in turn. products: full-size matrix products and "
-      "convolutions in a step; "
-      "L = {}.\nerror: of the method's gradient, against the exact one of L + gamma/2 |grad L|^2 "
-      "in "
-      "float64.\n{}",
+      "\n{} on {}: {} epochs, gamma {}, epsilon {}, lr {}, seed {}, {} threads\n\n{}\nms/step: "
+      "median, methods timed in turn. products: full-size matrix products and convolutions in a "
+      "step; L = {}.\nerror: the method's gradient, compared with the exact gradient of loss + "
+      "gamma/2 |g|^2 in float64.\n{}",
       problem.label(), problem.data.train.name, o.epochs, o.regularization.gamma,
       o.regularization.epsilon, *o.lr, o.seed, threads(), run_table(record).on_screen(),
       problem.model.products(), warning.empty() ? "" : warning + "\n");
@@ -127,7 +126,7 @@ Report compare(const Problem& given, const CompareSettings& settings) {
     rows.push_back(std::move(row));
   }
 
-  // A method's share of the training time is its step's.
+  // The progress bar divides the training time in proportion to the methods' step times.
   const Index steps = problem.data.train.size() / options.batch * options.epochs;
   Progress progress("training", total_ms * static_cast<double>(steps));
   for (std::size_t i = 0; i < rows.size() && !stop_requested(); ++i)
@@ -169,7 +168,7 @@ int run_compare(RunOptions options) try {
   if (!options.json.empty()) write_json(options.json, report.record);
   return 0;
 } catch (const Stopped&) {
-  print_error("stopped; a comparison that is not finished leaves no record");
+  print_error("stopped; an unfinished comparison leaves no record");
   return stopped_status;
 }
 

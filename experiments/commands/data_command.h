@@ -1,4 +1,4 @@
-// `./twice data [list | fetch NAME | verify NAME]`.
+// `./twice data [list | fetch NAME | verify NAME]`: lists, fetches and verifies data sets.
 #pragma once
 
 #include "experiments/app/option_set.h"
@@ -11,8 +11,9 @@ struct DataOptions {
 
 void declare_data(OptionSet& set, DataOptions& options);
 
-/// Lists every data set, whether it is here, how to get it and whom to credit; or gets one; or
-/// checks every file of one and prints its checksum. Returns the exit status.
+/// `list` prints every data set, whether it is present, how to get it, and whom to credit. `fetch`
+/// gets one data set. `verify` checks every file of one data set and prints its checksum. Returns
+/// the exit status.
 int data(DataOptions options);
 
 }  // namespace twice::experiments

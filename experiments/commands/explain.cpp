@@ -1,4 +1,4 @@
-// A plan after each pass, by phase and step by step.
+// Shows a plan after each pass, by phase and step by step.
 #include "experiments/commands/explain.h"
 
 #include "autodiff/print.h"
@@ -15,7 +15,7 @@ namespace twice::experiments {
 
 namespace {
 
-/// What the tables of passes and of phases share, and the record.
+/// The fields that the tables of passes and of phases share with the record.
 Json cost_row(std::string_view kind, std::string_view name, std::size_t count, const Cost& cost) {
   return {{kind, name},
           {kind == "pass" ? "nodes" : "steps", count},
@@ -43,11 +43,12 @@ std::vector<Stage> stages_of(const Tensors& outputs, const PlanOptions& options)
   });
   if (options.reuse_memory) add("reuse-memory", "let values share memory over time", true);
   if (options.in_place)
-    add("in-place", "let a value take the place of one that dies", options.reuse_memory, true);
+    add("in-place", "let a value overwrite one that is no longer needed", options.reuse_memory,
+        true);
   return stages;
 }
 
-/// Milliseconds that planning takes, from the recorded tape to a program with memory: the median.
+/// The median time of planning in milliseconds, from the recorded tape to a program with memory.
 double planning_ms(const Tensors& outputs, const PlanOptions& options) {
   std::vector<double> times(9);
   for (double& time : times) {
@@ -75,7 +76,7 @@ std::string steps_text(const Program& program) {
   return table.on_screen();
 }
 
-/// `law` follows the number of products.
+/// The report. `law` appears after the number of products.
 Report explained(const Tensors& outputs, const PlanOptions& passes, bool brief,
                  const std::string& law, const std::vector<Stage>& all_stages) {
   const Plan plan({outputs}, passes);
@@ -132,9 +133,9 @@ Report explain(std::initializer_list<Tensors> outputs, const ExplainSettings& se
 
 void declare_explain(OptionSet& set, ExplainOptions& options) {
   declare(set, options.run, {.training = false, .norm = true});
-  set.add("brief", &options.brief, "Leave the list of steps out");
+  set.add("brief", &options.brief, "Omit the list of steps");
   set.add("html", &options.html,
-          "Write a page with pictures of the graph after each pass, for which it needs Graphviz");
+          "Write a page with pictures of the graph after each pass (needs Graphviz)");
 }
 
 int run_explain(ExplainOptions options) {

@@ -1,4 +1,5 @@
-// The plan of a program, pass by pass, and its steps. As a function, and as `./twice explain`.
+// Explains the plan of a program pass by pass, and lists its steps. Available as a function and as
+// `./twice explain`.
 #pragma once
 
 #include "experiments/report/result.h"
@@ -6,9 +7,10 @@
 
 namespace twice::experiments {
 
+/// The settings of `explain`.
 struct ExplainSettings {
   PlanOptions passes = {};
-  /// Leave the list of steps out.
+  /// Omit the list of steps.
   bool brief = false;
   /// Also make the page report.html, for which Graphviz must be installed: the graph after each
   /// pass, with the values of a run on `bindings` where they are given and the graph is small.
@@ -18,16 +20,18 @@ struct ExplainSettings {
   std::string name = "program";
 };
 
-/// Explains the program that `Plan{outputs}` runs. For each pass the nodes, products, GFLOP and
-/// memory before and after; then the cost by phase; then every step: its op and inputs, the forward
-/// op and the scope that it belongs to, and the place of its value in the arena.
+/// Explains the program that `Plan{outputs}` runs. Prints the nodes, products, GFLOP and memory
+/// before and after each pass, and the cost by phase. Then prints every step with its op and
+/// inputs, the forward op and scope that it belongs to, and the place of its value in the arena.
 Report explain(std::initializer_list<Tensors> outputs, const ExplainSettings& settings = {});
 
+/// The options of `./twice explain`.
 struct ExplainOptions {
   RunOptions run;
   bool brief = false, html = false;
 };
 
+/// Declares the options of `./twice explain`.
 void declare_explain(OptionSet& set, ExplainOptions& options);
 
 /// Prints the explanation of a training step of each method. With `html` writes report.html to

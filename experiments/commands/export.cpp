@@ -1,4 +1,4 @@
-// Which arrays an export holds.
+// Selects and writes the arrays of an export.
 #include "experiments/commands/export.h"
 
 #include "autodiff/derive/grad.h"
@@ -39,7 +39,7 @@ void declare_export(OptionSet& set, ExportOptions& options) {
   declare(set, options.run, {.training = false});
   set.remove({"json"});
   set.add("graph", &options.graph,
-          "Write the graph of the loss too, op by op, as JSON beside the numbers");
+          "Also write the graph of the loss, op by op, as JSON beside the numbers");
   set.group("Model");
   set.add("checkpoint", &options.checkpoint,
           "Take parameters and buffers from a checkpoint of `train`");

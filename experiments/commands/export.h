@@ -1,5 +1,5 @@
-// `./twice export`: a step's numbers as safetensors, for checking elsewhere. docs/records.md, "The
-// export file", has the names.
+// `./twice export`: writes a step's arrays as safetensors, for checks by other programs.
+// docs/records.md, "The export file", lists the names.
 #pragma once
 
 #include "experiments/run/options.h"
@@ -8,16 +8,16 @@ namespace twice::experiments {
 
 struct ExportOptions {
   RunOptions run;
-  /// A checkpoint of `train` to take parameters and buffers from.
+  /// A checkpoint of `train` that provides parameters and buffers.
   std::string checkpoint;
-  /// Write the graph of the loss beside the numbers.
+  /// Also write the graph of the loss, beside the arrays.
   bool graph = false;
 };
 
 void declare_export(OptionSet& set, ExportOptions& options);
 
-/// Writes MODEL.safetensors to --out, or the file that --out names when it ends in .safetensors;
-/// the graph has the same name, but ends in .json.
+/// Writes MODEL.safetensors to the folder --out, or the file --out if its name ends in
+/// .safetensors. The graph has the same name with the ending .json.
 int export_step(ExportOptions options);
 
 }  // namespace twice::experiments

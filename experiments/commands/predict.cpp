@@ -1,5 +1,4 @@
-// From a checkpoint to its model, and from the model's outputs to classes, probabilities or
-// numbers.
+// Loads the model of a checkpoint, and converts its outputs to classes, probabilities or numbers.
 #include "experiments/commands/predict.h"
 
 #include <fmt/format.h>
@@ -27,17 +26,19 @@ fs::path checkpoint_of(const PredictOptions& options) {
   std::error_code error;
   if (!fs::is_directory(run, error)) {
     if (options.best)
-      throw UsageError(fmt::format("--best is for the folder of a run; {} is none", run.string()));
+      throw UsageError(
+          fmt::format("--best needs the folder of a run; {} is not one", run.string()));
     return run;
   }
   const fs::path file = run / (options.best ? best_weights : "checkpoint.safetensors");
   if (!fs::exists(file, error))
     fail("checkpoint", "{} does not exist{}", file.string(),
-         options.best ? ": the best epoch is kept of runs with --validation-share" : "");
+         options.best ? ": only runs with --validation-share keep the best epoch" : "");
   return file;
 }
 
-/// A trained model on examples, which are the test part of its problem.
+/// A trained model with its predictions for the examples, which take the place of the problem's
+/// test part.
 struct Judged {
   explicit Judged(const PredictOptions& options)
       : checkpoint(checkpoint_of(options)), history(checkpoint_history(checkpoint)) {
@@ -48,7 +49,7 @@ struct Judged {
       run.init.reset();
       problem = own ? make_problem(run) : make_problem(run, history.data, options.data);
     } catch (const JsonError& error) {
-      fail("checkpoint", "{}: what it says of its run is damaged: {}", checkpoint.string(),
+      fail("checkpoint", "{}: the description of its run is damaged: {}", checkpoint.string(),
            error.what());
     }
     if (own) check_same_files(history.data, data_record(problem), checkpoint.string());
@@ -62,7 +63,7 @@ struct Judged {
     predictions = trainer.predict(examples);
     if (problem.data.has_targets) metrics = problem.metrics(predictions, examples);
     outputs = predictions.elements() / examples.size();
-    // Outputs of a loss of a program's own may be no logits of classes.
+    // The outputs of a user-defined loss need not be the logits of classes.
     const auto& names = problem.data.class_names;
     if (problem.loss && (outputs == std::ssize(names) || (outputs == 1 && names.size() == 2)))
       classes = names;
@@ -91,14 +92,14 @@ struct Judged {
   fs::path checkpoint;
   RunHistory history;
   Problem problem{mlp(), {}, {}};
-  Array predictions;  ///< (n, outputs); empty where the problem has none
+  Array predictions;  ///< (n, outputs); empty if the problem has no predictions
   Index outputs = 0;
   std::vector<std::string> classes;
-  std::vector<std::vector<double>> probabilities;  ///< of each example, of each class
-  Metrics metrics;                                 ///< none where the targets are unknown
+  std::vector<std::vector<double>> probabilities;  ///< by example and class
+  Metrics metrics;                                 ///< empty if the targets are unknown
 };
 
-/// A column for each number or word that is said of an example.
+/// The output columns, one for each number or word about an example.
 std::vector<NamedColumn> columns_of(const Judged& judged) {
   const DataSplit& data = judged.problem.data;
   const Index n = data.test.size();
@@ -157,7 +158,8 @@ std::string csv(const std::vector<NamedColumn>& columns) {
   return text;
 }
 
-/// How many examples of each class (rows) were taken for each (columns); null for numbers.
+/// The confusion matrix: counts of examples by true class (rows) and predicted class (columns).
+/// Null for regressions and for more than 20 classes.
 Json confusion_of(const Judged& judged) {
   constexpr std::size_t most_classes = 20;
   const std::size_t count = judged.classes.size();
@@ -172,8 +174,9 @@ void declare(OptionSet& set, PredictOptions& options) {
   set.group("Arguments");
   set.add("RUN", &options.run, "Folder of a run, or a checkpoint").required = true;
   set.group("Examples");
-  set.add("data", &options.data,
-          "A file like that of the run, or a data set (default: the test examples of the run)");
+  set.add(
+      "data", &options.data,
+      "A file in the format of the run's data, or a data set (default: the run's test examples)");
   set.add("best", &options.best, "The weights of the best epoch on validation examples");
   set.add("threads", &options.threads, "Threads (0: as many as this process may use)",
           whole(0, 1024));

@@ -1,4 +1,4 @@
-// `./twice predict` and `./twice evaluate`: a trained model on examples.
+// `./twice predict` and `./twice evaluate`: apply a trained model to examples.
 #pragma once
 
 #include "experiments/app/option_set.h"
@@ -9,7 +9,7 @@ struct PredictOptions {
   /// The folder of a run, or a checkpoint.
   std::string run;
   bool best = false;
-  /// A file or a data set; empty: the test examples of the run's data.
+  /// A file or a data set. Empty: the test examples of the run's data.
   std::string data;
   int threads = 0;
   std::string out, json;
@@ -20,7 +20,7 @@ void declare_predict(OptionSet& set, PredictOptions& options);
 int predict(PredictOptions options);
 
 void declare_evaluate(OptionSet& set, PredictOptions& options);
-/// Prints the metrics and, of at most 20 classes, how often each was taken for each.
+/// Prints the metrics. For at most 20 classes, also prints the confusion matrix.
 int evaluate_run(PredictOptions options);
 
 }  // namespace twice::experiments

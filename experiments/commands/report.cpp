@@ -1,4 +1,4 @@
-// The command around report/write_report.h.
+// The command for report/write_report.h.
 #include "experiments/commands/report.h"
 
 #include "experiments/report/write_report.h"

@@ -1,4 +1,4 @@
-// `./twice report DIR`: one page for all records that a folder holds.
+// `./twice report DIR`: writes one page about all records in a folder.
 #pragma once
 
 #include "experiments/app/option_set.h"

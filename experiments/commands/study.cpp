@@ -1,4 +1,4 @@
-// Options, the run, and its output.
+// The command `study`: its options, the run and its output.
 #include "experiments/commands/study.h"
 
 #include <algorithm>
@@ -36,7 +36,7 @@ void print_list() {
   for (const Study& study : studies())
     table.add({study.name, study.shows, study.quick_time, study.full_time});
   table.print();
-  fmt::print("\nTimes are of 2 cores. Settings (quick, full):\n");
+  fmt::print("\nTimes are for 2 cores. Settings (quick, full):\n");
   for (const Study& study : studies()) {
     fmt::print("\n{}\n", study.name);
     for (const Setting& s : study.settings)
@@ -44,7 +44,7 @@ void print_list() {
   }
 }
 
-/// The study's settings: as given, else as the form has them.
+/// The study's settings: each as given, or else the default of the form.
 std::map<std::string, double> settings_of(const Study& study, const StudyOptions& options) {
   std::map<std::string, double> result;
   for (const Setting& s : study.settings) {
@@ -61,7 +61,7 @@ std::map<std::string, double> settings_of(const Study& study, const StudyOptions
   return result;
 }
 
-/// Everything on which the bits of a study's numbers depend.
+/// Everything that affects the bits of a study's numbers.
 Json identity(const Study& study, const StudyOptions& options,
               const std::map<std::string, double>& settings) {
   const Json header = record_header("study"), machine = header.at("machine");
@@ -75,7 +75,7 @@ Json identity(const Study& study, const StudyOptions& options,
   return result;
 }
 
-/// Puts the settings' values into the texts: `{width}` is the number of that name.
+/// Replaces `{NAME}` in all texts by the value of the setting NAME.
 void fill(Json& json, const std::map<std::string, double>& settings) {
   if (json.is_string()) {
     std::string text = json.string();
@@ -112,7 +112,8 @@ Json record_of(const Study& study, const StudyResult& result, const StudyOptions
     if (value) found["changed"].push_back(name);
   Json record = record_header("study");
   record.update(found);
-  // As it will be read: numbers that are not finite are null.
+  // Parse the text of the record, as a reader of the file would: numbers that are not finite become
+  // null.
   return Json::parse(record.dump());
 }
 
@@ -128,12 +129,12 @@ void print(const Json& record) {
   fmt::print("\nverdict: {}\n", text(record, "verdict"));
 }
 
-/// Page and plots, from the record alone.
+/// Writes the page and the plots, which depend on the record alone.
 void write_pages(const std::filesystem::path& folder, const Json& record) {
   const auto files = study_files(record, folder);
   for (const auto& [file, contents] : files)
     if (std::filesystem::path(file).filename() != file)
-      fail("study", "the record wants a file '{}'; expected a name without a folder", file);
+      fail("study", "the record names a file '{}'; expected a name without a folder", file);
   for (const auto& [file, contents] : files) write_atomically(folder / file, contents);
 }
 
@@ -145,9 +146,9 @@ void declare_study(OptionSet& set, StudyOptions& options) {
   set.group("Study");
   set.add("NAME", &options.name, "The study: " + names()).shows_default = false;
   set.add("list", &options.list, "List the studies, their times and settings");
-  set.add("quick", &options.quick, "The form of about a minute");
+  set.add("quick", &options.quick, "Run the quick form, which takes about a minute");
   set.add("document", &options.document, "Make page and plots from this record instead of running");
-  set.group("Settings of some studies (--list tells which and what they are unless given)");
+  set.group("Settings of some studies (--list shows them and their defaults)");
   for (const Study& study : studies())
     for (const Setting& s : study.settings)
       if (!set.find(s.name)) set.add(s.name, &options.settings[s.name], s.meaning);
@@ -162,7 +163,7 @@ int study(StudyOptions options) {
   if (!options.document.empty()) {
     const Json record = Json::parse_or_null(read_file(options.document));
     if (text(record, "command") != "study")
-      fail("study", "{} is no record of a study", options.document);
+      fail("study", "{} is not a record of a study", options.document);
     if (!options.name.empty() && options.name != text(record, "study"))
       throw UsageError(fmt::format("--document: {} is a record of {}, not of {}", options.document,
                                    text(record, "study"), options.name));
@@ -184,14 +185,14 @@ int study(StudyOptions options) {
 
   Journal journal(folder, chosen.name, identity(chosen, options, settings));
   if (journal.size() > 0)
-    fmt::print("going on after the {} jobs that {} has\n", journal.size(), journal.file().string());
+    fmt::print("continuing after the {} jobs in {}\n", journal.size(), journal.file().string());
   StudyContext context(settings, options.run.seed, journal);
   StudyResult result{chosen.setup, chosen.remarks};
   try {
     chosen.run(context, result);
   } catch (const Stopped&) {
     print_error(fmt::format("stopped with {} jobs done{}", journal.size(),
-                            journal.size() > 0 ? "; the same command goes on from there" : ""));
+                            journal.size() > 0 ? "; the same command continues from there" : ""));
     return stopped_status;
   }
   const Json record = record_of(chosen, result, options, settings, journal.seconds());

@@ -1,4 +1,5 @@
-// `./twice study`: runs one study, prints its claims and verdict, writes record, page and plots.
+// `./twice study`: runs one study, prints its claims and verdict, and writes its record, page and
+// plots.
 #pragma once
 
 #include "experiments/studies/study.h"
@@ -9,15 +10,15 @@ struct StudyOptions {
   RunOptions run;
   std::string name;
   bool list = false, quick = false;
-  /// A record to make the page from, instead of running.
+  /// If not empty: a record to make the page from, instead of running the study.
   std::string document;
-  /// Settings that were given, by name.
+  /// The given settings, by name.
   std::map<std::string, std::optional<double>> settings;
 };
 
 void declare_study(OptionSet& set, StudyOptions& options);
 
-/// Returns the exit status: 0 whatever the verdict, since a negative one is a result too.
+/// Returns the exit status, which is 0 for every verdict, since a negative verdict is a result too.
 int study(StudyOptions options);
 
 }  // namespace twice::experiments

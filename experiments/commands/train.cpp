@@ -1,4 +1,4 @@
-// A run from its options, or its checkpoint, to its end.
+// The command `train`: starts or resumes a run and completes it.
 #include "experiments/commands/train.h"
 
 #include <fmt/format.h>
@@ -25,7 +25,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The options of the run that is resumed; threads may change, since results do not depend on them.
+/// The options of the resumed run. The number of threads may change, since results do not depend on
+/// it.
 RunOptions resumed_options(const TrainOptions& given, const fs::path& checkpoint) {
   const Json stored = checkpoint_history(checkpoint).config, asked = to_json(given.run);
   for (const auto& [name, value] : asked.members())
@@ -59,7 +60,7 @@ RunOptions resumed_options(const TrainOptions& given, const fs::path& checkpoint
   return options;
 }
 
-/// Completes the options of a run.
+/// Fills in defaults and checks that the run has one method.
 void complete_run(RunOptions& run) {
   complete(run, {"exact"});
   if (run.methods.size() != 1)
@@ -89,7 +90,8 @@ Json record_of(const Trainer& trainer, const RunHistory& history) {
   return record;
 }
 
-/// A line for each epoch, with a column for each metric; the first one has the heading above it.
+/// Prints a line for each epoch, with a column for each metric. The heading appears above the first
+/// line.
 void print_epoch(const EpochRecord& r) {
   std::vector<std::pair<std::string, std::string>> cells = {
       {"epoch", fmt::format("{:>5}", r.epoch)},
@@ -102,7 +104,7 @@ void print_epoch(const EpochRecord& r) {
     cells.emplace_back(heading, fmt::format("{:>{}}", format_metric(name, value),
                                             std::max<std::size_t>(9, heading.size())));
   }
-  cells.emplace_back("|grad L|", fmt::format("{:>10.5f}", r.gradient_norm));
+  cells.emplace_back("|grad|", fmt::format("{:>10.5f}", r.gradient_norm));
   cells.emplace_back("seconds", fmt::format("{:>8.2f}", r.seconds));
   std::string heading, line;
   for (const auto& [name, cell] : cells) {
@@ -114,26 +116,27 @@ void print_epoch(const EpochRecord& r) {
   flush_output();
 }
 
-/// Epochs until the end or a stop; checkpoints on the way. Returns the exit status.
+/// Trains until the end or a stop and writes checkpoints on the way. Returns the exit status.
 int run_to_end(Trainer& trainer, RunHistory& history, const fs::path& folder, int every,
                LivePage& page) {
   const fs::path checkpoint = folder / "checkpoint.safetensors", best = folder / best_weights;
   const auto save = [&] {
     if (std::error_code error; best_epoch(history.curve) == 0)
-      fs::remove(best, error);  // of another run
+      fs::remove(best, error);  // from another run
     write_checkpoint(checkpoint, trainer, history);
   };
-  // After the checkpoint, so that the weights of an epoch that is not in it never replace others.
+  // The best weights are saved after the checkpoint. Otherwise a kill in between could leave the
+  // weights of an epoch that the checkpoint does not contain.
   const auto keep_best = [&] {
     const int epoch = best_epoch(history.curve);
     if (epoch > 0 && epoch * trainer.steps_per_epoch() == trainer.steps())
       write_checkpoint(best, trainer, history);
   };
-  keep_best();  // of a run that was killed before
+  keep_best();  // a killed run may have skipped this
   Progress progress(fmt::format("training {}", trainer.method().name),
                     static_cast<double>(trainer.total_steps() - trainer.steps()));
   for (const EpochRecord& epoch : history.curve) print_epoch(epoch);
-  // A run that was killed between its last checkpoint and the record of it.
+  // A run may have been killed between its last checkpoint and the record of that checkpoint.
   if (trainer.finished())
     write_atomically(folder / "train.json", record_text(record_of(trainer, history)));
   while (!trainer.finished()) {
@@ -148,7 +151,7 @@ int run_to_end(Trainer& trainer, RunHistory& history, const fs::path& folder, in
     if (!epoch) {
       save();
       print_error(
-          fmt::format("stopped after step {} of {}; ./twice train --resume --out {} goes on",
+          fmt::format("stopped after step {} of {}; ./twice train --resume --out {} continues",
                       trainer.steps(), trainer.total_steps(), folder.string()));
       return stopped_status;
     }
@@ -168,8 +171,8 @@ void declare_train(OptionSet& set, TrainOptions& options) {
   options.run.methods = {"exact"};
   declare(set, options.run);
   set.group("Checkpoints");
-  set.add("resume", &options.resume, "Go on from the checkpoint in --out");
-  set.add("fresh", &options.fresh, "Start anew although --out holds a run");
+  set.add("resume", &options.resume, "Continue from the checkpoint in --out");
+  set.add("fresh", &options.fresh, "Start again from scratch, even if --out holds a run");
   set.add("checkpoint-every", &options.checkpoint_every,
           "Steps between checkpoints (0: one after each epoch)", whole(0, 1 << 30));
   set.keep_given(options.given);
@@ -190,10 +193,9 @@ int train(TrainOptions options) {
     complete_run(options.run);
     options.run.init.reset();
   } else if (fs::exists(checkpoint) && !options.fresh) {
-    throw UsageError(
-        fmt::format("{} holds a run: --resume goes on with it, --fresh starts anew, "
-                    "another --out keeps it",
-                    options.run.out));
+    throw UsageError(fmt::format(
+        "{} holds a run: --resume continues it, --fresh replaces it, another --out keeps it",
+        options.run.out));
   }
   set_threads(options.run.threads);
   prepare_file(options.run.json);

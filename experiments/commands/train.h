@@ -1,5 +1,5 @@
-// `./twice train`: one run of one model with one method, with checkpoints, so that it can
-// be killed at any moment and resumed to the same bits.
+// `./twice train`: one run of one model with one method. A run writes checkpoints, so it can be
+// killed at any moment and resumed to the same bits.
 #pragma once
 
 #include "experiments/run/options.h"
@@ -9,16 +9,17 @@ namespace twice::experiments {
 struct TrainOptions {
   RunOptions run;
   bool resume = false, fresh = false;
-  /// Steps between checkpoints; 0: at the end of each epoch. One is always written there.
+  /// Steps between checkpoints. 0 means a checkpoint only at the end of each epoch, where one is
+  /// always written.
   int checkpoint_every = 0;
   OptionWords given;
 };
 
 void declare_train(OptionSet& set, TrainOptions& options);
 
-/// Writes to --out: checkpoint.safetensors, train.json after each epoch, report.html at the end.
-/// With --resume the options are those of the checkpoint; one that is given and differs is a
-/// mistake, but for --threads and for more --epochs, which make the run longer. Returns the exit
+/// Writes to --out: checkpoint.safetensors, train.json after each epoch, and report.html at the
+/// end. With --resume, the options come from the checkpoint. A given option that differs is an
+/// error, except for --threads and for more --epochs, which lengthen the run. Returns the exit
 /// status.
 int train(TrainOptions options);
 

@@ -17,6 +17,7 @@ enum class Origin {
   manual,    // there is no package of it: the user brings the files
 };
 
+/// A file of a data set, with its checksum and size.
 struct DataFile {
   std::string name;
   /// Of the contents, unzipped when the name ends in .gz: MD5 (32 digits) or SHA-256 (64).
@@ -25,6 +26,7 @@ struct DataFile {
   std::size_t bytes = 0;
 };
 
+/// A data set: its origin and its files.
 struct DataSource {
   std::string name, title, credit;
   Origin origin = Origin::built_in;
@@ -37,6 +39,7 @@ struct DataSource {
 
 /// All of them, in the order of `twice data`. Each can be trained on: `load_data` reads it.
 const std::vector<DataSource>& data_sources();
+/// The names of all data sets.
 std::vector<std::string> data_names();
 
 /// The one of that name; throws, listing the known ones, when there is none.

@@ -31,7 +31,9 @@ struct Dataset {
   }
 
   Index size() const { return inputs().shape()[0]; }
+  /// The first array. Throws std::out_of_range if there is none.
   const Array& inputs() const { return arrays.at(0).second; }
+  /// The second array. Throws std::out_of_range if there is none.
   const Array& targets() const { return arrays.at(1).second; }
   Array& inputs() { return arrays.at(0).second; }
   Array& targets() { return arrays.at(1).second; }
@@ -99,6 +101,7 @@ struct RawImages {
   std::vector<std::int32_t> labels;
 };
 
+/// Training and test images as the files of a data set hold them.
 struct RawSplit {
   RawImages train, test;
   int classes = 10;

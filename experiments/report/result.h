@@ -10,6 +10,7 @@
 
 namespace twice::experiments {
 
+/// The result of a command: its record, its text and its files.
 struct Report {
   /// As the command writes it to `--json` (docs/records.md).
   Json record = {};

@@ -17,6 +17,7 @@
 
 namespace twice::experiments {
 
+/// The options that the commands share. docs/records.md describes them.
 struct RunOptions {
   // What is trained.
   std::string model = "mlp";
@@ -76,6 +77,7 @@ struct RunOptions {
   std::uint64_t seed_of_weights() const { return init_seed.value_or(seed); }
   std::uint64_t seed_of_data() const { return data_seed.value_or(seed); }
   std::uint64_t seed_of_split() const { return split_seed.value_or(seed); }
+  /// The options of the entry of that name; empty if it has none.
   const std::any& own_of(const std::string& entry) const {
     static const std::any none;
     const auto found = own.find(entry);
@@ -102,11 +104,15 @@ int default_epochs(const std::string& data);
 /// `warp` for digits, which are few: without it an mlp learns them by heart (docs/decisions.md).
 std::string default_augmentation(const std::string& data);
 
+/// The passes for a method: its own, without those of `--without`.
 PlanOptions plan_options(const RunOptions& options, const std::string& method);
 /// The numbers in a method's equation, with its own options.
 MethodOptions method_options(const RunOptions& options, std::string_view method);
+/// The optimiser and its constants, with the entry's own options.
 OptimizerOptions optimizer_options(const RunOptions& options);
+/// The shape, classes and seed of synthetic data.
 SyntheticOptions synthetic_options(const RunOptions& options);
+/// The learning rate schedule, with the entry's own options.
 ScheduleOptions schedule_options(const RunOptions& options);
 
 /// Every option by its command-line name, but for where the output goes.

@@ -18,6 +18,7 @@ namespace twice::experiments {
 using OnBatch =
     std::function<Tensor(const Tensors& w, const BatchTensors& batch, ForwardPass& pass)>;
 
+/// A training problem: weights, examples, and a scalar loss of weights and a batch.
 struct Problem {
   /// The weights' names, shapes and first values, and the predictions where `predictions` is empty.
   /// Its `products` are L in the laws of products; without any, no law is shown.
@@ -42,7 +43,9 @@ struct Problem {
   /// Records the loss. Throws when it is no scalar.
   Tensor record_loss(const Tensors& w, const BatchTensors& batch, ForwardPass& pass) const;
   bool has_predictions() const { return loss || own_predictions; }
+  /// Records the predictions for a batch, of shape (rows, ...).
   Tensor record_predictions(const Tensors& w, const BatchTensors& batch, ForwardPass& pass) const;
+  /// The metrics of predictions for these examples.
   Metrics metrics(const Array& predictions, const Dataset& examples) const;
 
   /// One input of the tape for each array of the examples, with so many rows; floating-point ones
@@ -83,7 +86,9 @@ struct ModelState {
   std::shared_ptr<std::map<std::string, Array>> memory =
       std::make_shared<std::map<std::string, Array>>();
 };
+/// Initial parameters and buffers of this dtype. The same seed gives the same numbers.
 ModelState initial_state(const Model& model, std::uint64_t seed, DType dtype);
+/// A copy whose parameters, buffers and memory have this dtype.
 ModelState cast(const ModelState& state, DType dtype);
 
 }  // namespace twice::experiments

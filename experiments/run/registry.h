@@ -26,6 +26,7 @@ struct OwnOptions {
   /// Makes the struct with its defaults if `own` is empty, and declares its members.
   std::function<void(OptionSet& set, std::any& own)> declare = {};
 
+  /// The options that `declare` declares; `Own` is a copyable struct with defaults.
   template <class Own>
   static OwnOptions of(void (*declare)(OptionSet&, Own&)) {
     return {[declare](OptionSet& set, std::any& own) {
@@ -38,6 +39,7 @@ struct OwnOptions {
 /// Numbers by name that say how good predictions are. "accuracy" is a share of one.
 using Metrics = std::map<std::string, double>;
 
+/// A model for `--model NAME`.
 struct ModelEntry {
   std::string name, purpose;
   /// A model for inputs like those of `train` with so many outputs.
@@ -47,12 +49,14 @@ struct ModelEntry {
   OwnOptions own = {};
 };
 
+/// A data set for `--data NAME`.
 struct DataEntry {
   std::string name, purpose;
   std::function<DataSplit(const RunOptions& options, const std::any& own)> load;
   OwnOptions own = {};
 };
 
+/// A loss for `--loss NAME`.
 struct LossEntry {
   std::string name, purpose;
   /// What targets it takes: classes (i32), or numbers. One that takes both gets classes, of which
@@ -81,20 +85,24 @@ struct MethodEntry {
   Method method;
   OwnOptions own = {};
 };
+/// An optimiser for `--optimizer NAME`.
 struct OptimizerEntry {
   OptimizerRule rule;
   OwnOptions own = {};
 };
+/// A learning rate schedule for `--schedule NAME`.
 struct ScheduleEntry {
   Schedule schedule;
   OwnOptions own = {};
 };
+/// A planner pass, which runs before the pass `before`.
 struct PassEntry {
   Pass pass;
   std::string before = "fuse";
   OwnOptions own = {};
 };
 
+/// All models, data sets, losses, problems and further entries, by name.
 class Registry {
  public:
   /// With the built-in models, data sets and losses.

@@ -1,5 +1,5 @@
-// The cost of the methods: products against their laws, where exact is cheaper than F-GR, and the
-// effect of the first layer and of the activation on it.
+// The cost of the methods: products compared with their laws, the sizes at which exact is cheaper
+// than F-GR, and the effect of the first layer and of the activation.
 #include <cmath>
 
 #include "experiments/measure/steps.h"
@@ -13,7 +13,8 @@ namespace {
 using Names = std::vector<std::string>;
 const Names all_methods = {"sgd", "f-gr", "b-gr", "c-gr", "exact-naive", "exact"};
 
-/// The claim for each method: per_layer L - saved products. Exact's is that of dense layers.
+/// The claim for each method: per_layer L - saved products. The claim for exact applies to dense
+/// layers.
 struct Law {
   std::string method;
   int per_layer, saved;
@@ -23,7 +24,7 @@ const Law laws[] = {
 constexpr const char* inks[] = {"exact", "f-gr", "b-gr", "sgd", "pgn"};
 constexpr const char* activations[] = {"relu", "tanh", "gelu"};
 
-/// A model and a batch. An mlp has `size` units a layer, a cnn or resnet `size` channels.
+/// A model and a batch. An mlp has `size` units in each layer; a cnn or resnet has `size` channels.
 struct CostCase {
   std::string model;
   Index inputs, size;
@@ -38,10 +39,11 @@ struct CostCase {
   }
 };
 
-/// `layers`, and of each method's step, as `exact products`: `products`, `small products`, `gflop`
-/// and `mib`, counted from its program. With `seconds` above 0 steps of the methods are timed in
-/// turn on random images, for as long in all: `ms` (median) and `spread`. `rewrite` false: without
-/// the passes that rewrite products.
+/// Measures one case. The result holds `layers` and, for each method, the counts of its program,
+/// such as `exact products`: `products`, `small products`, `gflop` and `mib`. If `seconds` is above
+/// 0, the methods' steps are timed in turn on random images for this long in all, and the result
+/// also holds `ms` (the median) and `spread`. If `rewrite` is false, the passes that rewrite
+/// products do not run.
 Measured costs(StudyContext& context, const CostCase& c, const Names& methods, bool rewrite,
                double seconds = 0) {
   RunOptions options;
@@ -68,7 +70,7 @@ Measured costs(StudyContext& context, const CostCase& c, const Names& methods, b
     std::vector<const Method*> list;
     for (const std::string& name : methods) list.push_back(&method(name));
     steps = step_costs(problem, list, seconds, [&](double passed) { context.advance(passed); });
-    context.advance(0);  // a stop leaves the timing early: then its numbers are not wanted
+    context.advance(0);  // a stop ends the timing early, and incomplete numbers must not be used
   } else {
     const ModelState state = initial_state(problem.model, 1, DType::f32);
     for (const std::string& name : methods) {
@@ -92,19 +94,19 @@ Measured costs(StudyContext& context, const CostCase& c, const Names& methods, b
   return result;
 }
 
-/// A number of one method's step over that of another.
+/// A number of one method's step, divided by that of another.
 double ratio(const Measured& m, const char* a, const char* b, const std::string& number) {
   return m.at(a + (" " + number))[0] / m.at(b + (" " + number))[0];
 }
 
-/// Batches over the width, from 1/32 to 2 in steps of a factor 2^(1/parts).
+/// Batches as fractions of the width, from 1/32 to 2 in steps of a factor 2^(1/parts).
 Vector batch_shares(int parts) {
   Vector shares;
   for (int i = -5 * parts; i <= parts; ++i) shares.push_back(std::pow(2, i / double(parts)));
   return shares;
 }
 
-/// A job for each number from 0, not for each seed.
+/// Job numbers from 0, used in the place of seeds.
 std::vector<std::uint64_t> numbers(std::size_t count) {
   std::vector<std::uint64_t> result(count);
   for (std::size_t i = 0; i < count; ++i) result[i] = i;
@@ -143,8 +145,7 @@ void check_laws(StudyContext& context, StudyResult& result) {
                             exact ? "9L - 5" : claimed),
                 convolutional, {exact ? -3.0 : 0.0, 0})});
   }
-  StudyTable table{"Products of a step, counted (in brackets: smaller ones beside them)",
-                   {"network", "L"}};
+  StudyTable table{"Products of a step (small products in brackets)", {"network", "L"}};
   for (const std::string& name : all_methods) table.headings.push_back(name);
   for (std::size_t i = 0; i < cases.size(); ++i) {
     if (cases[i].activation != "relu" || (i < dense && cases[i].size != 256)) continue;
@@ -249,7 +250,7 @@ void time_crossover(StudyContext& context, StudyResult& result) {
   result.plots.push_back(
       {.name = "crossover-time",
        .title = "Exact over F-GR in time, mlp 784-{width}x4",
-       .y_title = "time of a step, exact / F-GR; shaded: 95 % of the mean of the rounds",
+       .y_title = "time of a step, exact / F-GR; shaded: 95 % interval of the mean over the rounds",
        .x_title = "batch / width",
        .log_x = true,
        .curves = {mean_curve("mean of the rounds", "exact", shares, Shown::mean_and_interval,
@@ -284,8 +285,7 @@ void time_models(StudyContext& context, StudyResult& result) {
       },
       StudyContext::Order::in_turn)[0];
   StudyTable table{
-      "A step: time (median, and the width of the middle half of the steps, methods in turn), "
-      "FLOPs, memory",
+      "A step: time (median and interquartile range, methods in turn), FLOPs, memory",
       {"network", "method", "ms", "spread", "over sgd", "over F-GR", "products", "GFLOP", "MiB"}};
   Vector convolutional;
   for (std::size_t i = 0; i < cases.size(); ++i) {
@@ -300,9 +300,7 @@ void time_models(StudyContext& context, StudyResult& result) {
     if (cases[i].model != "mlp") convolutional.push_back(ratio(found[i], "exact", "f-gr", "gflop"));
   }
   result.tables.push_back(table);
-  result.claim(
-      {on_all("cnn and resnet: exact is not cheaper than F-GR, and at most 1.5 times (FLOPs)",
-              convolutional, {1, 1.5})});
+  result.claim({on_all("cnn and resnet: FLOPs, exact / F-GR", convolutional, {1, 1.5})});
 }
 
 void run(StudyContext& context, StudyResult& result) {
@@ -319,31 +317,33 @@ Study cost_study() {
   return {
       "cost",
       "products, FLOPs, time and memory of every method; where exact is cheaper than F-GR",
-      "A step takes 3L - 1 products for the gradient, 6L - 2 for F-GR and B-GR, 9L - 5 for "
-      "double backpropagation as it is written; planned, exact takes 6L - 4 of full size on "
-      "mlps whose batch is well under their width, and is then cheaper than F-GR. On "
+      "A step takes 3L - 1 products for the gradient, 6L - 2 for F-GR and B-GR, and 9L - 5 for "
+      "double backpropagation as written. On mlps whose batch is well below the width, the planner "
+      "reduces exact to 6L - 4 products of full size, which makes exact cheaper than F-GR. On "
       "convolutional networks exact keeps 9L - 5.",
-      "That double backpropagation takes 9L against 6L: Karakida et al., ICML 2023, as reported "
-      "by other sources. The constants, and 6L - 4, are this project's.",
+      "Karakida et al., ICML 2023, as reported by other sources, for the 9L products of double "
+      "backpropagation against 6L. The constants, and 6L - 4, are results of this project.",
       "1 min",
       "10 min",
       "Larger --width and --channels, more --rounds and --seconds; more cores move the "
       "crossover in time.",
-      {{"width", "of the mlps that are timed", 256, 512, 32, 8192, true},
-       {"channels", "of cnn and resnet", 4, 8, 1, 4096, true},
+      {{"width", "width of the timed mlps", 256, 512, 32, 8192, true},
+       {"channels", "channels of cnn and resnet", 4, 8, 1, 4096, true},
        {"max-depth", "layers of the deepest mlp whose products are counted", 8, 16, 2, 1000, true},
        {"rounds", "repetitions of the timed crossover", 3, 10, 2, 1000, true},
-       {"seconds", "of timing for a batch size; twice that for a model", 0.4, 6, 0.01, 1e4, false},
+       {"seconds", "timing of each batch size; each model takes twice as long", 0.4, 6, 0.01, 1e4,
+        false},
        {"rewrite", "1: the planner may rewrite products; 0: it may not", 1, 1, 0, 1, true}},
-      {"Products, FLOPs and memory are counted from the program: they have no uncertainty. L: "
-       "linear layers and convolutions. Full-size: not put by the planner in the place of a larger "
-       "product.",
+      {"Products, FLOPs and memory are counted from the program and have no uncertainty. L is the "
+       "number of linear layers and convolutions. A product is of full size unless the planner put "
+       "it in the place of a larger product.",
        "Laws: mlps of 2 to {max-depth} layers, widths 32, 64 and 256, relu, tanh and gelu, batch "
        "width / 4; cnn and resnet of {channels} channels on 32x32x3.",
-       "Crossover: width {width}, batch from 1/32 to twice the width; in time from {rounds} rounds "
-       "of {seconds} s a batch size, float32, random images, methods in turn.",
+       "Crossover: width {width}, batch from 1/32 to twice the width. Times are from {rounds} "
+       "rounds of {seconds} s for each batch size, in float32 on random images, with the methods "
+       "in turn.",
        "exact-naive: double backpropagation, planned without the passes that rewrite products."},
-      {"Claims on times are of one machine at one time; their intervals do not cover other "
+      {"Claims about times hold for one machine at one time. Their intervals do not cover other "
        "machines.",
        "FLOPs are not time: small products and elementwise work run slower than large products."},
       run};

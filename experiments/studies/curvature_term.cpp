@@ -1,5 +1,5 @@
-// The activation's second derivative in gradient regularization: exact H g with and
-// without its term, and F-GR, on networks from smooth to piecewise linear.
+// The activation's second derivative in gradient regularization: exact H g with and without its
+// term, and F-GR, on networks from smooth to piecewise linear.
 #include <cmath>
 
 #include "autodiff/autodiff.h"
@@ -9,11 +9,11 @@ namespace twice::experiments {
 
 namespace {
 
-/// From smooth (gelu) to piecewise linear.
+/// From smooth (gelu) to piecewise linear (relu).
 const std::vector<std::string> activations = {"beta_gelu:1", "beta_gelu:4", "beta_gelu:16", "relu"};
 constexpr std::size_t gelu = 0, relu = 3;
 
-/// A method on the network with or without phi'', which is trained and measured.
+/// A method on the network with or without phi''. The study trains and measures each variant.
 struct Variant {
   std::string name, method;
   double epsilon = 1;
@@ -29,15 +29,16 @@ enum : std::size_t { sgd, exact, without, f_gr_small, f_gr_middle, f_gr_large };
 
 const Vector sweep = {1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1};  // eps
 
-/// y = phi(x) with slope phi'(x) and second derivative 0: phi and phi' are computed at a copy of x
-/// that is held fixed, and y = phi + phi' (x - copy).
+/// y = phi(x) with slope phi'(x) and second derivative 0: phi and phi' are computed at a constant
+/// copy of x, and y = phi + phi' (x - copy).
 Tensor without_second_derivative(const std::function<Tensor(Tensor)>& phi, Tensor x) {
   const Tensor fixed = stop_gradient(x), y = phi(fixed);
   const Tensor ones = x.tape().constant(Array::filled(x.shape(), x.dtype(), 1));
   return y + grad(y, fixed, ones)[0] * (x - fixed);
 }
 
-/// The mlp of nn/models.h with 3 layers, its activation with or without phi''.
+/// The mlp of nn/models.h with 3 layers. Its activation has its phi'' only if `second_derivative`
+/// is true.
 Model network(const Problem& problem, const std::string& activation, Index width,
               bool second_derivative) {
   const std::function<Tensor(Tensor)> phi = activation_named(activation);
@@ -64,7 +65,7 @@ Problem problem_of(const StudyContext& context, const std::string& activation,
   return problem;
 }
 
-/// The distance from the exact H g over its length, of each variant and each eps of the sweep.
+/// Adds the relative distance from the exact H g, for each variant and each eps of the sweep.
 void add_distances(const StudyContext& context, const std::string& activation, std::uint64_t seed,
                    const ModelState& state, const std::string& when, Measured& result) {
   const ModelState f64 = cast(state, DType::f64);
@@ -82,8 +83,8 @@ void add_distances(const StudyContext& context, const std::string& activation, s
     result[when + " sweep"].push_back(relative_error(hvp({"", "f-gr", eps}), truth));
 }
 
-/// `start distance`, `start sweep`, `trained distance`, `trained sweep`; and of the training with
-/// each variant `accuracy` in percent, `test loss` and `gradient norm`.
+/// Returns `start distance`, `start sweep`, `trained distance` and `trained sweep`. For the
+/// training with each variant, also returns `accuracy` in percent, `test loss` and `gradient norm`.
 Measured measure(StudyContext& context, const std::string& activation, std::uint64_t seed) {
   Measured result;
   const Problem plain = problem_of(context, activation, variants[sgd], seed);
@@ -103,13 +104,13 @@ Measured measure(StudyContext& context, const std::string& activation, std::uint
 }
 
 void describe(const std::vector<Repeated>& found, StudyResult& result) {
-  StudyTable terms{"Distance from the exact H g, over its length: means over seeds",
+  StudyTable terms{"Relative distance from the exact H g: means over seeds",
                    {"activation", "state"}};
   for (std::size_t v = without; v < variants.size(); ++v)
     terms.headings.push_back(v == without ? "without phi''" : variants[v].name);
-  StudyTable training{"Training: test accuracy in percent, mean over seeds (and 95 % of the mean)",
+  StudyTable training{"Training: test accuracy in percent, mean over seeds (and its 95 % interval)",
                       {"activation", "method", "test accuracy", "minus SGD, paired",
-                       "minus exact, paired", "test loss", "|grad L|"}};
+                       "minus exact, paired", "test loss", "|g|"}};
   StudyPlot plot{
       .name = "distance",
       .title = "How far F-GR is from the exact H g, after training",
@@ -199,35 +200,32 @@ Study curvature_term_study() {
   return {
       "curvature-term",
       "exact H g with and without phi'', and F-GR, from smooth to relu-like networks",
-      "The Hessian has a term with the activation's second derivative. F-GR feels it at any "
-      "sharpness, through the finite step; exact GR loses it as the activation approaches relu. "
-      "So F-GR and exact GR agree on smooth networks and differ on relu's, and a penalty by "
-      "exact GR serves gelu networks better than relu networks.",
+      "The Hessian has a term with the activation's second derivative. The finite step of F-GR "
+      "includes this term for any sharpness of the activation, but exact GR loses it as the "
+      "activation approaches relu. So F-GR and exact GR agree on smooth networks and differ on "
+      "relu networks, and a penalty by exact GR helps gelu networks more than relu networks.",
       "After Dauphin, Agarwala, Mobahi, \"Neglected Hessian component explains mysteries in "
-      "sharpness regularization\", 2024; the comparison with F-GR is this project's.",
+      "sharpness regularization\", 2024. The comparison with F-GR is by this project.",
       "15 s",
       "20 min",
       "Residual networks on CIFAR-10, and a grid over gamma.",
       {{"seeds", "repetitions", 5, 10, 2, 1000, true},
-       {"width", "of the hidden layers", 64, 256, 1, 8192, true},
-       {"epochs", "of training", 15, 40, 1, 1e4, true},
-       {"batch", "images on which gradients are compared", 256, 512, 1, 1437, true},
+       {"width", "width of the hidden layers", 64, 256, 1, 8192, true},
+       {"epochs", "epochs of training", 15, 40, 1, 1e4, true},
+       {"batch", "images for comparing gradients", 256, 512, 1, 1437, true},
        {"gamma", "strength of the penalty", 0.05, 0.05, 1e-9, 100, false},
-       {"drop", "1: the variant without phi'' is really without it; 0: it is not", 1, 1, 0, 1,
-        true}},
-      {"Networks: mlp of width {width}, 3 layers, activation x Phi(beta x), beta = 1 (gelu), 4, "
-       "16, "
-       "and relu, its limit; handwritten digits, {seeds} seeds.",
-       "Without phi'': the activation is recorded as phi(c) + phi'(c) (x - c), c = x held fixed, "
-       "so "
-       "values and gradients are the same and the second derivative is 0; then exact GR as usual.",
+       {"drop", "1: remove phi'' from the variant without phi''; 0: keep it", 1, 1, 0, 1, true}},
+      {"Networks: mlps of width {width} with 3 layers and activation x Phi(beta x) for beta = 1 "
+       "(gelu), 4 and 16, and with the limit relu. Data: handwritten digits, {seeds} seeds.",
+       "Without phi'': the activation is recorded as phi(c) + phi'(c) (x - c) with a constant copy "
+       "c of x. Values and gradients are the same, and the second derivative is 0. Then exact GR "
+       "is applied as usual.",
        "Gradient: distances from the exact H g in float64 on {batch} training images, at the start "
        "and after training by SGD.",
        "Training: gamma = {gamma}, {epochs} epochs, batch 64, momentum 0.9, cosine schedule from "
-       "0.05, float32; the same start and batches for each method of a seed."},
-      {"Test accuracies on 360 images move by 0.3 points with one image: small differences need "
-       "the "
-       "full form's seeds, and are a statement on this data set and this gamma.",
+       "0.05, float32. All methods of a seed have the same start and batches."},
+      {"With 360 test images, one image changes the accuracy by 0.3 points. Small differences need "
+       "the seeds of the full form, and they apply only to this data set and this gamma.",
        "The part without phi'' is not the Gauss-Newton product: it keeps the terms of H between "
        "layers, which exist for relu too."},
       run};

@@ -1,6 +1,6 @@
-// The diagonal linear network, where the bias of gradient regularization has a formula: the
-// invariant alpha_GR, the potential that the solution minimises, and what this does to the test
-// error, at full batch and at batch size 1.
+// The diagonal linear network, for which the bias of gradient regularization has a formula.
+// Measures the invariant alpha_GR, the potential that the solution minimises, and the effect on the
+// test error, at full batch and at batch size 1.
 #include <cmath>
 
 #include "autodiff/autodiff.h"
@@ -12,7 +12,7 @@ namespace {
 
 constexpr double start_alpha = 0.1;
 
-/// y = X beta*, X from N(0, I), beta* 1/sqrt(s) on s = `sparsity` inputs, zero on the others.
+/// y = X beta*, X from N(0, I). beta* is 1/sqrt(s) on s = `sparsity` inputs and 0 on the others.
 struct Regression {
   Index samples, inputs;
   SmallData data;
@@ -29,8 +29,9 @@ Regression regression(Index samples, Index inputs, Index sparsity, std::uint64_t
   return {samples, inputs, {x, y}, truth.to_vector()};
 }
 
-/// At the minimum of sum phi_a(beta) over X beta = y the gradient of phi, asinh(beta / 2 a^2) / 4,
-/// is X' nu for some nu. This is the distance of the gradient from such a point, over its length.
+/// At the minimum of sum phi_a(beta) over X beta = y, the gradient of phi is X' nu for some nu.
+/// This gradient is asinh(beta / 2 a^2) / 4. Returns its distance from the space of all X' nu,
+/// relative to its length.
 double kkt_residual(const Regression& problem, const Vector& beta, const Vector& a) {
   const Index n = problem.samples, d = problem.inputs;
   Vector v;
@@ -40,7 +41,7 @@ double kkt_residual(const Regression& problem, const Vector& beta, const Vector&
   const Tensor x = tape.constant(problem.data.x), t = tape.constant(Array::from(v, {d, 1}));
   const Vector gram = evaluate(matmul(x, transpose(x))).to_vector();
   const Vector right = evaluate(matmul(x, t)).to_vector();
-  // nu = (X X')^-1 X v by the eigenvectors of X X'.
+  // nu = (X X')^-1 X v, computed from the eigenvectors of X X'.
   const SymmetricEigen eigen = symmetric_eigen(gram);
   const auto count = static_cast<std::size_t>(n);
   Vector nu(count, 0);
@@ -54,7 +55,6 @@ double kkt_residual(const Regression& problem, const Vector& beta, const Vector&
   return relative_error(evaluate(matmul(transpose(x), multipliers)).to_vector(), v);
 }
 
-/// One training.
 struct Setup {
   std::string method;
   double epsilon, gamma, step;
@@ -68,15 +68,15 @@ struct Setup {
   }
 };
 
-/// Trains and measures where the run ends:
+/// Trains, and measures the end of the run:
 /// `test error`       sum of (beta - beta*)^2, the expected squared error for an x from N(0, I);
 /// `loss`
 /// `invariant error`  the largest |alpha measured / alpha_GR - 1|, alpha measured = sqrt(w+ o w-);
-/// `kkt`, `kkt start` the KKT residual with a = alpha_GR and with the alpha of the start;
+/// `kkt`, `kkt start` the KKT residual with a = alpha_GR and with the initial alpha;
 /// `shrinkage`        -mean ln(alpha_GR / alpha).
 Measured train(StudyContext& context, const Regression& problem, const Setup& run,
                std::uint64_t seed) {
-  // A factor on the exponent of alpha_GR: 1, but for those who want to see the check fail.
+  // A factor on the exponent of alpha_GR. Any value other than 1 makes the check fail.
   const double correction = context.number("correction");
   const Model model = dln({.inputs = problem.inputs, .alpha = start_alpha});
   const Index rows = run.single ? 1 : problem.samples;
@@ -86,13 +86,13 @@ Measured train(StudyContext& context, const Regression& problem, const Setup& ru
   std::vector<SmallData> batches;
   for (Index part = 0; part < problem.samples / rows; ++part)
     batches.push_back(problem.data.part(part, rows));
-  // Views of the plan's memory, which each run fills anew.
+  // Views of the plan's memory, which each run overwrites.
   const std::vector<Array> plain = step.plain(), gradient = step.gradient();
   const double *plus = w[0].data<double>(), *minus = w[1].data<double>(),
                *g_plus = plain[0].data<double>(), *g_minus = plain[1].data<double>(),
                *G_plus = gradient[0].data<double>(), *G_minus = gradient[1].data<double>();
   const auto d = static_cast<std::size_t>(problem.inputs);
-  Vector integral(d, 0);  // of gamma g g' dt
+  Vector integral(d, 0);  // integral of gamma g g' dt
   const bool difference = run.method == "f-gr" || run.method == "b-gr";
   const double eps = run.method == "b-gr" ? -run.epsilon : run.epsilon;
   Optimizer optimizer({.lr = run.step});
@@ -104,8 +104,9 @@ Measured train(StudyContext& context, const Regression& problem, const Setup& ru
     const auto pick = static_cast<std::size_t>(order.uniform(static_cast<std::uint64_t>(t)) *
                                                static_cast<double>(batches.size()));
     step.run(batches[pick]);
-    // The gradient by w+- is +- w+- o g: with X'(X beta - y)/n = g at the point, and g' where a
-    // finite difference looks. Of w+ and w- the larger tells it more exactly.
+    // The gradients with respect to w+ and w- are w+ o g and -w- o g, with g = X'(X beta - y)/n at
+    // the current point. g' is the same quantity at the point where a finite difference evaluates
+    // the gradient. The larger of |w+| and |w-| gives the more accurate g.
     if (run.method != "sgd")
       for (std::size_t i = 0; i < d; ++i) {
         const bool up = std::abs(plus[i]) >= std::abs(minus[i]);
@@ -128,7 +129,7 @@ Measured train(StudyContext& context, const Regression& problem, const Setup& ru
     alpha[i] = start_alpha * std::exp(-correction * integral[i]);
     const double measured = std::sqrt(plus[i] * minus[i]);
     test_error += (beta[i] - problem.truth[i]) * (beta[i] - problem.truth[i]);
-    // A NaN, of a product that is negative, must not be lost in a maximum.
+    // A negative product gives NaN, which a maximum must not hide.
     const double error = std::abs(measured / alpha[i] - 1);
     if (!(error <= invariant_error)) invariant_error = error;
     shrinkage += correction * integral[i] / static_cast<double>(d);
@@ -168,9 +169,9 @@ void full_batch(StudyContext& context, StudyResult& result) {
       train_all(context, "full batch", runs, 20, 30, 3, context.count("seeds"));
 
   StudyTable table{
-      "Full batch: means over seeds, with 95 % of the mean",
+      "Full batch: means over seeds, with 95 % intervals",
       {"method", "step", "test error", "ln alpha falls by", "largest error of alpha_GR",
-       "largest KKT residual, alpha_GR", "smallest, alpha of the start"}};
+       "largest KKT residual with alpha_GR", "smallest KKT residual with initial alpha"}};
   for (std::size_t r = 0; r < runs.size(); ++r) {
     table.rows.push_back({runs[r].name(), fmt::format("{:g}", runs[r].step),
                           with_interval(each(found[r], "test error"), "{:.4f}"),
@@ -185,15 +186,16 @@ void full_batch(StudyContext& context, StudyResult& result) {
     growth.push_back(ratio);
   const auto shrinkage = [&](std::size_t r) { return each(found[r], "shrinkage"); };
   result.claim(
-      {on_all("full batch: training interpolates (loss, of about 0.25 at the start)",
+      {on_all("full batch: training interpolates (loss, about 0.25 at the start)",
               all(found, 0, 5, "loss"), at_most(1e-4)),
        on_all("sqrt(w+ o w-) = alpha_GR (largest relative error of an entry; B-GR, exact, F-GR)",
               all(found, 1, 3, "invariant error"), at_most(0.01)),
        on_all("KKT residual of the potential with alpha_GR", all(found, 1, 3, "kkt"),
               at_most(1e-3)),
-       on_all("the correction is needed: the residual with the alpha of the start is larger by",
+       on_all("the correction is needed: KKT residual with the initial alpha / with alpha_GR",
               ratios(all(found, 1, 3, "kkt start"), all(found, 1, 3, "kkt")), at_least(100)),
-       on_all("the residual is due to the finite step: with steps ten times larger it is larger by",
+       on_all("the residual is due to the finite step: KKT residual with ten times larger steps / "
+              "with normal steps",
               growth, {4, 25}),
        on_mean(
            "F-GR shrinks alpha more than exact (-ln alpha / alpha_0, mean of the entries: ratio)",
@@ -216,7 +218,7 @@ void single_examples(StudyContext& context, StudyResult& result) {
   const std::vector<Repeated> found =
       train_all(context, "batch size 1", runs, 40, 100, 5, context.count("single-seeds"));
 
-  StudyTable table{"Batch size 1: means over seeds, with 95 % of the mean",
+  StudyTable table{"Batch size 1: means over seeds, with 95 % intervals",
                    {"method", "test error", "minus exact, paired", "ln alpha falls by",
                     "training loss of the last example, median"}};
   const auto error = [&](std::size_t r) { return each(found[r], "test error"); };
@@ -227,11 +229,12 @@ void single_examples(StudyContext& context, StudyResult& result) {
                           fmt::format("{:.1e}", median(each(found[r], "loss")))});
   result.tables.push_back(table);
 
-  StudyPlot plot{.name = "single",
-                 .title = "Test error at batch size 1",
-                 .y_title = "sum of (beta - beta*)^2: mean over seeds; shaded: 95 % of F-GR's mean",
-                 .x_title = "eps of F-GR",
-                 .log_x = true};
+  StudyPlot plot{
+      .name = "single",
+      .title = "Test error at batch size 1",
+      .y_title = "sum of (beta - beta*)^2: mean over seeds; shaded: 95 % interval of F-GR's mean",
+      .x_title = "eps of F-GR",
+      .log_x = true};
   plot.curves.push_back(mean_curve("F-GR", "f-gr", epsilons, Shown::mean_and_interval,
                                    [&](std::size_t k) { return error(2 + k); }));
   for (const std::size_t r : {std::size_t{1}, std::size_t{0}, runs.size() - 1})
@@ -261,13 +264,14 @@ Study diagonal_linear_network_study() {
   return {
       "diagonal-linear-network",
       "the invariant alpha_GR, the potential at interpolation, test error against eps",
-      "In a diagonal linear network gradient regularization shrinks the scale alpha that decides "
-      "between the L2-like and the L1-like (\"rich\") regime, and a forward difference shrinks "
-      "it more than the exact gradient. The solution minimises the potential phi with alpha_GR "
-      "among those that interpolate, and F-GR at large eps generalises better.",
-      "That GR biases to the rich regime and that finite differences strengthen it: Karakida et "
-      "al., ICML 2023. The formulas of alpha_GR and phi as used here were derived for this "
-      "project; phi: Woodworth et al., COLT 2020.",
+      "In a diagonal linear network, gradient regularization shrinks the scale alpha, which "
+      "decides between the L2-like and the L1-like (\"rich\") regime. A forward difference shrinks "
+      "alpha more than the exact gradient. Among all solutions that interpolate, training finds "
+      "the one that minimises the potential phi with alpha_GR. F-GR with large eps generalises "
+      "better.",
+      "Karakida et al., ICML 2023, for the bias of GR towards the rich regime, which finite "
+      "differences strengthen. The formulas for alpha_GR and phi as used here were derived for "
+      "this project. phi: Woodworth et al., COLT 2020.",
       "20 s",
       "10 min",
       "More seeds, and a grid over gamma, alpha and sparsity.",
@@ -277,22 +281,24 @@ Study diagonal_linear_network_study() {
        {"single-steps", "steps at batch size 1", 100000, 300000, 100, 1e9, true},
        {"single-seeds", "repetitions at batch size 1", 5, 10, 2, 1000, true},
        {"correction", "factor on the exponent of alpha_GR", 1, 1, -10, 10, false}},
-      {"beta = w+^2 - w-^2 (elementwise), w+- = alpha = 0.1 at the start, L = |X beta - y|^2 / 4n, "
-       "float64; X from N(0, I), beta* 1/sqrt(s) on s inputs and else zero, y = X beta*.",
+      {"beta = w+^2 - w-^2 (elementwise), with w+ = w- = alpha = 0.1 at the start. The loss is |X "
+       "beta - y|^2 / 4n, in float64. X is from N(0, I), beta* is 1/sqrt(s) on s inputs and 0 on "
+       "the others, and y = X beta*.",
        "Full batch: n = 20, d = 30, 3 nonzero, gamma = 0.5, step {step} (and ten times that), "
-       "until L < 1e-18, at most {full-steps} steps, {seeds} seeds.",
+       "until the loss is below 1e-18, at most {full-steps} steps, {seeds} seeds.",
        "Batch size 1: n = 40, d = 100, 5 nonzero, gamma = 0.05, step 0.002, {single-steps} steps, "
-       "{single-seeds} seeds; the example of each step drawn at random, the same for all methods.",
-       "alpha_GR = alpha exp(-gamma Int g g' dt), the integral summed along the run from the "
-       "gradients that the engine computes: g = X'(X beta - y)/n at the point, g' where the finite "
-       "difference looks (exact: g' = g).",
-       "Potential: phi_a(b) = 1/4 sum [b asinh(b / 2a^2) - sqrt(b^2 + 4a^4)]; its KKT residual is "
-       "the share of its gradient that is no combination of the rows of X.",
+       "{single-seeds} seeds. The example of each step is drawn at random and is the same for all "
+       "methods.",
+       "alpha_GR = alpha exp(-gamma Int g g' dt). The integral is summed along the run from the "
+       "gradients that the engine computes: g = X'(X beta - y)/n at the current point, and g' at "
+       "the second point of the finite difference (for exact, g' = g).",
+       "Potential: phi_a(b) = 1/4 sum [b asinh(b / 2a^2) - sqrt(b^2 + 4a^4)]. Its KKT residual is "
+       "the distance of its gradient from the span of the rows of X, relative to the gradient.",
        "Test error: sum of (beta - beta*)^2, the expected squared error."},
-      {"A smaller alpha is nearer to the L1 regime. On the full batch this does not lower the test "
-       "error, because alpha shrinks on the support too; at batch size 1 it does.",
-       "The differences between methods depend on gamma, alpha and the number of steps; none was "
-       "tuned on the test error here."},
+      {"A smaller alpha is nearer to the L1 regime. At full batch this does not lower the test "
+       "error, because alpha shrinks on the support too. At batch size 1 it does.",
+       "The differences between methods depend on gamma, alpha and the number of steps. None of "
+       "these was tuned on the test error here."},
       run};
 }
 

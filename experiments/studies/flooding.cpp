@@ -1,5 +1,5 @@
-// Flooding: two of its steps are one of finite-difference GR; the gradient's norm falls while the
-// loss stays where it is held; and where the identity ends.
+// Flooding: two of its steps equal one step of finite-difference GR. Measures how the gradient's
+// norm falls while the loss stays at the flood level, and where the identity fails.
 #include <cmath>
 
 #include "experiments/studies/problems.h"
@@ -9,19 +9,19 @@ namespace twice::experiments {
 namespace {
 
 constexpr double level = 0.3;
-/// Windows over which a held run is averaged.
+/// The number of windows over which a held run is averaged.
 constexpr int windows = 50;
 const Vector etas = {0.1, 0.2, 0.5};
 
-/// Training by flooding, and how it departs from plain gradient descent on one batch, for which the
-/// identity is stated.
+/// A training by flooding. The identity holds for plain gradient descent on one batch; momentum and
+/// changing batches depart from it.
 struct Setup {
   std::string name;
   double eta, momentum = 0;
   bool changing_batches = false;
 };
 
-/// One step after the other, on the whole data or on quarters of it in turn.
+/// Successive steps of flooding, on the whole data or on its quarters in turn.
 class FloodedRun {
  public:
   FloodedRun(const StudyContext& context, std::uint64_t seed, const Setup& setup)
@@ -31,7 +31,7 @@ class FloodedRun {
               "flooding", {.flood_level = level}),
         optimizer_({.lr = setup.eta, .momentum = setup.momentum}) {}
 
-  /// Runs the next step's batch at the present parameters; `descend` then moves them.
+  /// Runs the next step's batch at the current parameters, which `descend` then updates.
   void look() {
     batch_ = data_.part(step_number_ % (data_.y.elements() / rows_), rows_);
     step_.run(batch_);
@@ -43,7 +43,7 @@ class FloodedRun {
   const PlannedMethod& step() const { return step_; }
   const SmallData& batch() const { return batch_; }
 
-  /// Another method on the same batches, at parameters of its own.
+  /// Another method on the same batches, with its own parameters.
   PlannedMethod beside(const std::string& method_name, const MethodOptions& options) const {
     return {small_mlp(64), data_, rows_, clone(step_.parameters()), method_name, options};
   }
@@ -56,9 +56,10 @@ class FloodedRun {
   Optimizer optimizer_;
 };
 
-/// Two steps of flooding that begin below the level and go on above it (`forward`), or the reverse
-/// (`backward`), against one step of size eta^2 against F-GR's estimate of H g, or B-GR's, with
-/// eps = eta: |two steps - the predicted one| / |two steps| at each crossing.
+/// Compares two steps of flooding with the predicted step of size eta^2 against an estimate of H g
+/// with eps = eta. For two steps that begin below the level and go on above it (`forward`), the
+/// estimate is F-GR's. For the reverse (`backward`), it is B-GR's. Returns |two steps - predicted
+/// step| / |two steps| for each crossing.
 Measured identity_errors(StudyContext& context, std::uint64_t seed, const Setup& setup) {
   FloodedRun run(context, seed, setup);
   const MethodOptions difference{.gamma = 1, .epsilon = setup.eta};
@@ -101,7 +102,7 @@ Measured identity_errors(StudyContext& context, std::uint64_t seed, const Setup&
   return errors;
 }
 
-/// Means over windows of steps, from the first step at which the loss is below the level:
+/// Means over windows of steps, starting at the first step at which the loss is below the level:
 /// `squared norm` of the gradient, and `loss`.
 Measured held_run(StudyContext& context, std::uint64_t seed, const Setup& setup) {
   FloodedRun run(context, seed, setup);
@@ -109,8 +110,8 @@ Measured held_run(StudyContext& context, std::uint64_t seed, const Setup& setup)
   Measured result;
   Vector &norms = result["squared norm"], &losses = result["loss"];
   double norm_sum = 0, loss_sum = 0;
-  int held = -1;  // steps since the level was reached
-  // The way down to the level may take as long again.
+  int held = -1;  // steps since the loss reached the level
+  // The loss may take up to `steps` steps to reach the level.
   for (int t = 0; t < 2 * steps && static_cast<int>(losses.size()) < windows; ++t) {
     run.look();
     if (held < 0 && run.step().loss() < level) held = 0;
@@ -155,16 +156,15 @@ void check_identity(StudyContext& context, StudyResult& result) {
     return errors;
   };
   result.tables.push_back(table);
-  result.claim(
-      {on_all("up, then down: two steps of flooding are one step of size eta^2 against F-GR's "
-              "estimate of H g with eps = eta (relative error)",
-              all(found, 0, etas.size() - 1, "forward"), at_most(1e-10)),
-       on_all("down, then up: the same with B-GR (relative error)",
-              all(found, 0, etas.size() - 1, "backward"), at_most(1e-10)),
-       on_all("the identity ends with momentum 0.9 (relative error)", both(etas.size()),
-              at_least(0.01), Weight::limit),
-       on_all("the identity ends when the batch changes (relative error)", both(etas.size() + 1),
-              at_least(0.01), Weight::limit)});
+  result.claim({on_all("up, then down: two steps of flooding equal one step of size eta^2 against "
+                       "F-GR's estimate of H g with eps = eta (relative error)",
+                       all(found, 0, etas.size() - 1, "forward"), at_most(1e-10)),
+                on_all("down, then up: the same with B-GR (relative error)",
+                       all(found, 0, etas.size() - 1, "backward"), at_most(1e-10)),
+                on_all("the identity fails with momentum 0.9 (relative error)", both(etas.size()),
+                       at_least(0.01), Weight::limit),
+                on_all("the identity fails when the batch changes (relative error)",
+                       both(etas.size() + 1), at_least(0.01), Weight::limit)});
 }
 
 void follow_norm(StudyContext& context, StudyResult& result) {
@@ -182,11 +182,11 @@ void follow_norm(StudyContext& context, StudyResult& result) {
   StudyPlot norms{.name = "gradient-norm",
                   .title = "The gradient's norm while flooding holds the loss",
                   .y_title = "|g|^2, geometric mean of the seeds",
-                  .x_title = "steps since L was first below the level",
+                  .x_title = "steps since the loss was first below the level",
                   .log_y = true};
-  StudyPlot losses{"loss", "The loss meanwhile", "L, mean of the seeds", norms.x_title};
+  StudyPlot losses{"loss", "The loss at the flood level", "loss, mean of the seeds", norms.x_title};
   StudyTable table{"|g|^2 while the loss is held",
-                   {"run", "first window", "last window", "last over first", "L, last window"}};
+                   {"run", "first window", "last window", "last over first", "loss, last window"}};
   const char* inks[] = {"sgd", "exact", "f-gr", "pgn", "b-gr"};
   for (std::size_t i = 0; i < setups.size(); ++i) {
     const auto add = [&](StudyPlot& plot, Shown shown, const char* numbers) {
@@ -207,7 +207,7 @@ void follow_norm(StudyContext& context, StudyResult& result) {
     result.claim(
         {on_mean(setups[i].name + ": |g|^2 falls while the loss is held (last window over first)",
                  falls, at_most(1)),
-         on_all(setups[i].name + ": the loss stays at the level (|L - b| / b, last window)",
+         on_all(setups[i].name + ": the loss stays at the level (|loss - b| / b, last window)",
                 distances, at_most(0.1))});
   }
   result.plots = {norms, losses};
@@ -222,36 +222,39 @@ void run(StudyContext& context, StudyResult& result) {
 }  // namespace
 
 Study flooding_study() {
-  return {"flooding",
-          "two steps of flooding are one of finite-difference GR, and |g| falls at the flood level",
-          "Two steps of flooding across its level, one up and one down, are one step of size eta^2 "
-          "against the F-GR estimate of H g with eps = eta; the mirror case is B-GR. So the "
-          "gradient's norm falls while the loss stays at the level.",
-          "F-GR's case by Karakida et al. (ICML 2023), as reported by other sources; the mirror "
-          "case and the limits are this project's. Flooding: Ishida et al., ICML 2020.",
-          "20 s",
-          "10 min",
-          "More seeds and step sizes, networks of other shapes.",
-          {{"steps", "steps at the level", 3000, 30000, 50, 1e7, true},
-           {"identity-steps", "most steps in which crossings are looked for", 3000, 3000, 10, 1e7,
-            true},
-           {"crossings", "crossings in each direction", 10, 50, 1, 1e6, true},
-           {"seeds", "repetitions", 3, 5, 2, 1000, true},
-           {"samples", "training examples", 256, 256, 8, 1e6, true},
-           {"momentum", "of the runs on which the identity is claimed", 0, 0, 0, 0.999, false}},
-          {"Network: tanh, 20-64-64-10, float64. Data: {samples} samples from N(0, I), labels of a "
-           "random linear map, 20 % of them replaced at random.",
-           "Flooding: theta <- theta - eta sign(L - b) grad L, b = 0.3, plain gradient descent on "
-           "the whole data, eta 0.1, 0.2 and 0.5.",
-           "Identity: at up to {crossings} crossings of the level in each direction, for each eta "
-           "and each of {seeds} seeds, the move of two steps against the prediction from F-GR or "
-           "B-GR at the first point, both computed by the engine.",
-           "Norm: from the first step with L < b on, {steps} steps in 50 windows; the mean of "
-           "|g|^2 in the last window over that in the first.",
-           "Departures: momentum 0.9; quarters of the data in turn."},
-          {"With momentum or changing batches the identity is gone; what |g|^2 then does is in the "
-           "table and is no claim."},
-          run};
+  return {
+      "flooding",
+      "two steps of flooding equal one step of finite-difference GR, and |g| falls at the flood "
+      "level",
+      "Two steps of flooding across its level, first up and then down, equal one step of size "
+      "eta^2 against the F-GR estimate of H g with eps = eta. In the reverse order, they equal a "
+      "step against the B-GR estimate. So the gradient's norm falls while the loss stays at the "
+      "level.",
+      "Karakida et al. (ICML 2023), as reported by other sources, for F-GR. The reverse order and "
+      "the limits are results of this project. Flooding: Ishida et al., ICML 2020.",
+      "20 s",
+      "10 min",
+      "More seeds and step sizes, networks of other shapes.",
+      {{"steps", "steps at the level", 3000, 30000, 50, 1e7, true},
+       {"identity-steps", "maximum number of steps in the search for crossings", 3000, 3000, 10,
+        1e7, true},
+       {"crossings", "crossings in each direction", 10, 50, 1, 1e6, true},
+       {"seeds", "repetitions", 3, 5, 2, 1000, true},
+       {"samples", "training examples", 256, 256, 8, 1e6, true},
+       {"momentum", "momentum of the runs for the identity", 0, 0, 0, 0.999, false}},
+      {"Network: tanh, 20-64-64-10, float64. Data: {samples} samples from N(0, I), labels of a "
+       "random linear map, 20 % of them replaced at random.",
+       "Flooding: w <- w - eta sign(loss - b) g with b = 0.3, as plain gradient descent on the "
+       "whole data, for eta 0.1, 0.2 and 0.5.",
+       "Identity: for each eta and each of {seeds} seeds, at up to {crossings} crossings of the "
+       "level in each direction, the change by two steps is compared with the prediction from F-GR "
+       "or B-GR at the first point. The engine computes both.",
+       "Norm: {steps} steps in 50 windows, starting at the first step with loss < b. The claim is "
+       "about the mean of |g|^2 in the last window, divided by the mean in the first window.",
+       "Departures from the identity: momentum 0.9, and quarters of the data in turn."},
+      {"The identity fails with momentum or changing batches. The table shows |g|^2 in these "
+       "cases, without a claim."},
+      run};
 }
 
 }  // namespace twice::experiments

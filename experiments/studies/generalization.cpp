@@ -1,6 +1,6 @@
-// Test accuracy over the grid gamma x eps x seed: whether F-GR generalises better than B-GR and
-// than the exact gradient of the same penalty. Settings are chosen on validation images; the test
-// set is looked at once, at the end of a run.
+// Test accuracy over the grid gamma x eps x seed: does F-GR generalise better than B-GR and than
+// the exact gradient of the same penalty? Validation images select the settings. The test set is
+// used only at the end of a run.
 #include <cmath>
 #include <ctime>
 
@@ -22,7 +22,7 @@ struct Arena {
   std::string name() const { return model + " on " + data; }
 };
 
-/// One method with its constants; `sgd` uses none.
+/// One method with its constants, which `sgd` does not use.
 struct GridSetting {
   std::string method;
   double gamma = 0, epsilon = 0;
@@ -36,8 +36,8 @@ DataSplit load(const std::string& data) {
   }
 }
 
-/// Random training images of the data set; in the place of the test set others of them, for
-/// validation. The same for every method of a seed.
+/// Random training images of the data set, and other training images as validation images in the
+/// place of the test set. All methods of a seed get the same images.
 DataSplit draw(const StudyContext& context, const DataSplit& all, std::uint64_t seed) {
   const Index train = context.count("train-images"),
               validation = context.count("validation-images");
@@ -46,7 +46,7 @@ DataSplit draw(const StudyContext& context, const DataSplit& all, std::uint64_t 
         fmt::format("--train-images {} and --validation-images {} are more than the {} training "
                     "images of {}",
                     train, validation, all.train.size(), all.train.name));
-  constexpr std::uint64_t draw_use = 0x9E4E;  // in the place of an epoch's number
+  constexpr std::uint64_t draw_use = 0x9E4E;  // takes the place of an epoch's number
   const std::vector<std::int32_t> order = epoch_order(seed, draw_use, all.train.size());
   const auto subset = [&](Index first, Index count) {
     const auto rows =
@@ -58,15 +58,17 @@ DataSplit draw(const StudyContext& context, const DataSplit& all, std::uint64_t 
   return {subset(0, train), subset(train, validation), all.mean, all.stddev};
 }
 
-/// CPU time of this thread, which is that of a run: it does not grow while others have the core.
+/// CPU time of this thread, and thus of its run. It does not advance while other threads use the
+/// core.
 double thread_seconds() {
   std::timespec now;
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
   return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
-/// Of the Hessian of the loss on 256 training images (batch normalisation by this batch): the
-/// largest eigenvalue `top`, how far from it a true one may be, `residual`, and the `trace`.
+/// Measures the Hessian of the loss on 256 training images, with batch normalisation by this batch:
+/// the largest eigenvalue `top`, a bound `residual` on its distance from a true eigenvalue, and the
+/// `trace`.
 void measure_curvature(const Problem& problem, const ModelState& state, Measured& run) {
   Problem large = problem;
   large.options.batch = static_cast<int>(std::min<Index>(256, problem.data.train.size()));
@@ -101,9 +103,9 @@ RunOptions run_options(const StudyContext& context, const Arena& arena, std::uin
   return options;
 }
 
-/// After each epoch `validation` (accuracy) and `seconds` (CPU time of the steps so far); at the
-/// end `test accuracy`, `test loss`, `train accuracy`, `gradient norm` and, where it is asked for,
-/// the curvature. NaN when the run diverged.
+/// After each epoch: `validation` (accuracy) and `seconds` (CPU time of the steps so far). At the
+/// end: `test accuracy`, `test loss`, `train accuracy`, `gradient norm` and, if requested, the
+/// curvature. NaN if the run diverged.
 Measured train(StudyContext& context, const DataSplit& data, const Arena& arena,
                const GridSetting& setting, std::uint64_t seed, bool curvature) {
   RunOptions options = run_options(context, arena, seed);
@@ -147,15 +149,15 @@ Measured train(StudyContext& context, const DataSplit& data, const Arena& arena,
 struct Explored {
   Arena arena;
   Vector gammas, epsilons;
-  /// SGD, which is gamma = 0, then exact over gamma, then F-GR and B-GR over gamma and eps.
+  /// SGD, which is gamma = 0; then exact over gamma; then F-GR and B-GR over gamma and eps.
   std::vector<GridSetting> grid;
-  /// Of each setting.
+  /// The runs of each setting.
   std::vector<Repeated> runs;
-  /// The setting chosen on validation: of SGD, exact, F-GR, B-GR.
+  /// The setting that validation selects, for SGD, exact, F-GR and B-GR.
   std::vector<std::size_t> chosen = {};
-  /// Of each chosen setting: runs with other seeds, with curvature.
+  /// The runs of each selected setting with other seeds, with curvature.
   std::vector<Repeated> ends = {};
-  /// Of the runs with gamma = 0: |test loss / SGD's - 1|.
+  /// For the runs with gamma = 0: |test loss / SGD's - 1|.
   Vector zero_errors = {};
 
   std::size_t setting(const std::string& method, double gamma, double epsilon = 0) const {
@@ -213,7 +215,7 @@ Explored explore(StudyContext& context, const DataSplit& data, const Arena& aren
     std::size_t best = e.grid.size();
     double most = -1;
     for (std::size_t k = 0; k < e.grid.size(); ++k)
-      // NaN when a seed diverged.
+      // The mean is NaN if a seed diverged.
       if (const double accuracy = mean(each(e.runs[k], "validation", last));
           e.grid[k].method == method && accuracy > most)
         best = k, most = accuracy;
@@ -223,7 +225,8 @@ Explored explore(StudyContext& context, const DataSplit& data, const Arena& aren
     e.chosen.push_back(best);
     chosen.push_back(e.grid[best]);
   }
-  // Other seeds than those that chose: more of them decide where only four settings are left.
+  // The final runs use other seeds than the selection. Only four settings are left, so there can be
+  // more seeds.
   e.ends =
       train_all(", chosen", chosen,
                 context.seeds(static_cast<int>(seeds.size()), context.count("fresh-seeds")), true);
@@ -238,7 +241,8 @@ Explored explore(StudyContext& context, const DataSplit& data, const Arena& aren
 
 // ---- Claims ----
 
-/// F-GR at gamma = 0.1: mean test accuracy over eps >= 0.05 minus that over smaller eps, by seed.
+/// F-GR at gamma = 0.1, by seed: mean test accuracy over eps >= 0.05 minus the mean over smaller
+/// eps.
 Vector large_minus_small(const Explored& e) {
   Vector result;
   for (std::size_t s = 0; s < e.runs[0].size(); ++s) {
@@ -251,7 +255,7 @@ Vector large_minus_small(const Explored& e) {
   return result;
 }
 
-/// A claim of "at least 0" that does not hold says the opposite, or nothing.
+/// If a claim of "at least 0" fails, the numbers show the opposite or are inconclusive.
 void read_failures(StudyResult& result) {
   int failed = 0, undecided = 0;
   for (const Claim& claim : result.claims) {
@@ -263,10 +267,10 @@ void read_failures(StudyResult& result) {
       ++undecided;
   }
   if (undecided > 0)
-    result.remarks.push_back(fmt::format(
-        "Of the {} claims that do not hold {} are undecided: their intervals contain 0, and these "
-        "seeds show neither the claim nor its opposite.",
-        failed, undecided));
+    result.remarks.push_back(
+        fmt::format("Of the {} claims that do not hold, {} are undecided: their intervals contain "
+                    "0, so these seeds show neither the claim nor its opposite.",
+                    failed, undecided));
 }
 
 void judge(const Explored& e, int comparisons, StudyResult& result) {
@@ -298,7 +302,7 @@ StudyTable accuracy_table(const Explored& e) {
   StudyTable table{
       e.arena.name() +
           ": chosen on validation, reported on test with other seeds (percent, mean ± standard "
-          "deviation over seeds; differences paired, 95 % of this one alone)",
+          "deviation over seeds; paired differences, each with its own 95 % interval)",
       {"method", "gamma", "eps", "validation", "train", "test", "minus SGD", "minus exact",
        "test loss"}};
   for (std::size_t m = 0; m < e.chosen.size(); ++m) {
@@ -321,13 +325,13 @@ StudyTable accuracy_table(const Explored& e) {
 StudyTable end_table(const Explored& e) {
   const double target = 0.95 * mean(each(e.ends[0], "validation", last));
   StudyTable table{
-      fmt::format("{}: where the chosen runs end, and how long they took to {:.1f} % on validation "
-                  "(95 % of SGD's last; seconds of CPU time, one thread)",
+      fmt::format("{}: the end of the chosen runs, and their time to {:.1f} % on validation (95 % "
+                  "of SGD's last accuracy; seconds of CPU time, one thread)",
                   e.arena.name(), 100 * target),
-      {"method", "|grad L|", "top eigenvalue", "its residual", "trace", "epochs to accuracy",
+      {"method", "|g|", "top eigenvalue", "its residual", "trace", "epochs to accuracy",
        "seconds to accuracy"}};
   for (std::size_t m = 0; m < e.ends.size(); ++m) {
-    Vector epochs, seconds;  // until the accuracy was first reached, of the runs that reached it
+    Vector epochs, seconds;  // until the accuracy is first reached, for the runs that reach it
     for (const Measured& run : e.ends[m]) {
       const Vector& validation = run.at("validation");
       for (std::size_t i = 0; i < validation.size(); ++i)
@@ -371,7 +375,7 @@ StudyPlot epsilon_plot(const Explored& e, const std::string& name) {
   };
   StudyPlot plot{.name = name + "-eps",
                  .title = e.arena.name() + ": test accuracy over eps at gamma = 0.1",
-                 .y_title = "percent, mean over seeds; shaded: 95 % of the mean",
+                 .y_title = "percent, mean over seeds; shaded: 95 % interval",
                  .x_title = "eps",
                  .log_x = true};
   for (const std::size_t m : {2, 3})
@@ -422,8 +426,8 @@ void describe(const Explored& e, StudyResult& result) {
       }
   if (diverged > 0)
     result.remarks.push_back(
-        fmt::format("{}: {} of {} runs diverged; a setting of which a seed of the grid diverges is "
-                    "never chosen.",
+        fmt::format("{}: {} of {} runs diverged. A setting is not chosen if any of its seeds in "
+                    "the grid diverged.",
                     e.arena.name(), diverged, runs));
 }
 
@@ -438,24 +442,22 @@ std::vector<std::string> setup(const StudyContext& context, const std::vector<Ar
                              : "8 layers, {channels} channels in the first stage, batch norm",
         run_options(context, arena, 1).augment));
   const std::string others[] = {
-      "For each seed {train-images} training images drawn at random, {validation-images} others "
-      "for "
-      "validation; the whole test set. {seeds} seeds for the grid; of one seed all methods have "
-      "the "
-      "same images, start and batches.",
+      "Each seed draws {train-images} training images at random, and {validation-images} other "
+      "images for validation. The whole test set is used. The grid has {seeds} seeds. All methods "
+      "of a seed have the same images, start and batches.",
       "{epochs} epochs, batch {batch}, momentum 0.9, cosine schedule from {mlp-lr} (mlp) and "
       "{resnet-lr} (resnet), weight decay 1e-4 outside the penalty, float32.",
       fmt::format(
-          "Grid: gamma {}; eps {} (F-GR, B-GR). gamma = 0 is SGD. For each method the setting "
-          "with the best mean validation accuracy is chosen. It is trained again with "
-          "{{fresh-seeds}} other seeds, and what is compared is the test accuracy of these.",
+          "Grid: gamma {}; eps {} (F-GR, B-GR). gamma = 0 is SGD. For each method the setting with "
+          "the best mean validation accuracy is chosen. It is trained again with {{fresh-seeds}} "
+          "other seeds. The study compares the test accuracies of these runs.",
           show(gammas_of(context)), show(epsilons_of(context))),
-      fmt::format("Intervals of the comparisons are Student's for paired differences over seeds, "
-                  "widened by Bonferroni for {} comparisons.",
+      fmt::format("The intervals of the comparisons are Student's intervals for paired differences "
+                  "over seeds, with Bonferroni's correction for {} comparisons.",
                   4 * arenas.size()),
-      "Cut against the WRN-28-10 protocol that is reported of the paper (all 50,000 images, batch "
-      "128, lr 0.1): far smaller networks, fewer images, epochs and steps. Nothing here is a "
-      "statement on networks of that size."};
+      "Compared with the reported WRN-28-10 protocol of the paper (all 50,000 images, batch 128, "
+      "lr 0.1), the networks are far smaller, and there are fewer images, epochs and steps. The "
+      "results say nothing about networks of that size."};
   lines.insert(lines.end(), std::begin(others), std::end(others));
   return lines;
 }
@@ -465,8 +467,8 @@ void run(StudyContext& context, StudyResult& result) {
   result.setup = setup(context, arenas);
   if (context.flag("digits"))
     result.remarks.push_back(
-        "The handwritten digits are there without a fetch, and too small to decide: their test set "
-        "is 360 images, so one image is 0.28 points.");
+        "The handwritten digits need no download, but they are too few for a decision: the test "
+        "set has 360 images, so one image is 0.28 points.");
   DataSplit data;
   for (std::size_t i = 0; i < arenas.size(); ++i) {
     if (i == 0 || arenas[i].data != arenas[i - 1].data) data = load(arenas[i].data);
@@ -480,41 +482,40 @@ void run(StudyContext& context, StudyResult& result) {
 }  // namespace
 
 Study generalization_study() {
-  return {
-      "generalization",
-      "test accuracy over gamma x eps x seed: F-GR against B-GR, exact and SGD",
-      "Gradient regularization generalises best when it is computed by a forward difference with a "
-      "large step: F-GR at eps of about 0.05 and more is better than B-GR and than the exact "
-      "gradient (double backpropagation) of the same penalty.",
-      "Karakida et al., ICML 2023; the protocol (grid, schedule, seeds) as reported of their "
-      "WRN-28-10 by other sources.",
-      "1 min",
-      "1 h",
-      "The paper's protocol: --train-images 45000 --validation-images 5000 --epochs 200 --batch "
-      "128 --augment 1 --channels 16, and more seeds. Parts can be run apart: --mlp 0 or --resnet "
-      "0, --cifar10 0 or --fashion-mnist 0.",
-      {{"seeds", "repetitions", 3, 5, 2, 1000, true},
-       {"fresh-seeds", "repetitions of the chosen settings", 6, 20, 2, 1000, true},
-       {"train-images", "training images of a seed", 1150, 1000, 1, 60000, true},
-       {"validation-images", "images for choosing settings", 287, 1000, 1, 60000, true},
-       {"epochs", "of training", 20, 25, 1, 1e4, true},
-       {"batch", "images a step", 64, 32, 1, 60000, true},
-       {"augment", "1: warp digits, crop and flip CIFAR-10; 0: images as they are", 1, 0, 0, 1,
-        true},
-       {"mlp-lr", "the mlp's learning rate at the start", 0.05, 0.01, 1e-9, 100, false},
-       {"resnet-lr", "the resnet's learning rate at the start", 0.05, 0.1, 1e-9, 100, false},
-       {"width", "of the mlp's hidden layers", 64, 512, 1, 8192, true},
-       {"channels", "of the resnet's first stage", 4, 4, 1, 4096, true},
-       {"full-grid", "1: 3 gammas and 6 eps; 0: 2 and 3", 0, 1, 0, 1, true},
-       {"mlp", "1: train the mlp", 1, 1, 0, 1, true},
-       {"resnet", "1: train the resnet", 1, 1, 0, 1, true},
-       {"digits", "1: on the digits", 1, 0, 0, 1, true},
-       {"fashion-mnist", "1: on Fashion-MNIST", 0, 1, 0, 1, true},
-       {"cifar10", "1: on CIFAR-10", 0, 1, 0, 1, true},
-       {"zero-gamma", "gamma of the runs that must equal SGD", 0, 0, 0, 100, false}},
-      {},
-      {},
-      run};
+  return {"generalization",
+          "test accuracy over gamma x eps x seed: F-GR against B-GR, exact and SGD",
+          "Gradient regularization generalises best when it is computed by a forward difference "
+          "with a large step: F-GR with eps of at least about 0.05 is better than B-GR and better "
+          "than the exact gradient (double backpropagation) of the same penalty.",
+          "Karakida et al., ICML 2023. Other sources report the protocol (grid, schedule, seeds) "
+          "of their WRN-28-10.",
+          "1 min",
+          "1 h",
+          "The paper's protocol: --train-images 45000 --validation-images 5000 --epochs 200 "
+          "--batch 128 --augment 1 --channels 16, and more seeds. Parts can be run separately: "
+          "--mlp 0 or --resnet 0, --cifar10 0 or --fashion-mnist 0.",
+          {{"seeds", "repetitions", 3, 5, 2, 1000, true},
+           {"fresh-seeds", "repetitions of the chosen settings", 6, 20, 2, 1000, true},
+           {"train-images", "training images of a seed", 1150, 1000, 1, 60000, true},
+           {"validation-images", "images for choosing settings", 287, 1000, 1, 60000, true},
+           {"epochs", "epochs of training", 20, 25, 1, 1e4, true},
+           {"batch", "images in each step", 64, 32, 1, 60000, true},
+           {"augment", "1: warp digits, crop and flip CIFAR-10; 0: images as they are", 1, 0, 0, 1,
+            true},
+           {"mlp-lr", "the mlp's learning rate at the start", 0.05, 0.01, 1e-9, 100, false},
+           {"resnet-lr", "the resnet's learning rate at the start", 0.05, 0.1, 1e-9, 100, false},
+           {"width", "of the mlp's hidden layers", 64, 512, 1, 8192, true},
+           {"channels", "of the resnet's first stage", 4, 4, 1, 4096, true},
+           {"full-grid", "1: 3 gammas and 6 eps; 0: 2 and 3", 0, 1, 0, 1, true},
+           {"mlp", "1: train the mlp", 1, 1, 0, 1, true},
+           {"resnet", "1: train the resnet", 1, 1, 0, 1, true},
+           {"digits", "1: on the digits", 1, 0, 0, 1, true},
+           {"fashion-mnist", "1: on Fashion-MNIST", 0, 1, 0, 1, true},
+           {"cifar10", "1: on CIFAR-10", 0, 1, 0, 1, true},
+           {"zero-gamma", "gamma of the runs that must equal SGD", 0, 0, 0, 100, false}},
+          {},
+          {},
+          run};
 }
 
 }  // namespace twice::experiments

@@ -1,5 +1,5 @@
-// The error of finite-difference GR's H g over eps: slopes, the floor of rounding, the best eps,
-// and the effect of kinks.
+// The error of H g in finite-difference GR over eps: slopes, the lower limit from rounding, the
+// best eps, and the effect of kinks.
 #include <algorithm>
 #include <cmath>
 
@@ -14,8 +14,8 @@ namespace {
 const std::vector<std::string> activations = {"tanh", "gelu", "relu"};  // the last has kinks
 const std::vector<std::string> stages = {"at the start", "after training"};
 
-/// The network of one seed: `eps`, and for each stage, method and dtype the errors of H g over eps,
-/// such as `after training f-gr f32`.
+/// Measures the network of one seed. The result holds `eps` and, for each stage, method and dtype,
+/// the errors of H g over eps, such as `after training f-gr f32`.
 Measured measure(StudyContext& context, const Problem& problem, double sweep_units) {
   Problem measured = problem;
   measured.options.batch = context.count("batch");
@@ -36,7 +36,7 @@ Measured measure(StudyContext& context, const Problem& problem, double sweep_uni
   return result;
 }
 
-/// f(eps, errors) of each seed.
+/// f(eps, errors) for each seed.
 Vector of_seeds(const Repeated& seeds, const std::string& numbers,
                 const std::function<double(const Vector&, const Vector&)>& f) {
   Vector result;
@@ -46,7 +46,7 @@ Vector of_seeds(const Repeated& seeds, const std::string& numbers,
 
 double least(const Vector&, const Vector& errors) { return std::ranges::min(errors); }
 
-/// Of the smallest error; two neighbours are half a power of ten apart.
+/// The index of the smallest error. Two neighbouring indices are half a power of ten apart.
 double best_index(const Vector&, const Vector& errors) {
   return static_cast<double>(std::ranges::min_element(errors) - errors.begin());
 }
@@ -55,8 +55,8 @@ double best_epsilon(const Vector& epsilons, const Vector& errors) {
   return epsilons[static_cast<std::size_t>(best_index(epsilons, errors))];
 }
 
-/// By how many powers of ten the error, for some eps from 1e-4 to 0.1, is above the straight line
-/// of slope 1 through the error at eps = 1e-6.
+/// Draws the line of slope 1 through the error at eps = 1e-6, and returns how far above this line
+/// the errors for eps from 1e-4 to 0.1 lie at most, in powers of ten.
 double departure(const Vector& epsilons, const Vector& errors) {
   double most = 0;
   for (std::size_t k = 8; k <= 14; ++k)
@@ -64,7 +64,7 @@ double departure(const Vector& epsilons, const Vector& errors) {
   return most;
 }
 
-/// "median (smallest to largest)"; a slope that no part of a curve shows is no number.
+/// "median (smallest to largest)". A slope that no part of a curve has is NaN, which prints as "-".
 std::string with_range(const Vector& values, const char* format) {
   const auto text = [&](double value) {
     return std::isnan(value) ? "-" : fmt::format(fmt::runtime(format), value);
@@ -73,7 +73,7 @@ std::string with_range(const Vector& values, const char* format) {
   return fmt::format("{} ({} to {})", text(median(values)), text(range.low), text(range.high));
 }
 
-/// One line for each network, stage, method and dtype; one plot for each network and stage.
+/// Adds a row for each network, stage, method and dtype, and a plot for each network and stage.
 void describe(const std::vector<Repeated>& found, StudyResult& result) {
   StudyTable table{"Error of H g over eps: median, smallest and largest of the seeds",
                    {"network", "method", "dtype", "slope", "smallest error", "best eps",
@@ -129,7 +129,7 @@ void judge(const std::vector<Repeated>& found, double order, StudyResult& result
     }
   for (std::size_t a = 0; a < activations.size(); ++a)
     for (const std::string& stage : stages)
-      // After training few units are near their kinks, so that limits the claim only.
+      // After training, few units are near their kinks, so the claim has the weight `limit` there.
       result.claim({on_mean(
           fmt::format("{} {}: f-gr's error at eps = 1e-4 to 0.1 over its law, powers of ten",
                       activations[a], stage),
@@ -156,39 +156,38 @@ void run(StudyContext& context, StudyResult& result) {
 }  // namespace
 
 Study gradient_error_study() {
-  return {
-      "gradient-error",
-      "error of F-, B- and C-GR's H g over eps: slopes, rounding, best eps, kinks",
-      "On smooth networks the one-sided differences F-GR and B-GR have an error of order eps, "
-      "the central C-GR of order eps^2, until rounding takes over; with relu a finite step "
-      "crosses kinks that the exact derivative does not see, and at the eps that people use the "
-      "error is far above what its law says.",
-      "The estimators are Karakida et al.'s (ICML 2023); these statements on their error are "
-      "this project's, not the paper's.",
-      "5 s",
-      "5 min",
-      "Convolutional networks, and larger batches.",
-      {{"seeds", "repetitions", 5, 10, 2, 1000, true},
-       {"batch", "images on which the error is measured", 256, 512, 1, 1437, true},
-       {"width", "of the hidden layers", 64, 256, 1, 8192, true},
-       {"epochs", "of training", 5, 40, 1, 1e4, true},
-       {"order", "the order that is claimed of F-GR and B-GR; C-GR has twice that", 1, 1, 0, 10,
-        false}},
-      {"Networks: mlp of width {width}, 3 layers, tanh, gelu (smooth) and relu (kinks), on a batch "
-       "of {batch} handwritten digits; {seeds} seeds; at the start, and after {epochs} epochs of "
-       "sgd with momentum 0.9.",
-       "Error: |estimate - H g| / |H g| over all parameters, H g exact in float64 at the same "
-       "parameters; eps from 1e-8 to 1 in half powers of ten, float32 and float64.",
-       "Law: a smooth function's error is proportional to eps. How far the error at eps = 1e-4 to "
-       "0.1, those that people use, is above the line of slope 1 through the error at eps = 1e-6 "
-       "says what kinks do.",
-       "Slope: of the part of a curve that is due to the step, the median between neighbouring eps "
-       "(errors over ten times the smallest and under 0.3)."},
-      {"With relu the second derivative of the activation is 0 almost everywhere: exact GR sees no "
-       "kinks, while a finite step crosses some. The estimate meets the exact value only where eps "
-       "is so small that next to no unit of the batch changes sides.",
-       "The step is eps g: after training g is short, so the same eps is a smaller step."},
-      run};
+  return {"gradient-error",
+          "error of F-, B- and C-GR's H g over eps: slopes, rounding, best eps, kinks",
+          "On smooth networks, the one-sided differences F-GR and B-GR have an error of order eps, "
+          "and the central difference C-GR has an error of order eps^2, until rounding dominates. "
+          "With relu, a finite step crosses kinks, which do not affect the exact derivative. At "
+          "the eps in common use, the error is then far above this law.",
+          "The estimators are from Karakida et al. (ICML 2023). The statements about their error "
+          "are from this project, not from the paper.",
+          "5 s",
+          "5 min",
+          "Convolutional networks, and larger batches.",
+          {{"seeds", "repetitions", 5, 10, 2, 1000, true},
+           {"batch", "images for measuring the error", 256, 512, 1, 1437, true},
+           {"width", "width of the hidden layers", 64, 256, 1, 8192, true},
+           {"epochs", "epochs of training", 5, 40, 1, 1e4, true},
+           {"order", "the claimed order of F-GR and B-GR, which is half that of C-GR", 1, 1, 0, 10,
+            false}},
+          {"Networks: mlps of width {width} with 3 layers and tanh, gelu (smooth) or relu (kinks), "
+           "on a batch of {batch} handwritten digits, for {seeds} seeds. They are measured at the "
+           "start and after {epochs} epochs of sgd with momentum 0.9.",
+           "Error: |estimate - H g| / |H g| over all parameters, H g exact in float64 at the same "
+           "parameters; eps from 1e-8 to 1 in half powers of ten, float32 and float64.",
+           "Law: the error of a smooth function is proportional to eps. The effect of kinks is the "
+           "distance of the error at eps = 1e-4 to 0.1, the values in common use, above the line "
+           "of slope 1 through the error at eps = 1e-6.",
+           "Slope: the median slope between neighbouring eps, over the part of a curve that the "
+           "step dominates (errors above ten times the smallest error and below 0.3)."},
+          {"With relu, the second derivative of the activation is 0 almost everywhere: kinks do "
+           "not affect exact GR, while a finite step crosses some. The estimate agrees with the "
+           "exact value only if eps is so small that almost no unit of the batch crosses its kink.",
+           "The step is eps g. After training |g| is small, so the same eps gives a smaller step."},
+          run};
 }
 
 }  // namespace twice::experiments

@@ -1,5 +1,5 @@
-// The page of a study, made from its record alone: Markdown with plots beside it, as it is read in
-// a repository's web view.
+// Makes the page of a study from its record alone: Markdown, with plots beside it, for the web view
+// of a repository.
 #include "experiments/report/html.h"
 #include "experiments/report/plots.h"
 #include "experiments/studies/study.h"
@@ -69,26 +69,26 @@ std::string page(const Json& record, const std::filesystem::path& folder) {
   const Json& machine = member(record, "machine");
   std::string page = "# " + name + ": " + text(record, "verdict") + "\n\n";
   page += fmt::format(
-      "This is the **{} form** of the study; made by\n\n    {}\n\nfrom the record "
-      "[{}.json]({}.json), which holds every number of this page ({}).\n\n",
+      "This is the **{} form** of the study, made by\n\n    {}\n\nThe record [{}.json]({}.json) "
+      "holds every number of this page ({}).\n\n",
       form, command_of(record, folder), name, name,
       std::filesystem::exists(folder / "../records.md")
           ? "[its fields](../records.md#study)"
           : "its fields are in twice's docs/records.md");
-  page += "## The claim\n\n" + text(record, "claimed") + "\n\nWhose it is: " + text(record, "by") +
+  page += "## The claim\n\n" + text(record, "claimed") + "\n\nSource: " + text(record, "by") +
           "\n\n## Set-up\n\n" + bullet_list(member(record, "setup"));
   page += "## Result\n\nVerdict: **" + text(record, "verdict") +
-          "**. It follows from the claims alone: a claim holds when its whole interval is where it "
-          "is expected; when one of weight *core* fails, the study is not reproduced, when one of "
-          "weight *limit* fails, it is reproduced within limits.\n\n" +
+          "**. It depends only on the claims. A claim holds if its whole interval lies in the "
+          "expected range. If a claim of weight *core* fails, the study is not reproduced. If only "
+          "claims of weight *limit* fail, it is reproduced within limits.\n\n" +
           claims_table(record);
   if (!member(record, "remarks").empty()) page += bullet_list(member(record, "remarks"));
   for (const Json& plot : objects(member(record, "plots")))
     page += fmt::format("![{}]({})\n\n", text(plot, "title"), plot_name(record, plot));
   page += tables(record);
   page += fmt::format(
-      "## Where and how long\n\ntwice {}, {} threads, {:.0f} s, {}, {}.\n\nA larger "
-      "machine would add: {}\n",
+      "## Machine and time\n\ntwice {}, {} threads, {:.0f} s, {}, {}.\n\nA larger machine would "
+      "add: {}\n",
       text(record, "version"), text(member(record, "config"), "threads"), number(record, "seconds"),
       text(machine, "cpu"), text(machine, "compiler"), text(record, "larger"));
   return page;

@@ -1,4 +1,4 @@
-// Recording, planning and training for studies.
+// Records, plans and trains the problems of the studies.
 #include "experiments/studies/problems.h"
 
 #include <cmath>
@@ -9,7 +9,7 @@ namespace twice::experiments {
 
 namespace {
 
-/// The streams of random numbers of a problem.
+/// The random streams of a problem.
 enum Use : std::uint64_t { inputs_use = 0x57D1, teacher_use, noise_use };
 
 }  // namespace

@@ -1,5 +1,5 @@
-// The problems of the studies: a small one, recorded and planned once and run again and again, and
-// whole training runs on the handwritten digits.
+// The problems of the studies: a small problem that is recorded and planned once and run many
+// times, and whole training runs on the handwritten digits.
 #pragma once
 
 #include "experiments/measure/gradient_error.h"
@@ -15,24 +15,24 @@ namespace twice::experiments {
 double norm(const Vector& a);
 /// a + scale b
 Vector moved(Vector a, double scale, const Vector& b);
-/// Writes the numbers of `flat` back.
+/// Copies the long vector `numbers` into the arrays.
 void assign(const std::vector<Array>& arrays, const Vector& numbers);
 std::vector<Array> clone(const std::vector<Array>& arrays);
 
 // ---- A small problem ----
 
-/// Inputs (n, d) and either labels (n), i32, for cross-entropy, or targets (n, 1) for quarter_mse.
+/// Inputs (n, d) with labels (n), i32, for cross-entropy, or with targets (n, 1) for quarter_mse.
 struct SmallData {
   Array x, y;
 
-  /// Part `index` of the parts of `rows` rows each.
+  /// Part number `index` of the data, where each part has `rows` rows.
   SmallData part(Index index, Index rows) const {
     return {x.sliced(0, index * rows, rows), y.sliced(0, index * rows, rows)};
   }
 };
 
-/// x from N(0, I); each label is the class that a random linear map scores highest, and a share
-/// `noise` of the labels is then replaced by a class drawn at random (which may be the same).
+/// x is from N(0, I). Each label is the class with the highest score under a random linear map. A
+/// share `noise` of the labels is then replaced by random classes, which may be the same class.
 SmallData teacher_data(Index samples, Index inputs, Index classes, double noise, std::uint64_t seed,
                        DType dtype);
 
@@ -42,22 +42,22 @@ Model small_mlp(Index width);
 /// A method's step, planned.
 class PlannedMethod {
  public:
-  /// On batches of `rows` rows. `parameters` are read in place: changes to them show in the next
-  /// run.
+  /// Plans the step for batches of `rows` rows. Reads `parameters` in place, so the next run uses
+  /// their current values.
   PlannedMethod(const Model& model, const SmallData& like, Index rows,
                 std::vector<Array> parameters, const std::string& method_name,
                 const MethodOptions& options = {});
 
-  /// L, g and G at the parameters as they are now, on this batch.
+  /// Computes ℒ, g and G on this batch, at the current parameters.
   void run(const SmallData& batch) { plan_.run({{x_, batch.x}, {y_, batch.y}}); }
 
-  // Of the last run.
+  // Results of the last run.
   double loss() const { return plan_.value(estimate_.loss).item(); }
   /// |g|^2
   double squared_norm() const { return plan_.value(squared_norm_).item(); }
   std::vector<Array> plain() const { return plan_.values(estimate_.plain); }
   std::vector<Array> gradient() const { return plan_.values(estimate_.gradient); }
-  /// The penalty's part without gamma: (G - g) / gamma, the estimate of H g.
+  /// The estimate of H g, which is the penalty's part without gamma: (G - g) / gamma.
   Vector hvp() const;
 
   const std::vector<Array>& parameters() const { return parameters_; }
@@ -74,15 +74,16 @@ class PlannedMethod {
 
 // ---- Training on the digits ----
 
-/// A tanh, relu, ... mlp on the digits: batch 64, momentum 0.9, cosine schedule from 0.05, float32.
+/// An mlp on the digits, with tanh, relu or another activation: batch 64, momentum 0.9, cosine
+/// schedule from 0.05, float32.
 RunOptions digits_run(const std::string& activation, Index width, int epochs, std::uint64_t seed);
 
-/// The steps of such a run, which `train_run` adds to the progress.
+/// The number of steps of such a run. `train_run` adds its steps to the progress.
 double steps_of(const Problem& problem);
 
-/// `test_accuracy`, `test_loss`, `train_loss` and `gradient_norm` at the end, NaN when the run
-/// diverged, and `test_accuracies` after each epoch, NaN where there is none. `end` becomes the
-/// state that the run ended in.
+/// At the end of the run: `test_accuracy`, `test_loss`, `train_loss` and `gradient_norm`, which are
+/// NaN if the run diverged. After each epoch: `test_accuracies`, with NaN for missing epochs. `end`
+/// receives the final state.
 Measured train_run(StudyContext& context, const Problem& problem, const std::string& method_name,
                    ModelState* end = nullptr);
 

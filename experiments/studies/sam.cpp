@@ -1,5 +1,5 @@
-// Sharpness-aware minimisation and the gradient norm penalty as finite-difference GR: equal step by
-// step, then trained side by side.
+// Sharpness-aware minimisation and the gradient norm penalty as finite-difference GR: compared step
+// by step, then trained side by side.
 #include "experiments/studies/problems.h"
 
 namespace twice::experiments {
@@ -27,13 +27,13 @@ Measured equalities(StudyContext& context, std::uint64_t seed, DType dtype) {
     for (PlannedMethod* each : {&here, &f_gr, &sam, &pgn}) each->run(batch);
     const Vector g = flat(here.plain()), start = flat(w), sam_gradient = flat(sam.gradient());
     const double length = norm(g);
-    /// The gradient where the parameters were really moved to w + scale g.
+    /// The gradient at parameters that were actually moved to w + scale g.
     const auto gradient_after = [&](double scale) {
       assign(elsewhere, moved(start, scale, g));
       there.run(batch);
       return flat(there.plain());
     };
-    /// F-GR with an eps and gamma that belong to this |g|, so planned for this step alone.
+    /// F-GR with an eps and gamma that depend on this |g|, planned for this step only.
     const auto f_gr_with = [&](double gamma, double eps) {
       PlannedMethod once(model, data, rows, w, "f-gr", {.gamma = gamma, .epsilon = eps});
       once.run(batch);
@@ -61,7 +61,7 @@ void check_equalities(StudyContext& context, StudyResult& result) {
     const std::string is =
         fmt::format(" (relative error of G at each step, {})", d == 0 ? "float64" : "float32");
     result.claim(
-        {on_all("F-GR with gamma = eps is the gradient at theta + eps g: unnormalised SAM" + is,
+        {on_all("F-GR with gamma = eps is the gradient at w + eps g: unnormalised SAM" + is,
                 all(found, d, d, "unnormalised"), rounding),
          on_all("SAM is F-GR with eps = gamma = rho / |g|" + is, all(found, d, d, "sam"), rounding),
          on_all("SAM is the gradient where the parameters were moved by rho g / |g|" + is,
@@ -97,8 +97,8 @@ void train_side_by_side(StudyContext& context, StudyResult& result) {
                      return train_run(context, problem_of(entries[i], seed), entries[i].method);
                    });
 
-  StudyTable table{"Training side by side on the digits (mean, and 95 % of the mean over seeds)",
-                   {"method", "test accuracy", "minus SGD, paired", "test loss", "|grad L|"}};
+  StudyTable table{"Training side by side on the digits (mean over seeds and its 95 % interval)",
+                   {"method", "test accuracy", "minus SGD, paired", "test loss", "|g|"}};
   StudyPlot plot{"training", "Training side by side on the digits",
                  "test accuracy, mean over seeds", "epoch"};
   Vector epochs;
@@ -118,9 +118,8 @@ void train_side_by_side(StudyContext& context, StudyResult& result) {
   }
   result.plots.push_back(plot);
   result.tables.push_back(table);
-  result.claim(
-      {on_mean("here, too, SAM generalises better than SGD (test accuracy, paired difference)",
-               gain(1), at_least(0), Weight::limit)});
+  result.claim({on_mean("SAM generalises better than SGD (test accuracy, paired difference)",
+                        gain(1), at_least(0), Weight::limit)});
 }
 
 void run(StudyContext& context, StudyResult& result) {
@@ -133,32 +132,30 @@ void run(StudyContext& context, StudyResult& result) {
 Study sam_study() {
   return {"sam",
           "F-GR with gamma = eps is unnormalised SAM; SAM and PGN as F-GR, step by step",
-          "F-GR with gamma = eps is the gradient at theta + eps g: SAM without its normalisation. "
-          "SAM itself is F-GR with eps = gamma = rho / |g|, and the gradient norm penalty (PGN) is "
-          "F-GR with eps = rho / |g| and gamma = lambda / |g|.",
-          "The relation is reported of Karakida et al. (ICML 2023) by other sources; the equations "
-          "were derived for this project. SAM: Foret et al., ICLR 2021; PGN: Zhao et al., ICML "
-          "2022.",
+          "F-GR with gamma = eps is the gradient at w + eps g, which is SAM without its "
+          "normalisation. SAM itself is F-GR with eps = gamma = rho / |g|, and the gradient norm "
+          "penalty (PGN) is F-GR with eps = rho / |g| and gamma = lambda / |g|.",
+          "Other sources report the relation from Karakida et al. (ICML 2023). The equations were "
+          "derived for this project. SAM: Foret et al., ICLR 2021; PGN: Zhao et al., ICML 2022.",
           "10 s",
           "5 min",
           "Convolutional networks and CIFAR-10, where SAM was introduced, and a search over rho.",
-          {{"identity-steps", "steps on which the equalities are checked", 50, 200, 1, 1e5, true},
+          {{"identity-steps", "steps for checking the equalities", 50, 200, 1, 1e5, true},
            {"seeds", "repetitions", 5, 10, 2, 1000, true},
-           {"width", "of the network that is trained", 128, 256, 1, 8192, true},
-           {"epochs", "of training", 20, 40, 1, 1e4, true},
-           {"gamma-ratio", "gamma over the one that the claim names", 1, 1, 0, 100, false}},
+           {"width", "width of the trained network", 128, 256, 1, 8192, true},
+           {"epochs", "epochs of training", 20, 40, 1, 1e4, true},
+           {"gamma-ratio", "gamma, relative to the gamma of the claim", 1, 1, 0, 100, false}},
           {"Step by step: tanh mlp 20-64-64-10, batches of 64 of 256 samples (random linear map, "
            "20 % of the labels replaced), {identity-steps} steps of size 0.1 along SAM's G, for "
            "each of {seeds} seeds, in float64 and float32. rho 0.05, lambda 0.02, eps 0.05.",
-           "Each equality compares two programs: the method as recorded on one tape, against F-GR, "
-           "or against a plain gradient at parameters that were really moved.",
+           "Each equality compares two programs: the method, recorded on one tape, and either F-GR "
+           "or a plain gradient at parameters that were actually moved.",
            "Side by side: relu mlp of width {width}, 3 layers, on the handwritten digits, {epochs} "
-           "epochs, batch 64, momentum 0.9, cosine schedule from 0.05, float32; the same start and "
-           "the same batches for every method of a seed."},
-          {"gamma = eps is one choice of F-GR among others: as an estimate of the penalty's "
-           "gradient it is biased by the size of eps.",
-           "How the methods compare in accuracy is a statement on this data set and these "
-           "numbers."},
+           "epochs, batch 64, momentum 0.9, cosine schedule from 0.05, float32. All methods of a "
+           "seed have the same start and batches."},
+          {"gamma = eps is one choice for F-GR among others. As an estimate of the penalty's "
+           "gradient, it has a bias that grows with eps.",
+           "The comparison of accuracies applies only to this data set and these settings."},
           run};
 }
 

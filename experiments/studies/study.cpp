@@ -1,4 +1,5 @@
-// The table of studies; jobs and their journal; claims and verdicts; curves of means.
+// Implements studies: their table, their jobs and the journal, claims and verdicts, and curves of
+// means.
 #include "experiments/studies/study.h"
 
 #include <algorithm>
@@ -20,7 +21,7 @@ namespace {
 constexpr double infinity = std::numeric_limits<double>::infinity();
 constexpr double none = std::numeric_limits<double>::quiet_NaN();
 
-/// JSON has no NaN, so null stands for it.
+/// JSON has no NaN, so null represents it.
 Measured measured(const Json& lists) {
   Measured result;
   for (const auto& [name, list] : lists.members()) {
@@ -117,9 +118,10 @@ const Measured* Journal::find(const std::string& task, std::size_t job) const {
 void Journal::add(const std::string& task, std::size_t job, const Measured& result) {
   const Json entry = {{"task", task}, {"job", job}, {"seconds", seconds()}, {"result", result}};
   const std::string line = entry.dump();
-  // What is handed on is what would be read, so that a run which goes on cannot differ.
+  // The returned numbers are those that a reader of the file would get. A resumed run therefore
+  // cannot differ.
   results_[{task, job}] = measured(Json::parse(line).at("result"));
-  // The file is replaced whole at each job, so it is never cut.
+  // Each job replaces the whole file, so the file is never truncated.
   text_ += line + "\n";
   write_atomically(file(), text_);
 }
@@ -129,7 +131,7 @@ double Journal::seconds() const {
 }
 
 void Journal::remove() {
-  std::error_code ignored;  // a folder that stays does no harm
+  std::error_code ignored;  // a folder that remains is harmless
   fs::remove_all(folder_, ignored);
 }
 
@@ -151,7 +153,7 @@ std::vector<Repeated> StudyContext::jobs(
   std::vector<std::size_t> open;
   for (std::size_t job = 0; job < count * seeds.size(); ++job)
     if (!journal_.find(task, job)) open.push_back(job);
-  // The time left is that of the jobs which are left.
+  // The estimate of the time left covers the unfinished jobs only.
   progress_.emplace(task, std::max(units * static_cast<double>(open.size()), 1.0));
   std::exception_ptr failure;
   const auto run = [&](Index k) {
@@ -188,7 +190,7 @@ Range at_most(double high) { return {-infinity, high}; }
 Range at_least(double low) { return {low, infinity}; }
 
 bool Claim::holds() const {
-  // Written so that a NaN fails.
+  // This form of the conditions fails for NaN.
   return interval.low <= value && value <= interval.high && interval.low >= expected.low &&
          interval.high <= expected.high;
 }
@@ -196,7 +198,7 @@ bool Claim::holds() const {
 Claim on_mean(std::string claim, const Vector& values, Range expected, Weight weight,
               int comparisons) {
   std::string uncertainty = fmt::format("95 % for the mean of {} seeds", values.size());
-  if (comparisons > 1) uncertainty += fmt::format(", {} such together", comparisons);
+  if (comparisons > 1) uncertainty += fmt::format(", jointly for {} comparisons", comparisons);
   return {std::move(claim),       mean(values), mean_interval(values, comparisons),
           std::move(uncertainty), expected,     weight};
 }

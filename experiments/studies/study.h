@@ -1,5 +1,5 @@
-// A study: claims, the settings that may be chosen for it, and a function that measures. Its result
-// goes whole into a record; verdict, page and plots are made from the record alone.
+// A study: its claims, its settings, and a function that measures. The whole result is stored in a
+// record. Verdict, page and plots depend on the record alone.
 #pragma once
 
 #include <chrono>
@@ -22,10 +22,10 @@ namespace twice::experiments {
 
 using Vector = std::vector<double>;
 
-/// A number that a study may be given: `--NAME`. Names are shared between studies.
+/// A number that a study accepts as `--NAME`. Studies share names.
 struct Setting {
   std::string name, meaning;
-  /// Its value unless given, in the quick and in the full form.
+  /// The default value in the quick and in the full form.
   double quick, full;
   double low, high;
   bool whole = false;
@@ -35,16 +35,17 @@ struct Setting {
 
 /// The numbers that a job measured, as lists by name.
 using Measured = std::map<std::string, Vector>;
-/// The same job done for each seed.
+/// The same job for each seed.
 using Repeated = std::vector<Measured>;
 
-/// The lists of every seed, one after the other, of all settings from number `from` to `to`.
+/// The lists of every seed, one after the other, for settings number `from` to `to`.
 Vector all(const std::vector<Repeated>& found, std::size_t from, std::size_t to,
            const std::string& name);
-/// Of every seed element `k` of the list, or its last one; NaN where the list is shorter.
+/// Element `k` of the list of each seed, or with `last` its last element. NaN if the list is
+/// shorter.
 Vector each(const Repeated& seeds, const std::string& name, std::size_t k = 0);
 inline constexpr std::size_t last = static_cast<std::size_t>(-1);
-/// The smallest and the largest value; NaN when one of them is.
+/// The smallest and the largest value. NaN if any value is NaN.
 Interval range_of(const Vector& values);
 /// 100 a_i
 Vector percent(Vector a);
@@ -53,28 +54,29 @@ Vector ratios(Vector a, const Vector& b);
 /// log10(a_i / b_i)
 Vector powers_of_ten(Vector a, const Vector& b);
 
-/// The finished jobs of a running study: one line of JSON for each, in a hidden folder beside the
-/// output. A study that was killed or stopped reads them again and does only the rest; since a job
-/// depends on its number alone, the result has the bits of a run that was never interrupted.
+/// The finished jobs of a running study, as one line of JSON each, in a hidden folder inside the
+/// output folder. A resumed study reads the journal and runs only the remaining jobs. A job depends
+/// only on its numbers, so the result has the same bits as an uninterrupted run.
 class Journal {
  public:
-  /// OUT/.study-NAME-KEY/jobs.jsonl, where KEY is made from `identity`: everything on which the
-  /// study's numbers depend. Reads the jobs that are there. The caller holds OUT.
+  /// The file is OUT/.study-NAME-KEY/jobs.jsonl. KEY is a hash of `identity`, which is everything
+  /// that the study's numbers depend on. Reads the jobs in the file. The caller must hold the lock
+  /// of OUT.
   Journal(const std::filesystem::path& out, const std::string& name, const Json& identity);
-  /// Removes the folder when no job is in it.
+  /// Removes the folder if it contains no job.
   ~Journal();
 
-  /// The job's numbers; null when it is not done.
+  /// The job's numbers. Null if the job is not done.
   const Measured* find(const std::string& task, std::size_t job) const;
-  /// The job is done: from here on it survives kill -9 and loss of power. The numbers come back
-  /// with all their bits; infinities come back as NaN.
+  /// Stores a finished job, which from now on survives kill -9 and loss of power. Numbers are
+  /// stored with all bits, except that infinities become NaN.
   void add(const std::string& task, std::size_t job, const Measured& result);
 
   std::size_t size() const { return results_.size(); }
-  /// Wall time of the study so far, up to now, that of earlier processes up to their last job.
+  /// Wall time of the study so far, including earlier processes up to the last job of each.
   double seconds() const;
   std::filesystem::path file() const { return folder_ / "jobs.jsonl"; }
-  /// The study's record has been written: the journal has served.
+  /// Removes the journal after the study's record has been written.
   void remove();
 
  private:
@@ -96,24 +98,24 @@ class StudyContext {
   double number(const std::string& setting) const { return settings_.at(setting); }
   int count(const std::string& setting) const { return static_cast<int>(number(setting)); }
   bool flag(const std::string& setting) const { return number(setting) != 0; }
-  /// The seeds of the repetitions: `--seed` and those after it, `seeds` of them.
+  /// `seeds` consecutive seeds for the repetitions, starting at `--seed`.
   std::vector<std::uint64_t> seeds() const { return seeds(0, count("seeds")); }
-  /// `count` seeds, of which the first comes `after` many after `--seed`.
+  /// `count` consecutive seeds, starting `after` seeds after `--seed`.
   std::vector<std::uint64_t> seeds(int after, int count) const;
 
   enum class Order {
-    together,  ///< several at once, each on one thread
-    in_turn    ///< each on all threads: for jobs that take times
+    together,  ///< several jobs at once, each on one thread
+    in_turn    ///< one job at a time on all threads, for jobs that measure times
   };
-  /// result[i][k] = body(i, seeds[k]) for each i < count. A job must depend on its numbers alone:
-  /// results that the journal has under this `task` are not computed again. `units` of work in each
-  /// are for the progress bar, to which a job reports by `advance`. When a job throws, no other is
-  /// begun, and the exception is thrown on.
+  /// result[i][k] = body(i, seeds[k]) for each i < count. A job must depend only on its numbers:
+  /// results in the journal under this `task` are not computed again. Each job has `units` of work
+  /// for the progress bar and reports finished work by `advance`. If a job throws, no other job
+  /// starts, and `jobs` rethrows the exception.
   std::vector<Repeated> jobs(const std::string& task, std::size_t count,
                              const std::vector<std::uint64_t>& seeds, double units,
                              const std::function<Measured(std::size_t, std::uint64_t)>& body,
                              Order order = Order::together);
-  /// Work that is done. Throws Stopped when a stop was requested. May be called by several threads.
+  /// Reports finished work. Throws Stopped if a stop was requested. Several threads may call this.
   void advance(double units = 1);
 
  private:
@@ -139,7 +141,7 @@ enum class Weight {
   limit,  ///< it does not hold everywhere
 };
 
-/// A number with its uncertainty and the range in which it must lie.
+/// A number with its uncertainty, and the range in which it must lie.
 struct Claim {
   std::string claim;
   double value;
@@ -149,7 +151,7 @@ struct Claim {
   Range expected;
   Weight weight = Weight::core;
 
-  /// The whole interval is in the range. False when a number is NaN.
+  /// True if the whole interval is in the range. False if a number is NaN.
   bool holds() const;
 
   static void json_fields(auto& self, const auto& visit) {
@@ -163,28 +165,28 @@ struct Claim {
   }
 };
 
-/// A claim on the mean over seeds, with its 95 % interval, which is widened when it is one of
-/// several `comparisons` on which something hangs together.
+/// A claim on the mean over seeds, with its 95 % interval. If a conclusion depends on several
+/// `comparisons`, the interval is widened accordingly.
 Claim on_mean(std::string claim, const Vector& values, Range expected, Weight weight = Weight::core,
               int comparisons = 1);
-/// A claim on every one of the values, such as an identity's errors: the value is their median, the
-/// interval runs from the smallest to the largest.
+/// A claim on every value, such as an identity's errors. The claim's value is the median, and its
+/// interval runs from the smallest to the largest value.
 Claim on_all(std::string claim, const Vector& values, Range expected, Weight weight = Weight::core);
 
-/// `not reproduced` when a core claim fails (or there is none), `reproduced within limits` when a
-/// limit does, else `reproduced`. It follows from the claims alone, so a study cannot say more than
-/// its numbers.
+/// `not reproduced` if a core claim fails or there is none; `reproduced within limits` if only a
+/// limit claim fails; otherwise `reproduced`. The verdict depends only on the claims, so it cannot
+/// claim more than the numbers show.
 std::string verdict(const std::vector<Claim>& claims);
 
 // ---- Plots and tables, with the fields that docs/records.md lists ----
 
-/// Five digits tell all that a plot shows.
+/// Rounds to five digits, which suffice for a plot.
 Vector five_digits(Vector values);
 
-/// One line of a plot. `low` and `high`, when there, bound its uncertainty and are drawn as a band.
+/// One line of a plot. `low` and `high`, if present, bound its uncertainty and are drawn as a band.
 struct StudyCurve {
   std::string name;
-  /// A method's name, whose colour it gets, or `ramp-1` to `ramp-4`.
+  /// The colour: a method's name, or `ramp-1` to `ramp-4`.
   std::string ink;
   Vector x = {}, y = {}, low = {}, high = {};
   bool dashed = false;
@@ -201,12 +203,12 @@ struct StudyCurve {
 };
 
 enum class Shown { mean, mean_and_interval, geometric_mean, geometric_mean_and_range };
-/// At x[k] the mean of `values(k)`, one value for each seed.
+/// The curve through the mean of `values(k)` at each x[k]. `values(k)` has one value for each seed.
 StudyCurve mean_curve(std::string name, std::string ink, Vector x, Shown shown,
                       const std::function<Vector(std::size_t)>& values);
 
 struct StudyPlot {
-  std::string name;  ///< of its file: STUDY-NAME.svg
+  std::string name;  ///< the file is STUDY-NAME.svg
   std::string title, y_title, x_title;
   bool log_x = false, log_y = false;
   std::vector<StudyCurve> curves = {};
@@ -234,18 +236,18 @@ struct StudyTable {
   }
 };
 
-/// Each number in `format`, such as "{:.2f}": "1.50 (1.20 to 1.80)", the mean and its 95 %
-/// interval.
+/// The mean and its 95 % interval, such as "1.50 (1.20 to 1.80)", with each number in `format`,
+/// such as "{:.2f}".
 std::string with_interval(const Vector& values, const char* format, const char* unit = "");
 
 // ---- Studies ----
 
 struct StudyResult {
-  /// The study's, and what a run adds.
+  /// The sentences of the study, followed by those that the run adds.
   std::vector<std::string> setup, remarks;
   std::vector<Claim> claims = {};
   std::vector<StudyPlot> plots = {};
-  /// As a record holds them.
+  /// In the format of the record.
   std::vector<Json> heat_maps = {};
   std::vector<StudyTable> tables = {};
 
@@ -254,19 +256,20 @@ struct StudyResult {
   }
 };
 
-/// In `setup` and in all texts of a result `{NAME}` stands for the value of a setting.
+/// In `setup` and in all texts of a result, `{NAME}` stands for the value of a setting.
 struct Study {
   std::string name;
-  /// In one line: for `--list`.
+  /// A one-line description for `--list`.
   std::string shows;
-  /// The claim in full, and whose it is.
+  /// The full claim, and its author.
   std::string claimed, by;
-  /// About how long, on 2 cores.
+  /// Approximate times on 2 cores.
   std::string quick_time, full_time;
-  /// Gains from a larger machine.
+  /// The gains from a larger machine.
   std::string larger;
   std::vector<Setting> settings;
-  /// The set-up in sentences; then what else follows from the numbers, and what does not.
+  /// `setup` describes the set-up in sentences. `remarks` states further conclusions and their
+  /// limits.
   std::vector<std::string> setup, remarks;
   void (*run)(StudyContext& context, StudyResult& result);
 };
@@ -274,7 +277,7 @@ struct Study {
 /// Every study, in the order of `--list`.
 const std::vector<Study>& studies();
 
-// Each in its own file.
+// Each study has its own file.
 Study flooding_study();
 Study sam_study();
 Study implicit_study();
@@ -284,8 +287,8 @@ Study curvature_term_study();
 Study generalization_study();
 Study cost_study();
 
-/// STUDY.md and an SVG file for each plot: names and contents, as they are to be in `folder`. Made
-/// from the record alone.
+/// The names and contents of STUDY.md and of an SVG file for each plot, as they should stand in
+/// `folder`. They depend on the record alone.
 std::vector<std::pair<std::string, std::string>> study_files(const Json& record,
                                                              const std::filesystem::path& folder);
 

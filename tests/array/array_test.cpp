@@ -1,4 +1,4 @@
-// Shapes and arrays: views and copies of every kind, and what they refuse.
+// Tests shapes, arrays, views and copies, and the errors for bad arguments.
 #include "autodiff/array/array.h"
 
 #include <boost/test/unit_test.hpp>
@@ -80,7 +80,6 @@ BOOST_AUTO_TEST_CASE(views_move_no_numbers) {
   BOOST_TEST(x.permuted({1, 0}).at(1) == 3);
   x.permuted({1, 0}).set(1, 33);
   BOOST_TEST(x.at(3) == 33);
-  // A view of a view.
   const Array y = counting({4, 6}).permuted({1, 0}).sliced(0, 5, 3, -2).sliced(1, 1, 2);
   BOOST_CHECK(y.to_vector() == (Numbers{11, 17, 9, 15, 7, 13}));
 }

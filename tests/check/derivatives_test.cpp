@@ -1,4 +1,4 @@
-// The gradient checks themselves: they must find what is wrong, and say where.
+// Tests the derivative checks: they must find wrong derivatives and say where the error is.
 #include "autodiff/check/derivatives.h"
 
 #include <boost/test/unit_test.hpp>
@@ -21,7 +21,7 @@ using namespace twice::testing;
 
 namespace {
 
-/// A user's op with a wrong slope: y = x^3, dy/dx = 2 x^2 instead of 3 x^2.
+/// An op with a wrong slope: y = x^3, with dy/dx = 2 x^2 instead of 3 x^2.
 struct WrongCube final : Elementwise<WrongCube, 1> {
   std::string_view name() const override { return "wrong_cube"; }
   template <class V>
@@ -31,7 +31,7 @@ struct WrongCube final : Elementwise<WrongCube, 1> {
   Slope slope(int, std::span<const Tensor> x, Tensor) const override { return 2 * square(x[0]); }
 };
 
-/// y = x^2 with a slope that is right but for entry 4.
+/// y = x^2 with a slope that is wrong at entry 4 only.
 struct WrongAtFour final : Elementwise<WrongAtFour, 1> {
   std::string_view name() const override { return "wrong_at_four"; }
   template <class V>
@@ -45,7 +45,7 @@ struct WrongAtFour final : Elementwise<WrongAtFour, 1> {
   }
 };
 
-/// tanh whose slope falls off the tape: right at order 1, wrong from order 2 on.
+/// tanh with a slope that is not on the tape: right at order 1, wrong from order 2 on.
 struct ForgetfulTanh final : Elementwise<ForgetfulTanh, 1> {
   std::string_view name() const override { return "forgetful_tanh"; }
   template <class V>
@@ -68,7 +68,7 @@ struct WrongForward final : LinearOp {
   Tensor apply(std::span<const Tensor>, Tensor t) const override { return 3 * t; }
 };
 
-/// y = factor x; its attributes do not tell two factors apart.
+/// y = factor x. The op's attributes leave the factor out, so two factors look the same.
 struct SecretScale final : Elementwise<SecretScale, 1> {
   double factor;
   explicit SecretScale(double f) : factor(f) {}
@@ -81,7 +81,7 @@ struct SecretScale final : Elementwise<SecretScale, 1> {
   Slope slope(int, std::span<const Tensor>, Tensor) const override { return factor; }
 };
 
-/// The failed check of a name and order; null when that check passed or does not exist.
+/// The failed check with this name and order. Null if the check passed or does not exist.
 const CheckResult* failed(const std::vector<CheckResult>& results, const std::string& check,
                           int order) {
   for (const CheckResult& result : results)
@@ -100,7 +100,7 @@ BOOST_AUTO_TEST_CASE(a_wrong_slope_is_caught_with_place_and_numbers) {
   const CheckResult* found = failed(results, "finite difference", 1);
   BOOST_REQUIRE(found);
   BOOST_TEST(found->input == 1);
-  // The engine says 2 x^2 u where the values say 3 x^2 u.
+  // The engine computes 2 x^2 u, and the finite difference 3 x^2 u.
   BOOST_TEST(found->engine / found->reference == 2.0 / 3, boost::test_tools::tolerance(1e-6));
   BOOST_TEST(found->error > 0.1);
   BOOST_TEST(found->step > 0);
@@ -139,7 +139,7 @@ BOOST_AUTO_TEST_CASE(one_wrong_entry_among_many_is_found_by_directions) {
   BOOST_TEST(failed(results, "finite difference", 1));
 }
 
-BOOST_AUTO_TEST_CASE(a_slope_that_falls_off_the_tape_is_wrong_at_order_2) {
+BOOST_AUTO_TEST_CASE(a_slope_that_is_not_on_the_tape_is_wrong_at_order_2) {
   const auto f = [](const Tensors& x) { return record<ForgetfulTanh>({x[0]}); };
   const std::vector<CheckResult> results = check_derivatives(f, {random_array({5})});
   BOOST_TEST(!failed(results, "finite difference", 1));
@@ -173,7 +173,7 @@ BOOST_AUTO_TEST_CASE(nan_fails) {
 }
 
 BOOST_AUTO_TEST_CASE(a_step_across_a_kink_is_no_failure) {
-  // 3e-5 from the kink of relu: within the first step, not within the last one.
+  // The inputs lie 3e-5 from the kink of relu. The first step reaches across it, the last does not.
   const auto f = [](const Tensors& x) { return relu(x[0]); };
   for (const CheckResult& result : check_derivatives(f, {array_of({3e-5, -3e-5, 1})}))
     BOOST_TEST(result.ok, str(result));
@@ -198,13 +198,13 @@ BOOST_AUTO_TEST_CASE(float32_has_wide_tolerances) {
   for (const CheckResult& result : check_derivatives(f, inputs)) BOOST_TEST(result.ok, str(result));
 }
 
-BOOST_AUTO_TEST_CASE(what_cannot_be_checked) {
+BOOST_AUTO_TEST_CASE(inputs_that_cannot_be_checked) {
   const auto f = [](const Tensors& x) { return x; };
   const Array x = random_array({2}), labels = Array::zeros({2}, DType::i32);
   CheckOptions options;
   options.order = 4;
   BOOST_TEST(error_of([&] { check_derivatives(f, {x}, options); }) ==
-             "[check] order is 1, 2 or 3, not 4");
+             "[check] order must be 1, 2 or 3, was 4");
   BOOST_TEST(error_of([&] { check_derivatives(f, {labels}); }) ==
              "[check] none of the 1 inputs is f32 or f64");
   BOOST_TEST(error_of([&] {

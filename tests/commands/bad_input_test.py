@@ -1,4 +1,4 @@
-"""What is wrong is said in one line, with a non-zero exit status and nothing half-written."""
+"""Bad input: an error is one line, the exit status is not zero, and no file is left half-written."""
 
 import ctypes
 import gzip
@@ -16,11 +16,11 @@ from program import PROGRAM, SANITIZED, CommandTest, main
 
 COMMANDS = ["compare", "train", "sweep", "study", "bench", "profile", "check", "explain", "export", "data", "report"]
 FASHION = pathlib.Path("/usr/share/datasets/fashion-mnist")
-# For prctl(2): gives up root's right to write what is read-only; nobody else has it to give up.
+# For prctl(2): removes the right to write read-only files. Only root has this right.
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1
 TINY = ["--width", 4, "--epochs", 1, "--batch", 256, "--method", "sgd"]
 
-# (exit status, what the line must hold, arguments): mistakes in how a command is called.
+# Mistakes in how a command is called: (exit status, texts that the error line must contain, arguments).
 MISTAKES = [
     (2, ["no command 'nope'", "compare", "train"], "nope"),
     (2, ["no command 'trian'", "did you mean train?"], "trian"),
@@ -118,7 +118,7 @@ class BadInput(CommandTest):
         self.assertEqual(completed("twice", "train", "--mom"), ["--momentum"])
         self.assertEqual(completed("twice", "train", "--dtype", ""), ["f32", "f64"])
         self.assertEqual(completed("twice", "data", "ver"), ["verify"])
-        self.assertEqual(completed("twice", "bench", "--hand"), [])  # not for users
+        self.assertEqual(completed("twice", "bench", "--hand"), [])  # an internal option
 
     def test_shape_of_synthetic_data(self):
         tiny = ["--data", "synthetic", "--width", 4, "--epochs", 1, "--batch", 256, "--method", "sgd"]
@@ -138,7 +138,7 @@ class BadInput(CommandTest):
                     "nesterov": True, "batch": 300, "epochs": 1, "momentum": 0.9}
         self.assertEqual({name: used[name] for name in expected}, expected)
         before = self.files()
-        # A value of the file that is not that of the run is as much a conflict as one of an option.
+        # A value in the file that differs from the run's is a conflict, like a differing option.
         self.refuse(2, ["--lr is 0.125", "0.25"], "train", "--config", "run.toml", "--resume")
         for text, fragments in [("nope = 3\n", ["run.toml", "'nope'"]),
                                 ("width = 3\nthis is no TOML\n", ["run.toml, line 2"]),
@@ -201,13 +201,13 @@ class BadInput(CommandTest):
         self.assertRegex(found.stderr, "cannot write|No space left on device")
 
     def limited(self, size):
-        """For `refuse`: no file may grow beyond `size` bytes, as on a disk with that much left."""
+        """Options for `refuse`: no file may grow beyond `size` bytes, as on a disk that is nearly full."""
         return {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))}
 
     def test_files_that_cannot_grow(self):
-        """The limit is met by a checkpoint, by the report and by the export: each is written whole or
-        not at all, and what was there before stays."""
-        # Where clang++ built it, its OpenMP library makes a file of 1024 bytes before `main`.
+        """A checkpoint, the report and the export meet the limit in turn. Each is written whole or not at
+        all, and older files stay unchanged."""
+        # With clang++, the OpenMP library creates a file of 1024 bytes before `main` starts.
         least = 1024 if SANITIZED else 0
         for size, missing in [(least + 1, "whole"), (2000, "checkpoint.safetensors")]:
             out = self.folder / f"run-{size}"
@@ -263,7 +263,7 @@ class BadInput(CommandTest):
 
     @unittest.skipUnless(FASHION.is_dir(), "no data set fashion-mnist; with it: ./twice test --with fashion-mnist")
     def test_real_data_cut_or_changed(self):
-        """Every byte counts: the last one missing, and one pixel changed."""
+        """Refuses files with the last byte missing or one pixel changed."""
         data = self.folder / "data/fashion-mnist"
         shutil.copytree(FASHION, data)
         place = {"environment": {"TWICE_DATA": str(data.parent)}}
@@ -285,7 +285,7 @@ class BadInput(CommandTest):
         (self.folder / "empty/bad.json").write_text('{"other": "JSON"}')
         self.refuse(1, ["no records in empty"], "report", "empty")
         self.assertEqual(set(self.files()), {"file", "empty/bad.json"})
-        # Beside a good record a bad one is named, and the page is made of the good one.
+        # With a good and a bad record, the page shows the good one and names the bad one.
         self.succeed("train", "--out", "runs", *TINY)
         (self.folder / "runs/bad.json").write_text("[1, 2")
         self.refuse(0, ["runs/bad.json", "no valid JSON"], "report", "runs")
@@ -295,7 +295,7 @@ class BadInput(CommandTest):
         nothing = {"PATH": str(self.folder)}
         self.succeed("train", "--out", "run", *TINY, environment=nothing)
         self.assertIn('class="chart"', (self.folder / "run/report.html").read_text())
-        # Only the plots of a study are files of their own, which its document shows.
+        # Only a study writes its plots as separate files, for its document.
         self.folder.joinpath("study.json").write_text(json.dumps(
             {"command": "study", "study": "cost", "plots": [
                 {"name": "p", "title": "A plot", "x_title": "x", "y_title": "y",
@@ -305,7 +305,7 @@ class BadInput(CommandTest):
         self.assertEqual(list(self.folder.glob("*.svg")), [])
 
     def test_records_with_holes(self):
-        """Valid JSON that is not quite a record: no crash, whatever is missing."""
+        """Valid JSON that is no complete record must not cause a crash."""
         folder = self.folder / "runs"
         folder.mkdir()
         for text in ["{}", "[]", "3", "null", '{"command": 3}', '{"command": "compare"}',
@@ -324,7 +324,7 @@ class BadInput(CommandTest):
         self.assertIn(process.wait(), [0, 1, -signal.SIGPIPE])
         self.assertLessEqual(errors.count("\n"), 1)
 
-    def test_ctrl_c_ends_what_cannot_be_resumed(self):
+    def test_ctrl_c_ends_commands_that_cannot_be_resumed(self):
         process = self.start("check", "--model", "resnet", "--channels", 8, "--batch", 64)
         time.sleep(0.3)
         process.send_signal(signal.SIGINT)
@@ -332,7 +332,7 @@ class BadInput(CommandTest):
         self.assertEqual(process.returncode, -signal.SIGINT)
         self.assertEqual(self.files(), {})
 
-    @unittest.skipIf(SANITIZED, "a sanitizer reserves terabytes of addresses by itself")
+    @unittest.skipIf(SANITIZED, "sanitizers reserve terabytes of addresses")
     def test_too_little_memory(self):
         size = 2 << 30
         limit = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_AS, (size, size))}

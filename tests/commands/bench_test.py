@@ -1,5 +1,5 @@
-"""`twice bench`: its rows and laws; the memory that it measures; the race against PyTorch, and that
-numbers which do not agree are no race."""
+"""Tests `twice bench`: its rows and laws, the memory it measures, and the comparison with PyTorch,
+which must fail if the gradients do not agree."""
 
 import math
 import os
@@ -19,13 +19,13 @@ NO_GRADIENT_OF_F_GR = {"ratio_to_gradient", "ratio_to_gradient_interval", "ratio
 
 
 def paired_ratio(times, others):
-    """The median over the rounds of the ratio within a round."""
+    """The median over all rounds of the ratio of the two times of a round."""
     return statistics.median(a / b for a, b in zip(times, others, strict=True))
 
 
 def documented_fields():
-    """The fields of a row, and those that a row has only with a peer: the two tables of
-    docs/records.md on bench."""
+    """The fields of a row, and the fields that a row has only with a peer, from the two tables on bench
+    in docs/records.md."""
     text = (pathlib.Path(__file__).parents[2] / "docs/records.md").read_text()
     part = text.split("\n## bench\n")[1].split("\n## ")[0].split("At the top level")[0]
     always, with_peer = part.split("With a peer")
@@ -50,25 +50,25 @@ def children_of(parent):
         try:
             if f"\nPPid:\t{parent}\n" in status.read_text():
                 result.append(status.parent.name)
-        except OSError:  # it has ended meanwhile
+        except OSError:  # the process has ended
             pass
     return result
 
 
 class Bench(CommandTest):
     def environment(self, **changes):
-        """Temporary files go to the test's folder, where `files` sees those that are left."""
+        """Puts temporary files into the test's folder, where `files` finds any that are left behind."""
         return super().environment(**{"TMPDIR": str(self.folder), **changes})
 
     def bench(self, *arguments):
-        """Runs it; returns its record and the rows by method. Nothing but the record is left."""
+        """Runs `bench`. Returns its record and the rows by method. Checks that it leaves only the record."""
         self.output = self.succeed("bench", "--json", "record.json", *arguments)
         self.assertEqual(set(self.files()), {"record.json"})
         record = self.json("record.json")
         return record, {row["method"]: row for row in record["rows"]}
 
     def stand_in(self, script):
-        """A program in place of Python."""
+        """Writes a program that takes the place of Python."""
         python = self.folder / "python"
         python.write_text(f"#!/bin/sh\n{script}\n")
         python.chmod(0o755)
@@ -121,8 +121,10 @@ class Rows(Bench):
         self.assertEqual(set(rows["pgn"]), documented_fields()[0] - NO_GRADIENT_OF_F_GR - {"measured_mib"})
 
     def test_rows_of_the_suite(self):
-        record, _ = self.bench("--suite", "paper", "--rows", "mlp-64x3", "--seconds", 0.05,
-                               "--threads", 1, "--method", "sgd", "--no-memory")
+        record, rows = self.bench("--suite", "paper", "--rows", "mlp-64x3", "--seconds", 0.05,
+                                  "--threads", 1, "--method", "sgd", "--no-memory", "--no-prediction")
+        self.assertEqual({"predicted_ms", "residual"} & set(rows["sgd"]), set())
+        self.assertIsNone(record["residuals"])
         self.assertEqual([row["model"] for row in record["rows"]], ["mlp-64x3-b32-relu-f32"])
         self.assertEqual(record["means"], [{"method": "sgd", "ratio_to_gradient": 1.0, "ratio_to_gradient_interval": [1.0, 1.0]}])
 
@@ -130,12 +132,12 @@ class Rows(Bench):
         for kind in ["cpu", "memory", "bursts"]:
             with self.subTest(kind=kind):
                 record, rows = self.bench("--width", 128, "--batch", 128, "--threads", 2, "--method", "sgd",
-                                          "--no-memory", "--seconds", 0.3, "--neighbours", 2,
-                                          "--neighbour-kind", kind)
+                                          "--no-memory", "--no-prediction", "--seconds", 0.3,
+                                          "--neighbours", 2, "--neighbour-kind", kind)
                 self.assertEqual((record["config"]["neighbours"], record["config"]["neighbour-kind"]), (2, kind))
                 self.assertGreater(rows["sgd"]["shared_tiles"], 0)
                 self.assertTrue(0 <= rows["sgd"]["helper_share"] <= 1)
-                # Neighbours that never sleep share every core with the threads.
+                # The neighbours never sleep, so they take time from the threads on every core.
                 if kind == "cpu" and record["noise"]["waited"] is not None:
                     self.assertGreater(record["noise"]["waited"], 0.05)
                     self.assertIn("noise: other work had the cores", self.output)
@@ -154,22 +156,22 @@ class Rows(Bench):
         self.assertFalse(is_running(child))
 
     def test_threads_are_those_that_the_environment_allows(self):
-        """Also where OpenBLAS would wait for threads that it does not get."""
+        """Includes settings under which OpenBLAS would wait for threads that it does not get."""
         cases = [({"OMP_THREAD_LIMIT": "1"}, [], 1), ({"OMP_THREAD_LIMIT": "1"}, ["--threads", 4], 1),
                  ({"OMP_NUM_THREADS": "1"}, [], 1), ({"OMP_NUM_THREADS": "1"}, ["--threads", 3], 3),
                  ({"OMP_PROC_BIND": "true"}, ["--threads", 2], 2)]
         for environment, options, threads in cases:
             with self.subTest(environment=environment, options=options):
-                self.succeed("bench", "--width", 16, "--batch", 8, "--seconds", 0.05, "--no-memory", "--method",
-                             "sgd", "--json", "record.json", *options, environment=environment)
+                self.succeed("bench", "--width", 16, "--batch", 8, "--seconds", 0.05, "--no-memory",
+                             "--no-prediction", "--method", "sgd", "--json", "record.json", *options, environment=environment)
                 self.assertEqual(self.json("record.json")["machine"]["threads"], threads)
 
-    @unittest.skipIf(SANITIZED, "sanitizers take memory of their own")
+    @unittest.skipIf(SANITIZED, "sanitizers use additional memory")
     def test_measured_memory_is_the_planned(self):
-        """Measured: parameters, batch, gradients and whatever is between, to a small rest; of a
-        process of its own, so not more because something larger came before."""
+        """The measured memory is that of parameters, batch, gradients and intermediate values, up to a small
+        remainder. It is measured in a separate process, so an earlier, larger run cannot increase it."""
         _, rows = self.bench("--width", 512, "--depth", 3, "--batch", 64, "--threads", 1,
-                             "--seconds", 0.05, "--method", "exact,sgd")
+                             "--seconds", 0.05, "--method", "exact,sgd", "--no-prediction")
         for row in rows.values():
             self.assertGreater(row["measured_mib"], 0.9 * row["peak_mib"])
             self.assertLess(row["measured_mib"], 1.1 * row["peak_mib"] + 1)
@@ -206,27 +208,27 @@ class Rows(Bench):
 
 
 class Against(Bench):
-    """`--against`: two programs that take turns. How often its verdicts are wrong is measured by
-    tests/against_rates.py, which takes hours."""
+    """Tests `--against`, which compares two programs that take turns. The script tests/against_rates.py
+    measures how often its verdicts are wrong, and takes hours."""
 
     MODEL = ["--width", 16, "--batch", 8, "--threads", 1]
 
     def stand_in_for_twice(self, name, script=""):
-        """A program that runs `script` and then this one."""
+        """Writes a program that runs `script` and then PROGRAM."""
         program = self.folder / name
         program.write_text(f'#!/bin/sh\n{script}\nexec {PROGRAM} "$@"\n')
         program.chmod(0o755)
         return f"./{name}"
 
     def against(self, other, *arguments, status=0):
-        """Compares with OTHER; returns the record. Any status will do where `status` is None."""
+        """Compares with `other` and returns the record. `status` None accepts any exit status."""
         self.status, self.output, errors = self.run_twice("bench", "--against", other, "--json", "record.json",
                                                           *self.MODEL, *arguments)
         self.assertEqual((self.status if status is not None else None, errors), (status, ""))
         return self.json("record.json")
 
     def test_a_step_that_takes_four_times_as_long(self):
-        """On a busy machine the first answer may be that there is too much noise, but never a wrong one."""
+        """On a busy machine the first verdict may be "inconclusive", but it must never be wrong."""
         for seconds in [2, 4, 8, 16]:
             record = self.against("--handicap 3", "--seconds", seconds, "--method", "sgd,exact")
             self.assertIn(record["overall"]["verdict"], ["faster", "inconclusive"])
@@ -255,7 +257,7 @@ class Against(Bench):
 
     def test_fails_if_slower(self):
         slower = ["--method sgd", "--method", "exact-naive", "--fail-if-slower"]
-        for seconds in [2, 4, 8, 16]:  # on a busy machine the first answer may be "inconclusive", status 0
+        for seconds in [2, 4, 8, 16]:  # on a busy machine the first verdict may be "inconclusive", status 0
             record = self.against(*slower, "3%", "--seconds", seconds, status=None)
             if record["rows"][0]["verdict"] == "slower":
                 break
@@ -263,7 +265,7 @@ class Against(Bench):
         self.against(*slower, "900%", "--seconds", seconds)
 
     def test_a_program_that_cannot_take_turns_in_blocks(self):
-        """An older program does not know `--serve`: whole commands take turns."""
+        """An older program has no option `--serve`, so whole commands take turns."""
         old = self.stand_in_for_twice("old", 'for word; do [ "$word" != --serve ] || { '
                                       'echo "The following argument was not expected: --serve" >&2; exit 2; }; done')
         record = self.against(old, "--seconds", 1, "--method", "sgd")
@@ -272,7 +274,7 @@ class Against(Bench):
         self.assertEqual(set(self.files()), {"old", "record.json"})
 
     def test_a_revision_is_built_once(self):
-        """With stand-ins for git, tar and cmake, where the build is a link to this program."""
+        """Uses stand-ins for git, tar and cmake. The stand-in build is a link to PROGRAM."""
         tools, top = self.folder / "tools", self.folder / "top"
         tools.mkdir()
         (top / "autodiff").mkdir(parents=True)
@@ -355,8 +357,8 @@ class PyTorch(Bench):
             self.assertAlmostEqual(means[method]["ratio"], row["ratio"], places=6)
 
     def test_every_variant_agrees(self):
-        """In float64 to rounding: methods, activations, layouts, the order of flattening."""
-        everything = ["--no-memory", "--dtype", "f64", "--method", "sgd,f-gr,b-gr,c-gr,exact,exact-naive"]
+        """Compares methods, activations, layouts and the order of flattening in float64, up to rounding."""
+        everything = ["--no-memory", "--no-prediction", "--dtype", "f64", "--method", "sgd,f-gr,b-gr,c-gr,exact,exact-naive"]
         for model in [["--width", 9, "--batch", 5, "--depth", 4, "--activation", "gelu_tanh"],
                       ["--model", "resnet", "--channels", 3, "--batch", 4, "--depth", 14],
                       ["--model", "resnet", "--channels", 8, "--batch", 3, "--activation", "tanh"],
@@ -367,7 +369,7 @@ class PyTorch(Bench):
         self.assertRegex(rows["exact"]["peer_variant"], "^(hvp|joint|penalty), channels (first|last)$")
 
     def changed(self, file, old, new):
-        """PyTorch's Python, where the peer's file says something else."""
+        """A Python that runs the peer with `old` replaced by `new` in `file`."""
         (self.folder / "change.py").write_text(
             f"import pathlib, sys\np = pathlib.Path(sys.argv[1]).parent / {file!r}\n"
             f"t = p.read_text()\nassert {old!r} in t\np.write_text(t.replace({old!r}, {new!r}))\n")
@@ -378,7 +380,7 @@ class PyTorch(Bench):
                     "record.json", "--threads", 1, "--seconds", 0.05, *model)
         self.assertEqual(set(self.files()), {"python", "change.py"})
 
-    def test_what_does_not_agree_is_an_error(self):
+    def test_gradients_that_do_not_agree_are_an_error(self):
         mlp = ["--width", 16, "--batch", 8, "--depth", 2]
         self.refuse_race(["mlp-16x2-b8-relu-f64, exact", "differ by"],
                          self.changed("pytorch_methods.py", "alpha=s.gamma)", "alpha=1.5 * s.gamma)"), *mlp)
@@ -387,7 +389,7 @@ class PyTorch(Bench):
                          "--model", "cnn", "--channels", 2, "--batch", 3)
 
     def test_the_blas_is_that_of_pytorch(self):
-        """NumPy's copy of OpenBLAS is not, with MKL inside PyTorch or in a file."""
+        """NumPy's copy of OpenBLAS must not be reported if PyTorch uses MKL, built in or from a file."""
         numpy = "/venv/numpy.libs/libscipy_openblas64_-abc.so"
         for files, blas in [([numpy], "MKL within PyTorch"), ([numpy, "/venv/lib/libmkl_core.so.2"],
                                                               "/venv/lib/libmkl_core.so.2")]:
@@ -396,7 +398,7 @@ class PyTorch(Bench):
             with open(self.folder / "change.py", "a") as change:
                 change.write('t = p.read_text()\np.write_text(t.replace("/proc/self/maps", "maps"))\n')
             self.succeed("bench", "--peer", "pytorch", "--peer-python", python, "--json", "record.json", "--no-memory",
-                         *TINY)
+                         "--no-prediction", *TINY)
             peer = self.json("record.json")["peer"]
             self.assertEqual((peer["blas"], peer["same_blas"]), (blas, False))
 

@@ -1,4 +1,4 @@
-"""`twice compare`: its rows, the laws of the products, and how exact each method's gradient is."""
+"""Tests `twice compare`: its rows, the numbers of products, and the error of each method's gradient."""
 
 import math
 import pathlib
@@ -9,7 +9,7 @@ import time
 from program import SANITIZED, CommandTest, main
 
 METHODS = ["sgd", "exact", "exact-naive", "f-gr", "b-gr", "c-gr"]
-# With a batch of at most half the width: at larger ones exact takes 9 L - 5.
+# These hold for batches of at most half the width. With larger batches exact takes 9 L - 5.
 LAWS = {"sgd": lambda L: 3 * L - 1, "exact": lambda L: 6 * L - 4,
         "exact-naive": lambda L: 9 * L - 5, "f-gr": lambda L: 6 * L - 2,
         "b-gr": lambda L: 6 * L - 2, "c-gr": lambda L: 9 * L - 4}
@@ -19,7 +19,7 @@ DEPTHS = [1, 3] if SANITIZED else [1, 2, 3, 5]
 
 
 def documented_fields():
-    """The fields of a row, from the table that docs/records.md begins its part on compare with."""
+    """The fields of a row, from the first table on compare in docs/records.md."""
     text = (pathlib.Path(__file__).parents[2] / "docs/records.md").read_text()
     part = text.split("\n## compare\n")[1].split("\n## ")[0].split("An entry of `curve`")[0]
     cells = re.findall(r"(?m)^\| (`[^|]*) \|", part)
@@ -28,7 +28,7 @@ def documented_fields():
 
 class Compare(CommandTest):
     def compare(self, *arguments):
-        """Runs a small comparison; returns its record and the rows by method."""
+        """Runs a small comparison. Returns its record and the rows by method."""
         self.succeed("compare", "--json", "record.json", "--out", "out", "--epochs", 1, *arguments)
         record = self.json("record.json")
         return record, {row["method"]: row for row in record["rows"]}
@@ -44,7 +44,7 @@ class Compare(CommandTest):
                 self.check_exact(rows)
 
     def check_record(self, record, model):
-        """Every documented field of every row; the head of the record."""
+        """Checks the head of the record and every documented field of every row."""
         self.assertEqual(record["command"], "compare")
         self.assertTrue(record["version"] and record["machine"]["cpu"])
         self.assertEqual(record["config"]["method"], METHODS)
@@ -64,8 +64,8 @@ class Compare(CommandTest):
             self.assertEqual(len(row["curve"]), record["config"]["epochs"])
 
     def check_exact(self, rows):
-        """The two exact methods: the same gradient, so the same training, up to float32 rounding;
-        and no other method is anywhere near."""
+        """The two exact methods have the same gradient and so the same training, up to float32 rounding.
+        The errors of all other methods are far larger."""
         exact, naive = rows["exact"], rows["exact-naive"]
         for when in ["gradient_error_start", "gradient_error_end"]:
             self.assertLess(exact[when], 1e-5)
@@ -77,8 +77,8 @@ class Compare(CommandTest):
         self.assertEqual(exact["test_accuracy"], naive["test_accuracy"])
 
     def test_differences_converge(self):
-        """In float64 with a smooth activation the error falls as eps (f-gr, b-gr) and as eps^2
-        (c-gr), for as long as rounding, about 1e-16 / eps, is far smaller."""
+        """In float64 with a smooth activation, the error is O(eps) for f-gr and b-gr and O(eps^2) for c-gr,
+        as long as the rounding error, about 1e-16 / eps, is far smaller."""
         record, rows = self.compare("--width", 16, "--batch", 16, "--depth", 3, "--dtype", "f64",
                                     "--activation", "tanh", "--epsilon", 1e-6)
         for method in ["f-gr", "b-gr"]:
@@ -118,9 +118,9 @@ class Compare(CommandTest):
         self.assertEqual(self.files(), {})
 
     def check_page(self, page, rows):
-        """One file that needs nothing else: nothing in it is loaded from elsewhere."""
+        """Checks that the page is one file that loads nothing from elsewhere."""
         self.assertTrue(page.lstrip().lower().startswith("<!doctype html>"))
-        # What the library does is for pages_test.py to see.
+        # Leave out the chart library: pages_test.py checks its behaviour in a browser.
         page = re.sub(r"(?s)/\*! @license.*?\]\]>", "", page)
         self.assertIn("<svg", page)
         for method in rows:
@@ -129,7 +129,7 @@ class Compare(CommandTest):
         loaded += re.findall(r"""(?:url\(|@import)\s*["']?([^"'#)][^"')]*)""", page)
         self.assertEqual([link for link in loaded if not link.startswith("data:")], [])
         self.assertNotRegex(page, r"<script[^>]+src|<link\b|<iframe|\bfetch\(|XMLHttpRequest")
-        # Names of XML namespaces look like addresses; nobody opens them.
+        # XML namespaces look like addresses, but a browser does not open them.
         addresses = re.findall(r"""(?<!xmlns=["'])(?<!xmlns:xlink=["'])https?://[^\s"'<]+""", page)
         self.assertEqual(addresses, [])
 

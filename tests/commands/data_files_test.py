@@ -1,4 +1,4 @@
-"""People's own data files and losses under the commands: what is written, and what is refused."""
+"""Tests the commands with a user's own data files and losses: the files written and the input refused."""
 
 import csv
 import gzip
@@ -35,7 +35,7 @@ class DataFiles(CommandTest):
         row = self.row("--data", "classes.csv", "--target", "kind", "--optimizer", "adam", "--lr", 0.02)
         self.assertGreater(row["test_accuracy"], 0.8)
         self.assertEqual(row["metrics"], {})
-        # Two classes as one number.
+        # Two classes from a single output.
         row = self.row("--data", "classes.csv", "--target", "kind", "--loss", "bce", "--optimizer", "adam",
                        "--lr", 0.02)
         self.assertGreater(row["test_accuracy"], 0.8)
@@ -52,7 +52,7 @@ class DataFiles(CommandTest):
                 self.assertAlmostEqual(row["metrics"]["rmse"], unit * math.sqrt(row["loss"]))
 
     def test_large_numbers(self):
-        """Prices, without a loss or a learning rate: they can be no classes, and are standardised."""
+        """Prices, without a given loss or learning rate: they are taken as numbers and standardised."""
         with open(self.folder / "numbers.csv") as small, open(self.folder / "prices.csv", "w") as large:
             header, *rows = csv.reader(small)
             writer = csv.writer(large)
@@ -67,14 +67,14 @@ class DataFiles(CommandTest):
         (self.folder / "packed.csv.gz").write_bytes(gzip.compress((self.folder / "numbers.csv").read_bytes()))
         packed = self.row(*MSE[2:], "--data", "packed.csv.gz")
         self.assertEqual(plain["loss"], packed["loss"])
-        # Another split has another loss; the seed of the split is that of the run where it is not given.
+        # Another split gives another loss. Without --split-seed, the seed of the run is used.
         other = self.row(*MSE, "--split-seed", 2)
         self.assertNotEqual(plain["loss"], other["loss"])
         self.assertEqual(self.row(*MSE, "--split-seed", 1)["loss"], plain["loss"])
 
     def test_every_command(self):
         data = [*MSE, *SMALL]
-        fixed = [*MSE[:4], *SMALL]  # of commands that do not train
+        fixed = [*MSE[:4], *SMALL]  # for commands that do not train
         self.succeed("compare", *data, "--epochs", 2, "--method", "sgd,exact,f-gr", "--json", "compare.json")
         exact = self.json("compare.json")["rows"][1]
         self.assertLess(exact["gradient_error_start"], 1e-5)

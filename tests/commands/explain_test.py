@@ -1,5 +1,5 @@
-"""`twice explain`: the fields of its record, the planner's law at several depths, each pass's effect,
-and that a pass which is switched off is not there. The pictures of `--html`."""
+"""Tests `twice explain`: the fields of its record, the number of products at several depths, the effect
+of each pass, that a pass can be switched off, and the pictures of `--html`."""
 
 import json
 import math
@@ -15,7 +15,7 @@ SMALL = ["--width", 64, "--batch", 16, "--threads", 1, "--brief"]
 
 
 def documented_fields():
-    """The fields of a row: the first table of docs/records.md on explain."""
+    """The fields of a row, from the first table on explain in docs/records.md."""
     text = (pathlib.Path(__file__).parents[2] / "docs/records.md").read_text()
     table = text.split("\n## explain\n")[1].split("\n`arena_mib` before")[0]
     cells = re.findall(r"(?m)^\| (`[^|]*) \|", table)
@@ -24,7 +24,7 @@ def documented_fields():
 
 class Explain(CommandTest):
     def explain(self, *arguments):
-        """Runs it for one method; returns its row and its output."""
+        """Runs `explain` for one method. Returns its row and its output."""
         output = self.succeed("explain", "--json", "record.json", *SMALL, *arguments)
         [row] = self.json("record.json")["rows"]
         return row, output
@@ -49,14 +49,14 @@ class Explain(CommandTest):
             self.assertTrue(math.isclose(float(printed), row["planning_ms"], abs_tol=0.0051))
             times.append(row["planning_ms"])
         self.assertGreater(times[0], 0)
-        self.assertGreater(times[1], 2 * times[0])  # thirty times the nodes
+        self.assertGreater(times[1], 2 * times[0])  # the second graph has thirty times as many nodes
 
     def test_a_pass_switched_off_is_left_out(self):
         row, _ = self.explain("--without", "reassociate")
         names = [p["pass"] for p in row["passes"]]
         self.assertNotIn("reassociate", names)
         self.assertIn("accumulate", names)
-        # Then no product is saved, and the law is that of double backpropagation.
+        # Without this pass no product is saved: the count is that of double backpropagation.
         self.assertEqual((row["products"], row["products_law"]), (9 * 4 - 5, 9 * 4 - 5))
 
     def test_a_logged_norm_costs_no_product(self):

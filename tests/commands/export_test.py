@@ -1,7 +1,7 @@
-"""`twice export`: the file alone, then its numbers recomputed in PyTorch in float64.
+"""Tests `twice export`: first the file itself, then its numbers, recomputed in PyTorch in float64.
 
-The models are written down here a second time, from what nn/models.h and nn/layers.h say, and the
-methods from their equations (`twice export` names both); nothing of the engine is used.
+This file implements the models a second time, from the comments of nn/models.h and nn/layers.h, and the
+methods from their equations. `twice export` names both. No code of the engine is used.
 """
 
 import json
@@ -67,7 +67,7 @@ class File(CommandTest):
                          ["mlp", 5, 2, 3, 4, "f64"])
         self.assertEqual(notes["model"], "mlp-5x2-relu")
         self.assertIn("NHWC", notes["layout"])
-        # The first images of digits are a 0, a 1 and a 2.
+        # The first three images of the data set digits show 0, 1 and 2.
         self.assertEqual(numbers(tensors["labels"]), [0, 1, 2])
 
     def test_a_folder_gets_the_models_name(self):
@@ -97,7 +97,7 @@ class File(CommandTest):
                 self.assertTrue(all(j < i for j in node["inputs"]), node)
 
     def test_from_a_checkpoint(self):
-        """Parameters and buffers are those of the checkpoint, bit for bit."""
+        """Parameters and buffers equal those of the checkpoint bit for bit."""
         model = ["--model", "resnet", "--channels", 2, "--batch", 256]
         self.succeed("train", "--out", "run", "--epochs", 1, "--dtype", "f64", *model)
         trained, _ = read_safetensors(self.folder / "run/checkpoint.safetensors")
@@ -128,7 +128,7 @@ class PyTorch(CommandTest):
         expected = {"grad": step.g, "hvp": step.hvp}
         expected.update({name: equation(step) for name, equation in METHODS.items()})
         for prefix, vector in expected.items():
-            # Layer by layer, so that a small layer cannot hide behind a large one.
+            # Compare each layer by itself, so that a large layer cannot hide an error in a small one.
             for name, part in zip(parameters, step.split(vector)):
                 self.assert_close(f"{prefix}.{name}", found[f"{prefix}.{name}"], part,
                                   least=1e-6 * vector.norm())
@@ -137,14 +137,14 @@ class PyTorch(CommandTest):
                                         *(f"{p}.{n}" for p in expected for n in parameters)})
 
     def assert_close(self, name, found, expected, least=0):
-        """|found - expected| <= 1e-10 |expected|, or of `least` where a part is as good as zero."""
+        """|found - expected| <= 1e-10 |expected|, with at least `least` in place of |expected|."""
         self.assertEqual(found.shape, expected.shape, name)
         error = (found - expected).norm() / max(expected.norm(), least, 1e-300)
         self.assertLessEqual(error.item(), 1e-10, name)
 
 
 class Step:
-    """One training step: what the equations of the methods speak of. Vectors are flat."""
+    """One training step, with the quantities in the equations of the methods. Vectors are flat."""
 
     def __init__(self, model, config, parameters, images, labels):
         self.model, self.config, self.images, self.labels = model, config, images, labels
@@ -169,18 +169,18 @@ class Step:
         return F.cross_entropy(self.model(self.config, weights, act, self.images), self.labels.long())
 
     def at(self, move):
-        """grad L(w + move)"""
+        """The gradient of the loss at w + move."""
         w = (self.w.detach() + move).requires_grad_()
         return torch.autograd.grad(self.loss_at(w), w)[0]
 
     def gradient_of_objective(self):
-        """grad (L + gamma/2 |grad L|^2), by double backward through the penalty."""
+        """The gradient of loss + gamma/2 |g|^2, by double backpropagation through the penalty."""
         loss = self.loss_at(self.w)
         (g,) = torch.autograd.grad(loss, self.w, create_graph=True)
         return torch.autograd.grad(loss + self.gamma / 2 * g.square().sum(), self.w)[0]
 
 
-# The models. Images come as (n, height, width, channels).
+# The models. Images have the shape (n, height, width, channels).
 
 def linear(w, name, x):
     return x @ w[f"{name}.weight"] + w[f"{name}.bias"]

@@ -1,7 +1,8 @@
-"""Files that somebody else may have put there, other processes, and a terminal that is none.
+"""Tests the program with hostile files, beside other processes, and without a terminal.
 
-Links and pipes where the program will write or read; two processes in one folder; closed or full
-standard files; files made to hurt: gzip bombs, names with control characters, JSON of odd shapes.
+Covers links and pipes in places where the program reads or writes, two processes in one folder,
+standard streams that are closed or full, and harmful files: gzip bombs, names with control characters
+and JSON of unexpected shapes.
 """
 
 import gzip
@@ -18,13 +19,13 @@ from program import PROGRAM, SANITIZED, CommandTest, main, read_safetensors
 TINY = ["--width", 4, "--epochs", 1, "--batch", 256, "--method", "sgd", "--threads", 1]
 SMALL_PROFILE = ["--width", 4, "--batch", 256, "--method", "sgd", "--methods", "sgd", "--seconds", 0.05,
                  "--threads", 1, "--no-memory", "--no-scaling"]
-# Each ends within a second; one that hangs fails its test and not the whole night.
+# Each command ends within a second. A command that hangs fails its test after this many seconds.
 LIMIT = 60
 
 
 class Files(CommandTest):
     def end(self, process):
-        """Waits for its end and returns its errors; kills it when it hangs."""
+        """Waits for the process to end and returns its error output. Kills the process if it hangs."""
         try:
             return process.communicate(timeout=LIMIT)[1]
         except subprocess.TimeoutExpired:
@@ -33,7 +34,7 @@ class Files(CommandTest):
             self.fail(f"it hangs: {process.args}")
 
     def refuse_soon(self, status, fragments, *arguments, **options):
-        """As `refuse`, but a program that hangs is killed and fails the test."""
+        """Like `refuse`, but kills a program that hangs and fails the test."""
         process = self.start(*arguments, **options)
         errors = self.end(process)
         self.assertEqual(process.returncode, status, (arguments, errors))
@@ -47,7 +48,7 @@ class Files(CommandTest):
 
 
 class Planted(Files):
-    """What lies where a file will be written."""
+    """Tests links and pipes in places where the program will write a file."""
 
     NAMES = ["checkpoint.safetensors.tmp", "train.json.tmp", "report.html.tmp", "compare.json.tmp",
              ".twice-trial", ".twice-trial.tmp", ".profile-files", "sweep.lock"]
@@ -76,8 +77,8 @@ class Planted(Files):
         self.assertEqual(victim.read_text(), "precious")
 
     def test_links_at_the_files_themselves(self):
-        """In a folder of ours a link is replaced, and a pipe is refused; what the user names with
-        --json is followed and written to."""
+        """In an output folder a link is replaced and a pipe is refused. A link or pipe that the user names
+        with --json is followed and written to."""
         victim = self.folder / "victim"
         victim.write_text("precious")
         (self.folder / "run").mkdir()
@@ -104,7 +105,7 @@ class Planted(Files):
         for path in (self.folder / "run").iterdir():
             self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o640, path.name)
 
-    def test_what_killed_runs_leave_does_not_pile_up(self):
+    def test_files_of_killed_runs_do_not_pile_up(self):
         (self.folder / "run").mkdir()
         for digits in ["0123456789abcdef", "fedcba9876543210"]:
             for name in ["checkpoint.safetensors", "train.json", "twice-trial"]:
@@ -115,7 +116,7 @@ class Planted(Files):
 
 
 class Special(Files):
-    """Pipes and devices where a file is read or written."""
+    """Tests pipes and devices in place of files that are read or written."""
 
     def test_reading(self):
         self.train("run")
@@ -145,7 +146,7 @@ class Special(Files):
         os.mkfifo(self.folder / "run/record.json")
         self.assertEqual(self.run_twice("report", "run")[0], 0)
 
-    def test_a_pipe_that_nobody_reads_ends_with_the_first_signal(self):
+    def test_a_pipe_without_a_reader_ends_with_the_first_signal(self):
         os.mkfifo(self.folder / "pipe")
         for number in [signal.SIGINT, signal.SIGTERM]:
             process = self.start("train", "--out", "run", "--fresh", *TINY, "--json", "pipe")
@@ -167,7 +168,7 @@ class Special(Files):
         self.assertEqual(process.returncode, -signal.SIGTERM)
 
     def test_pipes_that_the_user_names_work(self):
-        """As a shell's <(...) and >(...) and /dev/stdout."""
+        """Pipes like those of a shell's <(...) and >(...), and /dev/stdout."""
         read, write = os.pipe()
         os.write(write, b"width = 4\nepochs = 1\nbatch = 256\nmethod = \"sgd\"\n")
         os.close(write)
@@ -190,7 +191,7 @@ class Sharing(Files):
         process = self.start("train", "--out", "run", *self.LONG)
         try:
             self.wait_for(process, "run/train.json")
-            process.send_signal(signal.SIGSTOP)  # so that files stay as they are
+            process.send_signal(signal.SIGSTOP)  # keeps the files unchanged
             time.sleep(0.1)
             before = self.files()
             for command in [["train", "--fresh"], ["train", "--resume"], ["compare"], ["profile"],
@@ -199,7 +200,7 @@ class Sharing(Files):
                                  *command, "--out", "run", *([] if "study" in command else
                                                              ["--width", 64]))
                 self.assertEqual(self.files(), before, command)
-            # A page may be made of what is there; another folder is free.
+            # Another folder is free.
             self.train("other")
         finally:
             process.kill()
@@ -208,7 +209,7 @@ class Sharing(Files):
         self.train("run", "--fresh")
 
     def test_two_at_the_same_moment(self):
-        """One has the folder, and the other says so or comes second and finds a run there."""
+        """One process gets the folder. The other reports the lock, or the finished run that it finds."""
         for _ in range(3 if SANITIZED else 8):
             both = [self.start("train", "--out", "both", *TINY) for _ in range(2)]
             ends = [(self.end(process), process.returncode) for process in both]
@@ -220,7 +221,7 @@ class Sharing(Files):
 
 
 class Standard(Files):
-    """Standard input, output and error that are closed, full or gone."""
+    """Tests standard input, output and error that are closed, full or without a reader."""
 
     def closed(self, *numbers):
         def close():
@@ -234,7 +235,7 @@ class Standard(Files):
                                        cwd=self.folder, env=self.environment(), **self.closed(*numbers),
                                        **({} if 1 in numbers else {"stdout": subprocess.DEVNULL}))
             self.assertEqual(process.wait(timeout=LIMIT), 0, numbers)
-            # No message went into a file that got the number of stdout or stderr.
+            # A file may get the descriptor of a closed stdout or stderr. No message may go into it.
             read_safetensors(self.folder / "run/checkpoint.safetensors")
             self.assertEqual(self.json("run/train.json")["command"], "train")
             self.assertTrue((self.folder / "run/report.html").read_text().startswith("<!DOCTYPE html>"))
@@ -259,7 +260,7 @@ class Standard(Files):
                                            env=self.environment())
                     self.assertEqual(found.returncode, 1)
                     self.assertRegex(found.stderr, rf"^twice[^\n]* cannot write the output: {reason}\n$")
-        # What the run had done is there: its output comes after its files.
+        # The run's files are complete, because the run prints its output after it writes them.
         self.assertEqual(self.json("run/train.json")["command"], "train")
         with open("/dev/full", "w") as full:
             for words, status in [(["nope"], 2), (["train", "--nope"], 2), (["report", "nope"], 1)]:
@@ -270,7 +271,7 @@ class Standard(Files):
 
 class Hostile(Files):
     def write_checkpoint(self, path, notes, names=lambda name: name):
-        """The checkpoint `run/checkpoint.safetensors` with other notes, without a checksum."""
+        """Writes a copy of `run/checkpoint.safetensors` with other notes and without a checksum."""
         tensors, old = read_safetensors(self.folder / "run/checkpoint.safetensors")
         old.pop("sha256")
         header, body = {"__metadata__": {**old, **notes}}, b""
@@ -317,14 +318,14 @@ class Hostile(Files):
                 _, _, errors = self.run_twice(*words)
                 if errors:
                     self.assert_harmless(errors)
-        # A tensor that has two elements too many for its place.
+        # A tensor whose shape has two elements more than its data.
         self.write_checkpoint(path, {}, lambda name: name + bad)
         content = path.read_bytes()
         path.write_bytes(content.replace(b'"shape": [4, 4]', b'"shape": [4, 6]'))
         errors = self.run_twice("export", "--checkpoint", path)[2]
         self.assert_harmless(errors)
         self.assertIn(shown, errors)
-        # Names of files, as arguments and in a folder.
+        # Hostile file names, as arguments and in a folder.
         folder = self.folder / f"runs{bad}"
         folder.mkdir()
         (folder / "one.json").write_text("[1")
@@ -334,7 +335,7 @@ class Hostile(Files):
             errors = self.run_twice(*words)[2]
             self.assert_harmless(errors)
             self.assertIn("\\x1b[2J", errors)
-        # The cells of a table.
+        # Hostile text in the cells of a table.
         self.succeed("profile", "--out", "profile", *SMALL_PROFILE)
         text = (self.folder / "profile/report.json").read_text()
         (self.folder / "bad.json").write_text(text.replace("sgd", "sgd\\u001b[31m\\n"))
@@ -351,7 +352,7 @@ class Hostile(Files):
                 self.write_checkpoint(path, {"config": json.dumps({**config, name: value})})
                 self.refuse_soon(1, ["bad/checkpoint.safetensors", "stored options", name], "train",
                                  "--resume", "--out", "bad")
-        # A checkpoint that is older than an option has its default.
+        # A checkpoint that lacks a newer option gets the option's default.
         for name in ["clip", "flood-level"]:
             self.write_checkpoint(path, {"config": json.dumps({k: v for k, v in config.items() if k != name})})
             self.succeed("train", "--resume", "--out", "bad")
@@ -374,7 +375,7 @@ class Hostile(Files):
             self.write_checkpoint(path, notes)
             self.refuse_soon(1, ["bad/checkpoint.safetensors", "of a run of 5 steps"], "train",
                              "--resume", "--out", "bad")
-        # Records: the good one of the folder is shown, the odd one is named.
+        # The report shows the good record of the folder and names the odd one.
         for text in [deep, '{"command": "train", "rows": ' + deep + "}",
                      '{"command": "compare", "rows": [{"curve": ' + deep + "}]}"]:
             (self.folder / "run/odd.json").write_text(text)

@@ -1,4 +1,5 @@
-"""Pages in a real browser: what a reader sees and does, at three widths, in light and dark mode."""
+"""Tests the pages in a real browser: their look and their controls, at three widths, in light and dark
+mode."""
 
 import copy
 import json
@@ -27,10 +28,10 @@ STUDIES = pathlib.Path(__file__).resolve().parents[2] / "docs/studies"
 TINY = ["--data", "synthetic", "--width", 8]
 MISSING = [name for name in ("chromium", "chromedriver") if not shutil.which(name)] + \
     ["selenium"] * (webdriver is None)
-# .ci/run, which installs a browser, sets it: there a missing one is an error.
+# .ci/run installs a browser and sets this variable, so a missing browser is an error there.
 REQUIRED = os.environ.get("TWICE_BROWSER") == "required"
 
-# Whether every chart in sight is as wide as its place, within the screen.
+# True if every visible chart fills its container and lies within the screen.
 FITS = """
 return Array.from(document.querySelectorAll('.plot')).filter(p => p.checkVisibility()).every(p =>
   p.clientWidth > 100 && p.clientHeight > 100 && p.parentElement.clientHeight >= p.clientHeight && Math.abs(p.querySelector('canvas').clientWidth - p.clientWidth) < 2 &&
@@ -43,7 +44,7 @@ const linear = c => (c /= 255) > 0.04045 ? ((c + 0.055) / 1.055) ** 2.4 : c / 12
 const luminance = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
 """
 
-# Text whose contrast with what is behind it is below WCAG's 4.5, or 3 where it is large.
+# The texts whose contrast with their background is below the limit of WCAG: 4.5, or 3 for large text.
 CONTRAST = LUMINANCE + """
 const behind = element => {
   for (; element; element = element.parentElement) {
@@ -82,7 +83,7 @@ class Pages(CommandTest):
         cls.made = set()
 
     def make(self, name, *arguments):
-        """Runs a command once for all tests; returns its folder."""
+        """Runs a command once for all tests. Returns its folder."""
         folder = self.shared / name
         if name not in self.made:
             self.succeed(*arguments, "--out", folder)
@@ -94,7 +95,7 @@ class Pages(CommandTest):
                          "0.001,0.01,0.05", "--seeds", 2, "--jobs", 2)
 
     def look(self, width, mode="light"):
-        """The screen's width and mode, of the page that is open too."""
+        """Sets the width and the mode of the screen, also for the page that is open."""
         self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {
             "features": [{"name": "prefers-color-scheme", "value": mode}]})
         self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
@@ -109,7 +110,7 @@ class Pages(CommandTest):
         return self.browser.execute_script(script, *arguments)
 
     def wait_for(self, script, *arguments):
-        """The first true value of the script."""
+        """Runs the script until its value is true. Returns the value."""
         end = time.monotonic() + 10
         while not (value := self.js(script, *arguments)):
             self.assertLess(time.monotonic(), end, script)
@@ -117,7 +118,7 @@ class Pages(CommandTest):
         return value
 
     def assert_quiet(self):
-        """Nothing on the console, nothing fetched but the page."""
+        """Checks that the console is empty and that the browser fetched only the page."""
         self.assertEqual([entry["message"] for entry in self.browser.get_log("browser")], [])
         messages = [json.loads(entry["message"])["message"] for entry in self.browser.get_log("performance")]
         fetched = [message["params"]["request"]["url"] for message in messages
@@ -125,7 +126,7 @@ class Pages(CommandTest):
         self.assertEqual([url for url in fetched if not re.search(r"^file:.*/report\.html$", url)], [])
 
     def charts(self, part="main"):
-        """The charts in a part of the page that can be seen, drawn."""
+        """The visible charts in a part of the page. Waits until they are drawn."""
         return self.wait_for("""
             const all = Array.from(document.querySelectorAll(arguments[0] + ' .chart'))
               .filter(chart => chart.checkVisibility());
@@ -133,7 +134,7 @@ class Pages(CommandTest):
             return all.every(chart => chart.querySelector('.dygraph-axis-label')) ? all : null;""", part)
 
     def chart(self, caption):
-        """The first chart under a caption that begins so, in the middle of the screen."""
+        """The first chart whose caption begins with `caption`, scrolled to the middle of the screen."""
         return self.wait_for("""
             const figure = Array.from(document.querySelectorAll('figure')).find(f =>
               f.checkVisibility() && f.querySelector('.chart') &&
@@ -143,12 +144,12 @@ class Pages(CommandTest):
             return chart.querySelector('.dygraph-axis-label') && chart;""", caption)
 
     def graph(self, chart, script):
-        """A value of the chart's Dygraph, `g` in the script."""
+        """The value of a script in which `g` is the chart's Dygraph."""
         return self.js(f"""const g = charts.find(c => arguments[0].contains(c.graph.graphDiv)).graph;
                            {script}""", chart)
 
     def drag(self, chart, *places):
-        """Moves the mouse over shares of the plot's width, with its button down where there are two."""
+        """Moves the mouse to the given shares of the plot's width. With two shares, drags from one to the other."""
         plot = chart.find_element(By.CSS_SELECTOR, ".plot")
         actions = ActionChains(self.browser, duration=50)
         for i, share in enumerate(places):
@@ -158,7 +159,7 @@ class Pages(CommandTest):
         (actions.release() if len(places) > 1 else actions).perform()
 
     def readout(self, chart):
-        """The heading and the values by name of what is read in a chart."""
+        """The heading of a chart's readout, and its values by name."""
         found = self.wait_for("""
             const readout = arguments[0].querySelector('.readout');
             return readout.checkVisibility() && [readout.querySelector('b').textContent,
@@ -175,7 +176,7 @@ class Pages(CommandTest):
     # ---- Every page ----
 
     def check_page(self, path, charts):
-        """Three widths and two modes of one page, which has that many charts in sight or more."""
+        """Checks a page at three widths and in two modes. At least `charts` charts must be visible."""
         xml.etree.ElementTree.fromstring(path.read_text().replace("<!DOCTYPE html>", ""))
         self.open(path)
         self.assertGreaterEqual(len(self.charts()) if charts else 0, charts, path)
@@ -194,7 +195,7 @@ class Pages(CommandTest):
         self.open(folder / "report.html")
         self.assertRegex(self.browser.title, r"^sweep: .* on synthetic · .*sweep$")
         self.assertIn("sweep --data synthetic", self.js("return document.querySelector('main').innerText"))
-        # Two bars for each method, of several runs each.
+        # Each method has two bars with whiskers, each for several runs.
         self.assertEqual(self.js("return document.querySelectorAll('.whisker').length"), 6)
 
     def test_compare_and_profile(self):
@@ -231,7 +232,7 @@ class Pages(CommandTest):
         self.assertRegex(heading, r"^epoch \d+$")
         self.assertLessEqual(len(values), 13)
 
-    # ---- What a reader does ----
+    # ---- Controls ----
 
     def test_values_under_the_pointer(self):
         folder = self.sweep()
@@ -253,11 +254,11 @@ class Pages(CommandTest):
                     for number, exact in zip(shown, expected):
                         self.assertAlmostEqual(number / (scale * exact), 1, 3, (name, value, runs))
                     self.assertIn(len(shown), (1, 3))
-        # The line stands in the section's other charts, too; outside nothing is read.
+        # The other charts of the section show the line too. Outside the charts there is no readout.
         self.assertGreaterEqual(self.js("return document.querySelectorAll('.crosshair.shown').length"), 3)
         ActionChains(self.browser).move_to_element(self.browser.find_element(By.TAG_NAME, "h1")).perform()
         self.wait_for("return document.querySelectorAll('.crosshair.shown, .readout:not(.hidden)').length === 0")
-        # By the keyboard.
+        # The same with the keyboard.
         plot = chart.find_element(By.CSS_SELECTOR, ".plot")
         plot.send_keys(Keys.ARROW_RIGHT)
         self.assertEqual(self.readout(chart)[0], "epoch 1")
@@ -278,8 +279,8 @@ class Pages(CommandTest):
         shown = [float(number) for number in re.findall(r"[\d.]+", values["exact"])]
         for number, expected in zip(shown, [mean] + ([mean - deviation, mean + deviation] if deviation else [])):
             self.assertAlmostEqual(number / expected, 1, 2, (values, row))
-        self.assertIn("sgd", values)  # it does not read gamma: a level
-        # The line is where the values are, on a logarithmic axis as well.
+        self.assertIn("sgd", values)  # sgd does not depend on gamma, so its value is a horizontal line
+        # The line stands at the values, also on a logarithmic axis.
         self.drag(chart, 0.6)
         self.assertEqual(self.readout(chart)[0], "gamma 0.01")
         place = self.js("return arguments[0].querySelector('.crosshair').offsetLeft", chart)
@@ -307,7 +308,7 @@ class Pages(CommandTest):
     def test_logarithm_and_smoothing(self):
         self.open(self.sweep() / "report.html")
         chart = self.chart("Gradient norm")
-        # Where the middle of a range is drawn tells the kind of an axis.
+        # The middle of the range lies halfway up on a linear axis only, so it shows the kind of axis.
         middle = lambda: self.graph(chart, """
             const [low, high] = g.yAxisRange();
             return (g.toDomYCoord((low + high) / 2) - g.toDomYCoord(high)) / g.getArea().h;""")
@@ -372,7 +373,7 @@ class Pages(CommandTest):
         for shown in changed:
             self.assertEqual(shown, [i == 1 for i in range(len(shown))] if len(shown) > 1 else [True])
         self.charts(".choice")
-        # What was hidden while the screen changed fits when it is shown again.
+        # Charts that were hidden while the screen changed must fit when they are shown again.
         self.look(900)
         time.sleep(0.2)
         self.js("""for (const select of document.querySelectorAll('.choice select')) {
@@ -391,7 +392,7 @@ class Pages(CommandTest):
                      .filter(row => row.checkVisibility()).map(row => row.cells[0].textContent)"""
         click = "document.querySelector(arguments[0]).click()"
         layer = '.flame [data-layer="linear2"]'
-        # Frames are as wide as their share, and a click gives a layer the whole width.
+        # The width of a frame is its share of the time. A click on a layer gives it the whole width.
         shares = self.js("""const whole = document.querySelector('.flame').clientWidth;
                             return [arguments[0], '.flame'].map(place =>
                               document.querySelector(place + ' .flame-bar').clientWidth / whole);""", layer)
@@ -408,7 +409,7 @@ class Pages(CommandTest):
         self.assertEqual(sorted(self.js(shown)), sorted(backward))
         self.js(click, ".flame > .branch > .flame-bar")
         self.assertEqual(len(self.js(shown)), len(steps))
-        # A step of the timeline lies where it began, and a click on it shows its op.
+        # A step lies at its start on the timeline, and a click on it shows its op.
         left = self.js("""const step = document.querySelectorAll('.timeline button')[arguments[0]];
                           return step.getBoundingClientRect().left - step.parentElement.getBoundingClientRect().left""", 0)
         self.assertLess(abs(left), 1)
@@ -496,7 +497,7 @@ class Pages(CommandTest):
         self.assertEqual(self.browser.title, "old")
         page.write_text("<html><head><title>new</title></head><body></body></html>")
         self.wait_for("return document.title === 'new'")
-        # Not while it is used.
+        # A page that is in use does not reload.
         page.write_text(head.format("old", 0.2) + script + "</body></html>")
         self.open(page)
         self.js("dispatchEvent(new Event('pointermove'))")

@@ -1,4 +1,4 @@
-"""After training: validation examples and the best epoch, `evaluate`, `predict`, and --init."""
+"""Tests the use of trained models: validation examples, the best epoch, `evaluate`, `predict` and --init."""
 
 import csv
 import json
@@ -11,7 +11,7 @@ import subprocess
 from program import CommandTest, main, read_safetensors
 
 def words(data, target, share=0.25, lr=0.02, width=8, depth=2):
-    """The options of a run on one of the tables."""
+    """The options of a run on a table."""
     return ["--data", data, "--target", target, *(["--validation-share", share] if share else []), "--batch", 16,
             "--optimizer", "adam", "--lr", lr, "--width", width, "--depth", depth, "--threads", 1]
 
@@ -67,12 +67,12 @@ class AfterTraining(CommandTest):
         self.succeed("train", *(["--resume"] if there else [*CLASSES, *options, "--fresh"]), "--out", "cut")
         for file in ["best.safetensors", "checkpoint.safetensors"]:
             self.assertEqual(self.weights(f"whole/{file}"), self.weights(f"cut/{file}"), file)
-        # Killed between the two files: the best one is written again.
+        # If a kill falls between the two files, resuming writes the best one again.
         self.succeed("train", *CLASSES, "--epochs", 1, "--out", "one")
         (self.folder / "one/best.safetensors").unlink()
         self.succeed("train", "--resume", "--out", "one")
         self.assertEqual(self.weights("one/best.safetensors"), self.weights("one/checkpoint.safetensors"))
-        # A run without validation examples leaves none of another run.
+        # A run without validation examples removes the best checkpoint of an older run.
         self.succeed("train", *words("kinds.csv", "kind", share=0), "--epochs", 1, "--out", "one", "--fresh")
         self.assertFalse((self.folder / "one/best.safetensors").exists())
         self.refuse(1, ["one/best.safetensors", "--validation-share"], "evaluate", "one", "--best")
@@ -105,7 +105,7 @@ class AfterTraining(CommandTest):
             self.assertEqual(line["prediction"], max(shares, key=shares.get))
         right = sum(line["prediction"] == line["target"] for line in predicted)
         self.assertAlmostEqual(right / 48, row["test_accuracy"])
-        # All rows of a file without the target, its columns in another order; the data is not needed.
+        # Predict a file without the target, with its columns in another order. The run's data is not needed.
         self.table("new.csv", [["v", "u"]] + [[line["v"], line["u"]] for line in given])
         (self.folder / "kinds.csv").rename(self.folder / "away.csv")
         self.succeed("predict", "run", "--data", "new.csv", "--out", "n.csv")
@@ -115,14 +115,14 @@ class AfterTraining(CommandTest):
         for line in predicted:
             same = new[int(line["row"]) - 1]
             self.assertEqual(same, {key: line[key] for key in same})
-        # Fewer than a batch.
+        # A file with fewer rows than a batch.
         self.table("few.csv", [["u", "v", "kind"], [1, 2, KINDS[2]]])
         self.succeed("evaluate", "run", "--data", "few.csv", "--json", "few.json")
         self.assertEqual(self.json("few.json")["examples"], 1)
         self.refuse(1, ["new.csv has no targets"], "evaluate", "run", "--data", "new.csv")
         self.succeed("predict", "run", "--data", "new.csv", "--out", "n.npz")
         self.assertTrue((self.folder / "n.npz").read_bytes().startswith(b"PK"))
-        # Another file in its place is not the data of the run.
+        # A changed data file is refused.
         (self.folder / "kinds.csv").write_text((self.folder / "away.csv").read_text() + "0,0,a\n")
         self.refuse(1, ["kinds.csv is not the file", "checksum"], "evaluate", "run")
         self.refuse(1, ["kinds.csv is not the file"], "train", "--resume", "--epochs", 9, "--out", "run")
@@ -140,7 +140,7 @@ class AfterTraining(CommandTest):
             self.assertAlmostEqual(float(line["target"]), float(given[int(line["row"]) - 1]["price"]), 4)
         square = sum((float(line["prediction"]) - float(line["target"])) ** 2 for line in predicted)
         self.assertAlmostEqual(math.sqrt(square / len(predicted)), row["metrics"]["rmse"], 5)
-        # Two classes as one number.
+        # Two classes from a single output.
         rows = self.rows("kinds.csv")
         self.table("two.csv", [["u", "kind"]] + [[r["u"], r["kind"]] for r in rows if r["kind"] != "d"])
         self.succeed("train", *words("two.csv", "kind"), "--loss", "bce", "--epochs", 3, "--out", "two")
@@ -174,7 +174,7 @@ class AfterTraining(CommandTest):
     def test_init(self):
         self.succeed("train", *CLASSES, "--epochs", 2, "--out", "first")
         start = "first/best.safetensors"
-        # A learning rate of almost nothing keeps the weights.
+        # With a tiny learning rate the weights stay as --init set them.
         self.succeed("train", *words("kinds.csv", "kind", lr=1e-30), "--epochs", 1, "--init", start, "--out", "run")
         found, expected = self.weights("run/checkpoint.safetensors")[0], self.weights(start)[0]
         for name, array in expected.items():
@@ -183,7 +183,7 @@ class AfterTraining(CommandTest):
         record = self.json("run/train.json")
         self.assertEqual(record["config"]["init"], start)
         self.assertEqual(len(record["data"]["init"]["checksum"]), 64)
-        # Plain names of parameters.
+        # A file of `export`, which has plain parameter names.
         self.succeed("export", "--data", "kinds.csv", "--target", "kind", "--width", 8, "--depth", 2,
                      "--batch", 16, "--checkpoint", start, "--dtype", "f32", "--out", "plain.safetensors")
         self.succeed("train", *words("kinds.csv", "kind", lr=1e-30), "--epochs", 1, "--init", "plain.safetensors", "--out", "plain")
@@ -192,7 +192,7 @@ class AfterTraining(CommandTest):
             self.refuse(1, [start, "'linear", "f32 (", "expected f32 ("], "train", *other, "--init", start, "--out",
                         "other")
         self.refuse(1, ["none.safetensors"], "train", *CLASSES, "--init", "none.safetensors", "--out", "other")
-        # On --resume it plays no part.
+        # --resume does not need the file.
         (self.folder / start).unlink()
         self.succeed("train", "--resume", "--epochs", 2, "--out", "run")
 

@@ -1,4 +1,4 @@
-"""The files of `twice profile`, read by what they are for, and `twice profile --compare`."""
+"""Tests the files of `twice profile`, each read as its target tool reads it, and `twice profile --compare`."""
 
 import csv
 import json
@@ -14,7 +14,7 @@ TINY = ["--width", 16, "--depth", 2, "--batch", 8, "--threads", 1, "--seconds", 
 
 
 def documented_fields(heading):
-    """The fields that docs/records.md names under a heading of level 3."""
+    """The fields named in docs/records.md under a heading of level 3."""
     text = (pathlib.Path(__file__).parents[2] / "docs/records.md").read_text()
     part = text.split(f"\n### {heading}\n")[1].split("\n## ")[0].split("\n### ")[0]
     return set(re.findall(r"`(\w+)`", part))
@@ -31,7 +31,7 @@ class Files(CommandTest):
         return (self.folder / "out" / name).read_text()
 
     def test_files_hold_the_same_numbers(self):
-        """One run, all files: what each holds follows from the record."""
+        """Writes all files in one run and checks their contents against the record."""
         report = json.loads(self.text("report.json"))
         self.assertEqual(report["twice"], self.record)
         for row in self.record["rows"]:
@@ -51,7 +51,7 @@ class Files(CommandTest):
                              sum(step[field] for step in self.record["steps"]), field)
 
         stacks = [line.rsplit(" ", 1) for line in self.text("stacks.txt").splitlines()]
-        # The nearest whole number of nanoseconds; half-way (a median of two) both are.
+        # Weights are rounded to whole nanoseconds. A median of two times may lie half-way.
         self.assertLessEqual(abs(sum(int(weight) for _, weight in stacks) - self.total_ms * 1e6), 0.5 + 1e-6)
         self.assertTrue(all(stack.startswith("exact;") and stack.count(";") == 3
                             for stack, _ in stacks))
@@ -72,7 +72,7 @@ class Files(CommandTest):
         begun = {event["id"]: event for event in events if event["ph"] == "s"}
         ended = {event["id"]: event for event in events if event["ph"] == "f"}
         self.assertEqual(set(begun), set(ended))
-        # Every later step whose forward op runs in the program has an arrow from there.
+        # An arrow leads from a forward op to each later step whose op was recorded for its derivative.
         spawned = [step for step in self.record["steps"] if step["forward"]
                    and step["forward"]["step"] is not None
                    and step["forward"]["step"] != step["index"]]
@@ -83,7 +83,7 @@ class Files(CommandTest):
 
     def check_pages(self):
         page, svg = self.text("report.html"), self.text("roofline.svg")
-        page = re.sub(r"(?s)/\*! @license.*?\]\]>", "]]>", page)  # the library for charts
+        page = re.sub(r"(?s)/\*! @license.*?\]\]>", "]]>", page)  # the chart library
         for content in [page.replace("<!DOCTYPE html>", ""), svg]:
             xml.fromstring(content)
             self.assertNotRegex(content, r"""(?:src|href)\s*=\s*["'][^"'#]""")
@@ -111,7 +111,7 @@ class Files(CommandTest):
 
 class Compare(CommandTest):
     def report(self, name, pace, **changes):
-        """A report.json as a program of another project would write it."""
+        """Writes a report.json as a program of another project would."""
         entries = [{"name": row, "run_name": row, "run_type": "iteration", "repetition_index": i,
                     "real_time": pace * base * (1 + 0.01 * (i * 7 % 10)), "cpu_time": 1,
                     "time_unit": "us"}
@@ -134,7 +134,7 @@ class Compare(CommandTest):
         self.assertIn("Inconclusive", output)
 
     def test_programs_take_turns(self):
-        """Two programs are compared as by `bench --against`, with the options of the model."""
+        """Compares two programs as `bench --against` does, with the options of the model."""
         other = self.folder / "other"
         other.write_text(f'#!/bin/sh\nexec {PROGRAM} "$@"\n')
         other.chmod(0o755)

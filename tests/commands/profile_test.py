@@ -1,5 +1,5 @@
-"""`twice profile`: its rows beside their laws, its tables as sums of its steps, its memory, and what
-it refuses."""
+"""Tests `twice profile`: its rows against the expected numbers of products, its tables as sums of its
+steps, its memory, and the input it refuses."""
 
 import math
 import pathlib
@@ -20,7 +20,7 @@ METHODS = ["sgd", "exact", "exact-naive", "f-gr", "b-gr", "c-gr", "f-gr-normaliz
 
 
 def documented(first):
-    """The fields of the table of docs/records.md on profile whose first field is `first`."""
+    """The fields of the table on profile in docs/records.md whose first field is `first`."""
     text = (pathlib.Path(__file__).parents[2] / "docs/records.md").read_text()
     part = text.split("\n## profile\n")[1].split("\n## ")[0]
     for table in re.findall(r"(?m)(?:^\|.*\n)+", part):
@@ -84,7 +84,7 @@ class Record(Profile):
             self.assertEqual(by_name[name]["products_law"], products, name)
         self.assertEqual([by_name[n]["products_law_text"] for n in ["loss", "gradient"]],
                          ["L", "3L - 1"])
-        # Exact results differ by rounding from those in float64; a finite difference by more.
+        # Exact results differ from float64 by rounding only. A finite difference has a larger error.
         for name in ["loss", "gradient", *DERIVATIVES[2:4], "step of exact", "step of exact-naive"]:
             self.assertLess(by_name[name]["error"], 1e-5, name)
         for name in [DERIVATIVES[4], "step of sgd"]:
@@ -112,7 +112,7 @@ class Record(Profile):
         self.assertEqual(steps[-1]["op"], "optimizer")
         self.assertEqual({step["phase"] for step in steps},
                          {"forward", "backward", "double backward", "update"})
-        # A product of the double backward comes from a layer of the model.
+        # Each product of the double backward pass belongs to a layer of the model or to the loss.
         spawned = [s for s in steps if s["phase"] == "double backward" and s["products"] > 0]
         self.assertTrue(spawned)
         for step in spawned:
@@ -145,7 +145,7 @@ class Record(Profile):
             self.assertTrue(value["to_step"] is None or value["to_step"] >= peak)
 
     def check_attribution(self, attribution, steps):
-        # A measurement: what a busy machine takes from it between two readings is not lost.
+        # The share of the wall time that the sum of the parts covers.
         self.assertGreaterEqual(attribution["attributed_share"], 0.8)
         self.assertLessEqual(attribution["attributed_share"], 1)
         self.assertEqual(attribution["readings"], len(steps) + 1)
@@ -162,7 +162,7 @@ class Record(Profile):
             self.assertIsNone(row["measured_mib"])
         self.assertEqual(record["rows"][0]["error"], 0)
         self.assertLess(record["rows"][6]["error"], 1e-12)
-        # Smooth or not decides whether the first layer's cotangent is needed.
+        # Whether the activation is smooth decides if the first layer's cotangent is needed.
         for activation, products in [("tanh", 35), ("relu", 34)]:
             record = self.profile(*TINY[4:], "--model", "cnn", "--channels", 2, "--methods", "sgd",
                                   "--method", "sgd", "--activation", activation, "--no-memory")
@@ -171,9 +171,9 @@ class Record(Profile):
 
 
 class Memory(Profile):
-    @unittest.skipIf(SANITIZED, "sanitizers take memory of their own")
+    @unittest.skipIf(SANITIZED, "sanitizers use additional memory")
     def test_the_arena_is_as_large_as_planned(self):
-        """Large enough that single pages, of 4 KiB, do not count."""
+        """The model is large enough for single pages of 4 KiB not to matter."""
         record = self.profile("--width", 512, "--depth", 3, "--batch", 64, "--threads", 1,
                               "--seconds", 0.1, "--no-scaling", "--methods", "sgd,exact")
         for row in record["rows"][1:]:
@@ -184,7 +184,7 @@ class Memory(Profile):
 class Refusals(Profile):
     def test_mistakes(self):
         for fragments, arguments in [
-                (["--method names the one", "2 were given", "--methods"], ["--method", "sgd,exact"]),
+                (["--method names the profiled method", "2 were given", "--methods"], ["--method", "sgd,exact"]),
                 (["--methods", "nope"], ["--methods", "nope"]),
                 (["--seconds", "from 0.01", "0"], ["--seconds", 0]),
                 (["--seconds", "nan"], ["--seconds", "nan"]),
@@ -200,14 +200,14 @@ class Refusals(Profile):
         self.refuse(1, ["[out] cannot write to file"], "profile", *TINY, "--out", "file")
 
     def test_ctrl_c_leaves_nothing(self):
-        # Large enough that 400 rounds, after which measuring ends anyhow, take far longer.
+        # Measuring ends after 400 rounds. With this size they take far longer than the test.
         process = self.start("profile", "--width", 512, "--batch", 128, "--seconds", 60, "--no-memory",
                              "--no-scaling", "--out", "out", "--json", "record.json")
         time.sleep(2)
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
         self.assertEqual((process.returncode, errors),
-                         (130, "stopped; a profile that is not finished leaves no record\n"))
+                         (130, "stopped; an unfinished profile leaves no record\n"))
         self.assertEqual(self.files(), {})
 
 

@@ -1,8 +1,8 @@
-"""Runs the program as an outsider would: arguments in; exit status, output and files out.
+"""Runs the program as a user would, and returns its exit status, its output and its files.
 
-The program is the one that the environment's TWICE_PROGRAM names (tests/CMakeLists.txt sets it).
-Every test works in an empty folder of its own, which is also HOME, so that nothing that a user
-has can change a result. Python's standard library is all that this file needs.
+The environment variable TWICE_PROGRAM names the program. tests/CMakeLists.txt sets it. Every test works
+in its own empty folder, which is also HOME, so the user's files cannot change a result. This file needs
+only Python's standard library.
 """
 
 import collections
@@ -17,7 +17,7 @@ import tempfile
 import unittest
 
 PROGRAM = os.path.abspath(os.environ["TWICE_PROGRAM"])
-# Programs with sanitizers are about ten times slower: some tests then do less.
+# Programs with sanitizers are about ten times slower, so some tests do less.
 SANITIZED = bool(os.environ.get("TWICE_SANITIZE"))
 
 SKIPPED = 77  # the exit status that ctest takes for "skipped"
@@ -30,7 +30,7 @@ class CommandTest(unittest.TestCase):
         self.folder = pathlib.Path(folder.name)
 
     def environment(self, **changes):
-        """The environment of a run: the caller's without what would change the run."""
+        """The caller's environment without the variables that would change a run."""
         result = {k: v for k, v in os.environ.items() if not k.startswith(("TWICE_", "OMP_", "GOMP_"))}
         return {**result, "HOME": str(self.folder), **changes}
 
@@ -42,20 +42,20 @@ class CommandTest(unittest.TestCase):
             env=self.environment(**(environment or {})), **options)
 
     def run_twice(self, *arguments, **options):
-        """Runs `twice ARGUMENTS` to its end: (exit status, output, errors)."""
+        """Runs `twice ARGUMENTS` to its end. Returns (exit status, output, errors)."""
         process = self.start(*arguments, **options)
         output, errors = process.communicate()
         return process.returncode, output, errors
 
     def succeed(self, *arguments, **options):
-        """Runs `twice ARGUMENTS`, which must succeed silently on stderr; returns its output."""
+        """Runs `twice ARGUMENTS`, which must succeed and print nothing on stderr. Returns its output."""
         status, output, errors = self.run_twice(*arguments, **options)
         self.assertEqual((status, errors), (0, ""), arguments)
         return output
 
     def refuse(self, status, fragments, *arguments, **options):
-        """Runs `twice ARGUMENTS`, which must end with that status and with one line on stderr that
-        holds every fragment; returns the line."""
+        """Runs `twice ARGUMENTS`, which must end with this status and print one line on stderr. The line
+        must contain every fragment. Returns the line."""
         actual, _, errors = self.run_twice(*arguments, **options)
         self.assertEqual(actual, status, (arguments, errors))
         self.assertTrue(errors.endswith("\n") and errors.count("\n") == 1, (arguments, errors))
@@ -64,7 +64,7 @@ class CommandTest(unittest.TestCase):
         return errors
 
     def files(self):
-        """Every file below the test's folder with its bytes."""
+        """The files below the test's folder, with their bytes."""
         return {str(path.relative_to(self.folder)): path.read_bytes()
                 for path in sorted(self.folder.rglob("*")) if not path.is_dir()}
 
@@ -73,7 +73,7 @@ class CommandTest(unittest.TestCase):
 
 
 def read_safetensors(path):
-    """A safetensors file: ({name: (dtype, shape, bytes)}, {note: text})."""
+    """The contents of a safetensors file: ({name: (dtype, shape, bytes)}, {note: text})."""
     data = pathlib.Path(path).read_bytes()
     (length,) = struct.unpack("<Q", data[:8])
     header, body = json.loads(data[8:8 + length]), data[8 + length:]
@@ -83,15 +83,15 @@ def read_safetensors(path):
 
 
 def numbers(entry):
-    """An array of `read_safetensors` as a flat list."""
+    """The numbers of an entry of `read_safetensors`, as a flat list."""
     dtype, shape, data = entry
     code = {"F32": "f", "F64": "d", "I32": "i"}[dtype]
     return list(struct.unpack(f"<{math.prod(shape)}{code}", data))
 
 
 def main():
-    """unittest.main. Tells ctest when a test was skipped, and `./twice test`, in lines that begin with
-    "skipped: ", how many and why."""
+    """Runs unittest.main. If tests were skipped, the exit status is SKIPPED for ctest, and lines that begin
+    with "skipped: " give the number and the reason for `./twice test`."""
     result = unittest.main(verbosity=2, exit=False).result
     name = "command_" + pathlib.Path(sys.argv[0]).stem.removesuffix("_test")
     for reason, count in collections.Counter(reason for _, reason in result.skipped).items():

@@ -1,4 +1,4 @@
-"""PyTorch, or None where Python has none, for the tests that compare with it."""
+"""Imports PyTorch for the tests that compare with it. `torch` is None if PyTorch is not installed."""
 
 import sys
 import unittest

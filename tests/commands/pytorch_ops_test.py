@@ -1,9 +1,10 @@
-"""`twice check --write`: every op and mode, random graphs and models against PyTorch, to third order,
-in float64; and each method's gradient of each model from its equation.
+"""Compares the derivatives that `twice check --write` writes with PyTorch's, in float64, to third order.
 
-The engine writes graphs, inputs and its own derivatives; torch_ops.py evaluates the graphs, PyTorch
-differentiates them. With the random weights u of the file, s_0 = <y, u_0>, g_k = grad s_(k-1) and
-s_k = <g_k, u_k>: the gradient, H v and the third derivative along two directions.
+Covers every op and mode, random graphs and models, and each method's gradient of each model, computed
+from the method's equation. The engine writes graphs, inputs and its own derivatives. torch_ops.py
+evaluates the graphs, and PyTorch differentiates them. With the random weights u of the file,
+s_0 = <y, u_0>, g_k = grad s_(k-1) and s_k = <g_k, u_k>. So g_1 is the gradient, g_2 is H v, and g_3 is
+the third derivative along two directions.
 """
 
 import json
@@ -29,7 +30,7 @@ def tensor(entry):
 
 
 def gradient(s, x):
-    """grad s by each x; zero where s does not depend on it."""
+    """The gradient of s with respect to each x. Zero where s does not depend on x."""
     if not s.requires_grad:
         return [torch.zeros_like(t) for t in x]
     found = torch.autograd.grad(s, x, create_graph=True, allow_unused=True)
@@ -41,14 +42,14 @@ def dot(values, weights):
 
 
 def error(found, expected):
-    """The largest difference of all the arrays, relative to their largest number (at least 1e-3, so
-    that a derivative that is zero may differ by rounding)."""
+    """The largest difference over all arrays, relative to their largest number. That number counts as at
+    least 1e-3, so that a zero derivative may differ by rounding."""
     difference = max((a - b).abs().max().item() for a, b in zip(found, expected) if a.numel())
     return difference / max(1e-3, *(b.abs().max().item() for b in expected if b.numel()))
 
 
 class Case:
-    """One op or graph: the engine's numbers and PyTorch's."""
+    """One op or graph, with the engine's numbers and PyTorch's."""
 
     def __init__(self, number, case, arrays):
         self.name, self.graph = case["name"], case["graph"]
@@ -65,14 +66,14 @@ class Case:
         return evaluate(self.graph, {**self.leaves, **dict(zip(self.inputs, x))})
 
     def composed(self, x):
-        """The same by the function of PyTorch for the whole."""
+        """The values by PyTorch's single function for the whole case."""
         known = dict(zip(self.inputs, x))
         names = [f"{self.prefix}input.{i}" for i in range(99)]
         return [COMPOSED[self.name](*(known.get(n, self.arrays[n]) for n in names
                                       if n in self.arrays))]
 
     def errors(self, order, function=None):
-        """[value, gradient, H v, third derivative]: the error of each."""
+        """The errors of [value, gradient, H v, third derivative]."""
         x = [self.arrays[name].clone().requires_grad_() for name in self.inputs]
         values = (function or self.values)(x)
         result = [error(self.engine("y", self.outputs), values)]
@@ -86,7 +87,7 @@ class Case:
 
 
 class GraphStep(Step):
-    """A training step whose loss is a case's graph."""
+    """A training step whose loss is the graph of a case."""
 
     def __init__(self, case):
         self.case = case
@@ -106,7 +107,7 @@ class Graphs(CommandTest):
         self.assertEqual(sorted({row["label"].split(",")[0] for row in rows}),
                          ["seed 10", "seed 11", "seed 12", "seed 9"])
 
-    def test_what_does_not_go_together(self):
+    def test_options_that_exclude_each_other(self):
         for other in ["--op", "--model", "--method"]:
             value = {"--op": "tanh", "--model": "mlp", "--method": "sgd"}[other]
             self.refuse(2, ["--graphs", other], "check", "--graphs", 3, other, value)
@@ -156,7 +157,7 @@ class PyTorch(CommandTest):
             self.fail(explained(failed, cases))
 
     def test_exported_graphs(self):
-        """`twice export --graph`: loss, gradient and H g of the graph alone."""
+        """Checks loss, gradient and H g of `twice export --graph`, from the graph alone."""
         for run in [["--depth", 3, "--activation", "silu"], ["--model", "cnn", "--channels", 2],
                     ["--model", "resnet", "--channels", 2]]:
             with self.subTest(" ".join(map(str, run))):
@@ -175,7 +176,7 @@ class PyTorch(CommandTest):
 
 
 def explained(failed, cases):
-    """The failed cases, smallest first, and the ops that all of them have but no other case."""
+    """The failed cases, smallest first, and the ops that occur in all of them and in no other case."""
     failed.sort(key=lambda pair: len(pair[0].graph["nodes"]))
     bad = {case.name for case, _ in failed}
     suspects = set.intersection(*(case.ops() for case, _ in failed))

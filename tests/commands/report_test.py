@@ -1,4 +1,4 @@
-"""`twice report`: the page of a real sweep says what its record says; many runs make a small page."""
+"""Tests `twice report`: the page of a real sweep agrees with its record, and a page of many runs is small."""
 
 import copy
 import html.parser
@@ -12,7 +12,7 @@ TINY = ["--data", "synthetic", "--width", 8, "--epochs", 2]
 
 
 class Page(html.parser.HTMLParser):
-    """The texts of a page: of each table cell, and all."""
+    """The texts of a page: those of the table cells, and all texts."""
 
     def __init__(self, text):
         super().__init__()
@@ -43,8 +43,8 @@ class Report(CommandTest):
         self.assertIn("prefers-color-scheme: dark", text)
         return Page(text)
 
-    def test_a_sweep_and_what_lies_beside_it(self):
-        # gamma 1e30 is not finite after a step or two.
+    def test_a_sweep_and_a_single_run(self):
+        # With gamma 1e30 the numbers are not finite after one or two steps.
         status, _, _ = self.run_twice(
             "sweep", *TINY, "--method", "exact,f-gr", "--gamma", "0.01,0.1,1e30", "--epsilon",
             "0.05,0.1", "--seeds", 2, "--jobs", 2, "--out", "runs/sweep")
@@ -75,10 +75,10 @@ class Report(CommandTest):
             cells = [cells for cells in page.rows if cells and cells[0] == run["name"]]
             self.assertEqual([row[1] for row in cells], [run["state"]])
         for run in failed:
-            # Running text holds its words together by invisible joiners.
+            # Running text contains invisible joiners, which prevent line breaks.
             self.assertTrue(any(text.replace("\u2060", "").startswith(f"{run['name']}: twice train: ")
                                 for text in page.words), run)
-        # The single run is no part of the sweep.
+        # The single run does not belong to the sweep.
         assert_says("single/train.json")
         self.assertEqual(len(re.findall(r"<h2>", (self.folder / "runs/report.html").read_text())), 2)
 

@@ -1,6 +1,9 @@
-"""`twice study`: each study in a small quick form: its record's fields, its verdict as what follows from
-its claims, the identities that must be exact; a set-up that departs from what is claimed is not
-reproduced; page and plots are made from the record alone."""
+"""Tests `twice study` with each study in a small, quick form.
+
+Checks the fields of the record, that the verdict follows from the claims, and the identities that must be
+exact. A set-up that departs from a claim's assumptions must not reproduce the claim. The page and the
+plots must follow from the record alone.
+"""
 
 import json
 import math
@@ -27,7 +30,7 @@ SMALL = {
     "generalization": "--resnet 0 --epochs 1 --width 8 --seeds 2 --train-images 128 --validation-images 64",
 }
 
-# A number of the set-up that is not what the claim names, and a claim that must then fail.
+# An option that departs from the assumptions of a claim, and a part of the claim, which must then fail.
 MUTATED = {
     "cost": ("--rewrite 0", "full-size products of exact minus 6L - 4"),
     "flooding": ("--momentum 0.5", "up, then down"),
@@ -39,7 +42,7 @@ MUTATED = {
     "generalization": ("--zero-gamma 50", "with gamma = 0"),
 }
 
-# Claims that hold at any size: (study, part of the claim's text, largest value).
+# Claims that hold at any size: (study, a part of the claim's text, the largest allowed value).
 EXACT = [
     *[("cost", text, 0) for text in ["products of sgd", "products of f-gr", "products of b-gr",
                                      "products of exact-naive", "products of exact minus 6L"]],
@@ -52,7 +55,7 @@ EXACT = [
 
 
 def documented_fields(heading):
-    """The fields in the first table under a heading of docs/records.md's part on studies."""
+    """The fields in the first table under a heading of the section on studies in docs/records.md."""
     part = (DOCS / "records.md").read_text().split("\n## study\n")[1].split("\n## ")[0]
     table = part.split(heading)[1].split("\n\n", 2)[1]
     return {name for cell in re.findall(r"(?m)^\| (`[^|]*) \|", table)
@@ -60,7 +63,7 @@ def documented_fields(heading):
 
 
 def verdict_of(claims):
-    """What docs/records.md says of the verdict, written again."""
+    """The verdict on the claims by the rule in docs/records.md, implemented a second time."""
     core = [claim for claim in claims if claim["weight"] == "core"]
     if not core or not all(claim["holds"] for claim in core):
         return "not reproduced"
@@ -68,7 +71,7 @@ def verdict_of(claims):
 
 
 def holds(claim):
-    """Whether the whole interval, value included, is where it is expected."""
+    """True if the whole interval lies in the expected range and contains the value."""
     low, high = (math.nan if end is None else end for end in claim["interval"])
     least, most = claim["expected"]
     return (claim["value"] is not None and low <= claim["value"] <= high
@@ -77,7 +80,7 @@ def holds(claim):
 
 class Study(CommandTest):
     def study(self, name, *more):
-        """Runs it small; returns its record."""
+        """Runs a study in its small form. Returns its record."""
         arguments = SMALL[name].split() + [word for text in more for word in text.split()]
         self.output = self.succeed("study", name, "--quick", "--out", "out", "--json", "copy.json",
                                    *arguments)
@@ -143,12 +146,12 @@ class Records(Study):
             xml.dom.minidom.parseString(files[plot])
             self.assertNotIn(b"http", files[plot].replace(b"http://www.w3.org/2000/svg", b"")
                              .replace(b"http://www.w3.org/1999/xlink", b""))
-        # From the record alone, the same files again.
+        # The record alone gives the same files again.
         self.succeed("study", "--document", f"out/{name}.json", "--out", "again")
         again = self.files()
         for file in plots:
             self.assertEqual(again[f"again/{file}"], again[f"out/{file}"], file)
-        # Its folder is in the command that makes the page; docs/records.md is not beside it.
+        # Only the folder in the page's command differs. The page has no link to docs/records.md there.
         self.assertIn(b" --out out\n", again[f"out/{name}.md"])
         self.assertEqual(again[f"again/{name}.md"],
                          again[f"out/{name}.md"].replace(b" --out out\n", b" --out again\n"))
@@ -199,7 +202,7 @@ class Command(Study):
         (self.folder / "other.json").write_text(json.dumps({"command": "train"}))
         (self.folder / "broken.json").write_text("{")
         for file in ["other.json", "broken.json"]:
-            self.refuse(1, [file, "no record of a study"], "study", "--document", file)
+            self.refuse(1, [file, "not a record of a study"], "study", "--document", file)
         self.refuse(1, ["missing.json"], "study", "--document", "missing.json")
 
     def test_stops_cleanly(self):
@@ -238,10 +241,10 @@ class Resuming(Study):
             process.kill()
             process.communicate()
             self.assertGreaterEqual(self.jobs_done(), wanted)
-        # Another seed begins at the beginning, and leaves this journal alone.
-        self.assertNotIn("going on", self.succeed("study", "implicit", "--out", "out", *self.SIZE, "--seed", 9))
+        # A run with another seed starts anew and does not touch this journal.
+        self.assertNotIn("continuing", self.succeed("study", "implicit", "--out", "out", *self.SIZE, "--seed", 9))
         self.assertEqual(len(self.journals()), 1)
-        self.assertIn("going on after the ", self.succeed("study", "implicit", "--out", "out", *self.SIZE))
+        self.assertIn("continuing after the ", self.succeed("study", "implicit", "--out", "out", *self.SIZE))
         record = self.json("out/implicit.json")
         for each in (whole, record):
             del each["seconds"], each["origin"]
@@ -254,7 +257,7 @@ class Resuming(Study):
             deadline = time.monotonic() + 30
             while not list(self.folder.glob("out/.study-*")) and time.monotonic() < deadline:
                 time.sleep(0.02)
-            # Nor may one with other settings, which would write the same page.
+            # A study with other settings is refused too, because it would write the same page.
             for steps in (1000000, 1000):
                 self.refuse(2, ["out is in use by process", str(process.pid)], "study", "flooding", "--out",
                             "out", "--steps", steps, "--identity-steps", 100000)

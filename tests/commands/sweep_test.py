@@ -1,7 +1,7 @@
-"""`twice sweep`: grids and names; killed, stopped and failing sweeps; two at once; bad input.
+"""Tests `twice sweep`: grids, names, bad input, two sweeps at once, and sweeps that are killed, stopped or fail.
 
-An interrupted sweep that is started again must end with the bits of one that never was interrupted.
-The moments are random; a failure names the seed that brings them back (SEED=...).
+An interrupted sweep that is started again must end with the same bits as an uninterrupted one. The
+interruptions come at random moments. A failure prints the seed that reproduces them (SEED=...).
 """
 
 import math
@@ -28,7 +28,7 @@ RESULTS = ["train_loss", "loss", "test_accuracy", "gradient_norm"]
 
 
 def documented_fields():
-    """Of the record, its runs, rows and comparisons: the tables of docs/records.md on sweep."""
+    """The fields of the record, its runs, its rows and its comparisons, from the tables in docs/records.md."""
     text = (pathlib.Path(__file__).parents[2] / "docs/records.md").read_text()
     part = text.split("\n## sweep\n")[1].split("\n## ")[0]
     tables = part.split("\nEach of `")
@@ -42,7 +42,7 @@ def documented_fields():
 
 
 def children(process):
-    """The process ids of a process's children that still run."""
+    """The ids of a process's children that are still running."""
     found = []
     for entry in pathlib.Path("/proc").glob("[0-9]*"):
         try:
@@ -67,7 +67,7 @@ class Sweep(CommandTest):
         self.random = random.Random(SEED)
 
     def listed(self, *arguments):
-        """The runs that a dry run lists."""
+        """The names of the runs that a dry run lists."""
         lines = self.succeed("sweep", "--dry-run", *arguments).splitlines()
         self.assertEqual(lines[-1].split()[0], str(len(lines) - 3))
         return [line.split()[0] for line in lines[1:-2]]
@@ -79,7 +79,7 @@ class Sweep(CommandTest):
         return {run["name"]: run["state"] for run in self.record(folder)["runs"]}
 
     def assert_same_result(self, folder, reference):
-        """The same runs with the same bits: of every array, and of every number but the times."""
+        """Checks that both sweeps have the same runs, with the same bits in all arrays and numbers except times."""
         found, expected = self.record(folder), self.record(reference)
 
         def timeless(value):
@@ -112,7 +112,7 @@ class Grids(Sweep):
         self.assertEqual(self.listed("--method", "asam", "--rho", ".1,1", "--asam-eta", "0,0.01"),
                          [f"asam-rho{rho}-asam-eta{eta}-seed1" for rho in ["0.1", "1"]
                           for eta in ["0", "0.01"]])
-        # The same value written twice is one run; a switch and a word may vary, too.
+        # Equal values make one run, however they are written. Switches and words may vary too.
         self.assertEqual(self.listed("--method", "exact", "--lr", "0.1,0.10,1e-1", "--seed", "7,3"),
                          ["exact-lr0.1-seed7", "exact-lr0.1-seed3"])
         self.assertEqual(self.listed("--optimizer", "sgd,adam", "--nesterov", "true,false"),
@@ -131,7 +131,7 @@ class Grids(Sweep):
         names = self.listed(*search, "--samples", 3)
         self.assertEqual(self.listed(*search, "--samples", 5)[:3], names)
         output = self.succeed("sweep", *search, "--samples", 3, "--minutes", 1e-6)
-        self.assertIn("the time is up with 0 of 3 runs done; the same command goes on", output)
+        self.assertIn("the time limit was reached with 0 of 3 runs done; the same command continues", output)
         output = self.succeed("sweep", *search, "--samples", 3)
         self.assertEqual(self.states("search"), {name: "done" for name in names})
         self.assertIn("Results by option", (self.folder / "search/report.html").read_text())
@@ -144,7 +144,7 @@ class Grids(Sweep):
             'gamma = [0.01, 0.1]\nepsilon = [0.05, 0.1]\nseeds = 2\nnesterov = [true, false]\n')
         flags = self.listed(*GRID, "--seeds", 2, "--nesterov", "true,false")
         self.assertEqual(self.listed("--config", "grid.toml"), flags)
-        # The command line goes before the file.
+        # Options on the command line override those of the file.
         self.assertEqual(self.listed("--config", "grid.toml", "--method", "sgd", "--nesterov"),
                          ["sgd-seed1", "sgd-seed2"])
         self.succeed("sweep", "--config", "grid.toml", "--out", "a", "--gamma", 0.1, "--epsilon", 0.1)
@@ -183,11 +183,11 @@ class Grids(Sweep):
                              {field: run[field] for field in RESULTS})
             whole = {**record["config"], **run["config"], "threads": train["config"]["threads"]}
             self.assertEqual(train["config"], whole)
-        # One line for a run, no more, then a row for a setting.
+        # The output has one line for each run, then one row for each setting.
         for name in NAMES:
             self.assertEqual(output.count(name), 1)
         self.assertEqual(len(re.findall(r"(?m)^(f-gr|exact) ", output)), 6)
-        # A run is what train would have made of its options, and the folder is one to report on.
+        # A run equals the run of `train` with the same options, and `report` accepts the folder.
         self.succeed("train", "--data", "synthetic", "--width", 8, "--epochs", 2, "--method", "f-gr",
                      "--gamma", 0.1, "--epsilon", 0.05, "--seed", 2, "--out", "alone")
         a, b = (read_safetensors(self.folder / f / "checkpoint.safetensors")[0]
@@ -211,7 +211,7 @@ class Grids(Sweep):
             width = int(row["group"].split()[1])
 
             def chosen(method):
-                """The setting of the best mean on validation, from the runs themselves."""
+                """The setting with the best mean on the validation examples, computed from the runs."""
                 by_setting = {}
                 for run in record["runs"]:
                     if run["config"]["method"] == [method] and run["config"]["width"] == width:
@@ -236,16 +236,16 @@ class Grids(Sweep):
             best = curve[run["best_epoch"] - 1]
             self.assertEqual((run["selected_loss"], run["selected_test_accuracy"]),
                              (best["loss"], best["test_accuracy"]))
-        # The widths are apart.
+        # Each width has a section of its own.
         page = (self.folder / "runs/report.html").read_text()
         for part in ["synthetic: width 8</h2>", "synthetic: width 16</h2>", "chosen by the validation examples"]:
             self.assertIn(part, page)
-        # Without validation examples a choice is said to be optimistic.
+        # Without validation examples the output calls the choice optimistic.
         output = self.succeed("sweep", *TINY, "--gamma", "0.01,0.5", "--out", "test")
-        self.assertIn("chosen on the test data: optimistic; --validation-share", output)
+        self.assertIn("settings chosen on the test data give optimistic results; --validation-share", output)
 
     def test_layouts(self):
-        """The same result however the cores are used; the choice is said."""
+        """The result is the same for every use of the cores. The output names the chosen layout."""
         grid = ["--data", "synthetic", "--width", 8, "--epochs", 1, "--seeds", 3]
         for name, options in {"measured": [], "each": ["--jobs", 3], "one": ["--jobs", 1],
                               "single": ["--threads", 1]}.items():
@@ -262,12 +262,12 @@ class Grids(Sweep):
     def test_more_of_the_same(self):
         self.succeed("sweep", *TINY, "--gamma", "0.01,0.1", "--out", "runs")
         before = self.files()
-        # Nothing is done twice.
+        # Finished runs are not repeated.
         self.assertIn("2 runs, 2 done", self.succeed("sweep", *TINY, "--gamma", "0.01,0.1", "--out",
                                                       "runs"))
         times = {name: (self.folder / name).stat().st_mtime_ns for name in before
                  if name.endswith(("train.json", ".safetensors"))}
-        # Other values, seeds and methods join; what is there stays.
+        # Runs with other values, seeds and methods are added. The existing runs stay unchanged.
         self.succeed("sweep", *TINY, "--gamma", 0.5, "--out", "runs", "--method", "exact,sgd",
                      "--seeds", 2)
         self.assertEqual(list(self.states("runs").items()),
@@ -276,7 +276,7 @@ class Grids(Sweep):
                            "exact-gamma0.5-seed2", "sgd-seed1", "sgd-seed2"]])
         for name, stamp in times.items():
             self.assertEqual((self.folder / name).stat().st_mtime_ns, stamp, name)
-        # Another shared option does not, nor an axis that was none.
+        # Another value of a shared option is refused, and so is a new axis.
         before = self.files()
         for option, value, fragments in [("--lr", 0.3, ["--lr 0.05, not 0.3"]),
                                          ("--lr", "0.05,0.3", ["--lr 0.05, not 0.3"]),
@@ -319,21 +319,21 @@ class Interruptions(Sweep):
             if process.returncode == -signal.SIGKILL:
                 killed += 1
             else:
-                # It was done first, as when the machine has become faster: again, and kill earlier.
+                # The sweep ended before the kill, as on a faster machine. Repeat it with an earlier kill.
                 self.seconds /= 2
                 shutil.rmtree(self.folder / "killed")
-            # The workers die with it: at once, as far as anybody can tell.
+            # The workers must end with the sweep, at once up to the delay of the system.
             end = time.monotonic() + 5
             while any(map(alive, workers)) and time.monotonic() < end:
                 time.sleep(0.001)
             self.assertFalse(any(map(alive, workers)), f"SEED={SEED}")
             if (self.folder / "killed/sweep.json").exists():
-                self.record("killed")  # whole, at any time
+                self.record("killed")  # the record can be read at any time
         self.sweep("killed")
         self.assert_same_result("killed", "whole")
 
     def test_killed_workers(self):
-        """One that is killed is a failed run; the others go on; the next start resumes it."""
+        """A killed worker counts as a failed run. The others go on, and the next start resumes the run."""
         self.whole()
         process = self.start("sweep", *self.GRID, "--out", "killed")
         victims = []
@@ -353,7 +353,7 @@ class Interruptions(Sweep):
         stopped = 0
         for attempt in range(8):
             process = self.start_for(self.random.uniform(0.05, 0.6) * self.seconds if attempt else 0)
-            # The first one for certain while it runs: a loaded machine moves all other moments.
+            # The first stop must come while the sweep runs. On a busy machine the other moments vary.
             while not attempt and not (self.folder / "killed/sweep.json").exists():
                 time.sleep(0.002)
             workers = children(process.pid)
@@ -362,17 +362,17 @@ class Interruptions(Sweep):
             self.assertFalse(any(map(alive, workers)))
             if process.returncode == 130:
                 stopped += 1
-                self.assertRegex(errors, r"^stopped with \d of 6 runs done; [^\n]* goes on\n$")
+                self.assertRegex(errors, r"^stopped with \d of 6 runs done; [^\n]* continues\n$")
                 self.assertNotIn("failed", self.states("killed").values())
             else:
-                # Before it watches for signals, or after all is done.
+                # The signal came before the sweep handles signals, or after its end.
                 self.assertIn((process.returncode, errors), [(-signal.SIGINT, ""), (0, "")])
         self.assertGreaterEqual(stopped, 1, f"SEED={SEED}")
         self.sweep("killed")
         self.assert_same_result("killed", "whole")
 
     def test_stopped_while_a_worker_starts(self):
-        """Between fork and exec: one that missed the signal would train all its epochs."""
+        """The signal comes between fork and exec. A worker that missed it would train all its epochs."""
         process = self.start("sweep", "--data", "synthetic", "--width", 64, "--epochs", 10**6,
                              "--jobs", 2, "--seeds", 2, "--out", "runs")
         started = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")
@@ -384,8 +384,8 @@ class Interruptions(Sweep):
         self.assertEqual((process.returncode, errors.count("\n")), (130, 1), errors)
 
     def test_killed_between_checkpoint_and_record(self):
-        """The last checkpoint is there and the record of it is not: the moment is short, so it is
-        made."""
+        """The last checkpoint exists but its record does not. The moment is short, so the test creates this
+        state itself."""
         self.whole()
         self.sweep("killed")
         for run in ["sgd-seed1", "sgd-seed2"]:
@@ -405,7 +405,7 @@ class Interruptions(Sweep):
             time.sleep(0.01)
         self.refuse(2, ["runs", "in use", str(first.pid)], *slow)
         self.assertIsNone(first.poll())
-        # Nor may anybody start while a worker of a killed sweep is left; that ends by itself.
+        # The workers of a killed sweep end by themselves, and then the next sweep can start.
         first.kill()
         first.communicate()
         second = self.start(*slow)
@@ -416,7 +416,7 @@ class Interruptions(Sweep):
         self.assertEqual((second.returncode, errors.count("\n")), (130, 1))
 
     def test_a_run_that_fails(self):
-        """A learning rate that diverges, and a checkpoint that is damaged: the others do not mind."""
+        """A run that diverges and a run with a damaged checkpoint do not affect the other runs."""
         grid = ["sweep", *TINY, "--lr", "1e30,0.05", "--method", "sgd", "--out", "runs", "--seeds", 2]
         line = self.refuse(1, ["2 of 4 runs failed", "sgd-lr1e+30-seed1", "step", "NaN or infinite"],
                            *grid)
@@ -455,7 +455,7 @@ class LivePages(Sweep):
                 process = self.start(command, "--resume", "--out", command)
                 self.addCleanup(process.kill)
                 self.wait_for(process, page, "data-reload=")
-                # Nor does a page that cannot be written end a run.
+                # A page that cannot be written does not end a run.
                 page.unlink()
                 page.mkdir()
                 time.sleep(4)
@@ -502,7 +502,7 @@ class BadInput(Sweep):
         self.refuse(1, ["cannot write to file"], "sweep", "--out", "file")
         self.refuse(1, ["cannot write to file"], "sweep", "--json", "file/x.json")
         self.assertEqual(set(self.files()), {"file"})
-        # Folders of something else.
+        # Folders that do not hold a sweep.
         self.succeed("train", "--data", "synthetic", "--width", 8, "--epochs", 1, "--out", "train")
         self.succeed("train", "--data", "synthetic", "--width", 8, "--epochs", 2, "--lr", 0.3,
                      "--out", "other/exact-seed1")

@@ -1,6 +1,8 @@
-"""Public functions that are built from several ops, as PyTorch has them: by the name of the case that
-`twice check --write` gives them, from its inputs. What surrounds a function (a square, a cube) is that
-of its row in the op table. torch_ops.py has the ops themselves.
+"""PyTorch's versions of the public functions that are built from several ops.
+
+The keys are the names of the cases that `twice check --write` writes. Each function takes the inputs of
+its case. A square or cube around a function comes from its row in the op table. torch_ops.py has the
+single ops.
 """
 
 import torch
@@ -69,7 +71,7 @@ COMPOSED = {
     "standardize, in batch_norm": batch_norm,
 }
 
-# PyTorch's own norms have a wrong third derivative: it differs from that of the same formula
-# written in PyTorch, and from finite differences. They are compared to the second.
+# The third derivatives of PyTorch's norms are wrong: they differ from those of the same formula
+# written in PyTorch, and from finite differences. So only the first two derivatives are compared.
 TWICE_DIFFERENTIABLE = {"standardize, layer norm", "standardize, in layer_norm",
                         "standardize, in batch_norm"}

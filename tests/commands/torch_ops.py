@@ -1,9 +1,9 @@
 """Evaluates a graph that `twice` wrote (`graph_json` in experiments/run/recording.h) in PyTorch.
 
-One entry for each op: from its name, its attributes and its inputs alone, by PyTorch's own function
-where there is one. So a value or derivative that differs from the engine's is an error on one side,
-and an op whose attributes leave something out cannot be evaluated at all. Layouts are the engine's:
-images (n, height, width, channels), kernels (height, width, in, out).
+Has one entry for each op, which computes the op from its name, its attributes and its inputs alone, by
+PyTorch's own function if PyTorch has one. A value or derivative that differs from the engine's is
+therefore an error on one side. An op whose attributes are incomplete cannot be evaluated at all. The
+layouts are the engine's: images (n, height, width, channels), kernels (height, width, in, out).
 """
 
 import math
@@ -14,7 +14,7 @@ import torch.nn.functional as F
 
 
 def evaluate(graph, leaves):
-    """The values of the graph's outputs; `leaves` has a tensor for each leaf's name."""
+    """The values of the graph's outputs. `leaves` maps the name of each leaf to its tensor."""
     values = []
     for node in graph["nodes"]:
         if "leaf" in node:
@@ -30,7 +30,7 @@ def evaluate(graph, leaves):
     return [values[i] for i in graph["outputs"]]
 
 
-# Attributes are text, as `twice explain` shows it.
+# Attributes are text, in the form that `twice explain` prints.
 
 def numbers(text):
     """`[-1.05, inf]` -> [-1.05, inf]"""
@@ -52,7 +52,7 @@ def number(text):
     return only
 
 
-# Moving numbers.
+# Ops that move numbers.
 
 def expand(text, x):
     return x.expand(shape(text))
@@ -94,7 +94,7 @@ def scatter_along(text, x, i):
     return x.new_zeros([*x.shape[:-1], int(number(text))]).scatter_add(-1, i, x)
 
 
-# Products.
+# Matrix products and convolutions.
 
 def matmul(text, a, b):
     left, right = text.split()
@@ -102,19 +102,19 @@ def matmul(text, a, b):
 
 
 def convolution(text):
-    """The function (x, w) -> y of one geometry."""
+    """The function (x, w) -> y for one geometry."""
     stride, padding, dilation, groups = [int(n) for n in numbers(text.split(" to ")[0])]
     return lambda x, w: F.conv2d(x.permute(0, 3, 1, 2), w.permute(3, 2, 0, 1), None, stride, padding,
                                  dilation, groups).permute(0, 2, 3, 1)
 
 
 def adjoint(f, target, g):
-    """The x of shape `target` with <x, x'> = <f(x'), g> for every x', f being linear."""
+    """The adjoint of the linear function f at g: the x of shape `target` with <x, x'> = <f(x'), g> for all x'."""
     x = torch.zeros(target, dtype=g.dtype, requires_grad=True)
     return torch.autograd.grad(f(x), x, g, create_graph=True)[0]
 
 
-# Windows of images.
+# Pooling.
 
 def pooling(pool, text, **options):
     window, stride, padding = [int(n) for n in numbers(text.split(" to ")[0])]
@@ -140,7 +140,7 @@ def pool_scatter(text, x, i):
     return y.scatter_add(1, i.flatten(1, 2), x.flatten(1, 2)).reshape(n, height, width, channels)
 
 
-# Rows and axes.
+# Ops along rows and axes.
 
 def cross_entropy(_, x, labels):
     return F.cross_entropy(x.reshape(-1, x.shape[-1]), labels.flatten(),
@@ -166,7 +166,8 @@ def standardize(text, x):
     return center(axes, x) * inverse_deviation(text, x, variance(axes, x))
 
 
-# Dropout's mask: uniform numbers of Philox 4x32-10 (Salmon et al. 2011), keyed as kernels/random.h says.
+# The mask of dropout, from uniform numbers of Philox 4x32-10 (Salmon et al. 2011). kernels/random.h
+# defines the key.
 
 def philox(counter, key):
     x, mask = list(counter), 0xFFFFFFFF

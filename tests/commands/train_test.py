@@ -1,7 +1,7 @@
-"""`twice train`: killed, stopped, resumed and damaged runs.
+"""Tests `twice train`: runs that are killed, stopped, resumed or damaged.
 
-A run that was interrupted and resumed must end with the bits of one that never was. The moments of
-the interruptions are random; a failure names the seed that brings them back (SEED=...).
+An interrupted and resumed run must end with the same bits as an uninterrupted one. The interruptions come
+at random moments. A failure prints the seed that reproduces them (SEED=...).
 """
 
 import os
@@ -31,21 +31,21 @@ class Train(CommandTest):
         return self.folder / run / "checkpoint.safetensors"
 
     def state(self, run):
-        """All that the next step depends on, as bytes: parameters, buffers, the optimiser's memory
-        and the step."""
+        """The data that the next step depends on, as bytes: parameters, buffers, the optimiser's memory
+        and the number of the step."""
         tensors, notes = read_safetensors(self.checkpoint(run))
         return {**tensors, "step": notes["step"]}
 
     def assert_same_bits(self, run, reference):
-        """Compares names first: a difference of bytes would print megabytes."""
+        """Compares by name, because unittest would print megabytes for a difference in bytes."""
         found, expected = self.state(run), self.state(reference)
         self.assertEqual(found.keys(), expected.keys())
         different = [name for name in expected if found[name] != expected[name]]
         self.assertEqual(different, [], f"SEED={SEED}")
 
     def start_until_checkpoints(self, *arguments):
-        """Starts a run and waits until it has written a few checkpoints and a random moment has
-        passed, or until it ends."""
+        """Starts a run. Waits until it has written a few checkpoints and a random time has passed, or until
+        it ends."""
         def stamp():
             try:
                 return self.checkpoint("killed").stat().st_mtime_ns
@@ -62,7 +62,7 @@ class Train(CommandTest):
         return process
 
     def interrupt(self, options, signal_number, status, times):
-        """Trains in the folder `killed`, interrupted that many times and then resumed to its end."""
+        """Trains in the folder `killed`, interrupts the run `times` times, and resumes it to its end."""
         interrupted = 0
         for _ in range(times):
             go_on = ["--resume"] if self.checkpoint("killed").exists() else options
@@ -76,7 +76,7 @@ class Train(CommandTest):
             if process.returncode == 130:
                 self.assertRegex(errors, r"^stopped after step \d+ of \d+; .*--resume[^\n]*\n$")
         self.assertGreaterEqual(interrupted, 2, f"too few interruptions to tell: SEED={SEED}")
-        # Without --checkpoint-every now: how often a run is saved is not part of it.
+        # --checkpoint-every may differ on --resume, because it does not affect the result.
         self.succeed("train", "--out", "killed", "--resume")
 
     def test_killed_at_any_moment(self):
@@ -94,7 +94,7 @@ class Train(CommandTest):
                            for run in ["killed", "whole"]))
 
     def test_killed_before_anything_is_ready(self):
-        """While the program starts, while it writes its first checkpoints, while it ends."""
+        """Kills the program while it starts, while it writes its first checkpoints, and while it ends."""
         self.succeed("train", "--out", "whole", *RUNS["sgd"])
         for delay in [0, 0.01, 0.02, 0.05, 0.1, 0.2]:
             go_on = ["--resume"] if self.checkpoint("killed").exists() else RUNS["sgd"]
@@ -110,14 +110,14 @@ class Train(CommandTest):
         self.succeed("train", "--out", "whole", *RUNS["resnet"])
         self.interrupt(RUNS["resnet"], signal.SIGINT, 130, 3)
         self.assert_same_bits("killed", "whole")
-        # The record is that of a whole run too, but for the clock's times.
+        # The record is also that of an uninterrupted run, except for the times.
         record, expected = self.json("killed/train.json"), self.json("whole/train.json")
         for epoch in record["rows"][0]["curve"] + expected["rows"][0]["curve"]:
             del epoch["seconds"]
         self.assertEqual(record["rows"][0]["curve"], expected["rows"][0]["curve"])
 
     def test_same_bits_at_any_thread_count(self):
-        """Sizes at which a product is one tile, and several."""
+        """The sizes include products of one tile and of several tiles."""
         for options in [["--width", 200, "--batch", 1024], ["--width", 520, "--batch", 512],
                         ["--model", "cnn", "--batch", 512]]:
             for threads in [1, 2, 3]:
@@ -138,7 +138,7 @@ class Train(CommandTest):
         self.refuse(1, ["nothing to resume", "else/checkpoint.safetensors"], "train", "--out", "else",
                     "--resume")
         self.assertEqual(self.files(), before)
-        # The same value again is no conflict; a run that is done stays as it is.
+        # An equal value is no conflict, and a finished run stays unchanged.
         state = self.state("run")
         self.succeed(*resume, "--width", 8, "--threads", 1)
         self.assertEqual(self.state("run"), state)
@@ -155,13 +155,13 @@ class Train(CommandTest):
         self.assert_same_bits("run", "whole")
         self.assertEqual(self.json("run/train.json")["config"]["epochs"], 3)
         self.refuse(2, ["--epochs 2", "has 3"], "train", "--out", "run", "--resume", "--epochs", 2)
-        # A schedule that depends on the length is from there on that of the longer run.
+        # A schedule that depends on the length of the run now follows the new length.
         self.succeed("train", "--out", "cosine", "--width", 8, "--epochs", 1, "--schedule", "cosine")
         self.assertIn("schedule cosine: from here on, the learning rate is that of a run of 2 epochs",
                       self.succeed("train", "--out", "cosine", "--resume", "--epochs", 2))
 
     def test_seeds_of_their_own(self):
-        """Weights that hardly move depend on --init-seed alone; trained ones on both seeds."""
+        """Weights that hardly move depend on --init-seed alone. Trained weights depend on both seeds."""
         tiny = ["--width", 4, "--epochs", 1, "--batch", 256]
         def weights(*seeds, lr=1e-30):
             shutil.rmtree(self.folder / "run", ignore_errors=True)
@@ -198,7 +198,7 @@ class Train(CommandTest):
                     self.refuse(1, ["run/checkpoint.safetensors"], *command)
                     self.assertEqual(self.checkpoint("run").read_bytes(), data)
         self.refuse(1, ["missing.safetensors"], "export", "--checkpoint", "missing.safetensors")
-        # --fresh is the way out.
+        # --fresh replaces the damaged run.
         self.succeed("train", "--out", "run", "--width", 8, "--epochs", 1, "--batch", 256, "--fresh")
         (self.folder / "other").mkdir()
         self.checkpoint("other").write_bytes(whole)
@@ -226,14 +226,13 @@ class Train(CommandTest):
                 self.assertIn(f" step {int(notes['step']) + 1} ", failed)
                 self.assertTrue(all(abs(x) < float("inf") for tensor in tensors.values()
                                     for x in numbers(tensor)))
-                # The last good checkpoint is still one: resuming comes to the same end.
+                # The last good checkpoint is kept, and resuming from it fails in the same way.
                 before = self.state("run")
                 self.assertEqual(self.refuse(1, [], "train", "--out", "run", "--resume"), failed)
                 self.assertEqual(self.state("run"), before)
 
     def test_parameters_that_are_not_finite(self):
-        """An update that overflows is caught before it is saved as a good state, although its loss
-        was finite."""
+        """An update that overflows is caught before its state is saved, although the loss was finite."""
         line = self.refuse(1, ["step 1", "not finite"], "train", "--out", "run", "--width", 16,
                            "--epochs", 1, "--batch", 1437, "--lr", 1e39, "--method", "sgd")
         self.assertRegex(line, "linear[0-9].(weight|bias)")

@@ -1,5 +1,5 @@
-// A program with an op, a model that shares weights, data, an optimiser, a schedule and a planner
-// pass of its own.
+// A program that defines its own op, model with shared weights, data, optimiser, schedule and
+// planner pass.
 #include <autodiff/ops/elementwise.h>
 #include <experiments/experiments.h>
 
@@ -22,14 +22,14 @@ struct Snake final : Elementwise<Snake, 1> {
 
 Tensor snake(Tensor x) { return record<Snake>({x}); }
 
-// ---- A model: one hidden layer, taken several times ----
+// ---- A model: one hidden layer, applied several times ----
 
 struct Loop {
   int times = 3;
 };
 
 void declare_loop(OptionSet& set, Loop& o) {
-  set.add("times", &o.times, "How often the shared layer is taken", whole(1, 100));
+  set.add("times", &o.times, "Number of times the shared layer is applied", whole(1, 100));
 }
 
 Model loop(const RunOptions& options, const Dataset& train, Index outputs, const Loop& o) {
@@ -77,8 +77,8 @@ struct Lion {
 };
 
 void declare_lion(OptionSet& set, Lion& o) {
-  set.add("lion-beta1", &o.beta1, "Share of the momentum in lion's step", number_from(0, 1));
-  set.add("lion-beta2", &o.beta2, "How much of lion's momentum is kept", number_from(0, 1));
+  set.add("lion-beta1", &o.beta1, "Weight of the momentum in lion's step", number_from(0, 1));
+  set.add("lion-beta2", &o.beta2, "Share of lion's momentum kept in each step", number_from(0, 1));
 }
 
 /// w <- (1 - lr lambda) w - lr sign(beta1 m + (1 - beta1) g), m <- beta2 m + (1 - beta2) g.
@@ -101,8 +101,7 @@ struct Cycle {
 };
 
 void declare_cycle(OptionSet& set, Cycle& o) {
-  set.add("peak", &o.peak, "Share of the run at which one-cycle is highest",
-          number_from(0.01, 0.99));
+  set.add("peak", &o.peak, "Fraction of the run at which one-cycle peaks", number_from(0.01, 0.99));
 }
 
 double one_cycle(const ScheduleOptions& o, double t, double T) {
@@ -117,7 +116,7 @@ struct Look {
 };
 
 void declare_look(OptionSet& set, Look& o) {
-  set.add("most-nodes", &o.most, "Refuse plans of more nodes (0: none)", whole(0, 1 << 30));
+  set.add("most-nodes", &o.most, "Most nodes in a plan (0: no limit)", whole(0, 1 << 30));
 }
 
 Graph look(Graph graph, const PlanOptions& options) {

@@ -1,4 +1,4 @@
-// A program with a problem, a model and three methods of its own under every command of twice.
+// A program with its own problem, model and three methods, for every command of twice.
 #include <experiments/experiments.h>
 
 using namespace twice;
@@ -6,8 +6,7 @@ using namespace twice::experiments;
 
 namespace {
 
-// ---- u'' = -sin x on [0, pi], u(0) = u(pi) = 0: the network's second derivative is in the loss
-// ----
+// ---- The problem u'' = -sin x on [0, pi], u(0) = u(pi) = 0, with u'' in the loss ----
 
 struct Poisson {
   Index points = 256;
@@ -52,7 +51,7 @@ Problem poisson(const RunOptions& options, const Poisson& o) {
 
 // ---- Methods ----
 
-/// A penalty on the input's gradient: loss + strength/2 n |d loss / d x|^2.
+/// A penalty on the gradient with respect to the input: loss + strength/2 n |d loss / d x|^2.
 struct InputPenalty {
   double strength = 0.1;
 };
@@ -70,16 +69,16 @@ Estimate input_penalty(const MethodContext& c, const InputPenalty& o) {
   return {loss, grad(loss, c.w), grad(loss + cast(penalty, loss.dtype()), c.w)};
 }
 
-/// LookSAM (Liu et al., CVPR 2022): SAM's gradient g_s at every `every`-th step; in between
-/// g + scale |g|/|v| v, where v is the part of the last g_s that is orthogonal to its g.
+/// LookSAM (Liu et al., CVPR 2022). One step in `every` takes SAM's gradient g_s. The other steps
+/// take g + scale |g|/|v| v, where v is the part of the last g_s orthogonal to g at that step.
 struct LookSam {
   int every = 4;
   double scale = 0.7;
 };
 
 void declare_look_sam(OptionSet& set, LookSam& o) {
-  set.add("every", &o.every, "Steps between two of SAM, and of gr-every", whole(1, 1000));
-  set.add("scale", &o.scale, "Weight of what is remembered", number_from(0));
+  set.add("every", &o.every, "Steps from one step of SAM or exact to the next", whole(1, 1000));
+  set.add("scale", &o.scale, "Weight of the stored gradient", number_from(0));
 }
 
 Estimate look_sam(const MethodContext& c, const LookSam& o) {
@@ -100,7 +99,7 @@ Estimate look_sam(const MethodContext& c, const LookSam& o) {
   return {loss, g, sam};
 }
 
-/// The exact method at every fourth step, plain gradients in between.
+/// The method `exact` at every fourth step and the plain gradient at the other steps.
 Estimate gr_every(const MethodContext& c) { return method(c.program == 0 ? "exact" : "sgd")(c); }
 
 }  // namespace

@@ -1,6 +1,6 @@
-// A program without a command line: a tape with an op of its own, and a problem built by hand.
-// Their costs, plans, derivatives and methods, as records and pages. Exit status 1 when a check
-// fails.
+// A program without a command line. Writes records and pages about the costs, plans, derivatives
+// and methods of a tape with its own op and of a problem built by hand. The exit status is 1 if a
+// check fails.
 #include <experiments/experiments.h>
 
 #include <iostream>
@@ -10,7 +10,7 @@ using namespace twice::experiments;
 
 namespace {
 
-/// y = x^3, an op of no family.
+/// y = x^3, an op that belongs to no family.
 struct Cube final : Op {
   std::string_view name() const override { return "cube"; }
   int input_count() const override { return 1; }
@@ -33,7 +33,7 @@ Array normal(const Shape& shape, DType dtype = DType::f32) {
   return numbers;
 }
 
-/// Two products with the op between them, its gradient, and H g.
+/// Two products with the op between them, the gradient, and H g.
 void own_tape() {
   Tape tape;
   const Tensor x = tape.input({32, 64}, DType::f32, "x");
@@ -52,7 +52,7 @@ void own_tape() {
   report.write("cubes");
 }
 
-/// A least-squares problem, with the op on top of a network.
+/// A least-squares problem for a network with the op at its output.
 Problem line() {
   const Model net = mlp({.inputs = 4, .width = 8, .depth = 2, .outputs = 1, .activation = "tanh"});
   Problem problem{.model = net};

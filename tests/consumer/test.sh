@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# consumer/test.sh BUILD COMPILER GENERATOR: installs the libraries built in BUILD under a fresh prefix, takes
-# the program out of the README, and builds and runs it against that installation, as a user would. Then
-# the same for a program with problems and methods of its own, under every command, and for one without a
-# command line.
+# consumer/test.sh BUILD COMPILER GENERATOR: installs the libraries built in BUILD under a fresh prefix, and
+# builds and runs the programs of README.md and docs/library.md against that installation, as a user would. Then
+# does the same for a program with its own problems and methods, with every command, and for a program without
+# a command line.
 set -euo pipefail
 
 here=$(dirname "$(readlink -f "$0")")
@@ -10,25 +10,28 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 cp "$here/CMakeLists.txt" "$here"/own_*.cpp "$work"
-awk '/^```cpp$/ { inside = 1; next } /^```$/ && inside { exit } inside' "$here/../../README.md" \
-  >"$work/main.cpp"
+# block LANGUAGE FILE: the first block of code of a page.
+block() { awk -v begin="\`\`\`$1" '$0 == begin { inside = 1; next } /^```$/ && inside { exit } inside' "$here/../../$2"; }
+block cpp README.md >"$work/ten_lines.cpp"
+block cpp docs/library.md >"$work/train.cpp"
 for component in library experiments; do
   cmake --install "$1" --component "$component" --prefix "$work/prefix" >"$work/log"
 done
 cmake -S "$work" -B "$work/build" -G "$3" -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER="$2" \
   -DCMAKE_PREFIX_PATH="$work/prefix"
 cmake --build "$work/build"
-"$work/build/consumer" | tee "$work/output"
+"$work/build/ten_lines" | diff <(block text README.md) -
+"$work/build/train" | tee "$work/output"
 
-# The same by pkg-config, from a folder that was moved.
+# The same with pkg-config, after the installation was moved.
 mv "$work/prefix" "$work/moved"
 PKG_CONFIG_PATH=$(dirname "$(find "$work/moved" -name twice.pc)")
 export PKG_CONFIG_PATH
 read -ra flags <<<"$(pkg-config --cflags --libs twice)"
-"$2" "$work/main.cpp" -o "$work/by-pkg-config" "${flags[@]}"
+"$2" "$work/train.cpp" -o "$work/by-pkg-config" "${flags[@]}"
 "$work/by-pkg-config" | diff "$work/output" -
 
-# Ten steps were taken, and they made the loss smaller.
+# The program must print the losses of ten steps, and the last loss must be smaller than the first.
 awk '$1 == "loss" { last = $2; if (!n++) first = $2 } END { exit !(n == 10 && last < first) }' \
   "$work/output"
 
@@ -42,7 +45,7 @@ twice train "${look[@]}" --epochs 2 --out look
 twice train --resume --epochs 3 --out look
 twice train "${look[@]}" --epochs 3 --out whole
 twice train --method input-penalty --strength 0.2 --width 8 --epochs 1 --threads 1 --out penalty
-# The mean of a step of exact and three of sgd.
+# The products are the mean over one step of exact and three steps of sgd.
 twice compare --method sgd,exact,gr-every --width 16 --batch 8 --epochs 1 --threads 1 --json every.json
 python3 -c 'import json
 p = {row["method"]: row["products"] for row in json.load(open("every.json"))["rows"]}
@@ -55,14 +58,15 @@ twice check "${problem[@]}" --method exact,f-gr,b-gr,c-gr
 twice explain "${problem[@]}" --method exact --json explain.json
 twice export "${problem[@]}" --method exact
 grep -q largest_error compare.json && grep -q '"points": 256' compare.json && grep -q '"products_law": null' explain.json
-# Without a command line: the files of the commands. Nothing of the page speaks of what a plan lacks.
+# A program without a command line writes the same files as the commands. The page must not mention
+# quantities that a plan alone does not have.
 "$work/build/own_report" >"$work/log" || { cat "$work/log" && exit 1; }
 for file in cubes/ops.csv cubes/trace.json cubes/roofline.svg line/report.html methods/compare.json; do test -s $file; done
 grep -q '"name": "cube"' cubes/report.json && grep -q encoder cubes/stacks.txt && grep -q 'cube .*encoder' "$work/log"
 grep -E 'H v|the optimiser keeps|\(loss\)|gamma|learning' cubes/report.html && exit 1
 grep -lw digits line/report.html methods/report.html && exit 1
-# A run that goes on after its end has the numbers of one that was never stopped: the memory of the
-# method is in the checkpoint.
+# A run that is made longer has the same numbers as an uninterrupted run, because the checkpoint
+# holds the memory of the method.
 numbers() { grep -vE '"(seconds|ms|date|command_line)"' "$1"; }
 diff <(numbers look/train.json) <(numbers whole/train.json)
 
@@ -72,10 +76,11 @@ lion=("${parts[@]}" --optimizer lion --schedule one-cycle --warmup 3)
 twice compare "${parts[@]}" --epochs 2 --method sgd,exact --json parts.json
 twice train "${lion[@]}" --lion-beta1 0.8 --epochs 4 --out lion
 twice train --resume --epochs 6 --out lion
-# Its own options vary only where they are read: sgd runs once for both of lion's.
+# An option varies only in runs that read it: sgd runs once for both values of lion's option.
 twice sweep "${parts[@]}" --optimizer sgd,lion --lion-beta1 0.8,0.9 --epochs 1 --out parts-grid
 [[ $(ls -d parts-grid/*/ | wc -l) == 3 ]]
-# Every model of the grid is tried before anything is created, also those that differ in an own option.
+# Every model of the grid is checked before any file is created, including models that differ only in
+# an option of the program.
 "$work/build/own_parts" sweep "${parts[@]}" --times 2,99 --width 64 --out refused 2>error && exit 1
 grep -q '99 times 64 units are too many' error && [[ ! -e refused ]]
 twice check "${parts[@]}" --times 2 --width 4 --batch 4 --method exact

@@ -1,5 +1,5 @@
-// Dense Jacobians and Hessians and the Gauss-Newton product: by hand, against finite differences of
-// the gradient, and against the terms that the Hessian is made of.
+// Tests dense Jacobians, dense Hessians and the Gauss-Newton product against results by hand,
+// finite differences of the gradient, and the terms of the Hessian.
 #include "autodiff/derive/dense.h"
 
 #include <boost/test/unit_test.hpp>
@@ -22,14 +22,14 @@ using namespace twice::testing;
 
 namespace {
 
-/// Entry i of a vector, as a scalar-like tensor of shape (1).
+/// Entry i of a vector, as a tensor of shape (1).
 Tensor entry(Tensor x, Index i) { return slice(x, 0, i, i + 1); }
 
 Array matrix(const std::vector<double>& numbers, const Shape& shape) {
   return Array::from(numbers, shape);
 }
 
-/// Seven examples of four features with three classes.
+/// Seven examples with four features each, in three classes.
 struct Classes {
   Tape tape;
   Tensor x = tape.constant(random_array({7, 4}, DType::f64, 21));
@@ -76,12 +76,12 @@ BOOST_AUTO_TEST_CASE(third_derivatives_as_the_jacobian_of_a_hessian) {
   Tape tape;
   const Tensor x = tape.constant(array_of({2, 3}));
   const Tensor f = square(entry(x, 0)) * square(entry(x, 1));  // a^2 b^2
-  // d3: aaa 0, aab 4b, abb 4a, bbb 0
+  // Third derivatives: aaa 0, aab 4b, abb 4a, bbb 0.
   const Array found = evaluate(jacobian(hessian(f, x), x));
   BOOST_CHECK(same_bits(found, matrix({0, 12, 12, 8, 12, 8, 8, 0}, {4, 2})));
 }
 
-BOOST_AUTO_TEST_CASE(hessian_of_a_net_is_what_its_gradient_does) {
+BOOST_AUTO_TEST_CASE(hessian_of_a_net_is_the_derivative_of_its_gradient) {
   Classes m;
   const std::vector<Array> w{random_array({4, 3}, DType::f64, 22),
                              random_array({3}, DType::f64, 23),
@@ -138,8 +138,9 @@ BOOST_AUTO_TEST_CASE(gauss_newton_is_the_hessian_of_a_linear_model) {
 }
 
 BOOST_AUTO_TEST_CASE(the_hessian_has_one_more_term_with_the_activations_second_derivative) {
-  // z = tanh(x w) a: d2z_k by column j of w twice is a_jk tanh''(s_j) x x', so the rest of H v is
-  // x' ((dl/dz a') o tanh''(s) o (x v)), with tanh'' = -2 y (1 - y^2).
+  // Let z = tanh(s) a with s = x w. The second derivative of z_k with respect to column j of w is
+  // a_jk tanh''(s_j) x x'. For a loss l, H v minus the Gauss-Newton product is therefore
+  // x' ((dl/dz a') o tanh''(s) o (x v)), with tanh''(s) = -2 y (1 - y^2) and y = tanh(s).
   Classes m;
   const Tensor w = m.tape.parameter(random_array({4, 5}, DType::f64, 29));
   const Tensor v = m.tape.constant(random_array({4, 5}, DType::f64, 30));
@@ -172,7 +173,8 @@ BOOST_AUTO_TEST_CASE(gauss_newton_is_symmetric_and_positive) {
 }
 
 BOOST_AUTO_TEST_CASE(several_outputs_and_a_loss_of_their_product) {
-  // z = (w, w^2), l = z_0 z_1: d2l/dz2 = (0 1; 1 0), J = (1, 2w)', so G = 4 w; H = 6 w.
+  // For z = (w, w^2) and the loss l = z_0 z_1, d2l/dz2 = (0 1; 1 0) and J = (1, 2w)'. So the
+  // Gauss-Newton matrix is 4 w and the Hessian 6 w.
   Tape tape;
   const Tensor w = tape.constant(3, DType::f64), v = tape.constant(10, DType::f64);
   const Tensors z{affine(w, 1, 0), square(w)};
@@ -183,10 +185,10 @@ BOOST_AUTO_TEST_CASE(errors_name_the_call) {
   Tape tape;
   const Tensor x = tape.input({2}, DType::f64), none = tape.input({0}, DType::f64);
   BOOST_TEST(error_of([&] { jacobian(none, x); }) ==
-             "[jacobian] 1 output tensors have no entry in all");
-  BOOST_TEST(error_of([&] { jacobian(x, {}); }) == "[jacobian] no variable was given");
+             "[jacobian] the 1 output tensors have no entries");
+  BOOST_TEST(error_of([&] { jacobian(x, {}); }) == "[jacobian] no variables were given");
   BOOST_TEST(error_of([&] { hessian(2 * x, x); }) ==
-             "[grad] y needs a cotangent, or to be a scalar: it has shape (2), from affine");
+             "[grad] y is not a scalar and needs a cotangent: it has shape (2), from affine");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,5 +1,5 @@
-// The backward sweep: accumulation, unused variables, cotangents, intermediate variables,
-// several outputs, and derivatives of derivatives, exactly.
+// Tests the backward sweep: accumulation, unused variables, cotangents, intermediate variables,
+// several outputs, and exact derivatives of derivatives.
 #include "autodiff/derive/grad.h"
 
 #include <boost/test/unit_test.hpp>
@@ -22,10 +22,10 @@ BOOST_AUTO_TEST_SUITE(backward_sweep)
 BOOST_AUTO_TEST_CASE(cotangents_of_all_uses_add_up) {
   Tape tape;
   const Tensor x = tape.constant(3, DType::f64);
-  // Fan-out: y = x x + 5 x + x/x; fan-in: a product of one tensor with itself.
+  // x has several uses, and one op has x as both inputs.
   const Tensor y = x * x + 5 * x + x / x;
   BOOST_TEST(evaluate(grad(y, {x})[0]).item() == 11);
-  // A chain that doubles its uses at every node: 2^20 paths, each node visited once.
+  // Every node uses the one before twice. There are 2^20 paths, but each node is visited once.
   Tensor z = x;
   for (int i = 0; i < 20; ++i) z = z + z;
   const int before = tape.size();
@@ -45,29 +45,29 @@ BOOST_AUTO_TEST_CASE(an_unused_variable_has_zeros_or_is_an_error) {
                grad(y, {x, other}, {}, Unused::error);
              }) == "[grad] the result does not depend on variable 1 ('w', f64 (3))");
   BOOST_TEST(error_of([&] { grad(y, {x}, {}, Unused::error); }).empty());
-  // Only through a path whose derivative is zero by decree: no dependence either.
+  // A path through ops whose derivative is defined as zero is no dependence either.
   const Tensors cut = grad(sum(stop_gradient(x) + positive(x)), {x});
   BOOST_CHECK(same_bits(evaluate(cut[0]), Array::zeros({2}, DType::f64)));
 }
 
-BOOST_AUTO_TEST_CASE(what_needs_a_cotangent_says_so) {
+BOOST_AUTO_TEST_CASE(missing_cotangents_are_named) {
   Tape tape;
   const Tensor x = tape.input({2, 3}, DType::f64);
   BOOST_TEST(error_of([&] { grad(x * x, {x}); }) ==
-             "[grad] y needs a cotangent, or to be a scalar: it has shape (2, 3), from mul");
+             "[grad] y is not a scalar and needs a cotangent: it has shape (2, 3), from mul");
   BOOST_TEST(error_of([&] {
                grad(x * x, {x}, tape.input({3, 2}, DType::f64));
              }) == "[grad] cotangent 0 is f64 (3, 2) but its tensor is f64 (2, 3)");
   BOOST_TEST(error_of([&] { grad(sum(x), {x}, tape.constant(1, DType::f32)); }) ==
              "[grad] cotangent 0 is f32 () but its tensor is f64 ()");
   BOOST_TEST(error_of([&] { grad(argmax(x, 1), {x}); }) ==
-             "[grad] i32 (2) is not differentiable; f32 or f64 is");
+             "[grad] i32 (2) is not differentiable; expected f32 or f64");
   BOOST_TEST(error_of([&] { grad(Tensors{}, {x}, Tensors{}); }) ==
              "[grad] nothing to differentiate was given");
   BOOST_TEST(error_of([&] {
                grad(Tensors{sum(x), sum(x)}, {x}, Tensors{x});
-             }) == "[grad] 2 tensors need as many cotangents; 1 were given");
-  // One element is a scalar, whatever its rank.
+             }) == "[grad] expected 2 cotangents, one for each tensor; 1 were given");
+  // A tensor of one element is a scalar, whatever its rank.
   BOOST_TEST(error_of([&] { grad(sum(x, {0, 1}, true), {x}); }).empty());
 }
 
@@ -84,7 +84,7 @@ BOOST_AUTO_TEST_CASE(several_outputs_at_once) {
   Tape tape;
   const Tensor x = tape.constant(array_of({1, 2})), u = tape.constant(array_of({10, 100}));
   const Tensor v = tape.constant(7, DType::f64);
-  // One output is an input of the other, and one is given twice.
+  // One output is computed from another, and one output is given twice.
   const Tensor y = x * x, s = sum(y);
   const Array g = evaluate(grad({y, s, y}, {x}, {u, v, u})[0]);
   BOOST_TEST(g.at(0) == 2 * 1 * (10 + 7 + 10));
@@ -108,7 +108,7 @@ BOOST_AUTO_TEST_CASE(variables_may_be_intermediate) {
 BOOST_AUTO_TEST_CASE(a_polynomial_to_any_order_exactly) {
   Tape tape;
   const Tensor x = tape.constant(3, DType::f64);
-  // y = x^4 - 2 x^3 + x: derivatives 4 x^3 - 6 x^2 + 1, 12 x^2 - 12 x, 24 x - 12, 24, 0.
+  // y = x^4 - 2 x^3 + x has the derivatives 4 x^3 - 6 x^2 + 1, 12 x^2 - 12 x, 24 x - 12, 24, 0.
   Tensor y = x * x * x * x - 2 * (x * x * x) + x;
   const double expected[] = {55, 72, 60, 24, 0, 0};
   for (double derivative : expected) {
@@ -138,7 +138,7 @@ BOOST_AUTO_TEST_CASE(the_hessian_of_a_quadratic_form) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(only_what_lies_between_is_recorded) {
+BOOST_AUTO_TEST_CASE(only_nodes_on_the_path_are_recorded) {
   Tape tape;
   const Tensor x = tape.input({2, 2}, DType::f64), w = tape.input({2, 2}, DType::f64);
   Tensor h = x;
@@ -147,7 +147,7 @@ BOOST_AUTO_TEST_CASE(only_what_lies_between_is_recorded) {
   const int before = tape.size();
   grad(y, {w});
   BOOST_TEST(tape.size() - before < 12);
-  // Nor is anything recorded for what comes after y.
+  // Nothing is recorded for the nodes after y either.
   for (int i = 0; i < 50; ++i) tanh(w);
   const int later = tape.size();
   grad(y, {w});

@@ -1,4 +1,4 @@
-// The forward sweep and the three ways to a Hessian-vector product.
+// Tests the forward sweep and the three ways to compute a Hessian-vector product.
 #include <boost/test/unit_test.hpp>
 
 #include "autodiff/derive/grad.h"
@@ -17,7 +17,7 @@ using namespace twice::testing;
 
 namespace {
 
-/// An mlp with tanh on 5 examples, as a function of its three parameters.
+/// An MLP with tanh on 5 examples, as a function of its three parameters.
 struct Model {
   Tape tape;
   Tensor x = tape.constant(random_array({5, 4}, DType::f64, 11));
@@ -80,7 +80,7 @@ BOOST_AUTO_TEST_CASE(tangents_of_all_inputs_add_up) {
   BOOST_TEST(evaluate(y[2]).item() == 90);
 }
 
-BOOST_AUTO_TEST_CASE(what_does_not_depend_has_tangent_zero) {
+BOOST_AUTO_TEST_CASE(independent_outputs_have_zero_tangents) {
   Tape tape;
   const Tensor a = tape.constant(random_array({3})), b = tape.constant(random_array({2}));
   const Tensor t = tape.constant(random_array({2}, DType::f64, 2));
@@ -93,7 +93,7 @@ BOOST_AUTO_TEST_CASE(a_variable_computed_from_another_moves_with_it) {
   Tape tape;
   const Tensor a = tape.constant(2, DType::f64), b = 3 * a;
   const Tensor ta = tape.constant(10, DType::f64), tb = tape.constant(100, DType::f64);
-  // b moves by 3 ta, and by tb on top where it is a variable of its own.
+  // The tangent of b is 3 ta, plus tb if b is a variable too.
   BOOST_TEST(evaluate(push({b + a}, {a}, {ta})[0]).item() == 40);
   BOOST_TEST(evaluate(push({b + a}, {a, b}, {ta, tb})[0]).item() == 140);
   BOOST_TEST(error_of([&] {
@@ -108,7 +108,7 @@ BOOST_AUTO_TEST_CASE(the_output_may_be_the_variable) {
   BOOST_CHECK(same_bits(evaluate(push({x}, {x}, {t})[0]), evaluate(t)));
 }
 
-BOOST_AUTO_TEST_CASE(only_what_lies_between_is_recorded) {
+BOOST_AUTO_TEST_CASE(only_nodes_on_the_path_are_recorded) {
   Tape tape;
   const Tensor x = tape.input({2}, DType::f64), t = tape.input({2}, DType::f64);
   Tensor aside = x;
@@ -125,7 +125,7 @@ BOOST_AUTO_TEST_CASE(errors_name_the_pair) {
   BOOST_TEST(error_of([&] { push({x}, {x}, {t}); }) ==
              "[push] tangent 0 is f64 (3) but its tensor is f64 (2)");
   BOOST_TEST(error_of([&] { push({x}, {x}, {}); }) ==
-             "[push] 1 tensors need as many tangents; 0 were given");
+             "[push] expected 1 tangents, one for each tensor; 0 were given");
 }
 
 BOOST_AUTO_TEST_CASE(jacobian_and_transpose_agree_on_a_model) {
@@ -152,7 +152,7 @@ BOOST_AUTO_TEST_CASE(three_ways_to_a_hessian_vector_product) {
     const double fine_error = distance(evaluate(finite[i]), exact);
     const double coarse_error = distance(evaluate(coarse[i]), exact);
     BOOST_TEST(fine_error < 1e-7);
-    // Error O(eps^2): a hundred times the step, ten thousand times the error.
+    // The error is O(eps^2): it grows ten thousandfold with a step a hundred times as large.
     BOOST_TEST(coarse_error > 1000 * fine_error);
     BOOST_TEST(coarse_error < 1e-2);
   }
@@ -161,7 +161,7 @@ BOOST_AUTO_TEST_CASE(three_ways_to_a_hessian_vector_product) {
 }
 
 BOOST_AUTO_TEST_CASE(the_vector_of_a_product_may_depend_on_the_parameters) {
-  // H g is the derivative of |g|^2/2; in <g, v> v must be held fixed.
+  // H g is the derivative of |g|^2/2. In <g, v> the vector v must be held fixed.
   Model m;
   const ScalarFunction loss = [&](const Tensors& at) { return m.loss(at); };
   const Tensors g = grad(m.loss(m.w), m.w);

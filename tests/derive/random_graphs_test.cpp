@@ -1,5 +1,6 @@
-// Random graphs of 5 to 60 ops: derivatives to the third order against finite differences of what
-// the engine computes one order lower, sweeps against each other, planned against unplanned.
+// Tests random graphs of 5 to 60 ops. Compares derivatives to third order with finite differences
+// of the engine's derivatives of one order lower, the forward sweep with the backward sweep, and
+// planned with unplanned values.
 #include "experiments/commands/check/random_graphs.h"
 
 #include <boost/test/unit_test.hpp>
@@ -16,9 +17,9 @@ using namespace twice::testing;
 
 namespace {
 
-/// What is wrong with a graph; empty when nothing is.
+/// A description of the first error in a graph. Empty if there is none.
 std::string complaint(const RandomGraph& graph) {
-  const Threads one(1);  // the values are so small that more would only wait for each other
+  const Threads one(1);  // on such small arrays more threads would only wait for each other
   const std::vector<Array> inputs = graph.inputs();
   Tape tape;
   Tensors x;
@@ -43,7 +44,7 @@ std::string complaint(const RandomGraph& graph) {
 
 bool fails(const RandomGraph& graph) { return !complaint(graph).empty(); }
 
-/// y = x^2 with slope 2.02 x: right to two digits.
+/// y = x^2 with a slope that is 1 % too large: 2.02 x.
 struct NearlySquare final : Elementwise<NearlySquare, 1> {
   std::string_view name() const override { return "nearly_square"; }
   template <class V>
@@ -61,7 +62,7 @@ BOOST_AUTO_TEST_CASE(derivatives_of_random_graphs) {
   std::set<std::string> seen;
   int smallest = 60, largest = 0, failed = 0;
 #if defined(TWICE_ADDRESS_SANITIZER)
-  constexpr std::uint64_t graphs = 40;  // a second each there
+  constexpr std::uint64_t graphs = 40;  // each takes a second with this sanitizer
 #else
   constexpr std::uint64_t graphs = 300;
 #endif
@@ -90,7 +91,7 @@ BOOST_AUTO_TEST_CASE(a_graph_is_a_function_of_its_seed) {
   BOOST_TEST(str(random_graph(3)) != str(random_graph(4)));
 }
 
-BOOST_AUTO_TEST_CASE(a_wrong_op_is_found_and_made_small) {
+BOOST_AUTO_TEST_CASE(a_wrong_op_is_found_and_its_graph_reduced) {
   std::vector<GraphOp> table = graph_ops();
   table.push_back({"nearly_square", 1, [](const std::vector<Shape>&) { return true; },
                    [](const Tensors& x) { return record<NearlySquare>({x[0]}); }});

@@ -1,4 +1,4 @@
-// Whether two engines' gradients are the same: what `bench` asks before it compares times.
+// Tests the comparison of two engines' gradients, which `bench` makes before it compares times.
 #include "experiments/measure/gradient_error.h"
 
 #include <boost/test/unit_test.hpp>
@@ -13,7 +13,7 @@ namespace {
 
 const std::vector<std::string> parameters = {"weight", "bias"};
 
-/// A weight of 200 numbers and a bias of 20 that are ten thousand times smaller.
+/// The gradient of a weight, 200 numbers, and of a bias, 20 numbers ten thousand times smaller.
 std::vector<Array> gradient(DType dtype = DType::f32) {
   std::vector<Array> g = {Array({10, 20}, dtype), Array({20}, dtype)};
   fill_normal(Rng(1), 0, 1, g[0]);
@@ -43,7 +43,7 @@ BOOST_AUTO_TEST_CASE(equal_gradients_and_rounding) {
 
 BOOST_AUTO_TEST_CASE(one_wrong_weight_is_found_and_named) {
   const std::vector<Array> g = gradient();
-  // Norm of the weight: about the root of 200.
+  // The gradient of the weight has a norm of about sqrt(200).
   const GradientDifference found =
       gradient_difference(parameters, with(g, 0, 7, g[0].at(7) + 0.01), g);
   BOOST_TEST(found.parameter == "weight");
@@ -62,7 +62,7 @@ BOOST_AUTO_TEST_CASE(a_wrong_small_parameter_does_not_hide_behind_a_large_one) {
   BOOST_TEST(found.error > agreement_tolerance(DType::f64, true, 0));
 }
 
-BOOST_AUTO_TEST_CASE(what_is_not_finite_never_agrees) {
+BOOST_AUTO_TEST_CASE(numbers_that_are_not_finite_never_agree) {
   const std::vector<Array> g = gradient();
   for (double value : {NAN, INFINITY})
     for (std::size_t p : {0, 1}) {

@@ -1,5 +1,5 @@
-// Augmentation by its geometry: crop-flip moves whole pixels and nothing else, warp is an affine
-// map within its documented bounds; both are functions of (seed, epoch, index) alone.
+// Tests the geometry of augmentation. crop-flip only moves whole pixels. warp is an affine map
+// within its documented bounds. Both depend on (seed, epoch, index) alone.
 #include "experiments/data/batches.h"
 
 #include <boost/test/unit_test.hpp>
@@ -15,7 +15,7 @@ namespace {
 
 using Rows = std::vector<std::int32_t>;
 
-/// Image number `row`, alone, as it becomes under that seed and epoch.
+/// Augments a single image as image number `row` of this seed and epoch.
 std::vector<double> augmented(Augmentation kind, const Array& image, std::int32_t row,
                               const std::vector<double>& background, std::uint64_t seed = 1,
                               std::uint64_t epoch = 1) {
@@ -25,17 +25,17 @@ std::vector<double> augmented(Augmentation kind, const Array& image, std::int32_
   return out.to_vector();
 }
 
-/// All pixels different, and none like the background.
+/// An image whose pixels differ from each other and from the background.
 Array numbered(Index height, Index width, Index channels, DType dtype) {
   const Array image({1, height, width, channels}, dtype);
   for (Index i = 0; i < image.elements(); ++i) image.set(i, 1.0 + static_cast<double>(i));
   return image;
 }
 
-/// Down, right, mirrored.
+/// A move of an image: (pixels down, pixels right, mirrored).
 using Move = std::tuple<Index, Index, bool>;
 
-/// The image shifted (and mirrored), what comes into view from outside being the background.
+/// The image after a move. Pixels from outside the image have the colour of the background.
 std::vector<double> moved(const Array& image, const Move& move,
                           const std::vector<double>& background) {
   const auto [down, right, mirrored] = move;
@@ -52,7 +52,7 @@ std::vector<double> moved(const Array& image, const Move& move,
   return result;
 }
 
-/// The moves by at most (most_y, most_x) pixels that make the image what it became.
+/// The moves by at most (most_y, most_x) pixels that turn the image into `result`.
 std::vector<Move> explanations(const Array& image, const std::vector<double>& result,
                                const std::vector<double>& background, Index most_y, Index most_x) {
   std::vector<Move> found;
@@ -68,8 +68,9 @@ struct Map {
   double m[6];
 };
 
-/// The map that `warp` applies to image `row`: from images whose value is the pixel's place, which
-/// bilinear sampling keeps exactly. Also checks that it is affine in the middle of the image.
+/// The map that `warp` applies to image `row`, measured on images whose values are the coordinates
+/// of the pixels. Bilinear sampling keeps these exactly. Also checks that the map is affine in the
+/// middle of the image.
 Map warp_of(std::int32_t row, Index size) {
   const Array images({2, size, size, 1}, DType::f64);
   const auto place = [&](Index i) {
@@ -110,7 +111,7 @@ BOOST_AUTO_TEST_SUITE(augmentation)
 
 BOOST_AUTO_TEST_CASE(crop_flip_gives_exactly_the_moved_pixels) {
   const std::vector<double> background = {-1, -2};
-  // An eighth of the side: 2 pixels of 16, 1 of 8; 3 of 28, 2 of 20.
+  // The largest move is an eighth of the side: 2 pixels of 16, 1 of 8, 3 of 28, 2 of 20.
   for (const auto& [height, width, dtype, most_y, most_x] :
        {std::tuple<Index, Index, DType, Index, Index>{16, 8, DType::f64, 2, 1},
         {16, 8, DType::f32, 2, 1},
@@ -126,12 +127,12 @@ BOOST_AUTO_TEST_CASE(crop_flip_gives_exactly_the_moved_pixels) {
       mirrored += std::get<2>(found[0]);
     }
     BOOST_TEST(moves.size() == static_cast<std::size_t>(2 * (2 * most_y + 1) * (2 * most_x + 1)));
-    BOOST_TEST((mirrored > 160 && mirrored < 240));  // four standard deviations around a half
+    BOOST_TEST((mirrored > 160 && mirrored < 240));  // a half, within four standard deviations
   }
 }
 
 BOOST_AUTO_TEST_CASE(an_image_by_hand) {
-  // 1 x 8: a shift of one pixel at most.
+  // An image of 1 x 8 pixels moves by at most one pixel.
   const Array image = Array::from<float>({1, 2, 3, 4, 5, 6, 7, 8}, {1, 1, 8, 1});
   const std::set<std::vector<double>> expected = {
       {1, 2, 3, 4, 5, 6, 7, 8}, {0, 1, 2, 3, 4, 5, 6, 7}, {2, 3, 4, 5, 6, 7, 8, 0},
@@ -149,7 +150,7 @@ BOOST_AUTO_TEST_CASE(keyed_by_seed_epoch_and_index_alone) {
     const auto become = [&](std::int32_t row, std::uint64_t seed, std::uint64_t epoch) {
       return augmented(kind, one, row, {0}, seed, epoch);
     };
-    // In a batch, among others, in any order, on any number of threads.
+    // The result is the same in a batch, in any order and with any number of threads.
     const Rows rows = {7, 0, 49999, 7, 3};
     const auto count = static_cast<Index>(rows.size());
     const Array images({count, size, size, 1}, DType::f32), out(images.shape(), DType::f32);
@@ -166,7 +167,7 @@ BOOST_AUTO_TEST_CASE(keyed_by_seed_epoch_and_index_alone) {
       }
     }
     set_threads(before);
-    // Each part of the key matters: of 64 images nearly all become another one.
+    // With another seed, epoch or index, nearly all of 64 images change.
     int by_seed = 0, by_epoch = 0, by_index = 0;
     for (std::int32_t row = 0; row < 64; ++row) {
       const std::vector<double> reference = become(row, 1, 1);
@@ -196,7 +197,7 @@ BOOST_AUTO_TEST_CASE(warp_is_an_affine_map_within_its_bounds) {
   }
   const double bounds[6] = {0.2, 0.15, 0.15, 0.2, 0.1, 0.1};
   for (int k = 0; k < 6; ++k) {
-    // Never beyond, and nearly all of the range is used.
+    // The map stays within its bounds and uses nearly the whole range.
     BOOST_TEST(most[k] <= bounds[k] * (1 + 1e-9));
     BOOST_TEST(least[k] >= -bounds[k] * (1 + 1e-9));
     BOOST_TEST(most[k] > 0.95 * bounds[k]);
@@ -205,8 +206,8 @@ BOOST_AUTO_TEST_CASE(warp_is_an_affine_map_within_its_bounds) {
 }
 
 BOOST_AUTO_TEST_CASE(warp_moves_mass_as_its_map_says) {
-  // A smooth blob: its mass is divided by the map's determinant, its centre goes to where the map
-  // takes from the middle.
+  // The map takes each output pixel to its source. So the mass of a smooth blob is divided by the
+  // map's determinant, and its centre moves to the pixel whose source is the middle.
   const Index size = 32;
   const Array blob({1, size, size, 1}, DType::f64);
   const auto place = [&](Index i) {
@@ -237,7 +238,7 @@ BOOST_AUTO_TEST_CASE(warp_moves_mass_as_its_map_says) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(none_changes_nothing) {
+BOOST_AUTO_TEST_CASE(augmentation_none_changes_nothing) {
   const Array image = numbered(8, 8, 3, DType::f32);
   BOOST_TEST((augmented(Augmentation::none, image, 3, {0, 0, 0}) == image.to_vector()));
 }

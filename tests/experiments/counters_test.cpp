@@ -1,4 +1,4 @@
-// Counters count what the threads of this process do.
+// Tests that counters count the work of all threads of the process.
 #include "experiments/measure/counters.h"
 
 #include <boost/test/unit_test.hpp>
@@ -17,7 +17,7 @@ using namespace twice::experiments;
 BOOST_AUTO_TEST_SUITE(counters)
 
 #ifdef __linux__
-// The software's own counter, which virtual machines have, too.
+// Uses a counter of the kernel's own, which virtual machines have too.
 BOOST_AUTO_TEST_CASE(the_time_of_every_thread_is_counted) {
   const auto work = [](int milliseconds) {
     const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(milliseconds);
@@ -39,12 +39,12 @@ BOOST_AUTO_TEST_CASE(the_time_of_every_thread_is_counted) {
   other.join();
   if (before.empty()) return;  // a container may not read counters
   const double spent = after.at("ns") - before.at("ns");
-  BOOST_TEST(spent > 20e6);  // more than one thread alone
+  BOOST_TEST(spent > 20e6);  // more than the time of one thread
   BOOST_TEST(spent < 2e9);
 }
 #endif
 
-BOOST_AUTO_TEST_CASE(what_the_system_refuses_is_left_out) {
+BOOST_AUTO_TEST_CASE(refused_counters_are_left_out) {
   const Counters counters({{"none", 0xffffffff, 0}});
   BOOST_TEST(counters.read().empty());
 }

@@ -1,5 +1,5 @@
-// Data sets: what the loaders read is what was published, damaged files are refused, and
-// batches visit every image in an order that depends on (seed, epoch) alone.
+// Tests the data sets. Loaders read the published data and refuse damaged files. Batches visit
+// every image in an order that depends on (seed, epoch) alone.
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <numeric>
@@ -26,7 +26,7 @@ std::vector<double> first_labels(const Dataset& data) {
   return data.targets().sliced(0, 0, 10).to_vector();
 }
 
-/// An idx file: the magic number's axes, big-endian sizes, data.
+/// An idx file: the magic number with the number of axes, the sizes in big-endian order, the data.
 std::string idx(const std::vector<int>& sizes, const std::string& data) {
   std::string bytes{0, 0, 8, static_cast<char>(sizes.size())};
   for (int size : sizes)
@@ -34,7 +34,7 @@ std::string idx(const std::vector<int>& sizes, const std::string& data) {
   return bytes + data;
 }
 
-/// Ten images of 1x2 whose pixels and labels tell their row.
+/// Ten images of 1x2 pixels. The pixels and the label of an image show its row.
 Dataset ten_rows() {
   const Dataset data =
       labelled("ten", Array({10, 1, 2, 1}, DType::f32), Array({10}, DType::i32), 10);
@@ -58,7 +58,7 @@ BOOST_AUTO_TEST_CASE(digits_are_the_published_ones) {
   labels.insert(labels.end(), raw.test.labels.begin(), raw.test.labels.end());
   BOOST_TEST((class_counts(labels, 10) ==
               std::vector<int>{178, 182, 177, 183, 181, 182, 181, 179, 174, 180}));
-  // The first line of the file: a zero.
+  // The first image in the file, a zero.
   BOOST_TEST((std::vector<int>(raw.train.pixels.begin(), raw.train.pixels.begin() + 16) ==
               std::vector<int>{0, 0, 5, 13, 9, 1, 0, 0, 0, 0, 13, 15, 10, 15, 5, 0}));
 }
@@ -76,7 +76,8 @@ BOOST_AUTO_TEST_CASE(training_images_are_standardized) {
   const auto n = static_cast<double>(pixels.size());
   BOOST_TEST(std::abs(sum / n) < 1e-6);
   BOOST_TEST(std::abs(squares / n - 1) < 1e-6);
-  // The test images by the numbers of the training images: the first one's third pixel.
+  // Test images are standardised with the mean and deviation of the training images. Checks the
+  // third pixel of the first one.
   const double pixel = load_digits().test.pixels[2] / 16.0;
   BOOST_TEST(std::abs(split.test.inputs().at(2) - (pixel - split.mean[0]) / split.stddev[0]) <
              1e-6);
@@ -103,7 +104,7 @@ BOOST_AUTO_TEST_CASE(idx_files) {
 }
 
 BOOST_AUTO_TEST_CASE(cifar_records) {
-  // Two records of CIFAR-100's kind: coarse label, fine label, planes of constant colour.
+  // Two records in the format of CIFAR-100: coarse label, fine label, planes of constant colour.
   const auto plane = [](char value) { return std::string(1024, value); };
   std::string first = plane('R') + plane('G') + plane('B');
   first[1024 + 33] = '!';  // green of row 1, column 1
@@ -173,14 +174,14 @@ BOOST_AUTO_TEST_CASE(synthetic_data_of_any_shape) {
   BOOST_TEST(options.classes == 7);
   BOOST_TEST((synthetic_options("28x28", 0).image == Shape{28, 28, 1}));
   BOOST_TEST((synthetic_options("20", 0).image == Shape{1, 20, 1}));
-  // No more training images than 2^27 numbers hold.
+  // The training images hold at most 2^27 numbers.
   BOOST_TEST(synthetic_options("224x224x3", 0).train == (1 << 27) / (224 * 224 * 3));
   for (const char* wrong : {"32x", "0x8x1", "8x8x8x8", "8 x 8", "-8x8", "99999x9", "x"})
     BOOST_TEST(contains(error_of([&] { synthetic_options(wrong, 0); }), wrong), wrong);
 }
 
 BOOST_AUTO_TEST_CASE(synthetic_classes_can_be_learned) {
-  // The nearest training image classifies far above chance, and not perfectly.
+  // The class of the nearest training image is right far more often than by chance, but not always.
   SyntheticOptions options;
   options.train = 800, options.test = 200, options.image = {2, 2, 1}, options.classes = 4;
   const DataSplit split = load_data("synthetic", options);

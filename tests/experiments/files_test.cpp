@@ -1,5 +1,5 @@
-// Files: an atomic write leaves the new file or the old one, whatever interrupts it; what cannot
-// be read or written is one line that names the file.
+// Tests reading and writing files. An interrupted atomic write leaves the new file or the old one.
+// The error for a file that cannot be read or written is one line that names the file.
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -36,7 +36,7 @@ std::string gzip(const std::string& text) {
   return out;
 }
 
-/// Runs `body` in a child process; true when it returned true there.
+/// Runs `body` in a child process. True if `body` returned true there.
 bool in_child(const std::function<bool()>& body) {
   const pid_t child = ::fork();
   if (child == 0) ::_exit(body() ? 0 : 1);
@@ -68,7 +68,7 @@ BOOST_AUTO_TEST_CASE(writes_replace_and_leave_nothing_else) {
   BOOST_TEST(folder.entries().size() == 1u);
 }
 
-BOOST_AUTO_TEST_CASE(what_a_killed_process_left_is_removed) {
+BOOST_AUTO_TEST_CASE(files_of_a_killed_process_are_removed) {
   const ScratchFolder folder;
   const fs::path path = folder.path / "file", left = folder.path / ".file.0123456789abcdef.tmp";
   const std::set<std::string> others = {".file.backup.tmp", ".other.0123456789abcdef.tmp",
@@ -105,12 +105,12 @@ BOOST_AUTO_TEST_CASE(temporary_names_cannot_be_guessed_and_have_ordinary_permiss
   ::umask(before);
   BOOST_TEST(mode_of(folder.path / "file") == 0640u);
   BOOST_TEST(folder.entries().size() == 1u);
-  // A long name leaves no place for more in it.
+  // The longest allowed name leaves no space for a suffix.
   write_atomically(folder.path / std::string(255, 'n'), "x");
 }
 
-/// Links and pipes at every name that could have been guessed: none is followed, opened or removed.
-BOOST_AUTO_TEST_CASE(what_is_planted_is_not_touched) {
+/// Links and pipes at guessable temporary names must not be followed, opened or removed.
+BOOST_AUTO_TEST_CASE(planted_files_are_not_touched) {
   const ScratchFolder folder;
   const fs::path victim = folder.path / "victim", out = folder.path / "out";
   write_atomically(victim, "precious");
@@ -157,7 +157,7 @@ BOOST_AUTO_TEST_CASE(a_full_disk_keeps_the_old_file) {
   const ScratchFolder folder;
   const fs::path path = folder.path / "file";
   write_atomically(path, "old");
-  // A limit on file sizes fails a write halfway, as a full disk does.
+  // With a limit on file sizes a write fails halfway, as on a full disk.
   BOOST_TEST(in_child([&] {
     ::signal(SIGXFSZ, SIG_IGN);
     const rlimit limit{4096, 4096};
@@ -187,7 +187,7 @@ BOOST_AUTO_TEST_CASE(symbolic_links_that_the_user_names_stay_links) {
   BOOST_TEST(read_file(folder.path / "target") == "new");
 }
 
-BOOST_AUTO_TEST_CASE(what_cannot_be_written_is_one_line) {
+BOOST_AUTO_TEST_CASE(a_failed_write_is_one_line) {
   const ScratchFolder folder;
   const fs::path missing = folder.path / "no" / "file";
   BOOST_TEST(error_of([&] { write_atomically(missing, "x"); }) ==
@@ -204,7 +204,7 @@ BOOST_AUTO_TEST_CASE(a_folder_without_permission_is_one_line) {
   fs::permissions(folder.path, fs::perms::owner_read | fs::perms::owner_exec |
                                    fs::perms::others_read | fs::perms::others_exec);
   BOOST_TEST(in_child([&] {
-    // Permissions do not bind root, so a root child becomes nobody.
+    // Root ignores permissions, so a child that runs as root becomes the user nobody.
     if (::geteuid() == 0 && ::setuid(65534) != 0) return false;
     const std::string error = error_of([&] { write_atomically(folder.path / "file", "new"); });
     return names(error, folder.path / "file") && contains(error, "Permission denied");
@@ -230,7 +230,7 @@ BOOST_AUTO_TEST_CASE(a_kill_at_any_moment_leaves_a_whole_file) {
     BOOST_TEST(bytes.size() == size);
     BOOST_TEST(bytes.find_first_not_of(bytes[0]) == std::string::npos);
   }
-  BOOST_TEST(read_file(path)[0] != 'a');  // the children did write
+  BOOST_TEST(read_file(path)[0] != 'a');  // a child has written
 }
 
 BOOST_AUTO_TEST_CASE(two_writers_do_not_mix) {
@@ -276,7 +276,7 @@ BOOST_AUTO_TEST_CASE(unreadable_files) {
   BOOST_TEST(
       error_of([&] { read_file(large, 4); }) ==
       fmt::format("[read] cannot read {}: it has 5 bytes; expected at most 4", large.string()));
-  // A file of /proc does not know its size.
+  // Files in /proc report a size of 0.
   BOOST_TEST(contains(error_of([] { read_file("/proc/self/status", 4); }), "more than 4 bytes"));
 }
 
@@ -284,7 +284,7 @@ BOOST_AUTO_TEST_CASE(gzip_files) {
   const ScratchFolder folder;
   const fs::path path = folder.path / "file.gz";
   std::string text;
-  for (unsigned i = 0; i < 300000; ++i) text += std::to_string(i * i % 1009);  // beyond one chunk
+  for (unsigned i = 0; i < 300000; ++i) text += std::to_string(i * i % 1009);  // several chunks
   const std::string packed = gzip(text);
   write_atomically(path, packed);
   BOOST_TEST((read_gzip(path, text.size()) == text));
@@ -315,7 +315,7 @@ BOOST_AUTO_TEST_CASE(gzip_files) {
       contains(error_of([&] { gunzip(packed + "garbage", "g", text.size() + 1000); }), "corrupt"));
 }
 
-/// A gzip file a thousandth as large as what is in it: refused without the memory for it.
+/// A gzip file that unpacks to a thousand times its size is refused without that much memory.
 BOOST_AUTO_TEST_CASE(a_gzip_bomb_is_refused_as_soon_as_it_is_too_large) {
   const std::size_t mib = 1 << 20;
   const std::string packed = gzip(std::string(300 * mib, '\0'));
@@ -348,11 +348,11 @@ BOOST_AUTO_TEST_CASE(a_folder_is_held_by_one) {
                          folder.path.string(), child));
   BOOST_TEST(folder.entries().empty());
   ::kill(child, SIGKILL);
-  // The lock dies with it, also when it has not quite died yet.
+  // The lock waits for a process that is about to end.
   BOOST_TEST(error_of([&] { const FolderLock lock(folder.path); }) == "");
   ::waitpid(child, nullptr, 0);
   const FolderLock lock(folder.path);
-  // Held by this process, through another descriptor.
+  // This process holds the lock through another descriptor.
   BOOST_CHECK_THROW(FolderLock(folder.path), Error);
 }
 

@@ -1,4 +1,4 @@
-// The runs of a sweep: ranges of numbers, random search, and which options a run reads.
+// Tests the grid of a sweep: ranges of numbers, random search, and runs that ignore an option.
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <set>
@@ -50,14 +50,14 @@ BOOST_AUTO_TEST_CASE(bad_ranges_are_refused) {
   for (const char* word : {"1..0:3", "0..1:log:3", "0..1:1", "0..1:2.5", "0..1:x", "..1:3", "0..:3",
                            "0..1:3:3", "0..inf:3", "0..1:lin:3", "0..1:log:"})
     BOOST_TEST(text("gamma", word)
-                   .starts_with(fmt::format("--gamma: '{}' is no range; expected LOW..HIGH", word)),
+                   .starts_with(fmt::format("--gamma: '{}' is not a range; expected LOW..HIGH", word)),
                text("gamma", word));
   BOOST_TEST(
       text("gamma", "0.1..1") ==
       "--gamma: '0.1..1' needs a number of values, as in 0.1..1:5, or --samples for a random "
       "search");
   BOOST_TEST(text("gamma", "-1..1:3") == "--gamma: must be a finite number >= 0, was '-1'");
-  BOOST_TEST(text("seed", "0..999999999") == "--seed: '0..999999999' is too many values");
+  BOOST_TEST(text("seed", "0..999999999") == "--seed: '0..999999999' has too many values");
   BOOST_TEST(text("model", "a..b") != "");
 }
 
@@ -67,7 +67,7 @@ BOOST_AUTO_TEST_CASE(random_search) {
       {"activation", {"relu", "tanh"}}, {"method", {"exact", "f-gr"}}, {"seed", {"1", "2"}}};
   const Grid grid = expand(axes, {200});
   BOOST_TEST(grid.runs.size() == 800);
-  // Methods are judged by the same settings.
+  // All methods get the same settings.
   const std::vector<double> gammas = numbers(grid, "gamma"), rates = numbers(grid, "lr"),
                             widths = numbers(grid, "width");
   for (std::size_t i = 0; i < 400; ++i) BOOST_TEST(gammas[i] == gammas[i + 400]);
@@ -78,11 +78,11 @@ BOOST_AUTO_TEST_CASE(random_search) {
     logarithms += std::log10(gammas[i]) / 800;
     found.insert(widths[i]);
   }
-  BOOST_TEST(std::abs(logarithms + 2) < 0.3);  // four standard deviations of the mean
+  BOOST_TEST(std::abs(logarithms + 2) < 0.3);  // the mean within four standard deviations
   const std::set<double> all = {8, 9, 10, 11};
   BOOST_TEST((found == all));
 
-  // A longer search goes on where a shorter one ended; another seed draws others.
+  // A longer search continues a shorter one. Another seed draws other settings.
   const Grid longer = expand(axes, {300}), other = expand(axes, {200, 2});
   for (std::size_t i = 0; i < 400; ++i) BOOST_TEST(longer.runs[i].name == grid.runs[i].name);
   BOOST_TEST(other.runs[0].name != grid.runs[0].name);
@@ -93,7 +93,7 @@ BOOST_AUTO_TEST_CASE(runs_that_do_not_read_an_option_are_one) {
                             {"momentum", {"0", "0.9"}},
                             {"method", {"sgd", "exact"}},
                             {"gamma", {"0.1", "1"}}});
-  // sgd: 2 momenta, adam: 1; each with method sgd once, with exact for each gamma.
+  // Optimiser sgd reads the momentum and adam does not. Method exact reads gamma and sgd does not.
   BOOST_TEST(grid.runs.size() == 9);
 }
 

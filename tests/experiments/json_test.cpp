@@ -1,4 +1,4 @@
-// JSON values and their text, which must be byte for byte what nlohmann/json writes.
+// Tests JSON values and their text, which must equal that of nlohmann/json byte for byte.
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <limits>
@@ -22,7 +22,7 @@ struct Inner {
   }
 };
 
-/// A random value of at most `depth` levels, built twice.
+/// A random value of at most `depth` levels, built with both libraries.
 std::pair<Json, nlohmann::json> random_value(std::mt19937_64& random, int depth) {
   const auto text = [&] {
     const std::vector<std::string> parts = {
@@ -203,7 +203,7 @@ BOOST_AUTO_TEST_CASE(changes) {
   BOOST_TEST(json.dump() == R"({"c":[{"a":2,"c":[2]}]})");
   Json moved = std::move(json);
   BOOST_TEST(json.is_null());
-  moved = moved["c"].back();  // a part of itself
+  moved = moved["c"].back();  // assigns a part of the value to the value
   BOOST_TEST(moved.dump() == R"({"a":2,"c":[2]})");
   BOOST_TEST(moved.value("a", 0) == 2);
   BOOST_TEST(moved.value("z", "none") == "none");
@@ -220,7 +220,7 @@ BOOST_AUTO_TEST_CASE(structs_and_containers) {
   const std::map<std::string, double> numbers = Json({{"x", 1}, {"y", 2.5}});
   BOOST_TEST(Json(numbers).dump() == R"({"x":1.0,"y":2.5})");
   BOOST_TEST(message([&] { Json({{"a", 1}}).get<Inner>(); }) == "there is no member 'list'");
-  // NaN is written as null; a null elsewhere is no number.
+  // NaN is written as null. Any other null is not a number.
   const Json none = Json::parse(Json(Inner{NAN}).dump());
   BOOST_TEST(none["a"].is_null());
   BOOST_TEST(std::isnan(none.get<Inner>().a));

@@ -1,4 +1,4 @@
-// Noise of measurements: what is measured of it, what is said of it, and how ratios are shown.
+// Tests the noise of measurements: its measurement, its warnings, and the intervals of ratios.
 #include "experiments/measure/noise.h"
 
 #include <boost/test/unit_test.hpp>
@@ -24,7 +24,7 @@ BOOST_AUTO_TEST_CASE(the_machine_is_read) {
   BOOST_TEST(record["load"].size() == 2);
 }
 
-BOOST_AUTO_TEST_CASE(what_disturbs_is_said) {
+BOOST_AUTO_TEST_CASE(disturbances_are_reported) {
   const Json quiet = {{"waited", 0.01}, {"stolen", nullptr}, {"speed", {100, 95}}},
              busy = {{"waited", 0.25}, {"stolen", 0.03}, {"speed", {100, 70}}};
   BOOST_TEST(noise_warning({{"noise", quiet}}) == "");
@@ -38,7 +38,7 @@ BOOST_AUTO_TEST_CASE(what_disturbs_is_said) {
              causes + ", or try --threads 1");
   BOOST_TEST(noise_warning({{"noise", busy}, {"config", {{"seconds", 10}}}}) ==
              causes + ", or give more --seconds");
-  // Closing programs does not help against a change of the machine itself.
+  // If the machine's speed changed, closing other programs does not help.
   BOOST_TEST(noise_warning({{"noise", {{"speed", {100, 70}}}}, {"machine", machine}}) ==
              "noise: the machine's speed changed by -30 %; measure again");
   BOOST_TEST(noise_warning({{"noise", {{"same_step_ms", {0.034, 0.05, 0.04}}}}}) ==
@@ -47,7 +47,7 @@ BOOST_AUTO_TEST_CASE(what_disturbs_is_said) {
 }
 
 BOOST_AUTO_TEST_CASE(ratios_have_intervals) {
-  // Not the ratio of the medians, which are 3 and 1.
+  // The median of the ratios is 2. The ratio of the medians would be 3.
   Json row = Json::object();
   add_ratio(row, "r", ratio_in_rounds({1, 8, 3}, {1, 4, 1}));
   BOOST_TEST(number(row, "r") == 2);

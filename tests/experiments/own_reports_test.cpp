@@ -1,5 +1,5 @@
-// The commands' functions without a command line: reports of tapes, functions and problems that a
-// program makes itself.
+// Tests the functions of the commands without a command line: reports on a program's own tapes,
+// functions and problems.
 #include <boost/test/unit_test.hpp>
 
 #include <cstdlib>
@@ -18,7 +18,7 @@ using testing::small;
 using testing::small_problem;
 namespace {
 
-/// y = factor x, whose derivative rule says 2 whatever the factor is; an op of no family.
+/// y = factor x, an op that belongs to no family. Its derivative rule assumes the factor 2.
 struct Scaled final : Op {
   double factor;
   explicit Scaled(double f) : factor(f) {}
@@ -34,7 +34,7 @@ struct Scaled final : Op {
 };
 Tensor scaled(Tensor x, double factor) { return record(Scaled(factor), {x}); }
 
-/// A loss of two scopes and its gradient.
+/// A loss with two scopes, and its gradient.
 struct OwnTape {
   Tape tape;
   Tensor x = tape.input({8, 6}, DType::f32, "x");
@@ -49,7 +49,7 @@ struct OwnTape {
   }
 };
 
-/// The exact method at every k-th step, plain gradients in between.
+/// The method `exact` at every k-th step and the plain gradient at the other steps.
 template <int k>
 Method every() {
   Method m = method("exact");
@@ -93,7 +93,7 @@ BOOST_AUTO_TEST_CASE(any_plan_has_a_profile) {
   for (const char* words :
        {"What this program costs, and why", "run of my &lt;program&gt;", "scaled"})
     BOOST_TEST(contains(html, words), words);
-  // Nothing is said of what a plan does not have.
+  // The report does not mention quantities that a plan alone does not have.
   for (const char* words :
        {"H v", "(loss)", "optimiser keeps", "L = ", "gamma", "vs loss", "of a step"})
     BOOST_TEST((!contains(html, words) && !contains(report.text, words)), words);
@@ -106,7 +106,7 @@ BOOST_AUTO_TEST_CASE(a_plan_that_cannot_run_says_why) {
              "[run] input 'x', f32 (8, 6), was never bound");
   BOOST_TEST(error_of([&] { profile({own.loss}, {.bindings = own.bindings, .seconds = 0}); }) ==
              "[profile] seconds must be a number from 0.01 to 3600, was 0");
-  // Nothing but a copy of an input.
+  // This plan only copies an input.
   BOOST_TEST(profile({own.x}, {.bindings = own.bindings, .seconds = 0.01}).record["steps"].size() ==
              1u);
 }
@@ -194,7 +194,7 @@ BOOST_AUTO_TEST_CASE(a_method_with_several_programs_costs_their_mean) {
   const Problem problem = small_problem(small("mlp"));
   BOOST_CHECK(program_shares(problem, method("sgd")) == std::vector{1.});
   BOOST_CHECK(program_shares(problem, every<4>()) == (std::vector{0.25, 0.75}));
-  const std::vector<double> rare = program_shares(problem, every<1500>());  // no period up to 1000
+  const std::vector<double> rare = program_shares(problem, every<1500>());  // period above 1000
   BOOST_TEST(rare[0] == 0.001, within_rounding);
   BOOST_TEST(rare[1] == 0.999, within_rounding);
   Method wrong = every<4>();

@@ -1,4 +1,4 @@
-// A sample record, and a small reader of markup.
+// Implements the sample record and the checks of markup.
 #include "tests/experiments/pages.h"
 
 #include <fmt/core.h>
@@ -112,7 +112,7 @@ std::string without_library(std::string html) {
 }
 
 std::string outside_reference(const std::string& page) {
-  // The policy of the page holds for the library, too.
+  // The page's content security policy covers the chart library too.
   const std::string html = without_library(page);
   for (const char* part : {"src=", "@import", "url(", "<link", "<iframe", "fetch(", "xlink"})
     if (contains(html, part)) return part;

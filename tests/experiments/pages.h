@@ -1,5 +1,5 @@
-// What the tests of report pages share: a record to show, and what every page must be: well-formed,
-// with nothing loaded from outside.
+// Shared by the tests of report pages: a sample record, and checks that a page is well-formed and
+// loads nothing from outside.
 #pragma once
 
 #include <limits>
@@ -14,25 +14,25 @@ using namespace experiments;
 const double nan_value = std::numeric_limits<double>::quiet_NaN();
 const double infinity = std::numeric_limits<double>::infinity();
 
-/// A record as `compare` writes it, with results that follow simple rules.
+/// A record in the form of `compare`, with results that follow simple rules.
 Json sample_record();
 
 std::size_t count(const std::string& text, const std::string& part);
 
-/// "" when every element is closed in order, every attribute quoted, and no stray < or & is in
-/// the text; else what is wrong.
+/// The first error in the markup: an element that is not closed in order, an attribute without
+/// quotes, or a stray < or & in the text. Empty if there is none.
 std::string markup_error(const std::string& html);
 
-/// A page without the library for charts.
+/// A page without the chart library.
 std::string without_library(std::string html);
 
-/// What would make a browser load or run something from outside.
+/// The first text that would make a browser load or run something from outside. Empty if none.
 std::string outside_reference(const std::string& html);
 
-/// The data of the charts of a page, in order.
+/// The data of the charts on a page, in order.
 std::vector<Json> chart_data(const std::string& html);
 
-/// How many curves of that name the charts have.
+/// The number of curves with this name in the charts of a page.
 std::size_t count_curves(const std::string& html, const std::string& name);
 
 void check_page(const std::string& html);

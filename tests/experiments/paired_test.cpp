@@ -1,4 +1,5 @@
-// Two programs that took turns: contrasts, intervals, verdicts, and how often they are wrong.
+// Tests the comparison of two programs that take turns: contrasts, intervals, verdicts and the rate
+// of wrong verdicts.
 #include "experiments/measure/paired.h"
 
 #include <boost/test/unit_test.hpp>
@@ -33,7 +34,8 @@ BOOST_AUTO_TEST_CASE(interval_by_hand) {
   BOOST_TEST(a.interval.high == std::exp(1 + t), boost::test_tools::tolerance(1e-5));
   BOOST_TEST(a.control == std::exp(0.1 * t) - 1, boost::test_tools::tolerance(1e-5));
 
-  // Programs that differ by less than equal ones: the controls set the width.
+  // If the control contrasts, between equal programs, vary more than the difference, they determine
+  // the width of the interval.
   const std::vector<Contrasts> wide_controls = {{0, {2, -2}}, {1, {-2, 2}}, {2, {2, 2}}};
   const PairedRatio b = paired_ratio(wide_controls, 0.05);
   BOOST_TEST(b.interval.high == std::exp(1 + 2 * t), boost::test_tools::tolerance(1e-5));
@@ -44,8 +46,8 @@ BOOST_AUTO_TEST_CASE(interval_by_hand) {
   BOOST_TEST(std::isinf(one.interval.high));
 }
 
-// One process was disturbed: its repetition's controls are far larger than the others', and so is
-// d.
+// One process was disturbed: in its repetition the difference and the controls are far larger than
+// in the others.
 BOOST_AUTO_TEST_CASE(disturbed_repetitions_do_not_count) {
   const std::vector<Contrasts> calm = {
       {0.1, {0.01, -0.01}}, {0.1, {0.02, 0.01}}, {0.1, {0.01, 0.01}}};
@@ -66,8 +68,8 @@ BOOST_AUTO_TEST_CASE(verdicts) {
   BOOST_TEST((verdict_of({1.001, 1.002}, 0) == Verdict::slower));
 }
 
-/// Runs of 12 repetitions whose processes differ by chance, by 2 % and now and then by 20 %: the
-/// share of runs with each verdict.
+/// Simulates runs of 12 repetitions, in which times vary by 2 % and occasionally by 20 %. Returns
+/// the share of runs with each verdict.
 std::array<double, 4> rates(double true_ratio, double level) {
   constexpr int runs = 2000, repetitions = 12;
   std::mt19937 random(1);
@@ -93,7 +95,7 @@ BOOST_AUTO_TEST_CASE(error_rates) {
   const std::array<double, 4> equal = rates(1, 0.05), slower = rates(1.1, 0.05);
   const double false_alarms = equal[0] + equal[1];
   BOOST_TEST(false_alarms < 0.06);
-  BOOST_TEST(false_alarms > 0.005);  // an interval that is never wrong would be too wide
+  BOOST_TEST(false_alarms > 0.005);  // an interval that is never wrong is too wide
   BOOST_TEST(slower[static_cast<std::size_t>(Verdict::slower)] > 0.9);
   BOOST_TEST(slower[static_cast<std::size_t>(Verdict::faster)] == 0);
 }

@@ -1,4 +1,4 @@
-// Child processes: what goes in and comes out, how they end, and that none is left behind.
+// Tests child processes: their input and output, their ends, and that none is left running.
 #include "experiments/files/process.h"
 
 #include <signal.h>
@@ -16,7 +16,7 @@ Process shell(const std::string& script, const ProcessOptions& options = {}) {
   return Process({"sh", "-c", script}, options);
 }
 
-/// False for a process that is gone or waits for its parent to hear of its end.
+/// False for a process that has ended, even if its parent has not waited for it yet.
 bool runs(pid_t process) {
   std::ifstream file("/proc/" + std::to_string(process) + "/stat");
   std::string text;
@@ -44,7 +44,7 @@ BOOST_AUTO_TEST_CASE(input_output_and_errors_of_any_length) {
   BOOST_TEST(process.wait() == 3);
   BOOST_TEST(process.errors() == "first\nlast\n\n");
   BOOST_TEST(process.ending() == "status 3: last");
-  process.write_line("lost");  // the reader is gone; this is not an error
+  process.write_line("lost");  // writing after the reader has ended is no error
 }
 
 BOOST_AUTO_TEST_CASE(output_that_is_dropped_blocks_nothing) {
@@ -69,7 +69,7 @@ BOOST_AUTO_TEST_CASE(a_signal_is_a_negative_status) {
   BOOST_TEST(process.ending() == "signal 15: no reason given");
 }
 
-BOOST_AUTO_TEST_CASE(what_cannot_start_says_why) {
+BOOST_AUTO_TEST_CASE(a_program_that_cannot_start_is_reported) {
   for (const auto& [program, reason] : {std::pair("/no/such/program", ENOENT), {"/usr", EACCES}}) {
     try {
       Process process({program});

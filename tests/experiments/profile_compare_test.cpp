@@ -1,4 +1,4 @@
-// Two reports compared: ratios, what differs, and what is refused.
+// Tests the comparison of two reports: ratios, differing settings, and refused files.
 #include "experiments/commands/profile/files.h"
 
 #include <boost/test/unit_test.hpp>
@@ -15,7 +15,7 @@ Json report(double pace) { return report_json(sample_profile(pace)); }
 
 Json compared(const Json& a, const Json& b) { return compare_reports(a, b, "A", "B"); }
 
-/// A file as google/benchmark writes it, in another unit.
+/// A file in the format of google/benchmark, in microseconds.
 Json google(std::initializer_list<double> microseconds) {
   Json list = Json::array();
   for (const double time : microseconds)
@@ -51,7 +51,7 @@ BOOST_AUTO_TEST_CASE(a_report_does_not_differ_from_itself) {
   BOOST_TEST(record["differences"].empty());
 }
 
-// A file does not say how fast the machine was: a ratio of 1.5 between two is no verdict.
+// Files do not record the machine's speed, so a ratio of 1.5 between two files gives no verdict.
 BOOST_AUTO_TEST_CASE(ratios) {
   const Json record = compared(report(1), report(1.5));
   for (std::size_t i = 0; i < 7; ++i) {
@@ -75,13 +75,13 @@ BOOST_AUTO_TEST_CASE(files_of_google_benchmark) {
   BOOST_TEST(record["ops"].empty());
 }
 
-BOOST_AUTO_TEST_CASE(says_what_differs) {
+BOOST_AUTO_TEST_CASE(differences_are_reported) {
   Json a = report(1), b = report(1);
   b["twice"]["machine"]["threads"] = 1;
   b["twice"]["config"]["threads"] = 1;
   b["twice"]["version"] = "0.2.0";
   Json::Array& entries = b["benchmarks"].elements();
-  entries.erase(entries.begin(), entries.begin() + 11);  // those of the loss
+  entries.erase(entries.begin(), entries.begin() + 11);  // the entries of the loss
   Json other = b["benchmarks"].back();
   other["run_type"] = "iteration";
   other["run_name"] = "another";

@@ -1,5 +1,5 @@
-// The files of a profile, read again: each is what the tool it is for expects, and all hold the
-// record's numbers.
+// Tests the files of a profile: each has the format that its target tool expects, and all contain
+// the numbers of the record.
 #include "experiments/commands/profile/files.h"
 
 #include <boost/test/unit_test.hpp>
@@ -27,7 +27,7 @@ double total_ms(const Json& record) {
   return sum;
 }
 
-/// The cells of RFC 4180 lines.
+/// The cells of CSV text (RFC 4180), line by line.
 std::vector<std::vector<std::string>> csv_cells(const std::string& csv) {
   std::vector<std::vector<std::string>> lines(1, {""});
   bool quoted = false;
@@ -84,7 +84,8 @@ BOOST_AUTO_TEST_CASE(report_is_google_benchmarks_json) {
     for (std::size_t i = 0; i < samples.size(); ++i)
       BOOST_TEST(times[row["name"]][i] == 1e3 * samples[i], close);
   }
-  // 0 to 10 us above 1 ms: mean and median 1005, deviation sqrt(11).
+  // The samples lie 0 to 10 us above 1 ms. In us, mean and median are 1005 and the deviation
+  // sqrt(11).
   BOOST_TEST(aggregates["loss_mean"] == 1005, close);
   BOOST_TEST(aggregates["loss_median"] == 1005, close);
   BOOST_TEST(aggregates["loss_stddev"] == std::sqrt(11.), boost::test_tools::tolerance(1e-9));
@@ -130,7 +131,8 @@ BOOST_AUTO_TEST_CASE(stacks_sum_to_the_whole_step) {
   BOOST_TEST(stacks.contains("exact;forward;(loss);a \"b\", <c>, & d"));
 }
 
-/// Within a lane slices follow one another; the whole step spans all; counters and arrows fit.
+/// The slices of a lane follow one another, the slice of the whole step spans all others, and
+/// counters and arrows agree with the record.
 BOOST_AUTO_TEST_CASE(trace_nests_and_its_arrows_match) {
   const Json record = sample_profile(), trace = Json::parse(chrome_trace(record).dump());
   std::map<int, std::string> lanes;
@@ -190,7 +192,7 @@ BOOST_AUTO_TEST_CASE(roofline_stands_alone) {
   const std::string svg = roofline_file(record);
   BOOST_TEST(markup_error(svg) == "");
   BOOST_TEST(outside_reference(svg) == "");
-  BOOST_TEST(count(svg, "<circle") == 6);  // the steps with FLOPs
+  BOOST_TEST(count(svg, "<circle") == 6);  // one for each step with FLOPs
   BOOST_TEST(count(svg, "xmlns=") == 1);
   BOOST_TEST(svg.find("prefers-color-scheme: dark") != std::string::npos);
   for (const char* roof : {"product 180 GF/s", "L1 190 GB/s", "L2 95.0 GB/s", "memory 24.0 GB/s"})
@@ -211,14 +213,15 @@ BOOST_AUTO_TEST_CASE(page_answers_first_and_is_whole) {
         "nothing but rounding", "the penalty: 8.00 % of G", "Self CPU %", "Roofline",
         "How the cost grows", "6L - 4", "Memory over time", "98.50 %"})
     BOOST_TEST(contains(html, words), "no '" << words << "'");
-  BOOST_TEST(html.find("Left out, as they would take too long: width 512.") != std::string::npos);
-  // "f-gr" has a mark in it that keeps it on one line.
-  BOOST_TEST(contains(html, "gr from width 167 (looked at from 64 to 256)"));
+  BOOST_TEST(html.find("Left out because they would take too long: width 512.") !=
+             std::string::npos);
+  // "f-gr" contains an invisible character that prevents a line break, so the test looks for "gr".
+  BOOST_TEST(contains(html, "gr from width 167 (checked from 64 to 256)"));
   BOOST_TEST(contains(html, "gr at every width from 64 to 128"));
   BOOST_TEST(!contains(without_library(html), "nan"));
 }
 
-/// The parts of the flame graph below the whole, with their weights; the bars of the timeline.
+/// Sums the weights on each level of the flame graph, and checks the bars of the timeline.
 BOOST_AUTO_TEST_CASE(flame_graph_and_timeline_hold_every_step) {
   const Json record = sample_profile();
   const std::string html = flame_figure(record);
@@ -229,7 +232,7 @@ BOOST_AUTO_TEST_CASE(flame_graph_and_timeline_hold_every_step) {
     for (std::sregex_iterator found(html.begin(), html.end(), branch), end; found != end; ++found)
       weights[level] += std::stod((*found)[1]);
   }
-  // Millionths, rounded up: each level is the whole.
+  // Weights are millionths of the step, rounded up. Each level must sum to the whole step.
   for (const auto& [level, sum] : weights) BOOST_TEST(std::abs(sum - 1e6) < 30, level);
   BOOST_TEST(weights.size() == 3u);
   const std::regex bar("left: ([0-9.]+)%; width: ([0-9.]+)%");
@@ -258,7 +261,7 @@ BOOST_AUTO_TEST_CASE(laws_that_miss_their_points_are_left_out) {
   BOOST_TEST(!contains(profile_html(record), ">7.77<"));
 }
 
-/// What a record lacks is left out, and no page breaks.
+/// The page of an incomplete record leaves out the missing parts and stays well-formed.
 BOOST_AUTO_TEST_CASE(page_of_less) {
   for (const char* part : {"rows", "peak", "peaks", "steps", "ops", "phases", "layers", "origins",
                            "memory", "attribution", "how", "scaling", "machine", "config"}) {

@@ -14,7 +14,7 @@ struct Part {
   double ms, flop, bytes;
 };
 
-/// Times with long tails of digits, so that rounding would show.
+/// The times have many digits, so that rounding would show.
 const Part parts[] = {
     {"matmul", "matmul", "forward", "linear1", 9, 0.1 / 3, 2.5e7, 1.1e6},
     {"fused", "fused(add+relu)", "forward", "linear1", 10, 0.01 / 7, 3.2e4, 1.3e5},
@@ -70,13 +70,13 @@ Json steps_of(double pace) {
     steps.push_back(std::move(step));
     start += ms;
   }
-  // The fused step holds a second forward op, whose derivative the reshape is.
+  // The fused step contains a second forward op. The step `reshape` is part of its derivative.
   steps[1]["members"] = {{{"op", "add"}, {"phase", "forward"}, {"forward_node", 11}},
                          {{"op", "relu"}, {"phase", "forward"}, {"forward_node", 10}}};
   return steps;
 }
 
-/// The steps of each value of `field`, summed up.
+/// The sums of the steps with each value of `field`.
 Json sums_by(const Json& steps, double pace, const char* field, const char* name,
              const char* time) {
   Json sums = Json::array();
@@ -127,7 +127,7 @@ Json row(const std::string& name, const char* kind, double ms, int products, con
           {"gflops", 100},
           {"peak_share", 0.5},
           {"error", error},
-          {"objective", "gamma/2 |grad L|^2"}};
+          {"objective", "gamma/2 |g|^2"}};
 }
 
 Json scaling_sample() {

@@ -1,4 +1,4 @@
-// A small profile whose numbers follow from each other, for tests of what is made of profiles.
+// A small, consistent profile for tests of the pages and files that are made from profiles.
 #pragma once
 
 #include "experiments/files/record.h"
@@ -6,9 +6,9 @@
 namespace twice {
 using namespace experiments;
 
-/// A record of `profile`: rows with samples, steps of every phase with ops, layers, phases and
-/// memory that sum them up, some names that files must escape, and a `scaling`. All times are
-/// `pace` times what they are at 1.
+/// A record of `profile`. It has rows with samples, steps of every phase, sums by op, layer and
+/// phase, memory, a `scaling`, and some names that files must escape. All times are multiplied by
+/// `pace`.
 Json sample_profile(double pace = 1);
 
 }  // namespace twice

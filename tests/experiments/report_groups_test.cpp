@@ -1,5 +1,6 @@
-// What a report compares: only runs of one task; which setting it chooses; how methods differ over
-// seeds; and what it says of runs under way and of folders that are no good.
+// Tests the groups of a report: only runs of one task are compared, one setting of each method is
+// chosen, and methods are compared over seeds. Also tests pages of unfinished runs and hostile
+// folders.
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <sys/stat.h>
@@ -20,7 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A record of `train` with all that decides whether it may be compared.
+/// A record of `train` with all fields that decide which runs it may be compared with.
 Json run_record(const std::string& method, int seed, double accuracy) {
   const Json epoch = {
       {"epoch", 1}, {"train_loss", 1.0}, {"loss", 0.5}, {"test_accuracy", accuracy}};
@@ -73,8 +74,8 @@ Json& slot(Json& record, const std::vector<const char*>& path) {
   return *place;
 }
 
-/// A sweep of these methods over seeds; gamma 0.1 is better than 0.01 on the test set by 0.1, and
-/// with `validated` worse on the validation examples.
+/// A sweep of these methods over seeds. On the test set, the accuracy is 0.1 higher with gamma 0.1
+/// than with 0.01. With `validated`, the accuracy on the validation examples is lower with 0.1.
 Json sweep_of(const std::vector<std::string>& methods, int seeds, bool validated) {
   Json sweep = {{"command", "sweep"},
                 {"version", "0.1.0"},
@@ -205,10 +206,10 @@ BOOST_AUTO_TEST_CASE(sweeps_over_tasks_are_grouped_and_over_settings_are_not) {
   for (const char* option : {"data", "model", "width", "epochs", "batch", "dtype", "loss"})
     BOOST_TEST(groups_over(option, "1", "2").size() == 2u, option);
   BOOST_TEST(groups_over("width", 8, 16)[1].title == "width 16");
-  // Another seed of the weights is a repetition, no setting to choose.
+  // Another seed of the weights is a repetition, not another setting.
   const std::vector<RunSet> seeds = groups_over("init-seed", 1, 2);
   BOOST_TEST((seeds.size() == 1u && seeds[0].axes.empty()));
-  // Data that changed on the way.
+  // The data changed during the sweep.
   sweep["data"] = {{{"name", "a.csv"}, {"train", 9}}, {{"name", "a.csv"}, {"train", 8}}};
   for (std::size_t i : {0u, 1u}) runs[i]["data"] = i;
   BOOST_TEST(groups_over("lr", 0.1, 0.1).size() == 2u);
@@ -246,7 +247,7 @@ BOOST_AUTO_TEST_CASE(differences_are_paired_by_seed) {
   BOOST_TEST((text(row, "method") == "exact" && text(row, "baseline") == "f-gr"));
   BOOST_TEST(row["n"] == 4);
   BOOST_TEST((row["seeds"] == Json::array({"1", "2", "3", "4"})));
-  // 0.023, then 0.02 three times. t of 3 degrees of freedom is 3.18245.
+  // The differences are 0.023 once and 0.02 three times. With 3 degrees of freedom, t is 3.18245.
   BOOST_TEST(std::abs(number(row, "mean") - 0.02075) < 1e-12);
   const double half = 3.182446305284263 * 0.0015 / 2;
   BOOST_TEST(std::abs(row["interval"][std::size_t{0}].get<double>() - 0.02075 + half) < 1e-9);
@@ -256,7 +257,8 @@ BOOST_AUTO_TEST_CASE(differences_are_paired_by_seed) {
       comparison_text(row) ==
       "exact (gamma 0.1) against f-gr (gamma 0.1): test accuracy +2.08 (+1.84 to +2.31 points, "
       "4 seeds): better");
-  // Scattered differences decide nothing; two seeds are too few; the same seed twice is one.
+  // Widely scattered differences are inconclusive, two seeds are too few, and a repeated seed
+  // counts once.
   for (Json& run : sweep["runs"])
     if (const double seed = number(run["config"], "seed"); run["setting"] == Json("exact-gamma0.1"))
       run["test_accuracy"] = 0.6 + (seed > 2 ? 0.5 : 0);
@@ -295,7 +297,7 @@ BOOST_AUTO_TEST_CASE(settings_are_chosen_on_validation_and_the_page_says_so) {
     BOOST_TEST(text(sweep, "ranked_by") == (validated ? "validation_accuracy" : "test_accuracy"));
     BOOST_TEST(sweep["comparisons"].size() == (validated ? 2u : 1u));
   }
-  // A setting of which a seed failed is not preferred.
+  // A setting with a failed run is not preferred.
   Json sweep = sweep_of({"exact"}, 3, false);
   sweep["runs"][std::size_t{5}]["state"] = "failed";
   BOOST_TEST(chosen_settings(settings_of(sweep_runs(sweep, {}).at(0)))[0]->values() ==
@@ -317,7 +319,7 @@ BOOST_AUTO_TEST_CASE(pages_of_runs_under_way) {
   const ScratchFolder folder;
   const fs::path page = folder.path / "report.html";
   { LivePage(folder.path).update(); }
-  BOOST_TEST(!fs::exists(page));  // a run that is over soon has no page before its end
+  BOOST_TEST(!fs::exists(page));  // a short run gets no page before its end
   write_atomically(folder.path / "train.json", run_record("sgd", 1, 0.5).dump());
   write_report(folder.path, PageState::under_way);
   std::string html = read_file(page);
@@ -337,7 +339,7 @@ BOOST_AUTO_TEST_CASE(pages_of_runs_under_way) {
   html = read_file(page);
   BOOST_TEST(!contains(html, "last written"));
   BOOST_TEST(fs::exists(folder.path / "curves.csv"));
-  // An error of the page is none of the run.
+  // An error in the page is no error of the run.
   fs::remove(folder.path / "train.json");
   BOOST_CHECK_NO_THROW(LivePage(folder.path).update());
 }
@@ -387,7 +389,7 @@ BOOST_AUTO_TEST_CASE(long_curves_are_thinned) {
   check_page(html);
   BOOST_TEST(without_library(html).size() < 60000u);
   BOOST_TEST(contains(html, "Training loss (477 of 20000 epochs)"));
-  // What is read keeps an even choice of so many epochs, and the last.
+  // curves.csv keeps 10,000 evenly chosen epochs and the last one.
   const std::string curves = read_file(folder.path / "curves.csv");
   BOOST_TEST(count(curves, "\n") == 1u + 10000u + 1u);
   BOOST_TEST(contains(curves, ",20000,"));

@@ -1,4 +1,4 @@
-// Plots: bars, curves, ticks, heat maps; any text and any number.
+// Tests plots: bars, curves, ticks and heat maps, with any text and any numbers.
 
 #include <boost/test/unit_test.hpp>
 #include <cmath>
@@ -17,7 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// x coordinates of the right and left ends of the bars in an SVG.
+/// The x coordinates of the left and right ends of the bars in an SVG.
 std::vector<std::pair<double, double>> bar_ends(const std::string& svg) {
   std::vector<std::pair<double, double>> ends;
   for (std::size_t at = 0; (at = svg.find("<rect x=", at)) != std::string::npos; ++at) {
@@ -29,7 +29,7 @@ std::vector<std::pair<double, double>> bar_ends(const std::string& svg) {
   return ends;
 }
 
-/// The colour of the cell whose title holds `part`.
+/// The colour of the cell whose title contains `part`.
 std::string cell_colour(const std::string& svg, const std::string& part) {
   const std::size_t begin = svg.rfind("fill=\"", svg.find(part));
   BOOST_REQUIRE(begin != std::string::npos);
@@ -63,8 +63,8 @@ BOOST_AUTO_TEST_CASE(bars_are_as_long_as_their_values) {
   add_whisker(plot.bars[1], {{"ms", 1}, {"ms_interval", {nullptr, nullptr}}}, "ms");
   const std::string with = bar_plot(plot);
   BOOST_TEST(count(with, "whisker") == 1u);
-  // The longest is now 6, not 3: bars are half as long, and the whisker begins in the first one's
-  // middle.
+  // The largest value is now 6 instead of 3, so the bars are half as long. The whisker begins in
+  // the middle of the first bar.
   const auto shorter = bar_ends(with);
   BOOST_TEST(std::abs(2 * (shorter[0].second - shorter[0].first) - unit) < 0.1);
   const std::string line = "class=\"whisker\" d=\"M";
@@ -93,7 +93,7 @@ BOOST_AUTO_TEST_CASE(a_chart_holds_the_numbers) {
       {"name": "exact", "ink": "", "note": "f32", "y": [1, 2, 3], "low": [0, 1, 2],
        "high": [2, 3, 4], "thin": true}]})"));
   for (const char* own : {"rgb(", "black", " id=", "font-family"}) BOOST_TEST(!contains(html, own));
-  // Nothing to draw: no plot rather than an error.
+  // Without data there is no plot and no error.
   plot.curves.resize(1);
   plot.curves[0].y.assign(3, nan_value);
   BOOST_TEST(curve_plot(plot) == "");
@@ -102,7 +102,7 @@ BOOST_AUTO_TEST_CASE(a_chart_holds_the_numbers) {
   plot.log_y = true;
   BOOST_TEST(curve_plot(plot) == "");
   BOOST_TEST(bar_plot({}) == "");
-  // A lone point makes no line.
+  // A single point is drawn as a point.
   plot.curves[0] = {"exact", {1}, {0.5}, method_ink("exact")};
   BOOST_TEST(chart_data(curve_plot(plot)).at(0)["curves"][0]["points"] == true);
 }
@@ -127,7 +127,7 @@ BOOST_AUTO_TEST_CASE(plots_take_any_number) {
     plot.curves.push_back({"all", extremes, extremes, method_ink("sgd")});
     const std::string html = curve_plot(plot);
     BOOST_TEST(markup_error(html) == "");
-    // Of the others the ranges of axes are no numbers.
+    // Larger values are left out, because the ranges of their axes would overflow.
     const Json curve = chart_data(html).at(0)["curves"][0];
     BOOST_TEST(curve["x"].size() == (log ? 3u : 6u));
     for (const Json& x : curve["x"]) BOOST_TEST(std::abs(x.get<double>()) <= 1e250);
@@ -181,13 +181,13 @@ BOOST_AUTO_TEST_CASE(heat_maps_show_every_cell) {
         ">91.00<", ">± 0.40<", ">95.00<", ">93.00*<", ">failed<"})
     BOOST_TEST(contains(svg, part), part);
   BOOST_TEST(count(svg, ", the best</title>") == 1u);
-  // Brighter is better, and the words contrast with their cell.
+  // Brighter cells are better, and the text contrasts with its cell.
   const std::string worst = cell_colour(svg, "91.00 % ± 0.40 %"),
                     middle = cell_colour(svg, "93.00 % (2"), best = cell_colour(svg, ": 95.00 %");
   BOOST_TEST(worst == "#440154");
   BOOST_TEST(middle == "#21918c");
   BOOST_TEST(best == "#fde725");
-  BOOST_TEST(count(svg, "fill=\"#ffffff\"") > 0u);  // letters on the dark cell
+  BOOST_TEST(count(svg, "fill=\"#ffffff\"") > 0u);  // the text on dark cells
 
   map.lower_is_better = true;
   const std::string reversed = heat_map(map);
@@ -199,12 +199,12 @@ BOOST_AUTO_TEST_CASE(heat_maps_show_every_cell) {
 BOOST_AUTO_TEST_CASE(heat_maps_of_wide_ranges) {
   HeatMap map{.label = "loss", .x_title = "width", .y_title = "", .x = {"a", "b", "c"}, .y = {""}};
   map.lower_is_better = true;
-  // Over a factor of a hundred, the geometric mean is the middle.
+  // If values range over a factor of a hundred, the geometric mean gets the middle colour.
   map.cells = {{.value = 1}, {.value = 10}, {.value = 100}};
   std::string svg = heat_map(map);
   BOOST_TEST(cell_colour(svg, "width b: ") == "#21918c");
   BOOST_TEST(!contains(svg, "≥"));
-  // A setting that diverged leaves the others their colours.
+  // A diverged setting does not change the colours of the others.
   map.x = {"a", "b", "c", "d"};
   map.cells = {{.value = 1}, {.value = 1.1}, {.value = 1.2}, {.value = 1e30}};
   svg = heat_map(map);
@@ -212,7 +212,7 @@ BOOST_AUTO_TEST_CASE(heat_maps_of_wide_ranges) {
   BOOST_TEST(cell_colour(svg, "width d: ") == "#440154");
   BOOST_TEST(cell_colour(svg, "width b: ") != cell_colour(svg, "width a: "));
   BOOST_TEST(cell_colour(svg, "width b: ") != cell_colour(svg, "width c: "));
-  // Maps that share a scale: the same value has the same colour.
+  // In maps that share a scale, equal values have the same colour.
   HeatMap other = map;
   map.beside = other.beside = {1, 2, 3, 4};
   map.cells = {{.value = 1}, {.value = 2}, {}, {}};
@@ -225,10 +225,10 @@ BOOST_AUTO_TEST_CASE(heat_maps_without_values) {
   BOOST_TEST(heat_map(map) == "");
   map.cells.clear();
   BOOST_TEST(contains(error_of([&] { heat_map(map); }), "0 cells for 1 columns and 1 rows"));
-  // One value is the best, and has no scale.
+  // A single value has the colour of the best.
   map.cells = {{.value = 3}};
   BOOST_TEST(cell_colour(heat_map(map), ": 3") == "#fde725");
-  // Any text is text.
+  // Special characters are escaped.
   map.x = {"'; system \"x\" & <b>"};
   BOOST_TEST(markup_error(heat_map(map)) == "");
 }
@@ -243,7 +243,7 @@ BOOST_AUTO_TEST_CASE(huge_heat_maps_are_bounded) {
   BOOST_TEST(contains(svg, "3000 × 3000 cells are too many to draw"));
   BOOST_TEST(svg.size() < 1000u);
   BOOST_TEST(recorded_plot_file(record).size() < 10000u);
-  // Long names are cut; the tooltip has them.
+  // Long names are cut short.
   record["x"] = {std::string(1000, 'x')}, record["y"] = {"1", "2"};
   BOOST_TEST(contains(recorded_plot(record), ">" + std::string(23, 'x') + "…</text>"));
   BOOST_TEST(recorded_plot(record).size() < 10000u);
@@ -306,9 +306,9 @@ BOOST_AUTO_TEST_CASE(a_recorded_plot_of_curves) {
   BOOST_TEST(markup_error(file) == "");
   for (const char* part : {">error<", ">Errors<", ">eps<", ">f-gr<", "stroke-dasharray"})
     BOOST_TEST(contains(file, part), part);
-  // Two points on either side of a gap, each with its band, in the colour of light mode.
+  // One point on either side of a gap, each with its band, in the colour of light mode.
   BOOST_TEST(count(file, "#d55e00") + count(file, "rgb(213,  94,   0)") > 2u);
-  // Nothing to draw is a file all the same.
+  // A plot without data gives a file too.
   BOOST_TEST(markup_error(recorded_plot_file({{"title", "Empty"}})) == "");
 }
 

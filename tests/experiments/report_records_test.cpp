@@ -1,5 +1,4 @@
-// Pages of studies and races; records that lack nearly everything, and records that are there
-// twice.
+// Tests the pages of studies and of `bench`, and the pages of incomplete and repeated records.
 #include <boost/test/unit_test.hpp>
 
 #include "experiments/files/atomic_file.h"
@@ -107,7 +106,7 @@ BOOST_AUTO_TEST_CASE(races_show_the_peer) {
   for (const char* part : {"bench: mlp-8x2", "1.50×", "sgd: time of pytorch 1.13 over ours",
                            "10.0 ms · 2.50×", "peer / ours", "<h3>Peer</h3>"})
     BOOST_TEST(contains(html, part), part);
-  // Without a peer there is none.
+  // A record without a peer.
   Json alone = bench;
   alone.erase("peer"), alone.erase("means");
   for (Json& entry : alone["rows"]) entry.erase("peer_ms"), entry.erase("ratio");
@@ -158,7 +157,7 @@ BOOST_AUTO_TEST_CASE(evaluations_have_a_section_and_the_index_the_best_result) {
     BOOST_TEST(contains(html, part), part);
 }
 
-BOOST_AUTO_TEST_CASE(records_that_are_none_are_no_crash) {
+BOOST_AUTO_TEST_CASE(incomplete_records_do_not_crash_the_report) {
   for (
       const char* record :
       {R"({"command": "sweep"})", R"({"command": "study"})", R"({"command": "bench"})",

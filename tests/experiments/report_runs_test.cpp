@@ -1,5 +1,5 @@
-// Pages of sweeps and single runs: what is aggregated, and what is said of runs that failed or are
-// not done.
+// Tests the pages of sweeps and single runs: the aggregated numbers, and the text on failed and
+// unfinished runs.
 #include <fmt/core.h>
 
 #include <boost/test/unit_test.hpp>
@@ -17,7 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A record as `train` writes it, with that accuracy after `epochs` of 3 epochs.
+/// A record in the form of `train`, with this accuracy after `epochs` of 3 epochs.
 Json train_record(const std::string& method, double gamma, double epsilon, int seed,
                   double accuracy, int epochs = 3) {
   Json curve = Json::array();
@@ -49,8 +49,8 @@ Json train_record(const std::string& method, double gamma, double epsilon, int s
              {"curve", curve}}}}};
 }
 
-/// A sweep of f-gr over gamma and epsilon and of exact over gamma, three seeds each: one run
-/// failed, one is half done.
+/// A sweep with three seeds of f-gr over gamma and epsilon and of exact over gamma. One run has
+/// failed, and one is half done.
 Json write_sweep(const fs::path& folder) {
   Json sweep = {{"command", "sweep"},
                 {"version", "0.1.0"},
@@ -99,7 +99,7 @@ Json write_sweep(const fs::path& folder) {
   return sweep;
 }
 
-/// The chosen setting of a method; null when it has no finished run.
+/// The chosen setting of a method. Null if the method has no finished run.
 const RunSetting* chosen_of(const std::vector<RunSetting>& settings, const std::string& method) {
   for (const RunSetting* setting : chosen_settings(settings))
     if (setting->method == method) return setting;
@@ -122,7 +122,7 @@ BOOST_AUTO_TEST_CASE(settings_aggregate_their_seeds) {
   BOOST_TEST((set.axes == std::vector<std::string>{"gamma", "epsilon"}));
   const std::vector<RunSetting> settings = settings_of(set);
   BOOST_TEST(settings.size() == 6u);
-  BOOST_TEST(settings[0].values() == "gamma 0.01");  // exact has no epsilon
+  BOOST_TEST(settings[0].values() == "gamma 0.01");  // exact does not read epsilon
   BOOST_TEST(settings[3].values() == "gamma 0.01, epsilon 0.5");
   const Moments accuracy = settings[0].moments("test_accuracy");
   BOOST_TEST(accuracy.n == 3u);
@@ -152,7 +152,7 @@ BOOST_AUTO_TEST_CASE(validation_ranks_settings) {
                            "exact: 8.00 % ± 1.00 % on validation, 92.00 % ± 1.00 % on the test set",
                            ">own</button>", "<option>own</option>"})
     BOOST_TEST(contains(html, part), part);
-  // Losses: the lowest is the best.
+  // Of losses, the lowest is the best.
   for (Json& run : sweep["runs"]) {
     if (run.contains("metrics"))
       run["metrics"] = {{"validation_loss", number(run, "test_accuracy")}};
@@ -180,7 +180,8 @@ BOOST_AUTO_TEST_CASE(tables_of_runs) {
   BOOST_TEST(contains(
       curves, "run,method,seed,epoch,gradient_norm,seconds,test_accuracy,test_loss,train_loss\n"));
   BOOST_TEST(contains(curves, "\ntrain,sgd,7,2,0.1,0.5,"));
-  // The record of the run whose name was changed is a single one; one failed, one has one epoch.
+  // 16 records have 3 epochs, including that of the renamed run, which counts as a single run. One
+  // has 1 epoch, and the record outside the sweep has 2.
   BOOST_TEST(count(curves, "\n") == 1u + 16u * 3u + 1u + 2u);
 }
 
@@ -194,7 +195,7 @@ BOOST_AUTO_TEST_CASE(maps_take_a_cell_from_each_setting) {
         "epsilon 0.5, gamma 0.01: 92.00 % ± 1.00 %<",
         "epsilon 0.5, gamma 0.1: 93.00 % (1 of 3 runs done)<", "gamma 0.1: 94.00 % ± 1.00 %<"})
     BOOST_TEST(contains(maps, part), part);
-  // One axis makes no map.
+  // A sweep over one axis has no map.
   RunSet line = set;
   line.axes = {"gamma"};
   BOOST_TEST(run_maps(line, settings_of(line)) == "");
@@ -215,7 +216,7 @@ BOOST_AUTO_TEST_CASE(a_sweep_is_one_section) {
     BOOST_TEST(contains(html, part), part);
   // A row for each setting, run, difference and pair of seeds, under headings that sort.
   BOOST_TEST(count(html, "<tr><th scope=\"row\"") == 6u + 18u + 1u + 1u + 3u);
-  // What is missing sorts last: an empty order.
+  // A missing value has an empty sort key and sorts last.
   BOOST_TEST(contains(html, "data-order=\"\""));
 }
 
@@ -231,10 +232,11 @@ BOOST_AUTO_TEST_CASE(curves_have_a_line_for_each_seed_and_a_mean) {
   const RunSet set = sweep_runs(sweep, trains).at(0);
   const std::vector<RunSetting> settings = settings_of(set);
   const std::string html = run_curves(settings);
-  // The best of both methods, three seeds and a mean, in three plots; then exact's two settings.
+  // Three plots show the best setting of both methods, each with three seeds and a mean. Others
+  // show the two settings of exact.
   BOOST_TEST(count_curves(html, "exact, gamma 0.1") == 3u * 4u);
   BOOST_TEST(count_curves(html, "gamma 0.01") == 3u * 4u);
-  // Of the setting with a failed run: the finished one, the half one, and the mean.
+  // The setting with a failed run shows the finished run, the half-done run and the mean.
   BOOST_TEST(count_curves(html, "gamma 0.1, epsilon 0.5") == 3u * 3u);
   BOOST_TEST(run_curves({}) == "");
 }
@@ -253,7 +255,7 @@ BOOST_AUTO_TEST_CASE(single_runs_are_compared) {
   add("f-gr", 0.1, 1, 2);
   std::string html = report_of(folder.path);
   check_page(html);
-  BOOST_TEST(count(html, "<h2>") == 4u);  // all together, and each
+  BOOST_TEST(count(html, "<h2>") == 4u);  // one for all runs, and one for each
   for (const char* part : {"<h2>train: mlp-8x2-b16-relu-f32 on digits<",
                            "3 runs of 2 settings: 2 done, 0 failed, 1 unfin",
                            ": 91.50 % ± 0.71 % at gamma 0.01 (n = 2)"})
@@ -261,7 +263,7 @@ BOOST_AUTO_TEST_CASE(single_runs_are_compared) {
   add("exact", 0.1, 1, 3);
   add("exact", 0.1, 2, 3);
   html = report_of(folder.path);
-  BOOST_TEST(count(html, "<h2>") == 1u);  // too many to show each
+  BOOST_TEST(count(html, "<h2>") == 1u);  // too many runs for a section each
   BOOST_TEST(contains(html, "run5/train.json"));
 }
 

@@ -1,4 +1,4 @@
-// Pages: the one of `compare`, and the one of a folder.
+// Tests the page of `compare` and the page of a folder.
 
 #include <boost/test/unit_test.hpp>
 #include <filesystem>
@@ -27,15 +27,15 @@ BOOST_AUTO_TEST_CASE(compare_page_shows_every_row) {
   check_page(html);
   for (const Json& row : record["rows"]) {
     const std::string method = text(row, "method");
-    BOOST_TEST(contains(html, "</i>" + method + "</th>"));            // its row
-    BOOST_TEST(count(html, "data-series=\"" + method + "\"") >= 3u);  // bars, phases
+    BOOST_TEST(contains(html, "</i>" + method + "</th>"));            // the method's row
+    BOOST_TEST(count(html, "data-series=\"" + method + "\"") >= 3u);  // in bars and phases
     BOOST_TEST(count_curves(html, method) >= 3u);
     BOOST_TEST(contains(html, escape(text(row, "equation"))));
   }
   for (const Column& column : run_columns())
     if (is_used(column, objects(record["rows"]))) {
       BOOST_TEST(contains(html, escape(column.heading)));
-      BOOST_TEST(count(html, escape(column.meaning)) == 2u);  // tooltip and legend
+      BOOST_TEST(count(html, escape(column.meaning)) == 2u);  // in the tooltip and the legend
     }
   BOOST_TEST(count(html, "<svg xmlns") == 3u);
   BOOST_TEST(chart_data(html).size() == 5u);
@@ -43,17 +43,17 @@ BOOST_AUTO_TEST_CASE(compare_page_shows_every_row) {
   BOOST_TEST(contains(html, "mlp-64x3-b32-tanh-f32 on digits"));
   BOOST_TEST(contains(html, "<title>compare: mlp-64x3-b32-tanh-f32 on digits</title>"));
   const Json errors = chart_data(html)[3];
-  BOOST_TEST(errors["guides"][1][0] == 2);  // the slope of c-gr
+  BOOST_TEST(errors["guides"][1][0] == 2);  // the slope for c-gr
   BOOST_TEST(errors["mark"] == 1e-4);
 }
 
-BOOST_AUTO_TEST_CASE(compare_page_tolerates_what_is_missing) {
+BOOST_AUTO_TEST_CASE(compare_page_tolerates_missing_fields) {
   for (const char* json : {"null", "[]", "{}", R"({"rows": 3})", R"({"rows": [{}]})",
                            R"({"rows": [{"method": 7, "curve": [{"epoch": 1}, 3, null]}, null]})",
                            R"({"rows": [{"method": "exact", "phases": {"forward": null}}],
                                "epsilon_sweep": [{}, {"epsilon": 0, "error": 0}, 5]})"})
     check_page(compare_html(Json::parse(json)));
-  BOOST_TEST(!contains(compare_html({}), "@license"));  // no curve, no library
+  BOOST_TEST(!contains(compare_html({}), "@license"));  // no library without curves
   Json record = sample_record();
   for (Json& row : record["rows"])
     for (const char* key : {"ms", "loss", "test_accuracy", "peak_mib", "gflop"}) row[key] = nullptr;

@@ -1,4 +1,4 @@
-// What reports say in words: number formats, text tables, the progress bar, findings.
+// Tests the text of reports: number formats, text tables, the progress bar and findings.
 #include <fmt/core.h>
 #include <pty.h>
 #include <sys/ioctl.h>
@@ -25,8 +25,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A terminal: what is written to `slave` can be read from it. Where the system has none to give,
-/// as in a container without /dev/pts, `error` says why.
+/// A pseudo-terminal. `read` returns the text written to `slave`. If the system provides no
+/// terminals, as in a container without /dev/pts, `error` has the reason.
 struct Terminal {
   Terminal() {
     winsize size{};
@@ -43,7 +43,7 @@ struct Terminal {
   std::string error;
 };
 
-/// An environment variable until the end of the scope.
+/// Sets an environment variable until the end of the scope.
 struct ScopedVariable {
   ScopedVariable(const char* name, const char* value) : name_(name) {
     if (const char* before = std::getenv(name)) before_ = before;
@@ -98,7 +98,7 @@ BOOST_AUTO_TEST_CASE(table_aligns_words_left_and_numbers_right) {
   BOOST_TEST(contains(error_of([&] { table.add({"1", "2", "3", "4", "5"}); }), "4 headings"));
 }
 
-/// The lines of a text, and that none is wider than `width`.
+/// The lines of a text. Checks that none is wider than `width`.
 std::vector<std::string> lines_within(const std::string& text, std::size_t width) {
   std::vector<std::string> lines;
   std::string line;
@@ -114,23 +114,23 @@ BOOST_AUTO_TEST_CASE(table_fits_its_width) {
               {false, false, false, true, false});
   table.add(
       {"a", "1", "1234567", "6L - 3", "many words that are shortened, never broken into lines"});
-  // Without a width nothing is lost.
+  // Without a width the table is complete.
   BOOST_TEST(contains(table.str(), "never broken into lines"));
   BOOST_TEST(lines_within(table.str(), 200).size() == 2u);
-  // First headings are broken and texts shortened, to 16 columns.
+  // To save width, the table first breaks headings into lines and shortens texts, to 16 columns.
   std::vector<std::string> lines = lines_within(table.str(false, 60), 60);
   BOOST_TEST(lines.size() == 5u);  // "a", "rather", "long", "heading"
   BOOST_TEST(lines.back().starts_with("a"));
   BOOST_TEST(lines.back().ends_with("many words that are shorten…"));
-  // Then columns are left out, the minor one first, and named.
+  // Then the table leaves out columns, the minor one first, and names them.
   lines = lines_within(table.str(false, 45), 45);
   BOOST_TEST(contains(lines.back(), "(not in 45 columns: law)"));
   lines = lines_within(table.str(false, 24), 24);
   BOOST_TEST(lines.back() == "text, law)");
   BOOST_TEST(contains(table.str(false, 24), "1234567"));
-  // The first column stays, however narrow the screen is.
+  // The first column stays even on the narrowest screen.
   BOOST_TEST(lines_within(table.str(false, 3), 8).front() == "nam");
-  // The whole head-to-head fits a terminal.
+  // The table of `compare` fits a terminal.
   for (const std::size_t width : {80, 100, 120})
     lines_within(run_table(sample_record()).str(false, width), width);
   BOOST_TEST(!contains(run_table(sample_record()).str(false, 120), "not in"));
@@ -172,7 +172,7 @@ BOOST_AUTO_TEST_CASE(screens_of_terminals_and_files) {
   BOOST_TEST(screen_of(terminal.slave).width == 100u);
 }
 
-BOOST_AUTO_TEST_CASE(table_shows_what_a_row_lacks_as_a_dash) {
+BOOST_AUTO_TEST_CASE(table_shows_missing_values_as_dashes) {
   Json record = sample_record();
   record["rows"][1].erase("loss");
   record["rows"][2]["ms"] = nullptr;
@@ -181,7 +181,7 @@ BOOST_AUTO_TEST_CASE(table_shows_what_a_row_lacks_as_a_dash) {
   const std::string text = run_table(record).str();
   BOOST_TEST(count(text, " -") == 3u);
   BOOST_TEST(contains(text, "6L-3 = 99"));
-  BOOST_TEST(!contains(text, "error at end"));  // no row has it
+  BOOST_TEST(!contains(text, "error at end"));  // no row has this column
   BOOST_TEST(run_table(Json()).str() == "");
 }
 
@@ -200,7 +200,7 @@ BOOST_AUTO_TEST_CASE(progress_is_drawn_in_place_and_erased) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1100));
     progress.advance(2, "a note that is longer than the terminal is wide, by far");
     const std::string drawn = terminal.read();
-    BOOST_TEST(count(drawn, "\r") <= 2u);  // redrawn only once the interval had passed
+    BOOST_TEST(count(drawn, "\r") <= 2u);  // redrawn only after the interval has passed
     BOOST_TEST(contains(drawn, "[############------------]  50 %, "));
     BOOST_TEST(contains(drawn, " s left, a"));
     BOOST_TEST(width_of(drawn.substr(drawn.rfind('\r'))) <=
@@ -244,7 +244,7 @@ BOOST_AUTO_TEST_CASE(error_slopes_are_those_of_power_laws) {
   BOOST_TEST(std::isnan(error_slope({}, {})));
 }
 
-BOOST_AUTO_TEST_CASE(findings_say_what_the_numbers_say) {
+BOOST_AUTO_TEST_CASE(findings_follow_from_the_numbers) {
   Json record = sample_record();
   const auto all = [&] { return compare_html(record); };
   const std::string text = all();

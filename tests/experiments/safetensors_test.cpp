@@ -1,5 +1,5 @@
-// Safetensors come back as they went out, other writers' files are understood, and every damaged
-// file is refused in one line that names it.
+// Tests safetensors files. Written files read back unchanged, files of other programs can be read,
+// and the error for a damaged file is one line that names the file.
 #include "experiments/files/safetensors.h"
 
 #include <boost/test/unit_test.hpp>
@@ -23,7 +23,7 @@ TensorFile example() {
           {{"step", "12"}, {"seed", "18446744073709551615"}, {"note", "line\nbreak \"x\""}}};
 }
 
-/// A safetensors file out of a header and data, right or wrong.
+/// A safetensors file with this header and data, which may be wrong.
 std::string raw_file(const std::string& header, const std::string& data) {
   const std::uint64_t length = header.size();
   std::string bytes(8, '\0');
@@ -118,7 +118,7 @@ BOOST_AUTO_TEST_CASE(small_numbers_become_f32) {
   BOOST_TEST((read("F16", "", 0).dtype() == DType::f32));
 }
 
-BOOST_AUTO_TEST_CASE(what_cannot_be_encoded) {
+BOOST_AUTO_TEST_CASE(arrays_that_cannot_be_encoded) {
   const Array one = Array::scalar(1, DType::f32);
   BOOST_TEST(contains(error_of([&] {
                         encode_safetensors({{{"a", one}, {"a", one}}, {}});
@@ -151,7 +151,7 @@ BOOST_AUTO_TEST_CASE(every_flipped_bit_is_refused) {
       std::string corrupt = bytes;
       corrupt[place] = static_cast<char>(corrupt[place] ^ (1 << bit));
       const std::string error = error_of([&] { decode_safetensors(corrupt, "x.st"); });
-      // The checksum's own name may change: then the file just has none.
+      // If the name of the checksum's field is damaged, the file has no checksum to fail.
       if (error.empty())
         ++accepted;
       else
@@ -182,7 +182,7 @@ BOOST_AUTO_TEST_CASE(damaged_headers) {
   BOOST_TEST(contains(refused(entry("F32", "[2]", "[4,12]"), 12), "begins at byte 4"));
   BOOST_TEST(contains(refused(entry("F32", "[2]", "[0,8]"), 12), "end at byte 8"));
   BOOST_TEST(contains(refused(entry("F32", "[1,1,1,1,1,1,1,1,1]", "[0,4]"), 4), "9 axes"));
-  // 2^64 elements: the product overflows to 0.
+  // The number of elements, 2^64, overflows to 0.
   BOOST_TEST(contains(refused(entry("F32", "[4294967296,4294967296]", "[0,0]"), 0), "impossible"));
   BOOST_TEST(contains(refusal("{\"a\":{" + entry("F32", "[2]", "[0,8]") + "},\"b\":{" +
                                   entry("F32", "[2]", "[4,12]") + "}}",

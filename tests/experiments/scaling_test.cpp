@@ -1,4 +1,4 @@
-// Laws fitted to points, and the points around a model.
+// Tests fits of lines and power laws, and the choice of models around a given one.
 #include "experiments/commands/profile/scaling.h"
 
 #include <boost/test/unit_test.hpp>
@@ -42,8 +42,9 @@ BOOST_AUTO_TEST_CASE(lines_and_powers_come_back) {
   BOOST_TEST(power.residual < 1e-12);
 }
 
-/// At each x the values 1 and 2: the line is level at their mean with weights 1 and 1/4,
-/// (1 + 2/4) / (1 + 1/4) = 1.2, with errors 0.2 and -0.4 as shares of the values.
+/// Each x has the values 1 and 2, with the weights 1 and 1/4. So the line is level at their
+/// weighted mean, (1 + 2/4) / (1 + 1/4) = 1.2. As shares of the values, the errors are 0.2 and
+/// -0.4.
 BOOST_AUTO_TEST_CASE(lines_weigh_errors_as_shares) {
   const Line line = fit_line({-1, -1, 1, 1}, {1, 2, 1, 2});
   BOOST_TEST(std::abs(line.slope) < 1e-12);
@@ -55,7 +56,7 @@ BOOST_AUTO_TEST_CASE(lines_weigh_errors_as_shares) {
 }
 
 BOOST_AUTO_TEST_CASE(crossings_by_hand) {
-  BOOST_TEST(first_crossing({1, 4}, {0.5, 2}) == 2, nearly);  // half-way in logarithms
+  BOOST_TEST(first_crossing({1, 4}, {0.5, 2}) == 2, nearly);  // half-way on a logarithmic axis
   BOOST_TEST(first_crossing({1, 4, 16}, {3, 2, 0.5}) == 8, nearly);
   BOOST_TEST(first_crossing({1, 4}, {0.5, 1}) == 4);
   BOOST_TEST(std::isnan(first_crossing({1, 4}, {0.5, 0.9})));
@@ -75,7 +76,8 @@ BOOST_AUTO_TEST_CASE(axes_lie_around_the_model) {
   BOOST_TEST(axis_names == expected);
 }
 
-/// Counts are exact: products follow the laws, and f-gr and exact cost the same at one batch.
+/// Counts are exact, so the products follow the laws, and f-gr and exact cost the same at one batch
+/// size.
 BOOST_AUTO_TEST_CASE(an_mlp_follows_the_laws) {
   const int threads_before = threads();
   double heard = 0;
@@ -113,7 +115,7 @@ BOOST_AUTO_TEST_CASE(an_mlp_follows_the_laws) {
     BOOST_TEST((ratios[i] < 1) == (values[i] < at), values[i]);
 }
 
-/// A convolutional network keeps 9L - 5 products: exact costs more at every size.
+/// In a convolutional network exact takes 9L - 5 products, so it costs more at every size.
 BOOST_AUTO_TEST_CASE(a_cnn_has_no_crossover) {
   const Json scaling = measure_scaling(small_problem("cnn", 4), "exact", 0.1, [](double) {});
   BOOST_TEST(scaling["products"].empty());  // its depth is fixed

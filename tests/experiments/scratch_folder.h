@@ -1,5 +1,5 @@
-// What tests of files share: a folder of the test's own, gone when it ends, and a look at the
-// error that something throws.
+// Shared by tests of files: a folder that is removed at the end of a test, and checks of error
+// messages.
 #pragma once
 
 #include <stdlib.h>
@@ -25,7 +25,7 @@ struct ScratchFolder {
   ScratchFolder(const ScratchFolder&) = delete;
   ScratchFolder& operator=(const ScratchFolder&) = delete;
 
-  /// The names of what is in it.
+  /// The names of the folder's entries.
   std::vector<std::string> entries() const {
     std::vector<std::string> names;
     for (const auto& entry : std::filesystem::directory_iterator(path))
@@ -42,7 +42,7 @@ inline bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
-/// A message for people: one line that names the file.
+/// True if the message is one line and names the file.
 inline bool names(const std::string& message, const std::filesystem::path& path) {
   return contains(message, path.string()) && !contains(message, "\n");
 }

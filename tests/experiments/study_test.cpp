@@ -1,4 +1,4 @@
-// Verdicts and the statistics under them: they must be able to say no.
+// Tests the verdicts of studies and their statistics, which must be able to reject a claim.
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <limits>
@@ -33,7 +33,7 @@ BOOST_AUTO_TEST_CASE(a_claim_holds_when_its_whole_interval_does) {
   BOOST_TEST(!on_all("", {1, nan, 1}, at_most(2)).holds());
   BOOST_TEST(!on_all("", {nan, 1, 1}, at_least(0)).holds());
   BOOST_TEST(!on_all("", {}, at_most(2)).holds());
-  // One seed says nothing of the mean of seeds.
+  // One seed gives no interval for the mean over seeds.
   BOOST_TEST(!on_mean("", {1}, at_most(2)).holds());
   BOOST_TEST(on_all("", {1e-12, 3e-11}, at_most(1e-10)).holds());
   BOOST_TEST(!on_all("", {1e-12, 3e-10}, at_most(1e-10)).holds());
@@ -51,14 +51,14 @@ BOOST_AUTO_TEST_CASE(the_verdict_follows_from_the_claims) {
 }
 
 BOOST_AUTO_TEST_CASE(intervals_and_slopes) {
-  // 1, 2, 3, 4: mean 2.5, s = 1.29099, t(3) = 3.18245, so +- 2.05426.
+  // 1, 2, 3, 4 have the mean 2.5 and s = 1.29099. With t(3) = 3.18245 the interval is +- 2.05426.
   const Interval i = mean_interval({1, 2, 3, 4});
   BOOST_TEST(i.low == 2.5 - 2.05426, boost::test_tools::tolerance(1e-4));
   BOOST_TEST(i.high == 2.5 + 2.05426, boost::test_tools::tolerance(1e-4));
   BOOST_TEST(std::isinf(mean_interval({1}).high));
   BOOST_TEST(median({5, 1, 3}) == 3);
   BOOST_TEST(median({4, 1, 3, 2}) == 2.5);
-  // The ranks in tables of order statistics: of 12 values the third and the tenth, ...
+  // The ranks are those in tables of order statistics: the third and the tenth of 12 values, ...
   for (const auto& [n, low, high] : {std::array{2, 1, 2},
                                      {5, 1, 5},
                                      {6, 1, 6},
@@ -89,7 +89,7 @@ BOOST_AUTO_TEST_CASE(quantiles_of_students_t_are_those_of_the_tables) {
   BOOST_TEST(t_quantile(0.995, 4) == 4.60409, close);
   BOOST_TEST(t_quantile(0.9995, 10) == 4.58689, close);
   BOOST_TEST(t_quantile(0.975, 1000) == 1.96234, close);
-  // Five comparisons together: the 99.5 % quantile in the place of the 97.5 %.
+  // With five comparisons at once, the 99.5 % quantile replaces the 97.5 % quantile.
   const Interval one = mean_interval({1, 2, 3, 4, 5}), five = mean_interval({1, 2, 3, 4, 5}, 5);
   BOOST_TEST((five.high - 3) / (one.high - 3) == 4.60409 / 2.77645, close);
 }
@@ -100,7 +100,7 @@ BOOST_AUTO_TEST_CASE(a_ratio_crosses_1_between_its_neighbours) {
   BOOST_TEST(crossing({1, 4, 8}, {1.1, 1.2, 1.3}) == 1);
 }
 
-BOOST_AUTO_TEST_CASE(a_journal_gives_back_the_bits_that_it_was_given) {
+BOOST_AUTO_TEST_CASE(a_journal_keeps_all_bits) {
   const ScratchFolder folder;
   const Json identity = {{"study", "s"}, {"seed", 1}};
   const Measured numbers = {{"v", {0.1, 1e-300, -0.0, 1 / 3.0}}, {"n", {nan}}, {"none", {}}};
@@ -117,9 +117,9 @@ BOOST_AUTO_TEST_CASE(a_journal_gives_back_the_bits_that_it_was_given) {
     BOOST_TEST(std::isnan(journal.find("a", 3)->at("n").at(0)));
     BOOST_TEST(journal.find("a", 3)->at("none").empty());
     BOOST_TEST(!journal.find("a", 2));
-    // Other settings have a journal of their own.
+    // Other settings use another journal.
     BOOST_TEST(Journal(folder.path, "s", {{"study", "s"}, {"seed", 2}}).size() == 0U);
-    // A line that is cut, by whatever it was, is not believed.
+    // An incomplete line is ignored.
     std::string text = read_file(journal.file());
     text.resize(text.size() - 4);
     write_atomically(journal.file(), text);
@@ -143,7 +143,7 @@ BOOST_AUTO_TEST_CASE(teachers_are_functions_of_their_seed) {
   BOOST_TEST(replaced <= 20);
 }
 
-BOOST_AUTO_TEST_CASE(what_a_page_shows_is_escaped) {
+BOOST_AUTO_TEST_CASE(text_on_a_page_is_escaped) {
   StudyPlot plot{"p", "a < b & c", "y", "x", false, false, {{"<s>", "f-gr", {1, 2}, {1, 2}}}};
   const std::string svg = recorded_plot_file(plot);
   BOOST_TEST(svg.find("a &lt; b &amp; c") != std::string::npos);

@@ -1,4 +1,4 @@
-// What a terminal is shown.
+// Tests the escaping of text for terminals.
 #include <fmt/core.h>
 
 #include <boost/test/unit_test.hpp>
@@ -16,7 +16,7 @@ BOOST_AUTO_TEST_CASE(control_characters_are_shown_and_not_obeyed) {
   BOOST_TEST(printable("a\nb\tc\rd") == "a\\nb\\tc\\x0dd");
   BOOST_TEST(printable("\x1b[2J\x1b]0;title\x07") == "\\x1b[2J\\x1b]0;title\\x07");
   BOOST_TEST(printable(std::string_view("\0\x7f", 2)) == "\\x00\\x7f");
-  // U+009B begins a sequence, too.
+  // U+009B also begins an escape sequence.
   BOOST_TEST(printable("\xc2\x9b"
                        "31m") == "\\x9b31m");
   BOOST_TEST(printable("\xc2\xa0") == "\xc2\xa0");

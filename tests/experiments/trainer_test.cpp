@@ -1,7 +1,7 @@
-// What the trainer hands on. Runs given as words of the command line are held against runs that are
-// written out here: the library gives the gradient of the loss at a point; batches, methods,
-// clipping, schedules, updates and running statistics are a few lines of arithmetic in float64.
-// An option that is lost on its way changes the numbers.
+// Tests that the trainer applies every option. Compares runs given by command-line options with
+// runs computed here. The library provides only the gradient of the loss at a point. Batches,
+// methods, clipping, schedules, updates and running statistics are a few lines of arithmetic in
+// float64. An option that the trainer loses changes the numbers.
 #include <fmt/format.h>
 
 #include <boost/test/unit_test.hpp>
@@ -19,7 +19,7 @@ namespace {
 using Vector = std::vector<double>;
 using Words = std::vector<std::string>;
 
-/// Options as `train` reads them, once through the record of a run.
+/// The options of a command line, as `train` reads them, after a round trip through a record.
 RunOptions options_of(const Words& words) {
   RunOptions options;
   OptionSet set;
@@ -32,7 +32,7 @@ RunOptions options_of(const Words& words) {
 DataSplit small_data() {
   SyntheticOptions options;
   options.train = 26;
-  options.test = 300;  // more than are evaluated at once
+  options.test = 300;  // more than one evaluation batch
   options.image = {8, 8, 1};
   options.classes = 3;
   return synthetic_data(options);
@@ -110,7 +110,7 @@ class Loss {
   Plan plan_;
 };
 
-/// What the options say in plain numbers, apart from the structs that they are handed on in.
+/// The options of a run as plain numbers, independent of the library's structs.
 struct Written {
   std::string method = "sgd";
   double gamma = 0, epsilon = 0, rho = 0, eta = 0, level = 0;
@@ -124,7 +124,7 @@ struct Written {
   int batch = 8, epochs = 3;
 };
 
-/// A run written out.
+/// The results of a run computed here.
 struct WrittenRun {
   Vector w, statistics;
   double last_epoch_loss = 0;
@@ -207,7 +207,7 @@ WrittenRun written_out(const Problem& problem, const Written& o, int steps_to_ta
   return run;
 }
 
-/// The largest difference, relative to the largest number.
+/// The largest difference, relative to the largest absolute value.
 double difference(const Vector& a, const Vector& b) {
   BOOST_REQUIRE(a.size() == b.size());
   double largest = 0, most = 0;
@@ -228,7 +228,7 @@ Words joined(Words a, const Words& b) {
   return a;
 }
 
-/// What is said in words, and what is expected of it.
+/// Command-line options and their expected effect.
 struct Case {
   Words words;
   std::function<void(Written&)> expect;
@@ -275,7 +275,7 @@ BOOST_AUTO_TEST_CASE(every_option_reaches_the_update) {
        [](Written& o) { o.method = "asam", o.rho = 0.3, o.eta = 0.2; }},
       {{"--method", "flooding", "--flood-level", "1.2"},
        [](Written& o) { o.method = "flooding", o.level = 1.2; }},
-      // All at once, as options may act on each other.
+      // All together, because options may interact.
       {{"--nesterov", "--weight-decay", "0.3", "--coupled-decay", "--warmup", "2", "--clip", "0.2",
         "--schedule", "step", "--method", "f-gr", "--gamma", "0.5", "--epsilon", "0.2"},
        [](Written& o) {
@@ -300,7 +300,8 @@ BOOST_AUTO_TEST_CASE(every_option_reaches_the_update) {
     while (!trainer.finished()) trainer.step();
     const Vector w = flattened(trainer.state().parameters);
     BOOST_TEST(difference(w, written_out(problem, expected, steps).w) < c.tolerance);
-    // The option does something here, so that losing it would be seen. A bound of 100 is no bound.
+    // Each option must change the result, so that a lost option would show. A clipping bound of 100
+    // never applies.
     if (c.words.empty())
       without = w;
     else
@@ -327,7 +328,7 @@ BOOST_AUTO_TEST_CASE(running_statistics_are_kept_and_evaluation_uses_them) {
       BOOST_TEST(difference(flattened(trainer.state().buffers), run.statistics) < 1e-9);
       BOOST_TEST(difference(start, run.statistics) > 1e-2);
 
-      // Evaluated one image after the other, with the statistics written out.
+      // Evaluates one image at a time with the running statistics computed here.
       const EpochRecord record = trainer.finish_epoch();
       ModelState state = initial_state(problem.model, 1, DType::f64);
       spread(run.w, state.parameters);
@@ -358,7 +359,7 @@ BOOST_AUTO_TEST_CASE(running_statistics_are_kept_and_evaluation_uses_them) {
       BOOST_TEST(record.test_accuracy == correct / count);
       BOOST_TEST(record.train_loss == run.last_epoch_loss, boost::test_tools::tolerance(1e-9));
 
-      // |grad L| over the training images in whole batches, of the plain loss.
+      // |g| of the plain loss over the training images, in whole batches.
       Loss plain_loss(problem, {initial_state(problem.model, 1, DType::f64)});
       Vector mean(run.w.size());
       for (Index b = 0; b < 3; ++b)
@@ -398,10 +399,11 @@ BOOST_AUTO_TEST_CASE(validation_examples_judge_the_epochs) {
   BOOST_TEST(best_epoch({{.epoch = 1}}) == 0);
 }
 
-/// The bare step that `compare` and `profile` time makes the same update on the batch of before.
+/// The step that `compare` and `profile` time repeats the last batch and makes the same update as
+/// training.
 BOOST_AUTO_TEST_CASE(the_timed_step_makes_the_same_update) {
   DataSplit data = small_data();
-  // One batch is the whole training set, so it is the same in each epoch but for its order.
+  // The training set is one batch, so each epoch has the same batch in another order.
   data.train.arrays[0].second = data.train.inputs().sliced(0, 0, 8).clone();
   data.train.arrays[1].second = data.train.targets().sliced(0, 0, 8).clone();
   const Problem problem = make_problem(

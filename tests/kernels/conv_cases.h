@@ -1,5 +1,5 @@
-// What the tests of convolution kernels share: cases, seven plain loops in double as the reference,
-// and a call of any kernel in memory that is watched.
+// Shared by the tests of convolution kernels: cases, a reference of seven plain loops in double,
+// and calls of the kernels with checks for writes outside their memory.
 #pragma once
 
 #include <boost/test/unit_test.hpp>
@@ -35,7 +35,8 @@ inline Array random(const Shape& shape, DType dtype, unsigned seed) {
   return array;
 }
 
-/// Calls body(i, j, k) for every product of x element i and w element j in y element k.
+/// Calls body(i, j, k) for every product of elements i of x and j of w that is a term of element k
+/// of y.
 template <class Body>
 void for_each_product(const Case& c, const Body& body) {
   const auto& [stride, padding, dilation, groups] = c.geometry;
@@ -60,7 +61,7 @@ void for_each_product(const Case& c, const Body& body) {
 
 inline constexpr ConvSlot all_slots[] = {ConvSlot::outputs, ConvSlot::images, ConvSlot::kernel};
 
-/// The three members of one case's trilinear form.
+/// The three arguments of a case's trilinear form.
 struct Operands {
   Array x, w, g;
   Operands(const Case& c, DType dtype, std::uint64_t seed = 1)
@@ -69,7 +70,7 @@ struct Operands {
         g(random(conv2d_shape(c.x, c.w, c.geometry), dtype, seed + 2)) {}
 };
 
-/// A copy in memory that ends where the array ends, so that sanitizers see a read behind it.
+/// A copy in memory that ends where the array ends, so that sanitizers detect a read past the end.
 struct Exact {
   std::vector<std::byte> memory;
   Array array;
@@ -79,7 +80,7 @@ struct Exact {
   }
 };
 
-/// The kernels of conv.h, or those of winograd.h.
+/// The kernels of conv.h or of winograd.h.
 enum class Form { direct, winograd };
 
 inline std::size_t workspace_bytes(Form form, ConvSlot open, const Case& c, DType dtype,
@@ -106,8 +107,9 @@ inline void call(Form form, ConvSlot open, std::span<const ConvTerm> terms,
   }
 }
 
-/// Runs a kernel on a sum of terms, a workspace and an output full of NaN, and checks that it stays
-/// inside. With `before`, the output holds that and grows.
+/// Runs a kernel on a sum of terms, with a workspace and an output full of NaN. Checks that the
+/// kernel writes only inside them. With `before`, the output starts as `before` and the kernel adds
+/// to it.
 inline Array run(ConvSlot open, const Case& c, std::span<const Operands> sum,
                  const Array* before = nullptr, Form form = Form::direct) {
   const Operands& in = sum[0];
@@ -159,8 +161,8 @@ inline std::vector<double> reference(ConvSlot open, const Case& c, const Operand
   return open == ConvSlot::outputs ? y : open == ConvSlot::images ? dx : dw;
 }
 
-/// Compares a kernel's sum of `count` terms with that of the loops; one of two terms is added to an
-/// array where the kernel can.
+/// Compares a kernel's sum of `count` terms with that of the loops. A sum of two terms is added to
+/// an array if the kernel can do so.
 inline void check_sum(ConvSlot open, const Case& c, DType dtype, std::size_t count, Form form) {
   BOOST_TEST_CONTEXT(name(c) << " " << str(dtype) << " slot " << static_cast<int>(open) << ", "
                              << count << " terms") {

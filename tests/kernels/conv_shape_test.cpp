@@ -1,4 +1,4 @@
-// Shapes, FLOPs and errors of convolution.
+// Tests the shapes, FLOPs and error messages of convolution.
 #include <boost/test/unit_test.hpp>
 
 #include "autodiff/kernels/conv.h"
@@ -36,7 +36,7 @@ BOOST_AUTO_TEST_CASE(flops_count_products_with_padding) {
              2 * 2 * 4 * 4 * 16 * 3 * 3 * 3);
 }
 
-BOOST_AUTO_TEST_CASE(errors_name_what_was_wrong) {
+BOOST_AUTO_TEST_CASE(errors_name_the_fault) {
   BOOST_TEST(message({8, 8, 3}, {3, 3, 3, 4}, {}) ==
              "[conv2d] images need the shape (batch, height, width, channels), not (8, 8, 3)");
   BOOST_TEST(message({1, 8, 8, 3}, {3, 0, 3, 4}, {}) ==

@@ -1,5 +1,5 @@
-// The convolution kernels against seven plain loops in double, over many geometries, and
-// against each other: the adjoint identities, equal bits at any thread count.
+// Tests the convolution kernels against seven plain loops in double, over many geometries. Also
+// tests the adjoint identities and equal bits with any number of threads.
 #include "autodiff/kernels/conv.h"
 
 #include "autodiff/threads/threads.h"
@@ -50,7 +50,8 @@ const std::vector<Case> cases = {
     {{5, 17, 21, 4}, {5, 5, 4, 6}, {.stride = 2, .padding = 2}},
     {{2, 3, 200, 3}, {2, 7, 3, 5}, {.stride = 5}},
     {{0, 6, 6, 3}, {3, 3, 3, 4}, {.padding = 1}},
-    // Positions for 16 blocks, whose weight gradients sum all rows of the kernel in one task.
+    // Enough positions for 16 blocks. Then a task of the weight gradient sums all rows of the
+    // kernel.
     {{17, 16, 16, 2}, {3, 3, 2, 5}, {.padding = 1}},
     {{18, 33, 32, 1}, {3, 3, 1, 4}, {.stride = 2, .padding = 1, .dilation = 2}},
     {{20, 17, 17, 4}, {2, 3, 2, 6}, {.groups = 2}},
@@ -69,12 +70,12 @@ BOOST_AUTO_TEST_CASE(kernels_equal_seven_loops) {
           const auto expected = reference(open, c, in);
           const auto got = run(open, c, in).to_vector();
           BOOST_REQUIRE_EQUAL(got.size(), expected.size());
-          // Sums of at most some thousand products of standard normals.
+          // An entry sums at most a few thousand products of standard normal numbers.
           const double tolerance = dtype == DType::f32 ? 1e-4 : 1e-12;
           double worst = 0;
           for (std::size_t i = 0; i < got.size(); ++i) {
             const double error = std::abs(got[i] - expected[i]);
-            if (!(error <= worst)) worst = error;  // lets NaN through
+            if (!(error <= worst)) worst = error;  // also true for NaN
           }
           BOOST_TEST(worst <= tolerance);
         }
@@ -122,7 +123,7 @@ BOOST_AUTO_TEST_CASE(terms_of_other_shapes_and_too_many_are_refused) {
   BOOST_CHECK_THROW(conv2d({}, c.geometry, y, nullptr), Error);
   terms = {{&in.x, &in.w}, {&larger, &in.w}};
   BOOST_CHECK_THROW(conv2d(terms, c.geometry, y, nullptr), Error);
-  // Of a weight gradient the images alone may have any batch.
+  // The terms of a weight gradient must have the same batch.
   const Array more = random({2, 6, 6, 4}, DType::f32, 1);
   terms = {{&in.x, &in.g}, {&larger, &more}};
   Array w = in.w.clone();
@@ -168,7 +169,7 @@ BOOST_AUTO_TEST_CASE(not_a_number_reaches_only_the_outputs_that_see_it) {
       for (Index ox = 0; ox < 6; ++ox)
         for (Index o = 0; o < channels; ++o) {
           const bool found = std::isnan(y.at((oy * 6 + ox) * channels + o));
-          // Positions of few channels are computed together: there it may reach the neighbours.
+          // With few channels, neighbouring positions are computed together, so NaN may reach them.
           if (ox < 2 || channels == 16)
             BOOST_TEST(found == (oy < 2 && ox < 2));
           else if (oy >= 2)

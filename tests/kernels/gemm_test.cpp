@@ -1,5 +1,5 @@
-// The one-threaded product kernel against three plain loops, at sizes on both sides of its register
-// tiles, panels and blocks.
+// Tests the single-threaded product kernel against three plain loops, at sizes just below and above
+// those of its register tiles, panels and blocks.
 #include "autodiff/kernels/gemm.h"
 
 #include <boost/test/unit_test.hpp>
@@ -22,7 +22,7 @@ std::vector<T> random_numbers(Index count, std::uint64_t seed) {
   return {numbers.data<T>(), numbers.data<T>() + count};
 }
 
-/// A product as gemm sees it, in rows longer than they need be.
+/// The operands of a product, with rows longer than necessary.
 template <class T>
 struct Product {
   Index m, n, k;
@@ -45,7 +45,7 @@ template <class T>
 void check_against_loops(const Product<T>& x, T alpha, T beta) {
   const Index m = x.m, n = x.n, k = x.k;
   const std::vector<T> c = x.result(alpha, beta);
-  // Rounding grows like sqrt(k); the numbers are of size 1.
+  // The numbers are about 1, and the rounding error grows like sqrt(k).
   const double tolerance = 8 * std::numeric_limits<T>::epsilon() * (4 + std::sqrt(k) * 4);
   for (Index i = 0; i < m; ++i) {
     for (Index j = 0; j < n; ++j) {
@@ -78,9 +78,9 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(agrees_with_plain_loops_at_every_edge, T, Types) {
   for (Index m : {1, 5, 6, 7, 13})
     for (Index n : {1, 7, 8, 15, 16, 17, 63, 64, 65, 130})
       for (Index k : {1, 3, 16, 33}) check_against_loops<T>(m, n, k, T(1), T(0));
-  check_against_loops<T>(97, 40, 50, T(-2), T(1));    // more than a band of A'
-  check_against_loops<T>(7, 530, 20, T(0.5), T(-3));  // more than a block of columns
-  check_against_loops<T>(8, 20, 192, T(1), T(0.5));   // a whole block of k, and one more
+  check_against_loops<T>(97, 40, 50, T(-2), T(1));    // more than one band of A'
+  check_against_loops<T>(7, 530, 20, T(0.5), T(-3));  // more than one block of columns
+  check_against_loops<T>(8, 20, 192, T(1), T(0.5));   // one whole block of k, then one number more
   check_against_loops<T>(8, 20, 193, T(1), T(0.5));
   check_against_loops<T>(8, 20, 385, T(1), T(0));
   check_against_loops<T>(8, 20, 1000, T(1), T(1));
@@ -91,7 +91,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(rows_of_a_that_are_pages_apart_are_no_others, T, T
   for (Index m : {5, 12, 15})
     for (Index n : {200, 800})
       check_against_loops<T>(Product<T>{m, n, 300, false, n == 800, page}, T(0.5), T(1));
-  // So many of them are copied, for as many blocks of columns.
+  // With this many rows and blocks of columns, the kernel copies the rows.
   check_against_loops<T>(Product<T>{200, 700, 256, false, false, page}, T(0.5), T(1));
 }
 
@@ -121,7 +121,7 @@ BOOST_AUTO_TEST_CASE(an_empty_sum_is_beta_c) {
   check_against_loops<double>(3, 4, 0, 1., 0.);
 }
 
-BOOST_AUTO_TEST_CASE(with_beta_0_what_c_holds_is_not_read) {
+BOOST_AUTO_TEST_CASE(with_beta_0_c_is_not_read) {
   Product<float> x{9, 70, 11, false, false};
   const std::vector<float> expected = x.result(1, 0);
   for (Index i = 0; i < x.m; ++i)
@@ -143,7 +143,7 @@ BOOST_AUTO_TEST_CASE(a_nan_stays_in_its_row_and_column) {
 }
 
 #if TWICE_GEMM
-/// `m` rows from `i` and `n` columns from `j` of a product, alone.
+/// A part of a product: `m` rows from `i` and `n` columns from `j`.
 struct Part {
   Index i, j, m, n;
 };
@@ -160,12 +160,12 @@ void check_same_bits(const Product<T>& x, std::initializer_list<Part> parts) {
   }
 }
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(a_number_has_the_same_bits_wherever_it_stands, T, Types) {
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_number_has_the_same_bits_at_every_position, T, Types) {
   constexpr Index pages = 2 * 4096 / sizeof(T);
   for (int flags = 0; flags < 4; ++flags) {
     const bool ta = (flags & 1) != 0, tb = (flags & 2) != 0;
     check_same_bits(Product<T>{20, 150, 500, ta, tb}, {{7, 37, 9, 71}});
-    // Copies of A that several blocks share, made twice.
+    // Several blocks share a copy of A, and the kernel makes two copies.
     check_same_bits(Product<T>{800, 2200, 520, ta, tb, pages},
                     {{510, 650, 40, 30}, {770, 2170, 30, 30}});
   }

@@ -1,4 +1,4 @@
-// The product kernel against a triple loop, with every transpose, at sizes around its tiles.
+// Tests the product kernel against a triple loop, with every transpose, at sizes around its tiles.
 #include "autodiff/kernels/matmul.h"
 
 #include <boost/test/unit_test.hpp>
@@ -11,7 +11,8 @@ using namespace twice::testing;
 
 namespace {
 
-/// The worst error against a triple loop in f64, relative to the sum of the products' sizes.
+/// The largest error against a triple loop in f64, relative to the sum of the products' absolute
+/// values.
 double error_of_product(Index m, Index n, Index k, bool ta, bool tb, DType dtype) {
   const Array a = random_array(ta ? Shape{k, m} : Shape{m, k}, dtype);
   const Array b = random_array(tb ? Shape{n, k} : Shape{k, n}, dtype, 2);
@@ -75,7 +76,7 @@ BOOST_AUTO_TEST_CASE(products_have_the_same_bits_at_any_number_of_threads) {
 }
 
 BOOST_AUTO_TEST_CASE(long_products_of_few_tiles_have_the_same_bits_at_any_number_of_threads) {
-  // Where OpenBLAS, left to itself, would split the inner dimension among its threads.
+  // At these sizes OpenBLAS with several threads would split the inner dimension.
   const std::vector<Shape> sizes = {
       {128, 128, 2048}, {64, 64, 4096}, {256, 256, 1024}, {3, 5, 100000}};
   for (DType dtype : {DType::f32, DType::f64})
@@ -110,7 +111,7 @@ BOOST_AUTO_TEST_CASE(sums_of_products_add_up) {
       matmul(c, d, true, true, cd);
       const Product products[] = {{&a, &b, false, false, 0.5}, {&c, &d, true, true, -2}};
       for (double beta : {0.0, 1.0, 3.0}) {
-        // With beta = 0 not even NaN is read.
+        // With beta = 0 the kernel must not read y, not even NaN.
         const Array y = beta == 0 ? Array::filled({m, n}, dtype, std::nan("")) : t.clone();
         sum_of_products(products, beta, y);
         const auto x1 = ab.to_vector(), x2 = cd.to_vector(), x3 = t.to_vector(), z = y.to_vector();

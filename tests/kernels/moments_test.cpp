@@ -1,5 +1,5 @@
-// Variance and standardization against long double, at every edge of a strip, and their bits at
-// several threads.
+// Tests variance and standardization against long double, at every edge of a strip, and for equal
+// bits with several threads.
 #include "autodiff/kernels/moments.h"
 
 #include <boost/test/unit_test.hpp>
@@ -12,7 +12,7 @@ using namespace twice::testing;
 
 namespace {
 
-/// The kernel's answers with memory for them.
+/// The results of the kernels.
 struct Answers {
   Array variance, standardized;
 };
@@ -27,8 +27,9 @@ Answers answers(const Array& x, const MomentExtents& e) {
   return result;
 }
 
-/// The worst errors of the two, in rounding units of x's dtype: of the variance relative to itself
-/// and the squared mean, of the standardized numbers absolute.
+/// The largest errors of the variance and of the standardized numbers, in units of the rounding of
+/// x's dtype. The error of the variance is relative to the sum of the variance and the squared
+/// mean. The error of a standardized number is absolute.
 std::pair<double, double> errors(const Array& x, const MomentExtents& e) {
   const Answers a = answers(x, e);
   const double unit = x.dtype() == DType::f32 ? 0x1p-24 : 0x1p-53;

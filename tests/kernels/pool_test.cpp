@@ -1,5 +1,5 @@
-// The pooling kernels against plain loops over every window, adjoint identities, ties and
-// NaN, equal bits at any thread count, the errors.
+// Tests the pooling kernels against plain loops over every window. Also tests adjoint identities,
+// ties, NaN, equal bits with any number of threads, and error messages.
 #include "autodiff/kernels/pool.h"
 
 #include <boost/test/unit_test.hpp>
@@ -51,8 +51,8 @@ Array random(const Shape& shape, DType dtype, unsigned seed) {
   return array;
 }
 
-/// Calls body(x element, y element, position in the image) for every cell of every window
-/// that is not padding, windows and cells in row-major order.
+/// Calls body(x element, y element, position in the image) for every cell of every window that is
+/// not padding. Windows and cells come in row-major order.
 template <class Body>
 void for_each_cell(const Pooling& c, const Body& body) {
   const auto& [window, stride, padding] = c.geometry;
@@ -70,7 +70,7 @@ void for_each_cell(const Pooling& c, const Body& body) {
             }
 }
 
-/// The kernels on one case's random data, each output full of NaN (or -1) before.
+/// The results of the kernels on random data for a case. Each output is full of NaN or -1 at first.
 struct Results {
   Array x, g, average, average_adjoint, indices, gathered, scattered;
 
@@ -97,7 +97,7 @@ void check_close(const Array& got, const std::vector<double>& expected) {
   double worst = 0;
   for (Index i = 0; i < got.elements(); ++i) {
     const double error = std::abs(got.at(i) - expected[static_cast<std::size_t>(i)]);
-    if (!(error <= worst)) worst = error;  // lets NaN through
+    if (!(error <= worst)) worst = error;  // also true for NaN
   }
   BOOST_TEST(worst <= tolerance);
 }
@@ -146,7 +146,7 @@ BOOST_AUTO_TEST_CASE(adjoint_identities) {
       const double scale = dot(got.x, got.x) + dot(got.g, got.g) + 1e-300;
       BOOST_TEST(std::abs(dot(got.average, got.g) - dot(got.x, got.average_adjoint)) <=
                  1e-14 * scale);
-      // The indices are constants: gather another image through them.
+      // With fixed indices gathering is linear, so another image is gathered with them.
       const Array other = random(c.x, DType::f64, 7);
       const Array gathered(got.g.shape(), DType::f64);
       pool_gather(other, got.indices, gathered);
@@ -196,7 +196,7 @@ BOOST_AUTO_TEST_CASE(bits_do_not_depend_on_the_thread_count) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(errors_name_what_was_wrong) {
+BOOST_AUTO_TEST_CASE(errors_name_the_fault) {
   BOOST_TEST(message({4, 4}, {}) ==
              "[pool2d] images need the shape (batch, height, width, channels), not (4, 4)");
   BOOST_TEST(message({1, 4, 4, 1}, {0, 1, 0}) ==

@@ -1,5 +1,5 @@
-// Random numbers: Philox against its published vectors, the moments of the fills, and the
-// law that a number depends on nothing but (seed, step, use) and its position.
+// Tests random numbers: Philox against its published test vectors, the moments of the fills, and
+// that a number depends only on (seed, step, use) and its position.
 #include "autodiff/kernels/random.h"
 
 #include <algorithm>
@@ -16,7 +16,7 @@ namespace {
 using Block = std::array<std::uint32_t, 4>;
 
 struct Moments {
-  double mean, variance, third, fourth;  // the last two standardised
+  double mean, variance, third, fourth;  // third and fourth are standardised
 };
 
 Moments moments(const std::vector<double>& values) {
@@ -42,7 +42,7 @@ Array normals(const Rng& rng, const Shape& shape, DType dtype) {
 BOOST_AUTO_TEST_SUITE(random_numbers)
 
 BOOST_AUTO_TEST_CASE(philox_known_answers) {
-  // The test vectors that its authors publish with the generator.
+  // The test vectors that the authors of the generator publish.
   BOOST_TEST(
       (philox4x32({0, 0, 0, 0}, {0, 0}) == Block{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));
   constexpr std::uint32_t ones = 0xffffffff;
@@ -69,7 +69,7 @@ BOOST_AUTO_TEST_CASE(positions_agree_with_fills) {
   const Array uniform({7, 5}, DType::f64), normal({35}, DType::f64);
   fill_uniform(rng, -2, 3, uniform);
   fill_normal(rng, 1, 0.5, normal);
-  // Not to the last bit: a compiler may join a multiplication and an addition, or not.
+  // The last bits may differ, because a compiler may fuse a multiplication and an addition.
   for (Index i = 0; i < 35; ++i) {
     const auto position = static_cast<std::uint64_t>(i);
     BOOST_TEST(std::abs(uniform.at(i) - (-2 + 5 * rng.uniform(position))) < 1e-15);
@@ -83,7 +83,7 @@ BOOST_AUTO_TEST_CASE(uniform_moments) {
   fill_uniform(Rng(1), 0, 1, out);
   const std::vector<double> values = out.to_vector();
   const Moments m = moments(values);
-  // Five standard errors of each estimate.
+  // The bounds are five standard errors of each estimate.
   const double n = static_cast<double>(values.size());
   BOOST_TEST(std::abs(m.mean - 0.5) < 5 * std::sqrt(1 / 12.0 / n));
   BOOST_TEST(std::abs(m.variance - 1 / 12.0) < 5 * std::sqrt(1 / 180.0 / n));
@@ -99,7 +99,7 @@ BOOST_AUTO_TEST_CASE(normal_moments) {
   BOOST_TEST(std::abs(m.variance - 1) < 5 * std::sqrt(2 / n));
   BOOST_TEST(std::abs(m.third) < 5 * std::sqrt(6 / n));
   BOOST_TEST(std::abs(m.fourth - 3) < 5 * std::sqrt(24 / n));
-  double neighbours = 0;  // the two of a Box-Muller pair must not be correlated
+  double neighbours = 0;  // the numbers of a Box-Muller pair must not be correlated
   for (std::size_t i = 0; i < values.size(); i += 2) neighbours += values[i] * values[i + 1];
   BOOST_TEST(std::abs(neighbours / (n / 2)) < 5 / std::sqrt(n / 2));
 }
@@ -115,7 +115,7 @@ BOOST_AUTO_TEST_CASE(same_bits_at_any_thread_count) {
   std::vector<double> first;
   for (int count : {1, 2, 3}) {
     set_threads(count);
-    // An odd size that ends inside a tile and inside a block.
+    // An odd size, which ends inside a tile and inside a block.
     const std::vector<double> values =
         normals(Rng(4), {3 * elements_per_tile + 17}, DType::f32).to_vector();
     if (first.empty()) first = values;
@@ -150,7 +150,7 @@ BOOST_AUTO_TEST_CASE(permutations_are_permutations_and_fair) {
     std::sort(order.begin(), order.end());
     for (Index i = 0; i < n; ++i) BOOST_TEST(order[static_cast<std::size_t>(i)] == i);
   }
-  // Each of the 6 orders of 3 entries, 6,000 draws: 1,000 each, standard deviation 29.
+  // In 6,000 draws each of the 6 orders of 3 entries comes 1,000 times, with standard deviation 29.
   std::array<int, 27> counts{};
   for (std::uint64_t step = 0; step < 6000; ++step) {
     const auto order = permutation(Rng(8, step), 3);

@@ -1,4 +1,5 @@
-// Sums over every pattern of axes against long double sums, and their bits at several threads.
+// Tests sums over every pattern of axes against long double sums, and for equal bits with several
+// threads.
 #include "autodiff/kernels/reduce.h"
 
 #include <boost/test/unit_test.hpp>
@@ -11,7 +12,7 @@ using namespace twice::testing;
 
 namespace {
 
-/// For each element of y: the exact sum, and the sum of sizes, to which errors are relative.
+/// For each element of y, the exact sum and the sum of the absolute values.
 struct Sums {
   std::vector<long double> sum, size;
 };
@@ -35,7 +36,7 @@ Sums exact_sums(const Array& x, const Shape& target) {
   return result;
 }
 
-/// The worst error of sum_to in units of (rounding unit x sum of sizes).
+/// The largest error of sum_to, relative to the sum of the absolute values, in units of rounding.
 double error_of_sums(const Array& x, const Shape& target) {
   const Array y(target, x.dtype());
   sum_to(x, y);
@@ -67,7 +68,7 @@ BOOST_AUTO_TEST_CASE(every_pattern_of_axes) {
         const Array x = random_array(shape, dtype);
         BOOST_TEST(error_of_sums(x, target) < 30,
                    str(x.dtype()) << " " << str(shape) << " to " << str(target));
-        // Summed leading axes may be missing instead of 1.
+        // The target may omit leading summed axes instead of giving them size 1.
         Shape cut = target;
         while (cut.rank() > 0 && cut[0] == 1) {
           cut = Shape(std::span(cut.begin() + 1, cut.end()));
@@ -78,7 +79,8 @@ BOOST_AUTO_TEST_CASE(every_pattern_of_axes) {
 }
 
 BOOST_AUTO_TEST_CASE(narrow_columns) {
-  // Several rows are read at once: widths that do and do not divide a strip, rows that are left.
+  // The kernel reads several rows at once. The widths include some that do not divide a strip, and
+  // the numbers of rows leave remainders.
   for (Index columns : {1, 2, 3, 4, 8, 10, 16, 21, 31, 32, 33, 63, 64, 65, 100, 128, 129})
     for (Index rows : {1, 2, 15, 16, 17, 100, 1023, 5000})
       for (DType dtype : {DType::f32, DType::f64})
@@ -87,7 +89,7 @@ BOOST_AUTO_TEST_CASE(narrow_columns) {
 }
 
 BOOST_AUTO_TEST_CASE(long_sums_keep_their_accuracy) {
-  // A naive f32 sum of a million numbers of one sign is off by thousands of units.
+  // A naive f32 sum of a million positive numbers has an error of thousands of units.
   const Array ones = Array::filled({1000003}, DType::f32, 0.1);
   BOOST_TEST(error_of_sums(ones, {1}) < 60);
   BOOST_TEST(error_of_sums(ones.reshaped({1000003, 1}), {1, 1}) < 60);

@@ -1,5 +1,6 @@
-// Winograd's kernels against the same seven plain loops as those of conv.h, over sizes that tiles
-// do and do not divide, and what only they have: the rounding, the shapes that fit, the FLOPs.
+// Tests Winograd's kernels against the same seven plain loops as the kernels of conv.h, at sizes
+// that are multiples of the tile's and at others. Also tests their rounding, the shapes that they
+// accept, and their FLOPs.
 #include "autodiff/kernels/winograd.h"
 
 #include "autodiff/threads/threads.h"
@@ -23,14 +24,14 @@ const std::vector<Case> cases = {
     {{0, 6, 6, 8}, {3, 3, 8, 8}, {.padding = 1}},
     {{2, 6, 6, 48}, {3, 3, 48, 56}, {.padding = 1}},
     {{1, 4, 6, 128}, {3, 3, 128, 64}, {.padding = 1}},
-    // Numbers of channels that vectors do not divide.
+    // Numbers of channels that are no multiples of a vector's length.
     {{2, 6, 7, 9}, {3, 3, 9, 11}, {.padding = 1}},
     {{2, 5, 6, 12}, {3, 3, 12, 20}, {.padding = 1}},
     {{1, 6, 5, 8}, {3, 3, 8, 31}},
     {{2, 4, 4, 50}, {3, 3, 50, 17}, {.padding = 1}},
     {{9, 14, 15, 20}, {3, 3, 20, 10}, {.padding = 1}},
-    // Several blocks of tiles, of outputs and of the weight gradient's sums, and rows that a block
-    // ends in the middle of.
+    // Several blocks of tiles, of outputs and of the sums of the weight gradient. Some blocks end
+    // in the middle of a row.
     {{9, 18, 15, 16}, {3, 3, 16, 16}, {.padding = 1}},
     {{20, 16, 16, 8}, {3, 3, 8, 24}, {.padding = 1}},
     {{3, 13, 50, 32}, {3, 3, 32, 32}, {.padding = 1}},
@@ -97,7 +98,7 @@ BOOST_AUTO_TEST_CASE(bits_do_not_depend_on_the_thread_count) {
     }
 }
 
-// What minimal filtering costs in accuracy: a few times the rounding of the direct kernels.
+// With minimal filtering, the rounding error is a few times that of the direct kernels.
 BOOST_AUTO_TEST_CASE(rounding_stays_near_that_of_the_direct_kernels) {
   for (Index channels : {16, 64}) {
     const Case c{{2, 16, 16, channels}, {3, 3, channels, channels}, {.padding = 1}};
@@ -113,8 +114,8 @@ BOOST_AUTO_TEST_CASE(rounding_stays_near_that_of_the_direct_kernels) {
   }
 }
 
-// The bound that winograd.h states, on images with one large number and kernels of small ones,
-// where the definition is far more exact.
+// Tests the error bound in winograd.h on images with one very large or small number and on kernels
+// of small numbers, for which direct convolution is far more exact.
 BOOST_AUTO_TEST_CASE(an_error_is_bounded_by_the_largest_number_of_its_tile) {
   const Case c{{1, 12, 12, 16}, {3, 3, 16, 16}, {.padding = 1}};
   constexpr Index side = 12, channels = 16;
@@ -126,7 +127,7 @@ BOOST_AUTO_TEST_CASE(an_error_is_bounded_by_the_largest_number_of_its_tile) {
       in.x.set((4 * side + 5) * channels + 3, spike);
       in.g.set((7 * side + 2) * channels + 1, spike);
       for (Index k = 0; kernel > 0 && k < in.w.elements(); ++k) {
-        // The identity of each channel; its Laplacian.
+        // The identity of each channel, or its Laplacian.
         const Index place = k / (channels * channels);
         const bool same = k / channels % channels == k % channels;
         const double laplacian = place == 4 ? -4 : place % 2;
@@ -137,7 +138,7 @@ BOOST_AUTO_TEST_CASE(an_error_is_bounded_by_the_largest_number_of_its_tile) {
         weight[static_cast<std::size_t>(k % channels)] += std::abs(in.w.at(k));
         turned[static_cast<std::size_t>(k / channels % channels)] += std::abs(in.w.at(k));
       }
-      // Of the numbers that the 4 x 4 tile of an output reads.
+      // The largest absolute value in the 4 x 4 tile that an output reads.
       const auto largest = [&](const Array& images, Index y, Index x) {
         double found = 0;
         for (Index row = y / 2 * 2 - 1; row < y / 2 * 2 + 3; ++row)
@@ -176,7 +177,7 @@ BOOST_AUTO_TEST_CASE(an_error_is_bounded_by_the_largest_number_of_its_tile) {
                          std::abs(w.at(k) - exact[static_cast<std::size_t>(k)]) / (unit * sizes));
     }
   BOOST_TEST(worst <= most);
-  // It says something.
+  // The bound is not far above the largest error.
   BOOST_TEST(worst > most / 20);
 }
 
@@ -207,7 +208,7 @@ BOOST_AUTO_TEST_CASE(shapes_that_do_not_fit_are_known_and_refused) {
       BOOST_TEST(!winograd_fits(open, c.x, c.w, c.geometry, DType::f32), name(c));
       BOOST_TEST(!winograd_pays(open, c.x, c.w, c.geometry, DType::f32), name(c));
     }
-  // The terms of a sum share the scratch: 256 channels of f32 fit twice, not three times.
+  // The terms of a sum share the workspace. With 256 channels in f32, two terms fit but not three.
   const Case wide{{1, 4, 4, 256}, {3, 3, 256, 8}, {.padding = 1}};
   BOOST_TEST(winograd_fits(ConvSlot::outputs, wide.x, wide.w, wide.geometry, DType::f32, 2));
   BOOST_TEST(!winograd_fits(ConvSlot::outputs, wide.x, wide.w, wide.geometry, DType::f32, 3));

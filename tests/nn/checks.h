@@ -1,5 +1,6 @@
-// What the tests of nn/ share: random arrays, and the check of a first and a second derivative
-// against finite differences (of the value and of the engine's gradient: never differences twice).
+// Shared by the tests of nn/: random arrays, and a check of first and second derivatives against
+// finite differences. First derivatives are compared with differences of the value, and second
+// derivatives with differences of the engine's gradient.
 #pragma once
 
 #include <cmath>
@@ -21,8 +22,8 @@ inline Array normals(const Shape& shape, std::uint64_t seed, double stddev = 1,
   return out;
 }
 
-/// mean(c y + y^2) with random c: every entry of y counts, each differently, and no second
-/// derivative vanishes just because y is linear.
+/// mean(c y + y^2) with random c. Each entry of y has a different weight, and the second derivative
+/// is not zero if y is linear.
 inline Tensor probe(Tensor y) {
   return mean(y.tape().constant(normals(y.shape(), 77)) * y + square(y));
 }
@@ -48,8 +49,8 @@ struct DerivativeErrors {
   double forward_mode;     ///< push of grad along v against grad <grad, v>
 };
 
-/// Relative errors of the derivatives of `loss` by the leaves `w`, whose numbers are `numbers`
-/// (they are moved along a random direction v, and restored).
+/// The relative errors of the derivatives of `loss` with respect to the leaves `w`. Moves their
+/// arrays `numbers` along a random direction v and restores them.
 inline DerivativeErrors derivative_errors(Tensor loss, const Tensors& w,
                                           const std::vector<Array>& numbers, double eps = 1e-6) {
   Tape& tape = loss.tape();
@@ -96,7 +97,7 @@ inline DerivativeErrors derivative_errors(Tensor loss, const Tensors& w,
 
 inline constexpr double difference_tolerance = 1e-6, rounding_tolerance = 1e-11;
 
-/// Matrix products and convolutions that one run of a plan executes.
+/// The number of matrix products and convolutions in one run of a plan.
 inline int products(const Plan& plan) {
   int count = 0;
   for (const Step& step : plan.program().steps) count += step.cost.products;

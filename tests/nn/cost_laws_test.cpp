@@ -1,5 +1,5 @@
-// The cost laws, counted on real programs: a loss is L products, a gradient 3 L - 1 (the first
-// layer needs no gradient by its input).
+// Tests the cost laws on the programs of real models. A loss takes L products. A gradient takes
+// 3L - 1, because the first layer needs no cotangent of its input.
 #include <boost/test/unit_test.hpp>
 
 #include "tests/nn/checks.h"

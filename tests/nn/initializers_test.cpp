@@ -1,4 +1,4 @@
-// Initializers: fans, the variance that each rule promises, bounds, and the table of names.
+// Tests initializers: fans, the variance of each rule, bounds, and the table of names.
 #include "nn/initializers.h"
 
 #include <boost/test/unit_test.hpp>
@@ -63,7 +63,7 @@ BOOST_AUTO_TEST_CASE(variance_of_each_rule) {
       const Moments m = moments(a);
       const auto n = static_cast<double>(a.elements());
       BOOST_TEST(init.variance(c.shape) == c.variance, boost::test_tools::tolerance(1e-12));
-      // Five standard deviations of a sample's mean and variance.
+      // The bounds are five standard deviations of the sample's mean and variance.
       BOOST_TEST(std::abs(m.mean) < 5 * std::sqrt(c.variance / n));
       BOOST_TEST(std::abs(m.variance / c.variance - 1) < 5 * std::sqrt(2 / n));
       const double bound = std::sqrt(3 * c.variance);
@@ -71,7 +71,7 @@ BOOST_AUTO_TEST_CASE(variance_of_each_rule) {
       BOOST_TEST(m.largest > 0.99 * bound);
     }
   }
-  // (1 + a^2) more is divided away for a leaky relu of slope a.
+  // For a leaky relu of slope a, the variance is smaller by the factor 1 + a^2.
   BOOST_TEST(he_normal(1).variance({50, 2}) == 1.0 / 50, boost::test_tools::tolerance(1e-12));
 }
 

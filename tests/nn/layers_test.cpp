@@ -1,5 +1,5 @@
-// The layers: shapes, names, values where they can be written down, and the first and second
-// derivative of every layer, by its parameters and its input, against finite differences.
+// Tests the layers: shapes, names, values where a formula is simple, and every layer's first and
+// second derivatives with respect to its parameters and its input, against finite differences.
 #include "nn/layers.h"
 
 #include <boost/test/unit_test.hpp>
@@ -11,10 +11,10 @@ using namespace twice::testing;
 
 namespace {
 
-/// A layer on a tape, all its numbers random, its input a leaf too.
+/// A layer on a tape, with random parameters and a random input, which is a leaf too.
 struct Recorded {
   std::unique_ptr<Tape> tape = std::make_unique<Tape>();
-  std::vector<Array> numbers;  // the parameters', then the input's
+  std::vector<Array> numbers;  // those of the parameters, then those of the input
   Tensors leaves;
   ForwardPass pass;
   Tensor y;
@@ -144,8 +144,8 @@ BOOST_AUTO_TEST_CASE(names_of_parameters) {
 }
 
 BOOST_AUTO_TEST_CASE(shortcuts_carry_every_other_pixel) {
-  // A branch whose weights are zero leaves the shortcut: y[n, i, j] = x[n, 2 i, 2 j], as it is or
-  // times the 1x1 weights.
+  // With zero weights in the branch only the shortcut is left: y[n, i, j] = x[n, 2 i, 2 j],
+  // unchanged or multiplied by the 1x1 weights.
   for (const auto shortcut : {Shortcut::pad, Shortcut::projection}) {
     const Index n = 2, h = 5, w = 4, in = 2, out = 3;
     const Recorded r =

@@ -1,4 +1,4 @@
-// The losses of nn/ and accuracy, on numbers that can be checked by hand.
+// Tests the losses of nn/ and the accuracy on numbers that can be checked by hand.
 #include "nn/losses.h"
 
 #include <boost/test/unit_test.hpp>
@@ -25,7 +25,7 @@ BOOST_AUTO_TEST_CASE(quarter_of_the_mean_square) {
 }
 
 BOOST_AUTO_TEST_CASE(gradient_of_the_diagonal_linear_network) {
-  // grad by plus and minus is +- w o X'(X beta - y) / n.
+  // The gradients with respect to w = plus and w = minus are +- w o X'(X beta - y) / n.
   const Model model = dln({.inputs = 3});
   const std::vector<Array> w = {normals({3, 1}, 1), normals({3, 1}, 2)};
   const Array x = normals({5, 3}, 3), y = normals({5, 1}, 4);
@@ -76,7 +76,7 @@ BOOST_AUTO_TEST_CASE(total_cross_entropy_is_the_recorded_one) {
     logits.set(5, std::numeric_limits<double>::quiet_NaN());
     BOOST_TEST(std::isnan(total_cross_entropy(logits, labels)));
   }
-  // e^1000 overflows; the loss does not.
+  // e^1000 overflows, but the loss must not.
   const Array large = Array::from<double>({1000, 0}, {1, 2});
   BOOST_TEST(total_cross_entropy(large, Array::from<std::int32_t>({1}, {1})) == 1000);
   for (const int label : {-1, 2}) {

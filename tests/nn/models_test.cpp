@@ -1,4 +1,4 @@
-// The models: names, counts, shapes, starts, derivatives and state.
+// Tests the models: names, counts, shapes, initial values, derivatives and state.
 #include "nn/models.h"
 
 #include <boost/test/unit_test.hpp>
@@ -68,8 +68,8 @@ BOOST_AUTO_TEST_CASE(names_and_counts) {
              (Names{"conv1.weight", "conv1.bias", "conv2.weight", "conv2.bias", "conv3.weight",
                     "conv3.bias", "conv4.weight", "conv4.bias", "linear.weight", "linear.bias"}));
 
-  // ResNet-20 of the literature has 0.27 million parameters; projections add 2,560 and their norms
-  // 192.
+  // ResNet-20 has 0.27 million parameters in the literature. Projections add 2,560 parameters and
+  // their norms 192.
   const Model r = resnet({.channels = 16, .blocks = 3, .shortcut = Shortcut::pad});
   BOOST_TEST(r.name() == "resnet-16x20-relu");
   BOOST_TEST(r.parameter_count() == 269722);
@@ -95,7 +95,7 @@ BOOST_AUTO_TEST_CASE(output_shapes) {
         Tape tape;
         const Tensors w = model.parameters(tape, Rng(1));
         BOOST_TEST(str(model(w, tape.input(batch_shape(model, 3))).shape()) == "(3, 7)");
-        // Flat rows and images are the same examples.
+        // A batch may be flat rows or images.
         BOOST_TEST(str(model(w, tape.input({3, input.elements()})).shape()) == "(3, 7)");
         BOOST_TEST(str(model(w, tape.input({3, input[0], input[1], input[2]})).shape()) ==
                    "(3, 7)");
@@ -110,7 +110,8 @@ BOOST_AUTO_TEST_CASE(derivatives) {
   for (const Model& model : small_models()) {
     BOOST_TEST_CONTEXT(model.name()) {
       Tape tape;
-      // Biases and norms start where their derivatives are special, so all numbers move away.
+      // Biases and norms start at 0 and 1, where their derivatives are special. So noise is added
+      // to all parameters.
       std::vector<Array> numbers = model.initial_parameters(Rng(3), DType::f64);
       for (std::uint64_t k = 0; const Array& a : numbers) {
         const Array noise = normals(a.shape(), 500 + k++, 0.2);
@@ -178,16 +179,17 @@ BOOST_AUTO_TEST_CASE(start_is_a_function_of_the_seed) {
     for (Index k = 0; k < single[i].elements(); ++k)
       BOOST_TEST(single[i].at(k) == static_cast<double>(static_cast<float>(exact[i].at(k))));
   }
-  // Parameters of one shape draw different numbers.
+  // Parameters of the same shape draw different numbers.
   BOOST_TEST(single[0].to_vector() != single[2].to_vector());
-  // He for relu, LeCun for tanh, or what is asked for.
+  // The initializer is He's for relu and LeCun's for tanh, or the one in the options.
   BOOST_TEST(model.parameter_info()[0].init.variance({40, 40}) == 2.0 / 40);
   BOOST_TEST(mlp({.activation = "tanh"}).parameter_info()[0].init.variance({40, 40}) == 1.0 / 40);
   BOOST_TEST(mlp({.init = constant_init(0.5)}).parameter_info()[0].init.scale == 0.5);
 }
 
 BOOST_AUTO_TEST_CASE(signals_keep_their_size) {
-  // The mean square of the hidden values is the same after 8 layers as after one, within sampling.
+  // The mean square of the hidden values is the same after 8 layers as after one, up to sampling
+  // error.
   for (const char* name : {"relu", "identity"}) {
     const Model shallow = mlp(
                     {.inputs = 256, .width = 256, .depth = 2, .outputs = 256, .activation = name}),
@@ -210,7 +212,7 @@ BOOST_AUTO_TEST_CASE(running_statistics_keep_their_order) {
     BOOST_TEST(state.size() == model.buffer_info().size());
     for (std::size_t i = 0; i < state.size(); ++i) {
       BOOST_TEST(state[i].at(0) == static_cast<double>(i % 2));  // mean 0, variance 1, ...
-      // Each buffer gets numbers of its own that its update must still show.
+      // Each buffer gets a different value, which must show in its update.
       copy(Array::filled(state[i].shape(), DType::f64, 1e6 * static_cast<double>(i + 1)), state[i]);
     }
     Tape tape;
@@ -225,7 +227,7 @@ BOOST_AUTO_TEST_CASE(running_statistics_keep_their_order) {
       for (double v : evaluate(pass.updated[i]).to_vector())
         BOOST_TEST(std::abs(v - expected) < 1e3);
     }
-    // A second pass starts its list anew; one without running statistics leaves it empty.
+    // A second pass starts a new list. A pass without running statistics leaves its list empty.
     model(w, x, pass);
     BOOST_TEST(pass.updated.size() == state.size());
     ForwardPass second;

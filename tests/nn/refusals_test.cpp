@@ -1,4 +1,5 @@
-// What models refuse: each unknown name, impossible size or misplaced option is one clear line.
+// Tests that models refuse unknown names, impossible sizes and misplaced options with one clear
+// line.
 #include <boost/test/unit_test.hpp>
 
 #include "nn/models.h"
@@ -9,7 +10,7 @@ using namespace twice::testing;
 
 BOOST_AUTO_TEST_SUITE(model_refusals)
 
-BOOST_AUTO_TEST_CASE(what_models_refuse) {
+BOOST_AUTO_TEST_CASE(models_refuse_bad_options) {
   const auto refused = [](const ModelOptions& options, const char* text) {
     BOOST_CHECK_EXCEPTION(make_model(options), Error, [&](const Error& e) {
       BOOST_TEST_INFO(e.what());

@@ -1,5 +1,5 @@
-// Errors of elementwise ops and of softmax's relatives against exact numbers, at every size of
-// input; special values; and floating-point exceptions.
+// Tests the errors of elementwise ops and of softmax and related ops against exact numbers, for
+// inputs of every magnitude. Also tests special values and floating-point exceptions.
 #include "experiments/commands/check/accuracy.h"
 
 #include <boost/test/unit_test.hpp>
@@ -32,7 +32,7 @@ namespace {
 
 using UnaryOp = Tensor (*)(Tensor);
 
-/// The derivative of some order of f at x, computed in a dtype.
+/// The derivative of f of this order at x, computed in `dtype`.
 template <class F>
 double derivative(F f, double x, DType dtype, int order) {
   Tape tape;
@@ -50,18 +50,18 @@ bool same_number(double a, double b) {
   return std::isnan(a) ? std::isnan(b) : a == b && std::signbit(a) == std::signbit(b);
 }
 
-/// Relative, in units of the dtype's rounding.
+/// The relative error in units of the dtype's rounding.
 double units_off(double y, double exact, DType dtype) {
   return std::abs(y - exact) / std::abs(exact) * (dtype == DType::f32 ? 0x1p24 : 0x1p53);
 }
 
-/// The first row of an op.
+/// The first case of an op in the table.
 const OpCase& case_of(const std::string& op) {
   return *std::find_if(op_table().begin(), op_table().end(),
                        [&](const OpCase& row) { return row.op == op; });
 }
 
-/// An op that the table lacks.
+/// An op that is not in the table.
 struct Unknown final : Elementwise<Unknown, 1> {
   std::string_view name() const override { return "unknown"; }
   template <class V>
@@ -89,7 +89,7 @@ BOOST_AUTO_TEST_CASE(a_wrong_number_is_found) {
   };
   const double e = std::numbers::e, ulp = 0x1p-51;
   BOOST_TEST(error(exp, 0, 1, e, DType::f64) == 0);
-  // Half a unit of x = 1 changes e by 0.68 units (below 1 half as much).
+  // An error of half a unit in x changes e by 0.68 units above x = 1 and by half as much below.
   BOOST_TEST(error(exp, 0, 1, e + 3 * ulp, DType::f64) > 1.9);
   BOOST_TEST(error(exp, 0, 1, e + 3 * ulp, DType::f64) < 3);
   BOOST_TEST(error(exp, 1, 1, e * (1 + 1e-6), DType::f32) > 5);
@@ -101,7 +101,7 @@ BOOST_AUTO_TEST_CASE(a_wrong_number_is_found) {
   BOOST_TEST(error(log, 0, 1e-310, -746.5, DType::f64) > 1e10);
   BOOST_TEST(error(square, 1, 3, 6, DType::f64) == 0);
   BOOST_TEST(error(square, 2, 3, 2.5, DType::f64) > 1e10);
-  // 1e22 is an example of the literature: sin(1e22) = -0.8522008497671888.
+  // A known example: sin(1e22) = -0.8522008497671888.
   BOOST_TEST(error(sine, 0, 1e22, -0.8522008497671888, DType::f64) == 0);
   BOOST_TEST(product.error(4, std::vector<double>{2, 3}, 1, DType::f64, 0) == 0);
   const OpCase unknown{
@@ -134,7 +134,7 @@ BOOST_AUTO_TEST_CASE(special_values) {
   struct Special {
     const char* name;
     UnaryOp f;
-    /// At -infinity, -0, 0 and infinity.
+    /// The values at -infinity, -0, 0 and infinity.
     double values[4];
   };
   const Special list[] = {
@@ -164,7 +164,7 @@ BOOST_AUTO_TEST_CASE(special_values) {
       for (std::size_t i = 0; i < 4; ++i) {
         const double y = derivative(special.f, inputs[i], dtype, 0);
         const double right = array_of({special.values[i]}, dtype).at(0);
-        // Of a limit that is 0 the sign is free.
+        // The sign of a limit of 0 does not matter.
         const bool limit = std::isinf(inputs[i]) && right == 0;
         BOOST_TEST((limit ? y == 0 : same_number(y, right)),
                    special.name << " of " << inputs[i] << " is " << y);
@@ -173,7 +173,7 @@ BOOST_AUTO_TEST_CASE(special_values) {
     }
 }
 
-// As they were reported: each once gave NaN, 0 or a number of the wrong size.
+// Reported faults: each case once gave NaN, 0 or a number of the wrong magnitude.
 BOOST_AUTO_TEST_CASE(numbers_that_were_wrong) {
   const DType f32 = DType::f32, f64 = DType::f64;
   for (double x : {1e62, 1e154, 1e300}) {
@@ -224,7 +224,7 @@ BOOST_AUTO_TEST_CASE(powers_have_the_special_cases_of_c) {
       }
 }
 
-// Two logits that are x apart: p = s(x), and all derivatives are known.
+// Two logits with the difference x. With p = sigmoid(x) all derivatives are known.
 BOOST_AUTO_TEST_CASE(losses_of_saturated_rows) {
   for (DType dtype : {DType::f32, DType::f64}) {
     const double x = dtype == DType::f32 ? 20 : 40, q = 1 / (1 + std::exp(x)), p = 1 - q;
@@ -272,10 +272,10 @@ BOOST_AUTO_TEST_SUITE(floating_point_exceptions)
 
 namespace {
 
-/// The exceptions that `work` raised, by name; empty when none.
+/// The names of the floating-point exceptions that `work` raises. Empty if there are none.
 template <class Work>
 std::string raised(const Work& work) {
-  const Threads one(1);  // flags belong to a thread
+  const Threads one(1);  // each thread has its own flags
   std::feclearexcept(FE_ALL_EXCEPT);
   work();
   std::string names;
@@ -305,7 +305,7 @@ void run_to_third_order(const OpCase& row, DType dtype) {
   plan.run();
 }
 
-/// Three steps of gradient descent with the gradient of a method.
+/// Takes three steps of gradient descent with a method's gradient.
 void train(const Model& model, const Method& method, DType dtype) {
   std::vector<Array> weights = model.initial_parameters(Rng(1), dtype);
   Tape tape;
@@ -336,7 +336,7 @@ void train(const Model& model, const Method& method, DType dtype) {
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(no_op_raises_one) {
+BOOST_AUTO_TEST_CASE(no_op_raises_an_exception) {
   for (const OpCase& row : op_table())
     for (DType dtype : {DType::f32, DType::f64}) {
       const std::string names = raised([&] { run_to_third_order(row, dtype); });
@@ -344,8 +344,8 @@ BOOST_AUTO_TEST_CASE(no_op_raises_one) {
     }
 }
 
-// Odd sizes, so that every kernel has lanes and tiles without data.
-BOOST_AUTO_TEST_CASE(no_training_step_raises_one) {
+// The sizes are odd, so that every kernel has lanes and tiles without data.
+BOOST_AUTO_TEST_CASE(no_training_step_raises_an_exception) {
   std::vector<Model> models;
   for (const char* activation : {"relu", "tanh", "gelu", "silu", "sigmoid", "softplus", "elu"})
     for (Index classes : {8, 10, 3})

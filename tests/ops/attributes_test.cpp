@@ -1,5 +1,6 @@
-// An op's attributes tell all that sets it apart: the planner merges ops by them, and others
-// recompute graphs from them (tests/commands/torch_ops.py evaluates every row of the table so).
+// Tests that an op's attributes contain all its settings. The planner merges ops with equal
+// attributes, and other programs recompute graphs from them. tests/commands/torch_ops.py does so
+// for every row of the op table.
 #include <boost/test/unit_test.hpp>
 #include <functional>
 #include <set>
@@ -32,7 +33,8 @@ namespace {
 
 using Record = std::function<Tensor(Tensor)>;
 
-/// The same op of equal inputs with settings that change its value; in the order of ops.md.
+/// An op with equal inputs and different settings, which change its value. The list follows the
+/// order of ops.md.
 struct Settings {
   const char* op;
   Shape x;
@@ -54,7 +56,7 @@ Tensor convolved(Tensor x, const ConvGeometry& geometry, Index groups = 1) {
   return conv2d(x, w, g);
 }
 
-/// The first such op in the derivative of standardize.
+/// The last op `inverse_deviation` in the derivative of standardize.
 Tensor inverse_deviation_in(Tensor x, const Shape& axes, double epsilon) {
   Tape& tape = x.tape();
   grad(sum(standardize(x, axes, epsilon)), {x});
@@ -208,7 +210,8 @@ std::vector<Settings> settings() {
       {"conv2d",
        image,
        {[](Tensor x) { return convolved(x, {}); }, [](Tensor x) { return convolved(x, {}, 2); }}},
-      // With stride 2, images of 5 and of 6 rows have 3 rows of outputs, kernels of 1 and 2 rows 2.
+      // With stride 2, images of 5 and of 6 rows both give 3 rows of outputs. Kernels of 1 and 2
+      // rows both give 2.
       {"conv2d_input_grad", {1, 3, 4, 4}, {input_grad(5), input_grad(6)}},
       {"conv2d_weight_grad", image, {weight_grad(1), weight_grad(2)}},
       {"average_pool2d",
@@ -253,7 +256,7 @@ std::vector<Settings> settings() {
   };
 }
 
-/// The attributes of the last node of that op from `from` on.
+/// The attributes of the last node with this op from node `from` on.
 std::string attributes_of(Tape& tape, const std::string& op, int from) {
   for (int i = tape.size() - 1; i >= from; --i)
     if (tape.node(i).op && tape.node(i).op->name() == op) return tape.node(i).op->attributes();
@@ -280,11 +283,11 @@ BOOST_AUTO_TEST_CASE(other_settings_have_other_attributes) {
   }
 }
 
-/// An op that is made anew whenever it is recorded has settings, so it has a row above.
+/// An op that is created anew at each recording has settings, so it needs a row above.
 BOOST_AUTO_TEST_CASE(every_op_with_settings_is_tested) {
   std::set<std::string> tested;
   for (const Settings& row : settings()) tested.insert(row.op);
-  // Their only settings are a name, or the shape that the planner also compares.
+  // The only setting of these ops is a name, or a shape that the planner compares anyway.
   const std::set<std::string> without = {"argmax", "argmin", "pool_scatter"};
   for (const OpCase& row : op_table()) {
     Tape tape;

@@ -1,4 +1,4 @@
-// Instrumented ops that move, repeat, sum and pick numbers.
+// Instrumented reference versions of ops that move, repeat, sum or pick numbers.
 #include <limits>
 
 #include "autodiff/kernels/random.h"
@@ -8,7 +8,7 @@ namespace twice::testing {
 
 namespace {
 
-/// Where position `at` of the wide shape is in the narrow one, which broadcasts to it.
+/// The position in `narrow`, which broadcasts to `wide`, that belongs to position `at` in `wide`.
 Index narrowed(const Shape& wide, Index at, const Shape& narrow) {
   const Shape from = place(wide, at);
   Shape to = narrow;
@@ -17,7 +17,7 @@ Index narrowed(const Shape& wide, Index at, const Shape& narrow) {
   return position(narrow, to);
 }
 
-/// Calls body(position on the grid of `count`, position in `whole`): a slice of every axis.
+/// Calls body(position in the slice of shape `count`, position in `whole`) for a slice of all axes.
 template <class Body>
 void for_grid(const Execution& e, const Shape& count, const Shape& whole, const Body& body) {
   const Shape first = e.list("first"), step = e.list("step");
@@ -28,10 +28,10 @@ void for_grid(const Execution& e, const Shape& count, const Shape& whole, const 
   }
 }
 
-/// A view: y is x's memory, nothing is read or written.
+/// A view: y shares x's memory, and nothing is read or written.
 void view(Execution& e) { e.y = e.x[0].alias(e.y.spec()); }
 
-/// Rows of everything but the last axis.
+/// The number of rows. A row runs along the last axis.
 Index rows_of(const Shape& shape) { return shape.elements() / shape.back(); }
 
 void arg_extreme(Execution& e, double sign) {
@@ -133,7 +133,7 @@ References moving_references() {
       {"one_hot",
        [](Execution& e) {
          const Index classes = e.y.shape().back();
-         for (Index i = 0; i < e.y.elements(); ++i)  // comparing integers is no FLOP
+         for (Index i = 0; i < e.y.elements(); ++i)  // comparing integers counts no FLOP
            e.y.write(i, e.x[0].read_index(i / classes) == i % classes ? 1 : 0);
        }},
       {"dropout_mask",

@@ -1,6 +1,6 @@
-// Instrumented matrix products, convolutions and pooling, as loops over their definitions. Products
-// and additions with padding are done, as documented (docs/conventions.md, Counts), but no pixel
-// outside of the image is read or written.
+// Instrumented reference versions of matrix products, convolutions and pooling, as loops over their
+// definitions. They perform products and additions with padding (docs/conventions.md, Counts), but
+// read and write no pixel outside the image.
 #include <limits>
 
 #include "tests/ops/counted.h"
@@ -9,7 +9,7 @@ namespace twice::testing {
 
 namespace {
 
-/// A stack of one or more products; each matrix has the last two axes.
+/// A stack of one or more products. The last two axes are those of the matrices.
 void matrix_products(Execution& e) {
   const bool ta = e.attributes.find("A'") != std::string::npos;
   const bool tb = e.attributes.find("B'") != std::string::npos;
@@ -27,7 +27,7 @@ void matrix_products(Execution& e) {
       }
 }
 
-/// A window of an axis: output o sees pixel o stride + k dilation - padding through entry k.
+/// Windows along an axis. Entry k of output o's window is pixel o stride + k dilation - padding.
 struct Windows {
   Index stride, padding, dilation = 1;
   Index pixel(Index output, Index entry) const {
@@ -39,7 +39,8 @@ bool inside(const Shape& images, Index iy, Index ix) {
   return iy >= 0 && iy < images[1] && ix >= 0 && ix < images[2];
 }
 
-/// T(x, w, g) = <conv2d(x, w), g> with one slot open: 0 for images, 1 the kernel, 2 the outputs.
+/// The derivative of T(x, w, g) = <conv2d(x, w), g> with respect to one argument. `open` is 0 for
+/// the images, 1 for the kernel and 2 for the outputs.
 void convolution(Execution& e, int open) {
   Touched* slots[3];
   for (int slot = 0, next = 0; slot < 3; ++slot)
@@ -73,7 +74,8 @@ void convolution(Execution& e, int open) {
   }
 }
 
-/// Calls body(output position, position of a pixel or -1 for padding) for each cell of each window.
+/// Calls body(position of the output, position of the pixel) for each cell of each window. Cells of
+/// padding have the pixel position -1.
 template <class Body>
 void for_cells(const Execution& e, const Shape& images, const Shape& outputs, const Body& body) {
   const auto window = static_cast<Index>(e.number("window"));
@@ -123,7 +125,7 @@ void max_pool_indices(Execution& e) {
   });
 }
 
-/// The pixel that index `at` of pooled images points to.
+/// The position of the pixel that index `at` of pooled images refers to.
 Index picked(const Shape& images, Touched& indices, Index at) {
   const Shape out = place(indices.shape(), at);
   return (out[0] * images[1] * images[2] + indices.read_index(at)) * images[3] + out[3];

@@ -1,5 +1,5 @@
-// Instrumented softmax, its relatives and moments: the algorithms that the kernels follow, with
-// their shift by the largest number of a row, in one tile.
+// Instrumented reference versions of softmax, related ops and moments. They follow the algorithms
+// of the kernels, including the shift by the largest number of a row, in one tile.
 #include <limits>
 
 #include "tests/ops/counted.h"
@@ -15,7 +15,7 @@ Counted log(Counted x) {
   return Counted::call([](double v) { return std::log(v); }, x);
 }
 
-/// A row, its largest number and sum_j e^(x_j - largest).
+/// A row with its largest number and sum_j e^(x_j - largest).
 struct Row {
   Index first, columns;
   std::vector<Counted> numbers, exponentials;
@@ -39,7 +39,7 @@ Reference each_row(const Body& body) {
   };
 }
 
-/// The positions of x, grouped by what they are once the axes of the attributes are dropped.
+/// The positions in x in groups. Positions in a group differ only along the axes of the attributes.
 std::vector<std::vector<Index>> groups(const Execution& e) {
   const Shape axes = e.list("axes");
   Shape reduced = e.x[0].shape();

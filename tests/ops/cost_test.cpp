@@ -1,6 +1,6 @@
-// FLOPs and bytes: what `Op::cost` states of every op that a row of the op table records, in f32
-// and f64, is exactly what an instrumented reference (counted.h) counts while it computes the same
-// numbers. An op without a reference fails.
+// Tests the FLOPs and bytes of `Op::cost` for every op that a row of the op table records, in f32
+// and f64. They must equal the counts of an instrumented reference (counted.h) that computes the
+// same numbers. An op without a reference fails.
 #include <boost/test/unit_test.hpp>
 #include <set>
 
@@ -51,7 +51,7 @@ const References& references() {
   return all;
 }
 
-/// The reference of an op; of an elementwise one, its definition.
+/// The reference of an op. For an elementwise op it is the definition in the op table.
 Reference reference_of(const Op& op) {
   const Definition* definition = definition_of(op.name());
   if (!definition) {
@@ -74,8 +74,8 @@ Reference reference_of(const Op& op) {
   };
 }
 
-/// Which entries an index picks is not known before the run, so the formulas assume that it picks
-/// as many different ones as it can. These indices do: 0, 1, 2, ... along the axis, and again.
+/// Indices 0, 1, 2, ... along the axis, repeated. The formulas cannot depend on the values of
+/// indices, so they assume that indices pick as many different entries as possible. These do so.
 Array spread(const Spec& spec, Index axis_size, Index inner) {
   const Array result(spec.shape, DType::i32);
   for (Index i = 0; i < result.elements(); ++i)
@@ -83,7 +83,7 @@ Array spread(const Spec& spec, Index axis_size, Index inner) {
   return result;
 }
 
-/// The inputs of an op with its indices, if it has any, spread.
+/// The inputs of an op. Indices are replaced by spread ones.
 std::vector<Array> with_spread_indices(const Op& op, std::vector<Array> x, const Shape& y) {
   const Spec indices{x.back().shape(), x.back().dtype()};
   const Shape& from = x[0].shape();
@@ -96,9 +96,9 @@ std::vector<Array> with_spread_indices(const Op& op, std::vector<Array> x, const
   return x;
 }
 
-/// Runs the op and its reference on x. With several terms, the op is the sum of so many of those
-/// whose reference is taken (`summed_with`), each with its share of the inputs; with `adds`, it is
-/// `adding()` of that, and its last input grows y.
+/// Runs the op and its reference on x. With several terms, the op must be a sum of that many ops
+/// (`summed_with`). Each term has its share of the inputs, and the reference runs for each. With
+/// `adds`, the op must be `adding()` of such an op, and its last input is added to y.
 void compare(const Op& op, const std::vector<Array>& x, const std::string& what,
              std::size_t terms = 1, bool adds = false) {
   BOOST_TEST_CONTEXT(what << ": " << op.name() << " " << op.attributes()) {
@@ -121,7 +121,7 @@ void compare(const Op& op, const std::vector<Array>& x, const std::string& what,
         for (Index i = 0; i < execution.y.elements(); ++i)
           execution.y.add(i, execution.x.back().read(i));
       for (const Touched& input : execution.x) bytes += input.bytes_touched();
-      if (last) bytes += execution.y.bytes_touched();  // all terms are written in one go
+      if (last) bytes += execution.y.bytes_touched();  // the sum of all terms is written once
       for (std::size_t i = 0; i < sum.size(); ++i)
         sum[i] += execution.y.value(static_cast<Index>(i));
     }
@@ -130,7 +130,7 @@ void compare(const Op& op, const std::vector<Array>& x, const std::string& what,
     BOOST_TEST(stated.flops == Counted::flops());
     BOOST_TEST(stated.bytes == bytes);
 
-    // A reference that computes something else would count something else.
+    // The counts are meaningful only if the reference computes the same numbers.
     const Array y(spec.shape, spec.dtype);
     std::vector<const Array*> inputs;
     for (const Array& array : x) inputs.push_back(&array);
@@ -145,7 +145,7 @@ void compare(const Op& op, const std::vector<Array>& x, const std::string& what,
   }
 }
 
-/// Beside the table: windows that skip pixels, and images whose size does not divide.
+/// Cases that the table lacks: windows that skip pixels, and images that windows do not tile.
 std::vector<OpCase> skipping_cases() {
   using X = const Tensors&;
   const PoolGeometry apart{2, 3, 0}, padded{2, 3, 1};
@@ -162,7 +162,7 @@ std::vector<OpCase> skipping_cases() {
   };
 }
 
-/// The nodes of a row, its function and the gradient of it, and their numbers.
+/// Compares all nodes of a row's function and its gradient with their references.
 void compare_all(const OpCase& row, DType dtype, std::set<std::string>& seen) {
   Tape tape;
   Tensors x, floats;
@@ -213,14 +213,14 @@ void compare_all(const OpCase& row, DType dtype, std::set<std::string>& seen) {
 
 BOOST_AUTO_TEST_SUITE(op_costs)
 
-BOOST_AUTO_TEST_CASE(every_formula_is_what_an_instrumented_kernel_counts) {
+BOOST_AUTO_TEST_CASE(every_formula_equals_the_count_of_an_instrumented_kernel) {
   const Threads one(1);
   std::set<std::string> seen;
   for (const OpCase& row : op_table())
     for (DType dtype : {DType::f64, DType::f32}) compare_all(row, dtype, seen);
   for (const OpCase& row : skipping_cases()) compare_all(row, DType::f64, seen);
   for (const OpCase& row : op_table()) BOOST_TEST(seen.contains(row.op), row.op);
-  // A reference that nothing is held against says nothing.
+  // Every reference must have been used.
   for (const auto& [op, reference] : references()) BOOST_TEST(seen.contains(op), op);
 }
 

@@ -1,6 +1,6 @@
-// Instruments for tests/ops/cost_test.cpp: numbers that count the operations done with them, and
-// arrays that remember which of their numbers were touched. A reference is an op's definition,
-// written naively with both; what it counts is held against the formulas of `Op::cost`.
+// Instruments for tests/ops/cost_test.cpp: numbers that count their operations, and arrays that
+// record which of their elements were read or written. A reference is a plain implementation of an
+// op with both. The test compares its counts with the formulas of `Op::cost`.
 #pragma once
 
 #include <cmath>
@@ -14,18 +14,18 @@
 
 namespace twice::testing {
 
-/// A number whose every addition, multiplication, division, comparison, change of sign and call of
-/// a function is one FLOP.
+/// A number that counts FLOPs: one for each addition, multiplication, division, comparison, change
+/// of sign and function call.
 class Counted {
  public:
   Counted(double value = 0) : value_(value) {}
   double value() const { return value_; }
-  /// All FLOPs so far.
+  /// The FLOPs so far in this thread.
   static double& flops() {
     thread_local double count = 0;
     return count;
   }
-  /// f(x, ...), one FLOP.
+  /// f(x, ...), counted as one FLOP.
   template <class F, class... Numbers>
   static Counted call(F f, Numbers... x) {
     ++flops();
@@ -47,7 +47,7 @@ class Counted {
   double value_;
 };
 
-/// Numbers in row-major order, all untouched at first.
+/// An array that records which elements were read or written. At first none were.
 class Touched {
  public:
   explicit Touched(const Spec& spec)
@@ -67,7 +67,7 @@ class Touched {
   }
   double value(Index at) const { return values_[static_cast<std::size_t>(at)]; }
 
-  /// The same numbers under another shape, none touched.
+  /// The same numbers with another shape, all marked as untouched.
   Touched alias(const Spec& spec) const {
     Touched result(spec);
     result.values_ = values_;
@@ -93,14 +93,14 @@ class Touched {
   std::vector<bool> touched_;
 };
 
-/// The row-major position of `place`.
+/// The row-major position of the multi-index `place`.
 inline Index position(const Shape& shape, const Shape& place) {
   Index at = 0;
   for (int axis = 0; axis < shape.rank(); ++axis) at = at * shape[axis] + place[axis];
   return at;
 }
 
-/// The place of a row-major position.
+/// The multi-index of a row-major position.
 inline Shape place(const Shape& shape, Index at) {
   Shape result = shape;
   for (int axis = shape.rank() - 1; axis >= 0; --axis) {
@@ -110,23 +110,23 @@ inline Shape place(const Shape& shape, Index at) {
   return result;
 }
 
-/// One execution of an op, instrumented.
+/// One instrumented execution of an op.
 struct Execution {
   std::string op, attributes;
   std::vector<Touched> x;
   Touched y;
 
-  /// The number behind a word of the attributes: `number("stride")` of `stride 2 padding 1`.
+  /// The number after a word in the attributes, such as `number("stride")` in `stride 2 padding 1`.
   double number(const std::string& word) const;
-  /// The list behind a word, such as `(2, 3)` behind `to`; without a word, the first list.
+  /// The list after a word, such as `(2, 3)` after `to`. Without a word, the first list.
   Shape list(const std::string& word = {}) const;
 };
 
-/// Computes y.
+/// Computes y of an execution.
 using Reference = std::function<void(Execution&)>;
 using References = std::map<std::string, Reference>;
 
-// By op name; elementwise ops have a definition in the op table.
+// References by the name of the op. The references of elementwise ops are in the op table.
 References moving_references();
 References product_references();
 References row_references();

@@ -1,6 +1,6 @@
-// docs/ops.md shows the op table: its two marked parts are what this file makes of the table.
+// Tests that docs/ops.md shows the op table. This file generates the two marked parts of the page.
 //   TWICE_WRITE_DOCS=1 build/bin/twice-tests --run_test=op_docs
-// writes them anew.
+// writes them into the page.
 #include <boost/test/unit_test.hpp>
 #include <cstdlib>
 #include <filesystem>
@@ -27,7 +27,7 @@ std::string text_of(const std::filesystem::path& file) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-/// The file of autodiff/ops that declares a function; operators stand in arithmetic.
+/// The name of the header in autodiff/ops that declares a function. Operators are in arithmetic.
 std::string file_of(const OpRow& row) {
   if (row.signature.find('(') == std::string::npos) return "arithmetic";
   const std::regex declaration("(^|\n)(inline )?Tensor " + row.function() + "\\(");
@@ -86,7 +86,7 @@ std::string bounds() {
   return text + "\n";
 }
 
-/// The page with another text between the two marks of a part.
+/// The page with `made` between the two marks of a part.
 std::string with_part(const std::string& text, const std::string& part, const std::string& made) {
   const std::string begin = "<!-- from the op table: " + part + " -->\n\n";
   const std::string end = "<!-- end of " + part + " -->\n";

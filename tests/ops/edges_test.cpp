@@ -1,6 +1,6 @@
-// What ops do at the edges of the numbers: slopes of zero against infinities, norms of zero
-// vectors, scalings out of range, means of large numbers, casts. The right values are mathematics'
-// or, where they are a choice, PyTorch's.
+// Tests ops on extreme numbers: zero slopes times infinities, norms of zero vectors, scalings
+// beyond the range, means of large numbers, and casts. The expected values are the mathematical
+// ones. Where there is a choice, they are PyTorch's.
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <limits>
@@ -24,7 +24,7 @@ Tensor numbers(Tape& tape, const std::vector<T>& values, Shape shape = {}) {
 
 std::vector<double> computed(Tensor t) { return evaluate(t).to_vector(); }
 
-/// Values equal, NaN to NaN.
+/// Checks that the values are equal. NaN equals NaN.
 void check_equal(const std::vector<double>& found, const std::vector<double>& expected,
                  double tolerance = 0) {
   BOOST_REQUIRE(found.size() == expected.size());
@@ -36,7 +36,7 @@ void check_equal(const std::vector<double>& found, const std::vector<double>& ex
 
 struct Piecewise {
   const char* name;
-  /// Of x = (-1, 0.5), it does not depend on the first.
+  /// At x = (-1, 0.5), f does not depend on the first entry.
   std::function<Tensor(Tensor)> f;
 };
 
@@ -69,7 +69,7 @@ const std::vector<Piecewise>& piecewise() {
 BOOST_AUTO_TEST_SUITE(numbers_at_the_edges)
 
 BOOST_AUTO_TEST_CASE(a_slope_of_zero_wins_over_infinity) {
-  // f'(0) is infinite or NaN, f'(0.5) is not.
+  // Each function has an infinite or NaN derivative at 0.
   const std::vector<std::pair<const char*, std::function<Tensor(Tensor)>>> outer = {
       {"sqrt", [](Tensor t) { return sqrt(t); }},
       {"log", [](Tensor t) { return log(t); }},
@@ -125,7 +125,7 @@ BOOST_AUTO_TEST_CASE(a_norm_of_zero_has_no_wrong_derivative) {
     const Tensor x = f32 ? numbers<float>(tape, {0, 0}) : numbers<double>(tape, {0, 0});
     const Tensors v = tape.constant(Array::from<float>({1, 2}, {2}).cast(x.dtype()));
     const std::vector<std::pair<std::function<Tensor(Tensor)>, double>> cases = {
-        // The diagonal of the Hessian; NaN where no local rule gives it.
+        // The diagonal of the Hessian. NaN where local rules cannot give the right value.
         {[](Tensor t) { return square(norm(t)); }, 2},
         {[](Tensor t) { return norm(t) * norm(t); }, nan},
         {[](Tensor t) {
@@ -190,12 +190,12 @@ BOOST_AUTO_TEST_CASE(means_and_variances_survive_large_numbers) {
     const auto of = [&](std::vector<T> values, Shape shape) {
       return tape.parameter(Array::from(values, shape));
     };
-    // A constant has no deviation, whatever it is.
+    // Equal numbers have no deviation.
     const std::vector<T> equal(1000, T(12345.678));
     for (double x : computed(standardize(of(equal, {1000}), {0}))) BOOST_TEST(x == 0);
     for (double x : computed(standardize(of(equal, {100, 10}), {0}))) BOOST_TEST(x == 0);
     BOOST_TEST(computed(variance(of(equal, {1000})))[0] == 0);
-    // Mean 1e4, spread 1: whole numbers, so that the exact result is known.
+    // Whole numbers with mean 1e4 and variance 2, so that the exact result is known.
     std::vector<T> spread;
     for (int i = 0; i < 900; ++i) spread.push_back(T(10000 + i * 7 % 5 - 2));
     const double r = 1 / std::sqrt(2 + 1e-5);
@@ -214,14 +214,14 @@ BOOST_AUTO_TEST_CASE(means_and_variances_survive_large_numbers) {
       for (int i = 0; i < 900; ++i)
         BOOST_TEST(std::abs(g[static_cast<std::size_t>(i)] - 2.0 / 900 * (i * 7 % 5 - 2)) <= 1e-8);
     }
-    // Squares that overflow.
+    // The squares of these numbers overflow.
     const T large = std::is_same_v<T, float> ? T(1e30) : T(1e200);
     check_equal(computed(standardize(of({large, -large, large, -large}, {1, 4}), {1})),
                 {1, -1, 1, -1}, 1e-6);
     check_equal(computed(standardize(of({large, 1, -large, 3}, {2, 2}), {0})), {1, -1, -1, 1},
                 1e-4);
     check_equal(computed(variance(of({large, -large}, {2}))), {double(inf)});
-    // r (v - mean v - y mean(y v)), r being 1 / large.
+    // The result is r (v - mean v - y mean(y v)) with r = 1 / large.
     const Tensor wide = of({large, -large, large, -large}, {4});
     const Tensor v = of({1, 2, 3, 5}, {4});
     check_equal(computed(grad(sum(standardize(wide, {0}) * v), {wide})[0]),
@@ -232,7 +232,7 @@ BOOST_AUTO_TEST_CASE(means_and_variances_survive_large_numbers) {
     const double third = 1 / std::sqrt(3);
     check_equal(computed(standardize(of({most, most, most, -most}, {4}), {0})),
                 {third, third, third, -3 * third}, 1e-6);
-    // Infinities and NaN stay what they are: no number.
+    // With an infinity or NaN among the inputs, the result is NaN.
     for (const double bad : {inf, std::nan("")})
       for (double x : computed(standardize(of({T(bad), 1, 2}, {3}), {0})))
         BOOST_TEST(std::isnan(x));
@@ -253,12 +253,12 @@ BOOST_AUTO_TEST_CASE(casts_are_linear) {
   check_equal(computed(g[1]), {1.5, -2.25});
   const Tensor t = tape.constant(Array::from<float>({1, 2}, {2}));
   check_equal(computed(push({y}, {x}, {t})[0]), {3, 2e-10}, 1e-15);
-  // Second order, through both dtypes; narrowing rounds.
+  // The second derivative passes through both dtypes. A cast to f32 rounds.
   const Tensor z = cast(square(cast(x, DType::f64)), DType::f32);
   check_equal(computed(grad(sum(square(grad(sum(z), {x})[0])), {x})[0]), {12, -18});
   check_equal(computed(cast(numbers<double>(tape, {0.1, 1e300}), DType::f32)), {double(0.1F), inf});
   BOOST_CHECK(cast(x, DType::f32) == x);
-  // Lists of both dtypes.
+  // Lists with tensors of both dtypes.
   const Tensors both{x, w};
   check_equal(computed(squared_norm(both)), {1.5 * 1.5 + 2.25 * 2.25 + 9 + 1e-20}, 1e-15);
   const Tensors scaled = tape.constant(2, DType::f64) * both;

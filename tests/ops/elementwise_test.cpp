@@ -1,5 +1,5 @@
-// Elementwise ops as numbers: against the standard library, at the tails of float32, with NaN,
-// at odd lengths, and with the same bits at every position.
+// Tests the values of elementwise ops: against the standard library, at the tails of float32, with
+// NaN, at odd lengths, and for the same bits at every position.
 #include <boost/test/unit_test.hpp>
 #include <numbers>
 
@@ -25,11 +25,11 @@ struct Unary {
   const char* name;
   Tensor (*op)(Tensor);
   double (*exact)(double);
-  /// Inputs on which it is compared.
+  /// The range of inputs for the comparison.
   double low, high;
-  /// Its derivatives at large |x| are finite too.
+  /// True if the derivatives are finite at large |x| too.
   bool activation = false;
-  /// Allowed error in units of the last place.
+  /// The allowed error in units of the last place.
   double units = 32;
 };
 
@@ -81,7 +81,7 @@ const std::vector<Unary>& unary_ops() {
   return list;
 }
 
-/// y = op(x) computed from numbers of a dtype.
+/// y = op(numbers).
 Array computed(Tensor (*op)(Tensor), const Array& numbers) {
   Tape tape;
   return evaluate(op(tape.constant(numbers)));
@@ -99,7 +99,7 @@ Array grid(double low, double high, Index count, DType dtype) {
 
 BOOST_AUTO_TEST_SUITE(elementwise_numbers)
 
-BOOST_AUTO_TEST_CASE(only_the_root_of_squares_knows_its_square) {
+BOOST_AUTO_TEST_CASE(the_square_of_a_norm_is_recognised) {
   Tape tape;
   const Tensor x = tape.input({2}), root = root_of_squares(x), any = safe_sqrt(x);
   BOOST_CHECK(square(root) == x);
@@ -111,13 +111,13 @@ BOOST_AUTO_TEST_CASE(only_the_root_of_squares_knows_its_square) {
 BOOST_AUTO_TEST_CASE(agree_with_the_standard_library) {
   for (const Unary& f : unary_ops())
     for (DType dtype : {DType::f32, DType::f64}) {
-      // Relative for results of ordinary size, absolute for smaller ones.
+      // The error is relative for results above 1 and absolute for smaller ones.
       const double unit = dtype == DType::f32 ? 0x1p-24 : 0x1p-53;
       const Array x = grid(f.low, f.high, 2001, dtype), y = computed(f.op, x);
       double worst = 0, where = 0;
       for (Index i = 0; i < x.elements(); ++i) {
         const double exact = f.exact(x.at(i));
-        // sin and cos of a large x: as exact as x itself.
+        // For large x, sin and cos are only as exact as x itself.
         const double scale = std::max({1.0, std::abs(exact), std::abs(x.at(i)) / 16});
         const double error = std::abs(y.at(i) - exact) / scale / unit;
         if (!(error <= worst)) worst = error, where = x.at(i);
@@ -167,7 +167,7 @@ BOOST_AUTO_TEST_CASE(masks_of_nan) {
   is(greater_equal(x, zero), {0, 1, 1});
   is(equal(x, zero), {0, 1, 0});
   is(nonzero(x), {1, 0, 1});
-  // What is not chosen never shows.
+  // A value that is not chosen never shows, even if it is NaN.
   is(where(positive(x), x, zero), {0, 0, 1});
 }
 
@@ -259,7 +259,8 @@ BOOST_AUTO_TEST_CASE(kinks_have_the_documented_slopes) {
   BOOST_CHECK(slope(pow(x, 0), x) == (Slopes{0, 0, 0}));
 }
 
-/// a^b at a = 0: y = 0^b; dy/da = b 0^(b-1), and 0 for b = 0; dy/db = 0, not 0 times infinity.
+/// At a = 0, y = 0^b, dy/da = b 0^(b-1), which is 0 for b = 0, and dy/db = 0 rather than 0 times
+/// infinity.
 BOOST_AUTO_TEST_CASE(powers_of_zero) {
   Tape tape;
   const Tensor a = tape.constant(array_of({0, 0, 0, 0})), b = tape.constant(array_of({0, 1, 2, 3}));

@@ -1,5 +1,5 @@
-// Broadcasting, and the one clear line that wrong handles and dtypes give, from every function.
-// (Wrong shapes, axes and options: mistakes_test.cpp.)
+// Tests broadcasting, and that every function refuses wrong handles and dtypes with one clear line.
+// mistakes_test.cpp has wrong shapes, axes and options.
 #include <boost/test/unit_test.hpp>
 #include <fstream>
 #include <regex>
@@ -39,7 +39,7 @@ BOOST_AUTO_TEST_CASE(broadcasting_follows_numpy) {
   }
 }
 
-/// One line, `[function] ...`, which says each of `parts`.
+/// Checks that the message is one line, `[function] ...`, that contains each of `parts`.
 void check_message(const std::string& text, const std::string& function,
                    const std::vector<std::string>& parts) {
   BOOST_TEST(text.starts_with("[" + function + "] "), function << ": '" << text << "'");
@@ -48,7 +48,7 @@ void check_message(const std::string& text, const std::string& function,
     BOOST_TEST(text.find(part) != std::string::npos, text << " lacks '" << part << "'");
 }
 
-/// The answer to a call with input `slot` replaced by what `wrong` makes of its spec.
+/// The error message of a call whose input `slot` is replaced by `wrong` of its spec.
 template <class Wrong>
 std::string answer(const PublicFunction& f, std::size_t slot, const Wrong& wrong) {
   Tape tape;
@@ -58,7 +58,7 @@ std::string answer(const PublicFunction& f, std::size_t slot, const Wrong& wrong
   return error_of([&] { f.call(x); });
 }
 
-BOOST_AUTO_TEST_CASE(what_fits_is_recorded) {
+BOOST_AUTO_TEST_CASE(valid_inputs_are_recorded) {
   for (const PublicFunction& f : public_functions())
     BOOST_TEST(answer(f, 0,
                       [](Tape& tape, const Spec& spec) {
@@ -98,7 +98,7 @@ BOOST_AUTO_TEST_CASE(dtypes) {
       };
       const bool index = f.x[slot].dtype == DType::i32;
       if (f.row.moves && slot == 0 && !joins) {
-        BOOST_TEST(with(DType::i32) == "", f.name);  // numbers of any dtype can be moved
+        BOOST_TEST(with(DType::i32) == "", f.name);  // ops that move numbers accept any dtype
         continue;
       }
       const DType wrong = index ? DType::f64 : DType::i32;
@@ -122,7 +122,7 @@ BOOST_AUTO_TEST_CASE(every_op_and_every_documented_function_is_among_them) {
       if (is_float(spec.dtype)) floats.push_back(x.back());
     }
     const Tensor y = f.call(x);
-    // Some ops have no function of their own: they are derivatives.
+    // Some ops have no public function and occur only in derivatives.
     if (is_float(y.dtype()) && !floats.empty()) grad(sum(y), floats);
     for (int i = 0; i < tape.size(); ++i)
       if (tape.node(i).op) ops.insert(std::string(tape.node(i).op->name()));

@@ -1,4 +1,4 @@
-// Every public function that records ops, as tests of them all need them: from the op table.
+// A list of all public functions that record ops, from the op table, for tests of all functions.
 #pragma once
 
 #include "autodiff/ops/loss.h"
@@ -10,7 +10,7 @@ namespace twice::testing {
 
 struct PublicFunction {
   std::string name;
-  /// Inputs that fit; f32 or i32.
+  /// The specs of valid inputs, f32 or i32.
   std::vector<Spec> x;
   experiments::OpRow row;
   Tensor call(const Tensors& inputs) const { return row.call(inputs); }
@@ -18,13 +18,14 @@ struct PublicFunction {
 
 inline Tensor dropped(const Tensors& x) {
   ForwardPass pass;
-  // A key on a tape of its own would clash; an empty x has none.
+  // The key must be on x's tape. An empty or stale x has none.
   const bool recorded = x[0] && !x[0].stale();
   pass.dropout = DropoutKey{Rng(5), recorded ? x[0].tape().constant(3, DType::i32) : Tensor()};
   return dropout(0.4, 1).forward({}, {}, x[0], pass);
 }
 
-/// The functions of the table; then dropout, and functions that record other ops for some settings.
+/// The functions of the table, then dropout, then functions that record other ops for some
+/// settings.
 inline const std::vector<PublicFunction>& public_functions() {
   static const std::vector<PublicFunction> all = [] {
     using X = const Tensors&;

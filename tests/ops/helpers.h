@@ -1,4 +1,4 @@
-// What the engine's tests share: random numbers, exact comparison, the text of an error.
+// Shared by the engine's tests: random numbers, exact comparisons, and the text of an error.
 #pragma once
 
 #include <cmath>
@@ -16,7 +16,7 @@ namespace twice::testing {
 inline constexpr double infinite = std::numeric_limits<double>::infinity(),
                         not_a_number = std::numeric_limits<double>::quiet_NaN();
 
-/// Standard normal numbers, the same for one seed.
+/// Standard normal numbers, which depend only on the seed.
 inline Array random_array(const Shape& shape, DType dtype = DType::f64, std::uint64_t seed = 1) {
   const Array result(shape, dtype);
   fill_normal(Rng(seed), 0, 1, result);
@@ -27,7 +27,7 @@ inline Array array_of(const std::vector<double>& values, DType dtype = DType::f6
   return Array::from(values, {static_cast<Index>(values.size())}).cast(dtype);
 }
 
-/// Equal shape, dtype and bits: -0 differs from 0, and NaN equals itself.
+/// True if shape, dtype and all bits are equal. So -0 differs from 0, and NaN equals itself.
 inline bool same_bits(const Array& a, const Array& b) {
   if (!(a.shape() == b.shape()) || a.dtype() != b.dtype()) return false;
   const Array x = a.contiguous_copy(), y = b.contiguous_copy();
@@ -41,7 +41,7 @@ inline double dot(const Array& a, const Array& b) {
   return sum;
 }
 
-/// The largest |a - b|; infinite when the shapes differ or a number is NaN.
+/// The largest |a - b|. Infinite if the shapes differ or a number is NaN.
 inline double distance(const Array& a, const Array& b) {
   if (!(a.shape() == b.shape())) return infinite;
   double worst = 0;
@@ -52,7 +52,7 @@ inline double distance(const Array& a, const Array& b) {
   return std::isnan(worst) ? infinite : worst;
 }
 
-/// The text of the `Error` that f throws; empty when it throws none.
+/// The text of the `Error` that f throws. Empty if f throws none.
 template <class F>
 std::string error_of(F f) {
   try {
@@ -63,7 +63,7 @@ std::string error_of(F f) {
   return {};
 }
 
-/// Sets the number of threads for as long as it lives.
+/// Sets the number of threads until the end of the scope.
 class Threads {
  public:
   explicit Threads(int count) : before_(threads()) { set_threads(count); }
@@ -75,7 +75,7 @@ class Threads {
   int before_;
 };
 
-/// True when `compute()`, an Array, has the same bits at 1, 2 and 3 threads.
+/// True if the Array `compute()` has the same bits with 1, 2 and 3 threads.
 template <class F>
 bool same_at_any_thread_count(F compute) {
   std::vector<Array> results;

@@ -1,5 +1,4 @@
-// Losses against their definitions, written down with plain loops. (That their derivatives are
-// those of their values is the op table's business.)
+// Tests losses against plain loops over their definitions. The op table tests their derivatives.
 #include "autodiff/ops/loss.h"
 
 #include <boost/test/unit_test.hpp>
@@ -16,7 +15,7 @@ using Numbers = std::vector<double>;
 
 constexpr Index rows = 4, classes = 3;
 
-/// 4 rows of 3 predictions, targets between 0 and 1, and labels.
+/// 4 rows of 3 predictions, with targets between 0 and 1, and with labels.
 struct Batch {
   Tape tape;
   Array numbers = random_array({rows, classes}), others{Shape{rows, classes}, DType::f64};
@@ -40,7 +39,7 @@ struct Batch {
   }
 };
 
-/// The loss with each reduction against the losses of the examples.
+/// Compares the loss with each reduction against the losses of the examples.
 template <class Loss>
 void check(const Loss& loss, const Numbers& expected) {
   const double sum = std::accumulate(expected.begin(), expected.end(), 0.0);

@@ -1,5 +1,5 @@
-// What is wrong with a call is said in one line: each public function with each mistake that can be
-// made in its ranks, shapes, axes and options. (Handles and dtypes: errors_test.cpp.)
+// Tests the error messages of each public function for each possible mistake in ranks, shapes, axes
+// and options. errors_test.cpp has mistakes in handles and dtypes.
 #include <boost/test/unit_test.hpp>
 #include <functional>
 #include <set>
@@ -15,7 +15,7 @@ using namespace twice::testing;
 
 namespace {
 
-/// Makes inputs to be wrong with: `f(2, 3)` of that shape.
+/// Makes inputs for wrong calls: `f(2, 3)` has the shape (2, 3).
 struct NewInput {
   Tape& tape;
   template <class... Sizes>
@@ -29,7 +29,7 @@ struct NewInput {
 };
 using F = const NewInput&;
 
-/// A shape or axes: inside of functions braces would break the lines of the table.
+/// A shape or axes. clang-format would break the lines of the table at braces in a function.
 template <class... Sizes>
 Shape list(Sizes... sizes) {
   return {sizes...};
@@ -41,10 +41,10 @@ PoolGeometry pool(Index window, Index stride, Index padding = 0) {
 
 struct Mistake {
   std::string function;
-  /// What is wrong: "rank", "shape", "axis" or "option".
+  /// The kind of mistake: "rank", "shape", "axis" or "option".
   std::string kind;
   std::function<void(F)> call;
-  /// What follows `[function] `.
+  /// The text after `[function] `.
   std::string text;
 };
 
@@ -69,7 +69,7 @@ const std::vector<Mistake>& mistakes() {
       {"reshape", "option", [](F f) { reshape(f(2, 3), list(-2, 3)); },
        "shape (-2, 3) must have sizes >= 0, and -1 at most once"},
       {"permute", "rank", [](F f) { permute(f(2, 3), list(0)); },
-       "1 axes given for shape (2, 3); each must be listed once"},
+       "1 axes were given for shape (2, 3); each axis must be listed once"},
       {"permute", "axis", [](F f) { permute(f(2, 3), list(0, 2)); },
        "axis 2 does not exist: the input has rank 2"},
       {"permute", "axis", [](F f) { permute(f(2, 3), list(0, 0)); },
@@ -101,13 +101,15 @@ const std::vector<Mistake>& mistakes() {
        [](F f) {
          concat({f(2, 3), f(2)}, 0);
        },
-       "f32 (2) does not continue f32 (2, 3) along axis 0: the other axes and dtypes must be "
+       "f32 (2) cannot be joined to f32 (2, 3) along axis 0: the other sizes and the dtypes must "
+       "be "
        "equal"},
       {"concat", "shape",
        [](F f) {
          concat({f(2, 3), f(3, 3)}, 1);
        },
-       "f32 (3, 3) does not continue f32 (2, 3) along axis 1: the other axes and dtypes must be "
+       "f32 (3, 3) cannot be joined to f32 (2, 3) along axis 1: the other sizes and the dtypes "
+       "must be "
        "equal"},
       {"concat", "option", [](F) { concat({}, 0); },
        "an empty list was given; it needs at least one tensor"},
@@ -145,15 +147,15 @@ const std::vector<Mistake>& mistakes() {
       {"gather_along", "axis", [](F f) { gather_along(f(2, 3), f.indices(2, 3), 2); },
        "axis 2 does not exist: the input has rank 2"},
       {"gather_along", "rank", [](F f) { gather_along(f(2, 3), f.indices(2), 0); },
-       "indices (2) and numbers (2, 3) need as many axes"},
+       "indices (2) and numbers (2, 3) must have the same number of axes"},
       {"gather_along", "shape", [](F f) { gather_along(f(2, 3), f.indices(5, 3), 1); },
-       "indices (5, 3) must equal (2, 3) but for the axis gathered along"},
+       "indices (5, 3) must have the sizes of (2, 3) except along the gathered axis"},
       {"scatter_along", "axis", [](F f) { scatter_along(f(2, 3), f.indices(2, 3), -3, 4); },
        "axis -3 does not exist: the input has rank 2"},
       {"scatter_along", "rank", [](F f) { scatter_along(f(2, 3), f.indices(2), 0, 4); },
-       "indices (2) and numbers (2, 3) need as many axes"},
+       "indices (2) and numbers (2, 3) must have the same number of axes"},
       {"scatter_along", "shape", [](F f) { scatter_along(f(2, 3), f.indices(2, 4), 1, 4); },
-       "indices (2, 4) and numbers (2, 3) must have one shape, with an axis"},
+       "indices (2, 4) and numbers (2, 3) must have the same shape, of rank 1 or more"},
       {"scatter_along", "option", [](F f) { scatter_along(f(2, 3), f.indices(2, 3), 1, -4); },
        "the size -4 must be >= 0"},
       {"one_hot", "option", [](F f) { one_hot(f.indices(2), 0, DType::f32); },
@@ -209,7 +211,7 @@ const std::vector<Mistake>& mistakes() {
        },
        "lists of 2 and 1 tensors do not pair up"},
       {"squared_norm", "option", [](F) { squared_norm({}); },
-       "an empty list has no tape to put its sum on"},
+       "an empty list has no tape for the sum"},
       {"softmax", "axis", [](F f) { softmax(f(2, 3), 2); },
        "axis 2 does not exist: the input has rank 2"},
       {"softmax", "rank", [](F f) { softmax(f()); },
@@ -246,9 +248,9 @@ const std::vector<Mistake>& mistakes() {
       {"matmul", "shape", [](F f) { matmul(f(128, 784), f(512, 10), true, true); },
        "inner dimensions differ: (128, 784)' x (512, 10)'"},
       {"batched_matmul", "rank", [](F f) { batched_matmul(f(2, 3), f(3, 2)); },
-       "needs two stacks of equally many matrices (rank 3): (2, 3) x (3, 2)"},
+       "needs two stacks (rank 3) of the same number of matrices: (2, 3) x (3, 2)"},
       {"batched_matmul", "shape", [](F f) { batched_matmul(f(2, 2, 3), f(3, 3, 2)); },
-       "needs two stacks of equally many matrices (rank 3): (2, 2, 3) x (3, 3, 2)"},
+       "needs two stacks (rank 3) of the same number of matrices: (2, 2, 3) x (3, 3, 2)"},
       {"batched_matmul", "shape", [](F f) { batched_matmul(f(2, 2, 3), f(2, 2, 3), false, false); },
        "inner dimensions differ: (2, 2, 3) x (2, 2, 3)"},
       {"outer", "rank", [](F f) { outer(f(2), f(2, 1)); },
@@ -332,7 +334,7 @@ const std::vector<Mistake>& mistakes() {
   return list_of_mistakes;
 }
 
-/// True if a parameter of the function is among these.
+/// True if the function's parameters contain one of these words.
 bool has_parameter(const OpRow& row, std::initializer_list<const char*> words) {
   const std::string parameters = row.signature.substr(row.signature.find('(') + 1);
   return std::any_of(words.begin(), words.end(),

@@ -1,5 +1,5 @@
-// Inputs that are easily forgotten, for every op: arrays that are not contiguous, empty ones and
-// single numbers. And the report on a wrong op says where it is wrong, with both numbers.
+// Tests every op on inputs that are easily forgotten: arrays that are not contiguous, empty arrays
+// and single numbers. Also tests that the report on a wrong op gives the place and both numbers.
 #include <boost/test/unit_test.hpp>
 #include <regex>
 #include <set>
@@ -16,7 +16,7 @@ using namespace twice::testing;
 
 namespace {
 
-/// The same numbers, every second one of a larger array whose axes are in the opposite order.
+/// A view with the same numbers: every second one of a larger array with reversed axes.
 Array scattered(const Array& numbers) {
   if (numbers.rank() == 0) return numbers;
   Shape larger, reversed;
@@ -31,8 +31,8 @@ Array scattered(const Array& numbers) {
   return view;
 }
 
-/// The function's outputs and the gradients of their sum by the float inputs. The inputs are bound,
-/// or constants.
+/// The function's outputs, and the gradients of their sum with respect to the float inputs. The
+/// inputs are bound if `bound`, and otherwise constants.
 std::vector<Array> computed(const Function& f, const std::vector<Array>& arrays, bool bound) {
   Tape tape;
   Tensors x, floats;
@@ -51,7 +51,7 @@ std::vector<Array> computed(const Function& f, const std::vector<Array>& arrays,
   return result;
 }
 
-/// An op with inputs that are empty and of one element each; functions whose shapes are not fixed.
+/// Ops with empty inputs and inputs of one element, for a function that accepts several shapes.
 struct SmallCase {
   std::set<std::string> ops;
   std::vector<std::vector<Shape>> shapes;
@@ -61,7 +61,7 @@ struct SmallCase {
 using X = const Tensors&;
 
 Tensor cube(Tensor x) { return x * square(x); }
-Tensor zeros(X x, const Shape& shape) {  // indices
+Tensor zeros(X x, const Shape& shape) {  // for use as indices
   return x[0].tape().constant(Array::zeros(shape, DType::i32));
 }
 
@@ -154,8 +154,8 @@ std::vector<SmallCase> small_product_cases() {
   };
 }
 
-/// Cases whose function takes any shape: of elementwise ops. (Not those in losses, whose mean of no
-/// numbers is NaN.)
+/// The cases of elementwise ops, whose functions accept any shape. Losses are left out, because the
+/// mean of no numbers is NaN.
 std::vector<OpCase> cases_of_any_shape() {
   std::vector<OpCase> cases;
   for (const OpSection& section : op_sections())
@@ -176,7 +176,7 @@ void check_small(const std::string& op, const Function& f, const std::vector<Sha
     BOOST_TEST(result.ok, op << " of " << str(shapes[0]) << ": " << str(result));
 }
 
-/// y = x^2, dy/dx = 2 x but for entry 4, where it is 3 x.
+/// y = x^2 with a slope that is wrong at entry 4 only: 3 x instead of 2 x.
 struct WrongAtFour final : Elementwise<WrongAtFour, 1> {
   std::string_view name() const override { return "wrong_at_four"; }
   template <class V>

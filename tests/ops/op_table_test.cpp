@@ -1,4 +1,4 @@
-// The op table: every op that the library can record has a row, every row records its op, and all
+// Tests the op table: every op of the library has a row, every row records its op, and all
 // derivative checks of every row pass.
 #include <fmt/format.h>
 
@@ -32,7 +32,7 @@ std::string text_of(const std::filesystem::path& file) {
 
 std::string joined(const Names& names) { return fmt::format("{}", fmt::join(names, " ")); }
 
-/// The names in the sources of the ops: what each `name() const override { ... }` can return.
+/// The names of ops in the sources: all texts that a `name() const override { ... }` can return.
 Names declared_ops() {
   const std::regex declaration(
       R"(std::string_view name\(\) const[^;{]*\{((?:[^{}]|\{[^{}]*\})*)\})");
@@ -49,14 +49,14 @@ Names declared_ops() {
       const std::size_t before = names.size();
       for (std::sregex_iterator name(body.begin(), body.end(), literal); name != end; ++name)
         names.insert((*name)[1]);
-      // An op whose name is not written there would escape this test.
+      // An op whose name is not a literal there would escape this test.
       BOOST_TEST(names.size() > before, source.filename().string() << ": " << body);
     }
   }
   return names;
 }
 
-/// The names of the ops that a row's function records, before any check differentiates it.
+/// The names of the ops that a case's function records, without its derivatives.
 Names recorded_ops(const OpCase& row) {
   Tape tape;
   Tensors x;
@@ -75,7 +75,7 @@ BOOST_AUTO_TEST_SUITE(op_table_rows)
 BOOST_AUTO_TEST_CASE(every_op_has_a_row) {
   const Names declared = declared_ops();
   BOOST_TEST(declared.size() > 50);
-  // A finite difference of rounded numbers says nothing; cast has a test of its own.
+  // Finite differences cannot check a cast, which rounds. edges_test.cpp tests it.
   Names rows = {"cast"};
   for (const OpCase& row : op_table()) rows.insert(row.op);
   Names without;
@@ -84,7 +84,7 @@ BOOST_AUTO_TEST_CASE(every_op_has_a_row) {
   BOOST_TEST(without.empty(), "ops without a row in experiments/check: " << joined(without));
 }
 
-/// True if an op of that name is elementwise, as the case records it.
+/// True if the case records its op as an elementwise op.
 bool is_elementwise(const OpCase& row) {
   Tape tape;
   Tensors x;
@@ -97,8 +97,9 @@ bool is_elementwise(const OpCase& row) {
   return false;
 }
 
-// FLOPs and bytes of the other ops have references in tests/ops/cost_references_*.cpp, mistakes of
-// calls stand in mistakes_test.cpp: the tests there name the op that has none.
+// Definitions are checked for elementwise ops only. The references for the FLOPs and bytes of other
+// ops are in tests/ops/cost_references_*.cpp, and mistakes in calls in mistakes_test.cpp. The tests
+// there name an op that has none.
 BOOST_AUTO_TEST_CASE(every_row_is_complete) {
   Names in_graphs, with_units, with_definition;
   for (const OpSection& section : op_sections())
@@ -108,7 +109,7 @@ BOOST_AUTO_TEST_CASE(every_row_is_complete) {
         if (c.units) with_units.insert(c.op);
       if (row.definition.call) with_definition.insert(row.op);
     }
-  // Numbers that are rounded, cut off from derivatives, or spread by the derivative of another op.
+  // These ops round, stop derivatives, or occur in the derivative of another op.
   const Names not_in_graphs = {"cast", "stop_gradient", "average_pool2d_adjoint"};
   for (const OpSection& section : op_sections())
     for (const OpRow& row : section.rows) {
@@ -124,7 +125,7 @@ BOOST_AUTO_TEST_CASE(every_row_is_complete) {
            "op of random graphs (`graph`)");
       if (row.cases.empty() || !is_elementwise(row.cases[0])) continue;
       need(with_definition.contains(row.op), "definition");
-      // `where` only chooses; its case has three inputs of different shapes.
+      // `where` does not round, and its case has three inputs of different shapes.
       need(with_units.contains(row.op) || row.op == "where", "bounds of errors (`Units`)");
     }
 }
@@ -155,7 +156,7 @@ BOOST_AUTO_TEST_CASE(rows_of_winograd_run_on_its_kernels) {
 }
 
 BOOST_AUTO_TEST_CASE(every_row_passes) {
-  const Threads one(1);  // such small arrays are not worth waking a second one
+  const Threads one(1);  // the arrays are too small for a second thread to help
   for (const CheckRow& row : check_ops())
     BOOST_TEST(row.ok, row.op << ", " << row.label << ": " << str(row));
 }
@@ -164,7 +165,7 @@ BOOST_AUTO_TEST_CASE(other_random_numbers_pass_too) {
   const Threads one(1);
   CheckOptions options;
 #if defined(TWICE_ADDRESS_SANITIZER)
-  constexpr std::uint64_t last = 2;  // each takes 40 s there
+  constexpr std::uint64_t last = 2;  // each takes 40 s with this sanitizer
 #else
   constexpr std::uint64_t last = 4;
 #endif

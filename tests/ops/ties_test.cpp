@@ -1,5 +1,5 @@
-// Which entry argmax, argmin and max pooling choose: the first of equal ones, and the first NaN
-// before any number.
+// Tests the choice of argmax, argmin and max pooling: the first of equal entries, and the first NaN
+// rather than any number.
 #include <boost/test/unit_test.hpp>
 
 #include "autodiff/ops/index.h"
@@ -47,7 +47,7 @@ BOOST_AUTO_TEST_CASE(of_argmax_and_argmin) {
           fmt::format("row that begins {}, {}", row.numbers[0], row.numbers[1]);
       BOOST_TEST(evaluate(argmax(x, 0)).item() == row.largest, numbers);
       BOOST_TEST(evaluate(argmin(x, 0)).item() == row.smallest, numbers);
-      // Along an axis that is not the last, beside other numbers.
+      // The same along an axis that is not the last, with other numbers beside.
       std::vector<double> beside;
       for (double v : row.numbers) beside.insert(beside.end(), {5, v});
       const Tensor table = tape.constant(array_of(beside, dtype).reshaped({5, 2}));
@@ -56,14 +56,14 @@ BOOST_AUTO_TEST_CASE(of_argmax_and_argmin) {
     }
 }
 
-// One window, whose row-major positions in the image are the indices; several channel counts, since
-// the kernel takes channels in groups.
+// One window covers the image, so the indices are positions in the window. The kernel processes
+// channels in groups, so several numbers of channels are tested.
 BOOST_AUTO_TEST_CASE(of_max_pooling) {
   for (DType dtype : {DType::f32, DType::f64})
     for (Index channels : {1, 3, 16, 70})
       for (const TiedRow& row : rows_with_ties()) {
         const Array image({1, 3, 3, channels}, dtype);
-        // The row's five numbers stand in the corners and the middle, what is smaller between them.
+        // The row's five numbers are in the corners and the middle, with smaller numbers between.
         const double between = -infinite;
         for (Index i = 0; i < 9; ++i)
           for (Index c = 0; c < channels; ++c)

@@ -1,5 +1,5 @@
-// Eigenvalues and traces from products alone: on quadratics whose spectrum is known, and on a small
-// net whose Hessian is computed entry by entry.
+// Tests eigenvalues and traces computed from matrix-vector products alone, on quadratics with a
+// known spectrum and on a small net whose Hessian is computed entry by entry.
 #include "optim/curvature.h"
 
 #include <boost/test/unit_test.hpp>
@@ -18,7 +18,8 @@ using twice::testing::same_bits;
 
 namespace {
 
-/// 1/2 w'A w with A = Q diag(spectrum) Q, Q = I - 2 u u' the reflection at a random unit vector.
+/// 1/2 w'A w with A = Q diag(spectrum) Q. Q = I - 2 u u' is the reflection with a random unit
+/// vector u.
 struct Quadratic {
   Tape tape;
   Numbers spectrum;
@@ -51,7 +52,7 @@ struct Quadratic {
   std::vector<Array> like() const { return {start}; }
 };
 
-/// The largest difference; infinite when the counts differ.
+/// The largest difference. Infinite if the counts differ.
 double distance(const Numbers& a, const Numbers& b) {
   return twice::testing::distance(twice::testing::array_of(a), twice::testing::array_of(b));
 }
@@ -95,7 +96,7 @@ BOOST_AUTO_TEST_CASE(jacobi_rotations_solve_small_symmetric_matrices) {
   BOOST_TEST(worst < 1e-13);
   BOOST_TEST(error_of([] {
                symmetric_eigen({1, 2, 3});
-             }) == "[symmetric_eigen] 3 numbers are no square matrix");
+             }) == "[symmetric_eigen] 3 numbers do not form a square matrix");
 }
 
 BOOST_AUTO_TEST_CASE(power_iteration_finds_the_eigenvalue_of_largest_size) {
@@ -120,7 +121,7 @@ BOOST_AUTO_TEST_CASE(lanczos_finds_the_whole_spectrum_of_a_small_matrix) {
 }
 
 BOOST_AUTO_TEST_CASE(lanczos_stops_where_the_rest_is_invariant) {
-  // Three different eigenvalues: three products span everything that the start vector can reach.
+  // With three different eigenvalues, the Krylov space of the start vector has dimension 3.
   Quadratic problem({2, 2, 2, 5, 5, 9, 9, 9});
   const LanczosResult found = lanczos(problem.matvec(), problem.like(), Rng(2), {100, 0});
   BOOST_TEST(distance(found.values, Numbers{2, 5, 9}) < 1e-12);
@@ -130,7 +131,7 @@ BOOST_AUTO_TEST_CASE(lanczos_stops_where_the_rest_is_invariant) {
 
 BOOST_AUTO_TEST_CASE(lanczos_needs_fewer_products_than_power_iteration) {
   Numbers spectrum;
-  for (int i = 1; i <= 200; ++i) spectrum.push_back(i / 200.0);  // gap: half a percent
+  for (int i = 1; i <= 200; ++i) spectrum.push_back(i / 200.0);  // a gap of 0.5 %
   Quadratic problem(spectrum);
   const EigenOptions options{60, 1e-8};
   const LanczosResult fast = lanczos(problem.matvec(), problem.like(), Rng(3), options);
@@ -138,7 +139,7 @@ BOOST_AUTO_TEST_CASE(lanczos_needs_fewer_products_than_power_iteration) {
   BOOST_TEST(fast.top.value == 1, boost::test_tools::tolerance(1e-8));
   BOOST_TEST(slow.products == 60);
   BOOST_TEST(slow.value < 1 - 1e-4);
-  // What it says of its error is true: an eigenvalue is within the residual.
+  // The residual bounds the error: an eigenvalue lies within it.
   BOOST_TEST(slow.residual >= 1e-4);
   for (std::size_t i = 0; i < fast.values.size(); ++i) {
     double nearest = 1;
@@ -156,7 +157,7 @@ BOOST_AUTO_TEST_CASE(the_trace_is_within_its_standard_error) {
   const TraceEstimate found = hutchinson_trace(problem.matvec(), problem.like(), Rng(4), probes);
   BOOST_TEST(found.standard_error > 0);
   BOOST_TEST(std::abs(found.trace - 56.1) < 4 * found.standard_error);
-  // Its variance is known: 2 sum of the squares off the diagonal, a probe.
+  // The variance of one probe is known: twice the sum of the squares off the diagonal.
   const double expected = std::sqrt(2 * off_diagonal / probes);
   BOOST_TEST(found.standard_error > 0.8 * expected);
   BOOST_TEST(found.standard_error < 1.25 * expected);
@@ -187,7 +188,7 @@ BOOST_AUTO_TEST_CASE(a_net_agrees_with_its_dense_hessian) {
   }
   const LanczosResult found = lanczos(matvec, net.arrays, Rng(6), {60, 1e-10});
   BOOST_TEST(found.top.value == exact.values.back(), boost::test_tools::tolerance(1e-10));
-  // The other end came along; its residual bounds its error.
+  // Lanczos also finds the smallest eigenvalue. Its residual bounds its error.
   BOOST_TEST(std::abs(found.values.front() - exact.values.front()) <= found.residuals.front());
   BOOST_TEST(found.residuals.front() < 1e-2);
   const Eigenpair pair = power_iteration(matvec, net.arrays, Rng(6), {500, 1e-8});
@@ -220,7 +221,7 @@ BOOST_AUTO_TEST_CASE(a_gauss_newton_product_is_a_matvec_too) {
   const Tensor z = matmul(tanh(hidden), net.w[2]) + net.w[3];
   const MatVec matvec = planned_matvec(v, gauss_newton(z, mean(square(z - net.y)), net.w, v));
   const LanczosResult found = lanczos(matvec, net.arrays, Rng(7), {66, 0});
-  // J has 27 rows, so at most as many eigenvalues are not 0, and none is negative.
+  // The Jacobian has 27 rows. So at most 27 eigenvalues are not 0, and none is negative.
   BOOST_TEST(found.values.front() > -1e-12);
   int positive = 0;
   for (double number : found.values) positive += number > 1e-9;
@@ -260,9 +261,9 @@ BOOST_AUTO_TEST_CASE(degenerate_cases_and_errors) {
   BOOST_TEST(error_of([&] { power_iteration(broken, like, Rng(1)); }) ==
              "[power_iteration] product 1 of the matrix is not finite");
   BOOST_TEST(error_of([&] { hutchinson_trace(zero, like, Rng(1), 1); }) ==
-             "[hutchinson_trace] a standard error needs 2 probes, not 1");
+             "[hutchinson_trace] a standard error needs at least 2 probes, was given 1");
   BOOST_TEST(error_of([&] { lanczos(zero, {}, Rng(1)); }) ==
-             "[lanczos] the 0 arrays given have no entry in all");
+             "[lanczos] the 0 given arrays have no entries");
   Tape tape;
   const Tensor v = tape.input({2}, DType::f64), other = tape.input({3}, DType::f64);
   BOOST_TEST(error_of([&] { planned_matvec(v, 2 * other); }) ==

@@ -1,5 +1,5 @@
-// The methods of gradient regularization against each other, against finite differences of the
-// engine's gradient, and against their laws: error orders and identities.
+// Tests the methods of gradient regularization against each other, against finite differences of
+// the engine's gradient, and for their orders of error and their identities.
 #include "optim/gradient_regularization.h"
 
 #include <boost/test/unit_test.hpp>
@@ -11,7 +11,7 @@ using namespace twice::optim_test;
 
 namespace {
 
-/// What a method gives at the problem's parameters.
+/// The results of a method at the problem's parameters.
 struct Result {
   double loss;
   Numbers plain, gradient;
@@ -26,7 +26,7 @@ Result run(Problem& problem, std::string_view name, const MethodOptions& options
           numbers_of(plan.values(e.gradient))};
 }
 
-/// grad L at w + step, by the engine, with the parameters really moved.
+/// The engine's gradient of the loss at w + step. The parameters are moved for it.
 Numbers gradient_moved(Problem& problem, const Numbers& step) {
   const Tensors g = grad(problem.loss(problem.w), problem.w);
   std::vector<Array> before;
@@ -86,7 +86,7 @@ BOOST_AUTO_TEST_CASE(exact_and_exact_naive_agree) {
     const MethodOptions options{.gamma = 0.7};
     const Result a = run(problem, "exact", options), b = run(problem, "exact-naive", options);
     BOOST_TEST(relative_error(a.gradient, b.gradient) < 1e-12);
-    // The penalty is a real part of the result, not lost in the tolerance.
+    // The penalty changes the gradient by more than the tolerance.
     BOOST_TEST(relative_error(a.plain, b.gradient) > 1e-2);
   }
 }
@@ -102,8 +102,8 @@ BOOST_AUTO_TEST_CASE(exact_hessian_product_is_the_difference_of_gradients) {
   BOOST_TEST(relative_error(difference, Hg) < 1e-8);
 }
 
-// The perturbation depends on the loss's inputs through g; a derivative that the loss takes by its
-// inputs must not follow it there.
+// The perturbation of the weights depends on the loss's inputs through g. If the loss contains a
+// derivative with respect to its inputs, this derivative must treat the perturbation as constant.
 BOOST_AUTO_TEST_CASE(a_loss_with_a_derivative_by_its_inputs) {
   const std::vector<Array> start = {Array::from(std::vector<double>{0.4, -0.7, 1.1}, {1, 3}),
                                     Array::from(std::vector<double>{0.9, 0.3, -0.5}, {3, 1})};
@@ -175,7 +175,7 @@ BOOST_AUTO_TEST_CASE(finite_difference_errors_fall_at_their_order) {
 }
 
 BOOST_AUTO_TEST_CASE(finite_differences_are_their_equations) {
-  // At a step so large that every wrong sign or factor shows.
+  // The step is so large that a wrong sign or factor shows.
   Problem problem(2);
   const double gamma = 0.3, eps = 0.5;
   const MethodOptions options{.gamma = gamma, .epsilon = eps};
@@ -190,7 +190,7 @@ BOOST_AUTO_TEST_CASE(finite_differences_are_their_equations) {
                               combined(1 + c, g, -c, behind)) < 1e-13);
     BOOST_TEST(relative_error(run(problem, "c-gr" + suffix, options).gradient,
                               combined(1, g, c / 2, combined(1, ahead, -1, behind))) < 1e-13);
-    // B-GR is F-GR with the step turned round: their mean is C-GR.
+    // B-GR is F-GR with the opposite step, and C-GR is the mean of both.
     const Numbers mean = combined(0.5, run(problem, "f-gr" + suffix, options).gradient, 0.5,
                                   run(problem, "b-gr" + suffix, options).gradient);
     BOOST_TEST(relative_error(run(problem, "c-gr" + suffix, options).gradient, mean) < 1e-13);
@@ -202,7 +202,7 @@ BOOST_AUTO_TEST_CASE(finite_differences_are_their_equations) {
 BOOST_AUTO_TEST_CASE(backward_is_forward_with_a_negative_step) {
   Problem problem(3);
   const double eps = 0.2;
-  // The recording functions take any step; only the public call refuses a negative one.
+  // The recording functions accept any step. Only the public call refuses a negative one.
   const Method& f = method("f-gr");
   const auto loss = [&](const Tensors& at) { return problem.loss(at); };
   const Estimate turned = f.record(loss, problem.w, {.gamma = 0.4, .epsilon = -eps});
@@ -251,7 +251,7 @@ BOOST_AUTO_TEST_CASE(pgn_mixes_the_two_gradients) {
                             combined(0.7, plain.plain, 0.3, sam)) < 1e-14);
 }
 
-BOOST_AUTO_TEST_CASE(flooding_turns_round_at_its_level) {
+BOOST_AUTO_TEST_CASE(flooding_changes_sign_at_its_level) {
   Problem problem(2);
   const Result plain = run(problem, "sgd");
   const auto at_level = [&](double level) {
@@ -263,7 +263,8 @@ BOOST_AUTO_TEST_CASE(flooding_turns_round_at_its_level) {
 }
 
 BOOST_AUTO_TEST_CASE(two_flooding_steps_are_one_step_of_f_gr) {
-  // Science: crossing the level from below, w_(t+2) = w_t - eta^2 [grad L(w + eta g) - g] / eta.
+  // If the loss crosses the level from below, the two steps together give
+  // w_(t+2) = w_t - eta^2 [g(w + eta g) - g] / eta, where g(w) is the gradient at w.
   Problem problem(2);
   const double eta = 0.1;
   const Result plain = run(problem, "sgd");
@@ -330,7 +331,7 @@ BOOST_AUTO_TEST_CASE(bad_options_are_one_clear_line) {
   BOOST_TEST(text({.asam_eta = -1}) == "[method] asam_eta must be finite and >= 0, was -1");
   BOOST_TEST(text({.flood_level = INFINITY}) == "[method] flood_level must be finite, was inf");
   BOOST_TEST(error_of([&] { method("sgd")(loss, Tensors{}); }) ==
-             "[method] sgd was given no parameters to differentiate by");
+             "[method] sgd was given no parameters");
   BOOST_TEST(error_of([] { method("h-gr"); }) ==
              "[method] there is no method 'h-gr'; the methods are sgd, exact, exact-naive, f-gr, "
              "b-gr, c-gr, f-gr-normalized, b-gr-normalized, c-gr-normalized, sam, asam, pgn, "

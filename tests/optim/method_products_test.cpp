@@ -1,5 +1,6 @@
-// What a step of each method costs in matrix products, counted over its program, against the laws
-// that its table states. Merging common subexpressions removes no product: none is recorded twice.
+// Tests the number of matrix products in a step of each method, counted over its program, against
+// the laws in the table of methods. Merging common subexpressions removes no product, because no
+// product is recorded twice.
 #include <boost/test/unit_test.hpp>
 #include <numeric>
 
@@ -11,7 +12,7 @@ using namespace twice::optim_test;
 
 namespace {
 
-/// Matrix products of one step, with these passes.
+/// The number of matrix products of one step with these passes.
 int counted_products(int depth, const Method& m, const PlanOptions& options, Index batch) {
   Problem problem(depth, DType::f64, batch);
   const Estimate e = m([&](const Tensors& at) { return problem.loss(at); }, problem.w);
@@ -58,7 +59,7 @@ BOOST_AUTO_TEST_CASE(phases_tell_the_passes_apart) {
     return products;
   };
   using Products = std::vector<int>;
-  // forward, backward, double backward, update; L = 4
+  // The products in the phases forward, backward, double backward and update, for L = 4.
   BOOST_TEST((products_of("sgd") == Products{4, 7, 0, 0}));
   BOOST_TEST((products_of("f-gr") == Products{8, 14, 0, 0}));
   BOOST_TEST((products_of("exact") == Products{4, 7, 20, 0}));

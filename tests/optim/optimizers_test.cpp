@@ -1,5 +1,5 @@
-// The optimisers against their formulas, written out again for one number, and by hand; their
-// memory put back exactly; threads; errors.
+// Tests the optimisers against their formulas, implemented again for one number, and against
+// results by hand. Also tests that their memory is restored exactly, threads, and errors.
 #include "optim/optimizers.h"
 
 #include <boost/test/unit_test.hpp>
@@ -24,7 +24,7 @@ Array normals(const Shape& shape, std::uint64_t use, DType dtype = DType::f64) {
   return out;
 }
 
-/// One number of an optimiser, as its paper has it: nothing shared with the library's code.
+/// An optimiser of one number by the formulas of its paper, independent of the library's code.
 struct Reference {
   OptimizerOptions o;
   double w, v = 0, m = 0, s = 0;
@@ -67,7 +67,7 @@ std::vector<OptimizerOptions> kinds() {
 
 double rate(int step) { return 0.05 / (1 + step); }
 
-/// `count` steps along random gradients, from step `first` on.
+/// Takes `count` steps with random gradients, from step `first` on.
 void advance(Optimizer& optimizer, const Arrays& w, int first, int count) {
   for (int step = first; step < first + count; ++step) {
     Arrays g;
@@ -113,7 +113,7 @@ BOOST_AUTO_TEST_CASE(ten_steps_equal_the_formulas) {
 }
 
 BOOST_AUTO_TEST_CASE(sgd_by_hand) {
-  // w = 1, g = 0.5 twice, lr 0.1, momentum 0.9: v = 0.5, 0.95.
+  // With w = 1, g = 0.5 in both steps, lr 0.1 and momentum 0.9, v is 0.5, then 0.95.
   const auto two_steps = [](const OptimizerOptions& o) {
     const Array w = Array::scalar(1, DType::f64), g = Array::scalar(0.5, DType::f64);
     Optimizer optimizer(o);
@@ -123,20 +123,21 @@ BOOST_AUTO_TEST_CASE(sgd_by_hand) {
   const double tiny = 1e-15;
   BOOST_TEST(std::abs(two_steps({.lr = 0.1}) - 0.9) < tiny);
   BOOST_TEST(std::abs(two_steps({.lr = 0.1, .momentum = 0.9}) - (1 - 0.05 - 0.095)) < tiny);
-  // Nesterov: u = 0.5 + 0.45, 0.5 + 0.855.
+  // With Nesterov momentum the updates are 0.5 + 0.45, then 0.5 + 0.855.
   BOOST_TEST(std::abs(two_steps({.lr = 0.1, .momentum = 0.9, .nesterov = true}) -
                       (1 - 0.095 - 0.1355)) < tiny);
-  // Coupled 0.2: d = 0.7, w = 0.93; d = 0.686, v = 1.316, w = 0.7984.
+  // With coupled decay 0.2, the decayed gradient is 0.7 and w = 0.93. Then it is 0.686, v = 1.316
+  // and w = 0.7984.
   BOOST_TEST(
       std::abs(two_steps({.lr = 0.1, .momentum = 0.9, .weight_decay = 0.2, .decoupled = false}) -
                0.7984) < tiny);
-  // Decoupled 0.2: w = 0.98 - 0.05 = 0.93; then 0.93 * 0.98 - 0.095 = 0.8164.
+  // With decoupled decay 0.2, w = 0.98 - 0.05 = 0.93, then 0.93 * 0.98 - 0.095 = 0.8164.
   BOOST_TEST(std::abs(two_steps({.lr = 0.1, .momentum = 0.9, .weight_decay = 0.2}) - 0.8164) <
              tiny);
 }
 
 BOOST_AUTO_TEST_CASE(adam_by_hand) {
-  // The corrected moments of the first step are g and g^2: a step of lr g / (|g| + epsilon).
+  // The corrected moments of the first step are g and g^2, so the step is lr g / (|g| + epsilon).
   const auto first_step = [](const OptimizerOptions& o) {
     const Array w = Array::scalar(1, DType::f64), g = Array::scalar(-4, DType::f64);
     Optimizer(o).update(Arrays{w}, Arrays{g});
@@ -145,7 +146,7 @@ BOOST_AUTO_TEST_CASE(adam_by_hand) {
   BOOST_TEST(std::abs(first_step({.name = "adam", .lr = 0.1, .epsilon = 1}) - 1.08) < 1e-14);
   BOOST_TEST(std::abs(first_step({.name = "adamw", .lr = 0.1, .weight_decay = 0.5, .epsilon = 1}) -
                       (0.95 + 0.08)) < 1e-14);
-  // Coupled: d = -4 + 0.5 = -3.5, step 3.5 / 4.5.
+  // With coupled decay, the decayed gradient is -4 + 0.5 = -3.5 and the step lr 3.5 / 4.5.
   BOOST_TEST(std::abs(first_step({.name = "adam", .lr = 0.1, .weight_decay = 0.5, .epsilon = 1}) -
                       (1 + 0.1 * 3.5 / 4.5)) < 1e-14);
 }
@@ -174,7 +175,7 @@ BOOST_AUTO_TEST_CASE(restored_state_continues_bit_for_bit) {
       Arrays saved;
       for (const Array& w : first) saved.push_back(w.clone());
       after.restore(state, before.steps());
-      advance(before, first, 4, 2);  // must not reach into what was restored
+      advance(before, first, 4, 2);  // must not change the restored state
       advance(after, saved, 4, 6);
 
       BOOST_TEST(after.steps() == 10);
@@ -249,7 +250,7 @@ BOOST_AUTO_TEST_CASE(bad_arrays_change_nothing) {
   const Arrays w{Array::filled({2}, DType::f64, 1), Array::filled({3}, DType::f64, 1)};
   const Array ok = Array::filled({2}, DType::f64, 1);
   const auto text = [&](const Arrays& g) { return error_of([&] { sgd.update(w, g); }); };
-  BOOST_TEST(text({ok}) == "[optimizer] 2 parameters need as many gradients, 1 were given");
+  BOOST_TEST(text({ok}) == "[optimizer] 2 parameters need one gradient each; 1 were given");
   BOOST_TEST(text({ok, ok}) ==
              "[optimizer] the gradient of parameter 1 must be f64 (3), was f64 (2)");
   BOOST_TEST(text({ok, Array::zeros({3}, DType::f32)}) ==
@@ -262,7 +263,7 @@ BOOST_AUTO_TEST_CASE(bad_arrays_change_nothing) {
 
   sgd.update(w, w);
   BOOST_TEST(error_of([&] { sgd.update(Arrays{ok}, Arrays{ok}); }) ==
-             "[optimizer] its state is of 2 parameters, 1 were given");
+             "[optimizer] the state has 2 parameters; 1 were given");
   BOOST_TEST(error_of([&] {
                const Arrays turned{w[1], w[0]};
                sgd.update(turned, turned);
@@ -279,8 +280,8 @@ BOOST_AUTO_TEST_CASE(bad_state_is_refused) {
   BOOST_TEST(text(sgd, state) ==
              "[optimizer] state 'first_moment.0' was given where sgd expects 'momentum.0'");
   BOOST_TEST(text(adam, {state.begin(), state.end() - 1}) ==
-             "[optimizer] adam of 2 arrays a parameter cannot be restored from 5 arrays");
-  BOOST_TEST(text(adam, {}) == "[optimizer] adam after 1 steps has a state, but none was given");
+             "[optimizer] adam with 2 arrays for each parameter cannot be restored from 5 arrays");
+  BOOST_TEST(text(adam, {}) == "[optimizer] adam has a state after 1 steps, but none was given");
   BOOST_TEST(text(adam, state, -1) == "[optimizer] steps must be >= 0, was -1");
   BOOST_TEST(adam.state().size() == 6);
 }
@@ -289,7 +290,7 @@ struct MomentumOptions {
   double keep = 0.5;
 };
 
-BOOST_AUTO_TEST_CASE(an_optimizer_of_ones_own) {
+BOOST_AUTO_TEST_CASE(a_program_can_add_an_optimizer) {
   // w <- w - lr sign(m), m <- keep m + g.
   add_optimizer({.name = "sign",
                  .equation = "w <- w - lr sign(m)",
@@ -328,7 +329,7 @@ BOOST_AUTO_TEST_CASE(an_optimizer_of_ones_own) {
                  }});
   Optimizer wrong({.name = "one-too-many"});
   BOOST_TEST(error_of([&] { wrong.update(w, w); }) ==
-             "[optimizer] one-too-many remembers 0 arrays a parameter; its update takes 1");
+             "[optimizer] one-too-many has 0 memory arrays for each parameter; its update takes 1");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

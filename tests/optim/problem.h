@@ -1,5 +1,5 @@
-// The small problem that the tests of optim/ share: a tanh MLP with mean squared error on random
-// numbers, in f64, and the vector arithmetic to compare gradients with.
+// Shared by the tests of optim/: a tanh MLP with mean squared error on random numbers, in f64, and
+// vector arithmetic for comparing gradients.
 #pragma once
 
 #include <cmath>
@@ -16,7 +16,7 @@
 
 namespace twice::optim_test {
 
-/// All the numbers of a gradient in one row.
+/// All numbers of a gradient as one vector.
 using Numbers = std::vector<double>;
 
 inline Numbers numbers_of(const std::vector<Array>& arrays) {

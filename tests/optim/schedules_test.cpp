@@ -1,4 +1,4 @@
-// Learning-rate schedules at the points where they turn, and gradient clipping.
+// Tests learning-rate schedules at their characteristic points, and gradient clipping.
 #include "optim/schedules.h"
 
 #include <boost/test/unit_test.hpp>
@@ -32,7 +32,7 @@ BOOST_AUTO_TEST_CASE(warm_up_is_a_straight_line_to_the_rate) {
       BOOST_TEST(close(learning_rate(o, step, 100), 0.1 * static_cast<double>(step + 1)), name);
     BOOST_TEST(close(learning_rate(o, 4, 100), 0.4), name);
   }
-  // Cut short by the end of the run.
+  // The end of the run may cut the warm-up short.
   const ScheduleOptions o{.name = "cosine", .lr = 1, .warmup_steps = 10};
   BOOST_TEST(close(learning_rate(o, 4, 5), 0.5));
 }
@@ -45,7 +45,7 @@ BOOST_AUTO_TEST_CASE(step_falls_at_its_milestones) {
   BOOST_TEST(close(learning_rate(o, 74, 100), 0.1));
   BOOST_TEST(close(learning_rate(o, 75, 100), 0.01));
   BOOST_TEST(close(learning_rate(o, 99, 100), 0.01));
-  // Milestones are parts of what is left after the warm-up.
+  // Milestones are fractions of the steps after the warm-up.
   ScheduleOptions late = o;
   late.warmup_steps = 20;
   BOOST_TEST(learning_rate(late, 59, 100) == 1);
@@ -62,7 +62,7 @@ BOOST_AUTO_TEST_CASE(cosine_falls_from_the_rate_to_the_last) {
   BOOST_TEST(close(learning_rate(o, 1000, 90), 0.02));
   for (std::int64_t step = 1; step <= 90; ++step)
     BOOST_TEST(learning_rate(o, step, 90) < learning_rate(o, step - 1, 90));
-  // With a warm-up the cosine runs over what is left.
+  // The cosine runs over the steps after the warm-up.
   BOOST_TEST(close(learning_rate({.name = "cosine", .lr = 0.2, .warmup_steps = 10}, 55, 100), 0.1));
 }
 
@@ -82,7 +82,7 @@ BOOST_AUTO_TEST_CASE(bad_options_are_one_clear_line) {
   BOOST_TEST(text({}, -1) == "[schedule] step and total_steps must be >= 0, were -1 and 10");
 }
 
-BOOST_AUTO_TEST_CASE(a_schedule_of_ones_own) {
+BOOST_AUTO_TEST_CASE(a_program_can_add_a_schedule) {
   add_schedule({"linear", [](const ScheduleOptions& o, double t, double T) {
                   return o.lr * (1 - t / T) * std::any_cast<double>(o.own);
                 }});

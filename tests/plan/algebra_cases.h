@@ -1,5 +1,5 @@
-// Shared by the tests of the passes that rewrite products: counts, the comparison with a plan
-// without passes, and random choices for graphs of matrices.
+// Shared by the tests of the passes that rewrite products: counts, a comparison with a plan without
+// passes, and random choices for graphs of matrices.
 #pragma once
 
 #include <boost/test/unit_test.hpp>
@@ -26,7 +26,7 @@ inline Counts counts(const Plan& plan) {
   return result;
 }
 
-/// The plan with all passes; its values are compared with those of the plan without any.
+/// The plan with all passes. Checks its values against those of the plan without passes.
 inline Plan checked_plan(const Tensors& outputs, double tolerance = 1e-13) {
   Plan planned({outputs}), plain({outputs}, no_passes());
   planned.run();
@@ -43,7 +43,7 @@ inline Tensor leaf(Tape& tape, const Shape& shape, std::uint64_t seed) {
   return tape.parameter(random_array(shape, DType::f64, seed));
 }
 
-/// Random choices in the making of a graph of matrices.
+/// Random choices for building a graph of matrices.
 class Choices {
  public:
   explicit Choices(unsigned seed) : random_(seed) {}
@@ -51,7 +51,7 @@ class Choices {
   std::size_t below(std::size_t n) {
     return std::uniform_int_distribution<std::size_t>(0, n - 1)(random_);
   }
-  /// One of the last five.
+  /// One of the last five values.
   Tensor recent(const Tensors& values) {
     return values[values.size() - 1 - below(std::min<std::size_t>(values.size(), 5))];
   }
@@ -59,7 +59,7 @@ class Choices {
   Tensor like(Tensor x, const Tensors& values) {
     return fitting(values, [&](Tensor t) { return t.shape() == x.shape(); });
   }
-  /// A right factor for op(x), itself transposed or not; empty when there is none.
+  /// A right factor for x or x', to be used transposed or not. Empty if there is none.
   Tensor factor(Tensor x, bool transpose_x, bool transposed, const Tensors& values) {
     return fitting(values, [&](Tensor t) {
       return t.size(transposed ? 1 : 0) == x.size(transpose_x ? 0 : 1);

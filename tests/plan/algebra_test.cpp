@@ -1,5 +1,4 @@
-// The passes that calculate with products: simplify, accumulate, gram, reassociate. What each does
-// to a small graph.
+// Tests the passes that rewrite products (simplify, accumulate, gram, reassociate) on small graphs.
 #include <boost/test/unit_test.hpp>
 
 #include "autodiff/derive/grad.h"
@@ -24,13 +23,13 @@ BOOST_AUTO_TEST_CASE(constants_scalings_and_transposes_fold) {
   Tape tape;
   const Tensor a = leaf(tape, {3, 4}, 1), b = leaf(tape, {3, 5}, 2);
   const Tensor two = tape.constant(2, DType::f64);
-  // Nine nodes of constants and scalings around one product with a flag and one sum.
+  // Nine nodes of constants, scalings, a transpose and sums become one product.
   const Tensor y = matmul(transpose(a), 1.0 * b) + 0.0;
   const Plan plan = checked_plan(Tensors{3 * (y * (two * two) + (two - two))});
   BOOST_TEST(counts(plan).steps == 1);
   BOOST_TEST(plan.program().steps[0].op->name() == "sum_of_products");
   BOOST_TEST(plan.program().steps[0].op->attributes() == "12 A' B");
-  // Two transposes are none. An output that is a parameter is a copy of it.
+  // Two transposes cancel. An output that is a parameter is a copy of the parameter.
   const Plan same = checked_plan(Tensors{transpose(transpose(a)), stop_gradient(b)});
   BOOST_TEST(counts(same).steps == 2);
   for (const Step& step : same.program().steps) BOOST_TEST(step.op->name() == "copy");
@@ -47,11 +46,11 @@ BOOST_AUTO_TEST_CASE(sums_of_products_accumulate) {
   BOOST_TEST(counts(plan).steps == 1);
   BOOST_TEST(counts(plan).products == 2);
   BOOST_TEST(plan.program().steps[0].op->attributes() == "2 A B + -3 C D");
-  // A product that others read is not computed twice.
+  // A product with other readers is not computed twice.
   const Tensor shared = matmul(a, b);
   const Plan kept = checked_plan(Tensors{shared + matmul(c, d), tanh(shared)});
   BOOST_TEST(counts(kept).products == 2);
-  // Nor are two that have no factor in common with the third.
+  // The same holds for two products without a factor in common with the third.
   const Tensor both = shared + matmul(c, d);
   const Tensor third = matmul(leaf(tape, {6, 5}, 5), leaf(tape, {5, 7}, 6));
   BOOST_TEST(counts(checked_plan(Tensors{tanh(both), both + third})).products == 3);
@@ -64,10 +63,10 @@ BOOST_AUTO_TEST_CASE(a_common_factor_saves_a_product) {
   BOOST_TEST(counts(checked_plan(Tensors{matmul(a, b) + 0.5 * matmul(a, c)})).products == 1);
   BOOST_TEST(counts(checked_plan(Tensors{matmul(a, b) - matmul(d, b)})).products == 1);
   BOOST_TEST(counts(checked_plan(Tensors{matmul(a, b) + matmul(d, c)})).products == 2);
-  // With another transpose flag the factor is not the same.
+  // A factor and its transpose are different factors.
   const Tensor s = leaf(tape, {8, 8}, 5);
   BOOST_TEST(counts(checked_plan(Tensors{matmul(a, s) + matmul(a, s, false, true)})).products == 2);
-  // x + x is 2 x, of products too.
+  // x + x is 2 x, also if x is a product.
   const Tensor p = matmul(a, b);
   const Plan doubled = checked_plan(Tensors{p + p, tanh(p)});
   BOOST_TEST(counts(doubled).products == 1);
@@ -77,7 +76,7 @@ BOOST_AUTO_TEST_CASE(a_product_adds_itself_to_a_value_that_dies) {
   Tape tape;
   const Tensor a = leaf(tape, {16, 8}, 1), b = leaf(tape, {8, 16}, 2), c = leaf(tape, {16, 4}, 3);
   const Tensor v = matmul(a, b);
-  // v is read by the product that is added to it, and by nobody later.
+  // Only the product that is added to v reads v, so the sum may overwrite v.
   const Tensor y = 0.25 * v + 4 * matmul(c, matmul(tanh(v), c, true), false, true);
   const Plan plan = checked_plan(Tensors{y});
   const Step& last = plan.program().steps.back();
@@ -86,14 +85,14 @@ BOOST_AUTO_TEST_CASE(a_product_adds_itself_to_a_value_that_dies) {
     return plan.program().values[static_cast<std::size_t>(value)].offset;
   };
   BOOST_TEST(offset(last.output) == offset(last.inputs.back()));
-  // Here it is read later, and must survive.
+  // Here v is read later and must survive.
   const Plan survives = checked_plan(Tensors{y, square(v), sum(square(v) * y)});
   for (const Step& step : survives.program().steps)
     BOOST_TEST(step.op->attributes().find(" T") == std::string::npos);
-  // Here the sum itself reads it.
+  // Here only the sum itself reads v.
   const Plan direct = checked_plan(Tensors{v + matmul(c, matmul(tanh(v), c, true), false, true)});
   BOOST_TEST(direct.program().steps.back().op->attributes() == "A B' (small) + T");
-  // It must not be overwritten while it is a factor as well.
+  // A value that is also a factor of the product must not be overwritten.
   const Tensor square_one = matmul(c, c, false, true);
   checked_plan(Tensors{square_one + matmul(square_one, square_one)});
 }
@@ -110,7 +109,7 @@ BOOST_AUTO_TEST_CASE(convolutions_add_themselves_up) {
     BOOST_TEST(counts(plan).steps == 2);  // two convolutions in one, and the bias
     BOOST_TEST(counts(plan).products == 2);
     BOOST_TEST(plan.program().steps[0].op->attributes().ends_with(", sum of 2"));
-    // One with another kernel adds itself to them where they lie.
+    // A convolution with a kernel of another size is added to the sum in place.
     if (geometry.stride == 1 && geometry.dilation == 1 && geometry.groups == 1) {
       const Tensor k = leaf(tape, {1, 1, 4, 6}, 8), q = leaf(tape, {2, 7, 7, 4}, 9);
       const Tensor third = conv2d(q, k, {1, 0, 1, 1});
@@ -124,20 +123,20 @@ BOOST_AUTO_TEST_CASE(convolutions_add_themselves_up) {
       };
       BOOST_TEST(offset(last.output) == offset(last.inputs.back()));
     }
-    // The first one is needed later: it may be copied, not overwritten.
+    // The first convolution is needed later, so the sum may copy it but not overwrite it.
     const Tensor first = conv2d(x, v, geometry);
     checked_plan(Tensors{first + conv2d(z, w, geometry), first});
     checked_plan(Tensors{first + conv2d(z, w, geometry), tanh(first)});
-    // Input gradients, in all their phases.
+    // A sum of input gradients.
     const Tensor c = leaf(tape, y.shape(), 6), d = leaf(tape, y.shape(), 7);
     const Tensor gradient =
         conv2d_input_grad(v, c, geometry, x.shape()) + conv2d_input_grad(w, d, geometry, x.shape());
     BOOST_TEST(counts(checked_plan(Tensors{gradient})).steps == 1);
-    // Only those with one factor join.
+    // Convolutions with different scalings stay apart.
     BOOST_TEST(
         counts(checked_plan(Tensors{2 * conv2d(x, v, geometry) - conv2d(z, w, geometry)})).steps ==
         3);
-    // Weight gradients, as exact has them: V + gamma (first + second), V being read elsewhere.
+    // Weight gradients as in `exact`: V + gamma (first + second), where V is read elsewhere too.
     const Tensor u = leaf(tape, v.shape(), 10);
     const Tensor sum = conv2d_weight_grad(x, c, geometry, v.shape()) +
                        conv2d_weight_grad(z, d, geometry, v.shape());
@@ -156,23 +155,23 @@ BOOST_AUTO_TEST_CASE(chains_take_the_cheapest_order) {
     BOOST_TEST(planned.flops == 2 * 2 * 3 * 40 * 5);
     BOOST_TEST(planned.small == 2);
   }
-  // Where the product is the smaller matrix it stays.
+  // A product that is smaller than its factors is kept.
   const Tensor small = matmul(b, a);
   BOOST_TEST(counts(checked_plan(Tensors{matmul(small, leaf(tape, {3, 2}, 6))})).products == 2);
-  // Four factors.
+  // A chain of four factors.
   checked_plan(Tensors{matmul(matmul(v, matmul(x, x, false, true)), x)});
-  // A scaling on the way is carried along.
+  // A scaling within the chain is kept.
   BOOST_TEST(counts(checked_plan(Tensors{matmul(-2 * v, x)})).flops == 2 * 2 * 3 * 40 * 5);
-  // V V' has V twice: it is left alone.
+  // V V' contains V twice and is not rewritten.
   BOOST_TEST(counts(checked_plan(Tensors{matmul(v, v, false, true)})).small == 0);
 }
 
 BOOST_AUTO_TEST_CASE(a_product_that_is_needed_anyway_counts_as_no_saving) {
   Tape tape;
   const Tensor v = matmul(leaf(tape, {40, 30}, 1), leaf(tape, {30, 40}, 2));
-  // As an addend.
+  // v is also an addend.
   BOOST_TEST(counts(checked_plan(Tensors{v + matmul(v, leaf(tape, {40, 40}, 3))})).small == 0);
-  // As a factor of the product that a chain falls back to: q (v r) for (q v) r.
+  // v is also a factor in the other order of the chain: q (v r) for (q v) r.
   const Tensor q = leaf(tape, {10, 40}, 4), r = leaf(tape, {40, 4}, 5);
   BOOST_TEST(counts(checked_plan(Tensors{matmul(matmul(q, v), r)})).flops == 112000);
 }
@@ -185,16 +184,16 @@ BOOST_AUTO_TEST_CASE(norms_of_products_need_no_product) {
     BOOST_TEST(planned.products == 0);
     BOOST_TEST(planned.small == 2);
     BOOST_TEST(counts(checked_plan(Tensors{sum(v * v)})).products == 0);
-    // The product is an output as well: then it is there anyway.
+    // If the product is an output as well, it is formed anyway.
     BOOST_TEST(counts(checked_plan(Tensors{sum(square(v)), v})).small == 0);
   }
-  // Of a sum of products, too.
+  // The same for a sum of products.
   const Tensor c = leaf(tape, {2, 40}, 3), d = leaf(tape, {50, 2}, 4);
   const Tensor two = matmul(a, b) - 2 * matmul(c, d, true, true);
   const Counts planned = counts(checked_plan(Tensors{sum(square(two))}));
   BOOST_TEST(planned.products == 0);
   BOOST_TEST(planned.small == 6);
-  // Not a full sum.
+  // The sum over one axis is not a norm.
   checked_plan(Tensors{sum(square(matmul(a, b)), {0})});
 }
 

@@ -1,5 +1,6 @@
-// Graphs of extreme shape: a million nodes in a row, nodes with very many users, nodes with very
-// many inputs. Nothing recurses, and work and memory grow with the number of nodes, not of paths.
+// Tests graphs of extreme shape: a million nodes in a row, values with very many users, and nodes
+// with very many inputs. Nothing may recurse. Work and memory must grow with the number of nodes,
+// not with the number of paths.
 #include <boost/test/unit_test.hpp>
 
 #include "autodiff/derive/grad.h"
@@ -16,8 +17,8 @@ using namespace twice::testing;
 
 namespace {
 
-// Links of the long chain; with its gradient each is three nodes. Under address sanitizer it is
-// shorter, for that takes ten times the time and memory.
+// The number of links in the long chain. With the gradient, each link is three nodes. The chain is
+// shorter under AddressSanitizer, which takes ten times the time and memory.
 #if defined(TWICE_ADDRESS_SANITIZER)
 constexpr int long_chain = 50000;
 #else
@@ -35,7 +36,7 @@ BOOST_AUTO_TEST_CASE(a_million_nodes_in_a_row) {
   Tensor y = x;
   for (int i = 0; i < long_chain; ++i) y = tanh(y);
   const Tensor g = grad(y, {x})[0];
-  // tanh itself; sech2 and mul on the way back.
+  // A link is tanh, and sech2 and mul in the backward sweep.
   BOOST_TEST(tape.size() >= 3 * long_chain);
   BOOST_TEST(tape.size() < 3 * long_chain + 10);
   Plan plan{y, g};
@@ -48,11 +49,11 @@ BOOST_AUTO_TEST_CASE(a_million_nodes_in_a_row) {
   }
   BOOST_TEST(plan.value(y).item() == value, boost::test_tools::tolerance(1e-10));
   BOOST_TEST(plan.value(g).item() == slope, boost::test_tools::tolerance(1e-8));
-  // The way back needs every tanh's input, and little else.
+  // The backward sweep needs the input of every tanh and little else.
   BOOST_TEST(plan.program().arena_bytes < 64 * (static_cast<std::size_t>(long_chain) + 100));
 }
 
-/// y -> (sin y + tanh y) / 2, again and again: 2^length paths, a few nodes a link.
+/// Repeats y -> (sin y + tanh y) / 2. There are 2^length paths, but only a few nodes in each link.
 BOOST_AUTO_TEST_CASE(a_chain_of_diamonds) {
   const int length = 1000;
   Tape tape;
@@ -64,7 +65,7 @@ BOOST_AUTO_TEST_CASE(a_chain_of_diamonds) {
   Plan plan{y, g, h};
   plan.run({{x, array_of({1.1})}});
 
-  // The same by the chain rule from the front: value, first and second derivative.
+  // The chain rule in forward order gives the value and the first and second derivatives.
   double v = 1.1, dv = 1, ddv = 0;
   for (int i = 0; i < length; ++i) {
     const double t = std::tanh(v), s = std::sin(v);

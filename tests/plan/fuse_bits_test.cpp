@@ -1,5 +1,5 @@
-// Fusion and work in place only move fewer bytes, so every result must keep every bit: on models
-// and on random graphs, at any number of threads.
+// Tests that fusion and work in place keep every bit of every result, on models and on random
+// graphs, with any number of threads. They may only reduce the bytes moved.
 #include <boost/test/unit_test.hpp>
 
 #include "autodiff/derive/grad.h"
@@ -22,8 +22,8 @@ using namespace twice::testing;
 
 namespace {
 
-/// A random graph of elementwise ops on (37, 300), which are several tiles with a tail, and on the
-/// shapes that broadcast to it; sums and products stand between them.
+/// A random graph of elementwise ops on arrays of shape (37, 300), which span several tiles with a
+/// tail, and on shapes that broadcast to it. Sums and products come between the ops.
 Tensors random_elementwise_graph(Tape& tape, std::uint64_t seed, DType dtype) {
   const Rng rng(seed);
   std::uint64_t drawn = 0;
@@ -84,7 +84,7 @@ Tensors random_elementwise_graph(Tape& tape, std::uint64_t seed, DType dtype) {
         if (a.shape() == Shape{37, 300}) values.push_back(0.05 * matmul(tanh(a), weight));
     }
   }
-  // Some of the values in the middle are outputs too.
+  // Some intermediate values are outputs too.
   Tensors outputs{values.end() - 6, values.end()};
   for (int i = 0; i < 4; ++i) outputs.push_back(values[below(values.size())]);
   return outputs;
@@ -100,7 +100,7 @@ struct ModelCase {
 BOOST_AUTO_TEST_SUITE(fusion)
 
 BOOST_AUTO_TEST_CASE(models_keep_every_bit_and_move_fewer_bytes) {
-  // The masked values of relu are one step each as recorded, so there is less to save.
+  // For relu there is less to save, because a masked value is one step as recorded.
   for (const ModelCase& c : std::initializer_list<ModelCase>{{"mlp", "relu", "exact", 0.84},
                                                              {"mlp", "gelu", "exact"},
                                                              {"mlp", "tanh", "f-gr"},

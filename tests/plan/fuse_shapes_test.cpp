@@ -1,5 +1,5 @@
-// Fusion over all ways to broadcast, over shapes of no and of one element, and over values that are
-// not finite.
+// Tests fusion with every way to broadcast, with shapes of no and of one element, and with values
+// that are not finite.
 #include <boost/test/unit_test.hpp>
 
 #include "autodiff/derive/grad.h"
@@ -48,7 +48,7 @@ BOOST_AUTO_TEST_CASE(every_way_to_broadcast) {
   check({7, 1}, {40, 7, 60}, "x1[i / 60 % 7]");
   check({1, 7, 1, 1}, {40, 7, 6, 10}, "x1[i / 60 % 7]");
   check({1, 1, 5, 8}, {3, 9, 5, 8}, "x1[i % 40]");
-  // Repeated axes between kept ones: written out once.
+  // An input whose repeated axes lie between kept axes is expanded once.
   for (const Shape& small : {Shape{40, 1, 60}, Shape{4, 1, 3, 1}}) {
     Tape tape;
     const Shape large = small.rank() == 3 ? Shape{40, 7, 60} : Shape{4, 5, 3, 2};
@@ -61,7 +61,7 @@ BOOST_AUTO_TEST_CASE(every_way_to_broadcast) {
 }
 
 BOOST_AUTO_TEST_CASE(three_different_rows_at_once) {
-  // Blocks cannot be whole rows of all three.
+  // No block can consist of whole rows of all three shapes.
   Tape tape;
   const Tensor x = tape.constant(random_array({11, 13, 17, 7}, DType::f32));
   Tensor y = x;
@@ -110,8 +110,8 @@ BOOST_AUTO_TEST_CASE(the_member_that_is_not_finite_is_named) {
   BOOST_TEST(found->op == "sqrt");
   BOOST_TEST(found->forward_origin == root.index());
 
-  // The first member of all, in the last block, whose infinity the next one hides; another member
-  // has one in the first block.
+  // In the last block, the first member has an infinity, which the next member hides. Another
+  // member has an infinity in the first block. The first member must be named.
   const Tensor first = log(x), z = tanh(first) * tanh(exp(1000 * x));
   Plan hidden{z};
   BOOST_TEST(hidden.program().steps.size() == 1);

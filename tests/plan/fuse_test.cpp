@@ -1,4 +1,4 @@
-// Elementwise fusion: which steps become one, and what it must not do.
+// Tests elementwise fusion: the steps that become one, and the limits of fusion.
 #include <boost/test/unit_test.hpp>
 
 #include "autodiff/derive/grad.h"
@@ -34,10 +34,11 @@ BOOST_AUTO_TEST_CASE(bias_and_activation_are_one_step_after_the_product) {
              boost::test_tools::per_element());
   const Step& step = plan.program().steps[1];
   BOOST_TEST(step.op->attributes() == "relu(add(x0, x1[i % 24]))");
-  // The sum and the maximum; the product read, the result written, the small bias read.
+  // The FLOPs are a sum and a maximum for each number. The bytes are those of the product read, the
+  // result written and the small bias read.
   BOOST_TEST(step.cost.flops == 2 * 16 * 24);
   BOOST_TEST(step.cost.bytes == 4 * (2 * 16 * 24 + 24));
-  // In place: the arena holds a layer's input and its output.
+  // The step works in place, so the arena holds only a layer's input and its output.
   BOOST_TEST(plan.program().arena_bytes == 2 * 4 * 16 * 24);
 }
 
@@ -83,7 +84,8 @@ BOOST_AUTO_TEST_CASE(large_groups_are_cut) {
 }
 
 BOOST_AUTO_TEST_CASE(fusion_does_not_hold_many_values_past_a_product) {
-  // Both factors could wait for the last line; their product takes half of the memory.
+  // If the product `early` were fused into y, both its factors would stay alive until then.
+  // Computed early, it needs half the memory.
   Tape tape;
   const Tensor x = tape.input({64, 64}, DType::f64);
   const Tensor w = tape.parameter(random_array({64, 64}), "w");
@@ -97,7 +99,7 @@ BOOST_AUTO_TEST_CASE(fusion_does_not_hold_many_values_past_a_product) {
   BOOST_TEST(Plan({y}, fusion_only()).program().arena_bytes <= 3 * 64 * 64 * 8);
 }
 
-BOOST_AUTO_TEST_CASE(what_lives_on_anyway_may_be_read_late) {
+BOOST_AUTO_TEST_CASE(values_that_stay_alive_may_be_read_late) {
   Tape tape;
   const Tensor x = tape.input({64, 64}, DType::f64);
   const Tensor w = tape.parameter(random_array({64, 64}), "w");
@@ -129,7 +131,7 @@ BOOST_AUTO_TEST_CASE(running_allocates_nothing) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(formulas_name_what_is_used_twice) {
+BOOST_AUTO_TEST_CASE(formulas_name_values_that_are_used_twice) {
   Tape tape;
   const Tensor x = tape.input({8}, DType::f64);
   const Tensor t = tanh(x), y = t * (1 - t);

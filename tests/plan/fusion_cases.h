@@ -1,5 +1,5 @@
-// What the tests of fusion and of work in place share: options, and the comparison with a plan that
-// does neither, bit by bit.
+// Shared by the tests of fusion and of work in place: options, and a comparison, bit by bit, with a
+// plan that does neither.
 #pragma once
 
 #include <fmt/core.h>
@@ -13,7 +13,7 @@
 
 namespace twice::testing {
 
-/// All passes, but for fusion and work in place, which are as given.
+/// All passes, with fusion and work in place as given.
 inline PlanOptions options_with(bool fuse, bool in_place) {
   PlanOptions options;
   options.fuse = fuse;
@@ -21,7 +21,7 @@ inline PlanOptions options_with(bool fuse, bool in_place) {
   return options;
 }
 
-/// No pass rewrites the graph before fusion, so that the steps are those that a test expects.
+/// Options under which no pass rewrites the graph before fusion, so that the steps are predictable.
 inline PlanOptions fusion_only() {
   PlanOptions options = no_passes();
   options.common_subexpressions = options.fuse = options.reuse_memory = options.in_place = true;
@@ -33,7 +33,8 @@ inline PlanOptions in_place_only() {
   return options;
 }
 
-/// What is wrong with fusion or work in place on these outputs; empty when nothing is.
+/// A description of the first error of fusion or work in place on these outputs. Empty if there is
+/// none.
 inline std::string complaint(const Tensors& outputs, std::span<const Binding> inputs = {}) {
   Plan plain({outputs}, options_with(false, false));
   plain.run(inputs);

@@ -1,7 +1,8 @@
-// The law of digits, range and special values: random programs of matrices on hostile numbers, with
-// derivatives to the third order, planned by all passes, by each pass alone and by none. The error
-// of a planned result is at most 4 times the rounding bound of the program as it was recorded.
-// TWICE_HOSTILE_GRAPHS=5000 makes more of them than the default.
+// Tests that passes keep digits, range and special values, on random programs of matrices with
+// hostile numbers and derivatives to third order. Each program is planned with all passes, with
+// each pass alone, with all but one, and with none. The error of a planned result must be at most 4
+// times the rounding bound of the program as recorded. TWICE_HOSTILE_GRAPHS=5000 tests 5000
+// programs, more than the default.
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <cstdlib>
@@ -28,7 +29,7 @@ class HostileGraph {
     record();
   }
 
-  /// What breaks the law; empty when nothing does.
+  /// A description of the first result beyond its bound. Empty if there is none.
   std::string complaint() {
     const std::vector<Rounded> exact = rounding_bounds(outputs_);
     const std::vector<std::vector<double>> recorded = results(no_passes());
@@ -41,12 +42,12 @@ class HostileGraph {
               "the bound does not hold as recorded: output {}, entry {}: {}, exact {}, bound {}", k,
               i, recorded[k][i], double(r.value[i]), double(r.bound[i]));
     }
-    // Scalings move by up to 2^40, f64's by 2^300 (plan/passes/rewrite.h).
+    // Passes may move scalings of up to 2^40 in f32 and 2^300 in f64 (plan/passes/rewrite.h).
     const std::vector<Rounded> bounds =
         rounding_bounds(outputs_, dtype_ == DType::f32 ? 0x1p40 : 0x1p300);
     std::vector<std::pair<std::string, PlanOptions>> all = {{"all passes", PlanOptions{}}};
     for (const Pass& pass : passes()) {
-      if (!pass.enabled) continue;  // another test's own
+      if (!pass.enabled) continue;  // a pass that another test added
       PlanOptions only = no_passes();
       only.*pass.enabled = true;
       all.emplace_back(std::string("only ") + std::string(pass.name), only);
@@ -68,7 +69,7 @@ class HostileGraph {
     }
     return {};
   }
-  /// Entries that were compared with a bound that says something.
+  /// The number of entries compared with a finite bound.
   int compared = 0;
 
  private:
@@ -86,7 +87,7 @@ class HostileGraph {
     for (Index i = 0; i < result.elements(); ++i) {
       const Index row = i / shape[1], column = i % shape[1];
       double x = normal();
-      if (kind == 1 && row % 2 == 1)  // rows that cancel, but for a few of the last digits
+      if (kind == 1 && row % 2 == 1)  // rows that cancel up to a few of the last digits
         x = -result.at(i - shape[1]) * (1 + (below(3) == 0 ? 1e-6 : 0));
       if (kind == 2) x = std::copysign(std::pow(10, uniform(-orders, orders)), x);
       if (kind == 3) {

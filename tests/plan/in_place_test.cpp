@@ -1,4 +1,4 @@
-// Work in place: a step may write over an input that nobody reads any more.
+// Tests work in place: a step may overwrite an input that no later step reads.
 #include <boost/test/unit_test.hpp>
 
 #include "autodiff/derive/grad.h"
@@ -17,7 +17,7 @@ using namespace twice::testing;
 
 namespace {
 
-/// y_i = a_i + b_(n-1-i): may be written over a, not over b.
+/// y_i = a_i + b_(n-1-i). The result may overwrite a, but not b.
 struct AddReversed final : Op {
   std::string_view name() const override { return "add_reversed"; }
   int input_count() const override { return 2; }
@@ -45,7 +45,7 @@ BOOST_AUTO_TEST_CASE(a_chain_needs_one_place) {
   BOOST_TEST(arena(false) == 2 * 8192);
 }
 
-BOOST_AUTO_TEST_CASE(what_is_read_later_is_not_overwritten) {
+BOOST_AUTO_TEST_CASE(values_that_are_read_later_are_not_overwritten) {
   Tape tape;
   const Tensor x = tape.input({1024}, DType::f64);
   const Tensor a = tanh(x), view = reshape(a, {32, 32}), b = a * 2, c = view * 3;
@@ -54,7 +54,7 @@ BOOST_AUTO_TEST_CASE(what_is_read_later_is_not_overwritten) {
   BOOST_TEST(complaint({b, c}, inputs).empty());
   BOOST_TEST(complaint({a, b}, inputs).empty());
   BOOST_TEST(complaint({view, b}, inputs).empty());
-  // Leaves stay as they are.
+  // Leaves stay unchanged.
   const Array before = numbers.clone();
   Plan plan{tanh(x)};
   plan.run(inputs);
@@ -78,7 +78,7 @@ BOOST_AUTO_TEST_CASE(only_slots_that_allow_it_are_overwritten) {
   const Binding inputs[] = {{x, numbers}};
   BOOST_TEST(complaint({y}, inputs).empty());
 
-  // One value in both slots: it is still read when the first number is written.
+  // With the same value in both slots, the op still reads it after writing the first number.
   const Tensor both = record<AddReversed>({a, a});
   const Plan apart({both}, options);
   BOOST_TEST(place(apart, 1) != place(apart, 0));

@@ -1,4 +1,5 @@
-// The memory planner on random lifetimes: what is alive at the same time never overlaps.
+// Tests the memory planner on random lifetimes: values that are alive at the same time must not
+// overlap.
 #include "autodiff/plan/memory.h"
 
 #include <boost/test/unit_test.hpp>
@@ -19,7 +20,7 @@ std::vector<Lifetime> random_lifetimes(const Rng& rng, int count) {
   std::vector<Lifetime> result;
   for (int i = 0; i < count; ++i) {
     const auto at = static_cast<std::uint64_t>(i);
-    const int first = i / 2;  // two births a step, as for an output and its workspace
+    const int first = i / 2;  // two new values in each step, like an output and its workspace
     const std::uint32_t kind = rng.bits(3 * at) % 8;
     const int length = kind == 0 ? count : static_cast<int>(rng.bits(3 * at + 1) % 12);
     const std::size_t bytes = kind == 1 ? 0 : rng.bits(3 * at + 2) % (kind == 2 ? 100000 : 1000);
@@ -38,7 +39,7 @@ std::size_t padded(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 BOOST_AUTO_TEST_SUITE(memory_planner)
 
-BOOST_AUTO_TEST_CASE(what_lives_together_never_overlaps) {
+BOOST_AUTO_TEST_CASE(values_alive_together_never_overlap) {
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     const std::vector<Lifetime> lives = random_lifetimes(Rng(seed), 4 * static_cast<int>(seed));
     const Placement placed = place(lives), apart = place(lives, false);
@@ -65,20 +66,21 @@ BOOST_AUTO_TEST_CASE(what_lives_together_never_overlaps) {
     BOOST_TEST(placed.most_alive <= placed.arena);
     BOOST_TEST(apart.arena == all);
     BOOST_TEST(placed.arena <= apart.arena);
-    // Best fit wastes little.
+    // Best fit wastes little memory.
     BOOST_TEST(static_cast<double>(placed.arena) <= 2 * static_cast<double>(most));
   }
 }
 
 BOOST_AUTO_TEST_CASE(small_cases) {
   BOOST_TEST(place({}).arena == 0);
-  // The second takes the place of the first, which is dead; the third may not.
+  // The second value takes the place of the first, which is dead. The third may not take the place
+  // of the second.
   const Placement placed = place({{64, 0, 0}, {64, 1, 3}, {64, 2, 2}});
   BOOST_TEST(placed.offsets[0] == placed.offsets[1]);
   BOOST_TEST(placed.offsets[1] != placed.offsets[2]);
   BOOST_TEST(placed.arena == 128);
   BOOST_TEST(placed.most_alive == 128);
-  // Alive up to and including its last step.
+  // A value is alive up to and including its last step.
   BOOST_TEST(place({{64, 0, 1}, {64, 1, 1}}).arena == 128);
 }
 

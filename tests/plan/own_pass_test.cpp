@@ -1,5 +1,5 @@
-// A planner pass of one's own: where it runs, how it is switched off, and what is said of a bad
-// one.
+// Tests a planner pass that a program adds: its place in the order, switching it off, and the
+// errors for a bad pass.
 #include <boost/test/unit_test.hpp>
 
 #include "autodiff/ops/activations.h"
@@ -13,10 +13,10 @@ using namespace twice::testing;
 
 namespace {
 
-/// What the pass does beside its work, on purpose.
+/// A mistake that the pass makes on purpose.
 enum class Mistake { none, order, shape, outputs } mistake = Mistake::none;
 
-/// exp(log x) is x.
+/// Replaces exp(log x) by x.
 Graph without_exp_of_log(Graph graph, const PlanOptions&) {
   std::vector<int> instead(graph.nodes.size());
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
@@ -34,7 +34,7 @@ Graph without_exp_of_log(Graph graph, const PlanOptions&) {
   return mistake == Mistake::none ? in_order(std::move(graph)) : graph;
 }
 
-/// Once in a process: passes are not taken back.
+/// Adds the pass once in the process, because passes cannot be removed.
 void add() {
   static const bool added = [] {
     add_pass({"exp-log", "exp of log is nothing", without_exp_of_log});
@@ -51,7 +51,7 @@ std::size_t steps(Tensor y, const PlanOptions& options = {}) {
 
 BOOST_AUTO_TEST_SUITE(own_passes)
 
-BOOST_AUTO_TEST_CASE(it_runs_before_the_one_that_is_named) {
+BOOST_AUTO_TEST_CASE(it_runs_before_the_named_pass) {
   add();
   Tape tape;
   const Tensor x = tape.input({3}, DType::f64, "x");
@@ -78,7 +78,7 @@ BOOST_AUTO_TEST_CASE(it_runs_before_the_one_that_is_named) {
              }).starts_with("[pass] there is no pass 'fusee'"));
 }
 
-BOOST_AUTO_TEST_CASE(a_bad_one_is_named) {
+BOOST_AUTO_TEST_CASE(a_bad_pass_is_named) {
   add();
   Tape tape;
   const Tensor y = tanh(tape.input({3}, DType::f64, "x"));
@@ -92,7 +92,7 @@ BOOST_AUTO_TEST_CASE(a_bad_one_is_named) {
              "[plan] pass 'exp-log': node 1 (tanh) reads node 99; expected one before it: see "
              "in_order");
   BOOST_TEST(complaint(Mistake::shape) ==
-             "[plan] pass 'exp-log': node 1 (tanh) is said to be f64 (7); its op makes f64 (3)");
+             "[plan] pass 'exp-log': node 1 (tanh) has spec f64 (7), but its op computes f64 (3)");
   BOOST_TEST(complaint(Mistake::outputs) == "[plan] pass 'exp-log': 2 outputs; expected 1");
 }
 

@@ -1,5 +1,6 @@
-// What a plan owns and what it refuses: outputs that a caller may change, inputs that are outputs
-// of the same plan, runs that are refused, variables that are listed twice or depend on each other.
+// Tests the memory of plans and the calls that plans refuse: outputs that a caller may change,
+// inputs that are outputs of the same plan, refused runs, and variables that are listed twice or
+// depend on each other.
 #include <boost/test/unit_test.hpp>
 
 #include "autodiff/autodiff.h"
@@ -33,8 +34,8 @@ struct TwoInputs final : Op {
 
 BOOST_AUTO_TEST_SUITE(ownership)
 
-BOOST_AUTO_TEST_CASE(outputs_are_nobody_elses_memory) {
-  // The gradient of |w|^2 / 2 is w; that of <w, c> is c; that of <w, x> is the caller's batch.
+BOOST_AUTO_TEST_CASE(outputs_have_memory_of_their_own) {
+  // The gradient of |w|^2 / 2 is w, that of <w, c> is c, and that of <w, x> is the caller's batch.
   Tape tape;
   const Tensor w = vector_of(tape, {3, 4}), c = tape.constant(Array::from<double>({6, 8}, {2})),
                x = tape.input({2}, DType::f64);
@@ -63,8 +64,8 @@ BOOST_AUTO_TEST_CASE(outputs_are_nobody_elses_memory) {
   BOOST_TEST(batch.at(1) == 40);
 }
 
-BOOST_AUTO_TEST_CASE(the_gradient_of_a_last_bias_stays_what_it_is) {
-  // loss = mean(h + b): the gradient by b is the same constant at every step.
+BOOST_AUTO_TEST_CASE(the_gradient_of_a_last_bias_stays_unchanged) {
+  // With loss = mean(h + b), the gradient with respect to b is the same constant at every step.
   Tape tape;
   const Tensor h = vector_of(tape, {1, 2, 3, 4}), b = tape.parameter(Array::zeros({}, DType::f64));
   const Tensor g = grad(mean(h + b), {b})[0];
@@ -103,7 +104,7 @@ BOOST_AUTO_TEST_CASE(constants_are_constant) {
 }
 
 BOOST_AUTO_TEST_CASE(an_output_may_be_bound_to_the_plans_own_input) {
-  // x <- 2 x + 1, three times, beside a value that keeps x's old place in use.
+  // Repeats x <- 2 x + 1 three times. The output z still reads the old x.
   for (const bool turned : {false, true}) {
     Tape tape;
     const Tensor x = tape.input({2, 2}, DType::f64), y = 2 * x + 1, z = matmul(y, y) + x;
@@ -120,7 +121,7 @@ BOOST_AUTO_TEST_CASE(an_output_may_be_bound_to_the_plans_own_input) {
       BOOST_CHECK(same_bits(plan.value(y), reference.value(y)));
       BOOST_CHECK(same_bits(plan.value(z), reference.value(z)));
     }
-    // Bound once more without a new binding: the numbers of that time.
+    // A run without a new binding uses the numbers of the last binding.
     const Array before = plan.value(y).clone();
     plan.run();
     BOOST_CHECK(same_bits(plan.value(y), before));
@@ -134,7 +135,7 @@ BOOST_AUTO_TEST_CASE(two_outputs_change_places) {
   Plan plan{sum, difference};
   plan.run({{a, Array::from<double>({5}, {1})}, {b, Array::from<double>({3}, {1})}});
   for (int i = 0; i < 2; ++i) plan.run({{a, plan.value(difference)}, {b, plan.value(sum)}});
-  // (8, 2) -> 2 + 8, 2 - 8 -> -6 + 10, -6 - 10.
+  // (sum, difference) is (8, 2), then (2 + 8, 2 - 8), then (-6 + 10, -6 - 10).
   BOOST_TEST(plan.value(sum).item() == 4);
   BOOST_TEST(plan.value(difference).item() == -16);
 }
@@ -175,7 +176,7 @@ BOOST_AUTO_TEST_CASE(a_refused_run_changes_no_binding) {
   }
   plan.run();
   for (double number : plan.value(y).to_vector()) BOOST_TEST(number == 4);
-  // Nor does the first run of a plan one of whose inputs is missing.
+  // A refused first run changes no binding either.
   Plan both{x + late};
   BOOST_CHECK_THROW(both.run({{x, Array::filled({2, 2}, DType::f64, 2)}}), Error);
   BOOST_TEST(error_of([&] { both.run(); }).ends_with("was never bound"));
@@ -205,10 +206,10 @@ BOOST_AUTO_TEST_CASE(variables_are_listed_once) {
   BOOST_TEST(error_of([&] {
                sgd.update(Tensors{w, u}, std::vector<Array>{g, stored(w)});
              }) ==
-             "[optimizer] the gradient of one of the parameters 0 and 1 is the other's memory");
+             "[optimizer] of parameters 0 and 1, the gradient of one shares memory with the other");
   BOOST_TEST(stored(w).at(0) == 1);
   BOOST_TEST(sgd.steps() == 0);
-  // As outputs they are fine.
+  // A plan may list an output twice.
   Plan plan{w, w, sum(w)};
   plan.run();
   BOOST_TEST(plan.value(w).at(1) == 2);
@@ -219,7 +220,7 @@ BOOST_AUTO_TEST_CASE(sweeps_are_adjoint_when_a_variable_depends_on_another) {
   const Tensor w1 = vector_of(tape, {1, 2}), w2 = 2 * w1, y = sum(w1 * w2);
   const Tensors w{w1, w2}, t = Tensors{tape.constant(Array::from<double>({1, 2}, {2})),
                                        tape.constant(Array::from<double>({3, 5}, {2}))};
-  // dy = w2 dw1 + w1 dw2 with dw2 = 2 t1 + t2: 2 + 8 + 5 + 18 = 33.
+  // dy = w2 dw1 + w1 dw2 with dw1 = t1 and dw2 = 2 t1 + t2, so dy = 2 + 8 + 5 + 18 = 33.
   const double back = evaluate(dot(grad(y, w), t)).item(),
                ahead = evaluate(push({y}, w, t)[0]).item();
   BOOST_TEST(back == 33);
@@ -229,7 +230,7 @@ BOOST_AUTO_TEST_CASE(sweeps_are_adjoint_when_a_variable_depends_on_another) {
                 p = hvp(f, w, t, HvpMode::forward_over_reverse);
   for (std::size_t i = 0; i < 2; ++i) {
     BOOST_CHECK(same_bits(evaluate(h[i]), evaluate(p[i])));
-    // 4 t1 + t2 by w1, t1 by w2.
+    // H t is 4 t1 + t2 for w1 and t1 for w2.
     BOOST_TEST(evaluate(h[i]).at(0) == (i == 0 ? 7 : 1));
   }
   BOOST_TEST(error_of([&] { hvp(f, w, t, HvpMode::finite_difference); }) ==
@@ -238,7 +239,8 @@ BOOST_AUTO_TEST_CASE(sweeps_are_adjoint_when_a_variable_depends_on_another) {
              "[method] variable 1 was computed from variable 0: they must be independent");
 }
 
-// F(a, b) = (1 + a) (f(1 + a) + b), along (1, 1): twice in the first variable.
+// The loss as a function of displacements a, b of w1 and w2 is F(a, b) = (1 + a) (f(1 + a) + b).
+// Computes the second derivatives along (1, 1).
 BOOST_AUTO_TEST_CASE(second_derivatives_do_not_mistake_a_variable_for_a_rules_value) {
   const std::vector<std::pair<Tensor (*)(Tensor), double>> cases = {
       {exp, 3 * std::exp(1) + 1}, {reciprocal, 1}, {sqrt, 1.75}, {square, 7}};
@@ -255,7 +257,7 @@ BOOST_AUTO_TEST_CASE(second_derivatives_do_not_mistake_a_variable_for_a_rules_va
   }
 }
 
-BOOST_AUTO_TEST_CASE(an_op_gets_as_many_inputs_as_it_takes) {
+BOOST_AUTO_TEST_CASE(an_op_gets_the_right_number_of_inputs) {
   Tape tape;
   const Tensor a = vector_of(tape, {1, 2});
   const int before = tape.size();
@@ -298,7 +300,7 @@ BOOST_AUTO_TEST_CASE(sizes_that_no_array_has_are_refused) {
   BOOST_CHECK_THROW(conv2d(image, w, {.groups = huge}), Error);
   BOOST_CHECK_THROW(conv2d(image, w, {.padding = 1 << 30}), Error);
   BOOST_CHECK_THROW(max_pool2d(image, {huge, 2, huge - 1}), Error);
-  // Steps and ends at the limits of Index are arithmetic, too.
+  // Slices with steps and ends at the limits of Index must not overflow.
   constexpr Index least = std::numeric_limits<Index>::min(),
                   most = std::numeric_limits<Index>::max();
   BOOST_TEST(evaluate(slice(x, 0, 0, 2, most)).elements() == 1);
@@ -312,16 +314,16 @@ BOOST_AUTO_TEST_CASE(sizes_that_no_array_has_are_refused) {
   refused([&] { Array(Shape{1}, DType::f32).broadcast({huge}); });
   const Tensor many = tape.input({Index{1} << 40});
   refused([&] { hessian(sum(square(many)), {many}); });
-#if !defined(TWICE_ADDRESS_SANITIZER)  // it ends the program where there is no memory
+#if !defined(TWICE_ADDRESS_SANITIZER)  // AddressSanitizer ends the program when memory is exhausted
   const Tensor most_numbers = tape.input({largest_array}, DType::f64);
   BOOST_TEST(error_of([&] {
                Plan{exp(most_numbers), cos(most_numbers)};
-             }).starts_with("[plan] its values need"));
+             }).starts_with("[plan] the values need"));
 #endif
   BOOST_TEST(Array(Shape{0, huge, huge}, DType::f32).elements() == 0);
 }
 
-BOOST_AUTO_TEST_CASE(clearing_a_tape_ends_what_its_scopes_say) {
+BOOST_AUTO_TEST_CASE(clearing_a_tape_ends_its_scopes) {
   Tape tape;
   const Tensor a = vector_of(tape, {1, 2});
   Tensor last = a;

@@ -1,5 +1,5 @@
-// The passes: what they merge and drop, what they must not, and that results stay the same with
-// each of them off.
+// Tests the passes: the nodes that they must and must not merge or drop, and equal results with
+// each pass off.
 #include <boost/test/unit_test.hpp>
 #include <map>
 
@@ -23,7 +23,7 @@ using namespace twice::testing;
 
 namespace {
 
-/// A user's op with state that its (empty) attributes do not show.
+/// An op of a program, with state that its empty attributes do not show.
 struct Shift final : Elementwise<Shift, 1> {
   double by;
   explicit Shift(double amount) : by(amount) {}
@@ -35,15 +35,15 @@ struct Shift final : Elementwise<Shift, 1> {
   Slope slope(int, std::span<const Tensor>, Tensor) const override { return 1; }
 };
 
-/// The passes by their names in the command line.
+/// The names of the passes on the command line.
 std::vector<std::string> pass_names() {
   std::vector<std::string> names{"reuse-memory", "in-place"};
   for (const Pass& pass : passes())
-    if (pass.enabled) names.push_back(pass.name);  // else another test's own
+    if (pass.enabled) names.push_back(pass.name);  // otherwise a pass that another test added
   return names;
 }
 
-/// Only these passes on.
+/// Options with only these passes on.
 PlanOptions only(std::initializer_list<bool PlanOptions::*> on) {
   PlanOptions options = no_passes();
   for (auto pass : on) options.*pass = true;
@@ -82,7 +82,7 @@ BOOST_AUTO_TEST_CASE(equal_nodes_are_computed_once) {
   for (Tensor t : outputs) BOOST_CHECK(same_bits(merged.value(t), plain.value(t)));
 }
 
-BOOST_AUTO_TEST_CASE(attributes_and_order_tell_nodes_apart) {
+BOOST_AUTO_TEST_CASE(attributes_and_order_distinguish_nodes) {
   Tape tape;
   const Tensor x = tape.constant(random_array({2, 2})),
                y = tape.constant(random_array({2, 2}, DType::f64, 2));
@@ -124,7 +124,7 @@ BOOST_AUTO_TEST_CASE(small_constants_merge_by_their_bits) {
                      tape.constant(0, DType::f64), tape.constant(-0.0, DType::f64),
                      tape.constant(array_of({1}))}) == 5);
   tape.clear();
-  // Parameters may change, each on its own.
+  // Equal parameters are not merged, because each may change.
   BOOST_TEST(leaves({tape.parameter(Array::scalar(1, DType::f64), "a"),
                      tape.parameter(Array::scalar(1, DType::f64), "b")}) == 2);
 }
@@ -182,8 +182,8 @@ BOOST_AUTO_TEST_CASE(convolutions_of_many_channels_take_fewer_multiplications) {
     BOOST_TEST(distance(fast.value(t), exact) < 1e-13 * largest);
   }
 
-  // Those with the 3 x 3 kernel, and all of them: 3 of the gradient, 6 of H g in 3 sums, and
-  // fewer FLOPs in each.
+  // All convolutions with the 3 x 3 kernel become Winograd's: 3 for the gradient, and 6 for H g in
+  // 3 sums. The FLOPs fall.
   std::map<std::string, int> found;
   double flops = 0, before = 0;
   for (const Step& step : fast.program().steps) {

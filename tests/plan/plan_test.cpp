@@ -1,5 +1,5 @@
-// Plans: running again on new inputs, what may be bound and asked for, and the search for the
-// first value that is not finite.
+// Tests plans: repeated runs on new inputs, bindings, outputs, and the search for the first value
+// that is not finite.
 #include "autodiff/plan/plan.h"
 
 #include <boost/test/unit_test.hpp>
@@ -88,7 +88,7 @@ BOOST_AUTO_TEST_CASE(outputs_may_be_leaves_views_and_doubles) {
   BOOST_TEST(plan.values({y, y}).size() == 2);
   BOOST_TEST(plan.program().outputs.size() == 8);
 
-  // Views follow their input when another array is bound.
+  // A view follows its input when another array is bound.
   const Array other = random_array({2, 3}, DType::f64, 2);
   plan.run({{x, other}});
   BOOST_CHECK(same_bits(plan.value(again), other.reshaped({3, 2})));
@@ -128,13 +128,13 @@ BOOST_AUTO_TEST_CASE(binding_errors_are_one_clear_line) {
              }) == "[run] input 'images' is f32 (2, 3), but no array was bound to it");
   BOOST_TEST(error_of([&] {
                plan.run({{foreign, good}});
-             }) == "[run] an input was bound that is on another tape than the plan");
+             }) == "[run] a bound input is on another tape than the plan");
   BOOST_TEST(error_of([&] {
                plan.run({{w, Array::zeros({3}, DType::f32)}});
              }) == "[run] node 1 is not an input of the tape: only inputs can be bound");
   BOOST_TEST(!error_of([&] { plan.value(x); }).empty());
   BOOST_TEST(!error_of([&] { Plan none({Tensors{}}); }).empty());
-  plan.run({{x, good}});  // after all the errors it still runs
+  plan.run({{x, good}});  // the plan still runs after the errors
   BOOST_TEST(plan.value(y).at(0) == 0);
 }
 
@@ -176,7 +176,7 @@ BOOST_AUTO_TEST_CASE(the_first_non_finite_value_is_named) {
       fmt::format("forward of sqrt (node {}): sqrt produced a NaN or infinite value, shape (3)",
                   root.index()));
 
-  // sqrt(0) is finite; its slope is not.
+  // sqrt(0) is finite, but its slope is not.
   plan.run({{x, array_of({1, 0, 3})}});
   found = plan.first_non_finite();
   BOOST_REQUIRE(found.has_value());
@@ -193,7 +193,7 @@ BOOST_AUTO_TEST_CASE(peak_memory_is_known_before_the_run) {
   const Plan plan{y};
   BOOST_TEST(plan.program().leaf_bytes == 2 * 8192);
   BOOST_TEST(plan.peak_bytes() == plan.program().arena_bytes + plan.program().leaf_bytes);
-  BOOST_TEST(plan.program().arena_bytes <= 2 * 8192);  // a chain needs no more than two places
+  BOOST_TEST(plan.program().arena_bytes <= 2 * 8192);  // a chain needs space for at most two values
   BOOST_TEST(plan.program().most_alive_bytes <= plan.program().arena_bytes);
 }
 

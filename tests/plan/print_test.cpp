@@ -1,4 +1,4 @@
-// Arrays, tensors, tapes and plans as text, and values at a glance.
+// Tests the printed text of arrays, tensors, tapes and plans, and the function `evaluate`.
 #include <fmt/ranges.h>
 
 #include <boost/test/unit_test.hpp>
@@ -12,7 +12,7 @@ using namespace twice::testing;
 
 namespace {
 
-/// What a stream and fmt write, which must be the same.
+/// The text of a value. Checks that a stream and fmt write the same.
 template <class T>
 std::string text_of(const T& value) {
   std::ostringstream stream;
@@ -45,7 +45,7 @@ BOOST_AUTO_TEST_CASE(arrays_show_their_numbers) {
   BOOST_TEST(text_of(Array()) == "no array");
   BOOST_TEST(text_of(Array(Shape{0}, DType::f32)) == "f32 (0) []");
   BOOST_TEST(text_of(Array(Shape{2, 0}, DType::f32)) == lines({"f32 (2, 0)", "[[]", " []]"}));
-  // Rows below each other, columns too; a transposed view as it reads.
+  // Columns are aligned. A transposed view prints its own rows.
   const Array matrix = Array::from(std::vector<double>{1, -0.25, 3, 10, 5, 6}, {2, 3});
   BOOST_TEST(text_of(matrix) == lines({"f64 (2, 3)", "[[    1 -0.25     3]",  //
                                        " [   10     5     6]]"}));
@@ -61,7 +61,7 @@ BOOST_AUTO_TEST_CASE(large_arrays_are_shortened) {
   BOOST_TEST(text_of(counted({51, 2}, DType::i32)) ==
              lines({"i32 (51, 2)", "[[  0   1]", " [  2   3]", " [  4   5]", " ...", " [ 96  97]",
                     " [ 98  99]", " [100 101]]"}));
-  // However many numbers there are, the text stays short, and fast.
+  // The text of a huge array is short, and quick to make.
   const Array one = Array::scalar(1, DType::f32);
   BOOST_TEST(text_of(one.broadcast({Index{1} << 44})) ==
              fmt::format("f32 ({}) [1 1 1 ... 1 1 1]", Index{1} << 44));
@@ -117,7 +117,8 @@ BOOST_AUTO_TEST_CASE(evaluate_runs_once_as_recorded) {
   const Tensor x = tape.input({2}, DType::f64), other = tape.input({5}, DType::f64);
   const Tensor y = x * 3, sum_of_other = sum(other);
   const Array numbers = array_of({1, 2});
-  // Needs no number for `other`. Arrays of its own: changing one changes nothing else.
+  // `evaluate` needs no binding for `other`. It returns new arrays, so a change to one affects no
+  // other.
   const Array found = evaluate(y, {{x, numbers}});
   BOOST_CHECK(same_bits(found, array_of({3, 6})));
   const std::vector<Array> both = evaluate({x, y, y}, {{x, numbers}});
@@ -130,7 +131,7 @@ BOOST_AUTO_TEST_CASE(evaluate_runs_once_as_recorded) {
   BOOST_TEST(error_of([&] { evaluate(y); }) == "[run] input 'input', f64 (2), was never bound");
   BOOST_TEST(error_of([&] { evaluate(Tensors{}); }) == "[plan] a plan needs at least one output");
 
-  // As recorded: (a b) c in this order, where a plan would choose the cheaper one.
+  // `evaluate` computes (a b) c in the recorded order. A plan would choose the cheaper order.
   const Tensor a = tape.constant(random_array({40, 1}, DType::f32, 1)),
                b = tape.constant(random_array({1, 40}, DType::f32, 2)),
                c = tape.constant(random_array({40, 3}, DType::f32, 3));

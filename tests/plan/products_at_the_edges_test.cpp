@@ -1,5 +1,5 @@
-// Products of hostile factors: gradients that cancel, chains and norms whose inner products leave
-// the dtype's range, scalings beside it, and sums of many products.
+// Tests products of hostile factors: gradients that cancel, chains and norms whose inner products
+// leave the dtype's range, scalings outside the range, and sums of many products.
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 
@@ -16,7 +16,7 @@ Tensor filled(Tape& tape, const Shape& shape, double value, DType dtype = DType:
   return tape.parameter(Array::filled(shape, dtype, value));
 }
 
-/// By their ratio: beside 0 Boost takes a tolerance as absolute.
+/// Checks the ratio, because Boost takes a tolerance as absolute for a comparison with 0.
 void close(double found, double right) {
   BOOST_TEST(found / right == 1, boost::test_tools::tolerance(1e-5));
 }
@@ -27,7 +27,7 @@ double planned(Tensor y) {
   return plan.value(y).at(0);
 }
 
-/// A weight-shared network of `depth` layers: exact GR without the plain gradient as an output.
+/// Exact GR of a network of `depth` layers with one shared weight. The plain gradient is no output.
 Tensors shared_weight(Tape& tape, int depth, Index batch, Index width, Tensors& g) {
   const Tensor w = leaf(tape, {width, width}, 1);
   Tensor h = leaf(tape, {batch, width}, 2);
@@ -75,7 +75,7 @@ BOOST_AUTO_TEST_CASE(scalings_of_factors_stay_in_range) {
         8);
   const Tensor a = filled(tape, {3, 3}, 1e25), b = filled(tape, {3, 3}, 1e-30);
   close(planned(1e-25 * matmul(a, b) + 1e-5 * matmul(a, 1e-5 * b)), 3e-30 + 3e-15);
-  // A ratio of two factors, and a product of them, that no f32 holds.
+  // The ratio or the product of two scalings is outside the range of f32.
   const Tensor row = filled(tape, {1, 3}, 1), column = filled(tape, {3, 1}, 1);
   close(planned(1e-12 * matmul(row, column) + 1e12 * matmul(row, filled(tape, {3, 1}, 1e15))),
         3e27);
@@ -90,7 +90,7 @@ BOOST_AUTO_TEST_CASE(chains_keep_their_range) {
       constexpr Index batch = 4, width = 32;
       const Tensor a = filled(tape, {batch, width}, a_is), d = filled(tape, {batch, width}, d_is);
       const Tensor v = matmul(a, d, true);
-      // a (a'd) = (a a') d and d (a'd)' = (d d') a.
+      // a (a' d) = (a a') d and (a' d)' a' = d' (a a').
       const Tensor y = left ? matmul(v, a, true, true) : matmul(a, v);
       Plan plan{y};
       BOOST_TEST(counts(plan).small == 2);
@@ -109,10 +109,10 @@ BOOST_AUTO_TEST_CASE(norms_keep_their_range_and_their_infinities) {
   const Tensor a = filled(tape, {4, 64}, 1e12), d = filled(tape, {4, 64}, 1e-24);
   const Tensor y = sum(square(matmul(a, d, true)));
   close(planned(y), 64.0 * 64 * 16 * 1e-24);
-  // The sum of inner products is infinite before it is scaled.
+  // The sum of inner products would be infinite without its scaling.
   const Tensor large = filled(tape, {4, 64}, 0x1p300, DType::f64);
   close(planned(sum(square(0x1p-200 * matmul(large, large, true)))), 64 * 64 * 16 * 0x1p800);
-  // Two products that almost cancel.
+  // Two products almost cancel.
   const Tensor one = filled(tape, {4, 64}, 1), less = filled(tape, {4, 64}, 1 - 0x1p-10);
   close(planned(sum(
             square(matmul(one, filled(tape, {4, 64}, 1), true) - matmul(a / 1e12, less, true)))),
@@ -144,7 +144,7 @@ BOOST_AUTO_TEST_CASE(any_number_of_products_adds_up_in_one_step) {
     BOOST_TEST(one.steps == 1);
     BOOST_TEST(one.products == count);
     BOOST_TEST(counts(checked_plan(Tensors{pairs})).products == count);
-    // Nothing is left over that nobody reads, whatever runs afterwards.
+    // The plan contains no unused step.
     PlanOptions options;
     options.fuse = false;
     const Plan plan({products}, options);
@@ -159,7 +159,7 @@ BOOST_AUTO_TEST_CASE(one_weight_in_many_layers_keeps_the_law) {
     const Tensors exact = shared_weight(tape, depth, 2, 256, g);
     BOOST_TEST(counts(checked_plan(exact, 1e-11)).products == 6 * depth - 4);
   }
-  // With a batch so large that chains do not pay, what was recorded.
+  // With such a large batch other orders do not pay, and the plan keeps the recorded products.
   Tape tape;
   Tensors g;
   const Tensors exact = shared_weight(tape, 8, 64, 32, g);

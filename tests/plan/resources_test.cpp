@@ -1,5 +1,5 @@
-// What running costs besides arithmetic: no allocation, no growth; and the same bits at any number
-// of threads.
+// Tests that running a plan allocates nothing, that memory does not grow, and that the bits are the
+// same with any number of threads.
 #include <boost/test/unit_test.hpp>
 
 #include "autodiff/derive/grad.h"
@@ -23,7 +23,7 @@ using namespace twice::testing;
 
 namespace {
 
-/// A model on a batch of 32 with its gradient and Hessian-gradient product.
+/// A model on a batch of 32, with its gradient g and with H g.
 struct SmallModel {
   Tape tape;
   Tensor x, labels, loss;
@@ -58,14 +58,14 @@ struct SmallCnn : SmallModel {
   SmallCnn() {
     x = tape.input({32, 12, 12, 3});
     const Tensor h = relu(conv2d(x, weight({3, 3, 3, 8}), {1, 1, 1, 1}));
-    // Wide enough for Winograd's kernels, of the three kinds.
+    // Wide enough for all three of Winograd's kernels.
     const Tensor wide = gelu(conv2d(h, weight({3, 3, 8, 64}), {1, 1, 1, 1}));
     const Tensor pooled = max_pool2d(gelu(conv2d(average_pool2d(wide), weight({3, 3, 64, 16}))));
     differentiate(matmul(reshape(pooled, {32, -1}), weight({64, 10})));
   }
 };
 
-/// Loss, gradient and H g, one after the other, in a freshly made plan.
+/// The loss, the gradient and H g of a new model in a new plan, joined into one array.
 template <class M>
 Array all_results() {
   const M m;
@@ -171,8 +171,8 @@ BOOST_AUTO_TEST_CASE(memory_is_the_same_after_1_and_1000_training_steps) {
     std::size_t now = live_bytes();
     BOOST_TEST(now == once,
                name << ": " << once << " bytes after 1 step, " << now << " after 1000");
-    // The first evaluation keeps a batch, later ones nothing more. (malloc's blocks differ by a few
-    // bytes in how far they are rounded up.)
+    // The first evaluation allocates a batch, and later ones nothing more. The bytes may differ a
+    // little, because malloc rounds the sizes of its blocks up by varying amounts.
     trainer.finish_epoch();
     const std::size_t evaluated = live_bytes();
     for (int i = 0; i < 10; ++i) {
@@ -185,7 +185,7 @@ BOOST_AUTO_TEST_CASE(memory_is_the_same_after_1_and_1000_training_steps) {
 }
 
 BOOST_AUTO_TEST_CASE(tapes_and_plans_leave_nothing_behind) {
-  all_results<SmallCnn>();  // what is made once and kept: ops without attributes
+  all_results<SmallCnn>();  // creates the ops without attributes, which are kept
   const std::size_t before = live_bytes();
   for (int i = 0; i < 5; ++i) all_results<SmallCnn>();
   BOOST_TEST(live_bytes() == before);

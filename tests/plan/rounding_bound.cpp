@@ -1,4 +1,5 @@
-// One rule for each op: its value, the errors that its inputs bring, and its own rounding.
+// Implements the rounding bounds. The rule of an op gives its exact value, the error from its
+// inputs, and its own rounding.
 #include "tests/plan/rounding_bound.h"
 
 #include <cmath>
@@ -12,7 +13,7 @@ namespace {
 
 using Real = long double;
 
-/// A number and a bound of its error.
+/// A number with a bound on its error.
 struct Ball {
   Real value = 0, bound = 0;
 };
@@ -57,7 +58,7 @@ class Interpreter {
     x.bound += roundings * (precision_.unit * std::abs(x.value) + precision_.smallest);
     return x;
   }
-  /// `size`: of the largest number on the way.
+  /// Widens the bound for the margin. `size` is the largest intermediate number.
   Ball with_margin(Ball x, Real size, Real roundings) const {
     x.bound += roundings * precision_.smallest * margin_;
     if (size * margin_ > precision_.largest) x.bound = std::numeric_limits<Real>::infinity();
@@ -85,7 +86,7 @@ class Interpreter {
     return y;
   }
 
-  /// Where position i of `large` lies in `small`, which broadcasts to it.
+  /// The position in `small`, which broadcasts to `large`, that belongs to position i in `large`.
   static Index narrowed(const Shape& large, Index i, const Shape& small) {
     const Shape strides = row_major_strides(small);
     const int lead = large.rank() - small.rank();
@@ -109,7 +110,7 @@ class Interpreter {
         const Ball p = at(a, flags.a ? j * sa[1] + row : row * sa[1] + j),
                    q = at(b, flags.b ? column * sb[1] + j : j * sb[1] + column),
                    term = product(p, q);
-        // A scaling may have moved to either factor.
+        // A pass may have moved a scaling to either factor.
         largest_factor = std::max({largest_factor, std::abs(p.value), std::abs(q.value)});
         sum.bound += (margin_ - 1) * precision_.smallest * (std::abs(p.value) + std::abs(q.value));
         sum.value += term.value;
@@ -158,7 +159,7 @@ class Interpreter {
     }
     if (const auto c = as_affine(op))
       return each(node, [&](Index i) {
-        // Two roundings of the constants and two of the operations.
+        // The constants round twice and the operations twice.
         Ball y = rounded(product(at(a, i), {Real(c->scale), 0}), 2);
         y = with_margin(y, std::abs(y.value), 1);
         y.value += c->shift;
@@ -188,7 +189,7 @@ class Interpreter {
       return each(node, [&](Index i) {
         const Ball p = at(a, i);
         const Real c = std::cosh(p.value), y = std::isinf(c) ? 0 : 1 / (c * c);
-        // |y'| = 2 y |tanh| <= 2 y, and |y''| <= 4.
+        // For y = sech^2, |y'| = 2 y |tanh| <= 2 y and |y''| <= 4.
         return rounded({y, std::min<Real>(1, 2 * p.bound * (y + p.bound))}, 6);
       });
     if (name == "relu")

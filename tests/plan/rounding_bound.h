@@ -1,5 +1,5 @@
-// What a recorded program computes in exact arithmetic, and by how much rounding may move it: the
-// measure of the law that a planner pass may round differently but may not lose digits.
+// Computes the exact results of a recorded program, and bounds on the rounding errors. With them
+// tests check that a planner pass loses no digits, although it may round differently.
 #pragma once
 
 #include <vector>
@@ -8,18 +8,18 @@
 
 namespace twice::testing {
 
-/// The numbers of one node: the exact value, and a bound of the error of a computation in the
-/// program's dtype that runs every recorded op once, in any order of its sums. The bound is
-/// infinite or NaN where a rounding error may decide a mask.
+/// The exact values of a node and bounds on their errors. The bounds hold for a computation in the
+/// program's dtype that runs every recorded op once and orders sums in any way. A bound is infinite
+/// or NaN where a rounding error may change a mask.
 struct Rounded {
   std::vector<long double> value, bound;
 };
 
-/// Computed for all nodes up to the last of `outputs`, in long double. Products and scalings may
-/// lose what is within a factor of `margin` of the ends of the dtype's range: numbers so small
-/// count as errors, and where they become so large the bound is infinite. Inputs are parameters and
-/// constants. Knows the ops that matrix programs with tanh and relu and their derivatives record;
-/// throws for others.
+/// Computes the values and bounds for all nodes up to the last of `outputs`, in long double.
+/// Products and scalings may lose numbers within a factor of `margin` of the ends of the dtype's
+/// range: smaller numbers count as errors, and for larger numbers the bound is infinite. The leaves
+/// must be parameters and constants. Supports the ops in matrix programs with tanh and relu and in
+/// their derivatives, and throws for other ops.
 std::vector<Rounded> rounding_bounds(const Tensors& outputs, double margin = 1);
 
 }  // namespace twice::testing

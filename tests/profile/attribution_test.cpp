@@ -1,5 +1,5 @@
-// Every grouping of a program's steps is a partition of them, with the counts of the ledger; and
-// derivatives are found under the forward op that they come from.
+// Tests that every grouping of a program's steps is a partition with the counts of the cost ledger,
+// and that derivatives are grouped under their forward op.
 #include "autodiff/profile/attribution.h"
 
 #include <boost/test/unit_test.hpp>
@@ -41,7 +41,7 @@ void check_partition(const Program& program, const std::vector<StepGroup>& group
   BOOST_TEST(sum.small_products == total.small_products);
 }
 
-/// x W squared and summed; its gradient and H v by reverse over reverse, as recorded.
+/// The sum of the squares of x W, with its gradient and H v by reverse over reverse, as recorded.
 struct TwoProducts {
   Tape tape;
   Tensor x = tape.constant(Array::filled({3, 4}, DType::f64, 0.5));
@@ -93,7 +93,8 @@ BOOST_AUTO_TEST_CASE(derivatives_are_grouped_with_the_forward_op_they_come_from)
     });
     BOOST_REQUIRE(group != groups.end());
     BOOST_TEST(group->name == "matmul");
-    // Itself; the gradients by its inputs (x is constant); and what differentiates those.
+    // The group has the product, its gradients with respect to the inputs (x is constant), and the
+    // derivatives of those gradients.
     int products[phase_count] = {};
     for (int s : group->steps) {
       const Step& step = program.steps[static_cast<std::size_t>(s)];
@@ -122,7 +123,7 @@ BOOST_AUTO_TEST_CASE(a_forward_op_is_found_in_the_step_that_computes_it) {
                                           return m.forward_origin == node.index();
                                         }))));
     }
-    // A leaf is computed by none.
+    // No step computes a leaf.
     BOOST_TEST(steps.at(static_cast<std::size_t>(t.w.index())) == -1);
   }
 }
@@ -138,7 +139,7 @@ BOOST_AUTO_TEST_CASE(mixed_steps_are_fused_ones_with_members_from_elsewhere) {
           origins.emplace(m.phase, m.forward_origin);
       BOOST_TEST(mixed(s) == (origins.size() > 1));
       found = found || mixed(s);
-      // The step is counted for the value that it stores.
+      // The step is attributed by the value that it stores.
       if (fused) {
         BOOST_TEST(fused->members().back().forward_origin == s.forward_origin);
         BOOST_TEST((fused->members().back().phase == s.phase));

@@ -1,4 +1,4 @@
-// Timing a program's steps changes nothing of what it computes, and allocates nothing.
+// Tests that timing the steps of a program does not change its results and allocates nothing.
 #include "autodiff/profile/clock.h"
 
 #include <boost/test/unit_test.hpp>
@@ -64,16 +64,16 @@ BOOST_AUTO_TEST_CASE(the_steps_of_a_run_sum_up_to_it) {
   BOOST_TEST(std::is_sorted(first.begin(), first.end()));
 }
 
-BOOST_AUTO_TEST_CASE(readings_without_room_are_refused) {
+BOOST_AUTO_TEST_CASE(too_little_space_for_readings_is_refused) {
   const Problem problem = small_problem(small("mlp"));
   OurStep step(problem, method("sgd"));
   const std::size_t steps = step.plan().program().steps.size();
   StepTimes too_small(steps, 1);
   BOOST_CHECK_EXCEPTION(step.run_timed(too_small.next_run()), Error, [](const Error& e) {
-    return std::string(e.what()).find("clock readings were asked for") != std::string::npos;
+    return std::string(e.what()).find("clock readings were given") != std::string::npos;
   });
   BOOST_CHECK_EXCEPTION(too_small.next_run(), Error, [](const Error& e) {
-    return std::string(e.what()) == "[clock] there is room for 1 runs only";
+    return std::string(e.what()) == "[clock] there is room for only 1 runs";
   });
 }
 

@@ -1,4 +1,4 @@
-// Which layer a node belongs to, on every model and method.
+// Tests the attribution of nodes to layers, for every model and method.
 #include "experiments/commands/profile/step_record.h"
 
 #include <boost/test/unit_test.hpp>
@@ -35,7 +35,7 @@ BOOST_AUTO_TEST_CASE(each_product_belongs_to_the_layer_of_its_weight) {
           record_step(problem, m, initial_state(problem.model, 1, DType::f32));
       const std::vector<std::string> layers = layers_of(*step.tape);
       BOOST_TEST(std::ssize(layers) == step.tape->size());
-      // Each pass over the model has its L products in the layers' order, one for each weight.
+      // Each pass over the model has L products in the order of the layers, one for each weight.
       std::vector<std::string> expected, found;
       for (const ParameterInfo& p : problem.model.parameter_info())
         if (p.shape.rank() > 1) expected.push_back(p.name.substr(0, p.name.rfind('.')));
@@ -63,7 +63,7 @@ BOOST_AUTO_TEST_CASE(every_node_has_a_layer_of_the_model_or_a_name_of_its_own) {
       if (tape.node(i).kind == NodeKind::parameter)
         known.insert(layers[static_cast<std::size_t>(i)]);
     for (const std::string& layer : layers) BOOST_TEST(known.contains(layer), layer);
-    // Derivatives are where their forward op is.
+    // A derivative belongs to the layer of its forward op.
     for (int i = 0; i < tape.size(); ++i)
       BOOST_TEST(layers[static_cast<std::size_t>(i)] ==
                  layers[static_cast<std::size_t>(tape.forward_origin(i))]);
@@ -86,17 +86,17 @@ BOOST_AUTO_TEST_CASE(a_methods_arithmetic_belongs_to_the_layer_of_its_parameters
   }
 }
 
-BOOST_AUTO_TEST_CASE(the_loss_and_what_all_layers_share_are_no_layers) {
+BOOST_AUTO_TEST_CASE(the_loss_and_shared_parts_are_no_layers) {
   const Problem problem = small_problem(small("mlp"));
   const RecordedStep step =
       record_step(problem, method("sam"), initial_state(problem.model, 1, DType::f32));
   const std::vector<std::string> layers = layers_of(*step.tape);
   BOOST_TEST(layers[static_cast<std::size_t>(step.estimate.loss.index())] == loss_layer);
-  // sam divides by the norm of all layers' gradients.
+  // sam divides by the norm of the whole gradient, which belongs to no layer.
   BOOST_TEST(std::count(layers.begin(), layers.end(), whole_model_layer) > 0);
 }
 
-BOOST_AUTO_TEST_CASE(batch_norm_is_charged_to_itself) {
+BOOST_AUTO_TEST_CASE(batch_norm_is_a_layer_of_its_own) {
   const Problem problem = small_problem(small("resnet"));
   const RecordedStep step =
       record_step(problem, method("sgd"), initial_state(problem.model, 1, DType::f32));
@@ -111,7 +111,7 @@ BOOST_AUTO_TEST_CASE(batch_norm_is_charged_to_itself) {
   BOOST_TEST(found > 5);
 }
 
-BOOST_AUTO_TEST_CASE(a_shared_weight_is_charged_where_it_is_used) {
+BOOST_AUTO_TEST_CASE(a_shared_weight_counts_for_the_layers_that_use_it) {
   Tape tape;
   const Tensor x = tape.input({2, 3}, DType::f32, "images"), y = tape.labels({2});
   const Tensor w = tape.parameter(Array::filled({3, 3}, DType::f32, 0.5), "elsewhere.weight");
@@ -128,7 +128,7 @@ BOOST_AUTO_TEST_CASE(a_shared_weight_is_charged_where_it_is_used) {
   BOOST_TEST(layer_of(tape.handle(tape.inputs_of(tape.node(first.index()))[0])) == input_layer);
   BOOST_TEST(layer_of(first) == "one");
   BOOST_TEST(layer_of(second) == "two");
-  BOOST_TEST(layer_of(w) == "one");  // the first to read it
+  BOOST_TEST(layer_of(w) == "one");  // the layer of its first reader
   BOOST_TEST(layer_of(loss) == loss_layer);
   std::vector<std::string> products;
   for (int i = loss.index() + 1; i < tape.size(); ++i)

@@ -1,5 +1,6 @@
-// The memory over time is the planner's own: its largest value is most_alive_bytes, no two values
-// that live at once share bytes, and without reuse it takes what a plan without reuse takes.
+// Tests the memory over time against the planner. Its largest value is most_alive_bytes, values
+// that are alive at once share no bytes, and the total without reuse is that of a plan without
+// reuse.
 #include "autodiff/profile/memory_profile.h"
 
 #include <boost/test/unit_test.hpp>
@@ -13,7 +14,7 @@ using namespace twice::testing;
 
 namespace {
 
-/// Bytes that are alive at a step, counted one cache line after the other.
+/// The bytes alive at a step, counted by cache lines.
 std::size_t lines_alive(const Program& program, const MemoryProfile& memory, int step) {
   std::vector<char> lines(program.arena_bytes / 64 + 1, 0);
   for (const ArenaValue& v : memory.values)
@@ -28,7 +29,7 @@ void check(const Program& program) {
   const std::size_t most = *std::max_element(memory.live_bytes.begin(), memory.live_bytes.end());
   BOOST_TEST(most == program.most_alive_bytes);
   BOOST_TEST(memory.live_bytes[static_cast<std::size_t>(memory.peak_step)] == most);
-  // Counted by bytes, it is the same: so what lives at once overlaps nowhere.
+  // The count by cache lines is the same, so values that are alive at once do not overlap.
   for (int s = 0; s < std::ssize(program.steps); ++s)
     BOOST_TEST(lines_alive(program, memory, s) == memory.live_bytes[static_cast<std::size_t>(s)]);
   std::size_t at_peak = 0;
@@ -65,7 +66,7 @@ BOOST_AUTO_TEST_CASE(with_reuse_and_work_in_place_off_too) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(without_reuse_is_what_a_plan_without_reuse_takes) {
+BOOST_AUTO_TEST_CASE(without_reuse_equals_a_plan_without_reuse) {
   RunOptions options = small("resnet");
   const OurStep step(small_problem(options), method("exact"));
   options.without = {"reuse-memory", "in-place"};

@@ -1,4 +1,4 @@
-// The measured peaks are plausible; rates and levels between the measured sizes.
+// Tests that the measured peaks are plausible, and the rates and levels between the measured sizes.
 #include "autodiff/profile/peak.h"
 
 #include <boost/test/unit_test.hpp>
@@ -19,7 +19,7 @@ BOOST_AUTO_TEST_CASE(peaks_are_plausible_for_each_number_of_threads) {
     for (int i = 0; i < 2; ++i) {
       const Peak& peak = peaks[static_cast<std::size_t>(i)];
       BOOST_TEST(peak.threads == i + 1);
-      // From an interpreter on a slow machine to a server of the next decade.
+      // The range from an emulated slow machine to a large server of the future.
       BOOST_TEST(peak.gflops > 0.01);
       BOOST_TEST(peak.gflops < 1e6);
       BOOST_TEST(peak.gbs > 0.01);
@@ -59,8 +59,8 @@ BOOST_AUTO_TEST_CASE(rates_lie_on_straight_lines_in_logarithms) {
 
 BOOST_AUTO_TEST_CASE(levels_follow_the_caches_of_all_threads) {
   const std::array<long, cache_levels - 1> caches = cache_bytes();
-  if (caches[0] == 0 || caches[1] == 0) return;  // the system does not say
-  // As fast from everywhere but the last size.
+  if (caches[0] == 0 || caches[1] == 0) return;  // the system does not report its caches
+  // The rate is the same for all sizes except the last.
   Peak peak{.threads = 1, .gflops = 1, .gbs = 1, .rates = {{1, 9}, {1e11, 9}, {1.1e11, 1}}};
   const double l1 = static_cast<double>(caches[0]), l2 = static_cast<double>(caches[1]);
   BOOST_TEST(level_name(peak.level(l1)) == "L1");
@@ -71,7 +71,7 @@ BOOST_AUTO_TEST_CASE(levels_follow_the_caches_of_all_threads) {
   peak.threads = 2;
   BOOST_TEST(level_name(peak.level(2 * l1)) == "L1");
   BOOST_TEST(level_name(peak.level(2 * l2)) == "L2");
-  // Where everything is as slow as memory, only a core's own caches are told apart.
+  // If all rates are the same as memory's, only the caches of a core are distinguished.
   peak.rates = {{1, 1}};
   BOOST_TEST(level_name(peak.level(1e8)) == "memory");
 }

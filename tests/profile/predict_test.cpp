@@ -1,4 +1,4 @@
-// Predictions: their parts add up, their data follow the rates of the machine that they are given.
+// Tests predictions: their parts sum to the total, and the times of data follow the given rates.
 #include "autodiff/profile/predict.h"
 
 #include <boost/test/unit_test.hpp>
@@ -29,8 +29,8 @@ BOOST_AUTO_TEST_CASE(the_parts_are_the_whole) {
 }
 
 BOOST_AUTO_TEST_CASE(data_that_are_far_take_as_long_as_their_rate_says) {
-  // y = exp(x) of 1 KiB, then much work on other memory, so that x and y are far when they are read
-  // again. Nothing is bound: the program cannot run.
+  // y = exp(x) has 1 KiB. The program then touches much other memory, so x and y are far away when
+  // they are used again. No input is bound: prediction does not run the program.
   const int before = threads();
   set_threads(1);
   Tape tape;
@@ -42,7 +42,7 @@ BOOST_AUTO_TEST_CASE(data_that_are_far_take_as_long_as_their_rate_says) {
       program.values[static_cast<std::size_t>(program.steps[0].output)].spec.shape.elements() == 256
           ? 0
           : 1;
-  // Near: as good as free. Far, beyond 16 KiB: 1 byte a microsecond.
+  // Data up to 16 KiB away is almost free. Beyond, a byte takes a microsecond.
   const Peak far{.threads = 1,
                  .gflops = 1,
                  .gbs = 1e-3,
@@ -53,7 +53,7 @@ BOOST_AUTO_TEST_CASE(data_that_are_far_take_as_long_as_their_rate_says) {
   BOOST_TEST(fast.memory() < 1e-8);
   BOOST_TEST(slow.overhead == 0);
   BOOST_TEST(slow.waiting == 0);
-  // Alone its bytes are near: what the kernel itself takes has nothing of those milliseconds.
+  // In the kernel's own time its bytes count as near, so they add nothing to it.
   BOOST_TEST(slow.compute < 1e-3);
 
   Peak cold = near;

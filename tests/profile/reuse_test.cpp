@@ -1,4 +1,4 @@
-// Reuse distances of programs, against a list that is searched from its end.
+// Tests the reuse distances of programs against a list that is searched from its end.
 #include "autodiff/profile/reuse.h"
 
 #include <boost/test/unit_test.hpp>
@@ -26,27 +26,27 @@ double bytes_of(const std::vector<Reuse>& reuse) {
 BOOST_AUTO_TEST_SUITE(profile_reuse)
 
 BOOST_AUTO_TEST_CASE(a_step_alone_finds_its_own_bytes) {
-  // Two arrays side by side: each byte was last touched when both had been passed once.
+  // With two adjacent arrays, both are touched between two uses of a byte.
   const std::vector<Reuse> reuse = reuse_of({{{0, 4096}, {4096, 4096}}})[0];
   BOOST_TEST(bytes_of(reuse) == 8192);
   for (const Reuse& r : reuse) BOOST_TEST(r.distance == 8192);
 }
 
-BOOST_AUTO_TEST_CASE(what_another_step_touches_comes_between) {
+BOOST_AUTO_TEST_CASE(bytes_of_other_steps_come_between) {
   const auto reuse = reuse_of({{{0, 4096}}, {{4096, 65536}}, {{0, 4096}}});
-  // The first step follows the last one, which touches the same; the last one follows the second.
+  // Steps repeat. The first step follows the last, which touches the same bytes.
   for (const Reuse& r : reuse[0]) BOOST_TEST(r.distance == 4096);
   for (const Reuse& r : reuse[2]) BOOST_TEST(r.distance == 4096 + 65536);
   for (const Reuse& r : reuse[1]) BOOST_TEST(r.distance == 4096 + 65536);
 }
 
 BOOST_AUTO_TEST_CASE(distances_are_those_of_a_list_that_is_searched) {
-  // Regions of whole blocks of 256 bytes, one region a step, so that the order is known.
+  // Each step has one region of whole blocks of 256 bytes, so the order of the blocks is known.
   std::mt19937 random(7);
   std::vector<std::vector<Region>> cycle;
   for (int s = 0; s < 40; ++s) cycle.push_back({{random() % 30 * 256, (1 + random() % 12) * 256}});
   const auto reuse = reuse_of(cycle);
-  std::vector<std::uint64_t> order;  // the block touched last is at the end
+  std::vector<std::uint64_t> order;  // the last block touched is at the end
   for (const bool counted : {false, true})
     for (std::size_t s = 0; s < cycle.size(); ++s) {
       const Region r = cycle[s][0];
@@ -79,7 +79,7 @@ BOOST_AUTO_TEST_CASE(regions_of_a_program_are_its_values) {
       std::set<std::uint64_t> begins;
       for (const Region& r : cycle[s]) {
         BOOST_TEST(r.bytes > 0u);
-        BOOST_TEST(begins.insert(r.begin).second);  // each place once, however many inputs read it
+        BOOST_TEST(begins.insert(r.begin).second);  // each region occurs once
       }
       const Step& ran = program.steps[s];
       const Region y = region_of(program, ran.output);

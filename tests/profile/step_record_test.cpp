@@ -1,4 +1,5 @@
-// The record of a profiled step: its tables are sums of its steps, its counts are the ledger's.
+// Tests the record of a profiled step: its tables are sums of its steps, and its counts are those
+// of the cost ledger.
 #include "experiments/commands/profile/step_record.h"
 
 #include <boost/test/unit_test.hpp>
@@ -27,7 +28,7 @@ struct Profiled {
         measured(measure_steps(step, 0.01, [](double) {})),
         record(step_record(step, measured, predictions(step))) {}
 
-  /// Of part k: k + 1 microseconds of computing, and 2 of data in the L2 cache.
+  /// Predicts for part k a time of k + 1 microseconds for computing and 2 for data in the L2 cache.
   static std::vector<Prediction> predictions(const OurStep& step) {
     std::vector<Prediction> all(step.plan().program().steps.size() + 1);
     for (std::size_t k = 0; k < all.size(); ++k)
@@ -69,7 +70,7 @@ BOOST_AUTO_TEST_CASE(every_table_sums_to_the_steps) {
           for (const char* phase : phase_columns) ms += number(row, phase);
           BOOST_TEST(ms == number(row, "ms"), close);
         }
-      // Totals hold the op itself and what comes from it.
+      // The total of an op includes the op itself and its derivatives.
       for (const Json& op : p.record["ops"])
         BOOST_TEST(number(op, "total_ms") >= number(op, "self_ms"));
     }
@@ -82,8 +83,7 @@ BOOST_AUTO_TEST_CASE(counts_are_the_ledgers) {
   BOOST_TEST(sum(steps, "flop") == total.flops, boost::test_tools::tolerance(1e-12));
   BOOST_TEST(sum(steps, "products") == total.products);
   BOOST_TEST(sum(steps, "small_products") == total.small_products);
-  // The update's bytes are in the steps and not in the ledger: w, G and w again, here without
-  // momentum's memory in the small options' way.
+  // The bytes of the update are in the steps but not in the ledger.
   const Json& update = steps.back();
   BOOST_TEST(update["op"] == "optimizer");
   BOOST_TEST(number(update, "flop") == 0);
@@ -91,7 +91,7 @@ BOOST_AUTO_TEST_CASE(counts_are_the_ledgers) {
              boost::test_tools::tolerance(1e-12));
   double parameters = 0;
   for (const Array& w : p.step.state().parameters) parameters += static_cast<double>(w.bytes());
-  BOOST_TEST(number(update, "bytes") == 5 * parameters);  // sgd with momentum
+  BOOST_TEST(number(update, "bytes") == 5 * parameters);  // w and momentum twice, G once
 }
 
 BOOST_AUTO_TEST_CASE(predictions_add_up_like_times) {
@@ -165,7 +165,7 @@ BOOST_AUTO_TEST_CASE(steps_name_the_forward_op_that_they_come_from) {
     }
     const Json& forward = step["forward"];
     BOOST_TEST(forward["node"].is_number());
-    // The step named there is one of the forward pass, or the method's own arithmetic.
+    // The named step belongs to the forward pass or to the method's own arithmetic.
     if (forward["step"].is_number()) {
       const std::string phase = text(steps[forward["step"].get<std::size_t>()], "phase");
       BOOST_TEST((phase == "forward" || phase == "update"), phase);

@@ -1,4 +1,4 @@
-// The training steps that the profiler's tests look at: every method on small models of each kind.
+// Shared by the tests of the profiler: training steps of every method on small models of each kind.
 #pragma once
 
 #include <functional>
@@ -8,7 +8,7 @@
 namespace twice::testing {
 using namespace experiments;
 
-/// Options of a small model.
+/// The options of a small model.
 inline RunOptions small(const std::string& model, const std::string& activation = "relu") {
   RunOptions o;
   o.model = model;
@@ -25,7 +25,7 @@ inline Problem small_problem(const RunOptions& options) {
       options, image_examples(options.model == "mlp" ? Shape{6, 6, 1} : Shape{8, 8, 2}, 10));
 }
 
-/// Calls `body` for a step of every method on an mlp, a cnn and a resnet.
+/// Calls `body` with a step of every method on an mlp, a cnn and a resnet.
 inline void for_each_step(const std::function<void(const OurStep&)>& body) {
   for (const char* model : {"mlp", "cnn", "resnet"}) {
     const Problem problem = small_problem(small(model));

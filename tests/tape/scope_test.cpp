@@ -1,4 +1,4 @@
-// Scopes: names of what is recorded, on the tape, in derivatives, in plans and in messages.
+// Tests scopes, which name recorded nodes: on the tape, in derivatives, in plans and in messages.
 #include <boost/test/unit_test.hpp>
 
 #include "autodiff/autodiff.h"
@@ -16,7 +16,7 @@ std::string scope_of(const Tape& tape, int node) {
 }
 std::string scope_of(Tensor t) { return scope_of(t.tape(), t.index()); }
 
-/// The scopes of the ops of that name, in the order of the tape.
+/// The scopes of the ops with this name, in the order of the tape.
 std::vector<std::string> scopes_of(const Tape& tape, std::string_view op,
                                    Phase phase = Phase::forward) {
   std::vector<std::string> found;
@@ -100,12 +100,12 @@ BOOST_AUTO_TEST_CASE(a_scope_of_a_tensor_stays_inside_of_the_open_one) {
   BOOST_TEST(scope_of(beside(x)) == "");
   const Scope open(tape, "conv1");
   BOOST_TEST(scope_of(beside(first)) == "conv1");
-  BOOST_TEST(scope_of(beside(tenth)) == "conv1");  // not inside of it
+  BOOST_TEST(scope_of(beside(tenth)) == "conv1");  // conv10 is not inside conv1
   BOOST_TEST(scope_of(beside(x)) == "conv1");
   BOOST_TEST(scope_of(beside(in("deeper"))) == "conv1.deeper");
 }
 
-BOOST_AUTO_TEST_CASE(derivatives_have_the_scope_of_what_they_come_from) {
+BOOST_AUTO_TEST_CASE(derivatives_have_the_scope_of_their_forward_op) {
   Tape tape;
   const Tensor x = tape.constant(random_array({3, 4}));
   const Tensor a = tape.parameter(random_array({4, 5}), "a"),
@@ -115,7 +115,8 @@ BOOST_AUTO_TEST_CASE(derivatives_have_the_scope_of_what_they_come_from) {
     return tanh(matmul(left, right));
   };
   const Tensor z = product("second", product("first", x, a), b);
-  // Whatever scope is open while a derivative is taken, also of second order and forward mode.
+  // The scope that is open while a derivative is recorded has no effect, also at second order and
+  // in forward mode.
   const Scope open(tape, "training");
   const Tensors g = grad(sum(square(z)), {a, b});
   const Tensors hv = grad(g, {a, b}, g), moved = push({z}, {a, b}, {a, b});
@@ -130,14 +131,15 @@ BOOST_AUTO_TEST_CASE(derivatives_have_the_scope_of_what_they_come_from) {
   }
   BOOST_TEST(derived > 40);
   BOOST_CHECK(scopes_of(tape, "matmul") == (Names{"first", "second"}));
-  // x is constant: one product of the first layer, two of the second; then push's three.
+  // Since x is constant, grad has one product for the first layer and two for the second. push has
+  // three.
   BOOST_CHECK(scopes_of(tape, "matmul", Phase::backward) ==
               (Names{"second", "second", "first", "first", "second", "second"}));
   BOOST_CHECK(!scopes_of(tape, "matmul", Phase::double_backward).empty());
   BOOST_TEST(scope_of(sum(z)) == "training");
 }
 
-BOOST_AUTO_TEST_CASE(layers_open_scopes_and_what_has_no_name_is_with_the_layer_before) {
+BOOST_AUTO_TEST_CASE(layers_open_scopes_and_unnamed_ops_join_the_layer_before) {
   Tape tape;
   const Model mlp_model = mlp({.inputs = 4, .width = 5, .depth = 3, .outputs = 2});
   {
@@ -160,7 +162,7 @@ BOOST_AUTO_TEST_CASE(layers_open_scopes_and_what_has_no_name_is_with_the_layer_b
               (Names{"stem.norm", "stage1.block1.norm1", "stage1.block1.norm2", s2 + ".norm1",
                      s2 + ".norm2", s3 + ".norm1", s3 + ".norm2"}));
 
-  // A name of one's own.
+  // A layer with a chosen name.
   tape.clear();
   const Layer pooled = sequence({named("pool", max_pooling()), activation("tanh")});
   ForwardPass pass;
@@ -191,7 +193,8 @@ BOOST_AUTO_TEST_CASE(messages_name_the_scope) {
   });
   BOOST_TEST(inside == outside + " in encoder.product");
   BOOST_TEST(error_of([&] { matmul(m, m); }) == outside + " in encoder");
-  // Checks before an op is recorded; and, of a derivative, the place of what is differentiated.
+  // Checks before recording name the open scope. Errors in a derivative name the scope of the op
+  // that is differentiated.
   BOOST_TEST(error_of([&] { reshape(m, {4, -1}); }).ends_with(" in encoder"));
   const Tensor bare = [&] {
     const Scope deeper(tape, "bare");
@@ -202,7 +205,7 @@ BOOST_AUTO_TEST_CASE(messages_name_the_scope) {
              "in encoder.bare");
   BOOST_TEST(error_of([&] { push(Tensors{bare}, {x}, {x}); }).ends_with("input 0 in encoder.bare"));
   BOOST_TEST(error_of([&] { grad(bare, {x}); }) ==
-             "[grad] y needs a cotangent, or to be a scalar: it has shape (2), from no_rule in "
+             "[grad] y is not a scalar and needs a cotangent: it has shape (2), from no_rule in "
              "encoder.bare");
 
   const Tensor root = sqrt(x), g = grad(sum(root * root), {x})[0];
@@ -225,7 +228,7 @@ BOOST_AUTO_TEST_CASE(the_output_of_a_layer) {
   const Model model = mlp({.inputs = 4, .width = 6, .depth = 2, .outputs = 3});
   const Tensors w = model.parameters(tape, Rng(1));
   const Tensor x = tape.input({5, 4}), logits = model(w, x);
-  grad(sum(square(logits)), w);  // derivatives belong to the same scopes, but are no outputs
+  grad(sum(square(logits)), w);  // derivatives have the same scopes but are no outputs
   BOOST_TEST(output_of(tape, "linear2").index() == logits.index());
   // The activation belongs to the layer before it.
   BOOST_TEST(tape.name(tape.node(output_of(tape, "linear1").index())) == "relu");

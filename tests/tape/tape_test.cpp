@@ -1,4 +1,4 @@
-// The tape: handles and when they are stale, leaves, what recording refuses, phases and origins.
+// Tests the tape: stale handles, leaves, errors while recording, phases and origins.
 #include "autodiff/tape/tape.h"
 
 #include <boost/test/unit_test.hpp>
@@ -75,7 +75,7 @@ BOOST_AUTO_TEST_CASE(empty_and_stale_handles_throw) {
   BOOST_TEST(error_of([&] { tanh(y); }) == "[tanh]" + says);
   BOOST_TEST(error_of([&] { grad(y, {x}); }) == stale);
   BOOST_TEST(error_of([&] { evaluate(y); }) == stale);
-  // Nodes recorded since do not make an old handle valid again.
+  // Nodes that are recorded later do not make an old handle valid again.
   const Tensor first = tape.input({3});
   const Tensor second = first + 1;
   BOOST_TEST(error_of([&] { y + second; }) == "[add]" + says);
@@ -91,11 +91,11 @@ BOOST_AUTO_TEST_CASE(two_tapes_do_not_mix) {
   BOOST_TEST(error_of([&] {
                Plan plan({x, y});
              }) == "[plan] its outputs are on two different tapes");
-  // A refused operation leaves no trace.
+  // A refused operation records nothing.
   BOOST_TEST(two.size() == 1);
 }
 
-BOOST_AUTO_TEST_CASE(a_refused_operation_leaves_the_tape_as_it_was) {
+BOOST_AUTO_TEST_CASE(a_refused_operation_leaves_the_tape_unchanged) {
   Tape tape;
   const Tensor a = tape.input({2, 3}), b = tape.input({2, 3});
   BOOST_TEST(!error_of([&] { matmul(a, b); }).empty());
@@ -107,7 +107,7 @@ BOOST_AUTO_TEST_CASE(a_refused_operation_leaves_the_tape_as_it_was) {
   BOOST_TEST(inputs[1] == 1);
 }
 
-BOOST_AUTO_TEST_CASE(derivatives_know_their_phase_and_forward_node) {
+BOOST_AUTO_TEST_CASE(derivatives_have_their_phase_and_forward_node) {
   Tape tape;
   const Tensor x = tape.input({3, 4}, DType::f64), w = tape.input({4, 2}, DType::f64);
   const Tensor product = matmul(x, w), loss = sum(tanh(product));
@@ -131,7 +131,7 @@ BOOST_AUTO_TEST_CASE(derivatives_know_their_phase_and_forward_node) {
       ++weight_gradients;
     }
   }
-  BOOST_TEST(weight_gradients == 1);  // x is not in the list, so there is no product for it
+  BOOST_TEST(weight_gradients == 1);  // no product for x, which is not in the list
 
   int double_backward = 0;
   for (int i = backward_end; i < tape.size(); ++i)

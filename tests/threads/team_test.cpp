@@ -1,4 +1,5 @@
-// The team of threads: every tile once, whoever computes it; who waits for whom; children of fork.
+// Tests the team of threads: every tile is computed once, threads wait only for tiles in progress,
+// and children of fork start teams of their own.
 #include "autodiff/threads/team.h"
 
 #include <sched.h>
@@ -22,7 +23,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-/// How often each tile was computed, over several loops.
+/// Counts how often each tile was computed, over several loops.
 class Counts {
  public:
   explicit Counts(Index tiles) : counts_(static_cast<std::size_t>(tiles)) {}
@@ -35,7 +36,7 @@ class Counts {
   std::vector<std::atomic<int>> counts_;
 };
 
-/// Whether loops of `tiles` tiles compute each of them once, `loops` times.
+/// Runs `loops` loops of `tiles` tiles. True if each loop computes each tile once.
 bool each_tile_once(Index tiles, int loops) {
   Counts counts(tiles);
   for (int loop = 1; loop <= loops; ++loop) {
@@ -45,8 +46,8 @@ bool each_tile_once(Index tiles, int loops) {
   return true;
 }
 
-/// Runs a loop in which a thread of the team sleeps inside a tile until `release`, and calls `body`
-/// when it does. The team then has one helper that is busy.
+/// Runs a loop in which a helper of the team sleeps inside a tile until `release`. Calls `body`
+/// while the helper is busy.
 template <class Body>
 void with_sleeping_helper(std::atomic<bool>& release, const Body& body) {
   std::atomic<int> inside = 0;
@@ -56,7 +57,7 @@ void with_sleeping_helper(std::atomic<bool>& release, const Body& body) {
       while (!release) std::this_thread::sleep_for(milliseconds(1));
     });
   });
-  // Both tiles are held: one by the other thread, one by a helper.
+  // Waits until the other thread and a helper are each inside a tile.
   while (inside < 2) std::this_thread::sleep_for(milliseconds(1));
   body();
   other.join();
@@ -67,7 +68,7 @@ template <class Body>
 bool succeeds_in_child(const Body& body) {
   const pid_t child = fork();
   if (child == 0) {
-    alarm(60);  // instead of waiting forever
+    alarm(60);  // ends a child that hangs
     _exit(body() ? 0 : 1);
   }
   int status = -1;
@@ -87,9 +88,9 @@ BOOST_AUTO_TEST_CASE(every_tile_is_computed_once) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(what_tiles_write_is_there_after_the_loop) {
+BOOST_AUTO_TEST_CASE(results_of_tiles_are_visible_after_the_loop) {
   const Threads with(4);
-  std::vector<Index> numbers(64);  // not atomic: ThreadSanitizer would see a race
+  std::vector<Index> numbers(64);  // not atomic, so that ThreadSanitizer would report a race
   for (Index loop = 0; loop < 2000; ++loop) {
     parallel_for(64, [&](Index tile) { numbers[static_cast<std::size_t>(tile)] += tile + loop; });
     if (numbers[0] != loop * (loop + 1) / 2) BOOST_FAIL("loop " << loop);
@@ -101,13 +102,13 @@ BOOST_AUTO_TEST_CASE(what_tiles_write_is_there_after_the_loop) {
 BOOST_AUTO_TEST_CASE(helpers_take_part) {
   const Threads with(2);
   const TeamUse before = team_use();
-  // Sleeping tiles leave the core to the helper, also where there is one core.
+  // While a tile sleeps, the helper can use the core, even if there is only one.
   for (int loop = 0; loop < 20; ++loop)
     parallel_for(8, [](Index) { std::this_thread::sleep_for(milliseconds(1)); });
   const TeamUse use = team_use() - before;
   BOOST_TEST(use.tiles == 160);
   if (processors() > 1) BOOST_TEST(use.by_helpers > 0);
-  BOOST_TEST(use.by_helpers < use.tiles);  // the caller takes tiles, too
+  BOOST_TEST(use.by_helpers < use.tiles);  // the caller takes tiles too
 }
 
 BOOST_AUTO_TEST_CASE(loops_inside_tiles_stay_with_their_thread) {
@@ -130,16 +131,16 @@ BOOST_AUTO_TEST_CASE(loops_inside_tiles_stay_with_their_thread) {
 BOOST_AUTO_TEST_CASE(several_threads_run_loops_at_the_same_time) {
   const Threads with(3);
   std::atomic<int> right = 0;
-  std::vector<std::thread> callers;  // more than loops that can be shared at a time
+  std::vector<std::thread> callers;  // more callers than loops that can be shared at once
   for (int caller = 0; caller < 12; ++caller)
     callers.emplace_back([&, caller] { right += each_tile_once(5 + caller, 300); });
   for (std::thread& caller : callers) caller.join();
   BOOST_TEST(right == 12);
 }
 
-// The law: a caller waits for tiles that are being computed, not for a thread that holds none of
-// its tiles. Were it broken, these two would wait for `release` forever.
-BOOST_AUTO_TEST_CASE(a_helper_that_is_busy_elsewhere_delays_nobody) {
+// A caller must wait only for tiles that are being computed, and not for a thread that has none of
+// its tiles. Otherwise the caller and the helper would wait for `release` forever.
+BOOST_AUTO_TEST_CASE(a_helper_that_is_busy_elsewhere_delays_no_caller) {
   const Threads with(2);
   if (processors() < 2 || threads() < 2) return;
   std::atomic<bool> release = false;
@@ -153,7 +154,7 @@ BOOST_AUTO_TEST_CASE(a_helper_that_is_busy_elsewhere_delays_nobody) {
 BOOST_AUTO_TEST_CASE(a_bound_caller_does_not_bind_the_helpers) {
   const Threads with(2);
   if (processors() < 2 || threads() < 2) return;
-  // A child starts a team of its own, by a thread that is bound to one core.
+  // In a child process, a thread that is bound to one core starts the team.
   const auto child = [] {
     cpu_set_t all, one;
     sched_getaffinity(0, sizeof all, &all);
@@ -184,18 +185,18 @@ BOOST_AUTO_TEST_CASE(a_tile_that_sleeps_delays_the_run_by_its_sleep_once) {
   BOOST_TEST((taken < 2 * sleep));
 }
 
-#if !defined(__SANITIZE_THREAD__)  // which does not follow threads into a child
+#if !defined(__SANITIZE_THREAD__)  // ThreadSanitizer does not support threads in a forked child
 BOOST_AUTO_TEST_CASE(a_forked_child_starts_a_team_of_its_own) {
   const Threads with(2);
   BOOST_TEST(each_tile_once(16, 100));
   const Array a = Array::filled({300, 300}, DType::f32, 1), c({300, 300}, DType::f32);
-  kernel::blas_matmul(a, a, c);  // with OpenMP's threads, which the child does not have
+  kernel::blas_matmul(a, a, c);  // uses OpenMP's threads, which the child does not have
   BOOST_TEST(succeeds_in_child([&] {
     const bool works = (threads() == 1 || shares_tiles()) && each_tile_once(16, 1000);
     kernel::blas_matmul(a, a, c);
     return works && c.at(0) == 300;
   }));
-  BOOST_TEST(each_tile_once(16, 100));  // the parent's team is as it was
+  BOOST_TEST(each_tile_once(16, 100));  // the parent's team still works
 }
 #endif
 

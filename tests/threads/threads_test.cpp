@@ -1,4 +1,4 @@
-// The number of threads, and the quota of a container.
+// Tests the number of threads, and the CPU quota of a container.
 #include "autodiff/threads/threads.h"
 
 #include <boost/test/unit_test.hpp>
@@ -16,7 +16,7 @@ using namespace twice::testing;
 
 namespace {
 
-/// The quota where the files of /proc and /sys are these.
+/// The quota with these files in /proc and /sys.
 double quota_with(const std::map<std::string, std::string>& files) {
   const ScratchFolder root;
   for (const auto& [name, text] : files) {
@@ -31,7 +31,7 @@ double quota_with(const std::map<std::string, std::string>& files) {
 
 BOOST_AUTO_TEST_SUITE(number_of_threads)
 
-BOOST_AUTO_TEST_CASE(is_at_least_one_and_what_was_set) {
+BOOST_AUTO_TEST_CASE(number_of_threads_is_at_least_one_and_can_be_set) {
   const int before = threads();
   for (const int count : {1, 3, 8}) {
     const Threads with(count);
@@ -51,11 +51,11 @@ BOOST_AUTO_TEST_CASE(quota_of_control_groups_version_2) {
   BOOST_TEST(std::isinf(quota_with({})));
   BOOST_TEST(std::isinf(quota_with({{of, "0::/a\n"}, {mount + "/a/cpu.max", "max 100000\n"}})));
   BOOST_TEST(quota_with({{of, "0::/a\n"}, {mount + "/a/cpu.max", "150000 100000\n"}}) == 1.5);
-  // The least of a group and those that it is in.
+  // The quota is the smallest of a group and the groups around it.
   BOOST_TEST(quota_with({{of, "0::/a/b\n"},
                          {mount + "/a/cpu.max", "100000 100000\n"},
                          {mount + "/a/b/cpu.max", "400000 100000\n"}}) == 1);
-  // Inside a container the group's path may be that of the host.
+  // Inside a container the path of the group may be the host's.
   BOOST_TEST(quota_with({{of, "0::/docker/1f\n"}, {mount + "/cpu.max", "50000 100000\n"}}) == 0.5);
 }
 
@@ -70,7 +70,7 @@ BOOST_AUTO_TEST_CASE(quota_of_control_groups_version_1) {
   BOOST_TEST(std::isinf(quota_with(files("x/", "-1\n"))));
   BOOST_TEST(quota_with(files("x/", "250000\n")) == 2.5);
   BOOST_TEST(quota_with(files("", "250000\n")) == 2.5);
-  // The memory controller's group is not that of the processor.
+  // The group of the memory controller is not that of the CPU controller.
   BOOST_TEST(std::isinf(quota_with({{of, "5:memory:/x\n"},
                                     {"sys/fs/cgroup/memory/x/cpu.cfs_quota_us", "1\n"},
                                     {"sys/fs/cgroup/memory/x/cpu.cfs_period_us", "1\n"}})));

@@ -1,10 +1,11 @@
-// Pass: distributivity. The exact gradient of a layer is recorded as a sum of products,
+// Pass: distributivity. The exact gradient of the penalised loss is recorded, for each layer, as
 //
-//   a'd + gamma (a'r + s'd)     (a, d: the layer's input and cotangent; s, r: their tangents)
+//   V + gamma (a'r + s'd),  V = a'd     (a: the layer's input, d: the cotangent of its output,
+//                                        s and r: their tangents).
 //
-// This pass writes it as (a)'(d + gamma r) + (gamma s)'d, one accumulating call with two products
-// instead of three products and two sums; the plain gradient a'd is then not formed for it at all.
-// Convolutions have no such algebra, but those of a sum become one call too.
+// This pass rewrites the sum as a'(d + gamma r) + (gamma s)'d: one accumulating call with two
+// products instead of three products and two sums. The sum then no longer needs V. Convolutions do
+// not allow this algebra, but the convolutions of a sum also become one call.
 #include <algorithm>
 #include <map>
 #include <tuple>
@@ -28,14 +29,14 @@ class Accumulation {
         visited_(graph_.nodes.size(), 0) {}
 
   Graph run() {
-    // Backwards, so that a sum is met before the sums that it is made of.
+    // Backwards: a sum is visited before the sums that it contains.
     for (int node = static_cast<int>(graph_.nodes.size()) - 1; node >= 0; --node)
       if (!visited_[static_cast<std::size_t>(node)]) rewrite(node);
     return changed_ ? in_order(std::move(graph_)) : std::move(graph_);
   }
 
  private:
-  /// A node that was appended is for the root alone.
+  /// True if the node has one reader. An appended node is read only by the root.
   bool read_once(int node) const {
     const auto at = static_cast<std::size_t>(node);
     return at >= readers_.size() || (readers_[at].size() == 1 && !output_[at]);
@@ -46,7 +47,7 @@ class Accumulation {
       readers_[static_cast<std::size_t>(value)].push_back(root_);
   }
 
-  /// x + scale y, recorded for `like`.
+  /// Appends x + scale y, with the phase and origin of `like`.
   int sum_of(int x, double scale, int y, const GraphNode& like) {
     read_by_root(x);
     read_by_root(y);
@@ -56,8 +57,9 @@ class Accumulation {
     return append(graph_, arithmetic_op(Arithmetic::add), {x, scaled}, like);
   }
 
-  /// A sum of several products that others read too joins with its products where each of them has
-  /// a common factor with a product of this sum: they then join for free, as a single one does.
+  /// Adds the products of a sum that other nodes read too, if each of them shares a factor with a
+  /// product of this combination. Each product then joins at no cost, as a single kept product
+  /// does.
   void join_kept_sums(Combination& c) {
     const std::vector<Combination::Term> own = c.products;
     const auto has_partner = [&](const Combination::Term& term) {
@@ -84,9 +86,10 @@ class Accumulation {
   }
 
   /// s A B + t A D = s A (B + t/s D), and the same for a common right factor. A product that is
-  /// kept for others anyway joins for free; two of those have nothing to gain. Whether it did.
+  /// kept for other readers joins at no cost; merging two kept products saves nothing. Returns true
+  /// if two products were merged.
   bool factor_out(Combination& c, const GraphNode& like) {
-    // The terms, by left or right factor and the flags, among which a later one finds its partner.
+    // The terms by left or right factor and flags, for finding the partner of a later term.
     std::map<std::tuple<bool, int, bool, bool>, std::vector<std::size_t>> with_factor;
     const auto key = [](const ProductTerm& t, bool left) {
       return std::tuple(left, left ? t.a : t.b, t.transpose_a, t.transpose_b);
@@ -120,9 +123,9 @@ class Accumulation {
     return found;
   }
 
-  /// Whether the product can add itself to T where T lies: T is a stored value of the result's
-  /// shape that is not read after `root`, and not an elementwise result, which fusion computes
-  /// without storing it.
+  /// True if the product may overwrite T with the sum. T must be a stored value of the result's
+  /// spec that no node after `root` reads. T must not be an elementwise value that fusion could
+  /// compute without storing it.
   bool can_take_over(int root, int node) const {
     const GraphNode& t = graph_.at(node);
     const auto at = static_cast<std::size_t>(node);
@@ -135,8 +138,8 @@ class Accumulation {
                        [&](int reader) { return reader <= root; });
   }
 
-  /// `like` as the place of the products that it takes in: a sum that becomes products counts for
-  /// the phase and the forward op of the latest of them, since these are what it costs.
+  /// `like` with the phase and origin of the latest product that it absorbs, because most of the
+  /// cost of the sum is in its products.
   GraphNode place_of_products(GraphNode like, const Combination& c) const {
     if (as_product_sum(like)) return like;
     const GraphNode* latest = nullptr;
@@ -154,7 +157,7 @@ class Accumulation {
         combination_of(graph_, root, with_products_, [this](int node) { return read_once(node); });
     for (int inner : c.inner) visited_[static_cast<std::size_t>(inner)] = 1;
     if (c.products.size() + c.others.size() < 2 && c.inner.size() < 2) {
-      // One product by itself: only a scaling of its factors can be taken in.
+      // A single product: the pass can only absorb the scaling of its factors.
       if (c.products.empty() || c.products[0].kept_as >= 0 || c.products[0].product.scale == 1)
         return;
     }
@@ -172,8 +175,8 @@ class Accumulation {
         sum.products.push_back(term.product);
     }
     if (sum.products.empty()) return;
-    // A factor that was scaled now has one reader more, which must not be forgotten when the turn
-    // comes to the sums that the factor is made of.
+    // A scaled factor has one more reader now. The reader is recorded before the sums that make up
+    // the factor are visited.
     for (const ProductTerm& term : sum.products)
       for (int factor : {term.a, term.b}) read_by_root(factor);
     for (auto other = c.others.begin(); other != c.others.end(); ++other)
@@ -182,7 +185,7 @@ class Accumulation {
         c.others.erase(other);
         break;
       }
-    // One unscaled product beside other values is what was recorded.
+    // One unscaled product plus other values is the recorded form already.
     if (!factored && !sum.addend && sum.products.size() == 1 && sum.products[0].scale == 1 &&
         !c.others.empty())
       return;
@@ -197,7 +200,7 @@ class Accumulation {
     become_sum(root, c.others, like);
   }
 
-  /// Convolutions and what they are added to.
+  /// Rewrites a sum of convolutions and other values.
   void sum_up(int root, Combination& c, const GraphNode& like) {
     bool changed = false;
     while (join(c) || add_in(root, c)) changed = true;
@@ -207,7 +210,7 @@ class Accumulation {
     become_sum(root, c.others, like);
   }
 
-  /// Appends f, which takes in what `of` computes, and returns it.
+  /// Appends the op f, which replaces node `of` in the sum, and returns its index.
   int append_call(std::shared_ptr<const Op> f, const std::vector<int>& inputs, int of) {
     for (int input : inputs) read_by_root(input);
     return append(graph_, std::move(f), inputs, GraphNode(graph_.at(of)));
@@ -218,7 +221,7 @@ class Accumulation {
     return f.op ? kernel_forms(*f.op) : nullptr;
   }
 
-  /// s f(x) + s f(z) = s (f(x) + f(z)), where one kernel computes both.
+  /// s f(x) + s f(z) = s (f(x) + f(z)), if one kernel computes both.
   bool join(Combination& c) {
     for (auto x = c.others.begin(); x != c.others.end(); ++x) {
       const KernelForms* forms = forms_of(x->node);
@@ -239,7 +242,7 @@ class Accumulation {
     return false;
   }
 
-  /// f(x) + T, where f's kernel can add to T.
+  /// f(x) + T, if the kernel of f can add to T.
   bool add_in(int root, Combination& c) {
     const auto unscaled = [&](const AddendTerm& term) {
       return term.scale == 1 && graph_.at(term.node).op != nullptr;
@@ -262,14 +265,14 @@ class Accumulation {
     return false;
   }
 
-  /// The node becomes the sum of the terms; an unscaled one comes first, if there is any.
+  /// Makes the node the sum of the terms. An unscaled term comes first, if there is one.
   void become_sum(int root, const std::vector<AddendTerm>& terms, const GraphNode& like) {
     changed_ = true;
     int total = terms[0].node;
     if (terms[0].scale != 1) total = append(graph_, affine_op({terms[0].scale, 0}), {total}, like);
     for (std::size_t i = 1; i < terms.size(); ++i)
       total = sum_of(total, terms[i].scale, terms[i].node, like);
-    // The last sum is the root itself.
+    // The last sum becomes the root itself.
     graph_.at(root).op = graph_.at(total).op;
     graph_.at(root).inputs = graph_.at(total).inputs;
     static_cast<Origin&>(graph_.at(root)) = graph_.at(total);
@@ -285,12 +288,12 @@ class Accumulation {
   Graph graph_;
   std::vector<std::vector<int>> readers_;
   std::vector<char> output_;
-  /// Of the nodes as they were given.
+  /// Computed for the nodes of the given graph.
   std::vector<char> with_products_;
-  /// Root of the sum that is being rewritten. New inputs are recorded as read by this node.
+  /// Root of the sum that is being rewritten. `read_by_root` records it as a reader of new inputs.
   int root_ = 0;
   bool changed_ = false;
-  /// Nodes that are a part of a sum that was looked at.
+  /// Nodes that belong to a sum that was visited.
   std::vector<char> visited_;
 };
 

@@ -1,4 +1,3 @@
-// Going down from a sum, and adding up like terms.
 #include "autodiff/plan/passes/combination.h"
 
 #include <unordered_map>
@@ -11,7 +10,7 @@ namespace twice {
 
 namespace {
 
-/// The inputs of a sum or a scaling with their factors; nothing for any other op.
+/// The inputs of a sum or a scaling, with their factors; empty for other ops.
 std::vector<AddendTerm> linear_inputs(const GraphNode& node) {
   if (!node.op) return {};
   const Arithmetic kind = arithmetic_of(*node.op);
@@ -22,7 +21,8 @@ std::vector<AddendTerm> linear_inputs(const GraphNode& node) {
   return {};
 }
 
-/// scale A, or scale op(A), with a scaling that is recorded as a node of its own.
+/// The factor without the scalings that were recorded as separate nodes. Multiplies `scale` by
+/// them.
 int without_scaling(const Graph& graph, int factor, double& scale) {
   while (graph.at(factor).op) {
     const auto constants = as_affine(*graph.at(factor).op);
@@ -58,7 +58,7 @@ std::vector<char> with_products(const Graph& graph) {
   return result;
 }
 
-// A loop, not a recursion: sums of a million terms exist.
+// A loop instead of a recursion, because a sum may have a million terms.
 Combination combination_of(const Graph& graph, int root, const std::vector<char>& with_products,
                            const std::function<bool(int)>& read_once) {
   Combination result;

@@ -1,5 +1,5 @@
-// Pass: compute equal nodes once. Derivative rules repeat themselves freely (each asks
-// for the same mask, the same softmax); this pass lets them.
+// Pass: compute equal nodes once. Derivative rules record the same mask or the same softmax several
+// times; this pass removes the repetitions.
 #include <string>
 #include <string_view>
 #include <typeinfo>
@@ -11,11 +11,11 @@ namespace twice {
 
 namespace {
 
-/// Numbers for ops, equal for ops that compute the same of the same inputs.
+/// Gives each op a number. Ops that compute the same function have the same number.
 class OpNumbers {
  public:
   std::size_t operator()(const Op& op) {
-    // Ops without attributes are one object for all their nodes: found without making any text.
+    // Nodes whose op has no attributes share one op object, so no text is needed to find the op.
     const auto known = by_address_.find(&op);
     if (known != by_address_.end()) return known->second;
     const std::string attributes = op.attributes();
@@ -36,7 +36,7 @@ std::size_t mixed(std::size_t hash, std::size_t value) {
   return (hash ^ value) * 0x9e3779b97f4a7c15u + (hash >> 29);
 }
 
-/// The bytes of a constant that is small enough to be compared; else empty.
+/// The bytes of a constant of at most 64 bytes; empty for other nodes.
 std::string_view small_constant(const GraphNode& node) {
   if (node.kind != NodeKind::constant || node.spec.bytes() > 64) return {};
   return {static_cast<const char*>(node.leaf->stored.raw()), node.spec.bytes()};
@@ -64,7 +64,7 @@ Graph common_subexpressions(Graph graph) {
       const auto [first, last] = seen.equal_range(hash);
       for (auto candidate = first; candidate != last && kept == next; ++candidate) {
         const GraphNode& other = result.at(candidate->second);
-        // The shape is compared too, for attributes that leave out what it depends on.
+        // The spec is compared too, because the attributes of some ops do not determine it.
         if (numbers[static_cast<std::size_t>(candidate->second)] == number &&
             !other.op == !node.op && other.inputs == node.inputs && other.spec == node.spec &&
             small_constant(other) == constant)

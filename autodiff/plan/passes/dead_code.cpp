@@ -1,5 +1,5 @@
-// Pass: drop what no output needs. Differentiation records generously (a cotangent for
-// each input of each op); this pass makes that free.
+// Pass: removes the nodes that no output depends on. Differentiation records a cotangent for each
+// input of each op, needed or not.
 #include "autodiff/plan/graph.h"
 
 namespace twice {

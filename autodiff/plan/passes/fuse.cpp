@@ -1,7 +1,7 @@
-// Pass: elementwise nodes that feed each other become one node, which goes through memory once
-// (fused_op.h). What it saves is traffic: relu(x W + b) as recorded writes the bias out to the
-// batch's size, reads two arrays, writes their sum, reads it and writes the result; fused, it
-// reads x W and writes the result. What belongs together is decided in fusion_groups.h.
+// Pass: elementwise nodes that feed each other become one node, which reads and writes memory once
+// (fused_op.h). Fusion saves memory traffic. As recorded, relu(x W + b) writes the bias at the size
+// of the batch, reads two arrays, writes their sum, reads the sum and writes the result. The fused
+// node reads x W and the bias, and writes the result. fusion_groups.h decides which nodes to fuse.
 #include <algorithm>
 #include <numeric>
 
@@ -34,8 +34,8 @@ std::shared_ptr<const FusedElementwise> op_of(const FusionGroups::Group& group,
                                                   std::move(readings), std::move(members));
 }
 
-/// The graph with a node for each group, in the order of their last members; empty, and a group
-/// cut in half by `groups`, when one needs more buffers than there are.
+/// The graph with one node for each group, in the order of the groups' last members. If a group
+/// needs more buffers than there are, splits that group in `groups` and returns nothing.
 std::optional<Graph> with_groups(const Graph& graph, FusionGroups& groups) {
   Graph result = graph;
   for (int i = 0; i < static_cast<int>(graph.nodes.size()); ++i) {
@@ -79,7 +79,7 @@ Graph fuse_elementwise(Graph graph) {
   FusionGroups groups(graph);
   std::optional<Graph> fused;
   while (!fused) fused = with_groups(graph, groups);
-  // What is now only inside of groups is dead.
+  // Nodes that are now computed only inside groups are no longer needed.
   return dead_code(reordered(std::move(*fused), groups.places()));
 }
 

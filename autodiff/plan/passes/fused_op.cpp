@@ -1,4 +1,3 @@
-// The loop over blocks, and the formula that `explain` shows.
 #include "autodiff/plan/passes/fused_op.h"
 
 #include <algorithm>
@@ -12,8 +11,8 @@ namespace twice {
 
 namespace {
 
-/// A block of f32 is 1024 numbers: a handful of buffers and the blocks of the inputs fit in L1,
-/// and a call of `block` costs little beside its work.
+/// A block holds 1024 f32 numbers. A few buffers and the blocks of the inputs then fit in L1, and
+/// the work of a block is long compared with the call.
 constexpr std::size_t block_bytes = 4096;
 
 /// out[j] = x[((first + j) / inner) % period] for j in [0, count).
@@ -28,7 +27,7 @@ void expand(const T* x, Reading reading, Index first, Index count, T* out) {
     }
     return;
   }
-  // One period, then copies of what is there already, twice as long each time.
+  // One period, then copies of the part that is filled, which doubles each time.
   const Index begin = first % reading.period;
   const Index head = std::min(reading.period - begin, count);
   Index filled = std::min(reading.period, count);
@@ -66,8 +65,9 @@ FusedElementwise::FusedElementwise(const Spec& y, std::vector<Reading> inputs,
                                    std::vector<Member> members)
     : y_(y), inputs_(std::move(inputs)), members_(std::move(members)) {
   if (members_.empty() || inputs_.size() + members_.size() > most_values)
-    fail(name(), "{} inputs and {} members; 1 member to {} of both can be run", inputs_.size(),
-         members_.size(), most_values);
+    fail(name(),
+         "{} inputs and {} members were given; expected at least 1 member and at most {} of both",
+         inputs_.size(), members_.size(), most_values);
   assign_buffers();
   choose_block();
 }
@@ -82,8 +82,8 @@ void FusedElementwise::assign_buffers() {
     for (int operand : members_[m].operands) last_use[static_cast<std::size_t>(operand)] = m;
   std::vector<int> free;
   for (std::size_t m = 0; m < members_.size(); ++m) {
-    // A member may write where it reads (see ElementwiseOp::block), so its operands' buffers are
-    // free already. Small inputs keep theirs, which need not be filled for every block.
+    // A member may overwrite its operands (see ElementwiseOp::block), so their buffers are free
+    // now. Small inputs keep their buffers, which then need not be filled again for every block.
     for (std::size_t value = inputs; value < inputs + m; ++value)
       if (buffer_of_[value] >= 0 && last_use[value] == m) free.push_back(buffer_of_[value]);
     if (free.empty()) free.push_back(buffers_++);
@@ -94,7 +94,7 @@ void FusedElementwise::assign_buffers() {
 
 void FusedElementwise::choose_block() {
   const auto most = static_cast<Index>(block_bytes / size_of(y_.dtype));
-  // Where a block is a multiple of a row, the expanded row serves every block.
+  // If a block is a whole number of rows, the expanded row serves every block.
   Index unit = 1;
   for (const Reading& input : inputs_)
     if (input.inner == 1 && input.period <= most && std::lcm(unit, input.period) <= most)
@@ -205,7 +205,7 @@ std::string FusedElementwise::attributes() const {
       index = fmt::format("[i % {}]", input.period);
     names.push_back(fmt::format("x{}{}", k, index));
   }
-  // What is used more than once gets a name, as writing it out could double the text each time.
+  // A value that is used more than once gets a name. Otherwise the text could double each time.
   std::vector<int> uses(inputs_.size() + members_.size(), 0);
   for (const Member& member : members_)
     for (int operand : member.operands) ++uses[static_cast<std::size_t>(operand)];
@@ -221,11 +221,11 @@ std::string FusedElementwise::attributes() const {
 }
 
 Tensor FusedElementwise::vjp(int, std::span<const Tensor>, Tensor, Tensor) const {
-  fail(name(), "made by the planner; differentiate what was recorded instead");
+  fail(name(), "is made by the planner and has no derivative rule: differentiate, then plan");
 }
 
 Tensor FusedElementwise::jvp(int, std::span<const Tensor>, Tensor, Tensor) const {
-  fail(name(), "made by the planner; differentiate what was recorded instead");
+  fail(name(), "is made by the planner and has no derivative rule: differentiate, then plan");
 }
 
 }  // namespace twice

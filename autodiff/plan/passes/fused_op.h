@@ -1,8 +1,8 @@
-// Several elementwise nodes as one op, which only the planner makes (plan/passes/fuse.cpp): it goes
-// through its tensors in blocks that stay in the L1 cache and computes all members on a block
-// before it turns to the next, so that what one member hands to another never travels through
-// memory. The members' own `block` functions do the arithmetic, hence the bits are those of
-// the separate nodes.
+// Several elementwise nodes as one op, which only the planner makes (plan/passes/fuse.cpp). The op
+// works on blocks that stay in the L1 cache. All its nodes, the members, are computed on one block
+// before the next block starts. Values that pass between members never go through memory. The
+// members' own `block` functions do the arithmetic, so the results have the same bits as those of
+// separate nodes.
 #pragma once
 
 #include <memory>
@@ -14,37 +14,39 @@
 
 namespace twice {
 
-/// How element i of y finds its number in an input: x[(i / inner) % period].
+/// The position in an input that element i of y reads: x[(i / inner) % period].
 struct Reading {
   Index inner = 1, period = 1;
   bool operator==(const Reading&) const = default;
 };
 
-/// How the numbers of `small` repeat in `large`, to which it broadcasts. Empty unless the kept axes
+/// How the elements of `small` repeat when it is broadcast to `large`. Empty unless the kept axes
 /// are adjacent.
 std::optional<Reading> reading_of(const Shape& small, const Shape& large);
 
+/// The op of a group of elementwise nodes.
 class FusedElementwise final : public Op {
  public:
   /// One node of the group.
   struct Member : Origin {
     std::shared_ptr<const ElementwiseOp> op;
-    /// What each of its slots reads: k is input k of the group, inputs + m the value of member m.
+    /// The value that each slot reads: k for input k of the group, inputs + m for member m.
     std::vector<int> operands;
   };
 
-  /// Members in topological order; the last one's value, of spec `y`, is the group's.
+  /// Members in topological order. The value of the last member, of spec `y`, is the output.
   FusedElementwise(const Spec& y, std::vector<Reading> inputs, std::vector<Member> members);
 
-  /// Block buffers that `run` has. A group that needs more cannot run.
+  /// The number of block buffers of `run`. A group that needs more cannot run.
   static constexpr int most_buffers = 16;
-  /// Inputs and members that `run` can hold.
+  /// The most inputs and members, together, that `run` can handle.
   static constexpr std::size_t most_values = 128;
+  /// The number of block buffers that the group needs.
   int buffers() const { return buffers_; }
 
   const std::vector<Member>& members() const { return members_; }
-  /// The first member, in the order of the members, one of whose numbers is NaN or infinite; null
-  /// when there is none. To be asked before `run`, which may overwrite an input.
+  /// The first member whose value contains a NaN or an infinity; null if there is none. Must be
+  /// called before `run`, which may overwrite an input.
   const Member* first_non_finite(const Inputs& x) const;
 
   std::string_view name() const override { return "fused"; }
@@ -53,11 +55,11 @@ class FusedElementwise final : public Op {
   std::string attributes() const override;
   Spec infer(Specs x) const override;
   void run(const Inputs& x, const Array& y, std::byte*) const override;
-  /// FLOPs of all members; each input read and y written once.
+  /// FLOPs of all members; each input is read once and y is written once.
   Cost cost(Specs x, const Spec& y) const override;
-  /// Every input of y's size is read block by block, each block before it is written.
+  /// True for inputs of y's size: each block is read before it is written.
   bool may_overwrite(int slot) const override { return whole(static_cast<std::size_t>(slot)); }
-  /// Derivatives are taken of what was recorded: both throw.
+  /// Both throw: derivatives are taken of the recorded nodes.
   Tensor vjp(int, std::span<const Tensor>, Tensor, Tensor) const override;
   Tensor jvp(int, std::span<const Tensor>, Tensor, Tensor) const override;
 
@@ -77,7 +79,7 @@ class FusedElementwise final : public Op {
   /// The buffer of each value (inputs, then members); -1 for an input that is read in place.
   std::vector<int> buffer_of_;
   int buffers_ = 0;
-  /// Numbers in a block and in a tile, fixed by the shapes.
+  /// Elements of a block and of a tile, which depend on the shapes only.
   Index block_ = 1, tile_ = 1;
 };
 

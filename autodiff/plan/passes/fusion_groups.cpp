@@ -1,4 +1,3 @@
-// The three rules of fusion_groups.h.
 #include "autodiff/plan/passes/fusion_groups.h"
 
 #include <algorithm>
@@ -10,11 +9,11 @@ namespace twice {
 
 namespace {
 
-/// Members of a group: bounds recursion, planning time and the need of block buffers.
+/// The most members of a group. Bounds the depth of recursion, the planning time and the buffers.
 constexpr std::size_t most_members = 32;
-/// Members that are computed again for the sake of rule 3, and readers for which they are.
+/// For rule 3, the most members that are repeated and the most groups that repeat them.
 constexpr std::size_t most_repeated = 6, most_readers = 16;
-/// A value with more readers is taken to live on: to go through them all for each would take long.
+/// A value with more readers counts as alive until the end: visiting them each time would be slow.
 constexpr std::size_t many_readers = 256;
 
 }  // namespace
@@ -79,14 +78,14 @@ std::vector<int> FusionGroups::roots_of(int value) const {
   return roots;
 }
 
-/// Rule 2: whether computing `members` only at `until` lengthens the lives of more bytes than the
-/// last one of them, which would be stored otherwise, has.
+/// Rule 2: true if computing `members` only at `until` keeps more bytes alive than the value of the
+/// last member, which would be stored otherwise.
 bool FusionGroups::keeps_more_alive(const std::vector<int>& members,
                                     const std::vector<Read>& inputs, int until) const {
   if (at(others_before_, until) == at(others_before_, members.back())) return false;
   double kept = 0;
   for (const Read& input : inputs) {
-    // Leaves live outside of the arena, outputs to the end.
+    // Leaves are not in the arena, and outputs live to the end.
     const std::vector<int>& users = at(users_, input.value);
     if (!node(input.value).op || at(output_, input.value) || users.size() > many_readers) continue;
     int last = 0;
@@ -105,7 +104,7 @@ void FusionGroups::decide() {
   end_.resize(graph_.nodes.size());
   std::iota(end_.begin(), end_.end(), 0);
   place_ = end_;
-  // Users are decided before what they read, and are all settled when values are inlined twice.
+  // Readers are decided before the values that they read, and rule 3 runs after rules 1 and 2.
   for (int i = count - 1; i >= 0; --i) inline_for_one(i);
   for (int i = 0; i < count; ++i) inline_for_several(i);
 }
@@ -113,7 +112,7 @@ void FusionGroups::decide() {
 /// Rules 1 and 2.
 void FusionGroups::inline_for_one(int i) {
   if (!at(elementwise_, i) || at(external_, i) || at(forced_, i) || at(users_, i).empty()) return;
-  // While every value is inlined in one group at most, `end_` is that group.
+  // As long as each value is inlined in at most one group, `end_` is that group.
   const int root = at(end_, at(users_, i)[0]);
   for (int user : at(users_, i))
     if (at(end_, user) != root) return;
@@ -121,7 +120,7 @@ void FusionGroups::inline_for_one(int i) {
   std::vector<Read> reads;
   for (int input : node(i).inputs) reads.push_back(read_of(i, input));
   if (keeps_more_alive({i}, reads, at(place_, root))) {
-    // The group's value is as large as this one, which it replaces.
+    // The value of the group is as large as this one, which it replaces in memory.
     if (!ready(root, i)) return;
     at(place_, root) = i;
   }
@@ -130,7 +129,7 @@ void FusionGroups::inline_for_one(int i) {
   ++at(size_, root);
 }
 
-/// Whether all that a group reads, but for the value of i, is there where i is recorded.
+/// True if everything that a group reads, except the value of i, exists where i is recorded.
 bool FusionGroups::ready(int root, int i) const {
   const Group group = group_of(root);
   return std::all_of(group.inputs.begin(), group.inputs.end(), [&](const Read& input) {

@@ -1,16 +1,17 @@
-// Which elementwise values of a graph are computed together: the decisions of the pass `fuse`.
+// The elementwise values that are computed together: the decisions of the pass `fuse`.
 //
-// Each elementwise value is either *stored* (written to memory, once) or *inlined* (computed
-// block by block inside of each group that reads it). A group is a stored value with everything
-// inlined that it is made of. Groups have one output each and run where that was recorded, or
-// earlier, but after all that they read; so no cycle can arise. Three rules decide:
-//   1. A value that an output, a product or a sum needs is stored; a value that one group alone
+// Each elementwise value is either *stored* (written to memory once) or *inlined* (computed block
+// by block inside each group that reads it). A group is a stored value together with the inlined
+// values that it is computed from. Each group has one output. A group runs where its output was
+// recorded, or earlier, but after everything that it reads, so no cycle can arise. Three rules
+// decide:
+//   1. A value that an output, a product or a sum reads is stored. A value that only one group
 //      reads is inlined.
-//   2. But not past a product when that would keep more bytes alive meanwhile than it frees:
-//      traffic is not saved at the price of peak memory. A group that is ready before the product
-//      moves up instead.
-//   3. A value that is cheap to compute (relu's mask) and read by several groups is inlined in
-//      each of them when that moves fewer bytes.
+//   2. A value is not inlined across a product if that would extend the lives of more bytes than
+//      it frees: lower memory traffic must not raise the peak memory. If everything that the group
+//      reads is computed before the product, the group moves up instead.
+//   3. A cheap value (such as relu's mask) that several groups read is inlined in each of them if
+//      that moves fewer bytes.
 #pragma once
 
 #include "autodiff/plan/graph.h"
@@ -18,6 +19,7 @@
 
 namespace twice {
 
+/// The groups of a graph.
 class FusionGroups {
   template <class T>
   static auto& at(T& list, int i) {
@@ -25,13 +27,13 @@ class FusionGroups {
   }
 
  public:
-  /// A value that is read from memory, and how.
+  /// A value that a group reads from memory, and the positions that it reads.
   struct Read {
     int value;
     Reading reading;
     bool operator==(const Read&) const = default;
   };
-  /// Members, each after what it reads; the last one is the stored value.
+  /// Members, each after the values that it reads. The last one is the stored value.
   struct Group {
     std::vector<int> members;
     std::vector<Read> inputs;
@@ -41,17 +43,17 @@ class FusionGroups {
   /// The graph must outlive the groups.
   explicit FusionGroups(const Graph& graph);
 
-  /// From now on this value is stored; all is decided anew.
+  /// Stores this value from now on, and repeats all decisions.
   void always_store(int i);
 
-  /// Whether a node is elementwise and stored: the last member of a group.
+  /// True if a node is elementwise and stored: the last member of a group.
   bool is_root(int i) const { return at(elementwise_, i) && at(stored_, i); }
   bool inlined(int i) const { return at(elementwise_, i) && !at(stored_, i); }
   Group group_of(int root) const;
-  /// What `user` reads in the place of its input: views and broadcasts are looked through.
+  /// The value that `user` reads for its input, without the views and broadcasts between the two.
   Read read_of(int user, int input) const;
   const std::shared_ptr<const ElementwiseOp>& op(int i) const { return at(elementwise_, i); }
-  /// For each node, where in the order of the nodes it runs.
+  /// The position at which each node runs.
   const std::vector<int>& places() const { return place_; }
 
  private:
@@ -68,25 +70,26 @@ class FusionGroups {
   void collect(int i, Group& group) const;
 
   const Graph& graph_;
-  /// Null for what is not elementwise.
+  /// Null for nodes that are not elementwise.
   std::vector<std::shared_ptr<const ElementwiseOp>> elementwise_;
-  /// The value whose numbers a view has; itself for what is no view.
+  /// The value whose numbers a view shows; the node itself if it is not a view.
   std::vector<int> source_;
-  /// The nodes that read a value, views of it looked through.
+  /// The nodes that read a value, directly or through views.
   std::vector<std::vector<int>> users_;
-  /// Whether it is an output, and whether it is that or read by what is not elementwise.
+  /// `output_` is 1 for outputs, `external_` for outputs and for values that another kind of node
+  /// reads.
   std::vector<char> output_, external_;
-  /// Stored so that its group stays small enough.
+  /// Values that are stored to keep their group small enough.
   std::vector<char> forced_;
-  /// How many products, sums, ... precede a node.
+  /// The number of nodes before a node that are not elementwise.
   std::vector<int> others_before_;
 
   std::vector<char> stored_;
-  /// The last group that computes a node: itself, or one that it is inlined in.
+  /// The last group that computes a node: the node's own, or one in which the node is inlined.
   std::vector<int> end_;
-  /// Where in the order of the nodes it runs.
+  /// The position at which a node runs.
   std::vector<int> place_;
-  /// How many members the group of a stored value has.
+  /// The number of members in the group of a stored value.
   std::vector<std::size_t> size_;
 };
 

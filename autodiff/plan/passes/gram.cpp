@@ -2,9 +2,9 @@
 //
 //   |V|^2 = tr(B'A'A B) = <A'A, B B'>,
 //
-// two k x k matrices: the norm of a weight gradient a'd from the batch x batch matrices a a' and
-// d d', without the weight gradient. Applied where no use needs V and that is cheaper in all. The
-// op that adds up checks how many digits are left (product_norm.h).
+// with two k x k matrices. For a weight gradient V = a'd, k is the batch, and the identity needs a
+// a' and d d' instead of V. The pass applies it if no use needs V and the total cost falls. The op
+// that adds up the inner products checks that enough digits remain (product_norm.h).
 #include "autodiff/ops/algebra.h"
 #include "autodiff/plan/passes/product_norm.h"
 #include "autodiff/plan/passes/product_uses.h"

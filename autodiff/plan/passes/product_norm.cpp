@@ -1,4 +1,3 @@
-// Inner products, a check of what they leave, and the way back to the definition.
 #include "autodiff/plan/passes/product_norm.h"
 
 #include <algorithm>
@@ -12,13 +11,13 @@ namespace twice {
 
 namespace {
 
-/// Rows of V that are computed together.
+/// Rows of V that are computed at a time.
 constexpr Index row_block = 64;
 
-/// The least part of S^2 that |V|^2 may be: of the digits of the inner products, 8 bits may go.
+/// The least allowed |V|^2 / S^2: the cancellation may cost at most 8 bits of the inner products.
 constexpr double least_part = 1.0 / 256;
 
-/// The inputs of a node with this op: the inner products, then A_0, B_0, A_1, B_1, ...
+/// The op of a product norm, whose inputs are the inner products, then A_0, B_0, A_1, B_1, ...
 struct ProductNorm final : Op {
   struct Factor {
     bool transpose_a, transpose_b;
@@ -56,7 +55,7 @@ struct ProductNorm final : Op {
       *y.data<T>() = static_cast<T>(std::isnan(norm) ? from_rows<T>(x, workspace) : norm);
     });
   }
-  /// The factors are read in rare cases only.
+  /// The factors are not counted: they are read only after a failed check.
   Cost cost(Specs x, const Spec& y) const override {
     Cost cost = Op::cost(x.first(2 * pairs.size()), y);
     cost.flops = 0;
@@ -66,10 +65,12 @@ struct ProductNorm final : Op {
   }
   Tensor vjp(int, std::span<const Tensor>, Tensor, Tensor) const override { return refuse(); }
   Tensor jvp(int, std::span<const Tensor>, Tensor, Tensor) const override { return refuse(); }
-  Tensor refuse() const { fail(name(), "is made by the planner: differentiate, then plan"); }
+  Tensor refuse() const {
+    fail(name(), "is made by the planner and has no derivative rule: differentiate, then plan");
+  }
 
  private:
-  /// Of the left inner product.
+  /// The slot of the left inner product of a pair.
   std::size_t slot(const Pair& pair) const {
     return 2 * static_cast<std::size_t>(&pair - pairs.data());
   }
@@ -101,7 +102,7 @@ struct ProductNorm final : Op {
     return sum;
   }
 
-  /// NaN where too few digits are left.
+  /// |V|^2 from the inner products; NaN if too few digits remain.
   template <class T>
   double from_inner_products(const Inputs& x, std::byte* workspace) const {
     auto* row_sums = reinterpret_cast<double*>(workspace);
@@ -120,7 +121,7 @@ struct ProductNorm final : Op {
     return std::isfinite(norm) && norm >= least_part * sizes * sizes ? norm : std::nan("");
   }
 
-  /// V as it was recorded, a few rows at a time; squares and their sum in f64.
+  /// |V|^2 from V as recorded, a few rows at a time; squares and their sum in f64.
   template <class T>
   double from_rows(const Inputs& x, std::byte* workspace) const {
     const std::size_t first_factor = 2 * pairs.size();

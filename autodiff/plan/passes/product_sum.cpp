@@ -1,4 +1,3 @@
-// The accumulating product as an op.
 #include "autodiff/plan/passes/product_sum.h"
 
 #include <algorithm>
@@ -12,21 +11,21 @@ namespace twice {
 
 namespace {
 
-/// Products that are added up in one loop over the tiles of y; further ones in further loops.
+/// Products that one loop over the tiles of y adds up. More products take more loops.
 constexpr std::size_t at_once = 8;
 
-/// Rows or columns of y that are computed together where a chain takes the recorded order.
+/// Rows or columns of y that are computed at a time if a chain takes the recorded order.
 constexpr Index chain_block = 64;
 
-/// A, B, ..., S for the first factors, then A1, B1, ...; T is the addend.
+/// The name of a factor: A, B, ..., S, then A1, B1, ...; T is the addend.
 std::string letter(std::size_t factor) {
   constexpr std::size_t letters = 19;
   const char first = static_cast<char>('A' + factor % letters);
   return factor < letters ? std::string(1, first) : fmt::format("{}{}", first, factor / letters);
 }
 
-/// The inputs of a node with this op: A_0, B_0, A_1, B_1, ..., T when there is an addend, and the
-/// factors P and Q of each chain.
+/// The op of a sum of products, whose inputs are A_0, B_0, A_1, B_1, ..., then T if there is an
+/// addend, then the factors P and Q of each chain.
 struct ProductSumOp final : Op {
   struct Inner {
     bool transpose_p, transpose_q, is_left;
@@ -35,12 +34,12 @@ struct ProductSumOp final : Op {
     bool transpose_a, transpose_b;
     double scale;
     bool small;
-    /// A and B are one value and exactly one of them is transposed.
+    /// True if A and B are one value and exactly one of them is transposed.
     bool symmetric;
     std::optional<Inner> inner;
   };
   std::vector<Factor> products;
-  /// 0 without an addend.
+  /// 0 if there is no addend.
   double addend_scale = 0;
   Spec result;
 
@@ -70,7 +69,7 @@ struct ProductSumOp final : Op {
       plus(addend_scale);
       text += "T";
     }
-    // Which factors are products themselves, and of what.
+    // The factors that are products themselves.
     std::string inner;
     for (std::size_t i = 0; i < products.size(); ++i)
       if (const std::optional<Inner>& p = products[i].inner)
@@ -97,7 +96,7 @@ struct ProductSumOp final : Op {
       kernel::gram(x[0], products[0].transpose_a, products[0].scale, y);
       return;
     }
-    // The planner lets y take T's memory when it can; otherwise T is copied there first.
+    // The planner places y over T if it can; otherwise T is copied into y first.
     if (has_addend() && x[addend_slot()].raw() != y.raw()) copy(x[addend_slot()], y);
     double before = addend_scale;
     std::array<kernel::Product, at_once> terms;
@@ -125,7 +124,7 @@ struct ProductSumOp final : Op {
     return has_addend() && slot == static_cast<int>(addend_slot());
   }
   Cost cost(Specs x, const Spec& y) const override {
-    // The factors of chains are read in rare cases only.
+    // The factors P and Q of chains are not counted: they are read in rare cases only.
     const std::size_t read = addend_slot() + (has_addend() ? 1 : 0);
     Cost cost = Op::cost(x.first(read), y);
     const auto elements = static_cast<double>(y.shape.elements());
@@ -156,7 +155,7 @@ struct ProductSumOp final : Op {
     return {f.inner->is_left, f.inner->transpose_p, f.inner->transpose_q,
             f.inner->is_left ? f.transpose_b : f.transpose_a};
   }
-  /// Calls body(product, slot of P) for each chain; Q follows P.
+  /// Calls body(product, slot of P) for each chain. Q is in the next slot.
   template <class Body>
   void for_chains(const Body& body) const {
     std::size_t slot = addend_slot() + (has_addend() ? 1 : 0);
@@ -166,7 +165,7 @@ struct ProductSumOp final : Op {
       slot += 2;
     }
   }
-  /// y = before y + scale (A P) Q, some rows at a time, or scale P (Q B), some columns at a time.
+  /// y = before y + scale (A P) Q, a few rows at a time, or scale P (Q B), a few columns at a time.
   void add_chain(const Inputs& x, const Chain& chain, std::size_t i, std::size_t slot,
                  double before, const Array& y, std::byte* workspace) const {
     const Array &p = x[slot], &q = x[slot + 1], &outer = x[2 * i + (chain.left ? 1 : 0)];

@@ -1,9 +1,9 @@
-// The accumulating product, which only the planner makes:
+// The accumulating product. Only the planner makes it:
 //
 //   y = sum_i scale_i op(A_i) op(B_i) + addend_scale T
 //
-// The passes rewrite sums of matrix products into it (plan/passes/accumulate.cpp), so that they add
-// up inside the product kernel and no single product is ever stored.
+// The pass `accumulate` (plan/passes/accumulate.cpp) rewrites sums of matrix products into this
+// form. The terms are added inside the product kernel, so no single product is stored.
 #pragma once
 
 #include <memory>
@@ -14,7 +14,7 @@
 
 namespace twice {
 
-/// op(A) op(B): the values A and B are nodes of a graph.
+/// op(A) op(B), where op transposes if its flag is set. A and B are nodes of a graph.
 struct InnerProduct {
   int a = 0, b = 0;
   bool transpose_a = false, transpose_b = false;
@@ -26,12 +26,12 @@ struct ProductTerm {
   int a = 0, b = 0;
   bool transpose_a = false, transpose_b = false;
   double scale = 1;
-  /// Counted in Cost::small_products.
+  /// True if the term counts in Cost::small_products.
   bool small = false;
-  /// Given where the term is a chain of three in another order than was recorded: the product P Q
-  /// that one of its factors is (the left one when `inner_is_left`). Where that leaves the middle
-  /// of the dtype's range, 2^-100 to 2^100 (f64: 2^-900 to 2^900), in its largest number, the term
-  /// is computed in the recorded order: (A P) Q, or P (Q B).
+  /// Set if the term is a chain of three matrices in another order than recorded: the product P Q
+  /// that stands for one of the factors (the left one if `inner_is_left`). If the largest number of
+  /// P Q is outside 2^-100 to 2^100 (f64: 2^-900 to 2^900), the term is computed in the recorded
+  /// order: (A P) Q, or P (Q B).
   std::optional<InnerProduct> inner = std::nullopt;
   bool inner_is_left = false;
 };
@@ -42,19 +42,20 @@ struct AddendTerm {
   double scale = 1;
 };
 
+/// A sum of products and, possibly, one more value.
 struct ProductSum {
   std::vector<ProductTerm> products;
   std::optional<AddendTerm> addend;
 };
 
-/// What the node computes, when it is a matrix product or a sum of them.
+/// The sum that the node computes, if the node is a matrix product or a sum of products.
 std::optional<ProductSum> as_product_sum(const GraphNode& node);
 
-/// Makes the node compute `sum` instead; its spec must stay. One unscaled product becomes a plain
-/// matmul again.
+/// Makes the node compute `sum`, which must have the node's spec. One unscaled product becomes a
+/// plain matmul.
 void set_product_sum(GraphNode& node, const ProductSum& sum);
 
-/// FLOPs of one term, 2 m n k; m (m + 1) k for X X', which is symmetric.
+/// FLOPs of one term: 2 m n k; m (m + 1) k for X X', which is symmetric.
 double flops(const Graph& graph, const ProductTerm& term);
 
 }  // namespace twice

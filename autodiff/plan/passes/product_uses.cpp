@@ -1,4 +1,3 @@
-// Finding the uses of a sum of products and comparing their costs.
 #include "autodiff/plan/passes/product_uses.h"
 
 #include <algorithm>
@@ -21,7 +20,7 @@ Dimensions dimensions(const Graph& graph, int node, bool transpose) {
           static_cast<double>(shape[transpose ? 0 : 1])};
 }
 
-/// The product op(A) op(B), which is V or a part of it, in the term V^t D, or D V^t.
+/// The chain for the product op(A) op(B), which is V or a part of V, in the term V^t D or D V^t.
 ChainUse::Part chain_part(const ProductTerm& v, const ProductTerm& term, bool v_is_left) {
   ChainUse::Part part;
   ProductTerm& chain = part.chain;
@@ -94,7 +93,7 @@ ProductUses product_uses(const Graph& graph, int node, const std::vector<std::ve
                          const std::vector<char>& output) {
   ProductUses uses;
   const std::optional<ProductSum> sum = as_product_sum(graph.at(node));
-  // A chain has two orders of its own already.
+  // A term that is a chain has two orders already and is not rewritten again.
   if (!sum || sum->addend ||
       std::any_of(sum->products.begin(), sum->products.end(),
                   [](const ProductTerm& term) { return term.inner.has_value(); }))

@@ -1,11 +1,12 @@
-// How the readers of a sum of products V = sum_u s_u A_u B_u (such as a weight gradient, a'd) can
-// do without it:
+// The uses of a sum of products V = sum_u s_u A_u B_u, such as a weight gradient a' d, that can be
+// rewritten without V:
 //
-//   in a chain, V D = sum_u s_u A_u (B_u D),    and in a norm, |V|^2 = sum_uv s_u s_v <A_u'A_v, B_u
-//   B_v'>.
+//   in a chain,  V D = sum_u s_u A_u (B_u D),
+//   in a norm,   |V|^2 = sum_uv s_u s_v <A_u'A_v, B_u B_v'>.
 //
-// With the sum over the batch inside V, both need only products with a batch x batch matrix. The
-// passes `reassociate` and `gram` rewrite such uses; here they are found and their cost compared.
+// If the inner size of the products is the batch, both forms need only products with a
+// batch x batch matrix. This file finds such uses and compares their costs. The passes
+// `reassociate` and `gram` rewrite them.
 #pragma once
 
 #include <vector>
@@ -14,13 +15,14 @@
 
 namespace twice {
 
-/// V is a factor of term `term` of node `reader`. Afterwards there is a chain of three in its place
-/// for each product of V: the term with one factor, for which a node must be made still.
+/// A use in which V is a factor of term `term` of node `reader`. After the rewriting, each product
+/// of V has its own chain of three: a term in which one factor is a new product.
 struct ChainUse {
   struct Part {
-    /// The factor that is not a node yet, the left one when `inner_is_left`.
+    /// The new product: the left factor of the chain if `inner_is_left`, otherwise the right
+    /// factor.
     InnerProduct inner;
-    /// Everything but the node of that factor.
+    /// The term without the node of the new product.
     ProductTerm chain;
   };
   int reader;
@@ -29,22 +31,23 @@ struct ChainUse {
   double flops_before, flops_after;
 };
 
-/// V is squared by node `square`, which is summed up by node `sum`.
+/// A use in which node `square` squares V and node `sum` adds up the squares.
 struct NormUse {
   int square, sum;
   double flops_before, flops_after;
 };
 
+/// All uses of a value.
 struct ProductUses {
-  /// V, when the node is a sum of products without an addend; its FLOPs.
+  /// V, if the node is a sum of products without an addend, and its FLOPs.
   std::optional<ProductSum> sum;
   double flops = 0;
   std::vector<ChainUse> chains;
   std::vector<NormUse> norms;
-  /// Something else reads V, or it is an output: it must be formed.
+  /// True if V has another reader or is an output, and must be computed anyway.
   bool others = false;
 
-  /// FLOPs that are saved when every use does without V; never when there are others.
+  /// The FLOPs saved if all uses are rewritten; -infinity if V has other uses or is no such sum.
   double saving() const;
 };
 

@@ -1,10 +1,12 @@
-// Pass: associativity. H g needs a V and d V', where V = a'd is the plain gradient of a layer of
-// width n and the batch has m rows. As recorded that is three products of 2 m n^2 FLOPs. But
+// Pass: associativity. H g contains a V and d V', where V = a'd is the weight gradient of a layer
+// of width n and the batch has m rows. As recorded, V, a V and d V' are three products of 2 m n^2
+// FLOPs. But
 //
 //   a V = (a a') d,    d V' = (d d') a,
 //
-// are four products of 2 m^2 n, cheaper while m < 3n/4, and then V need not be formed at all. The
-// pass knows nothing of layers: it looks at every product that is a factor of other products.
+// are two symmetric products of m (m + 1) n FLOPs and two of 2 m^2 n. These four do not need V, and
+// cost less if m < n. The pass does not rely on layers: it looks at every product that is a factor
+// of other products.
 #include <algorithm>
 
 #include "autodiff/ops/algebra.h"
@@ -17,7 +19,7 @@ namespace {
 
 using Readers = std::vector<std::vector<int>>;
 
-/// Gives a node other products, and keeps the lists of readers true.
+/// Replaces the products of a node, and updates the lists of readers.
 void replace(Graph& graph, Readers& readers, int node, const ProductSum& sum) {
   readers.resize(graph.nodes.size());
   for (int input : graph.at(node).inputs)
@@ -26,7 +28,7 @@ void replace(Graph& graph, Readers& readers, int node, const ProductSum& sum) {
   for (int input : graph.at(node).inputs) readers[static_cast<std::size_t>(input)].push_back(node);
 }
 
-/// The first chain takes the place of the term, so that the places of later terms stay true.
+/// Rewrites one use. The first chain replaces the term, so the positions of later terms stay valid.
 void rewrite(Graph& graph, Readers& readers, const ChainUse& use) {
   const GraphNode like = graph.at(use.reader);
   ProductSum sum = *as_product_sum(like);
@@ -45,13 +47,13 @@ void rewrite(Graph& graph, Readers& readers, const ChainUse& use) {
   replace(graph, readers, use.reader, sum);
 }
 
-/// A weight gradient that is kept because it is narrower than the batch, as that of an output
-/// layer of ten classes is, makes its products small ones too.
+/// True for a weight gradient V = a' d that is narrower than the batch, as in an output layer of ten
+/// classes. Such a V is kept, and its products count as small.
 bool is_narrow(const Graph& graph, int node, const ProductTerm& v) {
   const Shape &shape = graph.at(node).spec.shape, &a = graph.at(v.a).spec.shape;
   const Index inner = a[v.transpose_a ? 0 : 1], least = std::min(shape[0], shape[1]),
               most = std::max(shape[0], shape[1]);
-  return least < inner && 2 * least <= most;
+  return v.transpose_a && !v.transpose_b && least < inner && 2 * least <= most;
 }
 
 void count_as_small(Graph& graph, int node, const ProductUses& uses) {
@@ -70,8 +72,8 @@ Graph reassociate(Graph graph) {
   const std::vector<char> output = is_output(graph);
   Readers readers = readers_of(graph);
   const int count = static_cast<int>(graph.nodes.size());
-  // A rewritten chain has other readers: from the last product back, so that a chain of four is
-  // taken apart from its end.
+  // From the last product backwards: a chain of four is split from its end, because a rewritten
+  // chain has other readers.
   for (int node = count - 1; node >= 0; --node) {
     if (!as_product_sum(graph.at(node))) continue;
     const ProductUses uses = product_uses(graph, node, readers, output);

@@ -1,4 +1,3 @@
-// Appending nodes and restoring the order.
 #include "autodiff/plan/passes/rewrite.h"
 
 #include <cmath>

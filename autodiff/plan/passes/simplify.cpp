@@ -1,5 +1,5 @@
 // Pass: algebra on single nodes. Derivative rules multiply by constants, transpose and stop
-// gradients as the mathematics says it; this pass makes that free.
+// gradients as the formulas say. This pass removes the cost of these steps.
 #include <algorithm>
 #include <optional>
 
@@ -10,12 +10,12 @@ namespace twice {
 
 namespace {
 
-/// Constants that are worth computing at plan time.
+/// The most elements of a constant that is computed at plan time.
 constexpr Index largest_constant = 64;
 
 bool is_constant(const GraphNode& node) { return node.kind == NodeKind::constant; }
 
-/// The number that every entry of a node has, when the plan knows it.
+/// The number that all elements of a node have, if it is known at plan time.
 std::optional<double> uniform_value(const Graph& graph, int index) {
   const GraphNode& node = graph.at(index);
   if (node.op && is_broadcast(*node.op)) return uniform_value(graph, node.inputs[0]);
@@ -30,7 +30,7 @@ std::optional<double> uniform_value(const Graph& graph, int index) {
   });
 }
 
-/// Turns an operation on small constants into their result.
+/// Replaces an operation on small constants by its result.
 void compute(const Graph& graph, GraphNode& node) {
   std::vector<const Array*> inputs;
   for (int input : node.inputs) inputs.push_back(&graph.at(input).leaf->stored);
@@ -54,7 +54,7 @@ void become_affine(GraphNode& node, int input, ScaleShift constants) {
   node.inputs = {input};
 }
 
-/// x + c, x - c, c - x and c x, for a constant c.
+/// x + c, x - c, c - x and c x for a constant c become one affine op.
 void fold_uniform(const Graph& graph, GraphNode& node) {
   const Arithmetic kind = arithmetic_of(*node.op);
   if (kind == Arithmetic::other || kind == Arithmetic::square) return;
@@ -72,8 +72,8 @@ void fold_uniform(const Graph& graph, GraphNode& node) {
   }
 }
 
-/// s (t x + u) = (s t) x + s u, where s t and s u have all their digits. What follows a further
-/// shift stays: `loss - level` must be 0 where the loss is the level, to the last bit.
+/// s (t x + u) = (s t) x + s u, if s t and s u keep all their digits. A second shift is not folded:
+/// `loss - level` must be exactly 0 if the loss equals the level.
 void fold_affine(const Graph& graph, GraphNode& node) {
   const auto outer = as_affine(*node.op);
   if (!outer) return;
@@ -94,7 +94,7 @@ void fold_transposes(const Graph& graph, GraphNode& node) {
     const GraphNode& factor = graph.at(node.inputs[slot]);
     const auto axes = factor.op ? as_permutation(*factor.op) : std::nullopt;
     if (!axes) continue;
-    // A factor has two axes: a permutation of them either swaps them or does nothing.
+    // A factor has two axes: a permutation either swaps them or does nothing.
     if ((*axes)[0] == 1) {
       bool& transposed = slot == 0 ? flags->a : flags->b;
       transposed = !transposed;
@@ -116,7 +116,7 @@ void fold_permutations(const Graph& graph, GraphNode& node) {
   node.inputs = {input.inputs[0]};
 }
 
-/// Whether the node is its first input under another name.
+/// True if the node has the same value and spec as its first input.
 bool changes_nothing(const Graph& graph, const GraphNode& node) {
   const Op& op = *node.op;
   if (op.is_view()) return graph.at(node.inputs[0]).spec == node.spec;

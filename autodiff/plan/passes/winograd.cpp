@@ -1,6 +1,6 @@
-// Pass: minimal filtering. A 3 x 3 convolution, an input gradient or a weight gradient with enough
-// channels multiplies 16 numbers where its definition multiplies 36. The kernels are those of
-// kernels/winograd.h; the op knows for which shapes they are faster.
+// Pass: minimal filtering. A 3 x 3 convolution, or its input or weight gradient, with enough
+// channels uses 16 multiplications where its definition uses 36. kernels/winograd.h has the
+// kernels. The op decides for which shapes they are faster.
 #include "autodiff/ops/algebra.h"
 #include "autodiff/plan/graph.h"
 

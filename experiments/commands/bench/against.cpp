@@ -1,4 +1,4 @@
-// From options to two programs, and from their times to verdicts.
+// Compares two programs: parses their options, summarises their times, and prints verdicts.
 #include "experiments/commands/bench/against.h"
 
 #include <fmt/format.h>
@@ -19,13 +19,13 @@ namespace twice::experiments {
 
 namespace {
 
-/// The chance that any verdict of a run is wrong: a half for that of all rows together, a half
-/// shared by the rows.
+/// The probability that any verdict of a run is wrong. One half belongs to the verdict on all rows
+/// together; the rows share the other half.
 constexpr double error_level = 0.005;
 
 // ---- The programs ----
 
-/// A percentage such as "3%" as a share.
+/// Converts a percentage such as "3%" to a fraction.
 double share_of(const char* option, const std::string& text) {
   const std::size_t end = text.find_last_not_of(" %") + 1;
   const std::optional<double> percent = parse_number(text.substr(0, end));
@@ -34,7 +34,7 @@ double share_of(const char* option, const std::string& text) {
   return *percent / 100;
 }
 
-/// Reads options of bench; UsageError names `option`.
+/// Parses options of bench. A UsageError begins with `option`.
 BenchOptions parsed(BenchOptions options, const std::vector<std::string>& words,
                     const std::string& option) {
   options.given.clear();
@@ -48,13 +48,13 @@ BenchOptions parsed(BenchOptions options, const std::vector<std::string>& words,
   return options;
 }
 
-/// The given options that a process which takes turns must know. The others say where results go
-/// and how long the whole takes.
+/// The given options that affect a single step. The removed options set the output files and the
+/// length of the whole run.
 OptionWords words_of_a_step(OptionWords given) {
   for (const char* other :
        {"--seconds", "--against", "--same-within", "--fail-if-slower", "--json", "--suite",
-        "--rows", "--peer", "--peer-python", "--peer-malloc", "--no-memory", "--config", "--method",
-        "--serve", "--quiet", "--neighbours", "--neighbour-kind"})
+        "--rows", "--peer", "--peer-python", "--peer-malloc", "--no-memory", "--no-prediction",
+        "--config", "--method", "--serve", "--quiet", "--neighbours", "--neighbour-kind"})
     given.erase(other);
   return given;
 }
@@ -71,7 +71,8 @@ Contender side_of(const BenchOptions& options, const std::string& program,
   const OptionWords words = words_of_a_step(changed.given);
   for (const auto& [name, value] : changed.given)
     if (!words.contains(name) && name != "--method")
-      throw UsageError(fmt::format("{}: {} belongs to the whole comparison", option, name));
+      throw UsageError(
+          fmt::format("{}: {} applies to the whole comparison, not to one side", option, name));
   for (const auto& [name, value] : words) side.words[name] = value;
   complete(changed);
   side.methods = changed.run.methods;
@@ -80,8 +81,8 @@ Contender side_of(const BenchOptions& options, const std::string& program,
 
 // ---- The times ----
 
-/// The quantile by which a process's steps are summarised: the median, or a lower one, which a busy
-/// neighbour disturbs less.
+/// Quantiles that may summarise the steps of a process: the median, and lower quantiles, which a
+/// busy neighbour disturbs less.
 constexpr std::array<double, 4> quantiles = {0.5, 0.25, 0.1, 0.02};
 
 using Summaries = std::array<double, 4>;
@@ -106,7 +107,7 @@ std::vector<Contrasts> contrasts_of(const std::vector<Summaries>& times) {
   return result;
 }
 
-/// The means, repetition by repetition, of as many as all lists have.
+/// The means of repetition i over all lists, for as many repetitions as the shortest list has.
 std::vector<Contrasts> averaged(const std::vector<std::vector<Contrasts>>& lists) {
   std::size_t count = lists.front().size();
   for (const auto& list : lists) count = std::min(count, list.size());
@@ -120,9 +121,9 @@ std::vector<Contrasts> averaged(const std::vector<std::vector<Contrasts>>& lists
   return result;
 }
 
-/// The quantile by which a method's times are summarised, and the noise of its controls: the
-/// median, unless the controls of another one scatter clearly less. The controls do not depend on
-/// the programs' difference, so the choice does not bend it.
+/// The quantile that summarises a method's times, and the noise of its controls. This is the
+/// median, unless the controls scatter clearly less at a lower quantile. The controls do not depend
+/// on the difference between the programs, so this choice does not bias the ratio.
 std::pair<double, double> chosen_quantile(const Turns& turns, std::size_t method) {
   constexpr double clearly = 0.7;
   double best = 0, least = INFINITY;
@@ -133,10 +134,10 @@ std::pair<double, double> chosen_quantile(const Turns& turns, std::size_t method
   return {best, least};
 }
 
-/// Takes turns on one model. On a busy machine the threads of a step wait for one that was put
-/// aside, far longer than they compute, and equal programs seem to differ by a lot. Where the first
-/// repetitions show that, and the number of threads is left to us, both sides go on with one thread
-/// and `one_thread` becomes true.
+/// Measures both programs on one model. On a busy machine, the threads of a step wait for a
+/// preempted thread far longer than they compute, and equal programs seem to differ by a lot. If
+/// the first repetitions show such noise and the user has not set the number of threads, both sides
+/// continue with one thread, and `one_thread` becomes true.
 Turns measure(std::array<Contender, 2> sides, double seconds, bool& one_thread,
               const TimingProgress& progress) {
   constexpr double wanted_repetitions = 16, trial = 3, busy_noise = 0.1;
@@ -160,7 +161,6 @@ Turns measure(std::array<Contender, 2> sides, double seconds, bool& one_thread,
 
 // ---- The verdicts ----
 
-/// Adds ratio, interval, control and verdict.
 void decide(Json& row, const std::vector<Contrasts>& repetitions, double level, double margin) {
   const PairedRatio found = paired_ratio(repetitions, level);
   const auto& [low, high] = found.interval;
@@ -174,8 +174,8 @@ void decide(Json& row, const std::vector<Contrasts>& repetitions, double level, 
 }
 
 void add_to(Table& table, const Json& row, const std::string& model) {
-  // Of a few disturbed repetitions the interval may span hundreds of digits: the verdict says
-  // enough.
+  // The interval of a few disturbed repetitions may span many orders of magnitude. In that case the
+  // table shows only the verdict.
   constexpr double most = 10;
   const std::vector<double> interval = row.at("interval");
   const double control = number(row, "control");
@@ -191,7 +191,7 @@ void add_to(Table& table, const Json& row, const std::string& model) {
        text(row, "verdict")});
 }
 
-/// The rows of one model, but for their verdicts, and the contrasts of each.
+/// The rows of one model without their verdicts, and the contrasts of each row.
 std::vector<std::pair<Json, std::vector<Contrasts>>> rows_of(const std::array<Contender, 2>& sides,
                                                              const Turns& turns, bool one_thread) {
   std::vector<std::pair<Json, std::vector<Contrasts>>> rows;
@@ -218,13 +218,12 @@ std::vector<std::pair<Json, std::vector<Contrasts>>> rows_of(const std::array<Co
   return rows;
 }
 
-/// What the programs say of themselves: the record has all of it, and the output what they differ
-/// in besides their code.
+/// Records how each program describes itself, and prints every difference besides the code.
 void introduce(const Turns& turns, Json& record) {
   record["ours"] = turns.ours;
   record["other"] = turns.other;
   if (turns.ours.is_null() || turns.other.is_null()) {
-    fmt::print("one program is older than --against: whole commands take turns\n");
+    fmt::print("one program is older than --against, so whole commands run alternately\n");
     return;
   }
   for (const char* key : {"compiler", "flags", "products", "blas", "threads"})
@@ -242,13 +241,14 @@ int compare_programs(const BenchOptions& options, const std::string& ours, const
                              ? INFINITY
                              : share_of("--fail-if-slower", options.fail_if_slower);
   if (!options.peer.empty())
-    throw UsageError(fmt::format("{} and --peer are two comparisons; expected one", option));
+    throw UsageError(fmt::format("{} and --peer are two comparisons; expected only one", option));
   std::array<Contender, 2> sides = {side_of(options, ours, option),
                                     side_of(options, other, option)};
   const std::size_t methods = sides[0].methods.size();
   if (methods != sides[1].methods.size())
     throw UsageError(
-        fmt::format("{}: {} methods against {}; they are paired in order, so expected as many",
+        fmt::format("{}: {} methods against {}; methods are paired in order, so both sides need "
+                    "the same number",
                     option, methods, sides[1].methods.size()));
   const std::vector<Json> models = models_of(options);
   fmt::print("ours:  {}\nother: {}\n", sides[0].name, sides[1].name);
@@ -267,7 +267,7 @@ int compare_programs(const BenchOptions& options, const std::string& ours, const
     std::array<Contender, 2> now = sides;
     for (const auto& [name, value] : model.members())
       for (Contender& side : now) side.words.emplace("--" + name, show(value));
-    // With neighbours the question is what several threads cost.
+    // With neighbours, the run measures the cost of several threads.
     if (options.neighbours > 0)
       for (Contender& side : now) side.words.emplace("--threads", "0");
     bool one_thread = false;
@@ -284,7 +284,7 @@ int compare_programs(const BenchOptions& options, const std::string& ours, const
     }
     if (one_thread)
       fmt::print(
-          "{}: the machine is busy; with all threads equal programs differ by more than 10 %, so "
+          "{}: the machine is busy; with all threads, equal programs differ by more than 10 %, so "
           "both sides ran with one thread\n",
           text(record["rows"].back(), "model"));
     of_models.push_back(averaged(of_rows));
@@ -299,12 +299,13 @@ int compare_programs(const BenchOptions& options, const std::string& ours, const
   }
   table.print();
   fmt::print(
-      "\n{} times four fresh processes, two of each program, took turns. The intervals hold "
-      "together in {:g} %;\ncontrol: what equal programs may seem to differ by in this run.\n",
+      "\n{} repetitions of four new processes, two of each program, ran alternately. All intervals "
+      "hold together with {:g} % confidence.\ncontrol: the difference that equal programs may seem "
+      "to have in this run.\n",
       text(verdicts[0], "repetitions"), 100 * (1 - error_level));
   if (text(verdicts.back(), "verdict") == "inconclusive")
     fmt::print(
-        "To decide smaller differences: close other programs, or measure longer (--seconds "
+        "To resolve smaller differences, close other programs or measure longer (--seconds "
         "{:.0f}).\n",
         4 * seconds);
   if (!options.run.json.empty()) write_json(options.run.json, record);

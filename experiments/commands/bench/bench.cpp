@@ -1,4 +1,4 @@
-// Options, the models to run, tables and the record.
+// The command `bench`: its options, its models, its tables and its record.
 #include "experiments/commands/bench/bench.h"
 
 #include <fmt/format.h>
@@ -24,10 +24,10 @@ namespace {
 
 // ---- Models ----
 
-/// The suite `paper`: small, wide and deep mlps on 784 inputs and cnns on 32 x 32 x 3 images, with
-/// batches far below, about and above the width: the cost of exact GR beside finite differences
-/// depends on that. `size` is the width of an mlp and the channels of a cnn, and a cnn has no
-/// choice of depth.
+/// The suite `paper`: small, wide and deep mlps on 784 inputs, and cnns on 32 x 32 x 3 images. The
+/// batches lie far below, near and above the width, because the cost of exact GR relative to finite
+/// differences depends on that ratio. `size` is the width of an mlp or the channels of a cnn. A cnn
+/// has a fixed depth.
 struct SuiteRow {
   const char* model;
   int size, depth, batch;
@@ -54,7 +54,7 @@ RunOptions with(const RunOptions& options, const Json& model) {
 
 // ---- Tables ----
 
-/// Threads and BLAS; the peer.
+/// Prints the threads, the BLAS and the peer.
 void print_start(const Json& record) {
   const Json& machine = record["machine"];
   fmt::print("{} threads, {}\n", text(machine, "threads"), text(machine, "blas"));
@@ -68,7 +68,7 @@ void print_start(const Json& record) {
   std::fflush(stdout);
 }
 
-/// The rows of one model.
+/// Prints the rows of one model.
 void print_model(const Json& rows) {
   fmt::print("\n{}\n", text(rows[0], "model"));
   screen_table(columns_of("bench"), objects(rows)).print();
@@ -79,7 +79,7 @@ void print_model(const Json& rows) {
                               text(row, "peer_variant"));
   if (!variants.empty()) fmt::print("peer's fastest: {}\n", variants);
   for (const Json& row : rows)
-    if (number(row, "put_aside") > number(row, "samples"))  // less often, every machine does that
+    if (number(row, "put_aside") > number(row, "samples"))  // rarer preemption is normal
       fmt::print(
           "{}: other work took a core {:.0f} times; helpers computed {:.0f} % of the tiles\n",
           text(row, "method"), number(row, "put_aside"), 100 * number(row, "helper_share"));
@@ -89,8 +89,7 @@ void print_model(const Json& rows) {
   std::fflush(stdout);
 }
 
-/// For each method, in order of appearance, the geometric means over `rows` of the ratios that they
-/// have.
+/// For each method, in order of appearance: the geometric means of its ratios over `rows`.
 Json means_of(const Json& rows) {
   Json means = Json::array();
   for (const Json& first : rows) {
@@ -98,7 +97,8 @@ Json means_of(const Json& rows) {
       continue;
     Json mean = {{"method", first["method"]}};
     for (const char* field : {"ratio", "ratio_to_gradient", "ratio_to_f_gr"}) {
-      // Intervals of logarithms: the halves of independent ones add up by their squares.
+      // These are intervals of logarithms. If the ratios are independent, the squares of the
+      // half-widths add up.
       double sum = 0, squares = 0;
       int count = 0;
       for (const Json& row : rows)
@@ -118,7 +118,7 @@ Json means_of(const Json& rows) {
   return means;
 }
 
-/// How far the predictions of all steps are from what was measured.
+/// The differences between the predicted and the measured times of all steps.
 Json residuals_of(const Json& rows) {
   std::vector<double> errors;
   for (const Json& row : rows)
@@ -129,8 +129,8 @@ Json residuals_of(const Json& rows) {
       {"median", median(errors)}, {"largest", std::ranges::max(errors)}, {"steps", errors.size()}};
 }
 
-/// The ratios alone, a line for each model, and their means: exact beside f-gr and the gradient,
-/// and each method's peer beside us.
+/// Prints one line of ratios for each model, and their means: exact relative to f-gr and to the
+/// gradient, and the peer relative to each of our methods.
 void print_summary(const Json& record) {
   std::vector<Column> shown = {{"model", "model", "", nullptr},
                                {"exact ratio_to_f_gr", "exact / f-gr", "", format_ratio},
@@ -169,8 +169,9 @@ std::vector<Json> models_of(const BenchOptions& options) {
     if (labels.back().find(options.rows) != std::string::npos) result.push_back(model);
   }
   if (result.empty())
-    throw UsageError(fmt::format("--rows: no model of the suite has '{}' in its name; they are {}",
-                                 options.rows, fmt::join(labels, ", ")));
+    throw UsageError(
+        fmt::format("--rows: no model of the suite has '{}' in its name; the names are {}",
+                    options.rows, fmt::join(labels, ", ")));
   return result;
 }
 
@@ -186,6 +187,7 @@ Json config_of(const BenchOptions& options) {
   config["peer-python"] = options.peer_python;
   config["peer-malloc"] = options.peer_malloc;
   config["no-memory"] = options.no_memory;
+  config["no-prediction"] = options.no_prediction;
   config["neighbours"] = options.neighbours;
   config["neighbour-kind"] = options.neighbour_kind;
   if (!options.against.empty()) {
@@ -204,7 +206,7 @@ void complete(BenchOptions& options) {
   o.schedule = "constant";
   complete(o, {"sgd", "f-gr", "exact"});
   if (!options.seconds) options.seconds = options.against.empty() ? 10 : 30;
-  if (!(*options.seconds >= 0.01 && *options.seconds <= 3600))  // NaN is neither
+  if (!(*options.seconds >= 0.01 && *options.seconds <= 3600))  // false for NaN
     throw UsageError(
         fmt::format("--seconds must be a number from 0.01 to 3600, was {}", *options.seconds));
   if (options.suite.empty() && !options.rows.empty())
@@ -215,32 +217,36 @@ void complete(BenchOptions& options) {
 
 void declare_bench(OptionSet& set, BenchOptions& options) {
   declare(set, options.run, {.training = false, .norm = true});
-  // The numbers are random, and nothing is written but the record.
+  // The inputs are random, and the record is the only output.
   set.remove({"data", "augment", "out"});
   set.group("Bench");
   set.add("suite", &options.suite, "A set of models instead of one: paper", one_of({"paper"}))
       .excludes = {"model", "width", "depth", "channels", "activation", "batch"};
-  set.add("rows", &options.rows, "Only the suite's models whose names hold this");
-  set.add("seconds", &options.seconds, "Measuring time for a model (10; 30 with --against)");
+  set.add("rows", &options.rows, "Only the suite's models whose names contain this");
+  set.add("seconds", &options.seconds,
+          "Measuring time for each model, in seconds (10; 30 with --against)");
   set.add("against", &options.against,
           "Compare with another program: a build, a git revision, or this one with other options "
           "(\"--without winograd\")");
   set.add("same-within", &options.same_within, "With --against: smaller differences do not count");
   set.add("fail-if-slower", &options.fail_if_slower,
-          "With --against: exit status 3 when this program is slower by more, such as 3%");
-  set.add("peer", &options.peer, "Another engine beside ours: pytorch", one_of({"pytorch"}));
-  set.add("peer-python", &options.peer_python, "The Python that has PyTorch");
+          "With --against: exit status 3 if this program is slower by more than this, such as 3%");
+  set.add("peer", &options.peer, "Another engine to measure beside ours: pytorch",
+          one_of({"pytorch"}));
+  set.add("peer-python", &options.peer_python, "The Python interpreter that has PyTorch");
   set.add("peer-malloc", &options.peer_malloc,
-          "system: as it is; keep: freed memory stays in the peer's process",
+          "The peer's allocator: system, unchanged; keep, freed memory stays in the process",
           one_of({"system", "keep"}));
   set.add("neighbours", &options.neighbours,
-          "Busy processes beside the measurement, to see what sharing the machine costs",
+          "Number of busy processes beside the measurement, to see the cost of sharing the machine",
           whole(0, 1024));
   set.add("neighbour-kind", &options.neighbour_kind,
           "cpu: they compute; memory: they copy memory; bursts: they compute for 3 ms, then sleep "
           "for 3 ms",
           one_of(neighbour_kinds()));
   set.add("no-memory", &options.no_memory, "Do not measure memory");
+  set.add("no-prediction", &options.no_prediction,
+          "Do not predict times, which takes a few seconds for each model");
   set.group("");
   set.add("measure-memory", &options.measure_memory);
   set.add("serve", &options.serve);
@@ -278,7 +284,8 @@ int bench(BenchOptions options) {
 
     NoiseMeter noise(options.run.number_type());
     noise.pause();
-    RaceTotals totals{.peak = measured_peak(options.run.number_type()), .noise = noise};
+    RaceTotals totals{.noise = noise};
+    if (!options.no_prediction) totals.peak = measured_peak(options.run.number_type());
     Progress progress("timing", *options.seconds * static_cast<double>(models.size()));
     for (const RunOptions& model : models) {
       const Json rows = race(model, peer ? &*peer : nullptr, *options.seconds, !options.no_memory,
@@ -299,20 +306,20 @@ int bench(BenchOptions options) {
     }
     if (models.size() > 1) print_summary(record);
     fmt::print(
-        "\nbest product of two 1024 x 1024 matrices: {} GFLOP/s by the kernel of plans ({}), {} by "
+        "\nbest product of two 1024 x 1024 matrices: {} GFLOP/s by our kernel ({}), {} by "
         "OpenBLAS\n",
         format_number(totals.our_peak), text(machine, "products"), format_number(totals.blas_peak));
     const std::string warning = noise_warning(record);
     if (const Json& off = record["residuals"]; off.is_object() && warning.empty())
       fmt::print(
-          "predicted from kernels alone and where their data lie: off by {} in the median of "
-          "{} steps, {} at most\n",
+          "predictions from single kernels and the places of their data: median error over {1} "
+          "steps {0}, largest {2}\n",
           format_percent(number(off, "median")), text(off, "steps"),
           format_percent(number(off, "largest")));
     if (!warning.empty()) fmt::print("{}; predictions are not judged\n", warning);
     if (!options.run.json.empty()) write_json(options.run.json, record);
   } catch (const Stopped&) {
-    fmt::print(stderr, "stopped; a bench that is not finished leaves no record\n");
+    fmt::print(stderr, "stopped; an unfinished bench leaves no record\n");
     return stopped_status;
   }
   return 0;

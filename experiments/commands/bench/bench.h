@@ -1,5 +1,5 @@
-// `./twice bench`: how fast steps are, of any model and methods or of a suite of models, and beside
-// another engine in the same run.
+// `./twice bench`: measures the time of a step, for any model and methods or for a suite of models,
+// optionally beside another engine in the same run.
 #pragma once
 
 #include "experiments/run/options.h"
@@ -8,36 +8,39 @@ namespace twice::experiments {
 
 struct BenchOptions {
   RunOptions run;
-  /// A suite's name, and what the labels of its models must hold to be run.
+  /// The name of a suite. Models run only if their labels contain `rows`.
   std::string suite, rows;
-  /// Measuring time for a model; by default 30 with `against`, else 10.
+  /// Measuring time for each model in seconds. The default is 30 with `against`, otherwise 10.
   std::optional<double> seconds;
-  /// Another program to compare this one with (against.h). Two percentages: smaller
-  /// differences do not count, and a larger one, unless empty, has an exit status of its own.
+  /// Another program to compare with this one (against.h). The other two are percentages:
+  /// differences below `same_within` do not count, and a slowdown above `fail_if_slower`, if set,
+  /// has its own exit status.
   std::string against, same_within = "2%", fail_if_slower;
   std::string peer, peer_python = "/usr/bin/python3", peer_malloc = "keep";
-  bool no_memory = false;
-  /// So many busy processes run beside the measurement (serve.h).
+  bool no_memory = false, no_prediction = false;
+  /// The number of busy processes that run beside the measurement (serve.h).
   int neighbours = 0;
   std::string neighbour_kind = "cpu";
-  /// Not empty: only measure the memory of a step of these options (JSON), and print it. How this
-  /// program asks itself: see steps.h.
+  /// If not empty: a request as JSON. The process then only measures the memory of a step with
+  /// these options and prints it. A function in measure/steps.h starts this program this way.
   std::string measure_memory;
-  /// Only time steps on request, each longer than it is by the share `handicap`: serve.h.
+  /// If set, the process only times steps on request (serve.h). `handicap` lengthens each step by
+  /// this fraction.
   bool serve = false;
   double handicap = 0;
-  /// The options that were given, for another process.
+  /// The options that were given, for the command line of another process.
   OptionWords given;
 };
 
 void declare_bench(OptionSet& set, BenchOptions& options);
 
-/// Checks what the command line cannot, and fills in a bench's own defaults: random data, and plain
-/// sgd with steps so small that the numbers stay as they are in a network at its start, however
-/// many steps are timed.
+/// Checks conditions that the option parser does not check, and fills in the defaults of bench:
+/// random data, and plain sgd with a very small learning rate. The parameters thus keep the scale
+/// of a new network, however many steps are timed.
 void complete(BenchOptions& options);
 
-/// The models that are measured: of each, the options in which it differs from `options.run`.
+/// The models to measure. Each element holds the options in which a model differs from
+/// `options.run`.
 std::vector<Json> models_of(const BenchOptions& options);
 
 /// Every option, for the record.

@@ -1,4 +1,4 @@
-// Agreement, the peer's variants, rounds, memory; then the rows.
+// Times steps of all methods in rounds, after our gradients and the peer's have been compared.
 #include "experiments/commands/bench/race.h"
 
 #include <algorithm>
@@ -17,13 +17,13 @@ namespace twice::experiments {
 
 namespace {
 
-/// Processor time of this process, all threads.
+/// CPU time of this process over all threads, in seconds.
 double own_cpu_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
 
-/// One side of one method.
+/// One side (ours or the peer's) of one method.
 struct Runner {
   std::function<std::vector<double>(const BlockTiming&)> block;
-  /// The median step of each round, and the fastest of all steps, in milliseconds.
+  /// The median step of each round and the fastest of all steps, in milliseconds.
   std::vector<double> medians = {};
   double least = INFINITY;
 
@@ -46,19 +46,19 @@ struct Entry {
   std::string_view name() const { return step->method().name; }
 };
 
-/// Where methods perturb by epsilon, rounding is enlarged by gamma / epsilon.
+/// Methods that perturb by epsilon amplify rounding by gamma / epsilon.
 double enlargement(const Problem& problem, const Method& method) {
   const MethodOptions& o = problem.options.regularization;
   return method.options.find("epsilon") == std::string_view::npos ? 0 : o.gamma / o.epsilon;
 }
 
-/// Activations whose first or second derivative jumps.
+/// True if the first or second derivative of the activation jumps.
 bool kinked(const std::string& activation) {
   return activation.starts_with("relu") || activation.starts_with("leaky_relu") ||
          activation.starts_with("elu");
 }
 
-/// Compares G with that of each of the peer's variants; returns the largest difference.
+/// Compares our G with G from each variant of the peer and returns the largest difference.
 double checked_agreement(const Problem& problem, OurStep& step, Peer& peer,
                          const std::vector<std::string>& variants) {
   std::vector<std::string> names;
@@ -82,8 +82,8 @@ double checked_agreement(const Problem& problem, OurStep& step, Peer& peer,
   return worst;
 }
 
-/// Makes the steps of all methods; a peer's must agree with them. With `seconds`, finds the peer's
-/// fastest variants, too.
+/// Prepares the steps of all methods. Fails if a peer's gradient differs from ours. If `seconds` is
+/// above 0, also finds the peer's fastest variants.
 std::vector<Entry> entries_of(const Problem& problem, Peer* peer, double seconds) {
   std::vector<Entry> entries;
   for (const std::string& name : problem.options.methods)
@@ -99,7 +99,7 @@ std::vector<Entry> entries_of(const Problem& problem, Peer* peer, double seconds
   return entries;
 }
 
-/// GFLOP/s of a large product at this moment, by the faster of our kernel and OpenBLAS.
+/// GFLOP/s of a large product at this moment, by our kernel or by OpenBLAS, whichever is faster.
 double peak_now(DType dtype, RaceTotals& totals) {
   constexpr int repeats = 2;
   const double ours = measured_peak_gflops(dtype, repeats),
@@ -123,8 +123,10 @@ Json row_of(const Problem& problem, const Entry& entry, const std::vector<double
   Json row = cost_fields(problem, cost);
   add_times(row, "", entry.ours);
   row.update(team_record(entry.team));
-  row["predicted_ms"] = entry.predicted_ms;
-  row["residual"] = median(entry.ours.medians) / entry.predicted_ms - 1;
+  if (entry.predicted_ms > 0) {
+    row["predicted_ms"] = entry.predicted_ms;
+    row["residual"] = median(entry.ours.medians) / entry.predicted_ms - 1;
+  }
   row["rounds_peak_gflops"] = peaks;
   std::vector<double> gflops;
   for (const double ms : entry.ours.medians) gflops.push_back(cost.total.flops / 1e6 / ms);
@@ -141,21 +143,24 @@ Json row_of(const Problem& problem, const Entry& entry, const std::vector<double
 
 Json race(const RunOptions& options, Peer* peer, double seconds, bool measure_memory,
           RaceTotals& totals, const TimingProgress& progress) {
-  // In f32 a kink leaves much room (agreement_tolerance); in f64 the same network leaves none.
+  // In f32, kinks require a loose tolerance (agreement_tolerance). The same network is therefore
+  // checked in f64 first, with a tight tolerance.
   if (peer && kinked(options.activation) && options.number_type() == DType::f32) {
     RunOptions precise = options;
     precise.dtype = "f64";
     entries_of(random_problem(precise), peer, 0);
   }
   const Problem problem = random_problem(options);
-  // In addition to the measuring time: a sixth of it for finding the peer's fastest variants.
+  // The search for the peer's fastest variants takes an extra sixth of the measuring time.
   std::vector<Entry> entries = entries_of(problem, peer, seconds / 6);
 
-  // Half of it before the rounds and half after them, since the machine's speed may drift.
+  // The prediction is the mean of one made before the rounds and one made after them, since the
+  // machine's speed may drift.
   const auto predict_half = [&] {
+    if (!totals.peak) return;
     for (Entry& e : entries) {
       Prediction sum;
-      for (const Prediction& part : predict(*e.step, totals.peak)) sum += part;
+      for (const Prediction& part : predict(*e.step, *totals.peak)) sum += part;
       e.predicted_ms += sum.seconds() * 1e3 / 2;
       end_if_stopped();
     }
@@ -196,7 +201,7 @@ Json race(const RunOptions& options, Peer* peer, double seconds, bool measure_me
   for (Rounds rounds(seconds, progress); rounds.next();) {
     std::this_thread::sleep_for(std::chrono::duration<double>(block.settle));
     peaks.push_back(peak_now(options.number_type(), totals));
-    // OpenMP's threads, which OpenBLAS computed on, spin for about 4 ms before they sleep.
+    // OpenBLAS computes on OpenMP's threads, which spin for about 4 ms before they sleep.
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
     for (Runner* runner : runners) {
       runner->run(block);

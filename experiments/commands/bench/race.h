@@ -1,4 +1,4 @@
-// One model's steps against the clock: methods, and a peer's, in turn.
+// Times the steps of one model's methods, ours and a peer's alternately.
 #pragma once
 
 #include "experiments/measure/noise.h"
@@ -6,28 +6,30 @@
 
 namespace twice::experiments {
 
-/// How much of a core one side used while the other one was timed; should be next to nothing.
+/// The share of a core that one side used while the other side was timed. It should be close to 0.
 struct IdleUse {
   double cpu = 0, seconds = 0;
   double share() const { return cpu / seconds; }
 };
 
-/// What is known after all models.
+/// Results accumulated over all models.
 struct RaceTotals {
-  /// For predictions; measured with the threads in effect.
-  Peak peak;
+  /// The peak for predictions, measured with the threads in effect. If it is empty, nothing is
+  /// predicted.
+  std::optional<Peak> peak;
   IdleUse ours = {}, peers = {};
-  /// GFLOP/s of the best product of two 1024 x 1024 matrices so far, by our kernel and by OpenBLAS:
-  /// other work on the machine can only lower them.
+  /// GFLOP/s of the best product of two 1024 x 1024 matrices so far, by our kernel and by OpenBLAS.
+  /// Other work on the machine can only lower them.
   double our_peak = 0, blas_peak = 0;
-  /// Runs while our blocks do: the threads of OpenBLAS and of a peer are no noise.
+  /// Runs during our blocks only, so that it does not count the threads of OpenBLAS or of a peer as
+  /// noise.
   NoiseMeter& noise;
 };
 
-/// Times the methods of the options' model for `seconds`, in rounds of one block of steps a method
-/// and side, and returns a row of the record for each method (docs/records.md). With a peer, every
-/// variant of the peer's must first compute our gradient: throws when one does not. Throws Stopped
-/// when a stop was requested.
+/// Times the methods of the options' model for `seconds`. Each round holds one block of steps for
+/// each method and side. Returns a row of the record for each method (docs/records.md). If there is
+/// a peer, each of its variants must first compute our gradient; the function throws if one does
+/// not. Throws Stopped if a stop was requested.
 Json race(const RunOptions& options, Peer* peer, double seconds, bool measure_memory,
           RaceTotals& totals, const TimingProgress& progress);
 

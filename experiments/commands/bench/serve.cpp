@@ -1,4 +1,4 @@
-// Requests from another process, and neighbours that make one.
+// Answers requests from another process, and runs the busy loops of neighbours.
 #include "experiments/commands/bench/serve.h"
 
 #include <fmt/format.h>
@@ -17,22 +17,23 @@ namespace twice::experiments {
 
 namespace {
 
-/// Processor time of the calling thread, in seconds: a neighbour does not lengthen it.
+/// CPU time of the calling thread, in seconds. Time in which other processes use the core does not
+/// count.
 double thread_seconds() {
   timespec now{};
   ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
   return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
-/// One method's steps, with a handicap.
+/// The steps of one method, each lengthened by the handicap.
 class Served {
  public:
   Served(const Problem& problem, const std::string& name, double handicap)
       : step_(problem, method(name)), handicap_(handicap) {}
 
   std::vector<double> time(const BlockTiming& timing) {
-    // Not before its first turn: until then other processes may be at work. The least of some steps
-    // is one that nothing disturbed.
+    // The handicap is measured at the first request, because other processes may be busy before it.
+    // The fastest of several steps approximates an undisturbed step.
     if (handicap_ > 0 && extra_ == 0)
       extra_ =
           handicap_ *
@@ -42,8 +43,8 @@ class Served {
   }
 
  private:
-  /// A step, lengthened by `extra_` seconds of work of all threads: a thread that had to wait would
-  /// fall asleep, and waking it costs far more.
+  /// Runs a step and adds `extra_` seconds of work on all threads. If only one thread worked, the
+  /// others would fall asleep, and waking them would cost far more.
   void run() {
     step_.run();
     if (extra_ > 0)
@@ -57,7 +58,7 @@ class Served {
   double handicap_, extra_ = 0;
 };
 
-/// Until the process is killed.
+/// Loops until the process is killed.
 [[noreturn]] void be_busy(const std::string& kind) {
   constexpr std::chrono::milliseconds burst{3};
   std::vector<char> from(kind == "memory" ? std::size_t{32} << 20 : 0, 1), to = from;

@@ -1,4 +1,5 @@
-// Finding or building the programs; turns in blocks of steps or as whole commands.
+// Finds or builds the two programs, and runs them alternately, in blocks of steps or as whole
+// commands.
 #include "experiments/commands/bench/turns.h"
 
 #include <fmt/format.h>
@@ -34,7 +35,7 @@ bool is_program(const fs::path& path) {
   return fs::is_regular_file(path) && ::access(path.c_str(), X_OK) == 0;
 }
 
-/// The top of the repository with our sources; empty when there is none, or no git.
+/// The root of the repository with our sources. Empty if there is no such repository or no git.
 fs::path repository() {
   for (const fs::path& start : {own_program().parent_path(), fs::current_path()}) try {
       const Finished top = run({"git", "-C", start.string(), "rev-parse", "--show-toplevel"});
@@ -46,7 +47,7 @@ fs::path repository() {
   return {};
 }
 
-/// Builds a commit in a directory of its own; returns its program.
+/// Builds a commit in its own directory and returns the program.
 fs::path build_commit(const fs::path& top, const std::string& commit) {
   const fs::path folder = top / "build-revisions" / commit;
   const fs::path source = folder / "source", build = folder / "build",
@@ -58,7 +59,8 @@ fs::path build_commit(const fs::path& top, const std::string& commit) {
   const std::string log = (folder / "build.log").string(),
                     archive = (folder / "source.tar").string();
   std::ofstream{log};
-  fmt::print(stderr, "building {} in {} (once; it takes minutes)\n", commit, folder.string());
+  fmt::print(stderr, "building {} in {} (only once; this takes minutes)\n", commit,
+             folder.string());
   for (const std::vector<std::string>& step : std::vector<std::vector<std::string>>{
            {"git", "-C", top.string(), "archive", "--output", archive, commit},
            {"tar", "-xf", archive, "-C", source.string()},
@@ -89,7 +91,7 @@ std::unique_ptr<Answerer> start(const Contender& side) {
   return std::make_unique<Answerer>(command(side, {"--serve"}), "twice");
 }
 
-/// What a program says of itself; null when it does not know `--serve`.
+/// How a program describes itself. Null if it has no option `--serve`.
 Json description(const Contender& side) {
   try {
     return start(side)->ask({{"do", "hello"}});
@@ -99,7 +101,7 @@ Json description(const Contender& side) {
   }
 }
 
-/// Runs `bench` as a whole: the median step of each of its rounds, by method.
+/// Runs `bench` as a whole command. Returns the median step of each of its rounds, by method.
 ProcessTimes whole_command(const Contender& side, double seconds) {
   const Temporary folder(fs::temp_directory_path(), "twice-bench", Temporary::Kind::folder);
   const fs::path file = folder.path() / "record.json";
@@ -115,7 +117,7 @@ ProcessTimes whole_command(const Contender& side, double seconds) {
   return times;
 }
 
-/// One repetition, which should end after `seconds`.
+/// Runs one repetition of about `seconds`.
 Repetition repeat(const std::array<const Contender*, 4>& sides, bool whole_commands, double seconds,
                   std::mt19937& random) {
   constexpr double block_seconds = 0.03;
@@ -131,7 +133,7 @@ Repetition repeat(const std::array<const Contender*, 4>& sides, bool whole_comma
       seconds, [](double) {}, 1);
   std::array<std::unique_ptr<Answerer>, 4> processes;
   for (const std::size_t i : order) processes[i] = start(*sides[i]);
-  for (const std::size_t i : order) processes[i]->ask({{"do", "hello"}});  // until it is ready
+  for (const std::size_t i : order) processes[i]->ask({{"do", "hello"}});  // wait for start-up
   const std::size_t methods = sides[0]->methods.size();
   for (ProcessTimes& times : result) times.resize(methods);
   while (rounds.next())
@@ -162,12 +164,12 @@ Contender find_program(const std::string& word, const std::string& option) {
         "\"--without winograd\"",
         option, word, is));
   };
-  if (fs::exists(word)) refuse("no program, and has no bin/twice");
+  if (fs::exists(word)) refuse("not a program and has no bin/twice");
   const fs::path top = repository();
-  if (top.empty()) refuse("no file, and no repository of twice is here, or no git");
+  if (top.empty()) refuse("not a file, and there is no git or no repository of twice");
   const Finished commit =
       run({"git", "-C", top.string(), "rev-parse", "--verify", "--quiet", word + "^{commit}"});
-  if (commit.status != 0) refuse("no file and no revision");
+  if (commit.status != 0) refuse("neither a file nor a revision");
   const std::string shortened = commit.last_line.substr(0, 12);
   return {word.starts_with(shortened) ? shortened : fmt::format("{} ({})", word, shortened),
           build_commit(top, shortened)};

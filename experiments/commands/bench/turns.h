@@ -1,5 +1,5 @@
-// The measurement behind `bench --against`: repetitions of four fresh processes, two of each of two
-// programs, that take turns.
+// The measurement behind `bench --against`: repetitions of four new processes, two for each of two
+// programs, which run alternately.
 #pragma once
 
 #include <array>
@@ -9,26 +9,27 @@
 
 namespace twice::experiments {
 
-/// One side.
+/// One side of the comparison.
 struct Contender {
-  /// For tables and records: as the user wrote it, with the commit behind a revision.
+  /// The name in tables and records: as the user wrote it, with the commit if it is a revision.
   std::string name;
   std::filesystem::path program;
-  /// Options of bench that a step depends on; methods are paired in order with the other side's.
+  /// The options of bench that affect a step. Method i of one side is compared with method i of the
+  /// other.
   OptionWords words = {};
   std::vector<std::string> methods = {};
 };
 
-/// This program's file.
+/// The path of the running program.
 std::filesystem::path own_program();
 
-/// The program that a word means, with its name:
-///   - a program, or a build directory that has bin/twice or build/bin/twice in it;
-///   - a revision of the git repository that this program was built in, else of the one that holds
-///     the current directory. It is built, unless that was done before, in
-///     build-revisions/COMMIT of the repository.
-/// Throws UsageError, which starts with `option`, when it is none of them, Error when the build
-/// fails, Stopped at a stop.
+/// Finds the program that `word` means, and its name. `word` is
+/// - a program, or a build directory that contains bin/twice or build/bin/twice; or
+/// - a revision of the git repository that this program was built in, or else of the repository
+///   that contains the current directory. A revision is built once, in build-revisions/COMMIT of
+///   the repository.
+/// Throws a UsageError that starts with `option` if `word` is none of these, Error if the build
+/// fails, and Stopped at a stop.
 Contender find_program(const std::string& word, const std::string& option);
 
 /// Milliseconds of the steps of one process, by method.
@@ -38,13 +39,13 @@ using Repetition = std::array<ProcessTimes, 4>;
 
 struct Turns {
   std::vector<Repetition> repetitions;
-  /// What each program says of itself; null of one that is older than `--serve`. Then the programs
-  /// run as whole commands.
+  /// The description that each program gives of itself. Null for a program older than `--serve`, in
+  /// which case whole commands run alternately.
   Json ours, other;
 };
 
-/// Measures for `seconds`, in repetitions of about `repetition_seconds`, and at least one. Throws
-/// Stopped at a stop, and one line when a program fails.
+/// Measures for `seconds` in repetitions of about `repetition_seconds`, at least one. Throws
+/// Stopped at a stop, and an Error of one line if a program fails.
 Turns take_turns(const Contender& ours, const Contender& other, double seconds,
                  double repetition_seconds, const TimingProgress& progress);
 

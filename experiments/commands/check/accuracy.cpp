@@ -1,4 +1,4 @@
-// The numbers at which errors are measured, the measurement and its report.
+// Measures the errors of elementwise ops at special and random numbers, and reports them.
 #include "experiments/commands/check/accuracy.h"
 
 #include <fmt/format.h>
@@ -37,7 +37,7 @@ double rounded(double x, DType dtype) {
   return dtype == DType::f32 ? static_cast<double>(static_cast<float>(x)) : x;
 }
 
-/// x, the numbers before and after it, and their negatives.
+/// Adds x, the numbers before and after x, and the negatives of all three.
 void add_neighbours(double x, DType dtype, Numbers& to) {
   const double infinite = std::numeric_limits<double>::infinity(), y = rounded(x, dtype);
   const auto next = [&](double towards) {
@@ -49,8 +49,8 @@ void add_neighbours(double x, DType dtype, Numbers& to) {
     for (double sign : {1.0, -1.0}) to.push_back(sign * v);
 }
 
-/// Where some function changes its formula, overflows, underflows, is 0 or no longer differs from
-/// its limit.
+/// Numbers at which some function changes its formula, overflows, underflows, is 0, or becomes
+/// equal to its limit.
 const std::vector<double> changes = exact::numbers_in(
     "0.25 0.34657359 0.5 0.70710678118654752 0.75 0.9 1.0 1.0397207 1.2784645427610738 "
     "1.4142135623730951 1.5 2.0 2.3993572805154 3.0 4.0 5.0 7.0 9.0 10.0 12.0 13.5 15.0 "
@@ -58,7 +58,7 @@ const std::vector<double> changes = exact::numbers_in(
     "100.0 103.97208 354.9 372.56 708.3964 709.78271289338397 745.13321910194122 800.0 1e4 "
     "6000.0 1e6 1e12 3e13 1e19 1e22 1e30 1e62 1e154 1e155 1e200 1e300");
 
-/// Those, and the ends of the dtypes.
+/// The numbers in `changes`, and the ends of the range of the dtype.
 Numbers special_numbers(DType dtype) {
   Numbers numbers{0, -0.0, std::nan("")};
   const bool single = dtype == DType::f32;
@@ -72,8 +72,8 @@ Numbers special_numbers(DType dtype) {
   return numbers;
 }
 
-/// `count` numbers: a third with random bits, so of every exponent, the others between 1e-6 and
-/// 1e3.
+/// `count` numbers. One third have random bits and thus any exponent. The others lie between 1e-6
+/// and 1e3.
 Numbers random_numbers(DType dtype, int count, std::uint64_t seed) {
   const Rng rng(seed);
   Numbers numbers;
@@ -89,13 +89,13 @@ Numbers random_numbers(DType dtype, int count, std::uint64_t seed) {
   return numbers;
 }
 
-/// The inputs of a function of one or two numbers.
+/// The numbers, or pairs of numbers, at which a function of one or two inputs is measured.
 std::vector<Numbers> measured_at(std::size_t inputs, DType dtype, int count) {
   if (inputs == 1) {
     Numbers numbers = special_numbers(dtype);
     const double infinite = std::numeric_limits<double>::infinity();
     numbers.insert(numbers.end(), {infinite, -infinite});
-    // Powers of two: all of them when as many random numbers are asked for.
+    // Powers of two: all of them if `count` is large enough.
     const int least = dtype == DType::f32 ? -149 : -1074, most = dtype == DType::f32 ? 127 : 1023;
     const int step = std::max(1, (most - least) / std::max(1, count / 4));
     for (int e = least; e <= most; e += step) add_neighbours(std::ldexp(1.0, e), dtype, numbers);
@@ -122,8 +122,8 @@ std::vector<Numbers> measured_at(std::size_t inputs, DType dtype, int count) {
   return pairs;
 }
 
-/// By derivative (as ExactFunction numbers them), the numbers that the engine computes in one
-/// dtype.
+/// Element d holds the values that the engine computes for derivative d (numbered as in
+/// ExactFunction) in one dtype.
 std::vector<Numbers> computed(const OpCase& row, const std::vector<Numbers>& numbers, DType dtype) {
   Tape tape;
   Tensors x;
@@ -135,7 +135,7 @@ std::vector<Numbers> computed(const OpCase& row, const std::vector<Numbers>& num
   all.insert(all.end(), slopes.begin(), slopes.end());
   for (std::size_t i = 0; i < x.size(); ++i) {
     const Tensors second = grad(sum(slopes[i]), x);
-    // f_ab is asked for once.
+    // f_ab appears only once.
     all.insert(all.end(), second.begin() + static_cast<std::ptrdiff_t>(i), second.end());
   }
   Plan plan{all};
@@ -145,7 +145,7 @@ std::vector<Numbers> computed(const OpCase& row, const std::vector<Numbers>& num
   return results;
 }
 
-/// The rows of one row of the op table in one dtype: value, slope and curvature.
+/// Measures one row of the op table in one dtype: value, slope and curvature.
 std::vector<AccuracyRow> measured(const OpCase& row, DType dtype, int count) {
   ExactFunction exact(row);
   const double normal = dtype == DType::f32 ? 0x1p-126 : 0x1p-1022;
@@ -205,8 +205,8 @@ std::vector<AccuracyRow> check_accuracy(std::string_view filter, int numbers,
 std::string accuracy_report(const std::vector<AccuracyRow>& rows) {
   if (rows.empty()) return {};
   std::string text = fmt::format(
-      "Largest errors in units in the last place, beyond what half a unit of x changes, and their "
-      "bounds\n{:<22}{:<6}{:>13}{:>13}{:>13}   nearest to its bound\n",
+      "Largest errors in units in the last place, beyond the effect of half a unit of x, with "
+      "their bounds\n{:<22}{:<6}{:>13}{:>13}{:>13}   nearest to its bound\n",
       "op", "dtype", "value", "slope", "curvature");
   std::string failed;
   std::size_t failures = 0;
@@ -219,10 +219,9 @@ std::string accuracy_report(const std::vector<AccuracyRow>& rows) {
       if (row.error * nearest->bound > nearest->error * row.bound) nearest = &row;
       if (row.ok) continue;
       ++failures;
-      failed +=
-          fmt::format("FAILED {} {}, {} at {}: {:.17g}, right is {:.17g}: error {:.4g} > {:g}\n",
-                      full_name(row), str(row.dtype), order_names[order], place(row), row.computed,
-                      row.exact, row.error, row.bound);
+      failed += fmt::format("FAILED {} {}, {} at {}: {:.17g}, exact {:.17g}: error {:.4g} > {:g}\n",
+                            full_name(row), str(row.dtype), order_names[order], place(row),
+                            row.computed, row.exact, row.error, row.bound);
     }
     if (!nearest->at.empty())
       text += fmt::format("   {} at {}", order_names[static_cast<std::size_t>(nearest->order)],

@@ -1,6 +1,6 @@
-// Errors of the elementwise ops in units in the last place, against their formulas in more digits:
-// of the value, the slope and the curvature that the engine computes, in both dtypes, at numbers of
-// every size.
+// Measures the errors of the elementwise ops in units in the last place, against the same formulas
+// with more digits. Covers the value, the slope and the curvature that the engine computes, in both
+// dtypes, at numbers of every magnitude.
 #pragma once
 
 #include <functional>
@@ -13,41 +13,43 @@
 
 namespace twice::experiments {
 
-/// The largest error of one derivative of one row of the op table in one dtype. The error of a
-/// computed y at inputs x, with the exact f and f' there, is
-///     max(0, |y - f| - w) / max(u, w),
-/// where w is by how much f changes when each x moves by half a unit in its last place, and u is
-/// the unit in the last place of f. So an error that the rounding of x alone explains is 0, and
-/// where f crosses 0 between two numbers, w is the unit. A derivative is composed of ops, so its
-/// results near the ends of the range may be lost on the way: u is at least 1024 times the smallest
-/// denormal number, what exceeds 1/1024 of the largest number counts as infinite, and curvatures
-/// are not measured at denormal x. Where the formula of a derivative gives infinity times 0 at an
-/// infinite x, nothing is required.
+/// The largest error of one derivative of one row of the op table in one dtype. If y is computed at
+/// inputs x and f is the exact derivative there, the error is
+///     max(0, |y - f| - w) / max(u, w).
+/// Here w is the change of f when each x moves by half a unit in its last place, and u is the unit
+/// in the last place of f. Thus the error is 0 if the rounding of x alone explains it, and w is the
+/// unit where f crosses 0 between two numbers. A derivative is a composition of ops, so its results
+/// near the ends of the range may be lost in an intermediate step. Therefore, for derivatives, u is
+/// at least 1024 times the smallest denormal number, values above 1/1024 of the largest number
+/// count as infinite, and curvatures are not measured at denormal x. At an infinite x where the
+/// formula of a derivative gives infinity times 0, any result passes.
 struct AccuracyRow {
   std::string op, label;
   DType dtype;
-  /// 0 of the value, 1 of the slope, 2 of the curvature; by all inputs and pairs of inputs.
+  /// 0 for the value, 1 for the slope, 2 for the curvature. The error is the maximum over all
+  /// inputs and pairs of inputs.
   int order;
   double error, bound;
-  /// Where the error is largest, what was computed there and what is right; empty when all is
-  /// exact.
+  /// The inputs with the largest error, the computed result there, and the exact result. Empty if
+  /// every result is exact.
   std::vector<double> at;
   double computed = 0, exact = 0;
   bool ok = true;
 };
 
-/// Measures the rows of the op table that state bounds (OpCase::units) and whose op has `filter` in
-/// its name. `numbers` is how many random numbers, or pairs of them, join the special ones;
-/// `progress` is called with the op of each row that is done.
+/// Measures the rows of the op table that state bounds (OpCase::units) and have `filter` in the
+/// name of their op. `numbers` random numbers, or pairs of numbers, are added to the special ones.
+/// `progress` is called with the op of each finished row.
 std::vector<AccuracyRow> check_accuracy(
     std::string_view filter, int numbers,
     const std::function<void(const std::string&)>& progress = {});
 
-/// A line for each op, mode and dtype: of value, slope and curvature the largest error and its
-/// bound; then where each broken bound is broken; then `N errors, M above their bounds`.
+/// The report has a line for each op, mode and dtype, with the largest error and the bound of
+/// value, slope and curvature. Then it lists each broken bound with the inputs that break it, and
+/// ends with `N errors, M above their bounds`.
 std::string accuracy_report(const std::vector<AccuracyRow>& rows);
-/// An array of {op, label, dtype, order, error, bound, at, computed, exact, ok}; numbers that JSON
-/// does not have are strings.
+/// An array of {op, label, dtype, order, error, bound, at, computed, exact, ok}. Infinities and
+/// NaN, which JSON lacks, are strings.
 Json accuracy_json(const std::vector<AccuracyRow>& rows);
 
 }  // namespace twice::experiments

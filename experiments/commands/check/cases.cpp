@@ -1,4 +1,4 @@
-// Each case recorded, differentiated three times, run and stored.
+// Records each case, differentiates it up to three times, runs it and stores the arrays.
 #include "experiments/commands/check/cases.h"
 
 #include "autodiff/derive/grad.h"
@@ -66,13 +66,13 @@ class Cases {
         {{"name", name}, {"graph", graph}, {"inputs", float_inputs}, {"outputs", y.size()}});
   }
 
-  /// The case of a model's loss, and the gradient of each method.
+  /// Adds the loss of a model as a case, with the gradient of each method.
   void add_model(const Model& model) {
     const std::string prefix = fmt::format("{}.", list_.size());
     const Rng rng(options_.seed);
     const std::vector<Array> start = model.initial_parameters(rng, DType::f64);
     for (std::size_t i = 0; i < start.size(); ++i) {
-      // Away from the zeros and ones at which biases and norms start.
+      // Moves biases and norms away from 0 and 1, their initial values.
       Array noise(start[i].shape(), DType::f64);
       fill_normal(rng.keyed(i, 1), 0, 0.1, noise);
       for (Index e = 0; e < noise.elements(); ++e) start[i].set(e, start[i].at(e) + noise.at(e));
@@ -107,7 +107,7 @@ class Cases {
   }
 
  private:
-  /// The training loss on random images and classes, or for a regression on random targets.
+  /// The training loss on random images and classes, or on random targets for a regression.
   static Function loss_of(const Model& model) {
     return [model](const Tensors& w) -> Tensors {
       Tape& tape = w[0].tape();

@@ -1,4 +1,4 @@
-// The checks of ops, graphs and models, their table, and the command.
+// Checks ops, graphs and models, prints the table of checks, and implements the command.
 #include "experiments/commands/check/check.h"
 
 #include <algorithm>
@@ -34,14 +34,15 @@ void append(std::vector<CheckRow>& rows, const std::vector<CheckRow>& more,
   rows.insert(rows.end(), more.begin(), more.end());
 }
 
-/// One line of the table: the worst error of each order of one op and mode.
+/// One line of the table: the largest error of each order for one op and mode.
 struct Line {
   std::string op, label;
   std::array<double, 3> error{-1, -1, -1};
   bool ok = true;
 };
 
-/// The lines, those of one op together, ops in the order of their first rows.
+/// The lines of the table. Lines of one op stand together, and ops appear in the order of their
+/// first rows.
 std::vector<Line> lines_of(const std::vector<CheckRow>& rows) {
   std::vector<Line> lines;
   for (const CheckRow& row : rows) {
@@ -60,7 +61,7 @@ std::vector<Line> lines_of(const std::vector<CheckRow>& rows) {
   return lines;
 }
 
-/// The loss of the problem's model on one batch as a function of its parameters.
+/// The loss of the problem's model on one batch, as a function of the parameters.
 Function loss_of(const Problem& problem, const Dataset& batch, const ModelState& state) {
   return [&](const Tensors& w) -> Tensors {
     Tape& tape = w[0].tape();
@@ -76,7 +77,7 @@ Function loss_of(const Problem& problem, const Dataset& batch, const ModelState&
   };
 }
 
-/// The objective whose gradient is g + gamma H g: L + gamma/2 |grad L|^2.
+/// The objective with the gradient g + gamma H g: ℒ + gamma/2 |g|^2.
 Function penalized(const Function& loss, double gamma) {
   return [=](const Tensors& w) -> Tensors {
     const Tensor value = loss(w)[0];
@@ -84,7 +85,7 @@ Function penalized(const Function& loss, double gamma) {
   };
 }
 
-/// A gradient that a method gave, against the same gradient computed in another way.
+/// Compares a method's gradient with the same gradient computed in another way.
 CheckRow compared(const Problem& problem, const std::string& method, const std::string& check,
                   int order, const std::vector<double>& found, const std::vector<double>& expected,
                   double tolerance) {
@@ -99,8 +100,8 @@ CheckRow compared(const Problem& problem, const std::string& method, const std::
   return row;
 }
 
-/// A finite-difference method's gradient, against the same formula computed step by step on arrays
-/// that are really moved: g1 at w, then gradients at w + step g1.
+/// Compares the gradient of a finite-difference method with its formula, evaluated step by step on
+/// separate copies of the parameters: first g at w, then gradients at w + step g.
 CheckRow check_difference(const Problem& problem, const Method& m, const ModelState& state,
                           const Dataset& batch) {
   const MethodOptions& o = problem.options.regularization;
@@ -133,7 +134,7 @@ std::vector<CheckRow> check_problem(const Problem& problem, const CheckOptions& 
   first.order = 1;
   for (const std::string& name : options.methods) {
     if (name == "exact" || name == "exact-naive") {
-      // Differences of L + gamma/2 |grad L|^2, whose gradient the method must be.
+      // The method must return the gradient of ℒ + gamma/2 |g|^2, which is checked by differences.
       append(rows,
              check_rows(problem.label(), objective, state.parameters, first, name + " objective"));
       Tape tape;
@@ -235,7 +236,7 @@ std::string check_report(const std::vector<CheckRow>& rows) {
 }
 
 void declare_check(OptionSet& set, CheckCommandOptions& options) {
-  // Small sizes: a check perturbs entries one by one.
+  // Small sizes, because a check perturbs entries one by one.
   options.run.width = 8;
   options.run.batch = 8;
   options.run.activation = "tanh";
@@ -255,11 +256,11 @@ int run_check(CheckCommandOptions options) {
   const auto given = [&](const char* name) { return options.given.contains(name); };
   const bool model = given("--model") || given("--method");
   if (model && !options.op.empty())
-    throw UsageError("--op is for checks of single ops; it does not go with --model or --method");
+    throw UsageError("--op selects single ops; it cannot be combined with --model or --method");
   const auto alone = [&](const char* option, std::initializer_list<const char*> others) {
     for (const char* other : others)
       if (given(option) && given(other))
-        throw UsageError(fmt::format("{} does not go with {}", option, other));
+        throw UsageError(fmt::format("{} cannot be combined with {}", option, other));
   };
   alone("--graphs", {"--model", "--method", "--op"});
   alone("--write", {"--model", "--method", "--op", "--json"});

@@ -1,5 +1,5 @@
-// Numbers in 200 bits: their functions, the rules of first and second derivatives, and how far a
-// computed number is off. The only file that includes Boost.Multiprecision.
+// Numbers of 200 bits: their functions, the rules for first and second derivatives, and the error
+// of a computed number. Only this file includes Boost.Multiprecision.
 #include "experiments/commands/check/number.h"
 
 #include <algorithm>
@@ -22,17 +22,17 @@ namespace {
 
 namespace mp = boost::multiprecision;
 using Exact = mp::number<mp::cpp_bin_float<200, mp::digit_base_2>, mp::et_off>;
-/// Holds 1e308 with all digits before and 30 after the point, and pi to as many.
+/// Wide enough for 1e308 with all digits before the point and 30 digits after it.
 using Wide = mp::number<mp::cpp_bin_float<1400, mp::digit_base_2>, mp::et_off>;
 using E = const Exact&;
-/// A derivative; empty: identically zero.
+/// A derivative. Empty if it is identically 0.
 using Part = std::optional<Exact>;
 
 const Exact infinity = std::numeric_limits<Exact>::infinity();
 const Exact nan = std::numeric_limits<Exact>::quiet_NaN();
 
-/// The derivatives that are a choice at these inputs, such as those of relu at NaN: bit i of the
-/// one with number i.
+/// The derivatives whose value at these inputs is a convention, such as the derivative of relu at
+/// NaN. Bit i stands for derivative i.
 thread_local unsigned choices = 0;
 constexpr unsigned all_derivatives = 0b111110;
 
@@ -41,9 +41,10 @@ Exact exact_pi() { return boost::math::constants::pi<Exact>(); }
 /// sin(x + quarters pi/2).
 Exact sine(const Exact& x, int quarters) {
   static const Wide half_pi = boost::math::constants::half_pi<Wide>();
-  // Beyond the range of doubles only the limit at infinity is asked for.
+  // Beyond the range of doubles, callers need only the limit at infinity.
   if (!isfinite(x) || abs(x) > ldexp(Exact(1), 1100)) return nan;
-  // In parts that are doubles: g++ 12 warns of the code that converts between the types.
+  // x is split into two doubles, because g++ 12 warns about the code that converts between the
+  // types.
   const double high = static_cast<double>(x), low = static_cast<double>(Exact(x - high));
   const Wide wide = Wide(high) + low, n = floor(wide / half_pi + Wide(0.5));
   Exact r = 0;
@@ -76,12 +77,12 @@ Exact logarithm_of_1_plus(const Exact& x) {
   return logarithm(1 + x);
 }
 
-/// phi(x).
+/// The standard normal density phi(x).
 Exact density(const Exact& x) {
   static const Exact scale = 1 / sqrt(2 * exact_pi());
   return scale * exponential(-x * x / 2);
 }
-/// Phi(-a) for a >= 0: 1/2 less a series near 0, a continued fraction elsewhere.
+/// Phi(-a) for a >= 0: 1/2 minus a series near 0, a continued fraction elsewhere.
 Exact normal_tail(const Exact& a) {
   if (isnan(a)) return a;
   if (a > 60) return 0;
@@ -101,7 +102,7 @@ Exact distribution(const Exact& x) { return x < 0 ? normal_tail(-x) : Exact(1 - 
 Exact error_function(const Exact& x) {
   const Exact u = abs(x) * sqrt(Exact(2));
   Exact y = 1 - 2 * normal_tail(u);
-  if (u < 5) {  // the same series without the 1/2 that cancels
+  if (u < 5) {  // the same series without the cancelling 1/2
     Exact term = u, sum = u;
     for (int n = 1; n < 200; ++n) {
       term *= u * u / (2 * n + 1);
@@ -112,7 +113,7 @@ Exact error_function(const Exact& x) {
   return x < 0 ? Exact(-y) : y;
 }
 
-/// s(x).
+/// The logistic function s(x).
 Exact logistic(const Exact& x) {
   const Exact z = exponential(-abs(x)), d = 1 / (1 + z);
   return x < 0 ? Exact(z * d) : d;
@@ -127,7 +128,7 @@ Exact squared_sech(const Exact& x) {
   return 4 * z / ((1 + z) * (1 + z));
 }
 
-/// C's pow, for exponents that are numbers of a dtype.
+/// C's pow for exponents that a dtype can hold.
 Exact power(const Exact& x, const Exact& p) {
   if (p == 0 || x == 1) return 1;
   if (isnan(x) || isnan(p)) return nan;
@@ -145,7 +146,7 @@ Exact power(const Exact& x, const Exact& p) {
   return negative ? Exact(-y) : y;
 }
 
-/// The derivative of x^p of order d: p (p-1).. x^(p-d).
+/// The derivative of order d of x^p: p (p-1) ... (p-d+1) x^(p-d).
 Exact power_of(int d, const Exact& x, const Exact& p) {
   Exact factor = 1;
   for (int i = 0; i < d; ++i) factor *= p - i;
@@ -154,7 +155,7 @@ Exact power_of(int d, const Exact& x, const Exact& p) {
 
 }  // namespace
 
-/// f, then f_a, f_b, f_aa, f_ab, f_bb.
+/// The value f, then f_a, f_b, f_aa, f_ab, f_bb.
 struct Number::Parts {
   Exact value;
   std::array<Part, 5> derivatives = {};
@@ -172,7 +173,8 @@ Number made(const Exact& value, const std::array<Part, 5>& derivatives = {}) {
   return Number(std::make_shared<const Number::Parts>(Number::Parts{value, derivatives}));
 }
 
-/// g(x, y) from g and its partial derivatives by x, y, xx, xy and yy: the chain rule.
+/// Applies the chain rule to g(x, y), given g and its partial derivatives in the order x, y, xx,
+/// xy, yy.
 Number composed(const Exact& value, const std::array<Part, 5>& g, const Number& x,
                 const Number& y) {
   const auto &u = x.parts().derivatives, &v = y.parts().derivatives;
@@ -194,7 +196,7 @@ Number function(const Number& x, F f) {
   return composed(f(0, at), {f(1, at), {}, f(2, at)}, x, 0);
 }
 
-/// Counts the FLOPs of a formula in place of the one of the function that keeps more digits.
+/// Counts the FLOPs of `formula` instead of the single FLOP of a function that keeps more digits.
 template <class F>
 void count_as(F formula) {
   const unsigned before = choices;
@@ -203,7 +205,7 @@ void count_as(F formula) {
   --Number::flops();
 }
 
-/// Nothing is decided where one is NaN.
+/// If an input is NaN, the result of a comparison is a convention.
 void count_comparison(const Number& a, const Number& b) {
   ++Number::flops();
   if (isnan(a.parts().value) || isnan(b.parts().value)) choices |= all_derivatives;
@@ -217,14 +219,14 @@ Number larger(const Number& a, const Number& b, bool max) {
   return max == (x > y) ? composed(x, {Exact(1)}, a, b) : composed(y, {Part(), Exact(1)}, a, b);
 }
 
-/// C's pow of two variables, and which of its derivatives are choices.
+/// C's pow of two variables. Marks the derivatives that are conventions.
 Number power_of_variables(const Number& x, const Number& exponent) {
   const Exact &a = x.parts().value, &b = exponent.parts().value, y = power(a, b);
   const Exact at_zero = b < 0 ? Exact(-infinity * y) : Exact(0);
   if (isinf(a) || isinf(b) || isnan(a) || isnan(b) || isnan(y)) choices |= all_derivatives;
-  // Whether b - 1 is odd cannot be told when it is rounded.
+  // Once b - 1 is rounded, its parity is lost.
   if (signbit(a) && abs(b) > 10000000) choices |= all_derivatives;
-  // a^(b-1) may overflow before a small b makes it finite.
+  // a^(b-1) may overflow before multiplication by a small b makes it finite.
   if (abs(b) < Exact(1e-3) && abs(a) < 1) choices |= all_derivatives;
   if (a == 0) choices |= 0b111000;
   const Exact by_a = b == 0 ? Exact(0) : Exact(b * power(a, b - 1));
@@ -326,7 +328,7 @@ Number tanh(const Number& x) {
 }
 Number sech2(const Number& x) {
   count_as([&] {
-    const Number cosh = exp(x);  // counted alike
+    const Number cosh = exp(x);  // same FLOPs as cosh
     return 1 / (cosh * cosh);
   });
   return function(x, [](int d, E v) -> Exact {
@@ -409,10 +411,11 @@ double neighbour(double x, double towards, DType dtype) {
 }
 
 using Point = std::array<Exact, 2>;
-/// Value and derivatives; empty: a choice.
+/// The value and the derivatives. An entry is empty if it is a convention.
 using Result = std::array<std::optional<Exact>, 6>;
 
-/// The function of a case by the definitions of the ops that it records on single numbers.
+/// The function of a case, composed from the definitions of the ops that it records for scalar
+/// inputs.
 Definition recorded(const OpCase& row) {
   struct Step {
     const Definition* definition;
@@ -444,7 +447,7 @@ Definition recorded(const OpCase& row) {
     for (const Step& step : steps) {
       std::vector<Number> from;
       for (std::size_t i : step.from) from.push_back(numbers[i]);
-      // Of the others only those are recorded that move numbers, a single one to itself.
+      // An op without a definition only moves numbers, so it returns a scalar unchanged.
       numbers.push_back(step.definition ? step.definition->call(from, step.attributes)
                         : from.empty()  ? Number(step.constant)
                                         : from[0]);
@@ -456,7 +459,8 @@ Definition recorded(const OpCase& row) {
 
 }  // namespace
 
-/// The function, and its numbers at the last inputs, which are asked for one by one.
+/// The function, and its results at the most recent inputs. Callers ask for one derivative at a
+/// time.
 struct ExactFunction::State {
   Definition f;
   std::size_t inputs;
@@ -484,7 +488,7 @@ struct ExactFunction::State {
       const std::array far{made(ldexp(Exact(point[0] > 0 ? 1 : -1), 1 << 20))};
       result[0] = f.call(far, {}).parts().value;
     }
-    // The order of the derivative with number d.
+    // The order of derivative d.
     const auto order = [&](std::size_t d) { return d == 0 ? 0 : d <= inputs ? 1 : 2; };
     for (std::size_t d = 0; unmeasured && d < result.size(); ++d)
       for (std::size_t i = 0; i < inputs; ++i)
@@ -505,7 +509,8 @@ struct ExactFunction::State {
     return result;
   }
 
-  /// Half of the way from input i to the number next to it; empty at the ends.
+  /// The results halfway between input i and the next number on one side. Empty at the ends of the
+  /// range.
   const std::optional<Result>& beside(std::size_t i, int side, DType dtype) {
     std::optional<Result>& result = moved[2 * i + static_cast<std::size_t>(side)];
     const double infinite = std::numeric_limits<double>::infinity();
@@ -539,7 +544,7 @@ double ExactFunction::error(int derivative, std::span<const double> x, double co
   const std::optional<Exact> exact = state_->center[d];
   if (!exact) return 0;
   if (isnan(*exact)) {
-    // Infinity times 0 in a derivative's formula: its limit is right, too.
+    // If a derivative's formula gives infinity times 0, its limit is correct too.
     const bool at_infinity =
         std::any_of(x.begin(), x.end(), [](double v) { return std::isinf(v); });
     return std::isnan(computed) || (derivative > 0 && at_infinity) ? 0 : infinite;

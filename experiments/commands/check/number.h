@@ -1,6 +1,6 @@
-// A number in 200 bits with its first and second derivatives by one or two inputs, which counts the
-// FLOPs that are done with it. An elementwise op is defined by a function of such numbers: its
-// FLOPs are held against `Op::cost`, and its derivatives against those that the engine computes.
+// A number of 200 bits with its first and second derivatives with respect to one or two inputs.
+// Arithmetic on such numbers counts FLOPs. A function of such numbers defines each elementwise op.
+// Tests compare the FLOPs with `Op::cost` and the derivatives with those that the engine computes.
 #pragma once
 
 #include <functional>
@@ -16,7 +16,7 @@ namespace twice::experiments {
 
 struct OpCase;
 
-/// A namespace of its own, where `tanh` of a Number hides no `tanh` of a Tensor.
+/// In its own namespace, `tanh` of a Number does not hide `tanh` of a Tensor.
 namespace exact {
 
 class Number {
@@ -24,10 +24,10 @@ class Number {
   /// A constant.
   Number(double value = 0);
   double value() const;
-  /// All FLOPs so far, on this thread: each operation, comparison and call of a function is one.
+  /// All FLOPs so far on this thread. Each operation, comparison and function call counts 1.
   static double& flops();
 
-  /// The 200 bits, in number.cpp: only that file includes Boost.Multiprecision.
+  /// The 200 bits, defined in number.cpp, the only file that includes Boost.Multiprecision.
   struct Parts;
   explicit Number(std::shared_ptr<const Parts> parts) : parts_(std::move(parts)) {}
   const Parts& parts() const { return *parts_; }
@@ -46,7 +46,7 @@ bool operator>=(const Number& a, const Number& b);
 bool operator==(const Number& a, const Number& b);
 inline bool operator<(const Number& a, const Number& b) { return b > a; }
 inline bool operator<=(const Number& a, const Number& b) { return b >= a; }
-/// As kernels do without branches: both sides are computed.
+/// Like a kernel without branches, this computes both sides.
 inline Number choose(bool condition, const Number& yes, const Number& no) {
   return condition ? yes : no;
 }
@@ -62,21 +62,22 @@ Number tanh(const Number& x);
 Number erf(const Number& x);
 Number abs(const Number& x);
 Number pow(const Number& x, const Number& exponent);
-/// Half of each derivative where a = b.
+/// Where a = b, each input gets half of the derivative.
 Number maximum(const Number& a, const Number& b);
 Number minimum(const Number& a, const Number& b);
-// These count the FLOPs of the formula in the comment, and keep the digits that it would lose.
+// These functions count the FLOPs of the formula in the comment, but keep the digits that the
+// formula would lose.
 Number logistic(const Number& x);                  ///< 1 / (1 + e^-x)
 Number softplus(const Number& x);                  ///< max(x, 0) + ln(1 + e^-|x|)
 Number sech2(const Number& x);                     ///< 1 / cosh^2 x
 Number normal_pdf(const Number& x);                ///< 1/sqrt(2 pi) e^(-1/2 x x)
 Number normal_cdf(const Number& x, double b = 1);  ///< Phi(b x) = 1/2 erfc(-b/sqrt(2) x)
-/// sqrt x with slope 0 and curvature NaN at 0, and that slope.
+/// sqrt x with slope 0 and curvature NaN at 0, and its slope.
 Number safe_sqrt(const Number& x);
 Number safe_sqrt_slope(const Number& x);  ///< 1/2 / sqrt(x) where x != 0
 Number pi();
 
-/// The definition of an op: a function of its inputs and of the numbers in its attributes.
+/// The definition of an op as a function of its inputs and of the numbers in its attributes.
 struct Definition {
   std::function<Number(std::span<const Number> x, const std::vector<double>& attributes)> call;
 
@@ -100,20 +101,22 @@ struct Definition {
   }
 };
 
-/// The numbers in the text of an op's attributes, in their order.
+/// The numbers in the text of an op's attributes, in order.
 std::vector<double> numbers_in(const std::string& attributes);
 
-/// The function of a case of the op table, by the definitions of the ops that it records.
+/// The function of a case of the op table, composed from the definitions of the ops that the case
+/// records.
 class ExactFunction {
  public:
   explicit ExactFunction(const OpCase& row);
   ~ExactFunction();
-  /// The error of `computed` as the derivative with number `derivative`: 0 the value; of one input
-  /// 1 f', 2 f''; of two 1 f_a, 2 f_b, 3 f_aa, 4 f_ab, 5 f_bb. Any number up to `known` stands for
-  /// an error that is at most `known`. 0 where the derivative is a choice.
+  /// The error of `computed`, a value for derivative number `derivative`. Number 0 is the value f.
+  /// With one input, 1 is f' and 2 is f''. With two inputs, 1 to 5 are f_a, f_b, f_aa, f_ab and
+  /// f_bb. If the error is at most `known`, the result may be any number up to `known`. The result
+  /// is 0 where the derivative is a convention.
   double error(int derivative, std::span<const double> x, double computed, DType dtype,
                double known);
-  /// The derivative, rounded.
+  /// The derivative, rounded to a double.
   double value(int derivative, std::span<const double> x);
 
  private:

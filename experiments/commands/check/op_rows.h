@@ -1,4 +1,4 @@
-// What the rows of the op table are written with.
+// Functions and classes for writing the rows of the op table.
 #pragma once
 
 #include <cmath>
@@ -14,13 +14,13 @@ using N = const Number&;
 using Numbers = const std::vector<double>&;
 using Shapes = std::vector<Shape>;
 
-/// For functions in rows: `{2, 3}` would break their lines.
+/// A Shape inside a row. With `{2, 3}`, clang-format would break the row.
 template <class... Sizes>
 Shape dims(Sizes... sizes) {
   return {static_cast<Index>(sizes)...};
 }
 
-// Which shapes a random graph's op accepts.
+// True if an op in a random graph accepts these shapes.
 bool any(const Shapes& x);
 bool has_axis(const Shapes& x);
 bool is_matrix(const Shapes& x);
@@ -28,20 +28,21 @@ bool is_image(const Shapes& x);
 bool same(const Shapes& x);
 bool broadcast(const Shapes& x);
 
-// Zero at the kinks of a function of x_0, or of a comparison of two inputs.
+// Expressions that are 0 at the kinks of a function of x_0, or of a comparison of two inputs.
 Tensor itself(X x);
 Tensor difference(X x);
 
 Tensor cube(Tensor x);
 
-/// A row that is being written: each method adds to it, or changes the last case.
+/// A row under construction. Each method adds to the row or changes its last case.
 struct Row : OpRow {
   using Inputs = std::vector<RandomArray>;
 
   Row& defined(Definition d) { return set(definition, d); }
   Row& built(std::string from) { return set(built_from, from); }
   Row& any_dtype() { return set(moves, true); }
-  /// A case of the function, or of another one; its errors are measured where they have bounds.
+  /// Adds a case of the row's function or of another function. The errors of a case with `units`
+  /// are measured.
   Row& check(std::string label = {}, std::optional<Units> units = {}) {
     return check(label, inputs, call, units);
   }
@@ -49,12 +50,13 @@ struct Row : OpRow {
     cases.push_back({op, label, on, f, units});
     return *this;
   }
-  /// A case of another function of it, where it has no second derivative itself.
+  /// Adds a case of outer(f), for a function f without a second derivative of its own.
   Row& check(Tensor (*outer)(Tensor), std::string label = {}) {
     return check(label, inputs, [f = call, outer](X x) { return outer(f(x)); });
   }
   Row& on(Inputs other) { return set(cases.back().inputs, other); }
-  /// Of pieces errors are measured where squares are finite in f32: a mask times infinity is NaN.
+  /// Sets the last case of a piecewise function. Errors are measured only where squares are finite
+  /// in f32, since a mask times infinity is NaN.
   Row& piece(Inputs other, Function f) {
     cases.back().function = std::move(f);
     return on(other).unmeasured([](int, double x) { return !(std::abs(x) < 1e18); });
@@ -67,7 +69,7 @@ struct Row : OpRow {
     kinks.push_back({op, label, on, f});
     return *this;
   }
-  /// An op of random graphs, in the place of a first one that has the same name.
+  /// Adds an op for random graphs. It replaces an earlier one of the same name.
   template <class F>
   Row& graph(std::string name, bool (*accepts)(const Shapes&), F f,
              Tensor (*far_from)(X) = nullptr) {
@@ -95,22 +97,22 @@ struct Row : OpRow {
   }
 };
 
-/// An elementwise op, with a case of normal numbers and, in random graphs, itself.
+/// The row of an elementwise op, with a case at normal numbers and the op itself for random graphs.
 Row unary(std::string op, std::string equation, std::string derivative, Tensor (*f)(Tensor),
           Units units, Definition definition);
 Row binary(std::string op, std::string signature, std::string equation, std::string derivative,
            Tensor (*f)(Tensor, Tensor), Units units, Definition definition);
-/// Any other function, without cases.
+/// The row of any other function, without cases.
 Row function(std::string op, std::string signature, std::string equation, std::string derivative,
              std::vector<RandomArray> inputs, std::function<Tensor(X)> call);
-/// An op without a function.
+/// The row of an op without a public function.
 Row derivative_op(std::string op, Definition definition = {});
 
 }  // namespace twice::experiments::rows
 
 namespace twice::experiments {
 
-// The sections, a file for each family.
+// The sections of the table, one file for each family of ops.
 std::vector<OpSection> elementwise_sections();
 std::vector<OpSection> moving_sections();
 std::vector<OpSection> product_sections();

@@ -1,4 +1,4 @@
-// Random inputs, the parts of rows, and the sections of the table joined.
+// Implements the random inputs and the parts of rows, and joins the sections of the table.
 #include "experiments/commands/check/op_table.h"
 
 #include <cmath>
@@ -11,7 +11,7 @@ namespace twice::experiments {
 
 namespace {
 
-/// An array of f64 or i32 with element i from `number(rng, i)`.
+/// An array of f64 or i32 whose element i is `number(rng, i)`.
 template <class F>
 RandomArray each(const Shape& shape, DType dtype, F number) {
   return [=](const Rng& rng) {
@@ -22,7 +22,7 @@ RandomArray each(const Shape& shape, DType dtype, F number) {
   };
 }
 
-/// A list of all rows' parts.
+/// Joins one member list of all rows.
 template <class Part>
 std::vector<Part> joined(std::vector<Part> OpRow::*parts) {
   std::vector<Part> all;

@@ -18,7 +18,7 @@ using namespace rows;
 
 const Shape s{3, 5}, row{5}, column{3, 1}, ties{4, 5};
 const RandomArray positive_numbers = uniform(s, 0.5, 2), apart = distinct(s);
-const RandomArray near_zero = uniform(s, -0.05, 0.05);  // no tie with `apart`
+const RandomArray near_zero = uniform(s, -0.05, 0.05);  // never ties with `apart`
 
 std::vector<OpRow> arithmetic() {
   return {
@@ -72,12 +72,12 @@ std::vector<OpRow> powers() {
           .on({positive_numbers})
           .graph([](T x) { return rsqrt(1 + square(x)); }),
       unary("safe_sqrt", "sqrt x",
-            "1/(2y), 0 at 0; higher ones are NaN at 0 (op `safe_sqrt_slope`)", safe_sqrt, {1, 2, 4},
-            [](N x) { return safe_sqrt(x); })
+            "1/(2y), 0 at 0; higher derivatives are NaN at 0 (op `safe_sqrt_slope`)", safe_sqrt,
+            {1, 2, 4}, [](N x) { return safe_sqrt(x); })
           .on({positive_numbers})
           .graph([](T x) { return safe_sqrt(0.5 + square(x)) - 0.5; }),
       function("safe_sqrt", "root_of_squares(x)",
-               "safe_sqrt of a sum of squares: `square` of it is x", "as safe_sqrt",
+               "safe_sqrt x for a sum of squares x; `square` of the result is x", "as safe_sqrt",
                {positive_numbers}, [](X x) { return root_of_squares(x[0]); })
           .built("safe_sqrt")
           .check("of squares", {normal(s)},
@@ -222,8 +222,8 @@ std::vector<OpRow> pieces() {
           .piece({apart}, [](X x) { return nonzero(relu(x[0])) * x[0]; })
           .graph([](T x) { return nonzero(relu(x)) * x + 0.4 * sin(x); }, itself),
       binary("maximum", "maximum(a, b)", "max(a, b)",
-             "[a > b] + [a = b]/2, [b > a] + [a = b]/2; 1 where one is NaN", maximum, {1, 1, 1},
-             [](N a, N b) { return maximum(a, b); })
+             "[a > b] + [a = b]/2, [b > a] + [a = b]/2; 1 where an input is NaN", maximum,
+             {1, 1, 1}, [](N a, N b) { return maximum(a, b); })
           .piece({apart, near_zero}, [](X x) { return square(maximum(x[0], x[1])); })
           .graph([](T a, T b) { return maximum(a, b); }, difference)
           .kink("ties", {repeated(ties), repeated(ties)},
@@ -280,11 +280,10 @@ std::vector<OpSection> elementwise_sections() {
       {"Powers, exponentials, trigonometry", "", powers()},
       {"Activations", "s is the logistic function, s(x) = 1/(1 + e^-x).", activations()},
       {"Pieces and masks",
-       "Where a piecewise op does not depend on an input, its derivative by it is 0 whatever it is "
-       "multiplied\n"
-       "with, infinities and NaN included: d/dx sqrt(relu(x)) is 0 at x = -1. The rules select "
-       "(`masked`), they do\n"
-       "not multiply by a mask. A product that the user writes is a product.",
+       "Where a piecewise op does not depend on an input, its derivative by that input is 0, even "
+       "after a\nmultiplication by an infinity or NaN: d/dx sqrt(relu(x)) is 0 at x = -1. The "
+       "rules select (`masked`) and do\nnot multiply by a mask. A product in the user's program "
+       "remains a product.",
        pieces()},
   };
 }

@@ -1,6 +1,6 @@
 // Rows of the op table: functions that move, repeat and pick numbers, and sums and extremes over
-// axes. A linear op would have no second derivative, so most cases take the cube of what is moved:
-// then order 2 and 3 go through the adjoints.
+// axes. A linear op has no second derivative, so most cases cube the result. Orders 2 and 3 then
+// pass through the adjoints.
 #include "autodiff/ops/activations.h"
 #include "autodiff/ops/arithmetic.h"
 #include "autodiff/ops/broadcast.h"
@@ -25,7 +25,7 @@ using namespace rows;
 const Shape s{3, 4}, block{2, 3, 4}, ties{4, 5};
 const RandomArray index_list = indices({5}, 3);
 
-/// Integers 0, 2, 4, ... modulo `below`: indices with repetitions, in no order.
+/// Integers 1, 3, 5, ... modulo `below`: unsorted indices with repetitions.
 Tensor picks(Tensor x, const Shape& shape, Index below) {
   const Array numbers(shape, DType::i32);
   for (Index i = 0; i < numbers.elements(); ++i)
@@ -33,7 +33,7 @@ Tensor picks(Tensor x, const Shape& shape, Index below) {
   return x.tape().constant(numbers);
 }
 
-/// How far the largest number of each row is from the others.
+/// The largest number of each row minus the other numbers of that row.
 Tensor lead_of_largest(Tensor rows) {
   const Tensor first = one_hot(argmax(rows, -1), rows.size(-1), rows.dtype());
   return max(rows, {-1}, true) - rows + 10 * first;
@@ -62,7 +62,7 @@ Tensor one_hot_times(Tensor x) {
 
 std::vector<OpRow> moving() {
   return {
-      function("reshape", "reshape(x, shape)", "the same numbers, another shape",
+      function("reshape", "reshape(x, shape)", "the same numbers in another shape",
                "adjoint: reshape back", {normal(s)}, [](X x) { return reshape(x[0], dims(2, -1)); })
           .any_dtype()
           .check(cube)
@@ -80,7 +80,8 @@ std::vector<OpRow> moving() {
           .check(cube, "transpose"),
       function("cast", "cast(x, dtype)", "x in f32 or f64", "adjoint: the cast back", {normal(s)},
                [](X x) { return cast(x[0], DType::f64); }),
-      // The derivative is 0 by definition, so what is cut off is a step function here.
+      // By definition the derivative is 0. Finite differences agree only for a step function, so
+      // the case stops the gradient of `positive`.
       function("stop_gradient", "stop_gradient(x)", "x", "0", {distinct(s)},
                [](X x) { return stop_gradient(x[0]); })
           .any_dtype()
@@ -92,7 +93,8 @@ std::vector<OpRow> moving() {
           .check(cube)
           .check("step 2", {normal({7})}, [](X x) { return cube(slice(x[0], 0, 1, 7, 2)); })
           .graph("every_other", has_axis, [](T x) { return slice(x, -1, 0, x.size(-1), 2); }),
-      function("pad", "pad(x, before, after)", "zeros around (and, as slice's adjoint, between)",
+      function("pad", "pad(x, before, after)",
+               "x with zeros around it (as slice's adjoint, also between its numbers)",
                "adjoint: slice", {normal(s)}, [](X x) { return pad(x[0], dims(1, 0), dims(0, 2)); })
           .any_dtype()
           .check(cube)
@@ -103,7 +105,7 @@ std::vector<OpRow> moving() {
           .any_dtype()
           .check("flip", {normal(s)}, [](X x) { return cube(flip(x[0], dims(1))); })
           .graph("flip_last", has_axis, [](T x) { return flip(x, dims(-1)); }),
-      function("concat", "concat({x_0, x_1, ...}, axis)", "one after the other",
+      function("concat", "concat({x_0, x_1, ...}, axis)", "x_0, x_1, ... joined along an axis",
                "by x_i: its slice of g", {normal({2, 3}), normal({2, 1}), normal({2, 2})},
                [](X x) { return concat(x, 1); })
           .any_dtype()
@@ -112,7 +114,7 @@ std::vector<OpRow> moving() {
                  [](T a, T b) {
                    return concat(Tensors{a, b}, 0);
                  }),
-      function("concat", "stack({x_0, x_1, ...}, axis)", "one after the other on a new axis",
+      function("concat", "stack({x_0, x_1, ...}, axis)", "x_0, x_1, ... joined along a new axis",
                "by x_i: its slice of g", {normal(s), normal(s)}, [](X x) { return stack(x, -1); })
           .built("concat")
           .any_dtype()
@@ -172,14 +174,14 @@ std::vector<OpRow> picking() {
           .check("", {normal({5, 3}), index_list},
                  [](X x) { return cube(x[0] * one_hot(x[1], 3, x[0].dtype())); })
           .graph("one_hot", is_matrix, one_hot_times),
-      function("argmax", "argmax(x, axis)", "position of the first largest", "0", {distinct(s)},
+      function("argmax", "argmax(x, axis)", "position of the first maximum", "0", {distinct(s)},
                [](X x) { return argmax(x[0], 1); })
           .check("along the first axis", {distinct(s)},
                  [](X x) { return cube(gather_along(x[0], argmax(x[0], 0, true), 0)); })
           .graph(
               "gather_along_argmax", has_axis,
               [](T x) { return sin(gather_along(x, argmax(x, -1, true), -1)); }, last_axis_lead),
-      function("argmin", "argmin(x, axis)", "position of the first smallest", "0", {distinct(s)},
+      function("argmin", "argmin(x, axis)", "position of the first minimum", "0", {distinct(s)},
                [](X x) { return argmin(x[0], 1); }),
   };
 }
@@ -205,20 +207,20 @@ std::vector<OpRow> reductions() {
           .check("mean", {normal(block)}, [](X x) { return cube(mean(x[0], dims(1), true)); })
           .graph("mean", any, [](T x) { return 2 * mean(x); }),
       function("sum_to", "norm(x, axes)", "sqrt(sum x^2)",
-               "x / y, 0 where y = 0; higher ones are NaN there, but `square(norm(x))` is the sum "
-               "of squares",
+               "x / y, 0 where y = 0; higher derivatives are NaN there, but `square(norm(x))` is "
+               "the sum of squares",
                {normal(block)}, [](X x) { return norm(x[0]); })
           .built("sum, root_of_squares")
           .check("norm", {normal(block)}, [](X x) { return cube(norm(x[0], dims(1))); })
           .graph("norm_last", has_axis, [](T x) { return norm(1.5 + sin(x), dims(-1), true) - 1; }),
-      function("sum_to", "dot(a, b)", "sum a b, of whole lists of tensors", "b and a",
+      function("sum_to", "dot(a, b)", "sum of a b over whole lists of tensors", "b and a",
                {normal(s), normal(s)}, [](X x) { return dot(x[0], x[1]); })
           .built("mul, sum"),
-      function("sum_to", "squared_norm(x)", "sum x^2, of a whole list of tensors", "2x",
+      function("sum_to", "squared_norm(x)", "sum of x^2 over a whole list of tensors", "2x",
                {normal(s)}, [](X x) { return squared_norm(x[0]); })
           .built("square, sum"),
-      function("argmax", "max(x, axes)", "the largest",
-               "1 at the first one in row-major order, else 0", {distinct(block)},
+      function("argmax", "max(x, axes)", "the maximum",
+               "1 at the first maximum in row-major order, else 0", {distinct(block)},
                [](X x) { return max(x[0]); })
           .built("argmax, gather_along")
           .check("max", {distinct(block)}, [](X x) { return cube(max(x[0], dims(2))); })
@@ -229,8 +231,8 @@ std::vector<OpRow> reductions() {
           .graph(
               "max", has_axis, [](T x) { return max(x); }, lead_of_all)
           .kink("ties", {repeated(ties)}, [](X x) { return square(max(x[0], dims(1)) + 1); }),
-      function("argmin", "min(x, axes)", "the smallest",
-               "1 at the first one in row-major order, else 0", {distinct(block)},
+      function("argmin", "min(x, axes)", "the minimum",
+               "1 at the first minimum in row-major order, else 0", {distinct(block)},
                [](X x) { return min(x[0], dims(1)); })
           .built("argmin, gather_along")
           .check(cube, "min")
@@ -268,10 +270,10 @@ std::vector<OpRow> reductions() {
 std::vector<OpSection> moving_sections() {
   return {
       {"Moving numbers", "", moving()},
-      {"Indices", "Indices and labels are i32; no derivative goes through them.", picking()},
+      {"Indices", "Indices and labels are i32 and have no derivative.", picking()},
       {"Reductions",
-       "Over any axes, all when none are given, with the option to keep them at size 1. n is the "
-       "count.",
+       "A reduction runs over the given axes, or over all axes if none are given. An option keeps "
+       "these axes at size 1. n is the number of reduced elements.",
        reductions()},
   };
 }

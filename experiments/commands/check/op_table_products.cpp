@@ -23,7 +23,7 @@ const Shape image{1, 5, 4, 2};
 
 bool are_vectors(const Shapes& x) { return x[0].rank() == 1 && x[1].rank() == 1; }
 
-/// Axes a of the first and b of the second are contracted.
+/// Axis a of the first input and axis b of the second are contracted.
 template <int rank, int a, int b>
 bool multiply(const Shapes& x) {
   return x[0].rank() == rank && x[1].rank() == rank && x[0][a] == x[1][b] &&
@@ -115,17 +115,16 @@ std::vector<OpRow> products() {
           .graph("outer", are_vectors, [](T a, T b) { return outer(tanh(a), b); }),
   };
   const Shape images{1, 4, 4, 2}, kernel{3, 3, 2, 3}, outputs{1, 2, 2, 3};
-  Row conv = function("conv2d", "conv2d(x, w, geometry)",
-                      "x * w, the form T(x, w, g) = <x * w, g> with g open",
-                      "by x: conv2d_input_grad(w, g), by w: conv2d_weight_grad(x, g)",
-                      {normal(images), normal(kernel)}, [](X x) { return conv2d(x[0], x[1]); });
-  Row by_input =
-      function("conv2d_input_grad", "conv2d_input_grad(w, g, geometry, shape)", "T with x open",
-               "by w: conv2d_weight_grad(c, g), by g: conv2d(c, w), c the cotangent",
-               {normal(kernel), normal(outputs)},
-               [=](X x) { return conv2d_input_grad(x[0], x[1], {}, images); });
+  Row conv =
+      function("conv2d", "conv2d(x, w, geometry)", "x * w = dT/dg for T(x, w, g) = <x * w, g>",
+               "by x: conv2d_input_grad(w, g), by w: conv2d_weight_grad(x, g)",
+               {normal(images), normal(kernel)}, [](X x) { return conv2d(x[0], x[1]); });
+  Row by_input = function("conv2d_input_grad", "conv2d_input_grad(w, g, geometry, shape)", "dT/dx",
+                          "by w: conv2d_weight_grad(c, g), by g: conv2d(c, w), c the cotangent",
+                          {normal(kernel), normal(outputs)},
+                          [=](X x) { return conv2d_input_grad(x[0], x[1], {}, images); });
   Row by_weight = function("conv2d_weight_grad", "conv2d_weight_grad(x, g, geometry, shape)",
-                           "T with w open", "by x: conv2d_input_grad(c, g), by g: conv2d(x, c)",
+                           "dT/dw", "by x: conv2d_input_grad(c, g), by g: conv2d(x, c)",
                            {normal(images), normal(outputs)},
                            [=](X x) { return conv2d_weight_grad(x[0], x[1], {}, kernel); });
   const auto check = [&](const std::string& label, const Shape& x, const Shape& w,
@@ -144,8 +143,8 @@ std::vector<OpRow> products() {
   check("stride 2, 1 x 1", {1, 5, 4, 3}, {1, 1, 3, 2}, {2, 0, 1, 1});
   check("dilation 2", {1, 6, 5, 1}, {3, 2, 1, 2}, {1, 1, 2, 1});
   check("2 groups", {1, 4, 4, 4}, {3, 3, 2, 4}, {1, 1, 1, 2});
-  // Channels and tiles enough for the planner to take Winograd's kernels, all three. Their sums are
-  // long: smaller numbers keep them near 1, and the rounding of finite differences small.
+  // Enough channels and tiles for the planner to choose all three Winograd kernels. The sums are
+  // long, so smaller numbers keep the results near 1 and the rounding in finite differences small.
   check("winograd", {8, 7, 8, 16}, {3, 3, 16, 32}, {1, 1, 1, 1},
         [](const Shape& shape) { return uniform(shape, -0.5, 0.5); });
   conv.graph("conv2d", convolve<1>, convolved<1, 1, 1>)

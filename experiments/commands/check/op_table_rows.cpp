@@ -21,11 +21,11 @@ using namespace rows;
 const Shape s{3, 5}, image{2, 3, 3, 2}, ties{4, 5};
 const RandomArray labels = indices({3}, 5);
 
-/// A layer in training mode: x, then its parameters. The mask of a dropout is that of (seed 5, step
-/// 3), a constant of the derivative.
+/// Runs a layer in training mode on x[0]. The other elements of x are the layer's parameters. The
+/// mask of a dropout comes from seed 5, step 3, and is a constant for differentiation.
 Tensor trained(const Layer& layer, const Tensors& x) {
   ForwardPass pass;
-  // An empty or stale x, which tests pass, has no tape.
+  // Tests pass an empty or stale x, which has no tape.
   const bool recorded = x[0] && !x[0].stale();
   pass.dropout = DropoutKey{Rng(5), recorded ? x[0].tape().constant(3, DType::i32) : Tensor()};
   return layer.forward(std::span(x).subspan(1), {}, x[0], pass);

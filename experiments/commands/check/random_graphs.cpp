@@ -1,4 +1,4 @@
-// Drawing, evaluating and shrinking random graphs.
+// Draws, evaluates and shrinks random graphs.
 #include "experiments/commands/check/random_graphs.h"
 
 #include <algorithm>
@@ -12,11 +12,11 @@ namespace {
 
 using Shapes = std::vector<Shape>;
 
-/// Values larger than this are not drawn: the checks run each graph some hundred times.
+/// Larger values are rejected, because the checks run each graph several hundred times.
 constexpr Index most_elements = 64;
 
-/// The longest step of a check is 2^-12 for numbers below 1; a graph can make it some ten times
-/// longer on the way to a kink.
+/// For numbers below 1, the longest step of a check is 2^-12. A graph can amplify the step about
+/// ten times before it reaches a kink.
 constexpr double kink_margin = 0.004;
 
 bool kinks_are_far(const GraphOp& op, const Tensors& x) {
@@ -32,7 +32,7 @@ Array input_numbers(const RandomGraph& graph, const RandomNode& node) {
   return numbers;
 }
 
-/// Drops inputs that nobody uses and numbers the rest anew.
+/// Removes inputs without readers and renumbers the nodes.
 RandomGraph compacted(const RandomGraph& graph, const std::vector<bool>& dropped) {
   std::vector<bool> used(graph.nodes.size(), false);
   for (std::size_t i = 0; i < graph.nodes.size(); ++i)
@@ -117,7 +117,7 @@ RandomGraph random_graph(std::uint64_t seed, const std::vector<GraphOp>& table) 
   const auto below = [&](std::size_t count) {
     return static_cast<std::size_t>(rng.uniform(drawn++) * static_cast<double>(count));
   };
-  // Sizes that fit each other often; the last two are an image and a kernel.
+  // Sizes that often fit each other. The last two are an image and a kernel.
   const Shapes shapes{{},     {3},       {2},       {2, 3},       {3, 3},
                       {3, 2}, {2, 2, 3}, {2, 3, 2}, {1, 3, 3, 2}, {2, 2, 2, 2}};
   RandomGraph graph{seed, {}};
@@ -134,25 +134,27 @@ RandomGraph random_graph(std::uint64_t seed, const std::vector<GraphOp>& table) 
   };
   const std::size_t inputs = 2 + below(3);
   for (std::size_t i = 0; i < inputs; ++i) append_input(shapes[below(10)]);
-  // Half of the graphs are to have something to convolve.
+  // Half of the graphs get inputs for a convolution.
   if (below(2) == 0)
     for (std::size_t i : {8, 9}) append_input(shapes[i]);
 
-  // The logarithm of the size is uniform: small graphs are checked fast and fail clearly.
+  // The logarithm of the size is uniform, because small graphs are checked fast and show a fault
+  // clearly.
   const int ops = static_cast<int>(5 * std::pow(60.99 / 5, rng.uniform(drawn++)));
   while (graph.ops() < ops) {
     RandomNode node;
     node.op = &table[below(table.size())];
     Shapes x_shapes;
     Tensors x;
-    // Inputs that fit are rare for some ops, so each op that is drawn gets some tries.
+    // For some ops, suitable inputs are rare, so each op gets several attempts.
     bool fits = false;
     for (int attempt = 0; attempt < 8 && !fits; ++attempt) {
       node.inputs.clear();
       x.clear();
       x_shapes.clear();
       for (std::size_t slot = 0; slot < node.op->arity; ++slot) {
-        // The latest values half of the time, so that graphs become deep and not only wide.
+        // In half of the draws, only the latest four values are candidates, which makes graphs
+        // deep.
         const std::size_t all = values.size();
         node.inputs.push_back(all - 1 - below(below(2) ? all : std::min<std::size_t>(4, all)));
         x.push_back(values[node.inputs.back()]);
@@ -162,7 +164,7 @@ RandomGraph random_graph(std::uint64_t seed, const std::vector<GraphOp>& table) 
     }
     if (!fits || !kinks_are_far(*node.op, x)) continue;
     const Tensor y = node.op->apply(x);
-    node.draw = graph.nodes.size();  // for the input that it may become
+    node.draw = graph.nodes.size();  // used if the node becomes an input
     if (y.shape().elements() <= most_elements && y.rank() <= 4) append(std::move(node), y);
   }
   return compacted(graph, std::vector<bool>(graph.nodes.size(), false));

@@ -1,4 +1,4 @@
-// Two reports read, their rows matched by name, and their ratios.
+// Reads two reports, matches their rows by name, and computes the ratios of their times.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -31,8 +31,8 @@ double milliseconds(const std::string& unit, const std::string& file) {
   throw UsageError(fmt::format("{}: the time_unit is '{}'; expected ns, us, ms or s", file, unit));
 }
 
-/// The repetitions of a report by row, in its order. Aggregates, which hold no single times, and
-/// repetitions that failed are left out.
+/// The repetitions of a report by row, in the report's order. Leaves out failed repetitions and
+/// aggregates, which hold no single times.
 std::vector<Family> families(const Json& report, const std::string& file) {
   std::vector<Family> list;
   for (const Json& entry : objects(member(report, "benchmarks"))) {
@@ -50,13 +50,13 @@ std::vector<Family> families(const Json& report, const std::string& file) {
   }
   if (list.empty())
     throw UsageError(
-        fmt::format("{}: no times in it; expected the report.json of twice profile, "
-                    "or repetitions in google/benchmark's JSON",
+        fmt::format("{} has no times; expected the report.json of twice profile, or repetitions in "
+                    "google/benchmark's JSON",
                     file));
   return list;
 }
 
-/// The self times of each op in each timed run, where the report is our own.
+/// The self times of each op in each timed run. Empty if the report is not one of ours.
 std::vector<Family> op_families(const Json& report) {
   std::vector<Family> list;
   for (const Json& op : objects(member(member(report, "twice"), "ops"))) {
@@ -69,10 +69,10 @@ std::vector<Family> op_families(const Json& report) {
   return list;
 }
 
-/// Where two reports differ, which a reader must know before comparing them.
+/// Differences between two reports that a reader must see before comparing their times.
 Json differences(const Json& a, const Json& b) {
   Json list = Json::array();
-  // An option may stand in several parts, and is listed once.
+  // An option may appear in several parts but is listed once.
   const auto compare = [&](const std::string& what, const Json& x, const Json& y) {
     const Json difference = {{"what", what}, {"a", show(x)}, {"b", show(y)}};
     if (x != y && std::find(list.begin(), list.end(), difference) == list.end())
@@ -95,8 +95,9 @@ Json differences(const Json& a, const Json& b) {
   return list;
 }
 
-/// The rows of both. When the files were measured the machine may have been faster or slower, and
-/// nothing in them says by how much: so no difference of theirs is conclusive.
+/// The rows of both reports. The machine may have been faster or slower when it measured the second
+/// report, and the files do not show by how much. Therefore no difference between them is
+/// conclusive.
 Json matched_rows(const std::vector<Family>& of_a, const std::vector<Family>& of_b) {
   Json rows = Json::array();
   for (const Family& a : of_a)
@@ -110,7 +111,7 @@ Json matched_rows(const std::vector<Family>& of_a, const std::vector<Family>& of
   return rows;
 }
 
-/// Names in `list` that `other` does not have.
+/// Names in `list` that are not in `other`.
 Json names_without(const std::vector<Family>& list, const std::vector<Family>& other) {
   Json names = Json::array();
   for (const Family& family : list)
@@ -158,7 +159,7 @@ Json compare_reports(const Json& a, const Json& b, const std::string& a_name,
                  {"only_in_a", names_without(of_a, of_b)},
                  {"only_in_b", names_without(of_b, of_a)}});
   if (record["rows"].empty())
-    throw UsageError(fmt::format("{} and {} have no row in common: the one has {}, the other {}",
+    throw UsageError(fmt::format("{} and {} have no row in common: the first has {}, the second {}",
                                  a_name, b_name, of_a[0].name, of_b[0].name));
   return record;
 }
@@ -177,10 +178,9 @@ int compare_profiles(const std::filesystem::path& a, const std::filesystem::path
     if (!record[side].empty())
       fmt::print("{}: {}\n", replace_all(side, "_", " "), show(record[side]));
   fmt::print(
-      "\nInconclusive: the files were measured one after the other, and how much the speed of the "
-      "machine changed between\nthem is unknown. To compare two programs, let them take turns: "
-      "twice "
-      "profile --compare PROGRAM_A PROGRAM_B, or\ntwice bench --against OTHER.\n");
+      "\nInconclusive: the files were measured one after the other, and the change in the "
+      "machine's speed\nbetween them is unknown. To compare two programs, time them alternately: "
+      "twice profile --compare PROGRAM_A PROGRAM_B, or\ntwice bench --against OTHER.\n");
   if (!json.empty()) write_json(json, record);
   return 0;
 }

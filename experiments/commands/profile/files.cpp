@@ -1,4 +1,4 @@
-// Benchmarks, comma-separated values, stacks and a time line from a record.
+// Writes benchmarks, comma-separated values, stacks and a timeline from a record.
 #include "experiments/commands/profile/files.h"
 
 #include <fmt/chrono.h>
@@ -21,8 +21,8 @@ namespace twice::experiments {
 
 namespace {
 
-// The steps follow one another from 0. In whole nanoseconds, rounding neither overlaps two of them
-// nor loses time.
+// The steps follow one another, starting at 0. In whole nanoseconds, rounding neither makes two
+// steps overlap nor loses time.
 long long begin_ns(const Json& step) { return std::llround(number(step, "start_ms") * 1e6); }
 long long end_ns(const Json& step) {
   return std::llround((number(step, "start_ms") + number(step, "ms")) * 1e6);
@@ -35,7 +35,7 @@ std::map<Json, std::size_t> forward_steps(const std::vector<Json>& steps) {
     const Json& forward = member(step, "forward");
     if (const Json& own = member(forward, "step"); own.is_number())
       found[member(forward, "node")] = own.get<std::size_t>();
-    // A forward op that was fused with others runs in the step that holds it.
+    // A forward op that was fused with others runs in the step that holds the fused op.
     if (text(step, "phase") == "forward")
       for (const Json& part : objects(member(step, "members")))
         if (text(part, "phase") == "forward")
@@ -44,7 +44,8 @@ std::map<Json, std::size_t> forward_steps(const std::vector<Json>& steps) {
   return found;
 }
 
-/// The steps from which a step comes: those of its own forward op and of its parts'.
+/// The forward steps that a step comes from: the steps of its own forward op and of its parts'
+/// forward ops.
 std::set<std::size_t> sources(const Json& step, const std::map<Json, std::size_t>& forward) {
   std::vector<Json> nodes = {member(member(step, "forward"), "node")};
   for (const Json& part : objects(member(step, "members")))
@@ -56,7 +57,7 @@ std::set<std::size_t> sources(const Json& step, const std::map<Json, std::size_t
   return found;
 }
 
-/// What a trace shows of a step when it is clicked at.
+/// The details that a trace viewer shows after a click on a step.
 Json arguments_of(const Json& step) {
   Json arguments = Json::object();
   for (const char* key : {"index", "op", "attributes", "layer", "inputs", "output", "share", "flop",
@@ -92,7 +93,7 @@ Json report_json(const Json& record) {
   const std::vector<Json> rows = objects(member(record, "rows"));
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const std::string name = text(rows[i], "name");
-    // In microseconds: google/benchmark's compare.py shows no digits behind the point.
+    // Times are in microseconds, because google/benchmark's compare.py shows no decimals.
     std::vector<double> samples;
     for (const Json& sample : member(rows[i], "samples_ms"))
       if (sample.is_number()) samples.push_back(1e3 * sample.get<double>());
@@ -174,7 +175,7 @@ Json chrome_trace(const Json& record) {
   };
   const auto microseconds = [](long long ns) { return static_cast<double>(ns) / 1e3; };
   add("M", "process_name", 0, {{"args", {{"name", "twice profile: " + text(record, "model")}}}});
-  // The whole step, then the phases in the order in which they first run.
+  // The whole step first, then the phases in the order in which they first run.
   std::vector<std::string> lanes;
   const auto lane_of = [&](const std::string& name) {
     const auto at = std::ranges::find(lanes, name);
@@ -207,7 +208,7 @@ Json chrome_trace(const Json& record) {
   }
   counter(end, 0);
 
-  // An arrow begins and ends inside the slices that it joins: at their middles.
+  // The arrows start and end inside their slices, at the middles.
   const std::map<Json, std::size_t> forward = forward_steps(steps);
   int arrow = 0;
   const auto end_of_arrow = [&](const char* kind, const Json& step) {

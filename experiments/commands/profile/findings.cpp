@@ -1,4 +1,4 @@
-// Sentences and large numbers from the record. Each is left out when the record lacks its numbers.
+// The sentences and large numbers of the report. Each is omitted if the record lacks its numbers.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -22,7 +22,8 @@ std::string times(double ratio) {
   return std::isfinite(ratio) ? fmt::format("{:.2f} times", ratio) : "- times";
 }
 
-/// Of two rows that took turns: the time of `a` over that of `b`, with its interval.
+/// For two rows that were timed in turn: the time of `a` divided by the time of `b`, with its
+/// interval.
 std::string ratio_of(const Json& a, const Json& b) {
   const std::vector<double> of_a = numbers(member(a, "samples_ms")),
                             of_b = numbers(member(b, "samples_ms"));
@@ -42,7 +43,7 @@ std::string products_text(const Json& row) {
   return line;
 }
 
-/// The rows that sentences are about; null where there is none.
+/// The rows that the sentences describe. A row is null if the record does not have it.
 struct Rows {
   explicit Rows(const Json& record) : all(table_rows(record, "rows")) {
     for (const Json& row : all)
@@ -56,7 +57,7 @@ struct Rows {
     return found == all.end() ? Json() : *found;
   }
   Json step(const std::string& method) const { return named("step of " + method); }
-  /// What was profiled.
+  /// The row of the profiled program.
   Json own(const Json& record) const {
     return named(is_plan(record) ? text(record, "model") : profiled(record));
   }
@@ -87,7 +88,7 @@ std::string hvp_sentence(const Rows& rows) {
   return line + ".";
 }
 
-/// The profiled method beside those that aim at the same gradient.
+/// Compares the profiled method with the other methods for the same gradient.
 std::string method_sentence(const Rows& rows, const std::string& method) {
   const Json own = rows.step(method), plain = rows.step("sgd");
   if (own.is_null()) return "";
@@ -110,7 +111,7 @@ void add_share(Shares& shares, const std::string& name, double share) {
   found->second += share;
 }
 
-/// The largest first: "70 % compute, 20 % memory".
+/// The largest shares first: "70 % compute, 20 % memory".
 std::string text_of(Shares shares, std::size_t most) {
   std::ranges::stable_sort(shares, std::greater{}, &std::pair<std::string, double>::second);
   std::string line;
@@ -120,14 +121,14 @@ std::string text_of(Shares shares, std::size_t most) {
   return line;
 }
 
-/// Of the steps' time, by a field.
+/// The shares of the steps' time, by a field.
 std::string shares_by(const std::vector<Json>& steps, const char* field, std::size_t most) {
   Shares shares;
   for (const Json& step : steps) add_share(shares, text(step, field), number(step, "share"));
   return text_of(std::move(shares), most);
 }
 
-/// Of the predicted time, by what it goes into.
+/// The shares of the predicted time, by cause.
 std::string predicted_parts(const std::vector<Json>& steps, std::size_t most) {
   Shares shares;
   double all = 0;
@@ -183,25 +184,25 @@ std::vector<std::string> profile_findings(const Json& record) {
   if (const Json own = rows.own(record);
       !steps.empty() && !own.is_null() && std::isfinite(predicted))
     lines.push_back(fmt::format(
-        "Why: its kernels alone, and its data from the caches that hold them, should take {} ms, "
-        "and take {} {} in the run: {}. As a whole it runs at {} GF/s, {} of what a large "
-        "matrix product reaches here.",
+        "Why: the prediction from single kernels and the caches that hold their data is {} ms. The "
+        "run takes {} {}. The prediction consists of {}. The whole program runs at {} GF/s, {} of "
+        "the rate of a large matrix product on this machine.",
         format_number(predicted), percent(std::abs(residual)), residual < 0 ? "less" : "more",
         predicted_parts(steps, 4), format_number(number(own, "gflops")),
         percent(number(own, "peak_share"))));
   if (!steps.empty())
-    lines.push_back(fmt::format("Where: {}; of the ops {}; of the layers {}.",
+    lines.push_back(fmt::format("Where: by phase {}; by op {}; by layer {}.",
                                 shares_by(steps, "phase", 4), shares_by(steps, "op", 3),
                                 shares_by(steps, "layer", 3)));
   if (const double arena = number(memory, "arena_bytes"),
       apart = number(memory, "without_reuse_bytes");
       arena > 0)
     lines.push_back(
-        fmt::format("Its values take {} in one arena; with a place of its own for each they would "
-                    "take {}, {} as much.",
+        fmt::format("The values take {} in one arena. With separate memory for each value they "
+                    "would take {}, {} as much.",
                     mib_text(arena), mib_text(apart), times(apart / arena)));
   std::erase(lines, "");
-  // A line does not break between a number and its unit.
+  // A nonbreaking space keeps a number and its unit on one line.
   for (std::string& line : lines)
     for (const char* unit : {"%", "ms", "MiB", "GF/s"})
       line = replace_all(line, std::string(" ") + unit, std::string("\u00A0") + unit);

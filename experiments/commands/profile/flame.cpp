@@ -1,4 +1,5 @@
-// The flame graph by layer, phase and op, and the timeline: flame.mustache, flame.css, flame.js.
+// The flame graph by layer, phase and op, and the timeline. Uses flame.mustache, flame.css and
+// flame.js.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -10,7 +11,7 @@ namespace twice::experiments {
 
 namespace {
 
-/// The part of this name, which is added where there is none yet.
+/// The part with this name, added if it does not exist yet.
 Json& part_named(Json& parts, const std::string& name) {
   for (Json& part : parts)
     if (text(part, "name") == name) return part;
@@ -23,15 +24,15 @@ void add_step(Json& part, const Json& step) {
   part["steps"] = part["steps"].get<int>() + 1;
 }
 
-/// Adds `weight`, `title` and the ink of the phase, for the parts and what is in them; `above` is
-/// what they belong to.
+/// Adds `weight`, `title` and the colour of the phase to the parts and to all parts inside them.
+/// `above` names the enclosing parts.
 void finish(Json& parts, double whole_ms, const std::string& above, const std::string& phase) {
   for (Json& part : parts) {
     const double share = number(part, "ms") / whole_ms;
     const std::string name = text(part, "name"), path = above + name;
-    // Below the phases all have their phase's ink.
+    // All parts inside a phase have the phase's colour.
     const std::string ink = part.contains("ops") ? phase_ink(name).name : phase;
-    part["weight"] = fmt::format("{:.0f}", 1e6 * share + 1);  // grows to fill from 1 on
+    part["weight"] = fmt::format("{:.0f}", 1e6 * share + 1);  // with less than 1, flex leaves a gap
     part["title"] = fmt::format("{}: {}, {} of the time, {} steps", path, ms_text(part),
                                 format_percent(share), text(part, "steps"));
     part["ink"] = ink;
@@ -48,7 +49,7 @@ std::string flame_figure(const Json& record) {
   for (const Json& step : steps) whole_ms += std::max(0., number(step, "ms"));
   if (!(whole_ms > 0)) return "";
   Json layers = Json::array(), lanes = Json::array();
-  // In the order of the model.
+  // The layers appear in the order of the model.
   for (const Json& layer : objects(member(record, "layers")))
     part_named(layers, text(layer, "layer"));
   for (const Json& step : steps) {

@@ -1,5 +1,5 @@
-// A click on a part of the flame graph or of the timeline shows it alone, and its steps in the table
-// below. Neither the less-than sign nor the ampersand may stand here.
+// A click on a part of the flame graph or of the timeline shows that part alone, and its steps in
+// the table below. This file must not contain a less-than sign or an ampersand.
 document.addEventListener('DOMContentLoaded', () => document.querySelectorAll('.flame').forEach(flame => {
   const section = flame.closest('section'), words = section.querySelector('.flame-words');
   const table = section.querySelector('details table'), explanation = words.textContent;

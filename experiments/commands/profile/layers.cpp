@@ -1,4 +1,4 @@
-// The layer of each node of a tape, node by node.
+// Assigns a layer to each node of a tape.
 #include <algorithm>
 #include <set>
 
@@ -8,7 +8,7 @@ namespace twice::experiments {
 
 namespace {
 
-/// The layers that a node reads, without those that are not known.
+/// The layers that a node reads, without unknown layers.
 std::set<std::string> layers_read(const Tape& tape, const Node& node,
                                   const std::vector<std::string>& layers) {
   std::set<std::string> read;
@@ -17,7 +17,8 @@ std::set<std::string> layers_read(const Tape& tape, const Node& node,
   return read;
 }
 
-/// Numbers that all layers share, such as 1/|g|, do not make a layer's own arithmetic common.
+/// Arithmetic that reads one layer belongs to that layer, even if it also reads numbers that all
+/// layers share, such as 1/|g|.
 std::string layer_of_update(std::set<std::string> read) {
   const bool loss = read.erase(loss_layer) > 0, whole = read.erase(whole_model_layer) > 0;
   if (read.size() == 1) return *read.begin();

@@ -1,5 +1,5 @@
-// The page, from top to bottom: the answer, the time, the memory, the roofline, the growth, the
-// measurement.
+// The page of a profile from top to bottom: the answer, the time, the memory, the roofline, the
+// growth, the measurement.
 #include "experiments/commands/profile/page.h"
 
 #include <fmt/format.h>
@@ -49,7 +49,7 @@ std::string phases_figure(const Json& record) {
   return figure("Time by phase", bar_plot(plot));
 }
 
-/// Medians do not add up to the median of the sum where times jump; how far they are apart.
+/// States the sum of the medians and the median of the sum, which differ if times jump.
 std::string sum_note(const Json& record) {
   const Json& attribution = member(record, "attribution");
   const double sum = number(attribution, "sum_of_medians_ms"),
@@ -62,17 +62,16 @@ std::string sum_note(const Json& record) {
       "note");
 }
 
-/// How many steps the model is wrong about, or the machine too fast for.
+/// States the number of steps for which the predictions are too long.
 std::string prediction_note(const Json& record) {
   const Json& attribution = member(record, "attribution");
   const double wrong = number(attribution, "predicted_too_long");
   if (!(wrong > 0)) return "";
-  return paragraph(
-      fmt::format("Of {} of {} steps one part of the prediction alone is more than 110 % of the "
-                  "measured time: the machine became faster after each kernel was timed alone, or "
-                  "the model does not fit these steps.",
-                  wrong, objects(member(record, "steps")).size()),
-      "note");
+  return paragraph(fmt::format("For {} of {} steps, one part of the prediction alone exceeds 110 % "
+                               "of the measured time. Either the machine became faster after the "
+                               "kernels were timed, or the model does not fit these steps.",
+                               wrong, objects(member(record, "steps")).size()),
+                   "note");
 }
 
 std::string list_table(const Json& record, const std::string& list, const char* columns = nullptr) {
@@ -88,13 +87,14 @@ std::string time_section(const Json& record) {
                             is_plan(record) ? "" : ": " + text(record, "equation"))) +
           sum_note(record) + legend(phase_legend(record), false) +
           figures(phases_figure(record) + layers_figure(record)) + prediction_note(record) +
-          section("By op",
-                  paragraph("Under the column names of PyTorch's profiler. Self CPU is the time of "
-                            "the op itself; CPU total has with it what differentiating it "
-                            "spawned.",
-                            "note") +
-                      list_table(record, "ops"),
-                  3) +
+          section(
+              "By op",
+              paragraph(
+                  "The columns have the names of PyTorch's profiler. Self CPU is the time of the "
+                  "op itself. CPU total includes the ops that its differentiation recorded.",
+                  "note") +
+                  list_table(record, "ops"),
+              3) +
           section("By phase", list_table(record, "phases"), 3) +
           section("By layer", list_table(record, "layers"), 3) +
           details("By forward op: each with its backward, double backward and update",
@@ -107,7 +107,7 @@ std::string time_section(const Json& record) {
       2, "time");
 }
 
-/// Live bytes in each step against the time at which it runs.
+/// Live bytes of the arena over the time of one step.
 std::string live_figure(const Json& record) {
   const Json& memory = member(record, "memory");
   const std::vector<Json> steps = objects(member(record, "steps"));
@@ -145,7 +145,7 @@ std::string memory_section(const Json& record) {
               fmt::format("the arena, in which all computed values share memory; at least {} are "
                           "alive at once",
                           in_mib("most_alive_bytes"))},
-             {in_mib("without_reuse_bytes"), "with a place of its own for every value"},
+             {in_mib("without_reuse_bytes"), "with separate memory for every value"},
              {in_mib("saved_bytes"), "saved by the planner"},
              {in_mib("leaf_bytes"),
               fmt::format("parameters ({}), inputs and constants{}", in_mib("parameter_bytes"),
@@ -155,7 +155,7 @@ std::string memory_section(const Json& record) {
           legend(phase_legend(record)) +
           figures(
               live_figure(record) +
-              figure("The arena: which value lies where, and how long (framed: alive at the peak)",
+              figure("The arena: the place and lifetime of each value (framed: alive at the peak)",
                      arena_plot(record))) +
           section("Alive at the peak", list_table(record, "at_peak"), 3),
       2, "memory");
@@ -170,10 +170,10 @@ std::string roofline_section(const Json& record) {
   return section(
       "Roofline",
       paragraph(fmt::format(
-          "The lines are what this machine reaches: a large matrix product, and data streamed "
-          "from each cache and from memory. A disc is a step of the program, its area its share "
-          "of the time. The table of steps says which cache a step's data come from. Steps without "
-          "FLOPs ({} of the time) are not shown.",
+          "The lines are the rates of this machine, for a large matrix product and for data "
+          "streamed from each cache and from memory. Each disc is a step of the program, and its "
+          "area is the step's share of the time. The table of steps shows the cache from which a "
+          "step reads its data. Steps without FLOPs ({} of the time) are not shown.",
           format_percent(without))) +
           legend(phase_legend(record)) + figures(figure("GF/s against FLOP per byte", plot)),
       2, "roofline");
@@ -185,22 +185,21 @@ std::string measurement_section(const Json& record) {
   std::vector<TextPair> costs, how;
   if (a.is_object())
     costs = {
-        {"attributed", share("attributed_share") +
-                           " of the wall time of a run is the time of one of its steps (the "
-                           "median of the timed runs)"},
+        {"attributed",
+         share("attributed_share") +
+             " of the wall time of a run is time inside its steps (median over the timed runs)"},
         {"overhead", share("overhead_share") +
-                         ": a run with the clock read between its steps, against one without"
-                         ", in turn"},
+                         ": the extra time of a run with clock readings between its "
+                         "steps, compared with a run without, measured in turn"},
         {"clock",
          text(a, "clock_ns") + " ns a reading, " + text(a, "readings") + " readings a run"},
         {"runs", text(a, "timed_runs") + " with readings, " + text(a, "untimed_runs") + " without"},
-        {"mixed", share("mixed_share") +
-                      " of the time is in fused steps of more than one layer or phase; they "
-                      "count for the value that they store"}};
+        {"mixed", share("mixed_share") + " of the time is in fused steps of more than one layer or "
+                                         "phase, which count for the value that they store"}};
   if (const Json& counts = member(a, "counts"); counts.is_object())
     costs.emplace_back(
         "counted by the processor",
-        fmt::format("{} instructions, {} a cycle, {} misses of the last cache in a run",
+        fmt::format("{} instructions, {} per cycle, and {} misses of the last-level cache in a run",
                     format_number(number(counts, "instructions")),
                     format_number(number(counts, "instructions") / number(counts, "cycles")),
                     format_number(number(counts, "cache_misses"))));
@@ -210,9 +209,9 @@ std::string measurement_section(const Json& record) {
   Json shown = record;
   if (const std::string caches = text(member(record, "how"), "caches"); caches != "-")
     shown["machine"]["caches"] = caches;
-  return section("What was measured, and how",
+  return section("The measurement",
                  definitions(costs, "meanings") + list_table(record, "peaks") +
-                     details("The rules, one by one", definitions(how, "meanings")) +
+                     details("The rules in detail", definitions(how, "meanings")) +
                      setup_section(shown),
                  2, "measurement");
 }

@@ -1,4 +1,4 @@
-// The pictures of a profile that report/plots.h has no plot for: the roofline, the map of the
+// The pictures of a profile that report/plots.h does not provide: the roofline and the map of the
 // arena.
 #include <fmt/core.h>
 
@@ -18,7 +18,7 @@ namespace {
 
 constexpr double width = 560;
 
-/// A picture with gridlines, ticks and titles of two axes.
+/// A picture with gridlines, ticks, and titles of both axes.
 struct Plot {
   Plot(double height, const std::string& x_title, PlotAxis x_axis, const std::string& y_title,
        PlotAxis y_axis)
@@ -35,7 +35,7 @@ struct Plot {
     picture.text((x.begin + x.end) / 2, height - 6, x_title, "middle");
     picture.text(13, (y.begin + y.end) / 2, y_title, "middle", -90);
   }
-  /// In the colour of a phase, which a legend can hide.
+  /// Draws a shape in the colour of a phase, which a legend can hide.
   void shape(const char* element, const std::string& place, const std::string& phase,
              double opacity, double stroke, const std::string& tooltip) {
     picture.shape(element,
@@ -57,7 +57,7 @@ std::optional<Picture> roofline(const Json& record) {
     return !(number(step, "intensity") > 0 && number(step, "gflops") > 0);
   });
   if (steps.empty() || !(gflops > 0 && gbs > 0)) return {};
-  // The longest first, so that small discs lie on large ones.
+  // The longest steps first, so that small discs lie on large discs.
   const auto share = [](const Json& step) { return std::max(0., number(step, "share")); };
   std::ranges::stable_sort(steps, std::greater{}, share);
   PlotAxis x{ridge, ridge, 0, 0, true}, y{gflops, gflops, 0, 0, true};
@@ -71,7 +71,7 @@ std::optional<Picture> roofline(const Json& record) {
   Picture& picture = plot.picture;
   x = plot.x, y = plot.y;
   constexpr const char* roof = "stroke=\"currentColor\" stroke-width=\"1.8\" fill=\"none\"";
-  // A sloped roof for each level of the caches that is faster than the next.
+  // A sloped roof for each cache level that is faster than the next level.
   std::vector<std::pair<std::string, double>> slopes = {{"memory", gbs}};
   for (auto level = data_levels().rbegin(); level != data_levels().rend(); ++level)
     if (const double rate = number(peak, level->second); rate > 1.15 * slopes.back().second)
@@ -94,13 +94,14 @@ std::optional<Picture> roofline(const Json& record) {
                            format_number(number(step, "ms")), format_percent(share(step)),
                            format_number(number(step, "predicted_ms")), text(step, "bound")));
   }
-  // The roofs' names come last so that no disc hides them.
+  // The names of the roofs come last, so that no disc hides them.
   picture.text(x.end, y(gflops) - 7, fmt::format("product {} GF/s", format_number(gflops)), "end");
   for (std::size_t i = 0; i < slopes.size(); ++i) {
     const auto& [name, rate] = slopes[i];
     const double from = std::max(x.low, y.low / rate), to = gflops / rate;
     if (!(from < to)) continue;
-    // The fastest has its name above it, the others below where there is room.
+    // The name of the fastest roof stands above it. The other names stand below their roofs where
+    // there is space.
     const bool above = i + 1 == slopes.size();
     if (!above && i > 0 && rate < 1.6 * slopes[i - 1].second) continue;
     const double at = std::sqrt(from * to), away = above ? 7 : -16,
@@ -132,8 +133,8 @@ Legend phase_legend(const Json& record) {
 std::string roofline_plot(const Json& record) {
   const std::optional<Picture> picture = roofline(record);
   return picture ? picture->str(
-                       "GFLOP per second over FLOP per byte, a disc for each step of the "
-                       "program under the machine's measured roofs")
+                       "GFLOP per second over FLOP per byte: a disc for each step of the program, "
+                       "and the machine's measured roofs")
                  : "";
 }
 

@@ -1,4 +1,4 @@
-// Peaks, rows, steps and memory are measured; then the command.
+// Measures peaks, rows, steps and memory, and implements the command.
 #include "experiments/commands/profile/profile.h"
 
 #include <fmt/format.h>
@@ -39,10 +39,11 @@ int compare_two(const ProfileOptions& options) {
   const bool a = is_report(first), b = is_report(second);
   if (a && b) return compare_profiles(first, second, options.run.json);
   if (a || b)
-    throw UsageError(
-        fmt::format("--compare: {} is a report and {} a program; expected two of a kind",
-                    a ? first : second, a ? second : first));
-  // Two programs take turns, as in `bench`, which knows the options of a model and its methods.
+    throw UsageError(fmt::format(
+        "--compare: {} is a report and {} a program; expected two reports or two programs",
+        a ? first : second, a ? second : first));
+  // Two programs are timed alternately, as in `bench`, which parses the options of a model and its
+  // methods.
   OptionWords words = options.given;
   words.erase("--compare");
   words.erase("--margin");
@@ -61,7 +62,8 @@ std::string caches_text(const Json& caches) {
   return fmt::format("{}", fmt::join(parts, ", "));
 }
 
-/// How each number was measured, in words. `data` says of what; "" of a plan.
+/// Describes in words how each number was measured. `data` describes the data and is empty for a
+/// plan.
 Json how_of(const Json& record, double seconds, DType dtype, const std::string& data,
             bool several_programs) {
   const Json& machine = record["machine"];
@@ -85,7 +87,7 @@ Json how_of(const Json& record, double seconds, DType dtype, const std::string& 
   return how;
 }
 
-/// The machine's peaks are measured before, during and after the rest; the maximum is kept.
+/// The machine's peaks are measured before, during and after the rest. The maximum is kept.
 void measure(std::vector<Peak>& peaks, DType dtype) {
   const std::vector<Peak> now = measured_peaks(dtype, threads());
   if (peaks.empty()) peaks = now;
@@ -119,7 +121,7 @@ void add_peaks(Json& record, const std::vector<Peak>& peaks, DType dtype) {
   record["team"] = team_record();
 }
 
-/// The numbers hardly move, however many steps are timed.
+/// Small enough for the parameters to stay almost the same, however many steps are timed.
 constexpr double small_lr = 1e-4;
 
 void check_seconds(double seconds) {
@@ -127,7 +129,8 @@ void check_seconds(double seconds) {
          "a number from 0.01 to 3600");
 }
 
-/// The medians of the profiled step: as a row, as it was taken apart, and where others grow from.
+/// Several medians of the profiled step: from its row, from the timing of its parts, and from the
+/// starting point of the scaling.
 std::vector<double> times_of_the_step(const Json& record) {
   const std::string method = text(record, "method");
   std::vector<double> ms = {number(record["attribution"], "step_ms")};
@@ -195,8 +198,7 @@ Report profile(const Problem& given, const ProblemProfile& options) {
   Json record = record_header("profile");
   Json& config = record["config"] = config_of(problem);
   if ((options.memory || options.scaling) && !config.contains("model"))
-    fail("profile", "memory and scaling make the problem anew, but {} was built by hand",
-         o.problem);
+    fail("profile", "memory and scaling rebuild the problem, but {} was built by hand", o.problem);
   config.update({{"methods", names},
                  {"seconds", options.seconds},
                  {"no-memory", !options.memory},
@@ -206,7 +208,7 @@ Report profile(const Problem& given, const ProblemProfile& options) {
                  {"equation", profiled.equation},
                  {"L", problem.model.products()}});
 
-  // The profiled step's share of the measuring time; the rows have the rest.
+  // The profiled step's fraction of the measuring time. The rows use the rest.
   constexpr double step_seconds = 0.3;
   Progress progress("profiling", options.seconds);
   progress.advance(0, "the machine's peaks");
@@ -241,10 +243,10 @@ Report profile(const Problem& given, const ProblemProfile& options) {
   checks.clear();
   record["how"] =
       how_of(record, options.seconds, o.number_type(),
-             fmt::format("the first {} training examples of {} in the data set's order, parameters "
-                         "as seed {} gives them; learning rate {}{}",
+             fmt::format("the first {} training examples of {} in the data set's order, initial "
+                         "parameters of seed {}; learning rate {}{}",
                          o.batch, problem.data.train.name, o.seed, *o.lr,
-                         *o.lr > small_lr ? "" : ", so that they hardly move"),
+                         *o.lr > small_lr ? "" : ", small enough to leave them almost unchanged"),
              profiled.programs > 1);
   end_if_stopped();
   if (options.scaling) {
@@ -260,21 +262,21 @@ Report profile(const Problem& given, const ProblemProfile& options) {
 void declare_profile(OptionSet& set, ProfileOptions& options) {
   options.run.lr = small_lr;
   declare(set, options.run);
-  // A profile takes steps on one batch and trains nothing.
+  // A profile takes steps on one batch and does not train.
   set.remove({"augment", "epochs", "schedule", "warmup", "clip"});
   set.group("Profile");
   set.add("methods", &options.profile.methods,
           "Methods of the headline, separated by commas (none: all)", one_of(names_of(methods())));
-  set.add("seconds", &options.profile.seconds, "Measuring time, scaling left out",
+  set.add("seconds", &options.profile.seconds, "Measuring time in seconds, without the scaling",
           number_from(0.01, 3600));
   set.add("no-memory", &options.no_memory, "Do not measure memory");
   set.add("no-scaling", &options.no_scaling,
           "Do not time other depths, widths, batches and threads");
   set.add("compare", &options.compare,
-          "Compare two programs, which take turns (as bench --against), or show two report.json "
-          "beside each other")
+          "Compare two programs by timing them alternately (as bench --against), or show two "
+          "report.json side by side")
       .split = false;
-  set.add("margin", &options.margin, "With --compare: smaller differences of programs do not count",
+  set.add("margin", &options.margin, "With --compare: ignore smaller differences between programs",
           number_from(0, 1));
   set.group("");
   set.add("measure-memory", &options.measure_memory);
@@ -294,8 +296,8 @@ int run_profile(ProfileOptions options) try {
   complete(o, {"exact"});
   if (o.methods.size() != 1)
     throw UsageError(
-        fmt::format("--method names the one that is profiled, but {} were given; --methods names "
-                    "those of the headline",
+        fmt::format("--method names the profiled method, but {} were given; --methods names the "
+                    "methods of the headline",
                     o.methods.size()));
   set_threads(o.threads);
   const std::filesystem::path folder = prepare_folder(o.out);
@@ -310,7 +312,7 @@ int run_profile(ProfileOptions options) try {
   if (!o.json.empty()) write_json(o.json, report.record);
   return 0;
 } catch (const Stopped&) {
-  print_error("stopped; a profile that is not finished leaves no record");
+  print_error("stopped; an unfinished profile leaves no record");
   return stopped_status;
 }
 

@@ -1,7 +1,7 @@
-// The cost report: what a program costs in theory and measured; where its time goes, by op, phase,
-// layer and forward op; how close each part is to the machine's bounds; the memory over time. Of a
-// problem also what its loss, its gradient, H v and a step of every method cost. As functions, and
-// as `./twice profile`.
+// The cost report of a program. It has the theoretical and the measured cost, the time by op,
+// phase, layer and forward op, the distance of each part from the machine's bounds, and the memory
+// over time. For a problem, the report also has the cost of the loss, the gradient, H v and a step
+// of every method. Available as functions and as `./twice profile`.
 #pragma once
 
 #include "experiments/measure/steps.h"
@@ -9,66 +9,70 @@
 
 namespace twice::experiments {
 
+/// The settings of `profile` for a program.
 struct PlanProfile {
   /// The arrays of the inputs.
   std::vector<Binding> bindings = {};
   PlanOptions passes = {};
-  /// Measuring time.
+  /// Measuring time, in seconds.
   double seconds = 2;
-  /// What the report calls the program.
+  /// The name of the program in the report.
   std::string name = "program";
 };
 
-/// The report of the program that `Plan{outputs}` runs, whatever recorded it: as of a problem, but
-/// without what needs one. Layers are the tape's scopes. Runs the program; the caller's plans are
-/// left alone. Records, files: docs/records.md.
+/// The report of the program that `Plan{outputs}` runs, whatever code recorded it. It is like the
+/// report of a problem, without the parts that need a problem. The tape's scopes are the layers.
+/// Runs the program, but leaves the caller's plans unchanged. docs/records.md describes the record
+/// and the files.
 ///
 ///     const Report report = profile({loss, gradient}, {.bindings = {{x, images}, {y, labels}}});
 ///     fmt::print("{}", report.text);
 ///     report.write("runs/mine");
 Report profile(std::initializer_list<Tensors> outputs, const PlanProfile& options = {});
 
+/// The settings of `profile` for a problem.
 struct ProblemProfile {
-  /// Whose step is profiled.
+  /// The method whose step is profiled.
   std::string method = "exact";
-  /// The methods of the headline; none: every method.
+  /// The methods of the headline. If empty: every method.
   std::vector<std::string> methods = {};
-  /// Measuring time, scaling left out.
+  /// Measuring time in seconds, without the scaling.
   double seconds = 10;
-  /// Measure memory in processes of their own. They are this program, which must be one whose
-  /// `main` calls App::run, and whose options make the problem.
+  /// Measure memory in separate processes. They run this program again, so its `main` must call
+  /// App::run, and its options must be able to make the problem.
   bool memory = false;
-  /// Time other depths, widths, batches and threads of a model that the options make.
+  /// Time other depths, widths, batches and threads. Requires a model that the options make.
   bool scaling = false;
 };
 
-/// What `./twice profile` does, with the threads in effect. Throws Stopped (run/stop.h) after a
-/// stop.
+/// Does the work of `./twice profile` with the threads in effect. Throws Stopped (run/stop.h) after
+/// a stop.
 Report profile(const Problem& problem, const ProblemProfile& options = {});
 
+/// The options of `./twice profile`.
 struct ProfileOptions {
   RunOptions run;
   ProblemProfile profile;
   bool no_memory = false, no_scaling = false;
-  /// Two reports or two programs (commands/bench/turns.h): they are compared, and nothing is
-  /// profiled.
+  /// Two reports or two programs (commands/bench/turns.h) to compare. If set, nothing is profiled.
   std::vector<std::string> compare;
-  /// Of two programs: differences smaller than this share of a time do not count.
+  /// For two programs: differences below this fraction of a time do not count.
   double margin = 0.02;
-  /// Not empty: only measure the memory of this row (JSON), and print it. How this program asks
-  /// itself: see rows.h.
+  /// If not empty: a request as JSON. The process only measures the memory of one row and prints
+  /// it. rows.h describes how this program starts itself with such a request.
   std::string measure_memory;
   /// The options that were given.
   OptionWords given;
-  /// What compares two programs: `bench` (commands/bench/against.h), of which this command
-  /// knows nothing.
+  /// Compares two programs. The command `bench` provides this function (commands/bench/against.h),
+  /// which keeps this command independent of `bench`.
   int (*compare_programs)(const OptionWords& words, double margin, const std::string& ours,
                           const std::string& other, const std::string& option) = nullptr;
 };
 
+/// Declares the options of `./twice profile`.
 void declare_profile(OptionSet& set, ProfileOptions& options);
 
-/// Prints the report, and writes its files to `--out` and its record to `--json`. Returns the exit
+/// Prints the report, writes its files to `--out` and its record to `--json`. Returns the exit
 /// status.
 int run_profile(ProfileOptions options);
 

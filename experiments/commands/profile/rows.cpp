@@ -1,4 +1,4 @@
-// The programs of the rows, and their measurements.
+// Records, plans and measures the programs of the rows.
 #include "experiments/commands/profile/rows.h"
 
 #include <malloc.h>
@@ -23,25 +23,25 @@ namespace {
 const std::string step_of = "step of ";
 
 struct RowKind {
-  /// Its name in records, such as `gradient` or `step of exact`.
+  /// The name in records, such as `gradient` or `step of exact`.
   std::string name;
   /// `loss`, `gradient`, `hvp` or `step`.
   std::string kind;
   std::string equation;
-  /// Of H v.
+  /// For H v only.
   HvpMode mode = HvpMode::reverse_over_reverse;
-  /// Of a step.
+  /// For a step only.
   const Method* method = nullptr;
 };
 
 const std::vector<RowKind> derivatives = {
-    {"loss", "loss", "L"},
-    {"gradient", "gradient", "g = grad L"},
-    {"H v, reverse over reverse", "hvp", "H v = grad <grad L, v>"},
-    {"H v, forward over reverse", "hvp", "H v = the derivative of grad L along v",
+    {"loss", "loss", "loss"},
+    {"gradient", "gradient", "g = grad loss"},
+    {"H v, reverse over reverse", "hvp", "H v = grad <g, v>"},
+    {"H v, forward over reverse", "hvp", "H v = the derivative of g along v",
      HvpMode::forward_over_reverse},
-    {"H v, finite differences", "hvp",
-     "(grad L(w + epsilon v) - grad L(w - epsilon v)) / (2 epsilon)", HvpMode::finite_difference}};
+    {"H v, finite differences", "hvp", "(g(w + epsilon v) - g(w - epsilon v)) / (2 epsilon)",
+     HvpMode::finite_difference}};
 
 RowKind kind_of(const std::string& row) {
   if (row.starts_with(step_of)) {
@@ -52,14 +52,14 @@ RowKind kind_of(const std::string& row) {
   return derivatives.at(static_cast<std::size_t>(found - derivatives.begin()));
 }
 
-/// Where the rows are evaluated.
+/// The point at which the rows are evaluated.
 struct Point {
   ModelState state;
   /// The v of H v, one array for each parameter.
   std::vector<Array> direction;
 };
 
-/// The numbers that the options' seed gives, in the options' dtype, and v = g there.
+/// The parameters that the options' seed gives, in the options' dtype, and v = g at that point.
 Point start_of(const Problem& problem) {
   const DType dtype = problem.options.number_type();
   Point point{initial_state(problem.model, problem.options.seed_of_weights(), dtype), {}};
@@ -74,22 +74,22 @@ Point start_of(const Problem& problem) {
   return point;
 }
 
-/// A row's work: a program and, for a step, the optimiser's update.
+/// The work of a row: a program and, for a step, the optimiser's update.
 class RowProgram {
  public:
-  /// Records and plans. A step starts at the seed's numbers whatever `point` is; the others read
-  /// the point's arrays in place. `program` is one of the method's.
+  /// Records and plans the row. A step always starts at the parameters of the seed. Other rows read
+  /// the arrays of `point` in place. `program` selects one of the method's programs.
   RowProgram(const Problem& problem, const RowKind& kind, const Point& point, int program = 0);
 
   /// The program's first run, without an update.
   void start() { plan_->run(inputs_); }
-  /// Once more, with the update.
+  /// Another run, with the update.
   void run() {
     plan_->run();
     if (optimizer_) optimizer_->update(state_.parameters, gradient_);
   }
   const Plan& plan() const { return *plan_; }
-  /// The outputs of a row that is no step, as one long vector.
+  /// The outputs as one long vector, for a row other than a step.
   std::vector<double> result() const { return flat(plan_->values(outputs_)); }
 
  private:
@@ -98,7 +98,7 @@ class RowProgram {
   ModelState state_;
   std::unique_ptr<Tape> tape_;
   std::vector<Binding> inputs_;
-  /// L, g or H v; none of a step.
+  /// ℒ, g or H v. Empty for a step.
   Tensors outputs_;
   std::optional<Plan> plan_;
   std::optional<Optimizer> optimizer_;
@@ -138,28 +138,30 @@ void RowProgram::record(const Problem& problem, const RowKind& kind,
   tape_ = std::move(recorded.tape);
 }
 
-/// How many products the row's program should have.
+/// The expected number of products of the row's program.
 ProductLaw law_of(const Problem& problem, const RowKind& kind) {
   if (expected_law(problem, method("sgd")).per_layer == 0) return {};
   if (kind.method) return expected_law(problem, *kind.method);
   if (kind.kind == "loss") return {1, 0};
   if (kind.kind == "gradient") return expected_law(problem, method("sgd"));
   if (kind.mode == HvpMode::finite_difference) {
-    // As in c-gr: the first layer's x'd of both gradients are joined where products are.
+    // As in c-gr: the products x'd of the first layer of both gradients are joined if the planner
+    // joins products.
     const Method& central = method("c-gr");
     return {6, expected_law(problem, central).saved == central.planned_law.saved ? 3 : 2};
   }
-  // A pass without the weights' gradients, 2L - 1, and its derivative along v: 2L - 1 for values,
-  // 2L - 2 for cotangents, 2L - 1 for the weights' gradients. The cotangent of the first hidden
-  // layer is needed for its second derivatives only, which piecewise linear activations lack.
+  // A pass without the weight gradients has 2L - 1 products. Its derivative along v has 2L - 1
+  // products for values, 2L - 2 for cotangents and 2L - 1 for the weight gradients. The cotangent
+  // of the first hidden layer serves only its second derivatives, which piecewise linear
+  // activations lack.
   const std::string& activation = problem.options.activation;
   const bool linear = activation.starts_with("relu") || activation.starts_with("leaky_relu") ||
                       activation == "identity";
   return {8, linear && problem.model.products() > 1 && problem.model.buffer_info().empty() ? 6 : 5};
 }
 
-/// Methods that follow the gradient of L + gamma/2 |grad L|^2, and sgd, which leaves the penalty
-/// out; the others have another objective.
+/// True for methods that follow the gradient of ℒ + gamma/2 |g|^2, and for sgd, which leaves out
+/// the penalty. The other methods have another objective.
 bool same_objective(const Method& m) {
   return m.name == "sgd" || m.convention.starts_with("squared norm");
 }
@@ -218,7 +220,7 @@ Json time_rows(const Problem& problem, const std::vector<std::string>& methods, 
       sum += static_cast<double>(program.plan().peak_bytes());
       if (sum > memory / 2)
         fail("profile",
-             "the programs that are timed in turn take more than half of this machine's {:.1f} "
+             "the programs that are timed in turn need more than half of this machine's {:.1f} "
              "GiB; name fewer with --methods, or take a smaller --batch, --width or --channels",
              memory / (1 << 30));
     }
@@ -254,7 +256,7 @@ Json time_rows(const Problem& problem, const std::vector<std::string>& methods, 
 
 void add_errors(Json& rows, const Problem& problem, const std::function<void()>& progress) {
   const Dataset batch = fixed_batch(problem);
-  // The same numbers in both dtypes, so that only the arithmetic differs.
+  // The same parameters in both dtypes, so that only the arithmetic differs.
   const Point start = start_of(problem);
   Point precise{cast(start.state, DType::f64), {}};
   for (const Array& v : start.direction) precise.direction.push_back(v.cast(DType::f64));
@@ -272,7 +274,7 @@ void add_errors(Json& rows, const Problem& problem, const std::function<void()>&
       const std::vector<double> found = result(kind, start);
       kind.mode = HvpMode::reverse_over_reverse;
       row["error"] = relative_error(found, result(kind, precise));
-      row["error_against"] = (kind.kind == "loss"       ? "L"
+      row["error_against"] = (kind.kind == "loss"       ? "loss"
                               : kind.kind == "gradient" ? "g"
                                                         : "H v, reverse over reverse,") +
                              std::string(" in float64");
@@ -280,7 +282,7 @@ void add_errors(Json& rows, const Problem& problem, const std::function<void()>&
       row["objective"] = "another";
     } else {
       const GradientVectors found = gradient_vectors(problem, *kind.method, start.state, batch);
-      row["objective"] = "gamma/2 |grad L|^2";
+      row["objective"] = "gamma/2 |g|^2";
       row["error"] = relative_error(found.gradient, exact.gradient);
       row["error_against"] = "g + gamma H g, exact, in float64";
       if (gamma > 0 && kind.method->name != "sgd")
@@ -310,9 +312,9 @@ std::string row_memory_here(const std::string& request) {
   const RunOptions options = run_options(asked.at("options"));
   const RowKind kind = kind_of(asked.at("row"));
   set_threads(options.threads);
-  // Large blocks come from the system anew, never from memory that was freed before.
+  // Large blocks always come from the system, never from freed memory.
   mallopt(M_MMAP_THRESHOLD, 1 << 16);
-  // Every thread's buffers of the product kernel, which the process keeps, are there before.
+  // Each thread first allocates its buffers for the product kernel, which the process keeps.
   const Array a = Array::filled({1024, 1024}, options.number_type(), 1);
   kernel::matmul(a, a, false, false, Array({1024, 1024}, options.number_type()));
   std::optional<Problem> problem;
@@ -328,7 +330,7 @@ std::string row_memory_here(const std::string& request) {
     row->start();
     row->run();
   });
-  // Once more, where all that kernels keep is there already: only the arena's pages are new.
+  // Once more, after all kernels have allocated their memory. Only the arena's pages are new.
   RowProgram again(*problem, kind, point);
   const double before = anonymous_mib();
   again.start();

@@ -1,4 +1,4 @@
-// Points around a model: their values, their costs, and the laws through them.
+// Measures points around a model: sizes, costs, and the laws fitted to the points.
 #include "experiments/commands/profile/scaling.h"
 
 #include <algorithm>
@@ -16,7 +16,7 @@ namespace twice::experiments {
 
 namespace {
 
-/// `base` times these factors as whole numbers from 1 on, without repetition.
+/// `base` times these factors, as whole numbers of at least 1 without repetitions.
 std::vector<Index> multiples(Index base, const std::vector<double>& factors) {
   std::vector<Index> values;
   for (const double factor : factors) {
@@ -26,7 +26,7 @@ std::vector<Index> multiples(Index base, const std::vector<double>& factors) {
   return values;
 }
 
-/// From base / 2^below to base * 2^above in steps of a fourth root of two.
+/// From base / 2^below to base * 2^above in steps of the fourth root of two.
 std::vector<Index> fine_range(Index base, int below, int above) {
   std::vector<double> factors;
   for (int quarter = -4 * below; quarter <= 4 * above; ++quarter)
@@ -34,7 +34,7 @@ std::vector<Index> fine_range(Index base, int below, int above) {
   return multiples(base, factors);
 }
 
-/// The options with one number set.
+/// The options with one number changed.
 RunOptions varied(RunOptions options, const std::string& axis, Index value) {
   if (axis == "depth") options.depth = static_cast<int>(value);
   if (axis == "width") options.width = value;
@@ -44,17 +44,17 @@ RunOptions varied(RunOptions options, const std::string& axis, Index value) {
   return options;
 }
 
-/// Without the last digits, which the fit of whole numbers rounds.
+/// Drops the last digits, which contain rounding from the fit of whole numbers.
 double rounded(double value) { return std::round(value * 1e9) / 1e9; }
 
-/// A field of each point.
+/// The value of each point.
 std::vector<double> values_of(const Json& points) {
   std::vector<double> values;
   for (const Json& point : points) values.push_back(number(point, "value"));
   return values;
 }
 
-/// A field of one method over points.
+/// A field of one method over all points.
 std::vector<double> over_points(const Json& points, std::string_view method, const char* field) {
   std::vector<double> values;
   for (const Json& point : points)
@@ -63,13 +63,13 @@ std::vector<double> over_points(const Json& points, std::string_view method, con
   return values;
 }
 
-/// Which numbers are varied around a model, on what examples, and whose steps are timed.
+/// The numbers that vary around a model, the examples, and the methods to time.
 class Scaling {
  public:
   Scaling(const Problem& problem, const std::string& chosen)
       : options_(problem.options), methods_({&method("sgd"), &method("f-gr"), &method("exact")}) {
     examples_ = shapes_of(problem.data.train);
-    // Nothing is learnt here, and nothing may diverge.
+    // The steps need not learn anything, and they must not diverge.
     options_.lr = 1e-6;
     if (std::ranges::find(methods_, &method(chosen)) == methods_.end())
       methods_.push_back(&method(chosen));
@@ -101,7 +101,8 @@ class Scaling {
             {"methods", rows}};
   }
 
-  /// Milliseconds of a round of steps at another point, judged by the round at the chosen one.
+  /// Expected milliseconds of a round of steps at another point, extrapolated from the round at the
+  /// chosen point.
   double expected_ms(const Json& base, const std::string& axis, Index value) const {
     double ms = 0;
     for (const Json& row : base["methods"])
@@ -112,8 +113,8 @@ class Scaling {
     return ms;
   }
 
-  /// The products of a step against L, counted at each depth: a straight line, whose slope and
-  /// intercept stand beside the law.
+  /// The products of a step against L, counted at each depth. They lie on a straight line, whose
+  /// slope and intercept stand beside the law.
   Json products(const Axis& axis) const {
     Json rows = Json::array();
     for (const Method* m : methods_) {
@@ -140,8 +141,8 @@ class Scaling {
     return rows;
   }
 
-  /// Where exact and f-gr cost the same: by counts over a fine range, to the unit, and between the
-  /// measured points.
+  /// The size at which exact and f-gr cost the same: by counts over a fine range, to the unit, and
+  /// by interpolation between the measured points.
   Json crossover(const Axis& axis, const Json& points) const {
     const auto ratio = [&](Index value) {
       const Problem problem = problem_at(axis.name, value);
@@ -174,12 +175,13 @@ class Scaling {
               {"at", first_crossing(values, measured)}}}};
   }
 
-  /// ms = ms_per_gflop * GFLOP + ms_fixed of each method over the points of all axes but threads.
+  /// Fits ms = ms_per_gflop * GFLOP + ms_fixed for each method over the points of all axes except
+  /// threads.
   Json time_laws(const Json& axes) const {
     Json points = Json::array(), laws = Json::array();
     for (const Json& axis : axes)
       for (const Json& point : axis["points"])
-        // The chosen model is a point of each axis, and counts once.
+        // The chosen model is a point of each axis, but counts once.
         if (axis["axis"] != "threads" && (&axis == &axes[0] || point["value"] != axis["base"]))
           points.push_back(point);
     for (const Method* m : methods_) {
@@ -195,8 +197,8 @@ class Scaling {
     return laws;
   }
 
-  /// Time along one axis: a straight line in the depth, since every layer adds its own cost, else a
-  /// power of the number that is varied.
+  /// Fits the time along one axis. In the depth, the fit is a straight line, since every layer adds
+  /// its own cost. On other axes, it is a power of the varied number.
   Json fits(const std::string& axis, const Json& points) const {
     Json rows = Json::array();
     const std::vector<double> x = values_of(points);
@@ -224,7 +226,7 @@ class Scaling {
     return random_problem(varied(options_, axis, value), examples_);
   }
 
-  /// What a step would cost, from its plan alone.
+  /// The cost of a step, from its plan alone.
   static Cost counted(const Problem& problem, std::string_view name) {
     const Method& m = method(name);
     const DType dtype = problem.options.number_type();
@@ -244,7 +246,7 @@ class Scaling {
 
 std::vector<Axis> axes_of(const RunOptions& o) {
   std::vector<Axis> axes;
-  if (!o.problem.empty()) return axes;  // its sizes are its own
+  if (!o.problem.empty()) return axes;  // its sizes are not options
   if (o.model == "mlp") {
     const Index depth = o.depth.value_or(4), width = o.width.value_or(512);
     axes.push_back({"depth", depth, multiples(depth, {0.5, 1, 1.5, 2}), {}});
@@ -295,7 +297,7 @@ Json measure_scaling(const Problem& problem, const std::string& chosen, double s
         continue;
       }
       const double own = share();
-      // The first steps, which are not timed, and at least five rounds.
+      // A point takes one untimed round and at least five timed rounds.
       if (6e-3 * scaling.expected_ms(base, axis.name, value) > 3 * own) {
         left_out.push_back(value);
         continue;

@@ -1,5 +1,5 @@
-// How the cost of a derivative grows: the chosen model made deeper, wider, fed with larger batches
-// and given more threads, one at a time, with the laws that the measured points follow.
+// Measures how the cost of a derivative grows when the chosen model gets deeper, wider, larger
+// batches or more threads, one change at a time. Fits laws to the measured points.
 #pragma once
 
 #include <functional>
@@ -13,19 +13,21 @@ namespace twice::experiments {
 struct Axis {
   std::string name;
   Index base;
-  /// Where times are taken, ascending, `base` among them; where counts are.
+  /// `timed` holds the values at which times are measured, in ascending order and with `base` among
+  /// them. `counted` holds the values at which costs are counted.
   std::vector<Index> timed, counted;
 };
 
-/// Depth and width of an mlp, channels and for a resnet depth of the others; batch; threads. `o` is
-/// complete, and the threads in effect are those of the run.
+/// The axes of a model: depth and width for an mlp, channels for the other models, and depth for a
+/// resnet; also batch and threads. `o` must be complete, and the threads in effect must be those of
+/// the run.
 std::vector<Axis> axes_of(const RunOptions& o);
 
-/// Times steps of `sgd`, `f-gr`, `exact` and `method`, taking turns, at a few points around the
-/// problem's model on random numbers of its data's shape, about `seconds` in all; counts products
-/// and FLOPs of many more points without running them. docs/records.md has the fields of the
-/// result. Points that would take too long are left out and listed. Leaves the number of threads
-/// as it was. `progress` hears the seconds since its last call.
+/// Times steps of `sgd`, `f-gr`, `exact` and `method` in turn for about `seconds` in all. The steps
+/// run at a few points around the problem's model, on random numbers of its data's shape. Also
+/// counts products and FLOPs at many more points without running them. docs/records.md lists the
+/// fields of the result. Points that would take too long are left out and listed. The number of
+/// threads is the same afterwards. `progress` receives the seconds since its last call.
 Json measure_scaling(const Problem& problem, const std::string& method, double seconds,
                      const std::function<void(double)>& progress);
 

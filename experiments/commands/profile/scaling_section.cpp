@@ -1,4 +1,4 @@
-// The section on how cost grows: curves and laws from the record's `scaling`.
+// The section on the growth of the cost: curves and laws from the record's `scaling`.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -21,7 +21,7 @@ std::vector<std::string> methods_of(const Json& scaling) {
   return names;
 }
 
-/// The element that is of a method; null when none is.
+/// The element of a method. Null if there is none.
 Json of_method(const Json& list, const std::string& method) {
   for (const Json& element : objects(list))
     if (text(element, "method") == method) return element;
@@ -55,8 +55,8 @@ std::string format_exponent(double value) {
   return std::isfinite(value) ? fmt::format("{:.2f}", value) : "-";
 }
 
-/// A law that misses its points by more, or whose points are not known better, says nothing: its
-/// numbers are left out.
+/// The limit for the residual of a law and for the uncertainty of its points. Above this limit, the
+/// numbers of the law are left out.
 constexpr double worst_residual = 0.25;
 
 double of_law(const Json& law, const char* name, double uncertainty) {
@@ -65,7 +65,7 @@ double of_law(const Json& law, const char* name, double uncertainty) {
              : number(law, name);
 }
 
-/// Half of the widest interval of a method's times along an axis, as a share of the time.
+/// Half of the widest interval of a method's times along an axis, as a fraction of the time.
 double uncertainty_of(const Json& axis, const std::string& method) {
   double widest = 0;
   for (const Json& point : objects(member(axis, "points"))) {
@@ -76,13 +76,13 @@ double uncertainty_of(const Json& axis, const std::string& method) {
   return widest;
 }
 
-/// By how much the time of one and the same step changed while the record was measured.
+/// The relative change in the time of one identical step while the record was measured.
 double drift_of(const Json& record) {
   const std::vector<double> ms = numbers(member(member(record, "noise"), "same_step_ms"));
   return ms.empty() ? 0 : std::ranges::max(ms) / std::ranges::min(ms) - 1;
 }
 
-/// The laws of one method along all axes, a row for each method.
+/// A table with a row for each method, which holds its laws along all axes.
 std::string laws_table(const Json& scaling, double drift) {
   std::vector<Column> columns = columns_of("laws");
   std::vector<Json> rows = objects(member(scaling, "laws"));
@@ -130,10 +130,11 @@ std::string products_table(const Json& scaling) {
                              : "no straight line"},
                 {"follows", member(row, "follows_law") == true ? "yes" : "no"}});
   }
-  return section("Products against layers",
-                 paragraph("Counted in the planned program of each depth, nothing run.", "note") +
-                     rows_table(rows, columns_of("counts")),
-                 3);
+  return section(
+      "Products against layers",
+      paragraph("Counted in the planned program of each depth, without running it.", "note") +
+          rows_table(rows, columns_of("counts")),
+      3);
 }
 
 std::string crossover_figure(const Json& crossover) {
@@ -159,12 +160,12 @@ std::string crossover_figure(const Json& crossover) {
   return figure("exact over f-gr against " + name, curve_plot(plot));
 }
 
-/// Where one side of a crossover is cheaper, in words.
+/// Describes in words where one side of a crossover is cheaper.
 std::string side(const Json& part, const std::string& name, bool whole) {
   const std::vector<double> values = numbers(member(part, "values")),
                             all = numbers(member(part, "ratio"));
-  if (values.empty()) return "nothing is known";
-  // Of measured ratios those decide whose interval is on one side of 1.
+  if (values.empty()) return "there are no data";
+  // A measured ratio counts only if its interval lies on one side of 1.
   const Json& intervals = member(part, "intervals");
   std::vector<double> ratios;
   for (std::size_t i = 0; i < all.size(); ++i) {
@@ -187,12 +188,12 @@ std::string side(const Json& part, const std::string& name, bool whole) {
         "exact costs {} f-gr at every {} {}{}", first, name, range,
         ratios.size() == all.size()
             ? ""
-            : fmt::format(" but {}, where it is inconclusive", all.size() - ratios.size()));
+            : fmt::format(" except {}, where it is inconclusive", all.size() - ratios.size()));
   if (crossings > 1)
-    return fmt::format("the two cross {} times over {} {}: too close to tell", crossings, name,
-                       range);
+    return fmt::format("the two costs cross {} times over {} {}, so they are too close to decide",
+                       crossings, name, range);
   const double at = number(part, "at");
-  return fmt::format("exact costs less than f-gr {} {} {} (looked at {})",
+  return fmt::format("exact costs less than f-gr {} {} {} (checked {})",
                      ratios.front() < 1 ? "below" : "from", name,
                      whole ? fmt::format("{:g}", at) : format_number(at), range);
 }
@@ -215,14 +216,14 @@ std::string crossover_section(const Json& scaling) {
       3);
 }
 
-/// How much faster each method is with all its threads than with one.
+/// The speed-up of each method with all its threads over one thread.
 std::string speed_up(const Json& scaling, const std::vector<std::string>& methods) {
   for (const Json& axis : objects(member(scaling, "axes"))) {
     const std::vector<Json> points = objects(member(axis, "points"));
     if (text(axis, "axis") != "threads" || points.size() < 2) continue;
     std::string line;
     for (const std::string& method : methods) {
-      // Points follow one another, so the intervals are of independent times.
+      // The points are measured one after another, so the intervals come from independent times.
       const Json one = of_method(member(points.front(), "methods"), method),
                  all = of_method(member(points.back(), "methods"), method);
       const std::optional<Interval> slow = interval_of(one, "ms"), fast = interval_of(all, "ms");
@@ -239,14 +240,15 @@ std::string speed_up(const Json& scaling, const std::vector<std::string>& method
   return "";
 }
 
-/// The points that were not timed, in a sentence.
+/// Lists the points that were not timed, in a sentence.
 std::string left_out(const Json& scaling) {
   std::string line;
   for (const Json& axis : objects(member(scaling, "axes")))
     if (!member(axis, "left_out").empty())
       line += (line.empty() ? "" : "; ") + text(axis, "axis") + " " + text(axis, "left_out");
-  return line.empty() ? ""
-                      : paragraph("Left out, as they would take too long: " + line + ".", "note");
+  return line.empty()
+             ? ""
+             : paragraph("Left out because they would take too long: " + line + ".", "note");
 }
 
 }  // namespace
@@ -261,12 +263,11 @@ std::string scaling_section(const Json& record) {
   for (const Json& axis : objects(member(scaling, "axes"))) plots += axis_figure(axis, methods);
   return section(
       "How the cost grows",
-      paragraph(
-          "The model with one of its numbers changed at a time, on random numbers. The "
-          "methods take turns within a point; the points follow one another, so a drift of "
-          "the machine's speed shows in the laws and not in the ratios. A law that misses its "
-          "points by more than 25 % (the residual), or whose times are not known better, is left "
-          "out.") +
+      paragraph("The costs of the model with one size changed at a time, on random numbers. The "
+                "methods are timed in turn within a point, but the points follow one another. A "
+                "drift of the machine's speed therefore affects the laws, but not the ratios. A "
+                "law is left out if it misses its points by more than 25 % (the residual), or if "
+                "the times are uncertain by more than that.") +
           section("Measured",
                   legend(entries) + figures(plots) + left_out(scaling) +
                       speed_up(scaling, methods) + laws_table(scaling, drift_of(record)),

@@ -1,5 +1,5 @@
-// The step's parts, one by one and summed up by op, phase, layer and forward op; the memory over
-// them; how much of the time they explain.
+// Records the parts of a step one by one, and summed up by op, phase, layer and forward op. Also
+// records the memory during the step, and the share of the time that the parts explain.
 #include "experiments/commands/profile/step_record.h"
 
 #include <fmt/format.h>
@@ -18,10 +18,10 @@ namespace twice::experiments {
 
 namespace {
 
-/// The name of the update where steps have that of their op.
+/// The name of the update in the place of an op's name.
 constexpr const char* optimizer_op = "optimizer";
 
-/// A step of the program or, the last one, the optimiser's update.
+/// A step of the program, or, as the last part, the optimiser's update.
 struct Part {
   /// Median over the timed runs.
   double ms;
@@ -30,7 +30,7 @@ struct Part {
   std::string layer;
 };
 
-/// `fused(relu+add)`: the members' ops from the value that is stored inwards, each once.
+/// `fused(relu+add)`: the ops of the members, from the stored value backwards, each once.
 std::string label_of(const Step& step) {
   const auto* fused = dynamic_cast<const FusedElementwise*>(step.op.get());
   if (!fused) return std::string(step.op->name());
@@ -44,7 +44,7 @@ std::string label_of(const Step& step) {
   return fmt::format("fused({}{})", fmt::join(names, "+"), more ? "+..." : "");
 }
 
-/// The parts in milliseconds, by the names that `limit_of` has for them.
+/// The parts of the prediction in milliseconds, by the names of `limit_of`.
 Json to_json(const Prediction& predicted) {
   Json parts = Json::object();
   for (const Limit& part : parts_of(predicted)) parts[part.name] = part.seconds * 1e3;
@@ -77,8 +77,8 @@ class StepRecord {
     }
   }
 
-  /// The times of a step in all runs, in order. Every sum is of these, so that none differs by a
-  /// rounding.
+  /// The times of a step in all runs, in ascending order. Every sum uses these numbers, so that no
+  /// two sums differ by rounding.
   std::vector<double> milliseconds_of(std::size_t s) const {
     std::vector<double> ms = measured_.times.sorted(s);
     for (double& t : ms) t *= 1e3;
@@ -177,7 +177,8 @@ class StepRecord {
   }
 
   Json layers() const {
-    // In the order of the tape; names in parentheses, which are no layer, come last.
+    // Layers appear in the order of the tape. Names in parentheses, which are not layers, come
+    // last.
     std::vector<std::string> order = layers_;
     std::erase_if(order, [](const std::string& layer) { return layer.front() == '('; });
     order.insert(order.end(), {input_layer, loss_layer, whole_model_layer, optimizer_layer,
@@ -248,8 +249,8 @@ class StepRecord {
       sums.push_back(m.times.total(run) * 1e3);
       shares.push_back(sums.back() / m.timed[run]);
     }
-    // The fastest of each kind: other work on the machine disturbs either, and by more than a few
-    // readings of the clock.
+    // The comparison uses the fastest run of each kind, because other work on the machine disturbs
+    // runs by more than a few readings of the clock.
     const double fastest = std::ranges::min(m.untimed), fastest_timed = std::ranges::min(m.timed);
     const double clock = clock_reading_seconds(), step_ms = median(m.untimed);
     const std::size_t readings = parts_.size() + 1;
@@ -279,14 +280,14 @@ class StepRecord {
             {"timed_runs", m.timed.size()},
             {"untimed_runs", m.untimed.size()},
             {"how",
-             "whole steps in turn with clock readings between their parts and without; the parts' "
-             "sum over the wall time of the same step; the fastest step with readings over the "
-             "fastest one without"}};
+             "whole steps, alternately with and without clock readings between their parts; "
+             "attributed: the sum of the parts over the wall time of the same step; overhead: the "
+             "fastest step with readings over the fastest step without"}};
   }
 
  private:
-  /// The update reads w and G and writes w; it reads and writes what it remembers. Its few FLOPs
-  /// are not counted. While it works, only the program's outputs are alive.
+  /// The update reads w and G, writes w, and reads and writes the optimiser's state. Its few FLOPs
+  /// are not counted. During the update, only the program's outputs are alive.
   void add_update() {
     Cost update;
     for (const Array& w : step_->state().parameters)
@@ -300,13 +301,13 @@ class StepRecord {
   }
   const std::string& layer_of(int node) const { return layers_[static_cast<std::size_t>(node)]; }
   const Value& value(int index) const { return program_.values[static_cast<std::size_t>(index)]; }
-  /// The groups of the program's steps, and the update as a group of its own.
+  /// The groups of the program's steps, with the update as a separate group.
   std::vector<StepGroup> with_update(std::vector<StepGroup> groups) const {
     if (step_) groups.push_back({optimizer_op, -1, {static_cast<int>(program_.steps.size())}});
     return groups;
   }
 
-  /// Adds the sums of these parts under the names that all tables share.
+  /// Adds the sums of these parts, under the names that all tables share.
   void add_sums(Json& row, const std::vector<int>& parts) const {
     double ms = 0;
     Cost cost;
@@ -335,7 +336,7 @@ class StepRecord {
                 {"residual", ms / (predicted.seconds() * 1e3) - 1}});
   }
 
-  /// Adds the number of these parts and their times by phase.
+  /// Adds the number of these parts, and their times by phase.
   void add_phases(Json& row, const std::vector<int>& parts) const {
     row["steps"] = parts.size();
     for (int phase = 0; phase < phase_count; ++phase) {
@@ -350,7 +351,7 @@ class StepRecord {
     }
   }
 
-  /// A forward op as steps and values name it, with the step that computes it.
+  /// A forward op in the format that steps and values use, with the step that computes it.
   Json forward(int node) const {
     const Node& origin = tape_.node(node);
     const int step =
@@ -397,17 +398,17 @@ class StepRecord {
     return bytes;
   }
 
-  /// Null of a plan without an update.
+  /// Null for a plan without an update.
   const OurStep* step_;
   const StepMeasurement& measured_;
   const std::vector<Prediction>& predicted_;
   const Program& program_;
   const Tape& tape_;
   const MemoryProfile memory_;
-  /// Bytes of the arena that are alive in each part.
+  /// Bytes of the arena that are alive during each part.
   std::vector<std::size_t> live_bytes_;
   const std::vector<int> step_of_node_;
-  /// Of each node of the tape.
+  /// The layer of each node of the tape.
   std::vector<std::string> layers_;
   std::vector<Part> parts_;
   double whole_ms_ = 0;
@@ -432,8 +433,8 @@ StepMeasurement measure_steps(const TimedProgram& timed, double seconds,
                               const TimingProgress& progress) {
   StepMeasurement result{StepTimes(timed.parts(), most_rounds), {}, {}, {}};
   timed.run();
-  // The kind that goes first changes every round, so that neither always finds the other's caches:
-  // timed, untimed; untimed, timed; ...
+  // The kind that goes first alternates between rounds, so that each kind equally often finds the
+  // other's caches: timed, untimed; untimed, timed; ...
   const auto is_timed = [](std::size_t call) { return (call + 1) / 2 % 2 == 0; };
   std::size_t calls = 0;
   const auto run = [&] {

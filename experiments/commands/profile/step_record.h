@@ -1,4 +1,4 @@
-// The profiled program: the times of its parts, its record and the tables that sum them up.
+// The profiled program: the times of its parts, its record, and the tables that sum up the parts.
 #pragma once
 
 #include "autodiff/profile/clock.h"
@@ -7,22 +7,23 @@
 
 namespace twice::experiments {
 
-// Parts of a step that belong to no layer of the model.
+// Names for parts of a step that belong to no layer of the model.
 inline constexpr const char *input_layer = "(input)", *loss_layer = "(loss)",
                             *whole_model_layer = "(whole model)", *optimizer_layer = "(optimizer)";
-// In a plan that is no training step, what is outside of scopes is not called the loss.
+// A plan need not be a training step, so parts outside all scopes are not called the loss.
 inline constexpr const char *no_scope = "(no scope)", *several_scopes = "(several scopes)";
 
-/// A layer's name for each node of a tape that holds a training step:
-/// 1. An op of the forward pass belongs to the scope that it was recorded in. Outside of any it is
-///    the input's where it reads nothing else, and else the loss's.
+/// The name of a layer for each node of a tape that holds a training step:
+/// 1. An op of the forward pass belongs to the scope that recorded it. An op outside all scopes
+///    belongs to the input if it reads nothing but the input, and otherwise to the loss.
 /// 2. A parameter or buffer belongs to the first scope that reads it.
 /// 3. A derivative belongs to the layer of the forward op that it was derived from.
-/// 4. Arithmetic on gradients and parameters belongs to their layer, and to the whole model where
-///    they are of several, as in the gradient's norm.
+/// 4. Arithmetic on gradients and parameters belongs to their layer. If they are of several layers,
+///    as in the gradient's norm, it belongs to the whole model.
 std::vector<std::string> layers_of(const Tape& tape);
 
-/// What is timed: a plan or, with the optimiser's update after its program, a training step.
+/// The timed object: a plan, or a training step, which is a program followed by the optimiser's
+/// update.
 struct TimedProgram {
   TimedProgram(OurStep& s);
   TimedProgram(Plan& plan, const Tape& recorded);
@@ -30,31 +31,31 @@ struct TimedProgram {
   const Program& program;
   const Tape& tape;
   std::function<void()> run;
-  /// Needs a reading more than there are parts.
+  /// Needs one more reading than there are parts.
   std::function<void(std::span<ClockReading>)> run_timed;
-  /// Null of a plan.
+  /// Null for a plan.
   const OurStep* step = nullptr;
-  /// Steps of the program, and the update.
+  /// The number of steps of the program, plus 1 for the update.
   std::size_t parts() const { return program.steps.size() + (step ? 1 : 0); }
 };
 
-/// A program run again and again, in turn with clock readings between its parts and without.
+/// Repeated runs of a program, alternately with and without clock readings between its parts.
 struct StepMeasurement {
-  /// The program's steps, then the optimiser's update, if there is one.
+  /// The times of the program's steps, followed by the optimiser's update if there is one.
   StepTimes times;
   /// Wall time of each run with readings and of each run without, in milliseconds.
   std::vector<double> timed, untimed;
-  /// Of the processor's counters, for one run of either kind; empty where it has none for us.
+  /// The processor's counters for one run of either kind. Empty if they are not available.
   std::map<std::string, double> counts = {};
 };
 
-/// For about `seconds`, in rounds as of `timed_in_turns`: one run of each kind.
+/// Measures for about `seconds`, in rounds of one run of each kind (see `timed_in_turns`).
 StepMeasurement measure_steps(const TimedProgram& timed, double seconds,
                               const TimingProgress& progress);
 
 /// `steps`, `ops`, `phases`, `layers`, `origins`, `memory` and `attribution` of the record
-/// (docs/records.md). All tables are sums of the same parts, so they add up to the same whole.
-/// `predicted` has a prediction for each part.
+/// (docs/records.md). All tables sum the same parts, so their totals agree. `predicted` has a
+/// prediction for each part.
 Json step_record(const TimedProgram& timed, const StepMeasurement& measured,
                  const std::vector<Prediction>& predicted);
 

@@ -23,7 +23,7 @@ std::string gave_up(const Json& row, bool double_precision) {
   return fmt::format("{} error in G, {} in H g", error_text(error), error_text(hvp_error));
 }
 
-/// An op of the model as text: "add (64, 256)"; with the node of the tape, too.
+/// An op of the model as text, such as "add (64, 256)", optionally with its node of the tape.
 std::string forward_text(const Json& op, bool with_node) {
   const std::string shape = text(op, "shape");
   return text(op, "op") + (with_node ? " #" + text(op, "node") : "") +
@@ -124,10 +124,10 @@ std::string profile_text(const Json& record) {
                                                 text(config, "gamma"), text(config, "epsilon"));
   return fmt::format("\n{}, {} threads{}; {} rounds\n", text(record, "model"),
                      text(record["machine"], "threads"), numbers, text(record["how"], "rounds")) +
-         table(plan ? "the program" : "the headline: what each derivative costs", "rows") +
+         table(plan ? "the program" : "the headline: the cost of each derivative", "rows") +
          fmt::format("\na {}{}\n", profiled(record), plan ? "" : ": " + text(record, "equation")) +
          table("by op, times in ms", "ops") + table("by phase", "phases") +
-         table("by layer: a layer's forward ops with everything that they spawned", "layers") +
+         table("by layer: the forward ops of a layer and all ops derived from them", "layers") +
          memory_text(record) + measured_text(record) + (noise.empty() ? "" : noise + "\n");
 }
 

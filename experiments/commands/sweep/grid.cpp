@@ -1,5 +1,5 @@
-// From lists of values to named runs. The values are parsed by train's own options, one run at a
-// time, so that a sweep accepts exactly what train accepts.
+// Expands lists of values to named runs. The option parser of `train` parses the values, one run at
+// a time, so a sweep accepts exactly the values that `train` accepts.
 #include "experiments/commands/sweep/grid.h"
 
 #include <fmt/format.h>
@@ -44,11 +44,10 @@ bool is_size(const std::string& option) {
   return option == "width" || option == "depth" || option == "channels";
 }
 
-/// Of a run's choices, such as "method", the name of the entry.
+/// Returns the name that a run chooses for an option such as "method".
 using Choice = std::function<std::string(const char* option)>;
 
-/// Method and optimiser decide which of the other options are read; an entry's own options are read
-/// where it is chosen.
+/// True if the run reads an option. This depends on the run's method and optimiser.
 bool reads(const Choice& choice, const std::string& option) {
   if (contains(method_option_names(), option))
     return method_reads(method(choice("method")), option);
@@ -69,8 +68,8 @@ RunOptions parsed(const Strings& arguments) {
   return options;
 }
 
-/// As a part of a name: numbers and switches need their option beside them, words speak for
-/// themselves.
+/// The part of a run's name for one option. A number or a switch needs the name of its option; a
+/// word does not.
 std::string name_part(const std::string& option, const Json& value) {
   if (option == "method") return value.at(0).get<std::string>();
   if (value.is_null()) return "";
@@ -91,7 +90,7 @@ std::string joined_name(const Json& config, const Strings& axes) {
   return name;
 }
 
-/// Whether a run takes the value of a given option at all.
+/// True if a run takes the given value of an option.
 bool takes(const std::map<std::string, std::string>& chosen, const Strings& models,
            const std::string& option) {
   static const Json defaults = to_json(RunOptions());
@@ -100,10 +99,10 @@ bool takes(const std::map<std::string, std::string>& chosen, const Strings& mode
     if (found != chosen.end()) return found->second;
     return std::string_view(name) == "method" ? "exact" : defaults.value(name, std::string());
   };
-  // A size that none of the grid's models has is left in, for the model to refuse it.
+  // If no model of the grid has this size, the size remains, and the model then rejects it.
   if (is_size(option) && !model_has(choice("model"), option))
     return std::ranges::none_of(models, [&](const auto& m) { return model_has(m, option); });
-  // An unknown name is for train's options to refuse.
+  // The parser of `train` rejects unknown names.
   return !contains(names_of(methods()), choice("method")) ||
          !contains(names_of(optimizers()), choice("optimizer")) || reads(choice, option);
 }
@@ -113,7 +112,7 @@ struct Range {
   bool whole, log = false;
   std::optional<int> count = {};
 
-  /// The number at this share of the range, with four digits. The ends are exact.
+  /// The number at this fraction of the range, rounded to four digits. The ends are exact.
   std::string at(double share) const {
     if (!whole && (share == 0 || share == 1)) return fmt::format("{}", share == 0 ? low : high);
     const double value = log ? low * std::pow(high / low, share) : low + (high - low) * share;
@@ -130,7 +129,7 @@ struct Range {
   }
 };
 
-/// The range that a word is, of an option that takes a number; nothing for other words.
+/// Parses a word as a range if the option takes a number. Empty for any other word.
 std::optional<Range> range_of(const Option& option, const std::string& word) {
   const std::size_t dots = word.find("..");
   const bool whole = std::holds_alternative<int*>(option.target) ||
@@ -157,16 +156,16 @@ std::optional<Range> range_of(const Option& option, const std::string& word) {
   if (!low || !high || !(range.low < range.high) || !std::isfinite(range.high - range.low) ||
       !rest.empty() || (range.log && range.low <= 0) || count < 2 || count > most_runs ||
       count != std::floor(count) || (whole && (range.low < 0 || range.high > 1e15)))
-    throw UsageError(fmt::format(
-        "--{}: '{}' is no range; expected LOW..HIGH, LOW..HIGH:N or LOW..HIGH:log:N, with LOW "
-        "below HIGH (log: above 0) and 2 to {} values",
-        option.name, word, most_runs));
+    throw UsageError(
+        fmt::format("--{}: '{}' is not a range; expected LOW..HIGH, LOW..HIGH:N or "
+                    "LOW..HIGH:log:N, with LOW below HIGH (log: above 0) and 2 to {} values",
+                    option.name, word, most_runs));
   if (has_count) range.count = static_cast<int>(count);
   return range;
 }
 
-/// The values of an option, of which each setting of a grid has one: words, and ranges for a random
-/// search.
+/// The values of an option, of which each setting of a grid takes one. Random searches also accept
+/// ranges.
 struct Values {
   Strings words;
   std::vector<Range> ranges = {};
@@ -176,7 +175,7 @@ struct Values {
     const std::size_t pick =
         static_cast<std::size_t>(uniform() * static_cast<double>(words.size() + ranges.size()));
     const double share =
-        uniform();  // always drawn, so that a list draws as many numbers as a range
+        uniform();  // always drawn, so lists and ranges consume equally many numbers
     if (pick < words.size()) return words[pick];
     const Range& range = ranges[pick - words.size()];
     if (!range.whole || range.log) return range.at(share);
@@ -186,14 +185,16 @@ struct Values {
 
 using Setting = std::map<std::string, std::string>;
 
-/// Every combination of the options' values in this order, the last one fastest.
+/// Every combination of the options' values, with the options in this order and the last option
+/// varying fastest.
 std::vector<Setting> combinations(const Strings& order,
                                   const std::map<std::string, Values>& values) {
   double count = 1;
   for (const std::string& option : order)
     count *= static_cast<double>(values.at(option).words.size());
   if (count > most_runs)
-    throw UsageError(fmt::format("the grid has {:.6g} points; at most {} fit", count, most_runs));
+    throw UsageError(
+        fmt::format("the grid has {:.6g} points; at most {} are allowed", count, most_runs));
   std::vector<Setting> settings = {{}};
   for (const std::string& option : order) {
     std::vector<Setting> longer;
@@ -264,7 +265,7 @@ Grid expand(const std::vector<GridAxis>& given, const RandomSearch& search) {
   std::map<std::string, Values> values = {{"method", {{"exact"}}}, {"seed", {{"1"}}}};
   for (const GridAxis& axis : given) {
     if (!contains(grid_options(), axis.option))
-      throw UsageError(fmt::format("--{} is no option that can vary", axis.option));
+      throw UsageError(fmt::format("--{} is not an option that can vary", axis.option));
     if (axis.values.empty()) throw UsageError(fmt::format("--{} has no value", axis.option));
     Values list;
     const bool all_run = axis.option == "method" || axis.option == "seed";
@@ -274,7 +275,7 @@ Grid expand(const std::vector<GridAxis>& given, const RandomSearch& search) {
         list.words.push_back(word);
       } else if (range->count || (range->whole && (search.settings == 0 || all_run))) {
         if (range->high - range->low >= most_runs && !range->count)
-          throw UsageError(fmt::format("--{}: '{}' is too many values", axis.option, word));
+          throw UsageError(fmt::format("--{}: '{}' has too many values", axis.option, word));
         for (std::string& value : range->values()) list.words.push_back(std::move(value));
       } else if (search.settings > 0) {
         list.ranges.push_back(*range);
@@ -284,7 +285,7 @@ Grid expand(const std::vector<GridAxis>& given, const RandomSearch& search) {
             axis.option, word, word));
       }
     }
-    // Each by itself, since a grid may have no run that uses it.
+    // Each value is parsed by itself, because the grid may not contain a run that uses it.
     Strings tried = list.words;
     for (const Range& range : list.ranges) tried.insert(tried.end(), {range.at(0), range.at(1)});
     for (const std::string& value : tried) parsed({fmt::format("--{}={}", axis.option, value)});
@@ -292,7 +293,8 @@ Grid expand(const std::vector<GridAxis>& given, const RandomSearch& search) {
     if (list.words.size() > 1 || !list.ranges.empty()) varying.push_back(axis.option);
     values[axis.option] = std::move(list);
   }
-  // The order of the loops, outermost first: that of the names, then what does not vary.
+  // The order of the loops, outermost first: the varying options in the order of names, with the
+  // constant options just before the last of them.
   Strings order = ordered_axes(varying);
   for (const auto& [option, list] : values)
     if (!contains(order, option)) order.insert(order.end() - 1, option);
@@ -324,7 +326,7 @@ Grid expand(const std::vector<GridAxis>& given, const RandomSearch& search) {
     for (const auto& [option, value] : setting)
       if (takes(setting, models, option)) words.push_back(fmt::format("--{}={}", option, value));
     for (const std::string& word : words) key += word + '\n';
-    if (!known.insert(key).second) continue;  // parsing is the slow part
+    if (!known.insert(key).second) continue;  // parsing is slow
     RunOptions options = parsed(words);
     complete(options, {"exact"});
     Json config = to_json(options);
@@ -339,7 +341,7 @@ std::optional<std::string> clash(const Json& a, const Json& b, const Strings& ax
   const auto same = [&](const char* option) { return a.at(option) == b.at(option); };
   for (const std::string& option : grid_options()) {
     if (contains(axes, option) || !uses(a, option) || !uses(b, option)) continue;
-    // These have defaults that follow another option, which may vary.
+    // The defaults of these options depend on another option, which may vary.
     if ((option == "augment" || option == "epochs") && !same("data")) continue;
     if (option == "lr" && !same("optimizer")) continue;
     if (is_size(option) && !same("model")) continue;

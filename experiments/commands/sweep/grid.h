@@ -1,6 +1,6 @@
-// A grid of training runs: lists of values for any of train's options, and the runs that they make.
-// What a run does not use (epsilon of `exact`, the width of a cnn) does not multiply it, and what
-// varies is its name: `f-gr-gamma0.1-epsilon0.05-seed3`.
+// A grid of training runs: lists of values for any options of `train`, expanded to runs. An option
+// that a run does not use (epsilon for `exact`, the width for a cnn) does not multiply the number
+// of runs. The name of a run lists its varying options: `f-gr-gamma0.1-epsilon0.05-seed3`.
 #pragma once
 
 #include <optional>
@@ -12,61 +12,62 @@
 
 namespace twice::experiments {
 
-/// An option by its command-line name without dashes, and the values that it shall take, as one
-/// would write them there. `without`, a list by nature, has one value: "fuse,in-place". A number
-/// may be a range: "1e-4..1e-1:log:7" is seven numbers with equal ratios, "0..1:5" five with equal
-/// differences, and "16..20" all five whole numbers.
+/// An option by its command-line name without dashes, and its values as written on a command line.
+/// The option `without` takes a list, so it has a single value such as "fuse,in-place". A number
+/// may be a range: "1e-4..1e-1:log:7" is seven numbers with equal ratios, "0..1:5" is five numbers
+/// with equal differences, and "16..20" is all five whole numbers.
 struct GridAxis {
   std::string option;
   std::vector<std::string> values;
 };
 
-/// One run: its name, and every option as `to_json` writes it, but for `threads`, on which no
-/// result depends. Method options that its method does not read have their defaults.
+/// One run: its name, and every option as `to_json` writes it, except `threads`, which does not
+/// affect results. Options that the run's method does not read have their defaults.
 struct GridRun {
   std::string name;
   Json config;
 };
 
 struct Grid {
-  /// What varies, or may later: in the order of names, from `method` to `seed`.
+  /// The options that vary or may vary later, in the order of names from `method` to `seed`.
   std::vector<std::string> axes;
   std::vector<GridRun> runs;
 };
 
-/// A random search: each setting is drawn from the lists and ranges, which then need no number of
-/// values. Draws are uniform (`log`: in the logarithm). All methods and seeds run with each
-/// setting. A search for more settings with the same seed begins with the same ones.
+/// A random search draws each setting from the lists and ranges, which then need no number of
+/// values. Draws are uniform, or with `log` uniform in the logarithm. All methods and seeds run
+/// with each setting. A larger search with the same seed begins with the same settings.
 struct RandomSearch {
-  int settings = 0;  ///< 0: none
+  int settings = 0;  ///< 0: no random search
   std::uint64_t seed = 1;
 };
 
-/// The grid's runs, equal ones once: methods first, seeds last. What is not given has train's
-/// default. Throws UsageError with train's own words for a value that train would refuse.
+/// The grid's runs without repetitions, ordered by method first and by seed last. Options without
+/// given values have `train`'s defaults. Throws UsageError with `train`'s message for a value that
+/// `train` rejects.
 Grid expand(const std::vector<GridAxis>& given, const RandomSearch& search = {});
 
-/// Train's options that may be axes, in the order of its help.
+/// The options of `train` that may be axes, in the order of `train`'s help.
 const std::vector<std::string>& grid_options();
 
-/// Whether the method (or optimiser) of such a config reads the option.
+/// True if the method or optimiser of this config reads the option.
 bool uses(const Json& config, const std::string& option);
 
-/// Names the runs by the axes that they use; `grid.axes` may have been added to.
+/// Names the runs by the axes that they use. The caller may have added axes to `grid.axes`.
 void name_runs(Grid& grid);
-/// The same axes in the order of names, without repeats.
+/// The same axes in the order of names, without repetitions.
 std::vector<std::string> ordered_axes(const std::vector<std::string>& axes);
 /// A run's name without its seeds.
 std::string setting_name(const Json& config, const std::vector<std::string>& axes);
 
-/// An option beside the axes in which two runs of one sweep differ although both use it: then they
-/// do not belong together.
+/// Returns an option, other than the axes, that both runs use with different values. Such runs
+/// cannot be part of one sweep.
 std::optional<std::string> clash(const Json& a, const Json& b,
                                  const std::vector<std::string>& axes);
 
-/// The options of a run, for running it with that many threads.
+/// The options of a run, with the given number of threads.
 RunOptions grid_run_options(const Json& config, int threads);
-/// The same as train's command line.
+/// The same options as a command line of `train`.
 std::vector<std::string> arguments(const Json& config);
 
 }  // namespace twice::experiments

@@ -1,4 +1,5 @@
-// Runs a grid: checks, how the cores are used, what is there already, then the runs.
+// Runs a grid: checks the options, chooses how to use the cores, looks up earlier results, and
+// starts the runs.
 #include "experiments/commands/sweep/run_grid.h"
 
 #include <fmt/format.h>
@@ -35,13 +36,13 @@ using Clock = std::chrono::steady_clock;
 
 constexpr double seconds_of_timing = 0.3;
 constexpr int least_steps = 2;
-// A run's start and its evaluation are not measured; side by side, they cost less. So one run on
-// all cores must be this much faster.
+// The measurement leaves out the start of a run and its evaluation, which cost less if runs are
+// concurrent. Therefore one run on all cores must be faster by this factor.
 constexpr double margin = 1.1;
-// The models that are measured, so that a grid over many of them starts soon.
+// The maximum number of models that are measured, so that a grid over many models starts soon.
 constexpr std::size_t most_models = 4;
 
-/// Runs of one model in processes of their own, ready to take steps.
+/// Runs of one model in separate processes, ready to take steps.
 class Measured {
  public:
   Measured(Json config, int count) {
@@ -52,8 +53,8 @@ class Measured {
     for (const auto& process : processes_) answer(*process);
   }
 
-  /// Steps per second of the first `count` at a time with that many threads each, all of them
-  /// together, while the others wait; 0 after a stop was requested.
+  /// Steps per second of the first `count` runs together, each with `threads` threads, while the
+  /// other runs wait. 0 after a stop was requested.
   double steps_per_second(int count, int threads) {
     for (int i = 0; i < count; ++i) at(i).write_line(std::to_string(threads));
     double sum = 0;
@@ -76,8 +77,8 @@ class Measured {
   std::vector<std::unique_ptr<Process>> processes_;
 };
 
-/// The options that decide about a model, or with `steps` about the cost of its steps: runs that
-/// agree in them are alike.
+/// A key of the options that determine a model, or with `steps` the cost of its steps. Runs with
+/// equal keys are alike.
 std::string cost_key(const Json& config, bool steps) {
   std::string key;
   const auto add = [&](const char* option) { key += config.value(option, Json()).dump() + " "; };
@@ -92,19 +93,19 @@ std::string cost_key(const Json& config, bool steps) {
   return key;
 }
 
-/// What the time of a step depends on.
+/// A key of everything that determines the time of a step.
 std::string step_key(const Json& config) {
   return cost_key(config, false) + config.value("dtype", Json()).dump() +
          config.value("augment", Json()).dump();
 }
 
-/// Steps of each different model among the runs (of the first four) are timed both ways, on their
-/// own data in processes of their own, and the way is taken in which the runs would need less time
-/// (all cores only where that saves a tenth). Not measured: a `jobs` that is given, one core, one
-/// run.
+/// Times steps of each different model among the runs (at most four) in both layouts: one run on
+/// each core, and one run on all cores. The steps use the runs' own data and run in separate
+/// processes. Chooses the layout in which the runs need less time; one run on all cores must save a
+/// tenth. Measures nothing if `jobs` is given, on one core, or for one run.
 Layout choose_layout(const std::vector<const GridRun*>& runs, int jobs, int cores) {
   const int count = static_cast<int>(std::max<std::size_t>(runs.size(), 1));
-  if (jobs > 0) return {jobs, std::max(cores / jobs, 1), "as --jobs says"};
+  if (jobs > 0) return {jobs, std::max(cores / jobs, 1), "set by --jobs"};
   if (cores == 1) return {1, 1, "there is one core"};
   if (count == 1) return {1, cores, "there is one run"};
   const Layout each{std::min(cores, count), cores / std::min(cores, count), ""};
@@ -117,7 +118,7 @@ Layout choose_layout(const std::vector<const GridRun*>& runs, int jobs, int core
     if (!first) first = run;
     weight += 1;
   }
-  double apart = 0, together = 0;  // seconds for a step of each run
+  double apart = 0, together = 0;  // seconds for a step of each run, in each layout
   try {
     for (const auto& [key, model] : models) {
       const auto& [run, weight] = model;
@@ -137,8 +138,8 @@ Layout choose_layout(const std::vector<const GridRun*>& runs, int jobs, int core
   return all_cores ? Layout{1, cores, reason} : Layout{each.jobs, each.threads, reason};
 }
 
-/// Floating-point operations of the planned steps of one epoch, in those of f32: in f64 a vector
-/// holds half as many numbers.
+/// Floating-point operations of the planned steps of one epoch, in units of f32 operations. In f64
+/// a vector register holds half as many numbers.
 double epoch_flops(const Problem& problem, const Method& method) {
   const RunOptions& options = problem.options;
   const DType dtype = options.number_type();
@@ -152,8 +153,8 @@ double epoch_flops(const Problem& problem, const Method& method) {
 /// The cost of an epoch by `cost_key(config, true)`.
 using EpochCosts = std::map<std::string, double>;
 
-/// Makes each different model once, on its data, for the errors that train would find. With
-/// `count_flops` it plans each method's step, too; else there are no costs.
+/// Builds each different model once on its data, to find the errors that `train` would find. With
+/// `count_flops`, also plans each method's step. Otherwise there are no costs.
 EpochCosts check_models(const Grid& grid, bool count_flops) {
   const auto data_key = [](const Json& config) {
     std::string key;
@@ -179,11 +180,11 @@ EpochCosts check_models(const Grid& grid, bool count_flops) {
   return costs;
 }
 
-/// The folder's runs before ours, and ours with names in which the axes of both appear.
+/// The earlier runs in the folder, and our runs with names that contain the axes of both.
 struct Merged {
   Grid grid;
   std::vector<RunResult> earlier;
-  /// How they ran.
+  /// The layout of the earlier runs.
   Layout layout;
 };
 
@@ -195,7 +196,7 @@ Merged merge(Grid grid, const fs::path& out) {
   const Json record = Json::parse_or_null(read_file(file));
   Grid before = recorded_grid(record, file);
 
-  // Of the earlier runs one of each model, data set and method is enough to compare with.
+  // One earlier run of each model, data set and method is enough for the comparison.
   std::map<std::string, const GridRun*> kinds;
   for (const GridRun& run : before.runs)
     kinds.emplace(run.config.at("model").dump() + run.config.at("data").dump() +
@@ -235,7 +236,7 @@ std::vector<RunResult> look_up_all(const Grid& grid, const fs::path& out) {
   return results;
 }
 
-/// The runs of a grid, as they go.
+/// Starts the runs of a grid and tracks their progress.
 class Scheduler {
  public:
   Scheduler(std::vector<RunResult>& ours, const Merged& merged, const Layout& layout,
@@ -280,7 +281,7 @@ class Scheduler {
            Clock::now() - begin_ > std::chrono::duration<double, std::ratio<60>>(options_.minutes);
   }
 
-  /// Of one of its epochs; epochs are alike where costs were not counted.
+  /// The cost of one epoch of a run. Without counted costs, all epochs cost the same.
   double epoch_cost(const RunResult& result) const {
     const auto cost = costs_.find(cost_key(result.run.config, true));
     return cost == costs_.end() ? 1 : cost->second;
@@ -302,13 +303,14 @@ class Scheduler {
 
   void start(RunResult& result) {
     std::vector<std::string> words = {"/proc/self/exe", "train"};
-    // All options again: train compares them with those of the checkpoint.
+    // All options are passed again, and `train` compares them with those of the checkpoint.
     for (std::string& word : arguments(result.run.config)) words.push_back(std::move(word));
     words.push_back(fmt::format("--threads={}", layout_.threads));
     words.push_back(fmt::format("--checkpoint-every={}", options_.checkpoint_every));
     words.push_back(fmt::format("--out={}", result.folder.string()));
     if (fs::exists(result.folder / "checkpoint.safetensors")) words.emplace_back("--resume");
-    // Without what ties threads to cores: all runs would be tied to the same ones.
+    // Without the variables that bind threads to cores, which would bind all runs to the same
+    // cores.
     const ProcessOptions how{
         .environment = {{"OMP_PROC_BIND", {}}, {"OMP_PLACES", {}}, {"GOMP_CPU_AFFINITY", {}}},
         .drop_output = true,
@@ -317,11 +319,11 @@ class Scheduler {
     try {
       running_.emplace_back(&result, std::make_unique<Process>(std::move(words), how));
     } catch (const Error& error) {
-      finish(result, error.what());  // no memory for another process: the others go on
+      finish(result, error.what());  // no memory for a process; the others continue
     }
   }
 
-  /// Takes in what ended.
+  /// Collects the processes that ended.
   void collect() {
     for (auto it = running_.begin(); it != running_.end();) {
       const std::optional<int> status = it->second->poll();
@@ -336,13 +338,13 @@ class Scheduler {
     }
   }
 
-  /// "" for a run that ended well, or the reason why not.
+  /// The reason for a bad end. Empty if the run ended well.
   static std::string ending(int status, const Process& process) {
     if (status == 0) return "";
     const std::string line = last_line(process.errors());
     if (status < 0)
       return fmt::format("ended by signal {}{}{}", -status,
-                         status == -9 ? " (killed, perhaps for want of memory)" : "",
+                         status == -9 ? " (killed, perhaps out of memory)" : "",
                          line.empty() ? "" : ": " + line);
     return line.empty() ? fmt::format("ended with status {}", status) : line;
   }
@@ -351,7 +353,7 @@ class Scheduler {
     const std::size_t before = result.curve.size();
     result = look_up(result.run, result.folder);
     if (result.state != RunState::done && stop_requested()) {
-      ++to_do_;  // told to stop: it is as resumable as one that never started
+      ++to_do_;  // a stopped run can be resumed, so it counts as pending
     } else if (result.state == RunState::done) {
       ++done_;
     } else {
@@ -376,7 +378,8 @@ class Scheduler {
     flush_output();
   }
 
-  /// Epochs that ended since `before`; a failed run's other epochs will not come.
+  /// Advances the progress bar by the epochs since `before`. For a failed run, the bar skips the
+  /// remaining epochs.
   void advance(const RunResult& result, std::size_t before) {
     const std::size_t now = result.state == RunState::failed
                                 ? static_cast<std::size_t>(result.epochs())
@@ -389,7 +392,7 @@ class Scheduler {
                        to_do_);
   }
 
-  /// Looks, twice a second, how far the running ones are.
+  /// Twice a second, reads the progress of the running processes.
   void show() {
     constexpr auto interval = std::chrono::milliseconds(500);
     if (Clock::now() - shown_ < interval) return;
@@ -426,7 +429,7 @@ int measure_steps(const std::string& config) {
   std::fflush(stdout);
   for (int count = 0; std::cin >> count && !stop_requested();) {
     set_threads(count);
-    trainer.step();  // wakes the threads up, and at first touches all memory
+    trainer.step();  // wakes the threads up, and touches all memory for the first time
     const Clock::time_point start = Clock::now();
     double seconds = 0;
     int steps = 0;
@@ -447,9 +450,9 @@ std::vector<RunResult> look_up_grid(Grid grid, const fs::path& out) {
 }
 
 std::vector<RunResult> run_grid(Grid grid, const GridOptions& options, LivePage& page) {
-  // Nobody sees the time left but on a terminal.
+  // Only a terminal shows the time left.
   const EpochCosts costs = check_models(grid, isatty(STDERR_FILENO) == 1);
-  merge(grid, options.out);  // for its errors, before anything is created
+  merge(grid, options.out);  // reports errors before anything is created
   prepare_folder(options.out);
   const FolderLock lock(options.out);
   const Merged merged = merge(std::move(grid), options.out);

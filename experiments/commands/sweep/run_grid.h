@@ -1,6 +1,5 @@
-// Runs a grid. Each run is a `twice train` in
-// a process of its own with a folder of its own, so it is resumed from its checkpoint as train
-// resumes it, and one that fails does not stop the others.
+// Runs a grid. Each run is a `twice train` in a process and a folder of its own. `train` resumes an
+// interrupted run from its checkpoint, and a failed run does not stop the others.
 #pragma once
 
 #include <vector>
@@ -11,33 +10,36 @@
 namespace twice::experiments {
 
 struct GridOptions {
-  /// Each run gets the folder out/NAME; beside them lies sweep.json.
+  /// Each run gets the folder out/NAME. The file out/sweep.json lies beside these folders.
   std::filesystem::path out;
-  /// Runs at a time; 0: one a core or one on all cores, whichever is measured to be faster.
+  /// Number of concurrent runs. 0: one run on each core or one run on all cores, whichever is
+  /// faster in a measurement.
   int jobs = 0;
-  /// Cores for all of them together; 0: those that this process may use.
+  /// Cores for all runs together. 0: the cores that this process may use.
   int threads = 0;
-  /// After so many, no more runs are started; 0: no limit.
+  /// After this many minutes, no more runs start. 0: no limit.
   double minutes = 0;
-  /// As train's.
+  /// The option of `train`.
   int checkpoint_every = 0;
 };
 
-/// Runs what is not done yet and returns the grid's runs in its order; states tell which failed or,
-/// after Ctrl-C (run/stop.h), are still to do. sweep.json always says how far the folder is; runs
-/// of an earlier grid with the same other options stay in it. To be called on the main thread of
-/// the program `twice`, which starts itself.
-/// Throws UsageError, before anything is created, for options that train would refuse; and when the
-/// folder holds runs that do not belong to this grid, or is in use by another process. `page` is
-/// the folder's.
+/// Runs all pending runs and returns the grid's runs in order. Their states show which runs failed
+/// and, after Ctrl-C (run/stop.h), which are still pending. sweep.json always describes the state
+/// of the folder. Runs of an earlier grid with the same constant options remain in the folder. The
+/// caller must be the main thread of the program `twice`, which starts itself.
+///
+/// Throws UsageError, before anything is created, for options that `train` would reject. Throws
+/// UsageError too if the folder holds runs of a different sweep or if another process uses it.
+/// `page` is the page of the folder.
 std::vector<RunResult> run_grid(Grid grid, const GridOptions& options, LivePage& page);
 
-/// What run_grid would find: the runs' states, nothing changed. The grid gets the names that the
-/// folder's axes give it.
+/// The current states of the runs, without any change to the folder. The grid gets the names that
+/// the folder's axes imply.
 std::vector<RunResult> look_up_grid(Grid grid, const std::filesystem::path& out);
 
-/// `twice sweep --measure-steps CONFIG`, in a process of its own: prepares the run and says so with
-/// a 0; then, for each line with a number of threads, prints the steps per second with them.
+/// `twice sweep --measure-steps CONFIG`, in a separate process. Prepares the run and prints 0. Then
+/// reads lines with a number of threads, and for each prints the steps per second with these
+/// threads.
 int measure_steps(const std::string& config);
 
 }  // namespace twice::experiments

@@ -1,4 +1,4 @@
-// Runs to JSON and back; means and deviations over seeds.
+// Converts runs to JSON and back, and computes means and deviations over seeds.
 #include "experiments/commands/sweep/runs.h"
 
 #include <algorithm>
@@ -25,7 +25,7 @@ void add_moments(Json& row, const std::string& name, const std::vector<double>& 
   row[name + "_std"] = standard_deviation(x);
 }
 
-/// The options that the setting's runs have and the whole sweep has not.
+/// The options of a setting's runs that vary in the sweep.
 Json axis_values(const Json& config, const std::vector<std::string>& axes) {
   Json values = Json::object();
   for (const std::string& axis : axes)
@@ -87,7 +87,7 @@ double RunResult::seconds() const {
 RunResult look_up(const GridRun& run, const fs::path& folder) {
   RunResult result{run, folder};
   if (!fs::exists(folder / "train.json")) return result;
-  // A damaged record is made anew from the checkpoint.
+  // A damaged record is replaced: `train` makes a new one from the checkpoint.
   const Json record = Json::parse_or_null(read_file(folder / "train.json"));
   const std::vector<Json> rows = objects(member(record, "rows"));
   if (rows.size() != 1) return result;
@@ -107,7 +107,7 @@ RunResult look_up(const GridRun& run, const fs::path& folder) {
     result.curve.clear();
     return result;
   }
-  // The table of its curve is the last that a run writes.
+  // A run writes the table of its curve last.
   const bool whole = static_cast<int>(result.curve.size()) == result.epochs();
   if (whole && fs::exists(folder / "curves.csv")) result.state = RunState::done;
   return result;
@@ -116,7 +116,7 @@ RunResult look_up(const GridRun& run, const fs::path& folder) {
 Json sweep_record(const std::vector<std::string>& axes, const std::vector<RunResult>& results,
                   const Layout& layout) {
   Json record = record_header("sweep");
-  // What all runs have in common is said once.
+  // The options that all runs share appear once.
   Json shared = results.front().run.config;
   for (const std::string& axis : axes) shared.erase(axis);
   for (const RunResult& result : results)
@@ -185,11 +185,11 @@ Grid recorded_grid(const Json& record, const fs::path& file) {
     for (const Json& entry : record.at("runs")) {
       Json config = record.at("config");
       config.update(entry.at("config"));
-      grid_run_options(config, 1);  // complete?
+      grid_run_options(config, 1);  // fails if an option is missing
       grid.runs.push_back({entry.at("name"), config});
     }
   } catch (const JsonError& error) {
-    fail("sweep", "{} is no record of a sweep: {}", file.string(), error.what());
+    fail("sweep", "{} is not a record of a sweep: {}", file.string(), error.what());
   }
   return grid;
 }

@@ -1,4 +1,4 @@
-// The runs of a sweep: how far each is, read from its folder, and the record of all.
+// The runs of a sweep: the state of each run, read from its folder, and the record of all runs.
 #pragma once
 
 #include <filesystem>
@@ -10,9 +10,9 @@ namespace twice::experiments {
 
 /// How a sweep uses the cores.
 struct Layout {
-  /// Runs at a time, and threads of each.
+  /// The number of concurrent runs, and the threads of each.
   int jobs = 1, threads = 1;
-  /// Why, in words, for the screen and the record.
+  /// The reason for this layout in words, for the screen and the record.
   std::string reason;
 };
 
@@ -20,35 +20,36 @@ enum class RunState { pending, done, failed };
 
 struct RunResult {
   GridRun run;
-  /// What `train` wrote to: train.json, checkpoint.safetensors, report.html.
+  /// The folder to which `train` wrote train.json, checkpoint.safetensors and report.html.
   std::filesystem::path folder;
   RunState state = RunState::pending;
-  /// Of a failed run, the last line that it wrote to stderr.
+  /// For a failed run, the last line that it wrote to stderr.
   std::string error = {};
-  /// Such as `mlp-512x4-b64-relu-f32`; empty before the first epoch's end.
+  /// A label such as `mlp-512x4-b64-relu-f32`. Empty before the end of the first epoch.
   std::string model = {};
-  /// What it was trained on, as in its record.
+  /// The training data, as in the run's record.
   Json data = {};
-  /// The epochs that are complete.
+  /// The completed epochs.
   std::vector<EpochRecord> curve = {};
 
   int epochs() const { return run.config.at("epochs"); }
-  /// The training time of these epochs.
+  /// The training time of the completed epochs, in seconds.
   double seconds() const;
 };
 
-/// Reads what the run's folder holds: done, or pending with the epochs so far. Throws UsageError,
-/// naming the option, when it holds the record of another run.
+/// Reads the state of a run from its folder: done, or pending with the epochs so far. Throws
+/// UsageError, which names the option, if the folder holds the record of another run.
 RunResult look_up(const GridRun& run, const std::filesystem::path& folder);
 
-/// The record, sweep.json: what varies, the runs, a row for each setting, and how methods differ.
+/// The record sweep.json: the axes, the runs, a row for each setting, and the differences between
+/// methods.
 Json sweep_record(const std::vector<std::string>& axes, const std::vector<RunResult>& results,
                   const Layout& layout);
 
-/// The layout that such a record names; a default one where it does not.
+/// The layout in such a record, or a default layout if the record has none.
 Layout recorded_layout(const Json& record);
 
-/// The grid that such a record is of. `file` is for the error's words.
+/// The grid of such a record. Error messages name `file`.
 Grid recorded_grid(const Json& record, const std::filesystem::path& file);
 
 }  // namespace twice::experiments

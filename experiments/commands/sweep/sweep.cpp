@@ -1,4 +1,5 @@
-// Options in, table out; commands/sweep/run_grid.h does the work.
+// The command `sweep`: parses options and prints the table. commands/sweep/run_grid.h runs the
+// grid.
 #include "experiments/commands/sweep/sweep.h"
 
 #include <fmt/format.h>
@@ -23,7 +24,7 @@ std::vector<GridAxis> axes_of(const SweepOptions& options) {
   const Json defaults = to_json(RunOptions());
   for (auto [option, words] : options.values) {
     if (words.empty()) continue;
-    // A switch without a value is on.
+    // A switch without a value means true.
     if (defaults.value(option, Json()).is_boolean()) std::ranges::replace(words, "", "true");
     if (option == "without")
       axes.push_back({option, {fmt::format("{}", fmt::join(words, ","))}});
@@ -51,7 +52,7 @@ void list_runs(const std::vector<RunResult>& results) {
   fmt::print("\n{} run{}\n", results.size(), results.size() == 1 ? "" : "s");
 }
 
-/// "96.39 ± 0.21 %"; of one run there is no deviation.
+/// Formats a mean and its deviation: "96.39 ± 0.21 %". A single run has no deviation.
 std::string with_deviation(const Json& row, const std::string& field) {
   const double mean = number(row, field), deviation = number(row, field + "_std");
   if (field.ends_with("accuracy") && std::isfinite(deviation))
@@ -89,19 +90,19 @@ void print_rows(const Json& record) {
   fmt::print("\n");
   table.print();
   fmt::print(
-      "\nmean ± standard deviation over n seeds, after the last epoch; seconds: of training "
-      "steps. A method's best setting by {} is its first\n",
+      "\nmean ± standard deviation over n seeds, after the last epoch; seconds: time of the "
+      "training steps. The first row of a method is its best setting by {}\n",
       heading(text(record, "ranked_by")));
   const auto chosen_on_test = [](const Json& row) {
     return member(row, "chosen") == false && !text(row, "ranked_by").starts_with("validation");
   };
   if (std::ranges::any_of(objects(member(record, "rows")), chosen_on_test))
     fmt::print(
-        "chosen on the test data: optimistic; --validation-share 0.1 sets training examples aside "
-        "to choose by\n");
+        "settings chosen on the test data give optimistic results; --validation-share 0.1 sets "
+        "aside training examples for the choice\n");
 }
 
-/// How the methods differ from the baseline of their group.
+/// Prints the differences between the methods and the baseline of their group.
 void print_comparisons(const Json& record) {
   const std::vector<Json> rows = objects(member(record, "comparisons"));
   std::string group, baseline;
@@ -128,23 +129,23 @@ void declare_sweep(OptionSet& set, SweepOptions& options) {
   set.group("Run");
   set.add("seeds", &options.seeds, "Seeds 1 to N", whole(1, 100000)).excludes = {"seed"};
   set.add("samples", &options.search.settings,
-          "Random search: draw so many settings from the lists and ranges (0: all combinations)",
+          "Random search: draw this many settings from the lists and ranges (0: all combinations)",
           whole(0, 100000));
   set.add("sample-seed", &options.search.seed, "Seed of the draws",
           whole(0, std::numeric_limits<long long>::max()));
   set.add("minutes", &options.grid.minutes,
-          "Start no more runs after so many minutes (0: start all)", number_from(0));
+          "Start no more runs after this many minutes (0: no limit)", number_from(0));
   set.add("threads", &options.grid.threads,
           "Cores for all runs together (0: those that this process may use)", whole(0, 1024));
   set.add("jobs", &options.grid.jobs,
-          "Runs at a time, which share the cores (0: one a core, or one on all cores, whichever is "
-          "measured to be faster)",
+          "Runs at a time, which share the cores (0: one on each core or one on all cores, "
+          "whichever is faster in a measurement)",
           whole(0, 1024));
   set.add("checkpoint-every", &options.grid.checkpoint_every,
           "Steps between checkpoints of a run (0: one after each epoch)", whole(0, 1 << 30));
   set.add("dry-run", &options.dry_run, "List the runs and do nothing");
   set.group("Output");
-  set.add("out", &options.out, "Folder of the runs; one that holds some is gone on with");
+  set.add("out", &options.out, "Folder of the runs; if it holds a sweep, that sweep is continued");
   set.add("json", &options.json, "File for the same result as JSON");
   set.group("");
   set.add("measure-steps", &options.measure);
@@ -173,7 +174,7 @@ int sweep(SweepOptions options) {
     if (result.state == RunState::failed) failed.push_back(&result);
   }
   if (stop_requested()) {
-    print_error(fmt::format("stopped with {} of {} runs done; the same command goes on", done,
+    print_error(fmt::format("stopped with {} of {} runs done; the same command continues", done,
                             results.size()));
     return stopped_status;
   }
@@ -183,8 +184,8 @@ int sweep(SweepOptions options) {
   if (!options.json.empty()) write_json(options.json, record);
   if (done > 0) page.finish();
   if (done + failed.size() < results.size())
-    fmt::print("\nthe time is up with {} of {} runs done; the same command goes on\n", done,
-               results.size());
+    fmt::print("\nthe time limit was reached with {} of {} runs done; the same command continues\n",
+               done, results.size());
   if (!failed.empty())
     throw RunFailure(fmt::format("{} of {} runs failed, {}{}: {}", failed.size(), results.size(),
                                  failed.size() > 1 ? "first " : "", failed[0]->run.name,

@@ -1,4 +1,4 @@
-// `./twice sweep`: train's options, each of which takes a list; one run for every combination.
+// `./twice sweep`: accepts a list for each option of `train` and runs every combination.
 #pragma once
 
 #include <map>
@@ -8,21 +8,22 @@
 namespace twice::experiments {
 
 struct SweepOptions {
-  /// What was given for train's options, word by word.
+  /// The given values of train's options, word by word.
   std::map<std::string, std::vector<std::string>> values;
-  /// 0: --seed, or 1.
+  /// Number of seeds. 0: the value of --seed, or 1.
   int seeds = 0;
   RandomSearch search;
   GridOptions grid;
   std::string out, json;
   bool dry_run = false;
-  /// Not for users: a run's options, of whose steps the time is to be measured.
+  /// Internal: the options of a run, as a request to time its steps.
   std::string measure;
 };
 
 void declare_sweep(OptionSet& set, SweepOptions& options);
 
-/// Runs or goes on, prints a row for each setting. Returns the exit status: 1 when a run failed.
+/// Starts or continues the sweep and prints a row for each setting. Returns the exit status, which
+/// is 1 if a run failed.
 int sweep(SweepOptions options);
 
 }  // namespace twice::experiments
