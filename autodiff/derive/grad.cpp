@@ -109,6 +109,7 @@ Tensors grad(const Tensors& ys, const Tensors& wrt, const Tensors& cotangents, U
   const int last = last_index(ys);
   const std::vector<char> depends = dependent_on(tape, wrt, last);
   Phase phase = latest_phase(ys);
+  Sweep sweep{.forward = false, .first = tape.size()};
 
   std::vector<Tensor> cotangent(static_cast<std::size_t>(last + 1));
   for (std::size_t k = 0; k < ys.size(); ++k)
@@ -125,6 +126,7 @@ Tensors grad(const Tensors& ys, const Tensors& wrt, const Tensors& cotangents, U
   for (int i = last; i >= first; --i) {
     const auto at = static_cast<std::size_t>(i);
     if (!depends[at] || !cotangent[at]) continue;
+    sweep.derivatives.emplace_back(cotangent[at].index(), i);
     const std::shared_ptr<const Op> op = tape.node(i).op;
     if (!op) continue;
     phase = std::max(phase, next_phase(tape.node(i).phase));
@@ -151,6 +153,8 @@ Tensors grad(const Tensors& ys, const Tensors& wrt, const Tensors& cotangents, U
     const RecordingScope scope(tape, phase, wrt[i].index());
     result.push_back(found ? found : zeros_like(wrt[i]));
   }
+  sweep.end = tape.size();
+  tape.add_sweep(std::move(sweep));
   return result;
 }
 
@@ -196,6 +200,7 @@ Tensors push(const Tensors& ys, const Tensors& wrt, const Tensors& tangents) {
   std::vector<char> depends = dependent_on(tape, wrt, last);
   keep_needed(tape, ys, depends);
   Phase phase = latest_phase(ys);
+  Sweep sweep{.forward = true, .first = tape.size()};
 
   std::vector<Tensor> tangent(static_cast<std::size_t>(last + 1));
   std::vector<char> given(static_cast<std::size_t>(last + 1), 0);
@@ -221,6 +226,7 @@ Tensors push(const Tensors& ys, const Tensors& wrt, const Tensors& tangents) {
       const Tensor part = op->jvp(static_cast<int>(slot), x, y, moved);
       if (part) add_to(tangent[at], part);
     }
+    if (tangent[at]) sweep.derivatives.emplace_back(tangent[at].index(), i);
   }
 
   Tensors result;
@@ -229,6 +235,8 @@ Tensors push(const Tensors& ys, const Tensors& wrt, const Tensors& tangents) {
     const RecordingScope scope(tape, phase, y.index());
     result.push_back(found ? found : zeros_like(y));
   }
+  sweep.end = tape.size();
+  tape.add_sweep(std::move(sweep));
   return result;
 }
 

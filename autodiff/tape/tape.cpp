@@ -132,6 +132,7 @@ void Tape::clear() {
   nodes_.clear();
   input_pool_.clear();
   stored_.clear();
+  sweeps_.clear();
   generation_ = next_generation();
   phase_ = Phase::forward;
   origin_ = -1;

@@ -50,6 +50,17 @@ struct Node {
   ScopeName scope = {};  ///< the scope of the origin
 };
 
+/// A call of `grad` or `push`: the nodes that it recorded, and the derivatives that it found.
+struct Sweep {
+  /// True for `push`, which records jvps and finds tangents. `grad` records vjps and finds
+  /// cotangents.
+  bool forward = false;
+  /// The nodes first, first + 1, ..., end - 1.
+  int first = 0, end = 0;
+  /// Pairs of nodes: the first one is the cotangent or the tangent of the second one.
+  std::vector<std::pair<int, int>> derivatives = {};
+};
+
 /// An append-only list of nodes. There is no global tape: an op takes the tape of its inputs. Not
 /// thread-safe; use one tape per thread.
 class Tape {
@@ -99,6 +110,11 @@ class Tape {
   /// A number that is unique to this tape and changes when the tape is cleared.
   std::uint64_t generation() const { return generation_; }
 
+  /// Called by `grad` and `push` at their end.
+  void add_sweep(Sweep sweep) { sweeps_.push_back(std::move(sweep)); }
+  /// In the order in which they ended.
+  const std::vector<Sweep>& sweeps() const { return sweeps_; }
+
  private:
   friend class RecordingScope;
   friend class Scope;
@@ -110,6 +126,7 @@ class Tape {
   std::vector<int> input_pool_;
   std::vector<std::pair<std::string, Array>> stored_;
   std::vector<Spec> spec_scratch_;
+  std::vector<Sweep> sweeps_;
   std::uint64_t generation_;
   Phase phase_ = Phase::forward;
   int origin_ = -1;

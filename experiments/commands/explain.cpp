@@ -4,6 +4,7 @@
 #include "autodiff/print.h"
 #include "autodiff/profile/ledger.h"
 #include "autodiff/threads/threads.h"
+#include "experiments/commands/explain/page.h"
 #include "experiments/measure/statistics.h"
 #include "experiments/measure/steps.h"
 #include "experiments/report/table.h"
@@ -24,8 +25,8 @@ Json cost_row(std::string_view kind, std::string_view name, std::size_t count, c
 }
 
 /// The graph after each pass, as it would run.
-std::vector<Json> stages_of(const Tensors& outputs, const PlanOptions& options) {
-  std::vector<Json> stages;
+std::vector<Stage> stages_of(const Tensors& outputs, const PlanOptions& options) {
+  std::vector<Stage> stages;
   Graph graph = graph_of(outputs);
   const auto add = [&](std::string_view pass, std::string_view purpose, bool reuse = false,
                        bool in_place = false) {
@@ -33,7 +34,7 @@ std::vector<Json> stages_of(const Tensors& outputs, const PlanOptions& options) 
     Json row = cost_row("pass", pass, graph.nodes.size(), ledger(program).total());
     row["arena_mib"] = static_cast<double>(program.arena_bytes) / mib;
     row["purpose"] = purpose;
-    stages.push_back(std::move(row));
+    stages.push_back({std::move(row), graph});
   };
   add("as recorded", "");
   rewritten(graph, options, [&](const Pass& pass, const Graph& after) {
@@ -77,13 +78,14 @@ std::string steps_text(const Program& program) {
 
 /// The report. `law` appears after the number of products.
 Report explained(const Tensors& outputs, const PlanOptions& passes, bool brief,
-                 const std::string& law) {
+                 const std::string& law, const std::vector<Stage>& all_stages) {
   const Plan plan({outputs}, passes);
   const Program& program = plan.program();
   const double planned_ms = planning_ms(outputs, passes);
   const Ledger costs = ledger(program);
   const Cost total = costs.total();
-  std::vector<Json> stages = stages_of(outputs, passes), phases;
+  std::vector<Json> stages, phases;
+  for (const Stage& stage : all_stages) stages.push_back(stage.row);
   for (std::size_t p = 0; p < phase_count; ++p)
     if (costs.steps[p] > 0)
       phases.push_back(cost_row("phase", str(static_cast<Phase>(p)),
@@ -114,10 +116,17 @@ Report explained(const Tensors& outputs, const PlanOptions& passes, bool brief,
 Report explain(std::initializer_list<Tensors> outputs, const ExplainSettings& settings) {
   Tensors all;
   for (const Tensors& list : outputs) all.insert(all.end(), list.begin(), list.end());
-  Report report = explained(all, settings.passes, settings.brief, "");
+  if (!settings.bindings.empty()) Plan(outputs, settings.passes).run(settings.bindings);
+  const std::vector<Stage> stages = stages_of(all, settings.passes);
+  Report report = explained(all, settings.passes, settings.brief, "", stages);
   Json record = record_header("explain");
   record["rows"].push_back(std::move(report.record));
   report.files = {{"explain.json", record_text(record)}};
+  if (settings.html)
+    report.files.emplace_back(
+        "report.html",
+        explain_html(record,
+                     explain_section({settings.name, "", stages, all, settings.bindings}, 0)));
   report.record = std::move(record);
   return report;
 }
@@ -125,31 +134,48 @@ Report explain(std::initializer_list<Tensors> outputs, const ExplainSettings& se
 void declare_explain(OptionSet& set, ExplainOptions& options) {
   declare(set, options.run, {.training = false, .norm = true});
   set.add("brief", &options.brief, "Omit the list of steps");
+  set.add("html", &options.html,
+          "Write a page with pictures of the graph after each pass (needs Graphviz)");
 }
 
 int run_explain(ExplainOptions options) {
   complete(options.run, {"exact"});
   set_threads(options.run.threads);
   prepare_file(options.run.json);
+  std::optional<FolderLock> lock;
+  if (options.run.out.empty()) options.run.out = "runs/explain";
+  if (options.html) lock.emplace(prepare_folder(options.run.out));
   const Problem problem = make_problem(options.run);
   const ModelState state =
       initial_state(problem.model, options.run.seed_of_weights(), options.run.number_type());
   Json record = record_header("explain");
   record["config"] = to_json(options.run);
   record["rows"] = Json::array();
+  std::string sections;
+  std::size_t index = 0;
   for (const std::string& name : options.run.methods) {
     const Method& m = method(name);
     const RecordedStep step = record_step(problem, m, state);
     const ProductLaw law = expected_law(problem, m);
     const Json count = expected_products(problem, law);
-    Report report = explained(outputs_of(step), plan_options(options.run, name), options.brief,
+    const Tensors outputs = outputs_of(step);
+    const PlanOptions passes = plan_options(options.run, name);
+    const std::vector<Stage> stages = stages_of(outputs, passes);
+    if (options.html)
+      sections += explain_section({name, std::string(m.equation), stages, outputs,
+                                   step.bind(one_batch(problem).data.train)},
+                                  index++);
+    Report report = explained(outputs, passes, options.brief,
                               count.is_null() ? ""
                                               : fmt::format(" (law {} = {} for L = {})", str(law),
-                                                            show(count), problem.model.products()));
+                                                            show(count), problem.model.products()),
+                              stages);
     fmt::print("{}, {}: {}\n\n{}", problem.label(), name, m.equation, report.text);
     report.record.update({{"model", problem.label()}, {"method", name}, {"products_law", count}});
     record["rows"].push_back(std::move(report.record));
   }
+  if (options.html)
+    Report{.files = {{"report.html", explain_html(record, sections)}}}.write(options.run.out);
   if (!options.run.json.empty()) write_json(options.run.json, record);
   return 0;
 }

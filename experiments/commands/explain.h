@@ -12,6 +12,12 @@ struct ExplainSettings {
   PlanOptions passes = {};
   /// Omit the list of steps.
   bool brief = false;
+  /// Also make the page report.html, for which Graphviz must be installed: the graph after each
+  /// pass, with the values of a run on `bindings` where they are given and the graph is small.
+  bool html = false;
+  std::vector<Binding> bindings = {};
+  /// The page's name of the program.
+  std::string name = "program";
 };
 
 /// Explains the program that `Plan{outputs}` runs. Prints the nodes, products, GFLOP and memory
@@ -22,13 +28,14 @@ Report explain(std::initializer_list<Tensors> outputs, const ExplainSettings& se
 /// The options of `./twice explain`.
 struct ExplainOptions {
   RunOptions run;
-  bool brief = false;
+  bool brief = false, html = false;
 };
 
 /// Declares the options of `./twice explain`.
 void declare_explain(OptionSet& set, ExplainOptions& options);
 
-/// Prints the explanation of a training step of each method.
+/// Prints the explanation of a training step of each method. With `html` writes report.html to
+/// `--out`, with the values of a step on the first batch.
 int run_explain(ExplainOptions options);
 
 }  // namespace twice::experiments

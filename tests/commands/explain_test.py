@@ -1,9 +1,13 @@
 """Tests `twice explain`: the fields of its record, the number of products at several depths, the effect
-of each pass, and that a pass can be switched off."""
+of each pass, that a pass can be switched off, and the pictures of `--html`."""
 
+import json
 import math
 import pathlib
 import re
+import shutil
+import unittest
+import xml.etree.ElementTree
 
 from program import CommandTest, main
 
@@ -63,6 +67,123 @@ class Explain(CommandTest):
         self.assertIs(self.json("record.json")["config"]["log-norm"], True)
         without, _ = self.explain("--log-norm", "--without", "gram")
         self.assertGreater(without["products"], plain["products"])
+
+    def test_html_without_graphviz(self):
+        self.refuse(1, ["cannot start dot: No such file", "`.ci/install explain` installs it"],
+                    "explain", "--html", *SMALL, environment={"PATH": str(self.folder)})
+        self.assertEqual([name for name in self.files() if name.endswith("html")], [])
+
+
+@unittest.skipIf(not shutil.which("dot"), "no dot; ./twice test --with explain installs it")
+class Pictures(CommandTest):
+    def pages(self, *arguments):
+        """Runs `explain --html`: the rows of the record; for each method the data of its stages, its
+        table of passes as pairs of a pass and a stage, and its pictures."""
+        self.succeed("explain", "--html", "--out", "page", "--json", "record.json", *SMALL, *arguments)
+        text = (self.folder / "page/report.html").read_text()
+        root = xml.etree.ElementTree.fromstring(text.replace("<!DOCTYPE html>", ""))
+        parts = []
+        for part in root.iterfind(".//div[@class='explained']"):
+            table = [("".join(row.find("th").itertext()), int(row.get("data-stage")))
+                     for row in part.iterfind(".//tbody/tr")]
+            pictures = [stage.find("{http://www.w3.org/2000/svg}svg")
+                        for stage in part.iterfind(".//div[@class='stage']")]
+            parts.append((json.loads(part.get("data-stages")), table, pictures))
+        return self.json("record.json")["rows"], parts, text
+
+    def drawn(self, picture):
+        """The classes of each node of a picture, by the node's name."""
+        nodes = {}
+        for group in picture.iter("{http://www.w3.org/2000/svg}g"):
+            classes = group.get("class", "").split()
+            if "node" in classes:
+                nodes["%" + group.find("{http://www.w3.org/2000/svg}title").text] = set(classes) - {"node"}
+        return nodes
+
+    def test_each_pass_is_drawn(self):
+        rows, parts, text = self.pages("--depth", 3, "--method", "exact,f-gr")
+        self.assertEqual(len(parts), 2)
+        ids = re.findall(r' id="([^"]+)"', text)
+        self.assertEqual(len(ids), len(set(ids)))
+        for row, (stages, table, pictures) in zip(rows, parts):
+            self.assertEqual([name for name, _ in table], [entry["pass"] for entry in row["passes"]])
+            self.assertEqual(len(stages), len(pictures))
+            self.assertEqual({stage for _, stage in table}, set(range(len(stages))))
+            before = None
+            for entry, (_, stage) in zip(row["passes"], table):
+                # A pass that changes nothing leads to the picture of the one before.
+                nodes = self.drawn(pictures[stage])
+                self.assertEqual(len(nodes), entry["nodes"], entry)
+                self.assertEqual(set(nodes), set(stages[stage]["nodes"]))
+                self.assertIn(f": {entry['nodes']} nodes with {entry['products']} product", stages[stage]["words"])
+                products = 0
+                for rows_of in stages[stage]["nodes"].values():
+                    found = re.search(r", (\d+) products?", dict(rows_of).get("cost", ""))
+                    products += int(found[1]) if found else 0
+                self.assertEqual(products, entry["products"], entry)
+                if before is not None and before is not nodes and stage > 0:
+                    gone = [name for name, classes in before.items() if "goes" in classes]
+                    new = [name for name, classes in nodes.items() if "new" in classes]
+                    if table[table.index((entry["pass"], stage)) - 1][1] != stage:
+                        self.assertEqual(len(before) - len(gone) + len(new), len(nodes), entry)
+                        self.assertGreater(len(gone) + len(new), 0, entry)
+                before = nodes
+            small = row["small_products"]
+            self.assertEqual(f" and {small} small product" in stages[-1]["words"], small > 0)
+            self.assertFalse(any("new" in classes for classes in self.drawn(pictures[0]).values()))
+            self.assertFalse(any("goes" in classes for classes in self.drawn(pictures[-1]).values()))
+        # `accumulate` and `reassociate` take products away: those are marked before they go.
+        stages, table, pictures = parts[0]
+        for name in ("accumulate", "reassociate"):
+            nodes = self.drawn(pictures[dict(table)[name] - 1])
+            self.assertTrue(any({"product", "goes"} <= classes for classes in nodes.values()), name)
+
+    def test_what_is_said_of_a_node(self):
+        _, [(stages, table, _)], _ = self.pages("--depth", 2, "--activation", "tanh", "--dtype", "f64")
+        first, last = ({name: dict(rows) for name, rows in stages[s]["nodes"].items()} for s in (0, -1))
+        [(name, hidden)] = [(name, node) for name, node in first.items() if node.get("op") == "tanh"
+                            and node["phase"] == "forward"]
+        self.assertEqual((hidden["shape"], hidden["phase"]), ("f64 (16, 64)", "forward"))
+        self.assertNotIn("recorded by", hidden)
+        # Two sweeps found a cotangent of it, the second one also its tangent.
+        for term, phases in (("cotangent", ["backward", "double backward"]), ("tangent", ["double backward"])):
+            self.assertEqual([first[n]["phase"] for n in re.findall("%[0-9]+", hidden[term])], phases, term)
+        # Its vjp, in the gradient and once more in the second sweep.
+        vjps = [node for node in first.values() if node.get("recorded by") == f"vjp of {name} tanh"]
+        self.assertEqual({node["phase"] for node in vjps}, {"backward", "double backward"})
+        self.assertEqual({node["forward op"] for node in vjps}, {f"{name} tanh"})
+        # The cotangent of its input, and the cotangent of that: the tangent.
+        before = hidden["inputs"]
+        cotangents = [n for n, node in first.items() if before in node.get("derivative", "")
+                      and node["phase"] == "backward"]
+        self.assertEqual(len(cotangents), 1)
+        [tangent] = [node["derivative"] for node in first.values()
+                     if f"cotangent of {cotangents[0]} " in node.get("derivative", "")]
+        self.assertIn(f"in H v: the tangent of {before}", tangent)
+        # A run has the same gradients after every pass.
+        shared = [name for name in first if "read by" not in first[name]
+                  and any(word in first[name].get("derivative", "") for word in ("weight", "bias"))]
+        self.assertEqual(len(shared), 4)
+        # A pass has made this one, whose value might be another one than that of the recorded node.
+        weight = next(name for name in shared if "linear2.weight" in first[name]["derivative"])
+        self.assertEqual(last[weight]["made by"], f"a pass, for {weight} {first[weight]['op']}; as recorded, "
+                         f"that is the {first[weight]['derivative']}")
+        self.assertNotIn("derivative", last[weight])
+        for name in shared:
+            norms = [float(node[name]["value"].split("norm ")[1]) for node in (first, last)]
+            self.assertGreater(norms[0], 0)
+            self.assertTrue(math.isclose(*norms, rel_tol=1e-3), (name, norms))
+
+    def test_a_large_graph_shows_its_products(self):
+        [row], [(stages, _, pictures)], text = self.pages("--depth", 12)
+        self.assertGreater(row["passes"][0]["nodes"], 300)
+        self.assertIn("The pictures show the products alone", text)
+        nodes = self.drawn(pictures[0])
+        self.assertEqual(len(nodes), 9 * 12 - 5)
+        self.assertTrue(all("product" in classes for classes in nodes.values()))
+        self.assertNotIn("value", dict(stages[0]["nodes"][next(iter(nodes))]))
+        self.pages("--depth", 50)
+        self.assertIn("too many to draw", (self.folder / "page/report.html").read_text())
 
 
 if __name__ == "__main__":

@@ -38,11 +38,14 @@ return Array.from(document.querySelectorAll('.plot')).filter(p => p.checkVisibil
   p.getBoundingClientRect().right <= innerWidth);
 """
 
-# The texts whose contrast with their background is below the limit of WCAG: 4.5, or 3 for large text.
-CONTRAST = """
+LUMINANCE = """
 const channels = text => (text.match(/[\\d.]+/g) ?? [0, 0, 0, 0]).map(Number);
 const linear = c => (c /= 255) > 0.04045 ? ((c + 0.055) / 1.055) ** 2.4 : c / 12.92;
 const luminance = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
+"""
+
+# The texts whose contrast with their background is below the limit of WCAG: 4.5, or 3 for large text.
+CONTRAST = LUMINANCE + """
 const behind = element => {
   for (; element; element = element.parentElement) {
     const colour = channels(getComputedStyle(element).backgroundColor);
@@ -412,6 +415,76 @@ class Pages(CommandTest):
         self.assertLess(abs(left), 1)
         self.js(click, '.timeline [data-phase="update"][data-step="optimizer"]')
         self.assertEqual(self.js(shown), ["optimizer"])
+        self.assert_quiet()
+
+    @unittest.skipIf(not shutil.which("dot"), "no dot; ./twice test --with explain installs it")
+    def test_graphs_of_a_plan(self):
+        page = self.make("explain", "explain", "--html", *TINY, "--depth", 2, "--threads", 1) / "report.html"
+        self.check_page(page, 0)
+        node = "[...document.querySelectorAll('.stage:not(.hidden) .node')]"
+        for mode in ("light", "dark"):
+            self.open(page, mode=mode)
+            self.assertEqual(0, self.js(LUMINANCE + f"""
+                return {node}.map(node => [node.querySelector('polygon, ellipse'), node.querySelector('text')]
+                    .map(part => luminance(channels(getComputedStyle(part).fill))))
+                  .filter(([a, b]) => (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05) < 4.5).length;"""), mode)
+        self.open(page)
+        stages = json.loads(self.js("return document.querySelector('.explained').dataset.stages"))
+        panel = lambda: self.js("return document.querySelector('.node-words h3')?.textContent")
+        stage = lambda: self.js("""
+            const shown = [...document.querySelectorAll('.stage')].map(s => s.checkVisibility());
+            return shown.filter(Boolean).length === 1 ? shown.indexOf(true) : null;""")
+        words = lambda: self.js("return document.querySelector('.stage-words').textContent")
+        find = lambda selector: self.browser.find_element(By.CSS_SELECTOR, selector)
+        # The slider, and a pass of the table.
+        self.assertEqual((stage(), words()), (0, stages[0]["words"]))
+        self.browser.find_element(By.TAG_NAME, "body").send_keys(Keys.ARROW_RIGHT)
+        self.assertEqual(stage(), 1)
+        self.browser.find_element(By.TAG_NAME, "body").send_keys(Keys.ARROW_LEFT)
+        self.assertEqual(stage(), 0)
+        slider = find(".explained input")
+        slider.send_keys(Keys.ARROW_RIGHT)
+        self.assertEqual((stage(), words()), (1, stages[1]["words"]))
+        slider.send_keys(Keys.END)
+        self.assertEqual(stage(), len(stages) - 1)
+        self.browser.find_element(By.LINK_TEXT, "accumulate").click()
+        self.assertTrue(words().startswith("After accumulate: "), words())
+        self.assertIn("accumulate", self.js("return document.querySelector('tr.current').textContent"))
+        self.browser.find_element(By.LINK_TEXT, "as recorded").click()
+        # The pointer shows a node's details for as long as it is there; a click keeps them.
+        relu = self.js(f"return {node}.find(n => n.textContent.includes('relu'))")
+        name = "%" + self.js("return arguments[0].querySelector('title').textContent", relu)
+        self.js("arguments[0].scrollIntoView({block: 'center'})", relu)
+        ActionChains(self.browser).move_to_element(relu).perform()
+        self.assertEqual(panel(), name)
+        self.assertIn("relu", find(".node-words").text)
+        ActionChains(self.browser).move_to_element(slider).perform()
+        self.assertIsNone(panel())
+        ActionChains(self.browser).move_to_element(relu).click().move_to_element(slider).perform()
+        self.assertEqual(panel(), name)
+        # From a node of the backward sweep to its forward op.
+        backward = next(n for n, rows in stages[0]["nodes"].items()
+                        if dict(rows)["phase"] == "backward" and dict(rows).get("recorded by") == f"vjp of {name} relu")
+        self.js(f"{node}.find(n => '%' + n.querySelector('title').textContent === arguments[0]).focus()", backward)
+        self.assertEqual(panel(), backward)
+        self.browser.switch_to.active_element.send_keys(Keys.ENTER)
+        self.assertEqual(self.js("return '%' + document.querySelector('.node.chosen title').textContent"), backward)
+        self.js("""[...document.querySelectorAll('.node-words dl div')]
+                     .find(row => row.textContent.startsWith('forward op')).querySelector('a').click()""")
+        self.assertEqual(panel(), name)
+        inside = self.js("""
+            const node = document.querySelector('.stage:not(.hidden) .node.chosen').getBoundingClientRect();
+            const view = document.querySelector('.stages').getBoundingClientRect();
+            return node.top >= view.top - 1 ? node.bottom - view.bottom - 1 : 1e9;""")
+        self.assertLessEqual(inside, 0)
+        # The arrow keys work on nodes, too, and the chosen node stays chosen.
+        self.js(f"{node}[0].focus()")
+        self.browser.switch_to.active_element.send_keys(Keys.ARROW_RIGHT)
+        self.assertEqual((stage(), panel()), (1, name))
+        width = lambda: self.js("return document.querySelector('.stage:not(.hidden) svg').getBoundingClientRect().width")
+        before = width()
+        self.browser.find_element(By.CSS_SELECTOR, "[data-zoom='1']").click()
+        self.assertAlmostEqual(width() / before, 1.25, 2)
         self.assert_quiet()
 
     def test_a_page_under_way_shows_the_newer_one(self):

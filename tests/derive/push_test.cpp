@@ -51,6 +51,25 @@ BOOST_AUTO_TEST_CASE(tangents_of_a_polynomial) {
   BOOST_TEST(evaluate(push({third}, {x}, {t})[0]).item() == 0);
 }
 
+BOOST_AUTO_TEST_CASE(the_tape_lists_what_each_sweep_found) {
+  using Pairs = std::vector<std::pair<int, int>>;
+  Tape tape;
+  const Tensor x = tape.constant(3, DType::f64), y = x * x;
+  const Tensor seed = tape.constant(1, DType::f64);
+  const int before = tape.size();
+  const Tensor g = grad(Tensors(y), {x}, {seed})[0];
+  const int between = tape.size();
+  const Tensor t = push({y}, {x}, {g})[0];
+  BOOST_TEST(tape.sweeps().size() == 2u);
+  const Sweep &backward = tape.sweeps()[0], &forward = tape.sweeps()[1];
+  BOOST_TEST((!backward.forward && backward.first == before && backward.end == between));
+  BOOST_CHECK(backward.derivatives == (Pairs{{seed.index(), y.index()}, {g.index(), x.index()}}));
+  BOOST_TEST((forward.forward && forward.first == between && forward.end == tape.size()));
+  BOOST_CHECK(forward.derivatives == (Pairs{{t.index(), y.index()}}));
+  tape.clear();
+  BOOST_TEST(tape.sweeps().empty());
+}
+
 BOOST_AUTO_TEST_CASE(tangents_of_all_inputs_add_up) {
   Tape tape;
   const Tensor a = tape.constant(2, DType::f64), b = tape.constant(5, DType::f64);

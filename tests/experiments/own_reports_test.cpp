@@ -2,6 +2,7 @@
 // functions and problems.
 #include <boost/test/unit_test.hpp>
 
+#include <cstdlib>
 #include <set>
 
 #include "experiments/commands/profile/files.h"
@@ -123,6 +124,23 @@ BOOST_AUTO_TEST_CASE(any_program_is_explained) {
   const Report brief = explain({own.loss, own.g}, {.passes = no_passes(), .brief = true});
   BOOST_TEST(brief.record["rows"][0]["passes"].size() == 1u);
   BOOST_TEST(!contains(brief.text, "encoder"));
+}
+
+BOOST_AUTO_TEST_CASE(any_program_has_a_page_of_its_passes) {
+  if (std::system("command -v dot >/dev/null") != 0) return;
+  OwnTape own;
+  const Report report =
+      explain({own.loss, own.g}, {.html = true, .bindings = own.bindings, .name = "my <program>"});
+  BOOST_TEST(report.files.size() == 2u);
+  const std::string& html = report.files[1].second;
+  check_page(html);
+  // The product of 8 x 6 times 0.5 and 0.1, twice: 0.6 each.
+  for (const char* words : {"<h2>my &lt;program&gt;</h2>", "encoder", "vjp of %2 matmul",
+                            "0.6, 0.6, 0.6, 0.6, 0.6, 0.6, ..."})
+    BOOST_TEST(contains(html, words), words);
+  BOOST_TEST(error_of([&] {
+               explain({own.loss}, {.html = true, .bindings = {{own.w, Array()}}});
+             }) == "[run] node 1 is not an input of the tape: only inputs can be bound");
 }
 
 BOOST_AUTO_TEST_CASE(an_op_is_checked_and_a_wrong_rule_found) {
