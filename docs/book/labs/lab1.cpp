@@ -15,7 +15,7 @@
 //          cotangent of y is the constant 1. Loop from y to node 0. At each node that has a
 //          cotangent, call vjp for each input, and add the result to the cotangent of the input:
 //
-//            dy/du = sum over the nodes z that read u of  dy/dz * dz/du
+//            dy/dx = sum over the nodes z that read x of  dy/dz * dz/dx
 //
 //          Return the cotangents of the variables `wrt`, and the constant 0 for each variable
 //          that has no cotangent.
