@@ -72,10 +72,12 @@ struct ProductSumOp final : Op {
     // The factors that are products themselves.
     std::string inner;
     for (std::size_t i = 0; i < products.size(); ++i)
-      if (const std::optional<Inner>& p = products[i].inner)
-        inner += fmt::format("{}{} of {}: {} {}", inner.empty() ? "; " : ", ",
-                             p->is_left ? "left" : "right", i, next(p->transpose_p),
-                             next(p->transpose_q));
+      if (const std::optional<Inner>& p = products[i].inner) {
+        inner += fmt::format("{}{} of {}: ", inner.empty() ? "; " : ", ",
+                             p->is_left ? "left" : "right", i);
+        inner += next(p->transpose_p);
+        inner += " " + next(p->transpose_q);
+      }
     return text + inner;
   }
   bool has_addend() const { return addend_scale != 0; }
