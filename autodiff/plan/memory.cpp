@@ -1,4 +1,4 @@
-// Two placements: best fit in the order of their first steps, and largest first. `place` returns the smaller one.
+// Two placements: best fit in order of birth, and largest first. `place` returns the smaller one.
 #include "autodiff/plan/memory.h"
 
 #include <algorithm>
@@ -66,7 +66,7 @@ class FreeBlocks {
   std::size_t end_ = 0;
 };
 
-/// Each value, in the order of their first steps, gets the smallest free block that is large enough.
+/// Each value, in order of birth, gets the smallest free block that is large enough.
 Placement best_fit(const std::vector<Lifetime>& lifetimes, bool reuse) {
   Placement result;
   FreeBlocks free;
