@@ -16,7 +16,7 @@ struct IdleUse {
 struct RaceTotals {
   /// The peak for predictions, measured with the threads in effect. If it is empty, nothing is
   /// predicted.
-  std::optional<Peak> peak;
+  std::optional<Peak> peak = {};
   IdleUse ours = {}, peers = {};
   /// GFLOP/s of the best product of two 1024 x 1024 matrices so far, by our kernel and by OpenBLAS.
   /// Other work on the machine can only lower them.
