@@ -1,4 +1,5 @@
-// Pictures of graphs: what stays, goes and is new from pass to pass; what is said of each node.
+// Draws the graph after each pass, marks the nodes that a pass adds or removes, and lists the
+// details of each node.
 #include "experiments/commands/explain/page.h"
 
 #include <fmt/format.h>
@@ -17,16 +18,17 @@ namespace twice::experiments {
 
 namespace {
 
-/// Larger graphs are drawn by their products alone; with more products than that, not at all.
+/// Of graphs with more nodes only the products are drawn. Graphs with more products are not drawn.
 constexpr std::size_t most_nodes = 300, most_products = 400;
-/// Graphs whose values take more are not run.
+/// Graphs whose values take more memory are not run.
 constexpr std::size_t most_value_bytes = std::size_t{64} << 20;
 constexpr std::chrono::seconds graphviz_limit(30);
 
-/// A graph with what tells its nodes from those of the stages before and after it.
+/// A graph whose nodes are compared with those of the stages before and after it.
 struct Drawing {
   const Stage* stage = nullptr;
-  /// "%27" for what stands in the place of tape node 27; "%27.1", ... for what a pass made for it.
+  /// "%27" for the node in the place of tape node 27; "%27.1", ... for its parts, which a pass
+  /// made.
   std::vector<std::string> names;
   /// Name, op and attributes: equal in two stages for a node that stays.
   std::vector<std::string> keys;
@@ -44,7 +46,7 @@ Drawing drawing_of(const Stage& stage) {
   std::map<int, int> left, made;
   for (const GraphNode& node : stage.graph.nodes) ++left[node.recorded];
   for (const GraphNode& node : stage.graph.nodes) {
-    // The last one reads those before it.
+    // The parts come before the node that reads them.
     const std::string part =
         --left[node.recorded] > 0 ? fmt::format(".{}", ++made[node.recorded]) : "";
     d.names.push_back(fmt::format("%{}{}", node.recorded, part));
@@ -57,7 +59,7 @@ Drawing drawing_of(const Stage& stage) {
   return d;
 }
 
-/// The stages whose graph is another one than before.
+/// The stages that differ from the one before.
 std::vector<Drawing> drawings_of(const std::vector<Stage>& stages) {
   const auto inputs_of = [](const Graph& graph) {
     std::vector<std::vector<int>> inputs = {graph.outputs};
@@ -142,7 +144,7 @@ std::string dot_text(const Drawing& d, const std::vector<char>& shown, const std
       continue;
     }
     sources[i] = {i};
-    if (!all) {  // an arrow less where others lead there: Graphviz takes a tenth of the time
+    if (!all) {  // without arrows that others imply, Graphviz takes a hundredth of the time
       for (const std::size_t source : from) {
         above[i].insert(source);
         above[i].insert(above[source].begin(), above[source].end());
@@ -200,9 +202,9 @@ std::vector<std::string> laid_out(const std::string& graphs) try {
        error.what());
 }
 
-// ---- What is said of a node ----
+// ---- The details of a node ----
 
-/// The value of each node, in memory of its own; empty where a run has none.
+/// The value of each node, in memory of its own; empty if it depends on an input without a binding.
 std::vector<Array> values_of(const Graph& graph, const std::vector<Binding>& bindings) {
   std::vector<Array> values;
   for (const GraphNode& node : graph.nodes) {
@@ -248,8 +250,8 @@ std::string value_text(const Array& value) {
   return text;
 }
 
-/// What the recording says of each tape node: the rule that recorded it, and the values whose
-/// derivative it is.
+/// For each tape node the rule that recorded it, the values whose derivative it is, and its own
+/// derivatives.
 class Recording {
  public:
   explicit Recording(const Tape& tape) : tape_(tape) {
@@ -258,8 +260,8 @@ class Recording {
       for (const auto& [node, of] : sweep.derivatives) {
         std::string text =
             fmt::format("{} of {}", sweep.forward ? "tangent" : "cotangent", reference(of));
-        // <g, v> is linear in each cotangent of the sweep that g comes from; its derivative by the
-        // cotangent of z is the tangent of z.
+        // <g, v> is linear in the cotangent of each value z. Its derivative by that cotangent is
+        // the tangent of z.
         if (const auto first = cotangent_of.find(of);
             !sweep.forward && first != cotangent_of.end()) {
           text += fmt::format(", the cotangent of {}; in H v: the tangent of {}",
@@ -300,7 +302,7 @@ class Recording {
   Texts roles_, cotangents_, tangents_;
 };
 
-/// Pairs of a term and what it says; "%27" in it leads to that node.
+/// Pairs of a term and a text. The page turns "%27" in a text into a link to that node.
 Json node_rows(const Drawing& d, std::size_t i, const std::vector<int>& readers,
                const Recording& recording, const Array& value) {
   const GraphNode& node = d.node(i);
@@ -338,7 +340,8 @@ Json node_rows(const Drawing& d, std::size_t i, const std::vector<int>& readers,
   add("recorded by", recording.rule(node.recorded));
   add("forward op",
       node.forward_origin == node.recorded ? "" : recording.reference(node.forward_origin));
-  // Its value may be another one: scalings move, and sums are put together in another order.
+  // The value of a node that a pass made may differ from the recorded one, for instance by a
+  // factor.
   if (!by_a_pass) {
     add("derivative", roles);
     add("cotangent", recording.cotangents(node.recorded));
@@ -360,6 +363,37 @@ Json nodes_of(const Drawing& d, const std::vector<char>& shown, const Recording&
       nodes[d.names[i]] =
           node_rows(d, i, readers[i], recording, values.empty() ? Array() : values[i]);
   return nodes;
+}
+
+std::string stage_words(const std::vector<Drawing>& drawings, std::size_t s) {
+  const Drawing& d = drawings[s];
+  const std::string added = marked_text(d, d.is_new), removed = marked_text(d, d.goes);
+  std::string words = fmt::format("{}{}: {}.", s == 0 ? "" : "After ", text(d.stage->row, "pass"),
+                                  marked_text(d, std::vector<char>(d.size(), 1), true));
+  if (!added.empty()) words += fmt::format(" New: {}.", added);
+  if (!removed.empty())
+    words += fmt::format(" The next pass, {}, removes {}.",
+                         text(drawings[s + 1].stage->row, "pass"), removed);
+  words[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(words[0])));
+  return words;
+}
+
+/// The table of passes; each row leads to the picture of the graph after its pass.
+Json pass_rows(const std::vector<Stage>& stages, const std::vector<Drawing>& drawings,
+               const std::vector<Column>& columns, const std::string& id) {
+  Json rows = Json::array();
+  std::size_t at = 0;
+  for (const Stage& stage : stages) {
+    if (at + 1 < drawings.size() && drawings[at + 1].stage == &stage) ++at;
+    Json cells = Json::array();
+    for (const Column& column : columns)
+      if (column.key != "pass") cells.push_back({{"text", cell_text(column, stage.row)}});
+    rows.push_back({{"pass", text(stage.row, "pass")},
+                    {"stage", fmt::format("{}", at)},
+                    {"target", fmt::format("{}stage{}", id, at)},
+                    {"cells", cells}});
+  }
+  return rows;
 }
 
 std::size_t value_bytes(const Graph& graph) {
@@ -390,23 +424,16 @@ std::string explain_section(const ExplainedProgram& program, std::size_t index) 
   }
   const std::vector<std::string> pictures = drawn ? laid_out(graphs) : std::vector<std::string>();
 
+  // The first stage has the most values.
+  const bool run =
+      all && !program.bindings.empty() && value_bytes(program.stages[0].graph) <= most_value_bytes;
   const Recording recording(program.outputs[0].tape());
-  Json stages = Json::array(), data = Json::array(), rows = Json::array();
+  Json stages = Json::array(), data = Json::array();
   for (std::size_t s = 0; s < drawings.size(); ++s) {
     const Drawing& d = drawings[s];
-    const Graph& graph = d.stage->graph;
-    const bool run = all && !program.bindings.empty() && value_bytes(graph) <= most_value_bytes;
     const std::vector<Array> values =
-        run ? values_of(graph, program.bindings) : std::vector<Array>();
-    const std::string pass = text(d.stage->row, "pass"), added = marked_text(d, d.is_new),
-                      removed = marked_text(d, d.goes);
-    std::string words = fmt::format("{}{}: {}.", s == 0 ? "" : "After ", pass,
-                                    marked_text(d, std::vector<char>(d.size(), 1), true));
-    if (!added.empty()) words += fmt::format(" New: {}.", added);
-    if (!removed.empty())
-      words += fmt::format(" The next pass, {}, removes {}.",
-                           text(drawings[s + 1].stage->row, "pass"), removed);
-    words[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(words[0])));
+        run ? values_of(d.stage->graph, program.bindings) : std::vector<Array>();
+    const std::string words = stage_words(drawings, s);
     stages.push_back({{"id", fmt::format("{}stage{}", id, s)},
                       {"words", words},
                       {"svg", s < pictures.size() ? Json(pictures[s]) : Json()}});
@@ -414,17 +441,6 @@ std::string explain_section(const ExplainedProgram& program, std::size_t index) 
                     {"nodes", drawn ? nodes_of(d, shown[s], recording, values) : Json::object()}});
   }
   const std::vector<Column> columns = columns_of("passes");
-  std::size_t at = 0;
-  for (const Stage& stage : program.stages) {
-    if (at + 1 < drawings.size() && drawings[at + 1].stage == &stage) ++at;
-    Json cells = Json::array();
-    for (const Column& column : columns)
-      if (column.key != "pass") cells.push_back({{"text", cell_text(column, stage.row)}});
-    rows.push_back({{"pass", text(stage.row, "pass")},
-                    {"stage", fmt::format("{}", at)},
-                    {"target", fmt::format("{}stage{}", id, at)},
-                    {"cells", cells}});
-  }
   Json headings = Json::array();
   for (const Column& column : columns)
     headings.push_back({{"name", column.heading}, {"meaning", column.meaning}});
@@ -435,15 +451,18 @@ std::string explain_section(const ExplainedProgram& program, std::size_t index) 
                    "The graph has {} nodes. The pictures show the products alone; an arrow "
                    "leads from a product to the next ones that depend on it.",
                    nodes)
-             : "";
+      : !run && !program.bindings.empty()
+          ? fmt::format("The page has no values, since they take more than {} MiB.",
+                        most_value_bytes >> 20)
+          : "";
   const std::string late =
       drawn && pictures.size() < drawings.size()
           ? fmt::format("Graphviz was stopped after {} s. The pictures of {} stages are missing.",
                         graphviz_limit.count(), drawings.size() - pictures.size())
           : "";
   return section(program.name,
-                 paragraph(program.words) +
-                     render("explain", {{"rows", rows},
+                 (program.words.empty() ? "" : paragraph(program.words)) +
+                     render("explain", {{"rows", pass_rows(program.stages, drawings, columns, id)},
                                         {"headings", headings},
                                         {"stages", stages},
                                         {"drawn", !pictures.empty()},
