@@ -281,14 +281,14 @@ class BadInput(CommandTest):
         self.refuse(1, ["no records in empty"], "report", "empty")
         self.refuse(1, ["cannot list file"], "report", "file")
         (self.folder / "empty/bad.json").write_text('{"command": "compare", ')
-        self.refuse(1, ["empty/bad.json", "no valid JSON"], "report", "empty")
+        self.refuse(1, ["empty/bad.json", "not valid JSON"], "report", "empty")
         (self.folder / "empty/bad.json").write_text('{"other": "JSON"}')
         self.refuse(1, ["no records in empty"], "report", "empty")
         self.assertEqual(set(self.files()), {"file", "empty/bad.json"})
         # With a good and a bad record, the page shows the good one and names the bad one.
         self.succeed("train", "--out", "runs", *TINY)
         (self.folder / "runs/bad.json").write_text("[1, 2")
-        self.refuse(0, ["runs/bad.json", "no valid JSON"], "report", "runs")
+        self.refuse(0, ["runs/bad.json", "not valid JSON"], "report", "runs")
         self.assertIn("runs/bad.json is not valid JSON", (self.folder / "runs/report.html").read_text())
 
     def test_without_gnuplot(self):

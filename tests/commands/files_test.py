@@ -373,13 +373,13 @@ class Hostile(Files):
         for notes in [{"curve": json.dumps(2 * curve)}, {"step": "6"}, {"step": "4"}, {"step": "1000"},
                       {"step": "9223372036854775807"}]:
             self.write_checkpoint(path, notes)
-            self.refuse_soon(1, ["bad/checkpoint.safetensors", "of a run of 5 steps"], "train",
+            self.refuse_soon(1, ["bad/checkpoint.safetensors", "a run of 5 steps"], "train",
                              "--resume", "--out", "bad")
         # The report shows the good record of the folder and names the odd one.
         for text in [deep, '{"command": "train", "rows": ' + deep + "}",
                      '{"command": "compare", "rows": [{"curve": ' + deep + "}]}"]:
             (self.folder / "run/odd.json").write_text(text)
-            self.refuse_soon(0, ["run/odd.json", "no valid JSON"], "report", "run")
+            self.refuse_soon(0, ["run/odd.json", "not valid JSON"], "report", "run")
 
     def test_a_record_that_names_files_elsewhere(self):
         (self.folder / "record").mkdir()

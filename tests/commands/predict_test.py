@@ -164,7 +164,7 @@ class AfterTraining(CommandTest):
             self.assertEqual(float(run["validation_rmse"]), last["metrics"]["validation_rmse"])
         self.assertEqual(len(self.rows("grid/curves.csv")), 4 * 2)
         page = (self.folder / "grid/report.html").read_text()
-        self.assertIn("nothing was chosen: its mean validation loss", page)
+        self.assertIn("nothing was chosen. The numbers are the mean validation loss", page)
         self.assertIn(">rmse</button>", page)
         self.succeed("compare", *NUMBERS, "--epochs", 2, "--method", "sgd,exact", "--out", "both")
         self.assertEqual([run["run"] for run in self.rows("both/runs.csv")], ["sgd", "exact"])

@@ -154,7 +154,7 @@ class Compare(CommandTest):
         (self.folder / "cut.json").write_text("{")
         self.refuse(2, ["cut.json"], "profile", "--compare", a, "cut.json")
         (self.folder / "other.json").write_text("{}")
-        self.refuse(2, ["other.json: no times in it"], "profile", "--compare", a, "other.json")
+        self.refuse(2, ["other.json has no times"], "profile", "--compare", a, "other.json")
         self.refuse(2, ["--margin"], "profile", "--compare", a, a, "--margin", "-1")
 
 

@@ -51,7 +51,7 @@ class Report(CommandTest):
         self.assertEqual(status, 1)
         self.succeed("train", *TINY, "--out", "runs/single")
         (self.folder / "runs/broken.json").write_text('{"command": "train"')
-        self.refuse(0, ["runs/broken.json", "no valid JSON"], "report", "runs")
+        self.refuse(0, ["runs/broken.json", "not valid JSON"], "report", "runs")
         page = self.page("runs")
         def assert_says(part):
             self.assertTrue(any(part in text for text in page.words), part)

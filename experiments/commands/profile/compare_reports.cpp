@@ -134,7 +134,7 @@ Json read_report(const std::filesystem::path& file) {
   try {
     return Json::parse(read_file(file));
   } catch (const JsonError&) {
-    throw UsageError(fmt::format("{}: no valid JSON (cut or corrupt)", file.string()));
+    throw UsageError(fmt::format("{} is not valid JSON (cut or corrupt)", file.string()));
   } catch (const Error& error) {
     throw UsageError(error.what());
   }
