@@ -101,7 +101,8 @@ double derivative(const Tape& tape, int y, int x) {
 std::vector<Scalar> checked_grad(Scalar y, const std::vector<Scalar>& wrt) {
   const std::vector<Scalar> result = grad(y, wrt);
   if (result.size() != wrt.size())
-    throw Broken{fmt::format("expected {} derivatives, found {}", wrt.size(), result.size())};
+    throw Broken{
+        fmt::format("expected {}, found {}", counted(wrt.size(), "derivative"), result.size())};
   for (const Scalar& x : result)
     if (x.tape != y.tape || x.index < 0 || x.index >= static_cast<int>(y.tape->size()))
       throw Broken{"expected a node of the same tape, found an empty or a foreign Scalar"};
@@ -121,8 +122,8 @@ void find_wrong_cotangent(const Tape& tape, int y) {
       if (node.a != i && node.b != i) continue;
       readers += (readers.empty() ? ", read by " : ", ") + described(tape, r);
     }
-    throw Broken{fmt::format("at node {}{}: expected the cotangent {:.6g}, found {:.6g}",
-                             described(tape, i), readers, expected, found)};
+    throw Broken{fmt::format("at node {}{}: cotangent: {}", described(tape, i), readers,
+                             expected_found(expected, found))};
   }
 }
 
@@ -135,8 +136,8 @@ std::vector<Scalar> right_grad(Scalar y, const std::vector<Scalar>& wrt) {
     const double expected = x > y.index ? 0 : derivative(before, y.index, x);
     if (close(found[i].value(), expected)) continue;
     find_wrong_cotangent(before, y.index);
-    throw Broken{fmt::format("at node {}: expected the cotangent {:.6g}, found {:.6g}",
-                             described(before, x), expected, found[i].value())};
+    throw Broken{fmt::format("at node {}: cotangent: {}", described(before, x),
+                             expected_found(expected, found[i].value()))};
   }
   return found;
 }
@@ -147,8 +148,8 @@ void expect_recorded(Scalar y, Scalar x, double expected) {
   if (!close(recorded, expected))
     throw Broken{
         fmt::format("at node {}: this derivative has the right value, but its nodes do not "
-                    "compute it from x: expected the derivative {:.6g}, found {:.6g}",
-                    described(*y.tape, y.index), expected, recorded)};
+                    "compute it from x: its derivative by x: {}",
+                    described(*y.tape, y.index), expected_found(expected, recorded))};
 }
 
 constexpr double here = 0.7;
@@ -209,11 +210,33 @@ void many_paths() {
   right_grad(y, {x});
 }
 
-/// The derivative by a node that was computed, by a later node, and by y itself.
+/// The derivative by a node that was computed, and by y itself.
 void other_variables() {
   Tape tape;
-  const Scalar x = input(tape, here), u = x * x, y = sin(u), later = input(tape, 2);
-  right_grad(y, {u, later, y});
+  const Scalar x = input(tape, here), u = x * x, y = sin(u);
+  right_grad(y, {u, y});
+}
+
+/// Allocates memory, fills it, and frees it again.
+void fill_free_memory() {
+  std::vector<char> memory(100'000);
+  volatile char* const filled = memory.data();  // volatile: the compiler keeps the writes
+  for (std::size_t i = 0; i < memory.size(); ++i) filled[i] = 'x';
+}
+
+/// The derivatives by many variables that were recorded after y. An answer that reads a cotangent
+/// for them reads past the end of its vector, where free memory holds no zeros.
+void later_variables() {
+  fill_free_memory();
+  Tape tape;
+  const Scalar x = input(tape, here), y = sin(x * x);
+  std::vector<Scalar> wrt = {x};
+  for (int i = 0; i < 2000; ++i) wrt.push_back(input(tape, 2));
+  const std::vector<Scalar> found = checked_grad(y, wrt);
+  for (std::size_t i = 1; i < wrt.size(); ++i)
+    if (found[i].value() != 0)
+      throw Broken{fmt::format("at node {}: derivative: {}", described(tape, wrt[i].index),
+                               expected_found(0, found[i].value()))};
 }
 
 }  // namespace
@@ -242,6 +265,7 @@ int main() {
       {"the gradient of x x sin y + exp(x y)", gradient},
       {"H v of x x sin y + exp(x y)", hessian_vector_product},
       {"other variables than inputs", other_variables},
+      {"a variable that was recorded after y has the derivative 0", later_variables},
       {"each node is visited once", many_paths},
   });
 }

@@ -23,7 +23,7 @@
 // Two rules:
 //
 //   - Compute with Scalars, not with their values. Then each derivative can be differentiated too.
-//   - Recording may move the nodes in memory. So copy a node before the first call that records.
+//   - Recording moves the nodes in memory. So copy a node before the first call that records.
 //
 // The grader compares derivatives up to the third order with exact ones. For a wrong derivative it
 // names the first node, counted from y down, that has a wrong cotangent:

@@ -20,12 +20,13 @@
 // again. An empty Tensor, {}, means zero.
 //
 // The grader compares the values with the definition, and the derivatives with finite differences
-// and with each other, up to the third order:
+// and with each other, up to the third order. In the messages of the grader, J is the Jacobian of a
+// function f that calls `cross`, H is the Hessian of <f(x), u>, and u and v are random:
 //
 //   ./twice test lab 3
 #include "docs/book/labs/lab3.h"
 
-#include "autodiff/ops/bilinear.h"
+#include "autodiff/autodiff.h"
 
 namespace lab {
 

@@ -9,7 +9,7 @@
 //
 // The interface:
 //
-//   tape.node(i).op                 the op of node i; null for an input
+//   tape.node(i).op                 the op of node i; null for a leaf
 //   tape.inputs_of(tape.node(i))    the indices of the inputs of node i; all are less than i
 //   tape.handle(i)                  the tensor of node i
 //   op->vjp(slot, x, y, u)          D' u for the input number `slot`: x are the node's inputs as
@@ -20,7 +20,8 @@
 // Three rules:
 //
 //   - Visit each node once, and call no rule for a node or an input that does not depend on `wrt`.
-//   - Each rule appends nodes to the tape. So copy tape.node(i) before the first rule is called.
+//   - Each rule appends nodes to the tape, and the nodes may then move in memory. So copy
+//     tape.node(i) and its inputs before the first rule is called.
 //   - The cotangent of a variable on which no output depends is zeros.
 //
 // The grader tests the adjoint identity <u, J v> = <J' u, v> on small graphs, and H v by two
@@ -31,8 +32,7 @@
 
 #include <algorithm>
 
-#include "autodiff/ops/arithmetic.h"
-#include "autodiff/ops/broadcast.h"
+#include "autodiff/autodiff.h"
 
 namespace lab {
 

@@ -5,8 +5,8 @@
 //   y = sum_i scale_i op(A_i) op(B_i) + addend,     op(A) is A or A'.
 //
 // A node is read as a `ProductSum`, and one of its products is a `ProductTerm`
-// (autodiff/plan/passes/product_sum.h). A factor of such a product can be a product itself, V = P
-// Q. Then three matrices are multiplied, and there are two orders:
+// (autodiff/plan/passes/product_sum.h). A factor of such a product can be a product V = P Q itself.
+// Then three matrices are multiplied, and there are two orders:
 //
 //   (P Q) Z = P (Q Z)      (P Q)' Z = Q' (P' Z)      Z (P Q) = (Z P) Q      Z (P Q)' = (Z Q') P'
 //
@@ -15,13 +15,14 @@
 // 2. Write `cheaper_chains`. For each product of each node, and for each factor that is a single
 //    product V, compare the FLOPs of V Z with the FLOPs of both products of the other order. (V
 //    exists already, so its FLOPs do not count.) Rewrite the product if the other order has fewer.
+//    The other products of the node and its addend stay.
 //
-// The tools:
+// The tools, with `single_product` and `append_product` from lab8.h:
 //
 //   as_product_sum(graph.at(node))         the products of a node; nothing for another op
 //   set_product_sum(graph.at(node), sum)   gives a node other products
 //   single_product(graph, node)            the product of a node that has one and no addend
-//   (lab8.h) append_product(graph, product, node)   appends a node for the product (lab8.h)
+//   append_product(graph, product, node)   appends a node for the product, and returns its index
 //   flops(graph, term)                     the FLOPs of a product whose factors are nodes
 //   in_order(graph)                        sorts the nodes and drops those that no output needs
 //

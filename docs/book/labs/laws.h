@@ -6,10 +6,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace lab {
@@ -18,6 +20,44 @@ namespace lab {
 struct Broken {
   std::string text;
 };
+
+/// Both numbers as text, with enough digits to differ if the numbers differ.
+inline std::pair<std::string, std::string> digits(double a, double b) {
+  a += 0.0, b += 0.0;  // -0 becomes 0
+  for (int precision = 6;; ++precision) {
+    const std::string first = fmt::format("{:.{}g}", a, precision),
+                      second = fmt::format("{:.{}g}", b, precision);
+    if (first != second || precision == 17) return {first, second};
+  }
+}
+
+/// `expected 2, found 3`
+inline std::string expected_found(double expected, double found) {
+  const auto [first, second] = digits(expected, found);
+  return fmt::format("expected {}, found {}", first, second);
+}
+
+/// `1 cotangent`, `2 cotangents`
+inline std::string counted(std::size_t count, const std::string& noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
+/// The reason why a process ended with this signal.
+inline std::string reason(int signal) {
+  switch (signal) {
+    case SIGSEGV:
+    case SIGBUS:
+      return "it reads or writes outside its memory";
+    case SIGABRT:
+      return "it called abort, or it damaged allocated memory";
+    case SIGFPE:
+      return "an integer was divided by 0";
+    case SIGKILL:
+      return "it was killed, perhaps because no memory was left";
+    default:
+      return fmt::format("signal {}", signal);
+  }
+}
 
 struct Law {
   std::string title;
@@ -57,7 +97,7 @@ inline bool holds(const Law& law) {
   if (WIFEXITED(status)) return WEXITSTATUS(status) == 0;
   return print(WTERMSIG(status) == SIGALRM
                    ? fmt::format("the answer did not end within {} seconds", seconds)
-                   : fmt::format("the answer crashed (signal {})", WTERMSIG(status)));
+                   : fmt::format("the answer crashed: {}", reason(WTERMSIG(status))));
 }
 
 /// Checks all laws. The exit status of the grader: 0 if all hold, else 1.

@@ -1,7 +1,7 @@
 // Lab 3: the solution.
 #include "docs/book/labs/lab3.h"
 
-#include "autodiff/ops/bilinear.h"
+#include "autodiff/autodiff.h"
 
 namespace lab {
 

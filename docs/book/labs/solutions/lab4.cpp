@@ -3,8 +3,7 @@
 
 #include <algorithm>
 
-#include "autodiff/ops/arithmetic.h"
-#include "autodiff/ops/broadcast.h"
+#include "autodiff/autodiff.h"
 
 namespace lab {
 

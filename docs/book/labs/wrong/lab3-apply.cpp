@@ -2,7 +2,7 @@
 // Swaps the factors in the op itself, which only the jvp uses.
 #include "docs/book/labs/lab3.h"
 
-#include "autodiff/ops/bilinear.h"
+#include "autodiff/autodiff.h"
 
 namespace lab {
 

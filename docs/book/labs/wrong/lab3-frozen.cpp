@@ -2,7 +2,7 @@
 // Treats the other factor as a constant, so the second derivative lacks terms.
 #include "docs/book/labs/lab3.h"
 
-#include "autodiff/ops/bilinear.h"
+#include "autodiff/autodiff.h"
 #include "autodiff/ops/shape_ops.h"
 
 namespace lab {

@@ -2,7 +2,7 @@
 // Swaps the factors in the adjoint of a.
 #include "docs/book/labs/lab3.h"
 
-#include "autodiff/ops/bilinear.h"
+#include "autodiff/autodiff.h"
 
 namespace lab {
 

@@ -2,7 +2,7 @@
 // The middle entry has the wrong sign.
 #include "docs/book/labs/lab3.h"
 
-#include "autodiff/ops/bilinear.h"
+#include "autodiff/autodiff.h"
 
 namespace lab {
 

@@ -1,5 +1,4 @@
-// Breaks: broken  y = cos x: order 1: at node %0 = input, read by %1 = cos(%0)
-// The derivative of cos lacks its sign.
+// Breaks: broken  y = x x: order 1: at node %0 = input
 #include "docs/book/labs/lab1.h"
 
 namespace lab {
@@ -11,7 +10,7 @@ Scalar vjp(Scalar y, int slot, Scalar cotangent) {
   if (node.op == Op::add) return cotangent;
   if (node.op == Op::mul) return cotangent * (slot == 0 ? b : a);
   if (node.op == Op::sin) return cotangent * cos(a);
-  if (node.op == Op::cos) return cotangent * sin(a);
+  if (node.op == Op::cos) return cotangent * (constant(tape, -1) * sin(a));
   return cotangent * y;  // exp
 }
 
@@ -21,10 +20,12 @@ std::vector<Scalar> grad(Scalar y, const std::vector<Scalar>& wrt) {
   cotangent[y.index] = constant(tape, 1);
   for (int i = y.index; i >= 0; --i) {
     if (!cotangent[i].tape) continue;
-    const int inputs[] = {tape[i].a, tape[i].b};
+    // Wrong: the first call of vjp records, which moves this node in memory.
+    const Node& node = tape[i];
     for (int slot = 0; slot < 2; ++slot) {
-      if (inputs[slot] < 0) continue;
-      Scalar& sum = cotangent[inputs[slot]];
+      const int input = slot == 0 ? node.a : node.b;
+      if (input < 0) continue;
+      Scalar& sum = cotangent[input];
       const Scalar part = vjp({&tape, i}, slot, cotangent[i]);
       sum = sum.tape ? sum + part : part;
     }

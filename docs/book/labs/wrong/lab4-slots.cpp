@@ -1,10 +1,9 @@
-// Breaks: broken  adjoint identity, a value used twice: at node 1 (exp)
+// Breaks: broken  adjoint identity, data in one slot
 #include "docs/book/labs/lab4.h"
 
 #include <algorithm>
 
-#include "autodiff/ops/arithmetic.h"
-#include "autodiff/ops/broadcast.h"
+#include "autodiff/autodiff.h"
 
 namespace lab {
 
@@ -30,7 +29,7 @@ Tensors backward_sweep(const Tensors& ys, const Tensors& u, const Tensors& wrt) 
 
   const auto add = [&](int node, Tensor term) {
     Tensor& sum = cotangent[static_cast<std::size_t>(node)];
-    sum = term;  // wrong: the other readers of the node are lost
+    sum = sum ? sum + term : term;
   };
   for (std::size_t k = 0; k < ys.size(); ++k) add(ys[k].index(), u[k]);
   for (int i = last; i >= 0; --i) {
@@ -40,7 +39,7 @@ Tensors backward_sweep(const Tensors& ys, const Tensors& u, const Tensors& wrt) 
     std::vector<Tensor> x;
     for (int input : tape.inputs_of(node)) x.push_back(tape.handle(input));
     for (std::size_t slot = 0; slot < x.size(); ++slot) {
-      if (!depends[static_cast<std::size_t>(x[slot].index())]) continue;
+      // Wrong: no test of whether this input depends on `wrt`.
       const Tensor term = node.op->vjp(static_cast<int>(slot), x, tape.handle(i), c);
       if (term) add(x[slot].index(), term);
     }

@@ -1,5 +1,5 @@
-// Breaks: the graph is whole: (P Q)
-// Leaves the new nodes at the end of the graph, behind the nodes that read them.
+// Breaks: no graph costs more FLOPs: tanh(Z (P Q))
+// Counts the FLOPs of V as saved, although V can have other readers.
 #include "docs/book/labs/lab8.h"
 
 using namespace twice;
@@ -30,7 +30,8 @@ bool rewrite(Graph& graph, int node, ProductTerm& term, bool v_is_left) {
   // If the other order costs more, nothing reads this node, and `in_order` drops it.
   const int inner = append_product(graph, chain.inner, node);
   (chain.outer.a == inner_node ? chain.outer.a : chain.outer.b) = inner;
-  if (flops(graph, chain.inner) + flops(graph, chain.outer) >= flops(graph, term)) return false;
+  const double before = flops(graph, term) + flops(graph, *v);
+  if (flops(graph, chain.inner) + flops(graph, chain.outer) >= before) return false;
   term = chain.outer;
   return true;
 }
@@ -47,7 +48,7 @@ Graph cheaper_chains(Graph graph) {
       changed |= rewrite(graph, node, term, true) || rewrite(graph, node, term, false);
     if (changed) set_product_sum(graph.at(node), *sum);
   }
-  return graph;
+  return in_order(std::move(graph));
 }
 
 }  // namespace lab
