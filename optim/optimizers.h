@@ -88,7 +88,7 @@ struct OptimizerRule {
 
 /// All optimisers.
 const std::deque<OptimizerRule>& optimizers();
-/// The optimiser with this name. Throws, with a list of the names, if there is none.
+/// The optimiser with this name. If there is none, throws an error that lists the names.
 const OptimizerRule& optimizer(std::string_view name);
 /// Adds an optimiser. Throws if the name is taken or there is no `update`.
 void add_optimizer(OptimizerRule rule);

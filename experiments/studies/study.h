@@ -38,7 +38,7 @@ using Measured = std::map<std::string, Vector>;
 /// The same job for each seed.
 using Repeated = std::vector<Measured>;
 
-/// The lists of every seed, one after the other, for settings number `from` to `to`.
+/// Joins the lists of all seeds for the settings `from` to `to`.
 Vector all(const std::vector<Repeated>& found, std::size_t from, std::size_t to,
            const std::string& name);
 /// Element `k` of the list of each seed, or with `last` its last element. NaN if the list is

@@ -93,7 +93,7 @@ std::string cost_key(const Json& config, bool steps) {
   return key;
 }
 
-/// A key of everything that determines the time of a step.
+/// A key made of everything that determines the time of a step.
 std::string step_key(const Json& config) {
   return cost_key(config, false) + config.value("dtype", Json()).dump() +
          config.value("augment", Json()).dump();
