@@ -175,7 +175,7 @@ class Task {
   /// rows of g follow the last one.
   void add_rows(const T* image, Index first, Index last, const T* g, Index behind) {
     const Index rows = last - first, kernel_rows = last_ky_ - first_ky_;
-    // The rows of x that some row of the kernel reads.
+    // The rows of x that at least one row of the kernel reads.
     const Index above = first_ky_ * cut_.dilation - cut_.padding;
     const Index below = (last_ky_ - 1) * cut_.dilation - cut_.padding;
     const Index top = std::max<Index>(first * cut_.stride + above, 0);

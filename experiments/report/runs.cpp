@@ -169,7 +169,7 @@ Json facts_of(const Run& run) {
       for (const Json& file : objects(own.is_array() ? own : Json::array({own})))
         facts["checksum of " + text(file, "name")] = text(file, "checksum").substr(0, enough);
     }
-  // For runs of a sweep, the options describe the model.
+  // The runs of a sweep need no label, because their options describe the model.
   if (run.record && !run.model.empty()) facts["label"] = run.model;
   return facts;
 }

@@ -21,8 +21,8 @@ using OnBatch =
 /// A training problem: weights, examples, and a scalar loss of weights and a batch.
 struct Problem {
   /// Gives the names, shapes and initial values of the weights, and the predictions if
-  /// `own_predictions` is empty. Its `products` is L in the laws of products. If `products` is 0,
-  /// no law is shown.
+  /// `own_predictions` is empty. Its `products` is the L in laws such as 6L - 4. If `products`
+  /// is 0, no law is shown.
   Model model;
   DataSplit data;
   RunOptions options;

@@ -634,7 +634,7 @@ BOOST_AUTO_TEST_CASE(bad_archives) {
     // accepted.
     BOOST_TEST(accepted < 250);
   }
-  // An offset in the archive must not lead outside its bytes.
+  // An offset beyond the end of the archive is an error.
   std::string far = npz(arrays);
   far.replace(far.rfind("PK\5\6") + 16, 4, little<std::uint32_t>(0x7fffffff));
   BOOST_TEST(contains(error(far), "is cut or damaged"));

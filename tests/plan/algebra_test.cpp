@@ -184,7 +184,7 @@ BOOST_AUTO_TEST_CASE(norms_of_products_need_no_product) {
     BOOST_TEST(planned.products == 0);
     BOOST_TEST(planned.small == 2);
     BOOST_TEST(counts(checked_plan(Tensors{sum(v * v)})).products == 0);
-    // If the product is an output as well, it is formed anyway.
+    // If the product is also an output, the plan forms it in any case.
     BOOST_TEST(counts(checked_plan(Tensors{sum(square(v)), v})).small == 0);
   }
   // The same for a sum of products.

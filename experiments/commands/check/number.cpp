@@ -219,7 +219,7 @@ Number larger(const Number& a, const Number& b, bool max) {
   return max == (x > y) ? composed(x, {Exact(1)}, a, b) : composed(y, {Part(), Exact(1)}, a, b);
 }
 
-/// C's pow of two variables. Marks the derivatives that are conventions.
+/// C's pow of two variables. Marks the derivatives that are defined only by convention.
 Number power_of_variables(const Number& x, const Number& exponent) {
   const Exact &a = x.parts().value, &b = exponent.parts().value, y = power(a, b);
   const Exact at_zero = b < 0 ? Exact(-infinity * y) : Exact(0);
