@@ -145,8 +145,8 @@ void ParameterUpdate::each(const Make& make) const {
     const auto constants = make(T());
     [&]<std::size_t... k>(std::index_sequence<k...>) {
       const auto in_tile = [&](Index first, Index last) {
-        // A local copy. Otherwise the compiler must assume that w may alias the constants; it could
-        // neither keep them in registers nor use vectors.
+        // A local copy. Otherwise the compiler must assume that w may alias the constants, and it
+        // can neither keep the constants in registers nor use vectors.
         const auto move = constants;
         T* const w = parameter.data<T>();
         const T* const g = gradient.data<T>();

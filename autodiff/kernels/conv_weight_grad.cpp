@@ -14,7 +14,8 @@
 namespace twice::kernel {
 namespace {
 
-/// The fewest positions that make a block worth its own partial sum.
+/// The fewest positions in a block that has its own partial sum. In smaller blocks, adding the
+/// partial sums would cost too much.
 constexpr Index min_positions_per_block = 256;
 /// Limits on the number of blocks, and the target for the bytes of all partial sums.
 constexpr Index few_blocks = 4, many_blocks = 16, partial_bytes = Index{8} << 20;

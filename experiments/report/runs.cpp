@@ -97,8 +97,8 @@ bool is_used(const std::string& method_name, const std::string& option) {
   return own == methods().end() || reads(*own) || std::ranges::none_of(methods(), reads);
 }
 
-/// A set of the runs. Its axes are those in which two runs that use them differ. Method, seeds, and
-/// options on which no result depends are never axes.
+/// A set of the runs. Its axes are those of `axes` in which two runs that use them differ. Method,
+/// seeds, and options on which no result depends are never axes.
 RunSet set_of(std::vector<Run> runs, const std::vector<std::string>& axes) {
   static const std::set<std::string> others = {"method", "threads", "checkpoint-every"};
   RunSet set{{}, std::move(runs)};

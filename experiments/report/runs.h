@@ -129,8 +129,8 @@ bool has_choice(const std::vector<RunSetting>& settings);
 /// of all others is `sgd` or, without `sgd`, the first method.
 std::vector<Json> paired_differences(const RunSet& set, const std::vector<RunSetting>& settings);
 
-/// The table of these differences, and a second one, closed at first, with the values of each seed.
-/// All numbers of a row follow from these values. "" without rows.
+/// The table of these differences, and a second table with the values of each seed. The second
+/// table is closed at first. All numbers of a row follow from these values. "" without rows.
 std::string comparison_tables(const std::vector<Json>& rows);
 
 /// "exact against sgd: test accuracy +0.45 % (+0.12 % to +0.78 %, 5 seeds): better".

@@ -55,8 +55,8 @@ struct Problem {
   BatchTensors batch_on(Tape& tape, Index rows, DType dtype) const;
 };
 
-/// Makes the problem that the options name, with its data. Throws UsageError if the options do not
-/// fit together, as with a batch larger than the training set.
+/// Makes the problem that the options name, with its data. Throws UsageError if the options
+/// contradict each other or the data. An example is a batch larger than the training set.
 Problem make_problem(const RunOptions& options);
 /// Makes a model and a loss for data that is already loaded.
 Problem make_problem(const RunOptions& options, DataSplit data);

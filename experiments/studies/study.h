@@ -135,10 +135,10 @@ struct Range {
 Range at_most(double high);
 Range at_least(double low);
 
-/// The meaning of a claim's failure.
+/// The conclusion if a claim fails.
 enum class Weight {
   core,   ///< the study's claim is wrong
-  limit,  ///< it does not hold everywhere
+  limit,  ///< the claim does not hold everywhere
 };
 
 /// A number with its uncertainty, and the range in which it must lie.

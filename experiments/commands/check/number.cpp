@@ -483,7 +483,7 @@ struct ExactFunction::State {
     for (std::size_t d = 1; d <= (one ? 2 : 5); ++d)
       if (!(choices >> d & 1))
         result[d] = y.parts().derivatives[one && d == 2 ? 2 : d - 1].value_or(0);
-    // At infinity the value is the limit.
+    // The value at infinity is the limit there.
     if (one && isinf(point[0]) && isnan(y.parts().value)) {
       const std::array far{made(ldexp(Exact(point[0] > 0 ? 1 : -1), 1 << 20))};
       result[0] = f.call(far, {}).parts().value;

@@ -29,7 +29,8 @@ struct GridRun {
 };
 
 struct Grid {
-  /// The options that vary or may vary later, in the order of names from `method` to `seed`.
+  /// The options that vary or may vary later. They have the order of the parts of a run's name,
+  /// which goes from `method` to `seed`.
   std::vector<std::string> axes;
   std::vector<GridRun> runs;
 };

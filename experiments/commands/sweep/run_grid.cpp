@@ -324,7 +324,7 @@ class Scheduler {
     }
   }
 
-  /// Collects the processes that ended.
+  /// Handles the processes that have ended.
   void collect() {
     for (auto it = running_.begin(); it != running_.end();) {
       const std::optional<int> status = it->second->poll();
