@@ -31,7 +31,7 @@ Tensors forward_sweep(const Tensors& ys, const Tensors& wrt, const Tensors& v) {
   for (std::size_t i = 0; i < wrt.size(); ++i) tangent[wrt[i].index()] = v[i];
   for (int i = 0; i < recorded; ++i) {
     const Node node = tape.node(i);  // a copy, because the rules append nodes to the tape
-    if (!node.op) continue;          // an input
+    if (!node.op) continue;          // a leaf
     Tensors x;
     for (int input : tape.inputs_of(node)) x.push_back(tape.handle(input));
     for (std::size_t slot = 0; slot < x.size(); ++slot) {

@@ -18,7 +18,7 @@ std::pair<Array, Array> make_images(Index count, const Rng& rng) {
   fill_normal(rng, 0, 1, pixels);
   for (Index i = 0; i < count * 64; ++i) {
     const Index image = i / 64, row = i / 8 % 8, column = i % 8;
-    // Another stream of the same seed: the noise has taken the numbers of this one.
+    // Another stream of the same seed, because the noise has used the numbers of `rng`.
     const double phase = rng.keyed(1, 0).uniform(static_cast<std::uint64_t>(image));
     const double across = static_cast<double>(image % 2 == 0 ? row : column);
     pixels.set(i, pixels.at(i) + std::sin(1.5 * across + 6.2832 * phase));

@@ -4,7 +4,7 @@
 //
 // The gradient g has the first derivatives of f, and the Hessian H the second ones. A Newton step
 // goes to the stationary point of the quadratic function that has the same f, g and H here. Six
-// steps reach the minimum, (1, 1), for which gradient descent needs thousands.
+// steps reach the minimum, (1, 1). Gradient descent needs thousands.
 #include <autodiff/autodiff.h>
 #include <fmt/core.h>
 

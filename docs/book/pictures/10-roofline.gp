@@ -13,10 +13,11 @@ set tics nomirror
 set grid lc rgb "#e4e4e4"
 set key off
 set samples 2000
-set label "bytes from memory: 10 GB/s" at 0.95,14 rotate by 32 tc rgb "#1f5f99"
-set label "bytes from a cache: 60 GB/s" at 0.12,10.5 rotate by 32 tc rgb "#777777"
+set label "bytes from memory: 10 GB/s" at 0.8,14.5 rotate by 34 tc rgb "#1f5f99"
+set label "bytes from a cache: 60 GB/s" at 0.1,11 rotate by 34 tc rgb "#777777"
 set label "peak: 100 GFLOP/s" at 12,130 tc rgb "#1f5f99"
-set arrow from 10,0.4 to 10,100 nohead dt 3 lc rgb "#555555"
+set arrow from 10,0.4 to 10,29 nohead dt 3 lc rgb "#555555"
+set arrow from 10,46 to 10,100 nohead dt 3 lc rgb "#555555"
 set label "ridge" at 10.8,0.55 tc rgb "#555555"
 min(a, b) = a < b ? a : b
 $ops << EOD
