@@ -68,7 +68,7 @@ struct Layer {
   Forward forward = {};
 };
 
-/// A layer without parameters: y = f(x). Unless it gets a name, its ops are in the scope of x.
+/// A layer without parameters: y = f(x). Unless it is given a name, its ops are in the scope of x.
 Layer function_layer(std::function<Tensor(Tensor)> f);
 /// The layer in a `Scope` with this name. The names of its parameters and buffers start with
 /// `name.`.

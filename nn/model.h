@@ -60,7 +60,7 @@ class Model {
 
   /// Records the forward pass. x (n, ...) holds n examples of `input().elements()` numbers each. If
   /// their shape differs from `input()` (flat rows instead of images, or the reverse), x is
-  /// reshaped. Throws if the parameters or x do not fit.
+  /// reshaped. Throws if the shapes of the parameters or of x do not fit.
   Tensor operator()(const Tensors& w, Tensor x, ForwardPass& pass) const;
   /// Records a training pass that does not update the running statistics.
   Tensor operator()(const Tensors& w, Tensor x) const;

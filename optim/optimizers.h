@@ -88,7 +88,7 @@ struct OptimizerRule {
 
 /// All optimisers.
 const std::deque<OptimizerRule>& optimizers();
-/// The optimiser with this name. Throws, with a list of the names, if there is none.
+/// The optimiser with this name. If there is none, throws an error that lists the names.
 const OptimizerRule& optimizer(std::string_view name);
 /// Adds an optimiser. Throws if the name is taken or there is no `update`.
 void add_optimizer(OptimizerRule rule);
@@ -145,8 +145,8 @@ void ParameterUpdate::each(const Make& make) const {
     const auto constants = make(T());
     [&]<std::size_t... k>(std::index_sequence<k...>) {
       const auto in_tile = [&](Index first, Index last) {
-        // A local copy. Otherwise the compiler must assume that w may alias the constants; it could
-        // neither keep them in registers nor use vectors.
+        // A local copy. Otherwise the compiler must assume that w may alias the constants, and it
+        // can neither keep the constants in registers nor use vectors.
         const auto move = constants;
         T* const w = parameter.data<T>();
         const T* const g = gradient.data<T>();

@@ -80,6 +80,14 @@ with tempfile.TemporaryDirectory() as folder:
         numbers = {number for entry in found for number in (entry if isinstance(entry, list) else [entry])}
         expect(page in {search["docnames"][number] for number in numbers}, f"search does not find '{word}' in {page}")
 
+    # The search shows sections, each with its own text.
+    sections = json.loads((out / "_static/sections.js").read_text().removeprefix("const sections = ").removesuffix(";\n"))
+    texts = {f"{page}#{id_}": text for page, id_, _, _, text in sections}
+    for section, beginning in [("api/autodiff/plan/graph.h.html#gram_identity", "Graph gram_identity(Graph graph);"),
+                               ("docs/planner.html#gram-the-gram-identity", "gram.cpp rewrites")]:
+        expect(texts.get(section, "").startswith(beginning), f"search: {section} has the text {texts.get(section)}")
+    expect("static/search.js" in (out / "search.html").read_text(), "search.html does not load search.js")
+
     # Nothing is loaded from elsewhere.
     outside_tag = r'<(?:script|link|img)[^>]*(?:src|href)="(?:https?:)?//[^"]*'
     outside_url = r'url\(["\']?(?:https?:)?/[^)]*'

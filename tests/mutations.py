@@ -26,7 +26,7 @@ KINKS = "elementwise_numbers"
 LOSSES = "loss_values"
 # A run against the same run computed in the test.
 TRAINER = "trainer"
-# Lost digits or special values.
+# Digits are lost, or special values are wrong.
 ERRORS = "accuracy"
 # The choice among equal numbers.
 TIES = "ties"

@@ -134,6 +134,28 @@ def spread(siblings):
     return spread
 
 
+COLUMNS = 46  # of code on a screen of 400 pixels
+
+
+def broken(text):
+    """The declaration of a function. Each parameter gets a line of its own if a line would be too long."""
+    if max(map(len, text.splitlines())) <= COLUMNS or not re.search(r"\)[\w\s&=]*$", text):
+        return text
+    last = text.rindex(")")
+    first, depth = last, 1
+    while depth:
+        first -= 1
+        depth += (text[first] == ")") - (text[first] == "(")
+    parameters, depth = [""], 0
+    for char in " ".join(text[first + 1:last].split()):
+        depth += (char in "({[<") - (char in ")}]>")
+        if char == "," and depth == 0:
+            parameters.append("")
+        else:
+            parameters[-1] += char
+    return text[:first + 1] + ",".join("\n    " + p.strip() for p in parameters if p.strip()) + text[last:]
+
+
 def declaration(kind, name, line):
     """The declaration at a line of a header, as written there, without comments, body and semicolon."""
     lines = (ROOT / name).read_text().splitlines()
@@ -148,7 +170,8 @@ def declaration(kind, name, line):
         depth += (char in "({") - (char in ")}")
     lines = text[:end].rstrip().splitlines()
     indent = len(lines[0]) - len(lines[0].lstrip())
-    return "\n".join(line[min(indent, len(line) - len(line.lstrip())):] for line in lines if line.strip())
+    text = "\n".join(line[min(indent, len(line) - len(line.lstrip())):] for line in lines if line.strip())
+    return broken(text) if kind == "function" else text
 
 
 def trivial(member, owner):

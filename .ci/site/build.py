@@ -5,6 +5,7 @@ A link that leads nowhere, or a page that the navigation lacks, is an error.
 
 build.py --undocumented: lists the public symbols without a comment."""
 
+import html
 import json
 import os
 import pathlib
@@ -139,19 +140,23 @@ def repair_theme(static):
         script.write_text(f"{gumshoe.read_text()}\n{text}\n")
 
 
-def write_excerpts(folder):
-    """Writes the text of all pages into a script, for the excerpts below search results. Without a server, a
-    browser cannot read other pages."""
-    texts = {}
+def write_sections(folder):
+    """Writes the titles and texts of all sections into a script, for the search (static/search.js). Without a
+    server, a browser cannot read other pages."""
+    def plain(text):
+        text = re.sub(r'(?s)<p class="source-link">.*?</p>|<a class="headerlink".*?</a>', "", text)
+        text = re.sub(r"<(?!/?(span|code|a|em|strong)\b)[^>]*>", " ", text)  # other tags separate words
+        return re.sub(r"(?<=\w)\( ", "(", " ".join(html.unescape(re.sub(r"<[^>]*>", "", text)).split()))
+
+    found = []
     for path in sorted(folder.rglob("*.html")):
         article = re.search(r'(?s)<article role="main">(.*?)</article>', path.read_text())
-        if article:
-            text = re.sub(r'(?s)<a class="headerlink".*?</a>|<[^>]*>', "", article[1])
-            texts[path.relative_to(folder).as_posix()] = " ".join(text.split())
-    (folder / "_static/excerpts.js").write_text(
-        f"const pages = {json.dumps(texts, ensure_ascii=False)};\n"
-        "window.fetch = async (url) => ({ text: async () => "
-        '`<p role="main">${pages[url.replace(/^(\\.\\/)+/, "")] || ""}</p>` });\n')
+        parts = re.split(r'<section[^>]* id="([^"]*)">\s*<h\d>(.*?)</h\d>', article[1], flags=re.S) if article else []
+        name = path.relative_to(folder).as_posix()
+        for i in range(1, len(parts), 3):
+            title, text = plain(parts[i + 1]), plain(parts[i + 2])
+            found.append([name, parts[i] if i > 1 else "", plain(parts[2]), title, text])
+    (folder / "_static/sections.js").write_text(f"const sections = {json.dumps(found, ensure_ascii=False)};\n")
 
 
 def list_undocumented():
@@ -182,7 +187,7 @@ def build(out):
             give_up(*[line.replace(f"{work}/pages/", "") for line in messages.splitlines() if line.strip()])
         shutil.copytree(work / "sources", work / "html", dirs_exist_ok=True)
         repair_theme(work / "html/_static")
-        write_excerpts(work / "html")
+        write_sections(work / "html")
         if errors := links.broken(work / "html"):
             give_up(*errors)
         shutil.rmtree(out, ignore_errors=True)

@@ -66,7 +66,8 @@ def set_navigation(app, page, template, context, doctree):
         return text
 
     if page == "search":
-        app.add_js_file("excerpts.js")
+        app.add_js_file("sections.js")
+        app.add_js_file("search.js")
     context["toctree"] = lambda **options: "".join(
         f'<p class="caption" role="heading"><span class="caption-text">{caption}</span></p><ul>{items(entries, 1)}</ul>'
         for caption, entries in navigation)

@@ -17,8 +17,8 @@ struct Error : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// While this object lives, errors that `fail` throws on this thread end with a place, such as ` in
-/// encoder.attention`. A null name adds nothing. The scopes of the tape use it.
+/// While this object exists, the errors that `fail` throws on this thread end with a place, such as
+/// ` in encoder.attention`. A null name adds nothing. The scopes of the tape use it.
 class ErrorPlace {
  public:
   explicit ErrorPlace(std::shared_ptr<const std::string> name);

@@ -18,8 +18,8 @@ using Function = std::function<Tensors(const Tensors&)>;
 struct CheckOptions {
   /// Highest order of derivative: 1, 2 or 3.
   int order = 3;
-  /// The number of entries of each input that are perturbed one by one. If an input has more, this
-  /// many are drawn at random, and random directions through all inputs test the rest.
+  /// How many entries of each input are perturbed one by one. If an input has more entries, this
+  /// many are drawn at random, and random directions in all inputs test the rest.
   Index entries = 24;
   /// Seed of the cotangents, the directions and the drawn entries.
   std::uint64_t seed = 1;

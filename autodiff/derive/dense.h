@@ -19,9 +19,9 @@ Tensor hessian(Tensor f, const Tensors& x);
 /// G v for the Gauss-Newton matrix G = J' (d2l/dz2) J of a loss l(z(w)), with J = dz/dw. A product
 /// takes one forward sweep to z, one backward sweep over the gradient of l with respect to z, and
 /// one backward sweep from z. l is a scalar that was recorded from the outputs z. No output may be
-/// computed from another one. Dependence of l on w that bypasses z is left out. Where l is convex
-/// in z, G is positive semidefinite. The Hessian has one more term: H = G + sum_k (dl/dz_k)
-/// d2z_k/dw2. Source: Schraudolph, Neural Computation 14, 2002.
+/// computed from another one. A dependence of l on w that does not pass through z is left out.
+/// Where l is convex in z, G is positive semidefinite. The Hessian has one more term: H = G + sum_k
+/// (dl/dz_k) d2z_k/dw2. Source: Schraudolph, Neural Computation 14, 2002.
 Tensors gauss_newton(const Tensors& z, Tensor l, const Tensors& w, const Tensors& v);
 
 }  // namespace twice

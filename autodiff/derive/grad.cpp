@@ -9,9 +9,9 @@ namespace twice {
 
 namespace {
 
-/// The phase of derivatives of a node. A sweep has the latest phase that it has needed so far. For
-/// example, in the gradient of |g|^2 the sweep starts from |g|^2, which the user recorded, and
-/// becomes double backward at g.
+/// The phase of the derivatives of nodes of phase `phase`. A sweep stays in the latest phase that
+/// it has reached. For example, in the gradient of |g|^2 the sweep starts from |g|^2, which the
+/// user recorded, and becomes double backward at g.
 Phase next_phase(Phase phase) {
   return phase == Phase::forward ? Phase::backward : Phase::double_backward;
 }

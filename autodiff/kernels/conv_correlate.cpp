@@ -61,7 +61,7 @@ class Window {
     slot_ = (first_ + window_rows(*c_)) % window_rows(*c_);
   }
 
-  /// The input row at row `ky` of the kernel; null if it is outside the image.
+  /// The input row under row `ky` of the kernel; null if it lies outside the image.
   const T* row(Index ky) const {
     const Index y = first_ + ky * c_->dilation;
     if (y < 0 || y >= c_->in_height) return nullptr;

@@ -14,7 +14,8 @@
 namespace twice::kernel {
 namespace {
 
-/// The fewest positions that make a block worth its own partial sum.
+/// The fewest positions in a block that has its own partial sum. In smaller blocks, adding the
+/// partial sums would cost too much.
 constexpr Index min_positions_per_block = 256;
 /// Limits on the number of blocks, and the target for the bytes of all partial sums.
 constexpr Index few_blocks = 4, many_blocks = 16, partial_bytes = Index{8} << 20;
@@ -175,7 +176,7 @@ class Task {
   /// rows of g follow the last one.
   void add_rows(const T* image, Index first, Index last, const T* g, Index behind) {
     const Index rows = last - first, kernel_rows = last_ky_ - first_ky_;
-    // The rows of x that some row of the kernel reads.
+    // The rows of x that at least one row of the kernel reads.
     const Index above = first_ky_ * cut_.dilation - cut_.padding;
     const Index below = (last_ky_ - 1) * cut_.dilation - cut_.padding;
     const Index top = std::max<Index>(first * cut_.stride + above, 0);

@@ -421,8 +421,8 @@ V sin_of(V r, Bits<V> n) {
   return xsimd::bitwise_cast<V>(chosen ^ sign);
 }
 
-/// Computes the lanes of x with large angles one by one with the C++ library. Reducing a large
-/// angle takes as many digits of pi as its exponent.
+/// Computes the lanes of x with large angles one by one with the C++ library. The larger the angle,
+/// the more digits of pi its reduction needs.
 template <class V>
 V large_angles(V x, V y, double (*f)(double)) {
   using F = Format<Scalar<V>>;

@@ -23,8 +23,8 @@ template <class T>
 void gemm(bool transpose_a, bool transpose_b, Index m, Index n, Index k, T alpha, const T* a,
           Index lda, const T* b, Index ldb, T beta, T* c, Index ldc, bool lower = false);
 
-/// True if the kernel is ours. An element of C then has the same bits in every call that computes
-/// it, which OpenBLAS does not promise.
+/// True if the products run in our kernel and not in OpenBLAS. With our kernel, an element of C has
+/// the same bits in every call that computes it. OpenBLAS does not promise this.
 inline constexpr bool own_gemm = TWICE_GEMM;
 
 /// The name of the kernel: "twice, 512-bit vectors", "twice, 256-bit vectors" or "OpenBLAS".

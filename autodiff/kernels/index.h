@@ -6,8 +6,8 @@
 
 namespace twice::kernel {
 
-/// Throws unless every index is in [0, size). The error names the first index that is not. `what`
-/// is the word for an entry in the message: index or label.
+/// Throws unless every index is in [0, size). The error names the first index outside this range.
+/// `what` is the word for an entry in the message: index or label.
 void check_indices(std::string_view who, const Array& indices, Index size,
                    std::string_view what = "index");
 

@@ -22,8 +22,8 @@ Range clipped(Index start, Index window, Index size) {
   return {std::max<Index>(start, 0), std::min(start + window, size)};
 }
 
-/// Moves `windows`, which starts as {0, 0}, to the windows that cover pixel i of an axis. Pixels
-/// come in ascending order, so no division is needed.
+/// Moves `windows` to the windows that cover pixel i of an axis. `windows` starts as {0, 0}. The
+/// calls have ascending i, so no division is needed.
 void advance(Range& windows, Index i, Index count, const PoolGeometry& geometry) {
   const Index at = i + geometry.padding;  // window o covers [o stride, o stride + window)
   while (windows.last < count && windows.last * geometry.stride <= at) ++windows.last;

@@ -20,7 +20,8 @@ namespace kernel {
 /// likewise. Throws an error that starts with `who` if the window exceeds the padded image.
 Shape pool2d_shape(const Shape& x, const PoolGeometry& geometry, std::string_view who = "pool2d");
 
-// The kernels overwrite all of their output. Arrays are contiguous; floats have one dtype.
+// The kernels overwrite all of their output. All arrays are contiguous, and all float arrays of a
+// call have one dtype.
 
 /// The mean over the window^2 cells of each window, where padding counts as zeros.
 void average_pool(const Array& x, const PoolGeometry& geometry, const Array& y);

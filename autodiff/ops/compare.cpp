@@ -212,7 +212,7 @@ Tensor clamp(Tensor x, double low, double high) {
 
 Tensor where(Tensor mask, Tensor a, Tensor b) {
   check_floats("where", {mask, a, b});
-  // Two tensors at a time, which gives all three the common shape.
+  // Broadcasting two tensors at a time gives all three the common shape.
   broadcast_together("where", a, b);
   broadcast_together("where", mask, a);
   broadcast_together("where", mask, b);

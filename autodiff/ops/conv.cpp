@@ -21,8 +21,8 @@ struct Conv2d final : BilinearOp, KernelForms {
   Slot open;
   ConvGeometry geometry;
   Shape open_shape;  // the shape of y; unused if the outputs are open
-  // Only the planner makes sums: of `terms` convolutions with two inputs each and, if `adds` is
-  // true, of one more input T with y's shape.
+  // Only the planner makes sums. A sum adds `terms` convolutions with two inputs each and, if
+  // `adds` is true, one more input T with y's shape.
   std::size_t terms = 1;
   bool adds = false;
   bool winograd = false;  // uses minimal filtering; only the planner sets it

@@ -56,7 +56,8 @@ struct Program {
   std::size_t peak_bytes() const { return arena_bytes + leaf_bytes; }
 };
 
-/// The value that holds the numbers of `value`: itself, or the root of its chain of views.
+/// The value whose memory holds the numbers of `value`: `value` itself, or the root of its chain of
+/// views.
 int root(const Program& program, int value);
 
 /// For each value, the last step that reads it or a view of it; the number of steps for outputs.

@@ -46,7 +46,8 @@ constexpr microseconds crowded_for{100'000};
 // the helper instead, the system would often place it on the caller's core.
 constexpr microseconds nap{250};
 constexpr int most_naps = 40;
-// A helper that runs on the caller's core moves to another core, but not more often than this.
+// A helper that runs on the caller's core moves to another core. This is the shortest time between
+// two moves.
 constexpr microseconds between_moves{1000};
 
 /// The loops that helpers can share at one time. Callers beyond these compute alone.

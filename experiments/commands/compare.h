@@ -14,7 +14,7 @@ const std::vector<std::string>& compared_methods();
 /// The settings of `compare`.
 struct CompareSettings {
   std::vector<std::string> methods = compared_methods();
-  /// Measuring time of the steps, in seconds.
+  /// How long to time the steps, in seconds.
   double seconds = 6;
   /// Measure memory in separate processes; see ProblemProfile (commands/profile/profile.h).
   bool memory = false;

@@ -23,8 +23,8 @@ namespace {
 constexpr std::size_t cifar10_bytes = 10000 * (1 + 3072);
 constexpr std::size_t cifar100_record = 2 + 3072;
 
-/// The four idx files of MNIST and of the data sets in its format. The checksums are in the order
-/// train images, train labels, test images, test labels.
+/// The four idx files of MNIST and of the data sets in its format. The order of the checksums
+/// is training images, training labels, test images, test labels.
 std::vector<DataFile> idx_files(const std::string& ending, const std::string (&checksums)[4]) {
   return {{"train-images-idx3-ubyte" + ending, checksums[0], 16 + 60000 * 784},
           {"train-labels-idx1-ubyte" + ending, checksums[1], 8 + 60000},

@@ -41,7 +41,7 @@ enum class SetAside : std::uint64_t { test, validation };
 /// Splits rows at random into those that stay and those that are set aside, both in ascending
 /// order. The share of each class is rounded and set aside, but never the whole class. The result
 /// is a function of seed, part and classes. `classes` has the class of every example, or is empty.
-/// Throws an error with `name` if the share is not in (0, 1) or is too small for one row.
+/// Throws an error that mentions `name` if the share is not in (0, 1) or is too small for one row.
 std::pair<Rows, Rows> set_aside(const std::string& name, SetAside part, const Rows& rows,
                                 const Array& classes, double share, std::uint64_t seed);
 

@@ -1,4 +1,4 @@
-// Parses JSON of unknown size within limits.
+// Parses JSON of unknown size, with limits on the size of the result.
 #pragma once
 
 #include <cstddef>

@@ -44,7 +44,7 @@ void convert(std::string_view bytes, bool swapped, const Array& out) {
   }
 }
 
-/// A number type in files, and the dtype that it becomes.
+/// A number type in files, and the dtype it is read as.
 struct Format {
   std::string_view name;
   std::size_t bytes;

@@ -25,7 +25,7 @@ std::optional<T> parsed(std::string_view text) {
 /// "; did you mean WORD?" with the candidate nearest to a mistyped word, or "".
 std::string did_you_mean(const std::string& word, const std::vector<std::string>& candidates);
 
-/// Whether a list such as "gamma, asam_eta" contains an option such as "asam-eta".
+/// True if a list such as "gamma, asam_eta" contains an option such as "asam-eta".
 bool listed(std::string_view list, std::string option);
 
 /// Replaces A to Z with a to z.

@@ -131,7 +131,7 @@ std::string noise_warning(const Json& record) {
   // The times of one step that was timed in several parts of the measurement.
   if (const std::vector<double> ms = numbers(member(noise, "same_step_ms")); ms.size() > 1)
     if (const auto [least, most] = std::ranges::minmax(ms); most > (1 + drift) * least)
-      causes.push_back(fmt::format("one and the same step took {:.3g} and {:.3g} ms", least, most));
+      causes.push_back(fmt::format("the same step took {:.3g} ms and {:.3g} ms", least, most));
   if (causes.empty()) return "";
   const bool others = number(noise, "waited") > waited,
              several = number(member(record, "machine"), "threads") > 1,

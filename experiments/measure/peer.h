@@ -24,7 +24,7 @@ class Answerer {
   std::vector<double> timed_block(const Json& of, const BlockTiming& timing);
 
   double cpu_seconds() const { return process_.cpu_seconds(); }
-  /// Sets the program's name in messages. The first name is that of its file.
+  /// Sets the name of the program in messages. By default, it is the name of the program's file.
   void set_name(const std::string& name) { name_ = name; }
 
  private:
@@ -59,7 +59,7 @@ class Peer {
   /// method.
   std::map<std::string, std::vector<std::string>> load(const Problem& problem,
                                                        const ModelState& state);
-  /// G of a method, computed by one of its variants before any step is taken.
+  /// G of a method, as one of its variants computes it before the first step.
   std::vector<Array> gradient(std::string_view method, const std::string& variant);
   std::vector<double> timed_block(std::string_view method, const std::string& variant,
                                   const BlockTiming& timing) {

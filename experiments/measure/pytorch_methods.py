@@ -60,8 +60,8 @@ def memory_formats(model, array):
     """The memory formats to try: False is channels first, True is channels last."""
     if model == "mlp":
         return [False]
-    # PyTorch 1.13.1's float32 batch norm writes outside its memory for 4 channels in the format
-    # channels last.
+    # PyTorch 1.13.1's float32 batch norm writes outside its memory for 4 channels in the
+    # channels-last format.
     if model == "resnet" and array("stem.conv.weight").shape[-1] % 8 != 0:
         return [False]
     return [False, True]

@@ -34,7 +34,7 @@ Interval mean_interval(const std::vector<double>& values, int comparisons = 1);
 /// independent values. It goes from the k-th smallest to the k-th largest value, with the largest k
 /// for which P(B < k) <= 2.5 %, where B is binomial with n trials of probability 1/2 (David,
 /// Nagaraja, "Order Statistics", 7.1). Fewer than 6 values cannot reach 95 %, and the interval is
-/// their range. For fewer than two values it is unbounded.
+/// their range. For fewer than two values, the interval is unbounded.
 Interval median_interval(std::vector<double> values);
 
 /// a_i - b_i, for a paired comparison.

@@ -37,7 +37,7 @@ Json to_json(const ExampleShapes& shapes);
 ExampleShapes example_shapes(const Json& json);
 
 /// The model of the options with one batch of random numbers of these shapes. No data is loaded. A
-/// problem of the registry makes its examples itself, and has one batch of them.
+/// problem of the registry generates its own examples, which are one batch.
 Problem random_problem(const RunOptions& options, const ExampleShapes& shapes);
 inline Problem random_problem(const RunOptions& options) {
   return random_problem(options, usual_examples(options));

@@ -216,8 +216,8 @@ function draw(root) {
     readout.classList.add('hidden');
     [self, ...group()].forEach(other => other.cross(null));
   };
-  // An entry for each name, with the bounds or the range of its thin curves. The nearest entry is
-  // first.
+  // One entry for each name, with the bounds of the curve or the range of its thin curves. The entry
+  // nearest to the pointer comes first.
   const readings = (x, height) => {
     const lines = new Map();
     curves.forEach((curve, s) => {
@@ -338,8 +338,8 @@ function draw(root) {
   charts.push(self);
 }
 
-// A chart is drawn when it comes near the screen, because a page may have many charts, some in
-// hidden parts.
+// A chart is drawn only when it comes near the visible part of the page. A page may have many charts,
+// and some of them are in hidden parts.
 const undrawn = new Set(document.querySelectorAll('.chart'));
 const drawOnce = chart => undrawn.delete(chart) && draw(chart);
 const near = new IntersectionObserver(

@@ -84,7 +84,7 @@ std::string script_of(const CurvePlot& plot, const std::string& y_title) {
     longest = std::max(longest, std::min(width_of(curve.name), most_letters));
   }
   if (ys.empty()) return "";
-  // The file has the titles, the plot with its ticks, and as many columns of names as fit.
+  // The picture has the titles, the plot with its ticks, and as many columns of names as fit.
   const std::size_t columns = std::clamp<std::size_t>(file_width / (9 * longest + 70), 1, 4),
                     rows = (count + columns - 1) / columns, legend = 18 * rows + 12,
                     height = 384 + legend;

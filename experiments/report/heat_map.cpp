@@ -99,7 +99,7 @@ std::string full_text(const HeatMap& map, const HeatCell& cell) {
   return cell.note.empty() ? text : text + " (" + cell.note + ")";
 }
 
-// The layout in the units of the picture, which are about the size of the page's units.
+// The layout in units of the picture. One unit is about one pixel of the page.
 constexpr int least_width = 420, least_cell = 54, key_height = 40, key_width = 132, right = 8;
 constexpr std::size_t longest_name = 24;
 

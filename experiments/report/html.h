@@ -17,8 +17,8 @@ std::string_view embedded_file(std::string_view name);
 
 /// Fills the template NAME.mustache with `data`, an object. {{key}} is `show` of a member, escaped.
 /// {{{key}}} is the same as HTML. {{#key}}...{{/key}} is repeated for each element of an array, and
-/// left out for null, false, "" and an empty array. {{^key}}...{{/key}} is shown only for those. A
-/// key that an element lacks is looked up in the enclosing object.
+/// left out for null, false, "" and an empty array. {{^key}}...{{/key}} is shown only for these
+/// values. A key that an element lacks is looked up in the enclosing object.
 std::string render(const std::string& name, const Json& data);
 
 /// Escapes text for an element or a quoted attribute: & < > " ' become entities. Control characters
@@ -30,7 +30,8 @@ std::string one_line(std::string_view text);
 
 std::string replace_all(std::string text, std::string_view from, std::string_view to);
 
-/// A whole document with its style and script, and with a policy that forbids it to load anything.
+/// A whole document with its style and script, and with a policy that prevents it from loading
+/// anything.
 std::string page(std::string_view title, const std::string& html);
 
 // The parts of pages, from parts.mustache. A part that shows a list is "" if the list is empty.

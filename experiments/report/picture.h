@@ -1,6 +1,6 @@
 // Draws SVG pictures shape by shape, for all plots. Words and axes have the text colour of the
-// page. Data has the colours of the methods: the colour-blind-safe set of Okabe and Ito (2008),
-// lightened for dark mode.
+// page. Curves and bars have the colours of the methods: the colour-blind-safe set of Okabe and Ito
+// (2008), lightened for dark mode.
 #pragma once
 
 #include <string>

@@ -97,8 +97,8 @@ bool is_used(const std::string& method_name, const std::string& option) {
   return own == methods().end() || reads(*own) || std::ranges::none_of(methods(), reads);
 }
 
-/// A set of the runs. Its axes are those in which two runs that use them differ. Method, seeds, and
-/// options on which no result depends are never axes.
+/// A set of the runs. Its axes are those of `axes` in which two runs that use them differ. Method,
+/// seeds, and options on which no result depends are never axes.
 RunSet set_of(std::vector<Run> runs, const std::vector<std::string>& axes) {
   static const std::set<std::string> others = {"method", "threads", "checkpoint-every"};
   RunSet set{{}, std::move(runs)};
@@ -169,7 +169,7 @@ Json facts_of(const Run& run) {
       for (const Json& file : objects(own.is_array() ? own : Json::array({own})))
         facts["checksum of " + text(file, "name")] = text(file, "checksum").substr(0, enough);
     }
-  // For runs of a sweep, the options describe the model.
+  // The runs of a sweep need no label, because their options describe the model.
   if (run.record && !run.model.empty()) facts["label"] = run.model;
   return facts;
 }

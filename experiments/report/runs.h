@@ -30,7 +30,7 @@ struct Run {
   std::string seeds = {};    ///< all seeds or "-"; runs with equal seeds are paired
   std::string machine = {};  ///< CPU and threads, which affect times; "" if not known
   Json data = {};            ///< the record's `data`; null if not known
-  /// The values of the axes that the run uses, without method and seeds.
+  /// The run's values of the axes, except the method and the seeds.
   Json options = Json::object();
   double epochs = 0;
   /// The values of `result_columns`, if the run is done. `selected_...` are the test results after
@@ -47,7 +47,7 @@ struct Run {
 
 /// Runs that may be compared: they were trained on the same problem, for the same number of steps.
 struct RunSet {
-  /// The options that vary, without method and seeds, in the order of the runs' names.
+  /// The options that vary, except the method and the seeds, in the order of the runs' names.
   std::vector<std::string> axes;
   std::vector<Run> runs;
   /// The differences between the group and the others, such as "width 64, data digits". "" if there
@@ -115,12 +115,13 @@ std::vector<RunSetting> settings_of(const RunSet& set);
 /// The result that ranks settings, by the rule of `ranking_result` in table.h.
 std::string ranking_result(const std::vector<RunSetting>& settings);
 
-/// The chosen setting of each method that has a finished run, with methods in order of appearance.
+/// The chosen setting of each method that has a finished run. The methods are in the order in which
+/// they first appear.
 /// Among the settings with the most finished seeds, the setting with the best mean of
 /// `ranking_result` is chosen.
 std::vector<const RunSetting*> chosen_settings(const std::vector<RunSetting>& settings);
 
-/// Whether a method has several settings to choose from.
+/// True if a method has several settings to choose from.
 bool has_choice(const std::vector<RunSetting>& settings);
 
 /// For each pair of methods, the difference between their chosen settings, over the seeds that both
@@ -128,8 +129,8 @@ bool has_choice(const std::vector<RunSetting>& settings);
 /// of all others is `sgd` or, without `sgd`, the first method.
 std::vector<Json> paired_differences(const RunSet& set, const std::vector<RunSetting>& settings);
 
-/// The table of these differences, and a second one, closed at first, with the values of each seed.
-/// All numbers of a row follow from these values. "" without rows.
+/// The table of these differences, and a second table with the values of each seed. The second
+/// table is closed at first. All numbers of a row follow from these values. "" without rows.
 std::string comparison_tables(const std::vector<Json>& rows);
 
 /// "exact against sgd: test accuracy +0.45 % (+0.12 % to +0.78 %, 5 seeds): better".

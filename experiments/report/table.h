@@ -29,7 +29,7 @@ std::string format_ratio(double value);
 /// the interval contains 1.
 std::string ratio_sentence(const Json& row, const std::string& key);
 /// A tile from a `ratio_sentence`: the ratio as the large number, and `words` with the interval as
-/// the caption. If the sentence is inconclusive, "inconclusive" takes the place of the ratio.
+/// the caption. If the sentence says "inconclusive", this word replaces the ratio.
 std::pair<std::string, std::string> ratio_tile(const std::string& sentence,
                                                const std::string& words);
 /// A duration: "42 s", "3 min 05 s", "2 h 10 min".
@@ -40,7 +40,7 @@ std::size_t width_of(std::string_view text);
 /// `text`, or its beginning and "…" if it is wider than `width`.
 std::string shortened(const std::string& text, std::size_t width);
 
-/// The screen on which a stream is shown.
+/// The properties of the screen that shows a stream.
 struct Screen {
   std::size_t width;  ///< in columns; 0 for a file or a pipe, which has no limit
   bool styled;        ///< escape sequences work: a terminal, and neither TERM=dumb nor NO_COLOR

@@ -134,8 +134,8 @@ Found find_records(const fs::path& folder) {
   return found;
 }
 
-/// Moves the records of the sweeps' runs out of `records`. Returns them by the sweep's file and the
-/// run's name.
+/// Moves the records of the sweeps' runs out of `records`. The keys of the result are the sweep's
+/// file and the run's name.
 std::map<std::string, std::map<std::string, FoundRecord>> take_runs(
     std::vector<FoundRecord>& records) {
   std::map<std::string, std::size_t> places;
@@ -358,7 +358,7 @@ Page page_of(Found& found) {
   return page;
 }
 
-/// The first reasons, and the number of the others.
+/// The first reasons, followed by a line with the number of the others.
 std::vector<std::string> first_of(std::vector<std::string> reasons) {
   constexpr std::size_t most = 20;
   if (reasons.size() <= most) return reasons;

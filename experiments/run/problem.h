@@ -21,8 +21,8 @@ using OnBatch =
 /// A training problem: weights, examples, and a scalar loss of weights and a batch.
 struct Problem {
   /// Gives the names, shapes and initial values of the weights, and the predictions if
-  /// `own_predictions` is empty. Its `products` is L in the laws of products. If `products` is 0,
-  /// no law is shown.
+  /// `own_predictions` is empty. Its `products` is the L in laws such as 6L - 4. If `products`
+  /// is 0, no law is shown.
   Model model;
   DataSplit data;
   RunOptions options;
@@ -55,8 +55,8 @@ struct Problem {
   BatchTensors batch_on(Tape& tape, Index rows, DType dtype) const;
 };
 
-/// Makes the problem that the options name, with its data. Throws UsageError if the options do not
-/// fit together, as with a batch larger than the training set.
+/// Makes the problem that the options name, with its data. Throws UsageError if the options
+/// contradict each other or the data. An example is a batch larger than the training set.
 Problem make_problem(const RunOptions& options);
 /// Makes a model and a loss for data that is already loaded.
 Problem make_problem(const RunOptions& options, DataSplit data);

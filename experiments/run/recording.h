@@ -38,8 +38,8 @@ struct RecordedStep {
 
 /// Records only the batch and the weights, which the tape reads in place.
 RecordedStep record_inputs(const Problem& problem, const ModelState& state);
-/// Records the loss of a training pass at weights w on the step's batch, without new running
-/// statistics.
+/// Records the loss of a training pass at weights w on the step's batch. Does not record an update
+/// of the running statistics.
 Tensor record_loss(const Problem& problem, RecordedStep& step, const Tensors& w);
 /// The key from which a problem draws its random masks.
 DropoutKey mask_key(const Problem& problem, Tensor step);

@@ -154,12 +154,12 @@ void write_checkpoint(const std::filesystem::path& file, Trainer& trainer,
 RunHistory checkpoint_history(const std::filesystem::path& file);
 
 /// Restores the trainer from a checkpoint. Throws a one-line error with the file's name if the file
-/// is missing, cut, corrupt or of another model.
+/// is missing, truncated or corrupt, or belongs to another model.
 RunHistory read_checkpoint(const std::filesystem::path& file, Trainer& trainer);
 
 /// Copies parameters and buffers from a safetensors file into the memory of those of `state`. The
-/// file is a checkpoint or has tensors with plain names. Throws a one-line error with the tensor if
-/// one is missing or has another shape.
+/// file is a checkpoint or has tensors with plain names. If a tensor is missing or has another
+/// shape, throws a one-line error with its name.
 void read_weights(const std::filesystem::path& file, const Model& model, const ModelState& state);
 
 /// The state of step 0, from the seed or from the file that --init names.

@@ -64,7 +64,7 @@ double departure(const Vector& epsilons, const Vector& errors) {
   return most;
 }
 
-/// "median (smallest to largest)". A slope that no part of a curve has is NaN, which prints as "-".
+/// "median (smallest to largest)". A slope that could not be measured is NaN and prints as "-".
 std::string with_range(const Vector& values, const char* format) {
   const auto text = [&](double value) {
     return std::isnan(value) ? "-" : fmt::format(fmt::runtime(format), value);

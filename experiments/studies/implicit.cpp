@@ -8,7 +8,7 @@ namespace {
 
 constexpr int fewest_steps = 8, step_sizes = 5;  // 8, 16, ..., 128 steps in the same time
 
-/// The problem of a seed, and a point that moves on it.
+/// The problem of a seed, with gradient descent and the gradient flow on its loss.
 class Landscape {
  public:
   explicit Landscape(std::uint64_t seed, Index samples)

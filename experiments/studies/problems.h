@@ -74,8 +74,8 @@ class PlannedMethod {
 
 // ---- Training on the digits ----
 
-/// An mlp on the digits, with tanh, relu or another activation: batch 64, momentum 0.9, cosine
-/// schedule from 0.05, float32.
+/// The options of a run that trains an mlp with this activation on the digits: batch 64, momentum
+/// 0.9, cosine schedule from 0.05, float32.
 RunOptions digits_run(const std::string& activation, Index width, int epochs, std::uint64_t seed);
 
 /// The number of steps of such a run. `train_run` adds its steps to the progress.

@@ -38,7 +38,7 @@ using Measured = std::map<std::string, Vector>;
 /// The same job for each seed.
 using Repeated = std::vector<Measured>;
 
-/// The lists of every seed, one after the other, for settings number `from` to `to`.
+/// Joins the lists of all seeds for the settings `from` to `to`.
 Vector all(const std::vector<Repeated>& found, std::size_t from, std::size_t to,
            const std::string& name);
 /// Element `k` of the list of each seed, or with `last` its last element. NaN if the list is
@@ -135,10 +135,10 @@ struct Range {
 Range at_most(double high);
 Range at_least(double low);
 
-/// The meaning of a claim's failure.
+/// The conclusion if a claim fails.
 enum class Weight {
   core,   ///< the study's claim is wrong
-  limit,  ///< it does not hold everywhere
+  limit,  ///< the claim does not hold everywhere
 };
 
 /// A number with its uncertainty, and the range in which it must lie.

@@ -68,7 +68,8 @@ struct WrongForward final : LinearOp {
   Tensor apply(std::span<const Tensor>, Tensor t) const override { return 3 * t; }
 };
 
-/// y = factor x. The op's attributes leave the factor out, so two factors look the same.
+/// y = factor x. The op's attributes do not contain the factor, so ops with different factors seem
+/// equal.
 struct SecretScale final : Elementwise<SecretScale, 1> {
   double factor;
   explicit SecretScale(double f) : factor(f) {}

@@ -19,7 +19,7 @@ NO_GRADIENT_OF_F_GR = {"ratio_to_gradient", "ratio_to_gradient_interval", "ratio
 
 
 def paired_ratio(times, others):
-    """The median over all rounds of the ratio of the two times of a round."""
+    """The median, over all rounds, of the ratio of a round's two times."""
     return statistics.median(a / b for a, b in zip(times, others, strict=True))
 
 

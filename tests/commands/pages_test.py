@@ -280,7 +280,7 @@ class Pages(CommandTest):
         for number, expected in zip(shown, [mean] + ([mean - deviation, mean + deviation] if deviation else [])):
             self.assertAlmostEqual(number / expected, 1, 2, (values, row))
         self.assertIn("sgd", values)  # sgd does not depend on gamma, so its value is a horizontal line
-        # The line stands at the values, also on a logarithmic axis.
+        # The vertical line is at the values in the readout, also on a logarithmic axis.
         self.drag(chart, 0.6)
         self.assertEqual(self.readout(chart)[0], "gamma 0.01")
         place = self.js("return arguments[0].querySelector('.crosshair').offsetLeft", chart)

@@ -105,7 +105,8 @@ class AfterTraining(CommandTest):
             self.assertEqual(line["prediction"], max(shares, key=shares.get))
         right = sum(line["prediction"] == line["target"] for line in predicted)
         self.assertAlmostEqual(right / 48, row["test_accuracy"])
-        # Predict a file without the target, with its columns in another order. The run's data is not needed.
+        # Predict from a file without the target and with its columns in another order. The data of the
+        # run is not needed.
         self.table("new.csv", [["v", "u"]] + [[line["v"], line["u"]] for line in given])
         (self.folder / "kinds.csv").rename(self.folder / "away.csv")
         self.succeed("predict", "run", "--data", "new.csv", "--out", "n.csv")

@@ -200,7 +200,7 @@ class Refusals(Profile):
         self.refuse(1, ["[out] cannot write to file"], "profile", *TINY, "--out", "file")
 
     def test_ctrl_c_leaves_nothing(self):
-        # Measuring ends after 400 rounds. With this size they take far longer than the test.
+        # Measuring ends after 400 rounds, which take far longer than this test with this size.
         process = self.start("profile", "--width", 512, "--batch", 128, "--seconds", 60, "--no-memory",
                              "--no-scaling", "--out", "out", "--json", "record.json")
         time.sleep(2)

@@ -37,7 +37,8 @@ class Train(CommandTest):
         return {**tensors, "step": notes["step"]}
 
     def assert_same_bits(self, run, reference):
-        """Compares by name, because unittest would print megabytes for a difference in bytes."""
+        """Compares which names differ: unittest would print megabytes for two unequal byte
+        strings."""
         found, expected = self.state(run), self.state(reference)
         self.assertEqual(found.keys(), expected.keys())
         different = [name for name in expected if found[name] != expected[name]]

@@ -43,7 +43,7 @@ BOOST_AUTO_TEST_CASE(equal_gradients_and_rounding) {
 
 BOOST_AUTO_TEST_CASE(one_wrong_weight_is_found_and_named) {
   const std::vector<Array> g = gradient();
-  // The gradient of the weight has a norm of about sqrt(200).
+  // The norm of the weight's gradient is about sqrt(200).
   const GradientDifference found =
       gradient_difference(parameters, with(g, 0, 7, g[0].at(7) + 0.01), g);
   BOOST_TEST(found.parameter == "weight");

@@ -181,7 +181,7 @@ BOOST_AUTO_TEST_CASE(synthetic_data_of_any_shape) {
 }
 
 BOOST_AUTO_TEST_CASE(synthetic_classes_can_be_learned) {
-  // The class of the nearest training image is right far more often than by chance, but not always.
+  // The nearest training image has the right class far more often than by chance, but not always.
   SyntheticOptions options;
   options.train = 800, options.test = 200, options.image = {2, 2, 1}, options.classes = 4;
   const DataSplit split = load_data("synthetic", options);

@@ -243,7 +243,8 @@ BOOST_AUTO_TEST_CASE(headers_and_targets_of_tables) {
   BOOST_TEST((plain.input_names == Words{"2"}));
   BOOST_TEST((plain.class_names == Words{"7", "8"}));
   BOOST_TEST((sorted_inputs(plain) == Numbers{1, 2, 3, 4}));
-  // With words and numbers in the first row, its entry in the target column decides.
+  // If the first row has words and numbers, its entry in the target column decides whether the row
+  // is the header.
   const std::string mixed = "400,402,kind\n1,2,a\n3,4,b\n5,6,a\n7,8,b\n";
   BOOST_TEST((table(mixed, with_target("kind")).input_names == Words{"400", "402"}));
   BOOST_TEST(
@@ -634,7 +635,7 @@ BOOST_AUTO_TEST_CASE(bad_archives) {
     // accepted.
     BOOST_TEST(accepted < 250);
   }
-  // An offset in the archive must not lead outside its bytes.
+  // An offset beyond the end of the archive is an error.
   std::string far = npz(arrays);
   far.replace(far.rfind("PK\5\6") + 16, 4, little<std::uint32_t>(0x7fffffff));
   BOOST_TEST(contains(error(far), "is cut or damaged"));

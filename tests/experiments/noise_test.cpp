@@ -42,7 +42,7 @@ BOOST_AUTO_TEST_CASE(disturbances_are_reported) {
   BOOST_TEST(noise_warning({{"noise", {{"speed", {100, 70}}}}, {"machine", machine}}) ==
              "noise: the machine's speed changed by -30 %; measure again");
   BOOST_TEST(noise_warning({{"noise", {{"same_step_ms", {0.034, 0.05, 0.04}}}}}) ==
-             "noise: one and the same step took 0.034 and 0.05 ms; measure again");
+             "noise: the same step took 0.034 ms and 0.05 ms; measure again");
   BOOST_TEST(noise_warning({{"noise", {{"same_step_ms", {0.034, 0.036}}}}}) == "");
 }
 

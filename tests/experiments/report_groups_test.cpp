@@ -297,7 +297,7 @@ BOOST_AUTO_TEST_CASE(settings_are_chosen_on_validation_and_the_page_says_so) {
     BOOST_TEST(text(sweep, "ranked_by") == (validated ? "validation_accuracy" : "test_accuracy"));
     BOOST_TEST(sweep["comparisons"].size() == (validated ? 2u : 1u));
   }
-  // A setting with a failed run is not preferred.
+  // Settings with fewer finished runs are not chosen.
   Json sweep = sweep_of({"exact"}, 3, false);
   sweep["runs"][std::size_t{5}]["state"] = "failed";
   BOOST_TEST(chosen_settings(settings_of(sweep_runs(sweep, {}).at(0)))[0]->values() ==

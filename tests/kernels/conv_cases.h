@@ -161,8 +161,8 @@ inline std::vector<double> reference(ConvSlot open, const Case& c, const Operand
   return open == ConvSlot::outputs ? y : open == ConvSlot::images ? dx : dw;
 }
 
-/// Compares a kernel's sum of `count` terms with that of the loops. A sum of two terms is added to
-/// an array if the kernel can do so.
+/// Compares a kernel's sum of `count` terms with the sum from the reference loops. A sum of two
+/// terms is added to an array if the kernel can do so.
 inline void check_sum(ConvSlot open, const Case& c, DType dtype, std::size_t count, Form form) {
   BOOST_TEST_CONTEXT(name(c) << " " << str(dtype) << " slot " << static_cast<int>(open) << ", "
                              << count << " terms") {

@@ -165,7 +165,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_number_has_the_same_bits_at_every_position, T, T
   for (int flags = 0; flags < 4; ++flags) {
     const bool ta = (flags & 1) != 0, tb = (flags & 2) != 0;
     check_same_bits(Product<T>{20, 150, 500, ta, tb}, {{7, 37, 9, 71}});
-    // Several blocks share a copy of A, and the kernel makes two copies.
+    // The kernel copies the rows of A in two portions, and several blocks share each copy.
     check_same_bits(Product<T>{800, 2200, 520, ta, tb, pages},
                     {{510, 650, 40, 30}, {770, 2170, 30, 30}});
   }

@@ -70,7 +70,8 @@ void for_each_cell(const Pooling& c, const Body& body) {
             }
 }
 
-/// The results of the kernels on random data for a case. Each output is full of NaN or -1 at first.
+/// The results of all pooling kernels for one case with random data. Each output array is filled
+/// with NaN or -1 first.
 struct Results {
   Array x, g, average, average_adjoint, indices, gathered, scattered;
 

@@ -177,7 +177,7 @@ BOOST_AUTO_TEST_CASE(an_error_is_bounded_by_the_largest_number_of_its_tile) {
                          std::abs(w.at(k) - exact[static_cast<std::size_t>(k)]) / (unit * sizes));
     }
   BOOST_TEST(worst <= most);
-  // The bound is not far above the largest error.
+  // The bound is less than 20 times the largest error.
   BOOST_TEST(worst > most / 20);
 }
 

@@ -32,7 +32,7 @@ namespace {
 
 using UnaryOp = Tensor (*)(Tensor);
 
-/// The derivative of f of this order at x, computed in `dtype`.
+/// The derivative of f at x of the given order, computed in `dtype`.
 template <class F>
 double derivative(F f, double x, DType dtype, int order) {
   Tape tape;

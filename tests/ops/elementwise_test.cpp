@@ -167,7 +167,7 @@ BOOST_AUTO_TEST_CASE(masks_of_nan) {
   is(greater_equal(x, zero), {0, 1, 1});
   is(equal(x, zero), {0, 1, 0});
   is(nonzero(x), {1, 0, 1});
-  // A value that is not chosen never shows, even if it is NaN.
+  // A value that is not chosen never affects the result, even if it is NaN.
   is(where(positive(x), x, zero), {0, 0, 1});
 }
 

@@ -32,7 +32,7 @@ Array scattered(const Array& numbers) {
 }
 
 /// The function's outputs, and the gradients of their sum with respect to the float inputs. The
-/// inputs are bound if `bound`, and otherwise constants.
+/// inputs are bound if `bound` is true, and are constants otherwise.
 std::vector<Array> computed(const Function& f, const std::vector<Array>& arrays, bool bound) {
   Tape tape;
   Tensors x, floats;

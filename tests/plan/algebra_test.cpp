@@ -46,7 +46,7 @@ BOOST_AUTO_TEST_CASE(sums_of_products_accumulate) {
   BOOST_TEST(counts(plan).steps == 1);
   BOOST_TEST(counts(plan).products == 2);
   BOOST_TEST(plan.program().steps[0].op->attributes() == "2 A B + -3 C D");
-  // A product with other readers is not computed twice.
+  // A product that other nodes read too is not computed twice.
   const Tensor shared = matmul(a, b);
   const Plan kept = checked_plan(Tensors{shared + matmul(c, d), tanh(shared)});
   BOOST_TEST(counts(kept).products == 2);
@@ -184,7 +184,7 @@ BOOST_AUTO_TEST_CASE(norms_of_products_need_no_product) {
     BOOST_TEST(planned.products == 0);
     BOOST_TEST(planned.small == 2);
     BOOST_TEST(counts(checked_plan(Tensors{sum(v * v)})).products == 0);
-    // If the product is an output as well, it is formed anyway.
+    // If the product is also an output, the plan forms it in any case.
     BOOST_TEST(counts(checked_plan(Tensors{sum(square(v)), v})).small == 0);
   }
   // The same for a sum of products.

@@ -33,8 +33,8 @@ inline PlanOptions in_place_only() {
   return options;
 }
 
-/// A description of the first error of fusion or work in place on these outputs. Empty if there is
-/// none.
+/// A description of the first error that fusion or computing in place makes on these outputs. Empty
+/// if there is none.
 inline std::string complaint(const Tensors& outputs, std::span<const Binding> inputs = {}) {
   Plan plain({outputs}, options_with(false, false));
   plain.run(inputs);

@@ -159,7 +159,7 @@ class Interpreter {
     }
     if (const auto c = as_affine(op))
       return each(node, [&](Index i) {
-        // The constants round twice and the operations twice.
+        // The constants are rounded twice, and so are the operations.
         Ball y = rounded(product(at(a, i), {Real(c->scale), 0}), 2);
         y = with_margin(y, std::abs(y.value), 1);
         y.value += c->shift;

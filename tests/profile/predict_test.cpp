@@ -1,4 +1,5 @@
-// Tests predictions: their parts sum to the total, and the times of data follow the given rates.
+// Tests of predictions: the parts add up to the total, and the times for moving data follow the
+// given rates.
 #include "autodiff/profile/predict.h"
 
 #include <boost/test/unit_test.hpp>

@@ -123,9 +123,9 @@ class Accumulation {
     return found;
   }
 
-  /// True if the product may overwrite T with the sum. T must be a stored value of the result's
-  /// spec that no node after `root` reads. T must not be an elementwise value that fusion could
-  /// compute without storing it.
+  /// True if the product may overwrite T with the sum. T must be a stored value with the
+  /// result's spec, and no node after `root` may read it. T must not be an elementwise value that
+  /// fusion could compute without storing it.
   bool can_take_over(int root, int node) const {
     const GraphNode& t = graph_.at(node);
     const auto at = static_cast<std::size_t>(node);

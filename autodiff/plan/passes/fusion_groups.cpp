@@ -11,7 +11,7 @@ namespace {
 
 /// The most members of a group. Bounds the depth of recursion, the planning time and the buffers.
 constexpr std::size_t most_members = 32;
-/// For rule 3, the most members that are repeated and the most groups that repeat them.
+/// Limits of rule 3: how many members may be repeated, and how many groups may repeat them.
 constexpr std::size_t most_repeated = 6, most_readers = 16;
 /// A value with more readers counts as alive until the end: visiting them each time would be slow.
 constexpr std::size_t many_readers = 256;

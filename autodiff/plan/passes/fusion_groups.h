@@ -85,7 +85,7 @@ class FusionGroups {
   std::vector<int> others_before_;
 
   std::vector<char> stored_;
-  /// The last group that computes a node: the node's own, or one in which the node is inlined.
+  /// The last group that computes a node: the node's own group, or a group that inlines the node.
   std::vector<int> end_;
   /// The position at which a node runs.
   std::vector<int> place_;

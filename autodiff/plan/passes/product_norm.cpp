@@ -14,7 +14,7 @@ namespace {
 /// Rows of V that are computed at a time.
 constexpr Index row_block = 64;
 
-/// The least allowed |V|^2 / S^2: the cancellation may cost at most 8 bits of the inner products.
+/// The least allowed |V|^2 / S^2. The cancellation then loses at most 8 bits of the inner products.
 constexpr double least_part = 1.0 / 256;
 
 /// The op of a product norm, whose inputs are the inner products, then A_0, B_0, A_1, B_1, ...

@@ -11,8 +11,8 @@ namespace twice {
 int append(Graph& graph, std::shared_ptr<const Op> op, std::vector<int> inputs,
            const GraphNode& like);
 
-/// True if a scale that the planner computed is a normal number of the dtype. A smaller scale has
-/// few digits or none; a larger one is infinite.
+/// True if a scale that the planner computed is a normal number of the dtype. A smaller scale
+/// loses some or all of its digits, and a larger scale is infinite.
 bool is_normal(double scale, DType dtype);
 
 /// True if a scaling may be moved from one side of a product or a sum to the other: the scale is

@@ -28,7 +28,7 @@ struct BenchOptions {
   /// this fraction.
   bool serve = false;
   double handicap = 0;
-  /// The options that were given, for the command line of another process.
+  /// The options that were given on the command line. Command lines of other processes repeat them.
   OptionWords given;
 };
 

@@ -25,7 +25,7 @@ double thread_seconds() {
   return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
-/// The steps of one method, each lengthened by the handicap.
+/// The steps of one method. The handicap makes each step longer.
 class Served {
  public:
   Served(const Problem& problem, const std::string& name, double handicap)

@@ -58,7 +58,7 @@ const std::vector<double> changes = exact::numbers_in(
     "100.0 103.97208 354.9 372.56 708.3964 709.78271289338397 745.13321910194122 800.0 1e4 "
     "6000.0 1e6 1e12 3e13 1e19 1e22 1e30 1e62 1e154 1e155 1e200 1e300");
 
-/// The numbers in `changes`, and the ends of the range of the dtype.
+/// The numbers in `changes`, and the numbers at the ends of the dtype's range.
 Numbers special_numbers(DType dtype) {
   Numbers numbers{0, -0.0, std::nan("")};
   const bool single = dtype == DType::f32;

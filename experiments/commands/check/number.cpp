@@ -219,7 +219,7 @@ Number larger(const Number& a, const Number& b, bool max) {
   return max == (x > y) ? composed(x, {Exact(1)}, a, b) : composed(y, {Part(), Exact(1)}, a, b);
 }
 
-/// C's pow of two variables. Marks the derivatives that are conventions.
+/// C's pow of two variables. Marks the derivatives that are defined only by convention.
 Number power_of_variables(const Number& x, const Number& exponent) {
   const Exact &a = x.parts().value, &b = exponent.parts().value, y = power(a, b);
   const Exact at_zero = b < 0 ? Exact(-infinity * y) : Exact(0);
@@ -483,7 +483,7 @@ struct ExactFunction::State {
     for (std::size_t d = 1; d <= (one ? 2 : 5); ++d)
       if (!(choices >> d & 1))
         result[d] = y.parts().derivatives[one && d == 2 ? 2 : d - 1].value_or(0);
-    // At infinity the value is the limit.
+    // The value at infinity is the limit there.
     if (one && isinf(point[0]) && isnan(y.parts().value)) {
       const std::array far{made(ldexp(Exact(point[0] > 0 ? 1 : -1), 1 << 20))};
       result[0] = f.call(far, {}).parts().value;

@@ -113,7 +113,7 @@ class ExactFunction {
   /// The error of `computed`, a value for derivative number `derivative`. Number 0 is the value f.
   /// With one input, 1 is f' and 2 is f''. With two inputs, 1 to 5 are f_a, f_b, f_aa, f_ab and
   /// f_bb. If the error is at most `known`, the result may be any number up to `known`. The result
-  /// is 0 where the derivative is a convention.
+  /// is 0 where the derivative is defined only by convention.
   double error(int derivative, std::span<const double> x, double computed, DType dtype,
                double known);
   /// The derivative, rounded to a double.

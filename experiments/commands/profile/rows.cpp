@@ -98,7 +98,7 @@ class RowProgram {
   ModelState state_;
   std::unique_ptr<Tape> tape_;
   std::vector<Binding> inputs_;
-  /// ℒ, g or H v. Empty for a step.
+  /// ℒ, g or H v, as tensors. Empty for a step.
   Tensors outputs_;
   std::optional<Plan> plan_;
   std::optional<Optimizer> optimizer_;

@@ -113,8 +113,8 @@ class Scaling {
     return ms;
   }
 
-  /// The products of a step against L, counted at each depth. They lie on a straight line, whose
-  /// slope and intercept stand beside the law.
+  /// The products of a step against L, counted at each depth. The counts lie on a straight line.
+  /// Its slope and intercept are shown beside the law.
   Json products(const Axis& axis) const {
     Json rows = Json::array();
     for (const Method* m : methods_) {

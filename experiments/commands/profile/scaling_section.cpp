@@ -55,8 +55,8 @@ std::string format_exponent(double value) {
   return std::isfinite(value) ? fmt::format("{:.2f}", value) : "-";
 }
 
-/// The limit for the residual of a law and for the uncertainty of its points. Above this limit, the
-/// numbers of the law are left out.
+/// The limit for the residual of a law and for the uncertainty of its points. If one of them is
+/// above this limit, the page leaves out the numbers of the law.
 constexpr double worst_residual = 0.25;
 
 double of_law(const Json& law, const char* name, double uncertainty) {

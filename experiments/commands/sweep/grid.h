@@ -29,14 +29,16 @@ struct GridRun {
 };
 
 struct Grid {
-  /// The options that vary or may vary later, in the order of names from `method` to `seed`.
+  /// The options that vary or may vary later. They have the order of the parts of a run's name,
+  /// which goes from `method` to `seed`.
   std::vector<std::string> axes;
   std::vector<GridRun> runs;
 };
 
 /// A random search draws each setting from the lists and ranges, which then need no number of
-/// values. Draws are uniform, or with `log` uniform in the logarithm. All methods and seeds run
-/// with each setting. A larger search with the same seed begins with the same settings.
+/// values. Draws are uniform in the value, or in its logarithm if the range has `log`. All methods
+/// and seeds run with each setting. A larger search with the same seed begins with the same
+/// settings.
 struct RandomSearch {
   int settings = 0;  ///< 0: no random search
   std::uint64_t seed = 1;

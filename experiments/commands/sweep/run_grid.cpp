@@ -93,7 +93,7 @@ std::string cost_key(const Json& config, bool steps) {
   return key;
 }
 
-/// A key of everything that determines the time of a step.
+/// A key made of everything that determines the time of a step.
 std::string step_key(const Json& config) {
   return cost_key(config, false) + config.value("dtype", Json()).dump() +
          config.value("augment", Json()).dump();
@@ -101,8 +101,9 @@ std::string step_key(const Json& config) {
 
 /// Times steps of each different model among the runs (at most four) in both layouts: one run on
 /// each core, and one run on all cores. The steps use the runs' own data and run in separate
-/// processes. Chooses the layout in which the runs need less time; one run on all cores must save a
-/// tenth. Measures nothing if `jobs` is given, on one core, or for one run.
+/// processes. Chooses the layout in which the runs need less time. One run on all cores is chosen
+/// only if it saves at least a tenth. Measures nothing if `jobs` is given, if there is one core, or
+/// if there is one run.
 Layout choose_layout(const std::vector<const GridRun*>& runs, int jobs, int cores) {
   const int count = static_cast<int>(std::max<std::size_t>(runs.size(), 1));
   if (jobs > 0) return {jobs, std::max(cores / jobs, 1), "set by --jobs"};
@@ -323,7 +324,7 @@ class Scheduler {
     }
   }
 
-  /// Collects the processes that ended.
+  /// Handles the processes that have ended.
   void collect() {
     for (auto it = running_.begin(); it != running_.end();) {
       const std::optional<int> status = it->second->poll();
