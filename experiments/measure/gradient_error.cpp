@@ -49,8 +49,8 @@ GradientVectors vectors_of(const Problem& problem, const Method& method, const R
 }  // namespace
 
 GradientVectors gradient_vectors(const Problem& problem, const Method& method,
-                                 const ModelState& state, const Dataset& batch, int program) {
-  return vectors_of(problem, method, record_step(problem, method, state, program), batch);
+                                 const ModelState& state, const Dataset& batch) {
+  return vectors_of(problem, method, record_step(problem, method, state), batch);
 }
 
 std::vector<std::optional<GradientVectors>> gradients_of_programs(const Problem& problem,

@@ -20,9 +20,9 @@ std::vector<double> flat(const std::vector<Array>& arrays);
 struct GradientVectors {
   std::vector<double> gradient, plain;
 };
-/// Of the program `program` of the method.
+/// The gradients of the method's first program.
 GradientVectors gradient_vectors(const Problem& problem, const Method& method,
-                                 const ModelState& state, const Dataset& batch, int program = 0);
+                                 const ModelState& state, const Dataset& batch);
 
 /// The gradients of each program of the method, after `steps` steps. Before the first step, a
 /// program that reads the method's memory has no result, unless the first step runs it: no step has
