@@ -1,4 +1,4 @@
-// All public headers of the engine: arrays, the tape, ops, derivatives and plans.
+// All public headers of the engine: arrays, the tape, ops, derivatives, plans and counted costs.
 #pragma once
 
 // Arrays.
@@ -40,6 +40,7 @@
 #include "autodiff/derive/grad.h"
 #include "autodiff/derive/hvp.h"
 
-// Plans, which run the recorded nodes, and printing.
+// Plans, which run the recorded nodes, their counted costs, and printing.
 #include "autodiff/plan/plan.h"
 #include "autodiff/print.h"
+#include "autodiff/profile/ledger.h"

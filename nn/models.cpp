@@ -98,10 +98,14 @@ Model resnet(const ResnetOptions& o) {
 Model dln(const DlnOptions& o) {
   check_at_least("dln", "the number of inputs", o.inputs, 1);
   const Initializer start = constant_init(o.alpha);
-  Layer layer = {.parameters = {{"plus", {o.inputs, 1}, start}, {"minus", {o.inputs, 1}, start}},
-                 .products = 1,
-                 .forward = [](std::span<const Tensor> w, std::span<const Tensor>, Tensor x,
-                               ForwardPass&) { return matmul(x, square(w[0]) - square(w[1])); }};
+  Layer layer = {
+      .parameters = {{"plus", {o.inputs, 1}, start}, {"minus", {o.inputs, 1}, start}},
+      .products = 1,
+      .forward = [](std::span<const Tensor> w, std::span<const Tensor>, Tensor x, ForwardPass&) {
+        // Not `named`, which would change the names of the parameters in checkpoints.
+        const Scope scope(x.tape(), "diagonal");
+        return matmul(x, square(w[0]) - square(w[1]));
+      }};
   return Model(fmt::format("dln-{}", o.inputs), "", {o.inputs}, std::move(layer));
 }
 

@@ -136,8 +136,8 @@ struct Method {
   /// Used instead of `record` by a method that needs more than a function of the parameters.
   std::function<Estimate(const MethodContext&)> record_in = {};
   /// A method whose steps differ has several programs. `program` returns the index of the program
-  /// for a step; steps count from 0. Reports show the mean cost of several steps. A report of a
-  /// single step shows one of program 0.
+  /// for a step; steps count from 0. Reports show the mean cost of several steps, or name the
+  /// program that they show.
   int programs = 1;
   std::function<int(std::int64_t step, const MethodOptions& options)> program = {};
 

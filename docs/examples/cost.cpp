@@ -5,7 +5,6 @@
 // prints the matrix products, the FLOPs, and the bytes that are read and written: as recorded, and
 // after the planner's passes. These counts are the same on every machine.
 #include <autodiff/autodiff.h>
-#include <autodiff/profile/ledger.h>
 #include <fmt/core.h>
 #include <nn/nn.h>
 

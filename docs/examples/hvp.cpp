@@ -8,7 +8,6 @@
 // gradients. The first two ways are exact up to rounding. The third is cheaper here, and its error
 // is of order eps^2: a tenth of eps divides it by about a hundred.
 #include <autodiff/autodiff.h>
-#include <autodiff/profile/ledger.h>
 #include <fmt/core.h>
 #include <nn/nn.h>
 

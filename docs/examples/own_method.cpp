@@ -6,7 +6,6 @@
 // in both forms: with a Hessian-vector product, and as the gradient of a sum. It compares their
 // values, counts their matrix products before and after the planner has rewritten them, and trains.
 #include <autodiff/autodiff.h>
-#include <autodiff/profile/ledger.h>
 #include <fmt/core.h>
 #include <nn/nn.h>
 #include <optim/optim.h>

@@ -22,12 +22,18 @@ namespace twice::experiments {
 
 namespace {
 
-/// The relative error |G - G*| / |G*| at the same state and batch, where G* is the exact G in f64.
-double error_at(const Problem& problem, const Method& m, const ModelState& state,
-                const Dataset& batch) {
+/// Adds the relative error |G - G*| / |G*| at the trainer's state, where G* is the exact G in f64
+/// at the same state and batch. `when` is "start" or "end".
+void add_error(Json& row, const std::string& when, Trainer& trainer, const Dataset& batch) {
+  const Problem& problem = trainer.problem();
+  const Method& m = trainer.method();
   const GradientVectors exact =
-      gradient_vectors(problem, method("exact"), cast(state, DType::f64), batch);
-  return relative_error(gradient_vectors(problem, m, state, batch).gradient, exact.gradient);
+      gradient_vectors(problem, method("exact"), cast(trainer.state(), DType::f64), batch);
+  const std::vector<double> errors = over_programs(
+      gradients_of_programs(problem, m, trainer.state(), batch, trainer.steps()),
+      [&](const GradientVectors& v) { return relative_error(v.gradient, exact.gradient); });
+  row["gradient_error_" + when] = mean_over_programs(errors, program_shares(problem, m));
+  if (errors.size() > 1) row["program_errors_" + when] = errors;
 }
 
 /// Trains with one method until the end or until a stop is requested, and adds the results to the
@@ -37,7 +43,7 @@ void train(const Problem& problem, const StepCost& cost, const Dataset& batch, P
   const Method& m = method(cost.method);
   const double ms = cost.ms().median;
   Trainer trainer(problem, m);
-  row["gradient_error_start"] = error_at(problem, m, trainer.state(), batch);
+  add_error(row, "start", trainer, batch);
   Json& curve = row["curve"] = Json::array();
   while (!trainer.finished() && !stop_requested()) {
     const std::string note = fmt::format("{}, epoch {}", m.name, curve.size() + 1);
@@ -47,7 +53,7 @@ void train(const Problem& problem, const StepCost& cost, const Dataset& batch, P
     curve.push_back(Json(*epoch));
   }
   if (stop_requested()) return;
-  row["gradient_error_end"] = error_at(problem, m, trainer.state(), batch);
+  add_error(row, "end", trainer, batch);
   for (const char* field : {"loss", "train_loss", "test_accuracy", "metrics", "gradient_norm"})
     row[field] = curve.back()[field];
 }

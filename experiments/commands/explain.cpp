@@ -155,24 +155,33 @@ int run_explain(ExplainOptions options) {
   std::size_t index = 0;
   for (const std::string& name : options.run.methods) {
     const Method& m = method(name);
-    const RecordedStep step = record_step(problem, m, state);
     const ProductLaw law = expected_law(problem, m);
     const Json count = expected_products(problem, law);
-    const Tensors outputs = outputs_of(step);
     const PlanOptions passes = plan_options(options.run, name);
-    const std::vector<Stage> stages = stages_of(outputs, passes);
-    if (options.html)
-      sections += explain_section({name, std::string(m.equation), stages, outputs,
-                                   step.bind(one_batch(problem).data.train)},
-                                  index++);
-    Report report = explained(outputs, passes, options.brief,
-                              count.is_null() ? ""
-                                              : fmt::format(" (law {} = {} for L = {})", str(law),
-                                                            show(count), problem.model.products()),
-                              stages);
-    fmt::print("{}, {}: {}\n\n{}", problem.label(), name, m.equation, report.text);
-    report.record.update({{"model", problem.label()}, {"method", name}, {"products_law", count}});
-    record["rows"].push_back(std::move(report.record));
+    const std::vector<double> shares = program_shares(problem, m);
+    for (int program = 0; program < m.programs; ++program) {
+      const RecordedStep step = record_step(problem, m, state, program);
+      const double share = shares[static_cast<std::size_t>(program)];
+      const std::string title = name + program_words(m.programs, program, share);
+      const Tensors outputs = outputs_of(step);
+      const std::vector<Stage> stages = stages_of(outputs, passes);
+      if (options.html)
+        sections += explain_section({title, std::string(m.equation), stages, outputs,
+                                     step.bind(one_batch(problem).data.train)},
+                                    index++);
+      Report report =
+          explained(outputs, passes, options.brief,
+                    count.is_null() ? ""
+                                    : fmt::format(" (law {} = {} for L = {})", str(law),
+                                                  show(count), problem.model.products()),
+                    stages);
+      fmt::print("{}, {}: {}\n\n{}", problem.label(), title, m.equation, report.text);
+      report.record.update({{"model", problem.label()}, {"method", name}, {"products_law", count}});
+      if (m.programs > 1)
+        report.record.update(
+            {{"program", program}, {"programs", m.programs}, {"program_share", share}});
+      record["rows"].push_back(std::move(report.record));
+    }
   }
   if (options.html)
     Report{.files = {{"report.html", explain_html(record, sections)}}}.write(options.run.out);

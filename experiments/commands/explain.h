@@ -34,7 +34,8 @@ struct ExplainOptions {
 /// Declares the options of `./twice explain`.
 void declare_explain(OptionSet& set, ExplainOptions& options);
 
-/// Prints the explanation of a training step of each method. With `html` writes report.html to
+/// Prints the explanation of a training step of each method, for each of its programs. With `html`
+/// writes report.html to
 /// `--out`, with the values of a step on the first batch.
 int run_explain(ExplainOptions options);
 

@@ -68,16 +68,21 @@ void complete_run(RunOptions& run) {
                                  fmt::join(run.methods, ",")));
 }
 
+/// The record of the epochs so far. The results and the time of a step are those of the last one;
+/// before the end of the first, there are none.
 Json record_of(const Trainer& trainer, const RunHistory& history) {
+  const Problem& problem = trainer.problem();
   const Method& method = trainer.method();
-  const EpochRecord& last = history.curve.back();
-  const double ms = last.seconds * 1e3 / static_cast<double>(trainer.steps_per_epoch());
-  Json row = cost_fields(trainer.problem(), step_cost(method, trainer.plan(), {ms}));
-  for (const char* of_several : {"ms_min", "ms_iqr", "ms_interval", "samples"})
+  Json row = cost_fields(problem, step_cost(problem, method, trainer.plans(), {}));
+  for (const char* of_several : {"ms", "ms_min", "ms_iqr", "ms_interval", "samples"})
     row.erase(of_several);
-  const Json results = last;
-  for (const char* field : {"loss", "train_loss", "test_accuracy", "metrics", "gradient_norm"})
-    row[field] = results[field];
+  if (!history.curve.empty()) {
+    const EpochRecord& last = history.curve.back();
+    row["ms"] = last.seconds * 1e3 / static_cast<double>(trainer.steps_per_epoch());
+    const Json results = last;
+    for (const char* field : {"loss", "train_loss", "test_accuracy", "metrics", "gradient_norm"})
+      row[field] = results[field];
+  }
   row["equation"] = method.equation;
   row["convention"] = method.convention;
   row["curve"] = history.curve;
@@ -114,6 +119,17 @@ void print_epoch(const EpochRecord& r) {
   if (r.epoch == 1) fmt::print("{}\n", heading);
   fmt::print("{}\n", line);
   flush_output();
+}
+
+/// Leaves the record of a run that failed, and the page that says so. What cannot be written is
+/// missing: the error of the run is the one that is reported.
+void leave_failed(const Trainer& trainer, const RunHistory& history, const fs::path& folder,
+                  LivePage& page, const std::string& error) try {
+  Json record = record_of(trainer, history);
+  record["error"] = error;
+  write_atomically(folder / "train.json", record_text(record));
+  page.stop();
+} catch (const std::exception&) {
 }
 
 /// Trains until the end or a stop and writes checkpoints on the way. Returns the exit status.
@@ -215,7 +231,13 @@ int train(TrainOptions options) {
              trainer.method().equation, r.gamma, r.epsilon, *options.run.lr, options.run.epochs,
              trainer.steps_per_epoch(), options.run.seed);
   LivePage page(folder);
-  const int status = run_to_end(trainer, history, folder, options.checkpoint_every, page);
+  int status = 0;
+  try {
+    status = run_to_end(trainer, history, folder, options.checkpoint_every, page);
+  } catch (const std::exception& error) {
+    leave_failed(trainer, history, folder, page, error.what());
+    throw;
+  }
   if (status != 0) return status;
   if (const int best = best_epoch(history.curve))
     fmt::print("\nbest on validation: epoch {}, in {}\n", best, (folder / best_weights).string());

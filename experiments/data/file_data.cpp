@@ -174,6 +174,8 @@ DataSplit read_cifar(const FileDataOptions& options, Source& source) {
   std::error_code error;
   for (const fs::directory_entry& entry : fs::directory_iterator(options.file, error))
     if (lower_case(entry.path().extension().string()) == ".bin") paths.push_back(entry.path());
+  if (error && options.file.find(".bin,") != std::string::npos)
+    fail("data", "{}: expected one .bin file, or the directory of several", options.file);
   if (error) paths.emplace_back(options.file);
   std::ranges::sort(paths);
   RawImages parts[2];  // training, test

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace twice::experiments {
 
@@ -46,6 +47,30 @@ std::string lower_case(std::string_view text) {
   for (char& c : result)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
   return result;
+}
+
+bool NameOrder::operator()(std::string_view a, std::string_view b) const {
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  // Takes a number without its leading zeros from the front of a name.
+  const auto take_number = [&](std::string_view& name) {
+    while (name.size() > 1 && name[0] == '0' && is_digit(name[1])) name.remove_prefix(1);
+    const auto end = std::ranges::find_if_not(name, is_digit);
+    const std::string_view digits = name.substr(0, static_cast<std::size_t>(end - name.begin()));
+    name.remove_prefix(digits.size());
+    return std::pair(digits.size(), digits);
+  };
+  std::string_view x = a, y = b;
+  while (!x.empty() && !y.empty()) {
+    if (is_digit(x[0]) && is_digit(y[0])) {
+      const auto first = take_number(x), second = take_number(y);
+      if (first != second) return first < second;
+    } else {
+      if (x[0] != y[0]) return x[0] < y[0];
+      x.remove_prefix(1);
+      y.remove_prefix(1);
+    }
+  }
+  return x.empty() && y.empty() ? a < b : x.empty();
 }
 
 std::string csv_line(const std::vector<std::string>& cells) {

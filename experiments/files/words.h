@@ -31,6 +31,13 @@ bool listed(std::string_view list, std::string option);
 /// Replaces A to Z with a to z.
 std::string lower_case(std::string_view text);
 
+/// The order in which names are shown: whether `a` comes before `b`. The digits of a number count
+/// as its value, so b2 comes before b10. Names that differ only in leading zeros are in the order
+/// of their characters.
+struct NameOrder {
+  bool operator()(std::string_view a, std::string_view b) const;
+};
+
 /// A line of a CSV file with its line break. A cell that contains a comma, a quote or a line break
 /// is quoted.
 std::string csv_line(const std::vector<std::string>& cells);

@@ -36,13 +36,53 @@ std::vector<double> flat(const std::vector<Array>& arrays) {
   return all;
 }
 
-GradientVectors gradient_vectors(const Problem& problem, const Method& method,
-                                 const ModelState& state, const Dataset& batch) {
-  const RecordedStep step = record_step(problem, method, state);
+namespace {
+
+GradientVectors vectors_of(const Problem& problem, const Method& method, const RecordedStep& step,
+                           const Dataset& batch) {
   Plan plan({step.estimate.gradient, step.estimate.plain},
             plan_options(problem.options, std::string(method.name)));
   plan.run(step.bind(batch));
   return {flat(plan.values(step.estimate.gradient)), flat(plan.values(step.estimate.plain))};
+}
+
+}  // namespace
+
+GradientVectors gradient_vectors(const Problem& problem, const Method& method,
+                                 const ModelState& state, const Dataset& batch) {
+  return vectors_of(problem, method, record_step(problem, method, state), batch);
+}
+
+std::vector<std::optional<GradientVectors>> gradients_of_programs(const Problem& problem,
+                                                                  const Method& method,
+                                                                  const ModelState& state,
+                                                                  const Dataset& batch,
+                                                                  Index steps) {
+  const int first =
+      method.programs == 1 ? 0 : method.program(0, method_options(problem.options, method.name));
+  std::vector<std::optional<GradientVectors>> all;
+  for (int program = 0; program < method.programs; ++program) {
+    const RecordedStep step = record_step(problem, method, state, program);
+    const bool has_result = steps > 0 || program == first || !step.reads_memory;
+    all.push_back(has_result ? std::optional(vectors_of(problem, method, step, batch))
+                             : std::nullopt);
+  }
+  return all;
+}
+
+std::vector<double> over_programs(const std::vector<std::optional<GradientVectors>>& gradients,
+                                  const std::function<double(const GradientVectors&)>& number) {
+  std::vector<double> numbers;
+  for (const std::optional<GradientVectors>& one : gradients)
+    numbers.push_back(one ? number(*one) : std::numeric_limits<double>::quiet_NaN());
+  return numbers;
+}
+
+double mean_over_programs(const std::vector<double>& numbers, const std::vector<double>& shares) {
+  double sum = 0, weight = 0;
+  for (std::size_t p = 0; p < numbers.size(); ++p)
+    if (!std::isnan(numbers[p])) sum += shares[p] * numbers[p], weight += shares[p];
+  return sum / weight;
 }
 
 double relative_error(const std::vector<double>& a, const std::vector<double>& b) {

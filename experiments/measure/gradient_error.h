@@ -2,6 +2,10 @@
 // engines.
 #pragma once
 
+#include <functional>
+#include <optional>
+#include <vector>
+
 #include "experiments/run/recording.h"
 
 namespace twice::experiments {
@@ -16,8 +20,23 @@ std::vector<double> flat(const std::vector<Array>& arrays);
 struct GradientVectors {
   std::vector<double> gradient, plain;
 };
+/// The gradients of the method's first program.
 GradientVectors gradient_vectors(const Problem& problem, const Method& method,
                                  const ModelState& state, const Dataset& batch);
+
+/// The gradients of each program of the method, after `steps` steps. Before the first step, a
+/// program that reads the method's memory has no result, unless the first step runs it: no step has
+/// written the memory that it would read.
+std::vector<std::optional<GradientVectors>> gradients_of_programs(const Problem& problem,
+                                                                  const Method& method,
+                                                                  const ModelState& state,
+                                                                  const Dataset& batch,
+                                                                  Index steps);
+/// A number of each program's gradients; NaN for a program without a result.
+std::vector<double> over_programs(const std::vector<std::optional<GradientVectors>>& gradients,
+                                  const std::function<double(const GradientVectors&)>& number);
+/// The mean of the numbers that are not NaN, weighted by `shares`.
+double mean_over_programs(const std::vector<double>& numbers, const std::vector<double>& shares);
 
 /// (G - g) / gamma, a method's estimate of H g.
 std::vector<double> estimated_hvp(const GradientVectors& v, double gamma);

@@ -220,6 +220,12 @@ std::vector<double> program_shares(const Problem& problem, const Method& method)
   return shares;
 }
 
+std::string program_words(int programs, int program, double share) {
+  if (programs == 1) return "";
+  return fmt::format(", program {} of 0 to {} ({:.3g} % of the steps)", program, programs - 1,
+                     100 * share);
+}
+
 StepCost mean_cost(std::string_view method, const std::vector<double>& shares,
                    std::span<const Plan* const> plans,
                    std::span<const std::vector<double>> samples) {
@@ -239,8 +245,64 @@ StepCost mean_cost(std::string_view method, const std::vector<double>& shares,
   return mean;
 }
 
-StepCost step_cost(const Method& method, const Plan& plan, const std::vector<double>& ms) {
-  return mean_cost(method.name, {1}, std::array{&plan}, std::array{ms});
+StepCost step_cost(const Problem& problem, const Method& method, std::span<const Plan* const> plans,
+                   const std::vector<double>& ms) {
+  // The shares sum to 1, so that the mean of equal times is `ms`.
+  return mean_cost(method.name, program_shares(problem, method), plans,
+                   std::vector(plans.size(), ms));
+}
+
+StepCost planned_cost(const Problem& problem, const Method& method, const ModelState& state) {
+  std::vector<RecordedStep> recorded;
+  std::vector<Plan> plans;
+  std::vector<const Plan*> all;
+  for (int program = 0; program < method.programs; ++program) {
+    recorded.push_back(record_step(problem, method, state, program));
+    plans.push_back(plan_step(recorded.back(), problem.options, method));
+  }
+  for (const Plan& plan : plans) all.push_back(&plan);
+  return step_cost(problem, method, all, {});
+}
+
+MethodSteps::MethodSteps(const Problem& problem, const Method& method)
+    : shares_(program_shares(problem, method)) {
+  for (int program = 0; program < method.programs; ++program)
+    steps_.push_back(std::make_unique<OurStep>(problem, method, program));
+}
+
+std::vector<double> MethodSteps::timed_block(const BlockTiming& timing,
+                                             const std::function<void()>& after_step) const {
+  double mean = 0;
+  for (std::size_t p = 0; p < steps_.size(); ++p) {
+    BlockTiming part = timing;
+    part.seconds *= shares_[p];
+    std::vector<double> times = experiments::timed_block(
+        [&] {
+          steps_[p]->run();
+          if (after_step) after_step();
+        },
+        part);
+    if (steps_.size() == 1) return times;
+    mean += shares_[p] * median(times);
+  }
+  return {mean};
+}
+
+double MethodSteps::predicted_seconds(const Peak& peak) const {
+  double mean = 0;
+  for (std::size_t p = 0; p < steps_.size(); ++p) {
+    Prediction sum;
+    for (const Prediction& part : predict(*steps_[p], peak)) sum += part;
+    mean += shares_[p] * sum.seconds();
+    end_if_stopped();
+  }
+  return mean;
+}
+
+StepCost MethodSteps::cost(const Problem& problem, const std::vector<double>& ms) const {
+  std::vector<const Plan*> plans;
+  for (const auto& step : steps_) plans.push_back(&step->plan());
+  return step_cost(problem, method(), plans, ms);
 }
 
 std::vector<StepCost> step_costs(const Problem& problem, const std::vector<const Method*>& methods,
@@ -342,13 +404,18 @@ std::vector<double> numbers_of_fresh_process(std::vector<std::string> arguments,
   return numbers;
 }
 
-double step_memory(const Problem& problem, std::string_view method) {
+double step_memory(const Problem& problem, std::string_view name) {
   Json request = {{"options", to_json(problem.options)},
                   {"examples", to_json(shapes_of(problem.data.train))}};
-  request["options"]["method"] = Json::array({method});
-  const std::vector<double> mib =
-      numbers_of_fresh_process({"bench", "--measure-memory", request.dump()}, method);
-  return mib.empty() ? 0 : mib[0];
+  request["options"]["method"] = Json::array({name});
+  double most = 0;
+  for (int program = 0; program < method(name).programs; ++program) {
+    request["program"] = program;
+    const std::vector<double> mib =
+        numbers_of_fresh_process({"bench", "--measure-memory", request.dump()}, name);
+    if (!mib.empty()) most = std::max(most, mib[0]);
+  }
+  return most;
 }
 
 double step_memory_here(const std::string& request) {
@@ -362,7 +429,7 @@ double step_memory_here(const std::string& request) {
 
   std::optional<OurStep> step;
   return memory_rise([&] {
-    step.emplace(problem, method(options.methods.at(0)));
+    step.emplace(problem, method(options.methods.at(0)), asked.at("program").get<int>());
     step->run();
     step->run();
   });

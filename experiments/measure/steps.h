@@ -74,6 +74,13 @@ class OurStep {
   std::vector<Array> gradient_;
 };
 
+/// The share of the steps 0, 1, 2, ... that each program of the method takes. The shares are those
+/// of the first period of `Method::program`, or of 1000 steps if the period is longer.
+std::vector<double> program_shares(const Problem& problem, const Method& method);
+
+/// ", program 1 of 0 to 3 (25 % of the steps)" after a method's name; empty for a single program.
+std::string program_words(int programs, int program, double share);
+
 /// Predicts the time of each part of the step, with the update last (profile/predict.h).
 std::vector<Prediction> predict(const OurStep& step, const Peak& peak);
 
@@ -159,17 +166,40 @@ struct StepCost {
   Spread ms() const { return spread_of(samples); }
 };
 
-/// The share of the steps 0, 1, 2, ... that each program of the method takes. The shares are those
-/// of the first period of `Method::program`, or of 1000 steps if the period is longer.
-std::vector<double> program_shares(const Problem& problem, const Method& method);
-
 /// Counts the cost from the plans of the programs, and takes the times from `samples`. `shares`
 /// holds the share of the steps of each program.
 StepCost mean_cost(std::string_view method, const std::vector<double>& shares,
                    std::span<const Plan* const> plans,
                    std::span<const std::vector<double>> samples);
-/// The cost of a step with one program.
-StepCost step_cost(const Method& method, const Plan& plan, const std::vector<double>& ms);
+/// The cost of the method's steps, with the plans of its programs, on this problem. `ms` holds
+/// times of a step that are means over the programs already.
+StepCost step_cost(const Problem& problem, const Method& method, std::span<const Plan* const> plans,
+                   const std::vector<double>& ms);
+
+/// The cost of the method's steps at this state without times, from plans that never run.
+StepCost planned_cost(const Problem& problem, const Method& method, const ModelState& state);
+
+/// The training steps of a method: one for each of its programs.
+class MethodSteps {
+ public:
+  MethodSteps(const Problem& problem, const Method& method);
+
+  const Method& method() const { return steps_.front()->method(); }
+  /// The step with the first program.
+  OurStep& first() const { return *steps_.front(); }
+  /// As the function `timed_block`. For a method with several programs, each has a part of the
+  /// block, and the only result is the mean of their medians, weighted by `program_shares`.
+  std::vector<double> timed_block(const BlockTiming& timing,
+                                  const std::function<void()>& after_step = {}) const;
+  /// The predicted seconds of a step, a mean over the programs. Throws Stopped at a stop.
+  double predicted_seconds(const Peak& peak) const;
+  /// The cost of a step whose times are `ms`.
+  StepCost cost(const Problem& problem, const std::vector<double>& ms) const;
+
+ private:
+  std::vector<std::unique_ptr<OurStep>> steps_;
+  std::vector<double> shares_;
+};
 
 /// Times steps of all methods and of all their programs in turns.
 std::vector<StepCost> step_costs(const Problem& problem, const std::vector<const Method*>& methods,
@@ -202,8 +232,9 @@ std::vector<double> numbers_of_fresh_process(std::vector<std::string> arguments,
 /// The MiB that two steps of a method take, with their updates, on a batch like the problem's
 /// examples: their `memory_rise`. It is measured in a fresh process of this program that has made
 /// its data and computed one small product. Parameters, gradients and the plan's copy of the batch
-/// count. Throws if the measurement fails.
-double step_memory(const Problem& problem, std::string_view method);
+/// count. Of several programs, the one that takes the most is reported. Throws if the measurement
+/// fails.
+double step_memory(const Problem& problem, std::string_view name);
 
 /// Does the measurement in that process. `step_memory` makes `request`.
 double step_memory_here(const std::string& request);

@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "experiments/files/words.h"
 #include "experiments/report/html.h"
 #include "experiments/report/plots.h"
 #include "experiments/report/runs.h"
@@ -30,7 +31,7 @@ std::set<double> numbers_of(const std::vector<RunSetting>& settings, const std::
 std::string axis_plot(const std::vector<RunSetting>& settings, const Column& field,
                       const std::string& axis, bool joined) {
   const std::set<double> values = numbers_of(settings, axis);
-  std::map<std::string, std::map<double, std::vector<Moments>>> methods;
+  std::map<std::string, std::map<double, std::vector<Moments>>, NameOrder> methods;
   for (const RunSetting& setting : settings)
     if (const double x = number(setting.options, axis); std::isfinite(x))
       methods[setting.method][x].push_back(setting.moments(field.key));
@@ -70,7 +71,7 @@ std::string run_axes(const RunSet& set, const std::vector<RunSetting>& settings)
       axes.push_back(axis);
       points *= static_cast<double>(count);
     }
-  std::set<std::string> methods;
+  std::set<std::string, NameOrder> methods;
   for (const RunSetting& setting : settings) methods.insert(setting.method);
   const bool alone = set.axes.size() == 1;
   // A grid of several axes is shown as heat maps.

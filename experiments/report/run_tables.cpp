@@ -15,7 +15,7 @@ using Groups = std::vector<Json>;
 /// the same rows at each call. Columns come group by group, one for each name that no earlier group
 /// has. Null and numbers that are not finite are empty. "" without rows.
 std::string csv(const auto& for_each_row) {
-  std::vector<std::set<std::string>> names;
+  std::vector<std::set<std::string, NameOrder>> names;
   for_each_row([&](const Groups& row) {
     names.resize(row.size());
     for (std::size_t group = 0; group < row.size(); ++group)

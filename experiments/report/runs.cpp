@@ -339,6 +339,10 @@ std::vector<RunSet> train_runs(const std::vector<FoundRecord>& trains) {
     run.record = &train.content;
     run.epochs = epochs_of(run);
     run.state = run.epochs >= number(run.config, "epochs") ? "done" : "unfinished";
+    if (const Json& error = member(train.content, "error"); error.is_string()) {
+      run.state = "failed";
+      run.error = error.string();
+    }
     add_record(run, &train, {});
     run.file = train.file;
     runs.push_back(std::move(run));

@@ -376,8 +376,11 @@ std::string train_section(const Json& record, std::string_view title, std::strin
     return section(title, paragraph("This record has no rows: nothing was trained.", "warning"), 2,
                    id);
   const std::string curves = training_plots(rows);
+  const Json& error = member(record, "error");
+  const std::string failed =
+      error.is_string() ? paragraph("This run failed: " + one_line(error.string()), "warning") : "";
   return record_section(record, title, id, rows,
-                        section("Result", run_table_section(rows), 3) +
+                        failed + section("Result", run_table_section(rows), 3) +
                             (curves.empty() ? "" : section("Training", curves, 3)));
 }
 

@@ -16,6 +16,7 @@
 
 #include "autodiff/array/error.h"
 #include "experiments/app/terminal.h"
+#include "experiments/files/words.h"
 #include "experiments/measure/noise.h"
 #include "experiments/report/html.h"
 
@@ -244,7 +245,7 @@ const std::vector<Column>& run_columns() {
 }
 
 std::vector<std::string> metric_names(const std::vector<Json>& rows) {
-  std::set<std::string> names;
+  std::set<std::string, NameOrder> names;
   for (const Json& row : rows)
     if (const Json& metrics = member(row, "metrics"); metrics.is_object())
       for (const auto& [name, value] : metrics.members()) names.insert(name);

@@ -18,6 +18,7 @@
 #include "experiments/app/terminal.h"
 #include "experiments/files/atomic_file.h"
 #include "experiments/files/large_json.h"
+#include "experiments/files/words.h"
 #include "experiments/report/runs.h"
 #include "experiments/report/sections.h"
 
@@ -77,7 +78,11 @@ std::vector<fs::path> json_files(const fs::path& folder, Found& found) {
     }
   }
   if (error) found.leave_out(folder, "cannot be listed to its end: " + error.message());
-  std::ranges::sort(files);
+  // Paths are compared name by name, so that the files of a folder stay together.
+  std::ranges::sort(files, [](const fs::path& a, const fs::path& b) {
+    return std::ranges::lexicographical_compare(a, b, NameOrder(), &fs::path::native,
+                                                &fs::path::native);
+  });
   return files;
 }
 
@@ -91,7 +96,7 @@ Found find_records(const fs::path& folder) {
   for (const fs::path& file : json_files(folder, found)) {
     FoundRecord record{printable(file.lexically_relative(folder).string()), {}};
     if (++found.files > most_files || bytes > most_bytes_in_all || values > most_values) {
-      found.leave_out(file, fmt::format("and the files after it in the alphabet exceed {} JSON "
+      found.leave_out(file, fmt::format("and the files after it exceed {} JSON "
                                         "files, {} MiB or {} values",
                                         most_files, most_bytes_in_all >> 20, most_values));
       break;
@@ -301,6 +306,7 @@ struct Page {
         study ? text(content, "verdict")
               : fmt::format("{}",
                             fmt::join(distinct(objects(member(content, "rows")), "method"), ", "));
+    if (member(content, "error").is_string()) result += "; failed";
     if (command == "evaluate") result = text(content, "examples_of");
     add(name, command, result, record.file, best_result(content), [&](const std::string& id) {
       const auto make = study                   ? study_section
@@ -428,6 +434,11 @@ void LivePage::update() {
   write(PageState::under_way);
   constexpr int share = 100;
   next_ = Clock::now() + std::max(least_pause, share * (Clock::now() - start));
+}
+
+void LivePage::stop() {
+  finished_ = true;
+  write_report(folder_, PageState::stopped);
 }
 
 void LivePage::finish() {

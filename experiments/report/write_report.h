@@ -33,6 +33,8 @@ class LivePage {
 
   /// Writes the page at most every 3 s, and takes at most 1 % of the time.
   void update();
+  /// Writes the page, which then says that the run was stopped.
+  void stop();
   /// Calls `write_report` and passes its errors on.
   void finish();
 

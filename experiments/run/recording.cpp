@@ -89,6 +89,7 @@ RecordedStep record_step(const Problem& problem, const Method& method, const Mod
   context.step_input = [&] { return number_of(step); };
   context.read_memory = [&](const std::string& name, const Array& initial) {
     const auto place = state.memory->try_emplace(name, initial.clone()).first;
+    step.reads_memory = true;
     return tape.parameter(place->second, name);
   };
   std::vector<std::pair<std::string, Tensor>> kept;

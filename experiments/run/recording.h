@@ -26,6 +26,8 @@ struct RecordedStep {
   /// take these values.
   Tensors updated;
   std::vector<Array> carried;
+  /// Whether the recording reads a memory of the method.
+  bool reads_memory = false;
   /// |g| of the plain gradient, if the options request it.
   Tensors logged;
 

@@ -126,6 +126,12 @@ Trainer::Trainer(const Problem& problem, const Method& method)
   }
 }
 
+std::vector<const Plan*> Trainer::plans() const {
+  std::vector<const Plan*> plans;
+  for (const Plan& plan : plans_) plans.push_back(&plan);
+  return plans;
+}
+
 std::size_t Trainer::program() const {
   if (method_.programs == 1) return 0;
   const int program = method_.program(steps(), method_options(problem_.options, method_.name));

@@ -90,7 +90,8 @@ class Trainer {
   /// timing.
   void run_and_update();
 
-  const Plan& plan() const { return plans_[0]; }
+  /// The plan of each of the method's programs.
+  std::vector<const Plan*> plans() const;
   ModelState& state() { return state_; }
   Optimizer& optimizer() { return optimizer_; }
   const Problem& problem() const { return problem_; }

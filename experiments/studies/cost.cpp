@@ -73,11 +73,8 @@ Measured costs(StudyContext& context, const CostCase& c, const Names& methods, b
     context.advance(0);  // a stop ends the timing early, and incomplete numbers must not be used
   } else {
     const ModelState state = initial_state(problem.model, 1, DType::f32);
-    for (const std::string& name : methods) {
-      const RecordedStep step = record_step(problem, method(name), state);
-      const Plan plan = plan_step(step, problem.options, method(name));
-      steps.push_back(step_cost(method(name), plan, {}));
-    }
+    for (const std::string& name : methods)
+      steps.push_back(planned_cost(problem, method(name), state));
     context.advance();
   }
   Measured result = {{"layers", {static_cast<double>(problem.model.products())}}};

@@ -227,6 +227,13 @@ class Train(CommandTest):
                 self.assertIn(f" step {int(notes['step']) + 1} ", failed)
                 self.assertTrue(all(abs(x) < float("inf") for tensor in tensors.values()
                                     for x in numbers(tensor)))
+                # The record and the page say what failed.
+                record = self.json("run/train.json")
+                self.assertIn(record["error"], failed)
+                self.assertIn("produced a NaN or infinite", record["error"])
+                page = (self.folder / "run/report.html").read_text()
+                self.assertIn("This run failed: ", page)
+                self.assertIn("Stopped before its end", page)
                 # The last good checkpoint is kept, and resuming from it fails in the same way.
                 before = self.state("run")
                 self.assertEqual(self.refuse(1, [], "train", "--out", "run", "--resume"), failed)
@@ -237,7 +244,7 @@ class Train(CommandTest):
         line = self.refuse(1, ["step 1", "not finite"], "train", "--out", "run", "--width", 16,
                            "--epochs", 1, "--batch", 1437, "--lr", 1e39, "--method", "sgd")
         self.assertRegex(line, "linear[0-9].(weight|bias)")
-        self.assertEqual(self.files(), {})
+        self.assertEqual(set(self.files()), {"run/train.json", "run/report.html"})
 
 
 if __name__ == "__main__":

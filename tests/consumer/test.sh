@@ -50,7 +50,50 @@ twice compare --method sgd,exact,gr-every --width 16 --batch 8 --epochs 1 --thre
 python3 -c 'import json
 p = {row["method"]: row["products"] for row in json.load(open("every.json"))["rows"]}
 assert p["gr-every"] == (p["exact"] + 3 * p["sgd"]) / 4, p'
-twice train --method gr-every --width 8 --epochs 1 --threads 1 --out every
+# The gradient errors are those of both programs. look-sam's program 1 reads a memory, which is empty at the start.
+python3 -c 'import json
+rows = {row["method"]: row for row in json.load(open("every.json"))["rows"]}
+for when in "start", "end":
+    errors = rows["gr-every"]["program_errors_" + when]
+    mean = rows["gr-every"]["gradient_error_" + when]
+    assert len(errors) == 2 and errors[0] < errors[1], errors
+    assert abs(mean - (errors[0] + 3 * errors[1]) / 4) < 1e-9 * mean, (mean, errors)
+    assert "program_errors_" + when not in rows["sgd"]'
+twice compare "${look[@]}" --epochs 1 --json look.json
+python3 -c 'import json
+row = json.load(open("look.json"))["rows"][0]
+assert row["program_errors_start"][1] is None and row["program_errors_end"][1] > 0
+assert row["gradient_error_start"] == row["program_errors_start"][0]'
+# `explain` shows each program, and `profile` one of them. Counts, memory and times are means or those of the largest.
+several=(--method sgd,exact,gr-every --width 128 --batch 256 --threads 1)
+twice explain "${several[@]}" --brief --json programs.json
+grep -q 'gr-every, program 1 of 0 to 1 (75 % of the steps): G = g' log
+twice bench "${several[@]}" --seconds 0.2 --json bench.json
+twice profile --method gr-every --methods gr-every --program 1 --width 128 --batch 256 --threads 1 --seconds 0.1 \
+  --no-scaling --json profile.json
+grep -q 'a step of gr-every, program 1 of 0 to 1 (75 % of the steps): G = g' log
+python3 -c 'import json
+read = lambda name: json.load(open(name))
+exact, sgd = (read("programs.json")["rows"][i]["products"] for i in (1, 0))
+shown = [(r["products"], r["program"], r["program_share"]) for r in read("programs.json")["rows"] if "programs" in r]
+assert shown == [(exact, 0, 0.25), (sgd, 1, 0.75)], shown
+bench = {row["method"]: row for row in read("bench.json")["rows"]}
+assert bench["gr-every"]["products"] == (exact + 3 * sgd) / 4
+mib = {method: row["measured_mib"] for method, row in bench.items()}
+assert abs(mib["gr-every"] - mib["exact"]) < 0.1 * mib["exact"] and mib["exact"] > 1.2 * mib["sgd"], mib
+profile = read("profile.json")
+assert (profile["program"], profile["programs"], profile["program_share"]) == (1, 2, 0.75)
+assert sum(step["products"] for step in profile["steps"]) == sgd
+row = next(r for r in profile["rows"] if r["name"] == "step of gr-every")
+assert row["products"] == (exact + 3 * sgd) / 4 and row["measured_mib"] > 1.2 * mib["sgd"], (row, mib)
+assert len(profile["noise"]["same_step_ms"]) == 1'
+"$work/build/own_program" profile --method gr-every --program 2 2>error && exit 1
+grep -q 'gr-every has 2 programs, numbered from 0; it has no program 2' error
+twice train --method gr-every --width 128 --batch 256 --epochs 1 --threads 1 --out every
+# The record counts the mean over the programs, as compare does.
+python3 -c 'import json
+exact, sgd = (json.load(open("programs.json"))["rows"][i]["products"] for i in (1, 0))
+assert json.load(open("every/train.json"))["rows"][0]["products"] == (exact + 3 * sgd) / 4'
 twice sweep "${problem[@]}" --epochs 2 --method exact --points 128,256 --seeds 2 --out grid
 twice profile "${problem[@]}" --method exact --methods sgd,exact --seconds 0.1 --no-memory --json profile.json
 twice bench "${problem[@]}" --method sgd,exact --seconds 0.1

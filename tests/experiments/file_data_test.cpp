@@ -705,6 +705,7 @@ BOOST_AUTO_TEST_CASE(images) {
   BOOST_TEST((several.train.targets().to_vector() == Numbers{1, 0, 1, 0, 1, 0, 1}));
   BOOST_TEST((several.test.targets().to_vector() == Numbers{0}));
   BOOST_TEST(several.files.size() == 3u);
+  BOOST_TEST(contains(error_of([&] { read(cifar + "," + cifar); }), "or the directory of several"));
   BOOST_TEST(contains(error_of([&] { read(cifar, "y"); }), "expected no target 'y'"));
   BOOST_TEST(contains(error_of([&] { read(files.write("x.bin", "??")); }), "x.bin is cut"));
 }

@@ -2,12 +2,17 @@
 // functions and problems.
 #include <boost/test/unit_test.hpp>
 
+#include <chrono>
+#include <cmath>
 #include <cstdlib>
 #include <set>
+#include <thread>
 
 #include "experiments/commands/profile/files.h"
 #include "experiments/experiments.h"
 #include "experiments/files/atomic_file.h"
+#include "experiments/measure/gradient_error.h"
+#include "experiments/measure/steps.h"
 #include "tests/experiments/pages.h"
 #include "tests/experiments/scratch_folder.h"
 #include "tests/profile/steps.h"
@@ -215,6 +220,74 @@ BOOST_AUTO_TEST_CASE(a_method_with_several_programs_costs_their_mean) {
   BOOST_TEST(number(count_fields(costs[2]), "products") == costs[2].total.products,
              within_rounding);
   BOOST_TEST(!count_fields(costs[1])["products"].is_float());
+}
+
+BOOST_AUTO_TEST_CASE(steps_of_several_programs_are_timed_as_their_mean) {
+  const Problem problem = small_problem(small("mlp"));
+  const Method mixed = every<4>();
+  const MethodSteps steps(problem, mixed), exact(problem, method("exact")),
+      sgd(problem, method("sgd"));
+  const auto products = [&](const MethodSteps& of) { return of.cost(problem, {2}).total.products; };
+  BOOST_TEST(products(steps) == (products(exact) + 3 * products(sgd)) / 4, within_rounding);
+  BOOST_TEST(steps.cost(problem, {2, 3}).samples[1] == 3, within_rounding);
+  const StepCost planned = planned_cost(
+      problem, mixed, initial_state(problem.model, problem.options.seed_of_weights(), DType::f32));
+  BOOST_TEST(planned.total.products == products(steps), within_rounding);
+  BOOST_TEST(planned.samples.empty());
+
+  // A block has at least one step of each program, and one result. A slow step counts by its share.
+  int taken = 0;
+  const auto slow_first = [&] {
+    if (++taken == 1) std::this_thread::sleep_for(std::chrono::milliseconds(40));
+  };
+  const std::vector<double> times =
+      steps.timed_block({.seconds = 0, .settle = 0, .lead = 0}, slow_first);
+  BOOST_TEST(taken == 2);
+  BOOST_TEST(times.size() == 1u);
+  BOOST_TEST((times[0] >= 10 && times[0] < 30), times[0]);
+  BOOST_TEST(exact.timed_block({.seconds = 0.002, .settle = 0, .lead = 0}).size() > 1u);
+}
+
+BOOST_AUTO_TEST_CASE(gradients_of_each_program_that_has_one) {
+  const Problem problem = small_problem(small("mlp"));
+  const Dataset batch = fixed_batch(problem);
+  const ModelState state =
+      initial_state(problem.model, problem.options.seed_of_weights(), DType::f32);
+  const auto norm = [](const GradientVectors& v) {
+    return relative_error(v.gradient, std::vector<double>(v.gradient.size()));
+  };
+  const auto norms = [&](const Method& m, Index steps) {
+    return over_programs(gradients_of_programs(problem, m, state, batch, steps), norm);
+  };
+  const Method mixed = every<4>();
+  const double exact = norms(method("exact"), 0)[0], sgd = norms(method("sgd"), 0)[0];
+  BOOST_CHECK((norms(mixed, 0) == std::vector{exact, sgd}));
+  BOOST_TEST(mean_over_programs({exact, sgd}, {0.25, 0.75}) == (exact + 3 * sgd) / 4,
+             within_rounding);
+  BOOST_TEST(mean_over_programs({exact, NAN}, {0.25, 0.75}) == exact, within_rounding);
+
+  // Before the first step, no step has written the memory that program 1 reads.
+  Method stored = every<4>();
+  stored.record_in = [](const MethodContext& c) {
+    const Estimate plain = method("sgd")(c);
+    if (c.program == 0) return plain;
+    const Tensor one = c.memory("one", Array::filled({}, DType::f32, 1));
+    return Estimate{plain.loss, plain.plain, one * plain.plain};
+  };
+  const std::vector<double> before = norms(stored, 0), after = norms(stored, 1);
+  BOOST_TEST((before[0] == sgd && std::isnan(before[1])));
+  BOOST_TEST((after[0] == sgd && after[1] == sgd));
+  // If the first step runs it, it is the result of that step.
+  stored.program = [](std::int64_t step, const MethodOptions&) { return step % 4 == 0; };
+  BOOST_TEST(!std::isnan(norms(stored, 0)[1]));
+}
+
+BOOST_AUTO_TEST_CASE(a_profile_has_the_programs_of_its_method) {
+  const Problem problem = small_problem(small("mlp"));
+  BOOST_TEST(error_of([&] { profile(problem, {.method = "sgd", .program = 1}); }) ==
+             "[profile] the method sgd has 1 program, numbered from 0; it has no program 1");
+  BOOST_TEST(program_words(1, 0, 1) == "");
+  BOOST_TEST(program_words(2, 1, 0.75) == ", program 1 of 0 to 1 (75 % of the steps)");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

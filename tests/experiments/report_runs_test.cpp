@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "experiments/files/atomic_file.h"
+#include "experiments/files/words.h"
 #include "experiments/report/runs.h"
 #include "experiments/report/write_report.h"
 #include "tests/experiments/pages.h"
@@ -265,6 +266,57 @@ BOOST_AUTO_TEST_CASE(single_runs_are_compared) {
   html = report_of(folder.path);
   BOOST_TEST(count(html, "<h2>") == 1u);  // too many runs for a section each
   BOOST_TEST(contains(html, "run5/train.json"));
+}
+
+BOOST_AUTO_TEST_CASE(names_with_numbers_are_in_the_order_of_the_numbers) {
+  std::vector<std::string> names = {"b10", "b2", "b02", "b", "a9x10", "b1", "a9x9", "b10a", ""};
+  constexpr NameOrder comes_before;
+  std::ranges::sort(names, comes_before);
+  BOOST_CHECK((names == std::vector<std::string>{"", "a9x9", "a9x10", "b", "b1", "b02", "b2", "b10",
+                                                 "b10a"}));
+  for (const auto& a : names)
+    for (const auto& b : names) BOOST_TEST(comes_before(a, b) + comes_before(b, a) == (a != b));
+  BOOST_TEST(!comes_before("99999999999999999999999999", "99999999999999999999999998"));
+
+  const ScratchFolder folder;
+  int seed = 0;
+  for (const char* name : {"b10", "b1", "b2", "b2-more", "b20"}) {
+    Json record = train_record("sgd", 0.1, 0.05, ++seed, 0.9);
+    record["rows"][0]["metrics"] = {{"top10", 1}, {"top2", 1}};
+    fs::create_directories(folder.path / name);
+    write_atomically(folder.path / name / "train.json", record.dump());
+  }
+  const std::string html = report_of(folder.path);
+  std::size_t last = 0;
+  for (const char* file : {">b1<", ">b2<", ">b2-more<", ">b10<", ">b20<"}) {
+    last = html.find(file, last);
+    BOOST_TEST((last != std::string::npos), file);
+  }
+  BOOST_TEST(html.find(">top2<") < html.find(">top10<"));
+  BOOST_TEST(contains(read_file(folder.path / "runs.csv"), ",top2,top10"));
+}
+
+BOOST_AUTO_TEST_CASE(a_failed_run_says_so) {
+  const ScratchFolder folder;
+  const auto add = [&](const std::string& name, const Json& record) {
+    fs::create_directories(folder.path / name);
+    write_atomically(folder.path / name / "train.json", record.dump());
+  };
+  Json failed = train_record("sgd", 0.1, 0.05, 1, 0.9, 0);
+  failed["error"] = "[train] step 3\nproduced <NaN>";
+  for (const char* result : {"ms", "loss", "train_loss", "test_accuracy", "gradient_norm"})
+    failed["rows"][0].erase(result);
+  add("one", failed);
+  std::string html = report_of(folder.path);
+  check_page(html);
+  for (const char* part : {"This run failed: [train] step 3", "&lt;NaN&gt;", "sgd; failed"})
+    BOOST_TEST(contains(html, part), part);
+  add("two", train_record("sgd", 0.1, 0.05, 2, 0.9));
+  html = report_of(folder.path);
+  check_page(html);
+  for (const char* part : {"1 done, 1 failed", "2 runs, 1 failed", "one: [train] step 3"})
+    BOOST_TEST(contains(html, part), part);
+  BOOST_TEST(contains(read_file(folder.path / "runs.csv"), "one,failed,sgd,1,"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "autodiff/autodiff.h"
+#include "nn/models.h"
 #include "tests/profile/steps.h"
 
 using namespace twice;
@@ -109,6 +110,21 @@ BOOST_AUTO_TEST_CASE(batch_norm_is_a_layer_of_its_own) {
       ++found;
     }
   BOOST_TEST(found > 5);
+}
+
+BOOST_AUTO_TEST_CASE(a_dln_has_a_layer) {
+  const Model model = dln({.inputs = 3});
+  Tape tape;
+  const Tensors w = model.parameters(tape, model.initial_parameters(Rng(1)));
+  ForwardPass pass;
+  const Tensor y = model(w, tape.input({2, 3}, DType::f32, "x"), pass);
+  grad(mean(square(y)), w);
+  const std::vector<std::string> layers = layers_of(tape);
+  BOOST_TEST(std::ranges::count(layers, "diagonal") > 8);
+  for (const Tensor parameter : w)
+    BOOST_TEST(layers[static_cast<std::size_t>(parameter.index())] == "diagonal");
+  // Checkpoints hold the parameters under these names.
+  BOOST_TEST(model.parameter_info()[0].name == "plus");
 }
 
 BOOST_AUTO_TEST_CASE(a_shared_weight_counts_for_the_layers_that_use_it) {

@@ -23,7 +23,8 @@ double own_cpu_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER
 /// One side (ours or the peer's) of one method.
 struct Runner {
   std::function<std::vector<double>(const BlockTiming&)> block;
-  /// The median step of each round and the fastest of all steps, in milliseconds.
+  /// The median step of each round and the fastest of all steps, in milliseconds. For a method
+  /// with several programs, a round has one step, which is a mean over them.
   std::vector<double> medians = {};
   double least = INFINITY;
 
@@ -36,14 +37,14 @@ struct Runner {
 };
 
 struct Entry {
-  std::unique_ptr<OurStep> step;
+  MethodSteps steps;
   double peer_error = 0;
   std::string variant = {};
   TeamUse team = {};
   double predicted_ms = 0;
   Runner ours = {}, peers = {};
 
-  std::string_view name() const { return step->method().name; }
+  std::string_view name() const { return steps.method().name; }
 };
 
 /// Methods that perturb by epsilon amplify rounding by gamma / epsilon.
@@ -87,11 +88,12 @@ double checked_agreement(const Problem& problem, OurStep& step, Peer& peer,
 std::vector<Entry> entries_of(const Problem& problem, Peer* peer, double seconds) {
   std::vector<Entry> entries;
   for (const std::string& name : problem.options.methods)
-    entries.push_back({std::make_unique<OurStep>(problem, method(name))});
+    entries.push_back({MethodSteps(problem, method(name))});
   if (!peer) return entries;
-  auto variants = peer->load(problem, entries[0].step->state());
+  auto variants = peer->load(problem, entries[0].steps.first().state());
   for (Entry& e : entries)
-    e.peer_error = checked_agreement(problem, *e.step, *peer, variants.at(std::string(e.name())));
+    e.peer_error =
+        checked_agreement(problem, e.steps.first(), *peer, variants.at(std::string(e.name())));
   if (seconds == 0) return entries;
   for (Entry& e : entries)
     e.variant = peer->fastest(e.name(), variants.at(std::string(e.name())),
@@ -119,7 +121,7 @@ void add_times(Json& row, const std::string& prefix, const Runner& runner) {
 }
 
 Json row_of(const Problem& problem, const Entry& entry, const std::vector<double>& peaks) {
-  const StepCost cost = step_cost(entry.step->method(), entry.step->plan(), entry.ours.medians);
+  const StepCost cost = entry.steps.cost(problem, entry.ours.medians);
   Json row = cost_fields(problem, cost);
   add_times(row, "", entry.ours);
   row.update(team_record(entry.team));
@@ -158,12 +160,7 @@ Json race(const RunOptions& options, Peer* peer, double seconds, bool measure_me
   // machine's speed may drift.
   const auto predict_half = [&] {
     if (!totals.peak) return;
-    for (Entry& e : entries) {
-      Prediction sum;
-      for (const Prediction& part : predict(*e.step, *totals.peak)) sum += part;
-      e.predicted_ms += sum.seconds() * 1e3 / 2;
-      end_if_stopped();
-    }
+    for (Entry& e : entries) e.predicted_ms += e.steps.predicted_seconds(*totals.peak) * 1e3 / 2;
   };
   predict_half();
   std::vector<Runner*> runners;
@@ -173,7 +170,7 @@ Json race(const RunOptions& options, Peer* peer, double seconds, bool measure_me
       const TeamUse team_before = team_use();
       const ClockReading start = ClockReading::clock::now();
       totals.noise.go_on();
-      std::vector<double> times = timed_block([&] { e.step->run(); }, timing);
+      std::vector<double> times = e.steps.timed_block(timing);
       totals.noise.pause();
       e.team += team_use() - team_before;
       totals.peers.cpu += peer ? peer->cpu_seconds() - before : 0;

@@ -29,24 +29,21 @@ double thread_seconds() {
 class Served {
  public:
   Served(const Problem& problem, const std::string& name, double handicap)
-      : step_(problem, method(name)), handicap_(handicap) {}
+      : steps_(problem, method(name)), handicap_(handicap) {}
 
   std::vector<double> time(const BlockTiming& timing) {
     // The handicap is measured at the first request, because other processes may be busy before it.
     // The fastest of several steps approximates an undisturbed step.
     if (handicap_ > 0 && extra_ == 0)
       extra_ =
-          handicap_ *
-          std::ranges::min(timed_block([&] { step_.run(); }, {0.1, timing.settle, timing.lead})) /
-          1e3;
-    return timed_block([&] { run(); }, timing);
+          handicap_ * std::ranges::min(steps_.timed_block({0.1, timing.settle, timing.lead})) / 1e3;
+    return steps_.timed_block(timing, [&] { work(); });
   }
 
  private:
-  /// Runs a step and adds `extra_` seconds of work on all threads. If only one thread worked, the
-  /// others would fall asleep, and waking them would cost far more.
-  void run() {
-    step_.run();
+  /// Works for `extra_` seconds on all threads. If only one thread worked, the others would fall
+  /// asleep, and waking them would cost far more.
+  void work() const {
     if (extra_ > 0)
       parallel_for(threads(), [&](Index) {
         for (const double end = thread_seconds() + extra_; thread_seconds() < end;) {
@@ -54,7 +51,7 @@ class Served {
       });
   }
 
-  OurStep step_;
+  MethodSteps steps_;
   double handicap_, extra_ = 0;
 };
 

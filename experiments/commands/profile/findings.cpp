@@ -57,9 +57,9 @@ struct Rows {
     return found == all.end() ? Json() : *found;
   }
   Json step(const std::string& method) const { return named("step of " + method); }
-  /// The row of the profiled program.
+  /// The row of the profiled plan or method.
   Json own(const Json& record) const {
-    return named(is_plan(record) ? text(record, "model") : profiled(record));
+    return is_plan(record) ? named(text(record, "model")) : step(text(record, "method"));
   }
 
   std::vector<Json> all;
@@ -168,7 +168,8 @@ std::vector<TextPair> profile_tiles(const Json& record) {
   if (method != "f-gr")
     add_ratio_tile(ratio_of(own, f_gr), fmt::format("a step of {} over one of f-gr", method));
   add(number(own, "peak_share"), percent,
-      "of the machine's measured product peak, in a " + profiled(record));
+      "of the machine's measured product peak, in a " +
+          (is_plan(record) ? profiled(record) : "step of " + method));
   return pairs;
 }
 
@@ -185,11 +186,12 @@ std::vector<std::string> profile_findings(const Json& record) {
       !steps.empty() && !own.is_null() && std::isfinite(predicted))
     lines.push_back(fmt::format(
         "Why: the prediction from single kernels and the caches that hold their data is {} ms. The "
-        "run takes {} {}. The prediction consists of {}. The whole program runs at {} GF/s, {} of "
-        "the rate of a large matrix product on this machine.",
+        "run takes {} {}. The prediction consists of {}. {} {} GF/s, {} of the rate of a large "
+        "matrix product on this machine.",
         format_number(predicted), percent(std::abs(residual)), residual < 0 ? "less" : "more",
-        predicted_parts(steps, 4), format_number(number(own, "gflops")),
-        percent(number(own, "peak_share"))));
+        predicted_parts(steps, 4),
+        record.contains("programs") ? "The mean over all programs is" : "The whole program runs at",
+        format_number(number(own, "gflops")), percent(number(own, "peak_share"))));
   if (!steps.empty())
     lines.push_back(fmt::format("Where: by phase {}; by op {}; by layer {}.",
                                 shares_by(steps, "phase", 4), shares_by(steps, "op", 3),

@@ -134,6 +134,8 @@ void check_seconds(double seconds) {
 std::vector<double> times_of_the_step(const Json& record) {
   const std::string method = text(record, "method");
   std::vector<double> ms = {number(record["attribution"], "step_ms")};
+  // The other numbers of a method with several programs are means over them.
+  if (record.contains("programs")) return ms;
   for (const Json& row : record["rows"])
     if (row["name"] == "step of " + method) ms.push_back(number(row, "ms"));
   for (const Json& axis : objects(member(member(record, "scaling"), "axes")))
@@ -201,12 +203,21 @@ Report profile(const Problem& given, const ProblemProfile& options) {
     fail("profile", "memory and scaling rebuild the problem, but {} was built by hand", o.problem);
   config.update({{"methods", names},
                  {"seconds", options.seconds},
+                 {"program", options.program},
                  {"no-memory", !options.memory},
                  {"no-scaling", !options.scaling}});
   record.update({{"model", problem.label()},
                  {"method", profiled.name},
                  {"equation", profiled.equation},
                  {"L", problem.model.products()}});
+  if (options.program < 0 || options.program >= profiled.programs)
+    fail("profile", "the method {} has {} program{}, numbered from 0; it has no program {}",
+         profiled.name, profiled.programs, profiled.programs == 1 ? "" : "s", options.program);
+  if (profiled.programs > 1)
+    record.update({{"program", options.program},
+                   {"programs", profiled.programs},
+                   {"program_share",
+                    program_shares(problem, profiled)[static_cast<std::size_t>(options.program)]}});
 
   // The profiled step's fraction of the measuring time. The rows use the rest.
   constexpr double step_seconds = 0.3;
@@ -221,7 +232,7 @@ Report profile(const Problem& given, const ProblemProfile& options) {
   end_if_stopped();
   measure(peaks, o.number_type());
   {
-    OurStep step(problem, profiled);
+    OurStep step(problem, profiled, options.program);
     progress.advance(0, "each kernel alone");
     const std::vector<Prediction> predicted = predict(step, peaks.back());
     const StepMeasurement times =
@@ -267,6 +278,9 @@ void declare_profile(OptionSet& set, ProfileOptions& options) {
   set.group("Profile");
   set.add("methods", &options.profile.methods,
           "Methods of the headline, separated by commas (none: all)", one_of(names_of(methods())));
+  set.add("program", &options.profile.program,
+          "For a method with several programs: the number of the one whose steps are profiled",
+          whole(0, 1 << 20));
   set.add("seconds", &options.profile.seconds, "Measuring time in seconds, without the scaling",
           number_from(0.01, 3600));
   set.add("no-memory", &options.no_memory, "Do not measure memory");

@@ -34,6 +34,9 @@ Report profile(std::initializer_list<Tensors> outputs, const PlanProfile& option
 struct ProblemProfile {
   /// The method whose step is profiled.
   std::string method = "exact";
+  /// The program of that step, for a method with several (optim/gradient_regularization.h). The
+  /// headline shows means over the programs.
+  int program = 0;
   /// The methods of the headline. If empty: every method.
   std::vector<std::string> methods = {};
   /// Measuring time in seconds, without the scaling.

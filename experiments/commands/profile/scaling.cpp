@@ -227,14 +227,12 @@ class Scaling {
   }
 
   /// The cost of a step, from its plan alone.
-  static Cost counted(const Problem& problem, std::string_view name) {
-    const Method& m = method(name);
+  static StepCounts counted(const Problem& problem, std::string_view name) {
     const DType dtype = problem.options.number_type();
     ModelState state{{}, problem.model.initial_buffers(dtype)};
     for (const ParameterInfo& parameter : problem.model.parameter_info())
       state.parameters.emplace_back(parameter.shape, dtype);
-    const RecordedStep step = record_step(problem, m, state);
-    return ledger(plan_step(step, problem.options, m).program()).total();
+    return planned_cost(problem, method(name), state).total;
   }
 
   RunOptions options_;

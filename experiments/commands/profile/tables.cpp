@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "experiments/measure/noise.h"
+#include "experiments/measure/steps.h"
 
 namespace twice::experiments {
 
@@ -108,7 +109,11 @@ bool is_plan(const Json& record) { return member(record, "method").is_null(); }
 std::string ms_text(const Json& row) { return format_number(number(row, "ms")) + " ms"; }
 
 std::string profiled(const Json& record) {
-  return is_plan(record) ? "run of " + text(record, "model") : "step of " + text(record, "method");
+  if (is_plan(record)) return "run of " + text(record, "model");
+  const std::string step = "step of " + text(record, "method");
+  if (!record.contains("programs")) return step;
+  return step + program_words(record["programs"].get<int>(), record["program"].get<int>(),
+                              number(record, "program_share"));
 }
 
 std::string profile_text(const Json& record) {

@@ -14,12 +14,12 @@
 #include <sstream>
 #include <thread>
 
-#include "autodiff/profile/ledger.h"
 #include "autodiff/threads/threads.h"
 #include "experiments/app/terminal.h"
 #include "experiments/files/atomic_file.h"
 #include "experiments/files/process.h"
 #include "experiments/files/record.h"
+#include "experiments/measure/steps.h"
 #include "experiments/report/progress.h"
 #include "experiments/report/table.h"
 #include "experiments/run/output.h"
@@ -145,8 +145,7 @@ double epoch_flops(const Problem& problem, const Method& method) {
   const RunOptions& options = problem.options;
   const DType dtype = options.number_type();
   const ModelState state = initial_state(problem.model, options.seed_of_weights(), dtype);
-  const RecordedStep step = record_step(problem, method, state);
-  const double flops = ledger(plan_step(step, options, method).program()).total().flops;
+  const double flops = planned_cost(problem, method, state).total.flops;
   const auto steps = static_cast<double>(problem.data.train.size() / options.batch);
   return steps * flops * (dtype == DType::f64 ? 2 : 1);
 }
