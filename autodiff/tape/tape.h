@@ -204,8 +204,9 @@ Tensor record(OpType op, std::initializer_list<Tensor> inputs) {
 /// Records an op that has no attributes. All nodes share one op object.
 template <class OpType>
 Tensor record(std::initializer_list<Tensor> inputs) {
-  static_assert(!std::is_abstract_v<OpType>,
-                "this op lacks a function that its family leaves to it, such as run or input_count");
+  static_assert(
+      !std::is_abstract_v<OpType>,
+      "this op lacks a function that its family leaves to it, such as run or input_count");
   static const auto op = std::make_shared<const OpType>();
   const std::span<const Tensor> x(inputs.begin(), inputs.size());
   return tape_of(op->name(), x).record(op, x);

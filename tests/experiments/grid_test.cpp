@@ -49,9 +49,10 @@ BOOST_AUTO_TEST_CASE(bad_ranges_are_refused) {
   };
   for (const char* word : {"1..0:3", "0..1:log:3", "0..1:1", "0..1:2.5", "0..1:x", "..1:3", "0..:3",
                            "0..1:3:3", "0..inf:3", "0..1:lin:3", "0..1:log:"})
-    BOOST_TEST(text("gamma", word)
-                   .starts_with(fmt::format("--gamma: '{}' is not a range; expected LOW..HIGH", word)),
-               text("gamma", word));
+    BOOST_TEST(
+        text("gamma", word)
+            .starts_with(fmt::format("--gamma: '{}' is not a range; expected LOW..HIGH", word)),
+        text("gamma", word));
   BOOST_TEST(
       text("gamma", "0.1..1") ==
       "--gamma: '0.1..1' needs a number of values, as in 0.1..1:5, or --samples for a random "

@@ -47,8 +47,8 @@ void rewrite(Graph& graph, Readers& readers, const ChainUse& use) {
   replace(graph, readers, use.reader, sum);
 }
 
-/// True for a weight gradient V = a' d that is narrower than the batch, as in an output layer of ten
-/// classes. Such a V is kept, and its products count as small.
+/// True for a weight gradient V = a' d that is narrower than the batch, as in an output layer of
+/// ten classes. Such a V is kept, and its products count as small.
 bool is_narrow(const Graph& graph, int node, const ProductTerm& v) {
   const Shape &shape = graph.at(node).spec.shape, &a = graph.at(v.a).spec.shape;
   const Index inner = a[v.transpose_a ? 0 : 1], least = std::min(shape[0], shape[1]),
