@@ -304,7 +304,7 @@ class Against(Bench):
     def test_mistakes(self):
         for fragments, arguments in [
                 (["--against", "no-such", "revision"], ["--against", "no-such"]),
-                (["--against", "no program"], ["--against", "."]),
+                (["--against", "not a program"], ["--against", "."]),
                 (["--seconds", "whole comparison"], ["--against", "--seconds 3"]),
                 (["--widht"], ["--against", "--widht 3"]),
                 (["1 methods", "2"], ["--against", "--method sgd,exact", "--method", "sgd"]),
