@@ -62,7 +62,7 @@ std::vector<double> part_costs(const std::vector<double>& costs, const std::vect
 }
 
 long minutes_of(const Forecast& forecast) {
-  return std::lround(std::ceil(2 * forecast.seconds / 60)) + 10;
+  return std::lround(std::ceil(3 * forecast.seconds / 60)) + 10;
 }
 
 long memory_of(const Forecast& forecast) {
@@ -86,8 +86,8 @@ std::string job_script(const SlurmOptions& slurm, const OptionWords& given, cons
 #   continue   the same: finished runs stay, and the others go on from their checkpoints
 #   see        {2} report {3}
 #   at the end the last command of this file without --shard: it collects all parts in one record
-# The longest part would take {4:.0f} s on the machine that wrote this file. The time limit is twice
-# that and 10 minutes. The memory is 1.5 times the planned memory and 256 MiB.
+# The training steps of the longest part would take {4:.0f} s on the machine that wrote this file.
+# The time limit is three times that and 10 minutes. The memory is 1.5 times the planned memory and 256 MiB.
 #SBATCH --job-name=twice-sweep
 #SBATCH --array=1-{0}
 #SBATCH --ntasks=1
@@ -95,6 +95,7 @@ std::string job_script(const SlurmOptions& slurm, const OptionWords& given, cons
 #SBATCH --time={6}
 #SBATCH --mem={7}M
 {8}#SBATCH --output="{9}/slurm-%A_%a.out"
+#SBATCH --open-mode=append
 cd {10} || exit 1
 exec {11} --shard="$SLURM_ARRAY_TASK_ID/{0}"
 )",

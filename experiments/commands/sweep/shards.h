@@ -37,6 +37,7 @@ std::vector<double> part_costs(const std::vector<double>& costs, const std::vect
 
 /// The needs of the longest part of a grid.
 struct Forecast {
+  /// The time of the training steps.
   double seconds = 0;
   std::size_t bytes = 0;
   /// The most runs of a part.
@@ -52,9 +53,10 @@ struct SlurmOptions {
   std::string partition;
 };
 
-/// The time limit of a job in minutes. It is twice the prediction and 10 minutes.
+/// The time limit of a job in minutes: three times the prediction, for evaluations and slower
+/// nodes, and 10 minutes.
 long minutes_of(const Forecast& forecast);
-/// The memory of a job in MiB. It is 1.5 times the planned memory and 256 MiB.
+/// The memory of a job in MiB: 1.5 times the planned memory, and 256 MiB for the program.
 long memory_of(const Forecast& forecast);
 
 /// The script for sbatch. `given` holds the options of the sweep, `out` its folder. Each part has
