@@ -8,7 +8,7 @@ NAVIGATION = [
     ("Start", ["docs/README.md", "docs/library.md"]),
     ("The book", ["docs/book/README.md", "docs/book/[0-9]*.md", "docs/book/**/*.md"]),
     ("Examples", ["docs/examples/README.md", "docs/examples/*.cpp"]),
-    ("Use", ["docs/commands.md", "docs/own.md", "docs/records.md", "docs/methods.md", "docs/ops.md",
+    ("Use", ["docs/commands.md", "docs/own.md", "docs/cluster.md", "docs/records.md", "docs/methods.md", "docs/ops.md",
              "docs/profile.md"]),
     ("How it works", ["docs/architecture.md", "docs/planner.md", "docs/conventions.md", "docs/decisions.md"]),
     ("Measurements", ["docs/bench.md", "docs/studies/README.md", "docs/studies/*.md"]),

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cstdio>
 #include <filesystem>
 #include <new>
@@ -47,18 +46,6 @@ int guarded(const std::string& about, const std::function<int()>& function) {
     print_error(fmt::format("{}: {}", about, reason(error)));
     return 1;
   }
-}
-
-/// Quotes a word if a shell would change it.
-std::string quoted(const std::string& word) {
-  const auto plain = [](unsigned char c) {
-    return std::isalnum(c) ||
-           std::string_view("_-./:=,+@%").find(static_cast<char>(c)) != std::string_view::npos;
-  };
-  if (!word.empty() && std::ranges::all_of(word, plain)) return word;
-  std::string text = "'";
-  for (char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return text + "'";
 }
 
 std::string the_command;
@@ -143,8 +130,8 @@ int CommandLine::run(const std::string& program, const std::vector<std::string>&
   std::error_code unknown;
   std::filesystem::path file = program;
   if (program == "/proc/self/exe") file = std::filesystem::read_symlink(program, unknown);
-  the_command = file.filename() == "twice" ? "./twice" : quoted(file.string());
-  for (const std::string& word : words) the_command += " " + quoted(word);
+  the_command = file.filename() == "twice" ? "./twice" : shell_word(file.string());
+  for (const std::string& word : words) the_command += " " + shell_word(word);
   return guarded("twice", [&] {
     const std::string name = words.empty() ? "--help" : words[0];
     if (name == "--help" || name == "-h" || name == "help") {

@@ -42,6 +42,9 @@ struct NameOrder {
 /// is quoted.
 std::string csv_line(const std::vector<std::string>& cells);
 
+/// Quotes a word if a shell would change it.
+std::string shell_word(const std::string& word);
+
 /// Shortens text from a file for a one-line message: at most 40 bytes, with '?' for control
 /// characters.
 std::string shown(std::string_view text);

@@ -319,6 +319,35 @@ std::vector<RunSet> sweep_runs(const Json& sweep,
   return comparable(std::move(runs), axes, is_task);
 }
 
+Json join_sweeps(const std::vector<Json>& parts) {
+  Json whole = parts.front();
+  if (parts.size() == 1) return whole;
+  // The options that all runs share differ between records, so each run has all of its options.
+  whole["config"] = Json::object();
+  for (const char* list : {"data", "runs", "rows"}) whole[list] = Json::array();
+  std::map<std::string, std::size_t> places;
+  for (const Json& part : parts) {
+    const auto data_of_part = static_cast<double>(whole["data"].size());
+    if (const Json& data = member(part, "data"); data.is_array())
+      for (const Json& entry : data) whole["data"].push_back(entry);
+    for (const Json& row : objects(member(part, "rows"))) whole["rows"].push_back(row);
+    for (Json run : objects(member(part, "runs"))) {
+      Json config = member(part, "config");
+      if (!config.is_object()) config = Json::object();
+      if (const Json& own = member(run, "config"); own.is_object()) config.update(own);
+      run["config"] = config;
+      if (const double place = number(run, "data"); place >= 0) run["data"] = data_of_part + place;
+      const auto [known, is_new] = places.emplace(text(run, "name"), places.size());
+      if (is_new)
+        whole["runs"].push_back(run);
+      else if (Json& other = whole["runs"][known->second];
+               number(other, "epochs") <= number(run, "epochs"))
+        other = run;
+    }
+  }
+  return whole;
+}
+
 RunSet all_sweep_runs(const Json& sweep, const std::map<std::string, FoundRecord>& trains) {
   auto [axes, runs] = listed_runs(sweep, trains);
   return set_of(std::move(runs), axes);

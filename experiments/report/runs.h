@@ -72,6 +72,10 @@ bool is_seed(const std::string& option);
 /// name.
 std::vector<RunSet> sweep_runs(const Json& sweep, const std::map<std::string, FoundRecord>& trains);
 
+/// One record of the runs of several records of one sweep, such as those of its shards. The head is
+/// that of the first. If a run is in several, the record with more epochs counts.
+Json join_sweeps(const std::vector<Json>& parts);
+
 /// All runs of a sweep together, for plots over an option in which the groups differ.
 RunSet all_sweep_runs(const Json& sweep, const std::map<std::string, FoundRecord>& trains);
 

@@ -139,8 +139,14 @@ Found find_records(const fs::path& folder) {
   return found;
 }
 
-/// Moves the records of the sweeps' runs out of `records`. The keys of the result are the sweep's
-/// file and the run's name.
+/// The folder of a sweep's runs. The record of a shard lies one folder deeper.
+fs::path folder_of_runs(const FoundRecord& sweep) {
+  const fs::path folder = fs::path(sweep.file).parent_path();
+  return sweep.content.contains("shard") ? folder.parent_path() : folder;
+}
+
+/// Moves the records of the sweeps' runs out of `records`. Returns them by the sweep's file and the
+/// run's name.
 std::map<std::string, std::map<std::string, FoundRecord>> take_runs(
     std::vector<FoundRecord>& records) {
   std::map<std::string, std::size_t> places;
@@ -149,7 +155,7 @@ std::map<std::string, std::map<std::string, FoundRecord>> take_runs(
   std::map<std::string, std::map<std::string, FoundRecord>> taken;
   for (const FoundRecord& sweep : records) {
     if (!has_command(sweep, "sweep")) continue;
-    const fs::path folder = fs::path(sweep.file).parent_path();
+    const fs::path folder = folder_of_runs(sweep);
     for (const Json& run : objects(member(sweep.content, "runs"))) {
       const std::string name = text(run, "name");
       const auto train = places.find((folder / printable(name) / "train.json").string());
@@ -160,6 +166,42 @@ std::map<std::string, std::map<std::string, FoundRecord>> take_runs(
   }
   std::erase_if(records, is_moved);
   return taken;
+}
+
+/// Joins the records of the shards of one sweep, which have equal options and axes, and the record
+/// of the whole sweep beside them. The joined record takes the place of the first.
+void join_shards(Found& found) {
+  std::map<fs::path, std::string> keys;
+  std::map<std::string, std::vector<FoundRecord*>> sweeps;
+  const auto sort_in = [&](bool shards) {
+    for (FoundRecord& record : found.records) {
+      const Json* const shard = record.content.find("shard");
+      if (!has_command(record, "sweep") || (shard != nullptr) != shards) continue;
+      const fs::path folder = folder_of_runs(record);
+      if (shards)
+        keys.try_emplace(folder, text(*shard, "of") + member(record.content, "config").dump() +
+                                     member(record.content, "axes").dump());
+      if (const auto key = keys.find(folder); key != keys.end())
+        sweeps[key->second].push_back(&record);
+    }
+  };
+  sort_in(true);
+  sort_in(false);
+  for (const auto& [key, records] : sweeps) {
+    if (records.size() < 2) continue;
+    std::vector<Json> parts;
+    std::map<std::string, FoundRecord> trains;
+    for (FoundRecord* record : records) {
+      parts.push_back(std::move(record->content));
+      trains.merge(found.trains[record->file]);
+      record->content = {};
+    }
+    FoundRecord& first = *records.front();
+    first.content = join_sweeps(parts);
+    first.file += fmt::format(" and {} more", records.size() - 1);
+    found.trains[first.file] = std::move(trains);
+  }
+  std::erase_if(found.records, is_moved);
 }
 
 /// The best of the rows' results (`ranking_result`); "-" if there are none.
@@ -272,14 +314,16 @@ struct Page {
   }
 
   void add_sweep(const FoundRecord& record, const std::map<std::string, FoundRecord>& trains) {
-    const fs::path folder = fs::path(record.file).parent_path();
+    const fs::path folder = folder_of_runs(record);
     std::vector<RunSet> sets = sweep_runs(record.content, trains);
     if (sets.empty()) return add({}, record.content, "sweep", record.file);
     for (const RunSet& set : sets)
       add(set, record_of_group(set, record.content), "sweep", record.file);
     for (RunSet& set : sets)
       for (Run& run : set.runs) {
-        run.name = (folder / printable(run.name)).string();
+        // The shards of a sweep may have different folders.
+        run.name = run.file.empty() ? (folder / printable(run.name)).string()
+                                    : fs::path(run.file).parent_path().string();
         runs.push_back(std::move(run));
       }
     if (sets.size() < 2) return;
@@ -324,6 +368,7 @@ Page page_of(Found& found) {
   std::vector<FoundRecord>& records = found.records;
   std::vector<FoundRecord>& single = found.single;
   found.trains = take_runs(records);
+  join_shards(found);
   const auto is_train = [](const FoundRecord& record) { return has_command(record, "train"); };
   // If there are many single runs, they are only shown together. Each run has its own page in its
   // folder.

@@ -98,14 +98,15 @@ void write_json(const fs::path& file, const Json& record) {
   write_output(file, record_text(record));
 }
 
-FolderLock::FolderLock(const fs::path& folder) {
+FolderLock::FolderLock(const fs::path& folder, Kind kind) {
   constexpr int tries = 20;
   constexpr auto pause = std::chrono::milliseconds(50);
   for (int i = 0;; ++i) {
     directory_ = Descriptor(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (directory_.number() < 0)
       fail("lock", "cannot open {}: {}", folder.string(), std::strerror(errno));
-    if (::flock(directory_.number(), LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
+    const int lock = kind == Kind::shared ? LOCK_SH : LOCK_EX;
+    if (::flock(directory_.number(), lock | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
     if (i == tries) break;
     std::this_thread::sleep_for(pause);
   }

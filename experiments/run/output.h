@@ -31,16 +31,18 @@ std::string record_text(const Json& record);
 /// `write_output` of a record.
 void write_json(const std::filesystem::path& file, const Json& record);
 
-/// Locks a folder until the object is destroyed. Another FolderLock on the same folder fails. The
-/// system releases the lock when the process ends. The lock is on the directory itself and needs no
-/// lock file. Child processes may inherit the descriptor. The lock then lasts until the last of
-/// them has ended, so no other process takes over a folder to which an orphan still writes.
+/// Locks a folder until the object is destroyed. Another FolderLock on the same folder fails,
+/// unless both are shared. The system releases the lock when the process ends. The lock is on the
+/// directory itself and needs no lock file. Child processes may inherit the descriptor. The lock
+/// then lasts until the last of them has ended, so no other process takes over a folder to which an
+/// orphan still writes.
 class FolderLock {
  public:
   /// If another process has locked the folder, throws UsageError with the process id. Before that
   /// it waits briefly, because the other process may be about to end. On a file system without
   /// locks, the folder is unprotected.
-  explicit FolderLock(const std::filesystem::path& folder);
+  enum class Kind { exclusive, shared };
+  explicit FolderLock(const std::filesystem::path& folder, Kind kind = Kind::exclusive);
   int descriptor() const { return directory_.number(); }
 
  private:

@@ -1,9 +1,10 @@
-"""Tests `twice sweep`: grids, names, bad input, two sweeps at once, and sweeps that are killed, stopped or fail.
+"""Tests `twice sweep`: grids, names, bad input, shards, two sweeps at once, and sweeps that are killed, stopped or fail.
 
 An interrupted sweep that is started again must end with the same bits as an uninterrupted one. The
 interruptions come at random moments. A failure prints the seed that reproduces them (SEED=...).
 """
 
+import csv
 import math
 import os
 import pathlib
@@ -12,6 +13,7 @@ import re
 import shutil
 import signal
 import statistics
+import subprocess
 import time
 
 from program import SANITIZED, CommandTest, main, read_safetensors
@@ -158,7 +160,8 @@ class Grids(Sweep):
         self.assertEqual(self.json("copy.json"), record)
         of_record, of_run, of_row, _ = documented_fields()
         self.assertEqual(record["comparisons"], [])  # two seeds are too few
-        self.assertEqual(set(record), of_record | {"command", "version", "origin", "machine", "config", "rows"})
+        of_record = of_record - {"shard"} | {"command", "version", "origin", "machine", "config", "rows"}
+        self.assertEqual(set(record), of_record)
         self.assertEqual(set().union(*record["runs"]) | {"error", "best_epoch", "selected_loss",
                                                          "selected_test_accuracy"}, of_run)
         self.assertEqual(set().union(*record["rows"]), of_row)
@@ -433,6 +436,171 @@ class Interruptions(Sweep):
         (cut.parent / "train.json").unlink()
         self.refuse(1, ["3 of 4 runs failed"], *grid)
         self.assertIn("checkpoint.safetensors", self.record("runs")["runs"][2]["error"])
+
+
+class Shards(Sweep):
+    """Parts of a sweep in processes of their own, side by side or one after the other."""
+    grid = ["--data", "synthetic", "--epochs", 2, "--jobs", 2, "--method", "f-gr,exact", "--gamma", "0.01,0.1",
+            "--epsilon", "0.05,0.1", "--seeds", 2, "--width", "8,32"]
+
+    def whole(self):
+        self.succeed("sweep", *self.grid, "--out", "whole")
+
+    def test_each_run_is_in_one_part(self):
+        names = self.listed(*self.grid)
+        for parts in [3, len(names) + 2]:
+            listed = [self.listed(*self.grid, "--shard", f"{part}/{parts}")
+                      for part in range(1, parts + 1)]
+            self.assertEqual(sorted(sum(listed, [])), sorted(names))
+            # The runs of width 32 cost more. No part has two more of them than another.
+            wide = [sum("width32" in name for name in part) for part in listed]
+            self.assertLessEqual(max(wide) - min(wide), 1)
+        self.assertEqual(self.files(), {})
+
+    def test_side_by_side_in_one_folder(self):
+        self.whole()
+        shards = [self.start("sweep", *self.grid, "--out", "shared", "--shard", f"{part}/3")
+                  for part in [1, 2, 3]]
+        for part, process in enumerate(shards, 1):
+            output, errors = process.communicate()
+            self.assertEqual((process.returncode, errors), (0, ""))
+            self.assertRegex(output, rf"part {part} of 3: (\d+) of \1 runs done; ./twice report shared shows")
+        records = [self.json(f"shared/shard-{part}-of-3/sweep.json") for part in [1, 2, 3]]
+        self.assertEqual([record["shard"] for record in records],
+                         [{"part": part, "of": 3} for part in [1, 2, 3]])
+        self.assertEqual({*records[0]} - {*self.record("whole")}, documented_fields()[0] & {"shard"})
+        for field in ["config", "axes"]:  # by which `report` joins them
+            self.assertEqual([record[field] for record in records], [self.record("whole")[field]] * 3)
+        self.assertFalse((self.folder / "shared/sweep.json").exists())
+        self.succeed("report", "shared")
+        self.assert_same_report("shared", "whole")
+        self.assertIn("24 runs, 24 done", self.succeed("sweep", *self.grid, "--out", "shared"))
+        self.assert_same_result("shared", "whole")
+        self.assertEqual(list((self.folder / "shared").glob("shard-*")), [])
+
+    def assert_same_report(self, folder, reference):
+        """Checks that the reports have the same runs with the same results, and the same sections."""
+        def rows(name):
+            header, *lines = csv.reader((self.folder / name / "runs.csv").read_text().splitlines())
+            kept = [i for i, heading in enumerate(header)
+                    if heading not in ["seconds", "threads", "file"] and not heading.startswith("ms")]
+            return sorted([line[i].removeprefix("a/").removeprefix("b/") for i in kept] for line in lines)
+
+        self.assertEqual(rows(folder), rows(reference))
+        sections = [re.findall("<h2[^>]*>(.*?)</h2>", (self.folder / name / "report.html").read_text())
+                    for name in [folder, reference]]
+        self.assertEqual(*sections)
+        self.assertTrue(any("sweep: " in section for section in sections[0]), sections[0])
+
+    def test_folders_of_their_own(self):
+        self.whole()
+        for part, folder in [(1, "own/a"), (2, "own/b")]:
+            self.succeed("sweep", *self.grid, "--out", folder, "--shard", f"{part}/2")
+        self.succeed("report", "own")
+        self.assert_same_report("own", "whole")
+        for folder in ["own/a", "own/b"]:
+            shutil.copytree(self.folder / folder, self.folder / "all", dirs_exist_ok=True)
+        self.assertIn("24 runs, 24 done", self.succeed("sweep", *self.grid, "--out", "all"))
+        self.assert_same_result("all", "whole")
+
+    def test_killed_and_continued(self):
+        """Kills a shard at random moments while another one runs. Then the whole sweep does the rest."""
+        self.whole()
+        shard = ["sweep", *self.grid, "--out", "killed", "--checkpoint-every", 3]
+        other = self.start(*shard, "--shard", "2/3")
+        killed = 0
+        for _ in range(4):
+            process = self.start(*shard, "--shard", "1/3")
+            time.sleep(self.random.uniform(0.05, 0.5))
+            process.kill()
+            process.communicate()
+            killed += process.returncode == -signal.SIGKILL
+        self.assertGreaterEqual(killed, 1, f"SEED={SEED}")
+        _, errors = other.communicate()
+        self.assertEqual((other.returncode, errors), (0, ""))
+        output = self.succeed(*shard, "--shard", "1/3")
+        self.assertRegex(output, r"part 1 of 3: (\d+) of \1 runs done")
+        names = self.listed(*self.grid, "--shard", "1/3") + self.listed(*self.grid, "--shard", "2/3")
+        self.assertIn(f"24 runs, {len(names)} done", self.succeed(*shard))
+        self.assert_same_result("killed", "whole")
+
+    def test_who_may_write_to_the_folder(self):
+        slow = ["sweep", "--data", "synthetic", "--width", 64, "--epochs", 3000, "--out", "runs",
+                "--seeds", 2, "--jobs", 1]
+        first = self.start(*slow, "--shard", "1/2")
+        self.addCleanup(first.kill)
+        while not (self.folder / "runs/shard-1-of-2/sweep.json").exists():
+            self.assertIsNone(first.poll())
+            time.sleep(0.01)
+        self.refuse(2, ["runs is in use", str(first.pid)], *slow)
+        self.refuse(2, ["runs/shard-1-of-2 is in use", str(first.pid)], *slow, "--shard", "1/2")
+        first.send_signal(signal.SIGINT)
+        _, errors = first.communicate()
+        self.assertEqual(first.returncode, 130)
+        self.assertRegex(errors, r"^stopped with 0 of 1 runs done; the same command continues\n$")
+        # A whole sweep keeps shards out, and takes over their records.
+        whole = self.start(*slow)
+        self.addCleanup(whole.kill)
+        while (self.folder / "runs/shard-1-of-2").exists() or not (self.folder / "runs/sweep.json").exists():
+            self.assertIsNone(whole.poll())
+            time.sleep(0.01)
+        self.refuse(2, ["runs is in use", str(whole.pid)], *slow, "--shard", "2/2")
+        whole.send_signal(signal.SIGINT)
+        whole.communicate()
+
+    def test_other_runs_and_failures(self):
+        """Another grid in the folder keeps the runs of shards, and a failure is in the shard's record."""
+        grid = ["sweep", *TINY, "--method", "sgd", "--out", "runs", "--lr", "1e30,0.05"]
+        self.refuse(1, ["1 of 1 runs failed, sgd-lr1e+30-seed1", "NaN or infinite"], *grid, "--shard", "1/2")
+        self.succeed(*grid, "--shard", "2/2")
+        self.refuse(2, ["runs", "--batch 64, not 32"], *grid, "--batch", 32, "--shard", "1/2")
+        self.succeed("sweep", *TINY, "--method", "sgd", "--out", "runs", "--lr", "0.1")
+        self.assertEqual(self.states("runs"), {"sgd-lr1e+30-seed1": "failed", "sgd-lr0.05-seed1": "done",
+                                               "sgd-lr0.1-seed1": "done"})
+
+    def test_bad_words(self):
+        for word in ["3", "0/2", "3/2", "1/0", "a/b", "1/2/3", "1.5/2", "1/1001", "-1/2"]:
+            self.refuse(2, ["--shard: must be PART/PARTS with 1 <= PART <= PARTS <= 1000, as in 3/16", f"'{word}'"],
+                        "sweep", *TINY, f"--shard={word}")
+        self.refuse(2, ["--shards needs --slurm"], "sweep", *TINY, "--shards", 3)
+        self.refuse(2, ["--partition needs --slurm"], "sweep", *TINY, "--partition", "long")
+        self.refuse(2, ["--slurm excludes --shard"], "sweep", *TINY, "--slurm", "job.sh", "--shard", "1/2")
+        self.refuse(2, ["--slurm excludes --json"], "sweep", *TINY, "--slurm", "job.sh", "--json", "x.json")
+        self.refuse(2, ["--shards", "0 to 1000"], "sweep", *TINY, "--slurm", "job.sh", "--shards", 1001)
+        self.assertEqual(self.files(), {})
+
+
+class Slurm(Sweep):
+    def test_the_script(self):
+        """Writes the script of an array job, and runs two of its tasks as Slurm would."""
+        (self.folder / "grid.toml").write_text("gamma = [0.01, 0.1]\nnesterov = [true, false]\n")
+        grid = ["sweep", *TINY, "--config", "grid.toml", "--without", "fuse,in-place", "--out", "my runs"]
+        output = self.succeed(*grid, "--slurm", "job.sh", "--shards", 2, "--partition", "long", "--threads", 2)
+        self.assertRegex(output, r"4 runs in 2 parts of at most 2: \d+ min and \d+ MiB for each part; sbatch job.sh starts")
+        script = (self.folder / "job.sh").read_text()
+        found = dict(re.findall(r"(?m)^#SBATCH --([a-z-]+)=(.*)$", script))
+        self.assertEqual({key: found[key] for key in ["array", "ntasks", "cpus-per-task", "partition", "output"]},
+                         {"array": "1-2", "ntasks": "1", "cpus-per-task": "2", "partition": "long",
+                          "output": f'"{self.folder}/my runs/slurm-%A_%a.out"'})
+        self.assertTrue(11 <= int(found["time"]) < 20 and 257 <= int(found["mem"].rstrip("M")) < 400, found)
+        subprocess.run(["bash", "-n", self.folder / "job.sh"], check=True)
+        for task in [1, 2]:
+            done = subprocess.run(["bash", self.folder / "job.sh"], cwd="/", text=True, capture_output=True,
+                                  env=self.environment(SLURM_ARRAY_TASK_ID=str(task)))
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            self.assertIn(f"part {task} of 2: 2 of 2 runs done", done.stdout)
+        self.assertIn("4 runs, 4 done", self.succeed(*grid))
+        self.succeed(*grid[:-1], "whole")
+        self.assert_same_result("my runs", "whole")
+
+    def test_the_number_of_parts(self):
+        for seeds, parts in [(3, 3), (20, 16)]:
+            self.succeed("sweep", *TINY, "--seeds", seeds, "--slurm", "job.sh")
+            script = (self.folder / "job.sh").read_text()
+            self.assertIn(f"#SBATCH --array=1-{parts}\n#SBATCH --ntasks=1\n#SBATCH --cpus-per-task=1\n", script)
+            self.assertNotIn("partition", script)
+        self.refuse(2, ["--batch 5000"], "sweep", "--batch", 5000, "--slurm", "other.sh")
+        self.assertFalse((self.folder / "other.sh").exists())
 
 
 class LivePages(Sweep):

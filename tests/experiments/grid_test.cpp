@@ -1,9 +1,13 @@
-// Tests the grid of a sweep: ranges of numbers, random search, and runs that ignore an option.
+// Tests the grid of a sweep: ranges of numbers, random search, runs that ignore an option, and
+// shards.
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <random>
 #include <set>
 
 #include "experiments/commands/sweep/grid.h"
+#include "experiments/commands/sweep/shards.h"
 #include "tests/ops/helpers.h"
 
 using namespace twice;
@@ -96,6 +100,26 @@ BOOST_AUTO_TEST_CASE(runs_that_do_not_read_an_option_are_one) {
                             {"gamma", {"0.1", "1"}}});
   // Optimiser sgd reads the momentum and adam does not. Method exact reads gamma and sgd does not.
   BOOST_TEST(grid.runs.size() == 9);
+}
+
+BOOST_AUTO_TEST_CASE(shards_have_equal_costs) {
+  std::mt19937_64 numbers(3);
+  std::vector<double> costs;
+  for (int i = 0; i < 300; ++i) costs.push_back(std::exp(static_cast<double>(numbers() % 7)));
+  for (const int parts : {1, 2, 16, 299}) {
+    const std::vector<int> dealt = deal(costs, parts);
+    BOOST_TEST(std::ranges::min(dealt) == 1);
+    BOOST_TEST(std::ranges::max(dealt) == parts);
+    const std::vector<double> sums = part_costs(costs, dealt, parts);
+    // A part with more than the least got its last run when it was the least.
+    const double largest = std::ranges::max(costs), least = std::ranges::min(sums);
+    BOOST_TEST(std::ranges::max(sums) <= least + largest);
+    if (parts == 16) BOOST_TEST(std::ranges::max(sums) < 1.02 * least);
+  }
+  const std::vector<int> equal = {1, 2, 3, 1, 2, 3, 1}, longest_first = {2, 1, 2, 2, 1};
+  BOOST_TEST(deal(std::vector<double>(7, 2.0), 3) == equal, each);
+  BOOST_TEST(deal({2, 7, 3, 2, 1}, 2) == longest_first, each);
+  BOOST_TEST(deal({5}, 3) == std::vector<int>{1}, each);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -21,6 +21,7 @@
 #include "experiments/files/record.h"
 #include "experiments/measure/steps.h"
 #include "experiments/report/progress.h"
+#include "experiments/report/runs.h"
 #include "experiments/report/table.h"
 #include "experiments/run/output.h"
 #include "experiments/run/recording.h"
@@ -139,23 +140,47 @@ Layout choose_layout(const std::vector<const GridRun*>& runs, int jobs, int core
   return all_cores ? Layout{1, cores, reason} : Layout{each.jobs, each.threads, reason};
 }
 
-/// Floating-point operations of the planned steps of one epoch, in units of f32 operations. In f64
-/// a vector register holds half as many numbers.
-double epoch_flops(const Problem& problem, const Method& method) {
+/// The needs of a run, from the plan of its step.
+struct RunCost {
+  /// Floating-point operations of the steps of one epoch, in units of f32 operations. In f64 a
+  /// vector register holds half as many numbers.
+  double epoch = 1;
+  /// The steps of an epoch.
+  double steps = 1;
+  /// The plan's memory, two more copies of the parameters for the optimiser, and the data.
+  std::size_t bytes = 0;
+};
+
+RunCost cost_of(const Problem& problem, const Method& method) {
   const RunOptions& options = problem.options;
   const DType dtype = options.number_type();
   const ModelState state = initial_state(problem.model, options.seed_of_weights(), dtype);
-  const double flops = planned_cost(problem, method, state).total.flops;
+  const StepCost planned = planned_cost(problem, method, state);
   const auto steps = static_cast<double>(problem.data.train.size() / options.batch);
-  return steps * flops * (dtype == DType::f64 ? 2 : 1);
+  const double flops = std::max(planned.total.flops, 1.0);
+  RunCost cost{steps * flops * (dtype == DType::f64 ? 2 : 1), steps,
+               static_cast<std::size_t>(planned.peak_mib * 0x1p20)};
+  for (const Array& parameter : state.parameters) cost.bytes += 2 * parameter.bytes();
+  for (const Dataset* data : {&problem.data.train, &problem.data.test, &problem.data.validation})
+    for (const auto& [name, array] : data->arrays) cost.bytes += array.bytes();
+  return cost;
 }
 
-/// The cost of an epoch by `cost_key(config, true)`.
-using EpochCosts = std::map<std::string, double>;
+/// The costs of runs by `cost_key(config, true)`.
+using RunCosts = std::map<std::string, RunCost>;
+
+/// The cost of all epochs of each run.
+std::vector<double> costs_of(const Grid& grid, const RunCosts& costs) {
+  std::vector<double> result;
+  for (const GridRun& run : grid.runs)
+    result.push_back(costs.at(cost_key(run.config, true)).epoch *
+                     run.config.at("epochs").get<double>());
+  return result;
+}
 
 /// Builds each different model once on its data, to find the errors that `train` would find. With
 /// `count_flops`, also plans each method's step. Otherwise there are no costs.
-EpochCosts check_models(const Grid& grid, bool count_flops) {
+RunCosts check_models(const Grid& grid, bool count_flops) {
   const auto data_key = [](const Json& config) {
     std::string key;
     for (const char* option :
@@ -166,7 +191,7 @@ EpochCosts check_models(const Grid& grid, bool count_flops) {
   std::map<std::string, std::map<std::string, const GridRun*>> by_data;
   for (const GridRun& run : grid.runs)
     by_data[data_key(run.config)].emplace(cost_key(run.config, count_flops), &run);
-  EpochCosts costs;
+  RunCosts costs;
   for (const auto& [unused, models] : by_data) {
     const RunOptions first = grid_run_options(models.begin()->second->config, 1);
     const DataSplit data = first.problem.empty() ? load_data(first) : DataSplit{};
@@ -174,7 +199,7 @@ EpochCosts check_models(const Grid& grid, bool count_flops) {
       const RunOptions options = grid_run_options(run->config, 1);
       const Problem problem =
           first.problem.empty() ? make_problem(options, data) : make_problem(options);
-      if (count_flops) costs[key] = epoch_flops(problem, method(options.methods.at(0)));
+      if (count_flops) costs[key] = cost_of(problem, method(options.methods.at(0)));
     }
   }
   return costs;
@@ -188,13 +213,40 @@ struct Merged {
   Layout layout;
 };
 
+/// The record of a sweep in this folder, and those of its shards.
+std::vector<fs::path> record_files(const fs::path& out) {
+  std::vector<fs::path> folders = {out};
+  std::error_code no_folder;
+  for (const auto& entry : fs::directory_iterator(out, no_folder))
+    if (entry.path().filename().string().starts_with("shard-")) folders.push_back(entry.path());
+  std::ranges::sort(folders);  // `out` is the first
+  std::vector<fs::path> files;
+  for (const fs::path& folder : folders)
+    if (fs::exists(folder / "sweep.json")) files.push_back(folder / "sweep.json");
+  return files;
+}
+
+/// Removes the shards' records after the record of the whole sweep has their runs.
+void remove_shard_records(const fs::path& out) {
+  for (const fs::path& file : record_files(out))
+    if (file != out / "sweep.json") {
+      fs::remove(file);
+      std::error_code not_empty;
+      fs::remove(file.parent_path(), not_empty);
+    }
+}
+
 Merged merge(Grid grid, const fs::path& out) {
   if (fs::exists(out / "checkpoint.safetensors"))
     throw UsageError(fmt::format("{} holds a run of train: use another --out", out.string()));
-  const fs::path file = out / "sweep.json";
-  if (!fs::exists(file)) return {std::move(grid), {}, {}};
-  const Json record = Json::parse_or_null(read_file(file));
-  Grid before = recorded_grid(record, file);
+  std::vector<Json> records;
+  for (const fs::path& file : record_files(out)) {
+    records.push_back(Json::parse_or_null(read_file(file)));
+    recorded_grid(records.back(), file);  // reports errors of this file
+  }
+  if (records.empty()) return {std::move(grid), {}, {}};
+  const Json record = join_sweeps(records);
+  Grid before = recorded_grid(record, out);
 
   // One earlier run of each model, data set and method is enough for the comparison.
   std::map<std::string, const GridRun*> kinds;
@@ -230,9 +282,16 @@ Merged merge(Grid grid, const fs::path& out) {
   return result;
 }
 
-std::vector<RunResult> look_up_all(const Grid& grid, const fs::path& out) {
+/// The runs of the grid, or those of a shard.
+std::vector<RunResult> look_up_all(const Grid& grid, const GridOptions& options,
+                                   const RunCosts& costs) {
+  const Shard& shard = options.shard;
+  std::vector<int> dealt;
+  if (shard) dealt = deal(costs_of(grid, costs), shard.parts);
   std::vector<RunResult> results;
-  for (const GridRun& run : grid.runs) results.push_back(look_up(run, out / run.name));
+  for (std::size_t i = 0; i < grid.runs.size(); ++i)
+    if (const GridRun& run = grid.runs[i]; !shard || dealt[i] == shard.part)
+      results.push_back(look_up(run, options.out / run.name));
   return results;
 }
 
@@ -240,7 +299,7 @@ std::vector<RunResult> look_up_all(const Grid& grid, const fs::path& out) {
 class Scheduler {
  public:
   Scheduler(std::vector<RunResult>& ours, const Merged& merged, const Layout& layout,
-            const GridOptions& options, const EpochCosts& costs, int lock, LivePage& page)
+            const GridOptions& options, const RunCosts& costs, int lock, LivePage& page)
       : ours_(ours),
         merged_(merged),
         layout_(layout),
@@ -284,7 +343,7 @@ class Scheduler {
   /// The cost of one epoch of a run. Without counted costs, all epochs cost the same.
   double epoch_cost(const RunResult& result) const {
     const auto cost = costs_.find(cost_key(result.run.config, true));
-    return cost == costs_.end() ? 1 : cost->second;
+    return cost == costs_.end() ? 1 : cost->second.epoch;
   }
 
   double work_left() const {
@@ -295,10 +354,18 @@ class Scheduler {
   }
 
   void write() const {
-    std::vector<RunResult> all = merged_.earlier;
-    all.insert(all.end(), ours_.begin(), ours_.end());
-    write_atomically(options_.out / "sweep.json",
-                     record_text(sweep_record(merged_.grid.axes, all, layout_)));
+    // All shards of a grid write the same axes and options, by which `report` joins their records.
+    Grid whole = merged_.grid;
+    std::vector<RunResult> all = ours_;
+    if (!options_.shard) {
+      all.insert(all.begin(), merged_.earlier.begin(), merged_.earlier.end());
+      whole.runs.clear();
+      for (const RunResult& result : all) whole.runs.push_back(result.run);
+    }
+    Json record = sweep_record(whole, all, layout_);
+    if (const Shard& shard = options_.shard)
+      record["shard"] = {{"part", shard.part}, {"of", shard.parts}};
+    write_atomically(options_.record_folder() / "sweep.json", record_text(record));
   }
 
   void start(RunResult& result) {
@@ -403,14 +470,14 @@ class Scheduler {
       advance(*result, before);
     }
     progress_.advance(0, counts());
-    page_.update();
+    if (!options_.shard) page_.update();
   }
 
   std::vector<RunResult>& ours_;
   const Merged& merged_;
   const Layout& layout_;
   const GridOptions& options_;
-  const EpochCosts& costs_;
+  const RunCosts& costs_;
   int lock_;
   LivePage& page_;
   Progress progress_;
@@ -444,19 +511,54 @@ int measure_steps(const std::string& config) {
   return 0;
 }
 
-std::vector<RunResult> look_up_grid(Grid grid, const fs::path& out) {
-  check_models(grid, false);
-  return look_up_all(merge(std::move(grid), out).grid, out);
+std::vector<RunResult> look_up_grid(Grid grid, const GridOptions& options) {
+  const RunCosts costs = check_models(grid, options.shard.parts > 0);
+  return look_up_all(merge(std::move(grid), options.out).grid, options, costs);
+}
+
+Forecast forecast(Grid grid, const GridOptions& options, int parts) {
+  const RunCosts costs = check_models(grid, true);
+  grid = merge(std::move(grid), options.out).grid;
+  const std::vector<double> of_runs = costs_of(grid, costs);
+  const std::vector<int> dealt = deal(of_runs, parts);
+  Forecast result;
+  for (int part = 1; part <= parts; ++part)
+    result.runs = std::max(result.runs, static_cast<int>(std::ranges::count(dealt, part)));
+  const int jobs = std::min(options.jobs > 0 ? options.jobs : options.threads, result.runs);
+  std::map<std::string, const GridRun*> models;
+  for (const GridRun& run : grid.runs) {
+    result.bytes = std::max(result.bytes, costs.at(cost_key(run.config, true)).bytes);
+    if (models.size() < most_models) models.emplace(step_key(run.config), &run);
+  }
+  result.bytes *= static_cast<std::size_t>(jobs);
+  double flops = 0, seconds = 0;
+  for (const auto& [key, run] : models) {
+    const RunCost& cost = costs.at(cost_key(run->config, true));
+    flops += cost.epoch;
+    seconds +=
+        cost.steps /
+        Measured(run->config, jobs).steps_per_second(jobs, std::max(options.threads / jobs, 1));
+  }
+  // `seconds` is for `jobs` runs at a time. One run alone takes `jobs` times as long.
+  const double longest = std::max(std::ranges::max(part_costs(of_runs, dealt, parts)),
+                                  jobs * std::ranges::max(of_runs));
+  result.seconds = longest / flops * seconds;
+  return result;
 }
 
 std::vector<RunResult> run_grid(Grid grid, const GridOptions& options, LivePage& page) {
   // Only a terminal shows the time left.
-  const EpochCosts costs = check_models(grid, isatty(STDERR_FILENO) == 1);
+  const bool shard = options.shard.parts > 0;
+  const RunCosts costs = check_models(grid, shard || isatty(STDERR_FILENO) == 1);
   merge(grid, options.out);  // reports errors before anything is created
   prepare_folder(options.out);
-  const FolderLock lock(options.out);
+  // Shards share the folder, and each has the folder of its record alone.
+  const FolderLock lock(options.out,
+                        shard ? FolderLock::Kind::shared : FolderLock::Kind::exclusive);
+  std::optional<FolderLock> own;
+  if (shard) own.emplace(prepare_folder(options.record_folder()));
   const Merged merged = merge(std::move(grid), options.out);
-  std::vector<RunResult> results = look_up_all(merged.grid, options.out);
+  std::vector<RunResult> results = look_up_all(merged.grid, options, costs);
 
   std::vector<const GridRun*> left;
   for (const RunResult& result : results)
@@ -474,7 +576,10 @@ std::vector<RunResult> run_grid(Grid grid, const GridOptions& options, LivePage&
                layout.threads == 1 ? "" : "s", layout.reason);
   fmt::print("\n");
   flush_output();
-  Scheduler(results, merged, layout, options, costs, lock.descriptor(), page).run();
+  Scheduler scheduler(results, merged, layout, options, costs, (own ? *own : lock).descriptor(),
+                      page);
+  if (!shard) remove_shard_records(options.out);  // the scheduler has written their runs
+  scheduler.run();
   return results;
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "experiments/commands/sweep/runs.h"
+#include "experiments/commands/sweep/shards.h"
 #include "experiments/report/write_report.h"
 
 namespace twice::experiments {
@@ -21,6 +22,12 @@ struct GridOptions {
   double minutes = 0;
   /// The option of `train`.
   int checkpoint_every = 0;
+  /// Only this part of the runs. Its record is out/shard-3-of-16/sweep.json. Shards may share `out`
+  /// at one time. A sweep without a shard has `out` alone, and takes over the shards' records.
+  Shard shard;
+
+  /// The folder of this process's record.
+  std::filesystem::path record_folder() const { return shard ? out / shard.folder() : out; }
 };
 
 /// Runs all pending runs and returns the grid's runs in order. Their states show which runs failed
@@ -35,7 +42,11 @@ std::vector<RunResult> run_grid(Grid grid, const GridOptions& options, LivePage&
 
 /// The current states of the runs, without any change to the folder. The grid gets the names that
 /// the folder's axes imply.
-std::vector<RunResult> look_up_grid(Grid grid, const std::filesystem::path& out);
+std::vector<RunResult> look_up_grid(Grid grid, const GridOptions& options);
+
+/// The need of the longest of `parts` parts that each have `options.threads` cores. Steps of up to
+/// four models are timed on this machine, which gives the time of a FLOP.
+Forecast forecast(Grid grid, const GridOptions& options, int parts);
 
 /// `twice sweep --measure-steps CONFIG`, in a separate process. Prepares the run and prints 0. Then
 /// reads lines with a number of threads, and for each prints the steps per second with these

@@ -113,22 +113,22 @@ RunResult look_up(const GridRun& run, const fs::path& folder) {
   return result;
 }
 
-Json sweep_record(const std::vector<std::string>& axes, const std::vector<RunResult>& results,
-                  const Layout& layout) {
+Json sweep_record(const Grid& grid, const std::vector<RunResult>& results, const Layout& layout) {
+  const std::vector<std::string>& axes = grid.axes;
   Json record = record_header("sweep");
   // The options that all runs share appear once.
-  Json shared = results.front().run.config;
+  Json shared = grid.runs.front().config;
   for (const std::string& axis : axes) shared.erase(axis);
-  for (const RunResult& result : results)
+  for (const GridRun& run : grid.runs)
     std::erase_if(shared.members(), [&](const auto& option) {
-      return result.run.config.value(option.first, Json()) != option.second;
+      return run.config.value(option.first, Json()) != option.second;
     });
   record["config"] = shared;
   record["axes"] = Json::array();
   for (const std::string& axis : axes) {
     Json values = Json::array();
-    for (const RunResult& result : results) {
-      const Json& config = result.run.config;
+    for (const GridRun& run : grid.runs) {
+      const Json& config = run.config;
       if (!uses(config, axis) || !config.contains(axis)) continue;
       const Json value = axis == "method" ? config.at(axis).at(0) : config.at(axis);
       if (std::ranges::find(values, value) == values.end()) values.push_back(value);

@@ -42,9 +42,9 @@ struct RunResult {
 RunResult look_up(const GridRun& run, const std::filesystem::path& folder);
 
 /// The record sweep.json: the axes, the runs, a row for each setting, and the differences between
-/// methods.
-Json sweep_record(const std::vector<std::string>& axes, const std::vector<RunResult>& results,
-                  const Layout& layout);
+/// methods. `grid` gives the axes and the options that all runs share. A shard's results are a part
+/// of its runs.
+Json sweep_record(const Grid& grid, const std::vector<RunResult>& results, const Layout& layout);
 
 /// The layout in such a record, or a default layout if the record has none.
 Layout recorded_layout(const Json& record);

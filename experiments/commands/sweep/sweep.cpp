@@ -11,6 +11,7 @@
 #include "experiments/app/terminal.h"
 #include "experiments/files/atomic_file.h"
 #include "experiments/files/record.h"
+#include "experiments/files/words.h"
 #include "experiments/report/runs.h"
 #include "experiments/run/output.h"
 #include "experiments/run/stop.h"
@@ -117,6 +118,26 @@ void print_comparisons(const Json& record) {
   }
 }
 
+/// Writes the script of an array job.
+int write_job_script(SweepOptions& options, const Grid& grid) {
+  constexpr std::size_t few = 16;
+  SlurmOptions& slurm = options.slurm;
+  if (slurm.shards == 0) slurm.shards = static_cast<int>(std::min(grid.runs.size(), few));
+  int& threads = options.grid.threads;
+  threads = std::max(threads, 1);
+  const Forecast need = forecast(grid, options.grid, slurm.shards);
+  if (stop_requested()) return stopped_status;
+  prepare_folder(options.grid.out);  // Slurm writes the jobs' output there
+  prepare_file(slurm.file);
+  write_output(slurm.file, job_script(slurm, options.given, options.grid.out, threads, need));
+  fmt::print(
+      "{} runs in {} part{} of at most {}: {} min and {} MiB for each part; sbatch {} starts "
+      "them\n",
+      grid.runs.size(), slurm.shards, slurm.shards == 1 ? "" : "s", need.runs, minutes_of(need),
+      memory_of(need), shell_word(slurm.file));
+  return 0;
+}
+
 }  // namespace
 
 void declare_sweep(OptionSet& set, SweepOptions& options) {
@@ -144,11 +165,24 @@ void declare_sweep(OptionSet& set, SweepOptions& options) {
   set.add("checkpoint-every", &options.grid.checkpoint_every,
           "Steps between checkpoints of a run (0: one after each epoch)", whole(0, 1 << 30));
   set.add("dry-run", &options.dry_run, "List the runs and do nothing");
+  set.group("Cluster");
+  set.add(
+      "shard", &options.shard,
+      "Only one part of the runs, as in 3/16; parts cost about the same and may run side by side",
+      shard_word());
+  set.add("slurm", &options.slurm.file,
+          "Write a script for sbatch to this file instead: an array job of shards, each with "
+          "--threads cores")
+      .excludes = {"shard", "dry-run", "json"};
+  set.add("shards", &options.slurm.shards,
+          "Parts of that array job (0: one for each run, at most 16)", whole(0, most_shards));
+  set.add("partition", &options.slurm.partition, "Partition of that array job");
   set.group("Output");
   set.add("out", &options.out, "Folder of the runs; if it holds a sweep, that sweep is continued");
   set.add("json", &options.json, "File for the same result as JSON");
   set.group("");
   set.add("measure-steps", &options.measure);
+  set.keep_given(options.given);
   set.footer(
       "Train's options take lists and ranges: --gamma 0.01,0.1 --lr 1e-3..1e-1:log:5 --seeds 5 "
       "makes every combination; --gamma 1e-4..1:log --samples 20 draws 20.");
@@ -160,8 +194,13 @@ int sweep(SweepOptions options) {
   options.grid.out = options.out.empty() ? "runs/sweep" : options.out;
   const Grid grid = expand(axes_of(options), options.search);
   const std::filesystem::path out = options.grid.out;
+  options.grid.shard = shard_of(options.shard);
+  if (!options.slurm.file.empty()) return write_job_script(options, grid);
+  for (const char* option : {"--shards", "--partition"})
+    if (options.given.contains(option))
+      throw UsageError(fmt::format("{} needs --slurm FILE", option));
   if (options.dry_run) {
-    list_runs(look_up_grid(grid, out));
+    list_runs(look_up_grid(grid, options.grid));
     return 0;
   }
   prepare_file(options.json);
@@ -178,11 +217,19 @@ int sweep(SweepOptions options) {
                             results.size()));
     return stopped_status;
   }
-  const Json record = Json::parse(read_file(out / "sweep.json"));
-  print_rows(record);
-  print_comparisons(record);
+  const Json record = Json::parse(read_file(options.grid.record_folder() / "sweep.json"));
   if (!options.json.empty()) write_json(options.json, record);
-  if (done > 0) page.finish();
+  if (options.grid.shard) {
+    fmt::print(
+        "\npart {} of {}: {} of {} runs done; ./twice report {} shows all parts, and the same "
+        "command without --shard does the rest\n",
+        options.grid.shard.part, options.grid.shard.parts, done, results.size(),
+        shell_word(out.string()));
+  } else {
+    print_rows(record);
+    print_comparisons(record);
+    if (done > 0) page.finish();
+  }
   if (done + failed.size() < results.size())
     fmt::print("\nthe time limit was reached with {} of {} runs done; the same command continues\n",
                done, results.size());

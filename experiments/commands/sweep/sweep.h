@@ -14,6 +14,11 @@ struct SweepOptions {
   int seeds = 0;
   RandomSearch search;
   GridOptions grid;
+  /// The words of --shard, "" for the whole grid.
+  std::string shard;
+  SlurmOptions slurm;
+  /// All given options, for the script.
+  OptionWords given;
   std::string out, json;
   bool dry_run = false;
   /// Internal: the options of a run, as a request to time its steps.
