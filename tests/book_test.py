@@ -106,6 +106,8 @@ def check_chapter(path, programs, renumber):
 
 
 def grade(program):
+    if not program.exists():
+        return None, f"{program} is not built"
     run = subprocess.run([program], capture_output=True, text=True, timeout=120)
     return run.returncode, run.stdout + run.stderr
 
