@@ -60,7 +60,7 @@ bool reads(const Choice& choice, const std::string& option) {
   return false;
 }
 
-RunOptions parsed(const Strings& arguments) {
+RunOptions parsed_options(const Strings& arguments) {
   RunOptions options;
   OptionSet set;
   declare(set, options, {.output = false});
@@ -288,7 +288,8 @@ Grid expand(const std::vector<GridAxis>& given, const RandomSearch& search) {
     // Each value is parsed by itself, because the grid may not contain a run that uses it.
     Strings tried = list.words;
     for (const Range& range : list.ranges) tried.insert(tried.end(), {range.at(0), range.at(1)});
-    for (const std::string& value : tried) parsed({fmt::format("--{}={}", axis.option, value)});
+    for (const std::string& value : tried)
+      parsed_options({fmt::format("--{}={}", axis.option, value)});
     if (axis.option == "model") models = list.words;
     if (list.words.size() > 1 || !list.ranges.empty()) varying.push_back(axis.option);
     values[axis.option] = std::move(list);
@@ -327,7 +328,7 @@ Grid expand(const std::vector<GridAxis>& given, const RandomSearch& search) {
       if (takes(setting, models, option)) words.push_back(fmt::format("--{}={}", option, value));
     for (const std::string& word : words) key += word + '\n';
     if (!known.insert(key).second) continue;  // parsing is slow
-    RunOptions options = parsed(words);
+    RunOptions options = parsed_options(words);
     complete(options, {"exact"});
     Json config = to_json(options);
     config.erase("threads");
