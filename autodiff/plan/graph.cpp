@@ -53,7 +53,7 @@ std::vector<Pass>& all_passes() {
                 enabled};
   };
   static std::vector<Pass> list = {
-      built_in("dead-code", "drop what no output needs", dead_code, &Options::dead_code),
+      built_in("dead-code", "drop nodes that no output needs", dead_code, &Options::dead_code),
       built_in("simplify", "fold constants, scalings and transposes", simplify, &Options::simplify),
       built_in("common-subexpressions", "compute equal nodes once", common_subexpressions,
                &Options::common_subexpressions),
