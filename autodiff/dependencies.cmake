@@ -11,8 +11,8 @@ if(NOT fmt_FOUND)
   list(APPEND twice_missing fmt)
 endif()
 
-# Headers only. Not through xsimd's own package: Debian's also asks for a library that it needs
-# for complex numbers and that does not exist.
+# Only the headers are needed. The CMake package of xsimd in Debian cannot be used, because it
+# requires a library for complex numbers that Debian does not have.
 find_path(TWICE_XSIMD_INCLUDE_DIR xsimd/xsimd.hpp)
 if(NOT TWICE_XSIMD_INCLUDE_DIR)
   list(APPEND twice_missing xsimd)

@@ -152,7 +152,7 @@ class Pictures(CommandTest):
         vjps = [node for node in first.values() if node.get("recorded by") == f"vjp of {name} tanh"]
         self.assertEqual({node["phase"] for node in vjps}, {"backward", "double backward"})
         self.assertEqual({node["forward op"] for node in vjps}, {f"{name} tanh"})
-        # The cotangent of its input, and the cotangent of that: the tangent.
+        # The cotangent of tanh's input, and the cotangent of this cotangent: the tangent.
         before = hidden["inputs"]
         cotangents = [n for n, node in first.items() if before in node.get("derivative", "")
                       and node["phase"] == "backward"]

@@ -30,7 +30,7 @@ SMALL = {
     "generalization": "--resnet 0 --epochs 1 --width 8 --seeds 2 --train-images 128 --validation-images 64",
 }
 
-# An option that departs from the assumptions of a claim, and a part of the claim, which must then fail.
+# An option that violates the assumptions of a claim, and a part of the claim, which must then fail.
 MUTATED = {
     "cost": ("--rewrite 0", "full-size products of exact minus 6L - 4"),
     "flooding": ("--momentum 0.5", "up, then down"),

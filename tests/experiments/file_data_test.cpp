@@ -100,7 +100,7 @@ std::string deflated(const std::string& bytes, int window) {
 
 std::string gzipped(const std::string& bytes) { return deflated(bytes, 15 + 16); }
 
-/// A zip archive of arrays (name, .npy bytes). `claimed` is the unpacked size in its headers.
+/// A zip archive of arrays (name, .npy bytes). `claimed` is the unpacked size in the zip headers.
 std::string npz(const std::vector<std::pair<std::string, std::string>>& arrays, bool packed = false,
                 bool zip64 = false, std::optional<std::uint64_t> claimed = {}) {
   using std::uint16_t, std::uint32_t, std::uint64_t;

@@ -230,8 +230,8 @@ void adjoint_identity_of_all(Case& c) {
   expect_adjoint(c, "all variables together", random_like(c.ys, 1), c.w);
 }
 
-/// The identity by each single node, from the last node to the first, and then by all variables
-/// together.
+/// Checks the identity with respect to each node, from the last node to the first, and then with
+/// respect to all variables together.
 void adjoint_identity(Case& c) {
   const int nodes = c.tape.size();
   const Tensors u = random_like(c.ys, 1);

@@ -9,7 +9,7 @@
 
 namespace twice::experiments {
 
-/// One number of the options that is varied.
+/// One numeric option that varies.
 struct Axis {
   std::string name;
   Index base;
