@@ -1,6 +1,6 @@
 # Finds the libraries that twice is built on: OpenMP, fmt, xsimd and OpenBLAS. Used by the build and,
-# installed beside twice-config.cmake, by find_package(twice). The ones that are not found are listed
-# in `twice_missing`, by their names in .ci/packages; what to do then is for the including file.
+# installed beside twice-config.cmake, by find_package(twice). Missing libraries are listed
+# in `twice_missing`, by their names in .ci/packages. The including file reports them.
 set(twice_missing)
 find_package(OpenMP QUIET COMPONENTS CXX)
 if(NOT OpenMP_CXX_FOUND)

@@ -10,8 +10,8 @@
 namespace twice::kernel {
 namespace {
 
-/// The maximum number of ranges of output rows in a correlation. They are enough for the threads
-/// of a large machine, and so few that the scratch memory of all tiles stays small.
+/// The maximum number of ranges of output rows in a correlation. This number is enough for the
+/// threads of a large machine, and so small that the scratch memory of all tiles stays small.
 constexpr Index max_tiles = 64;
 /// The minimum number of output positions for which a tile is worth a thread.
 constexpr Index min_positions_per_tile = 64;

@@ -121,7 +121,7 @@ void largest_first(const std::vector<Lifetime>& lifetimes, Placement& best) {
   best = std::move(result);
 }
 
-/// The maximum number of values for which `largest_first` runs. The time is quadratic in it.
+/// The maximum number of values for which `largest_first` runs, because its time is quadratic.
 constexpr std::size_t most_to_sort = 4000;
 
 }  // namespace

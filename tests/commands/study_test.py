@@ -241,7 +241,7 @@ class Resuming(Study):
             process.kill()
             process.communicate()
             self.assertGreaterEqual(self.jobs_done(), wanted)
-        # A run with another seed starts anew and does not touch this journal.
+        # A run with another seed starts from the beginning and does not touch this journal.
         self.assertNotIn("continuing", self.succeed("study", "implicit", "--out", "out", *self.SIZE, "--seed", 9))
         self.assertEqual(len(self.journals()), 1)
         self.assertIn("continuing after the ", self.succeed("study", "implicit", "--out", "out", *self.SIZE))

@@ -604,7 +604,7 @@ BOOST_AUTO_TEST_CASE(bad_arrays) {
     const std::string message = error(whole.substr(0, size));
     BOOST_REQUIRE_MESSAGE(names(message, "a.npy"), size << ": " << message);
   }
-  // A header with very long runs of spaces, which the regular expressions repeat.
+  // A header with very long runs of spaces, a difficult case for regular expressions.
   BOOST_TEST(error(npy("<f4", "(" + std::string(60000, ' ') + ")", "")) != "");
   BOOST_TEST(
       contains(error(npy("<f4", "(" + std::string(3900, ' ') + "2,)", "")), "0 bytes for shape ("));

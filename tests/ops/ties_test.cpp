@@ -47,7 +47,7 @@ BOOST_AUTO_TEST_CASE(of_argmax_and_argmin) {
           fmt::format("row that begins {}, {}", row.numbers[0], row.numbers[1]);
       BOOST_TEST(evaluate(argmax(x, 0)).item() == row.largest, numbers);
       BOOST_TEST(evaluate(argmin(x, 0)).item() == row.smallest, numbers);
-      // The same along the first of two axes, with other numbers in the next column.
+      // The same along the first of two axes, with 5 everywhere in the other column.
       std::vector<double> beside;
       for (double v : row.numbers) beside.insert(beside.end(), {5, v});
       const Tensor table = tape.constant(array_of(beside, dtype).reshaped({5, 2}));

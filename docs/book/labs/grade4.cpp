@@ -219,7 +219,7 @@ void expect_equal(const std::string& place, const char* law, Tensor expected, Te
     throw Broken{fmt::format("at {}: {}: {}", place, law, expected_found(a, b))};
 }
 
-/// <u, J v> = <J' u, v> for the Jacobian by `wrt`. The engine's forward sweep gives the left side.
+/// <u, J v> = <J' u, v>, with J = dy/dwrt. The engine's forward sweep gives the left side.
 void expect_adjoint(const Case& c, const std::string& place, const Tensors& u, const Tensors& wrt) {
   const Tensors v = random_like(wrt, 2);
   expect_equal(place, "<u, J v> = <J' u, v>", dot(u, push(c.ys, wrt, v)),

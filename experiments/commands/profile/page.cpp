@@ -62,7 +62,7 @@ std::string sum_note(const Json& record) {
       "note");
 }
 
-/// States for how many steps the prediction is longer than the measured time.
+/// States for how many steps one part of the prediction is longer than the measured time.
 std::string prediction_note(const Json& record) {
   const Json& attribution = member(record, "attribution");
   const double wrong = number(attribution, "predicted_too_long");
