@@ -42,7 +42,7 @@ if(TWICE_OPENBLAS_LIBRARY AND TWICE_OPENBLAS_INCLUDE_DIR AND NOT CMAKE_CROSSCOMP
   if(NOT TWICE_OPENBLAS_USES_OPENMP)
     message(STATUS "${TWICE_OPENBLAS_LIBRARY} is not the OpenMP build of OpenBLAS; one in an "
       "unusual place can be named by TWICE_OPENBLAS_LIBRARY and TWICE_OPENBLAS_INCLUDE_DIR")
-    # Forgotten, so that the next run looks again.
+    # Clears the paths, so that the next run of CMake searches again.
     unset(TWICE_OPENBLAS_LIBRARY CACHE)
     unset(TWICE_OPENBLAS_INCLUDE_DIR CACHE)
     unset(TWICE_OPENBLAS_USES_OPENMP CACHE)
@@ -59,7 +59,7 @@ if(NOT TARGET twice::openblas AND NOT twice_missing)
   add_library(twice::openblas UNKNOWN IMPORTED)
   set_target_properties(twice::openblas PROPERTIES IMPORTED_LOCATION ${TWICE_OPENBLAS_LIBRARY})
   target_include_directories(twice::openblas INTERFACE ${TWICE_OPENBLAS_INCLUDE_DIR})
-  # Outside the system's folders every program that links OpenBLAS looks there first: by an RPATH,
+  # Outside the system's folders, programs that link OpenBLAS search its folder first, by an RPATH,
   # which LD_LIBRARY_PATH does not override.
   get_filename_component(TWICE_OPENBLAS_FOLDER ${TWICE_OPENBLAS_LIBRARY} DIRECTORY)
   if(NOT TWICE_OPENBLAS_FOLDER IN_LIST CMAKE_CXX_IMPLICIT_LINK_DIRECTORIES)

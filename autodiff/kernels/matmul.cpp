@@ -116,7 +116,7 @@ void gram(const Array& a, bool transpose, double scale, const Array& c) {
   const Index m = c.shape()[0];
   if (m == 0) return;
   const Product product{&a, &a, transpose, !transpose, scale};
-  // Narrow columns of tiles give the threads enough of them. A kernel that ignores `lower` then
+  // Narrow columns of tiles give every thread enough tiles. A kernel that ignores `lower` then
   // wastes little work above the diagonal.
   const Index side = m * m * inner_size(product) < least_work ? m : m <= 128 ? 32 : 64;
   const Index columns = ceil_div(m, side);
