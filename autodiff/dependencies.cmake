@@ -1,6 +1,6 @@
 # Finds the libraries that twice is built on: OpenMP, fmt, xsimd and OpenBLAS. Used by the build and,
-# installed beside twice-config.cmake, by find_package(twice). The ones that are not found are listed
-# in `twice_missing`, by their names in .ci/packages; what to do then is for the including file.
+# installed beside twice-config.cmake, by find_package(twice). Missing libraries are listed
+# in `twice_missing`, by their names in .ci/packages. The including file reports them.
 set(twice_missing)
 find_package(OpenMP QUIET COMPONENTS CXX)
 if(NOT OpenMP_CXX_FOUND)
@@ -11,8 +11,8 @@ if(NOT fmt_FOUND)
   list(APPEND twice_missing fmt)
 endif()
 
-# Headers only. Not through xsimd's own package: Debian's also asks for a library that it needs
-# for complex numbers and that does not exist.
+# Only the headers are needed. The CMake package of xsimd in Debian cannot be used, because it
+# requires a library for complex numbers that Debian does not have.
 find_path(TWICE_XSIMD_INCLUDE_DIR xsimd/xsimd.hpp)
 if(NOT TWICE_XSIMD_INCLUDE_DIR)
   list(APPEND twice_missing xsimd)
@@ -42,7 +42,7 @@ if(TWICE_OPENBLAS_LIBRARY AND TWICE_OPENBLAS_INCLUDE_DIR AND NOT CMAKE_CROSSCOMP
   if(NOT TWICE_OPENBLAS_USES_OPENMP)
     message(STATUS "${TWICE_OPENBLAS_LIBRARY} is not the OpenMP build of OpenBLAS; one in an "
       "unusual place can be named by TWICE_OPENBLAS_LIBRARY and TWICE_OPENBLAS_INCLUDE_DIR")
-    # Forgotten, so that the next run looks again.
+    # Clears the paths, so that the next run of CMake searches again.
     unset(TWICE_OPENBLAS_LIBRARY CACHE)
     unset(TWICE_OPENBLAS_INCLUDE_DIR CACHE)
     unset(TWICE_OPENBLAS_USES_OPENMP CACHE)
@@ -59,7 +59,7 @@ if(NOT TARGET twice::openblas AND NOT twice_missing)
   add_library(twice::openblas UNKNOWN IMPORTED)
   set_target_properties(twice::openblas PROPERTIES IMPORTED_LOCATION ${TWICE_OPENBLAS_LIBRARY})
   target_include_directories(twice::openblas INTERFACE ${TWICE_OPENBLAS_INCLUDE_DIR})
-  # Outside the system's folders every program that links OpenBLAS looks there first: by an RPATH,
+  # Outside the system's folders, programs that link OpenBLAS search its folder first, by an RPATH,
   # which LD_LIBRARY_PATH does not override.
   get_filename_component(TWICE_OPENBLAS_FOLDER ${TWICE_OPENBLAS_LIBRARY} DIRECTORY)
   if(NOT TWICE_OPENBLAS_FOLDER IN_LIST CMAKE_CXX_IMPLICIT_LINK_DIRECTORIES)

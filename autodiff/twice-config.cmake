@@ -1,4 +1,4 @@
-# What find_package(twice) runs: finds what twice::twice needs, then defines it.
+# find_package(twice) runs this file, which finds the needed libraries and defines twice::twice.
 include(${CMAKE_CURRENT_LIST_DIR}/dependencies.cmake)
 if(twice_missing)
   set(twice_FOUND FALSE)

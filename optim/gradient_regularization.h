@@ -74,7 +74,7 @@ struct MethodContext {
   /// by `step`.
   Rng rng = Rng(0);
 
-  /// The number of steps before this one: an i32 scalar, which each run binds anew.
+  /// The number of steps before this one: an i32 scalar, which each run binds.
   Tensor step() const { return give(step_input, "number")(); }
   /// A value that the method carries from step to step, `initial` before the first step.
   /// Checkpoints contain it. `keep` sets its value for the next step.

@@ -14,14 +14,14 @@ namespace twice {
 /// Sizes, positions, axes and counts.
 using Index = std::int64_t;
 
-/// The most elements an array may have. As f64 they fill the address space of today's processors.
+/// The maximum number of elements in an array. In f64 they fill today's address spaces.
 /// The bound lets the planner add the sizes of all values without overflow.
 inline constexpr Index largest_array = Index{1} << 44;
 
 /// The largest stride, padding or window: positions computed from these still fit an Index.
 inline constexpr Index largest_distance = Index{1} << 30;
 
-/// The most axes an array may have.
+/// The maximum number of axes an array may have.
 inline constexpr int max_rank = 8;
 
 /// A list of at most `max_rank` integers: sizes, strides or axes. The constructors throw for a

@@ -70,7 +70,7 @@ class Comparison {
   bool seen_ = false;
 };
 
-/// The function and its derivatives, recorded on one tape, with the inputs to check them at.
+/// The function and its derivatives, recorded on one tape, and the inputs of the checks.
 class Check {
  public:
   Check(const Function& f, const std::vector<Array>& inputs, const CheckOptions& options)

@@ -8,8 +8,8 @@ namespace twice {
 
 /// J[i, j] = dy_i/dx_j, of shape (m, n) for m outputs and n variables. The entries of a list of
 /// tensors are numbered consecutively, those of each tensor in row-major order. Recorded as one
-/// backward sweep for each row: m sweeps in nodes, planning time and running time, and m n numbers
-/// in memory. Throws if y has no entry or x is empty.
+/// backward sweep for each row, so nodes, planning time and running time are those of m sweeps. J
+/// takes m n numbers of memory. Throws if y has no entry or x is empty.
 Tensor jacobian(const Tensors& y, const Tensors& x);
 
 /// H[i, j] = d2f/(dx_i dx_j) of a scalar f, of shape (n, n). Recorded as the Jacobian of the

@@ -37,7 +37,7 @@ Index conv2d_flops(const Shape& x, const Shape& w, const ConvGeometry& geometry)
 struct ConvTerm {
   const Array *first = nullptr, *second = nullptr;
 };
-/// The most convolutions of a sum.
+/// The maximum number of convolutions in a sum.
 inline constexpr std::size_t most_convolutions = 8;
 
 // Bytes of workspace for the functions below, for a sum of `terms` convolutions. The sizes depend

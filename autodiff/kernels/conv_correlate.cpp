@@ -10,13 +10,13 @@
 namespace twice::kernel {
 namespace {
 
-/// The most ranges of output rows of a correlation: enough for the threads of a large machine, and
-/// few enough that the scratch of all tiles stays small.
+/// The maximum number of ranges of output rows in a correlation. This number is enough for the
+/// threads of a large machine, and so small that the scratch memory of all tiles stays small.
 constexpr Index max_tiles = 64;
-/// The fewest output positions that make a tile worth a thread.
+/// The minimum number of output positions for which a tile is worth a thread.
 constexpr Index min_positions_per_tile = 64;
-/// The most positions in a register tile of 1 or 2 channel vectors. With 32 registers the limit is
-/// 14, because more positions would run out of address registers.
+/// The maximum number of positions in a register tile of 1 or 2 channel vectors. With 32 registers
+/// the limit is 14, because more positions would need too many address registers.
 constexpr int max_positions(int vectors) {
   return vector_registers >= 32 ? 14 : (vector_registers - 4) / vectors;
 }

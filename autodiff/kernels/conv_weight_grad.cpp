@@ -21,8 +21,8 @@ constexpr Index min_positions_per_block = 256;
 constexpr Index few_blocks = 4, many_blocks = 16, partial_bytes = Index{8} << 20;
 /// Positions that a register tile sums before the sums are written to memory.
 constexpr Index positions_per_band = 128;
-/// The most inputs in a register tile of 1 or 2 channel vectors. The tile fills three quarters of
-/// the registers. Runs of 3 x 16, 3 x 32, ... inputs are multiples of 12 and 24.
+/// The maximum number of inputs in a register tile of 1 or 2 channel vectors. The tile fills three
+/// quarters of the registers. Runs of 3 x 16, 3 x 32, ... inputs are multiples of 12 and 24.
 constexpr int max_inputs(int vectors) { return vector_registers * 3 / 4 / vectors; }
 
 /// How the work is cut, from the shapes and the vector length only.

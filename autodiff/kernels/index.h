@@ -7,7 +7,7 @@
 namespace twice::kernel {
 
 /// Throws unless every index is in [0, size). The error names the first index outside this range.
-/// `what` is the word for an entry in the message: index or label.
+/// The message calls an entry `what`, which is "index" or "label".
 void check_indices(std::string_view who, const Array& indices, Index size,
                    std::string_view what = "index");
 

@@ -116,13 +116,13 @@ void gram(const Array& a, bool transpose, double scale, const Array& c) {
   const Index m = c.shape()[0];
   if (m == 0) return;
   const Product product{&a, &a, transpose, !transpose, scale};
-  // Narrow columns of tiles give the threads enough of them. A kernel that ignores `lower` then
+  // Narrow columns of tiles give every thread enough tiles. A kernel that ignores `lower` then
   // wastes little work above the diagonal.
   const Index side = m * m * inner_size(product) < least_work ? m : m <= 128 ? 32 : 64;
   const Index columns = ceil_div(m, side);
   visit_float(c.dtype(), [&]<class T>(T) {
     parallel_for(columns, [&](Index index) {
-      // The longest column is next to the shortest: one thread often computes neighbours.
+      // Long columns alternate with short ones, because one thread often computes neighbours.
       const Index column = (index % 2 == 0 ? index / 2 : columns - 1 - index / 2) * side;
       const Tile tile{column, column, m - column, std::min(side, m - column)};
       product_tile<T>(product, 0, c, tile, 0, 0, true);

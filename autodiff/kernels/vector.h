@@ -47,7 +47,7 @@ struct Vector {
 template <class T>
 inline constexpr int full_lanes = vector_bytes / static_cast<int>(sizeof(T));
 
-/// The vector length for `channels` output channels: half a vector if it holds them all.
+/// The vector length for `channels` output channels: half a vector if half a vector holds all.
 template <class T>
 constexpr int lanes_for(Index channels) {
   constexpr int half = full_lanes<T> / 2;

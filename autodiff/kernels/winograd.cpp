@@ -11,7 +11,7 @@ namespace {
 
 /// Bytes of a block of transformed inputs. Most of the L2 cache is left for the kernels.
 constexpr Index block_bytes = Index{96} << 10;
-/// The most bytes of a transformed input at one point, over all terms.
+/// The maximum size in bytes of a transformed input at one point, over all terms.
 constexpr Index most_depth_bytes = 2048;
 // The scratch holds a block and its products for two vectors of outputs, in two cases: the block
 // has only the rows of one register tile, or it has many rows whose vectors are no longer than

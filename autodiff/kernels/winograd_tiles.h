@@ -138,7 +138,7 @@ void transform_inputs(const Images<T>& in, const Run& run, Index pad, const Bloc
   }
 }
 
-/// The most rows of C in a register tile of 1 or 2 vectors, as in conv_correlate.cpp.
+/// The maximum number of rows of C in a register tile of 1 or 2 vectors, as in conv_correlate.cpp.
 constexpr int most_rows(int vectors) {
   return vector_registers >= 32 ? 14 : (vector_registers - 4) / vectors;
 }

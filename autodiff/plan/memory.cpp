@@ -121,7 +121,7 @@ void largest_first(const std::vector<Lifetime>& lifetimes, Placement& best) {
   best = std::move(result);
 }
 
-/// The most values for which `largest_first` runs; its time grows with the square of their number.
+/// The maximum number of values for which `largest_first` runs, because its time is quadratic.
 constexpr std::size_t most_to_sort = 4000;
 
 }  // namespace

@@ -19,7 +19,7 @@ struct Placement {
   std::vector<std::size_t> offsets;
   /// The size of the arena, in bytes.
   std::size_t arena = 0;
-  /// The most bytes alive at one step. No placement can be smaller.
+  /// The maximum number of bytes alive at one step. No placement can be smaller.
   std::size_t most_alive = 0;
 };
 

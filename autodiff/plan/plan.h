@@ -54,8 +54,8 @@ class Plan {
   void run_timed(std::span<std::chrono::steady_clock::time_point> readings);
 
   /// The value of an output: a view of the arena, valid until the next run. The caller may
-  /// overwrite the view: no parameter, input or constant shares its memory. Outputs that the passes
-  /// found to be equal do share it. Throws if the tensor is not an output.
+  /// overwrite the view: no parameter, input or constant shares its memory. Two outputs share
+  /// memory if the passes found them to be equal. Throws if the tensor is not an output.
   const Array& value(Tensor output) const;
   /// The values of several outputs.
   std::vector<Array> values(const Tensors& outputs) const;

@@ -49,7 +49,7 @@ struct Program {
   std::size_t arena_bytes = 0;
   /// Bytes of the inputs, parameters and constants, which are not in the arena.
   std::size_t leaf_bytes = 0;
-  /// The most bytes of the arena alive at one step. The arena is at least this large.
+  /// The maximum number of bytes of the arena alive at one step. The arena is at least this large.
   std::size_t most_alive_bytes = 0;
 
   /// All memory that a run uses: the arena and the leaves.

@@ -79,7 +79,7 @@ std::vector<std::vector<Reuse>> reuse_of(const std::vector<std::vector<Region>>&
   std::uint64_t end = 0, touched = 0;
   for (const std::vector<Region>& regions : cycle)
     for (const Region& r : regions) end = std::max(end, r.begin + r.bytes), touched += r.bytes;
-  // Small enough to tell regions apart, and large enough to count in milliseconds.
+  // Small enough to distinguish regions, and large enough to count in milliseconds.
   const std::uint64_t block = std::clamp<std::uint64_t>(touched / 65536 / 64 * 64, 256, 1 << 20);
   const auto first_of = [&](const Region& r) { return r.begin / block; };
   const auto blocks_of = [&](const Region& r) {

@@ -16,7 +16,7 @@ struct Region {
   std::uint64_t begin = 0, bytes = 0;
 };
 
-/// The bytes of a step that have this reuse distance, also in bytes.
+/// The number of bytes of a step with the same reuse distance, and this distance in bytes.
 struct Reuse {
   double bytes, distance;
 };

@@ -3,7 +3,7 @@
 
 namespace twice {
 
-/// The core that the calling thread runs on; -1 if the system does not say.
+/// The core that the calling thread runs on; -1 if unknown.
 int current_core();
 
 /// Moves the calling thread off this core, if it may use another one.

@@ -36,7 +36,7 @@ inline void pause() {
 #endif
 }
 
-/// Sleeps while the word equals `value`, at most for `at_most`; may return early.
+/// Sleeps while the word equals `value`, for at most `at_most`. May return early.
 inline void sleep_while(std::atomic<std::uint32_t>& word, std::uint32_t value,
                         [[maybe_unused]] const timespec* at_most = nullptr) {
 #if defined(__linux__)

@@ -200,7 +200,7 @@ void Helper::serve() {
   }
 }
 
-/// Waits for a loop to open; false if none opens within the helper's patience.
+/// Waits for a loop to open. False if none opens before the helper stops waiting.
 bool Helper::find_loop() {
   const auto now = Clock::now();
   if (crowded_ && now > crowded_until_) set_crowded(false);

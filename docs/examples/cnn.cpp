@@ -1,7 +1,7 @@
-// A small convolutional network that tells horizontal stripes from vertical ones.
+// A small convolutional network that distinguishes horizontal from vertical stripes.
 //
 // The program makes images of 8 x 8 pixels: stripes of random phase under noise. It trains on
-// batches of them for five epochs, and then judges images that the network has not seen. Images are
+// batches of them for five epochs, and then classifies new images. Images are
 // arrays of shape (count, height, width, channels).
 #include <autodiff/autodiff.h>
 #include <fmt/core.h>

@@ -2,9 +2,9 @@
 //
 //   f = x sin x,   f' = sin x + x cos x,   f'' = 2 cos x - x sin x,   f''' = -3 sin x - x cos x
 //
-// `grad` records a derivative on the tape that holds f. The derivative is a function like any
-// other, and `grad` of it is the next one. Newton's method needs the second derivative, and bounds
-// of its error the third.
+// `grad` records a derivative on the tape that holds f. The derivative is a function too, and
+// `grad` of the derivative is the next derivative. Newton's method needs the second derivative,
+// and bounds on its error need the third.
 #include <autodiff/autodiff.h>
 #include <fmt/core.h>
 

@@ -2,10 +2,10 @@
 //
 //   E(r; w) = sum over pairs N(d^2; w),   F = -dE/dr,   loss = mean (F - F_true)^2
 //
-// A simulation knows the forces on atoms at positions r. A network N of the squared distance d^2 of
-// two atoms learns an energy that has these forces. F is a gradient by r, so the gradient of the
-// loss by the weights w is a second derivative. The true energy of the three atoms here is the sum
-// over pairs of (d^2 - 1)^2 / 4.
+// A simulation computes the forces on atoms at positions r. A network N of the squared distance d^2
+// of two atoms learns an energy that has these forces. F is a gradient with respect to r, so the
+// gradient of the loss with respect to the weights w is a second derivative. The true energy of the
+// three atoms here is the sum over pairs of (d^2 - 1)^2 / 4.
 #include <autodiff/autodiff.h>
 #include <fmt/core.h>
 #include <nn/nn.h>

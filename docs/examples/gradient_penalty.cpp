@@ -3,9 +3,9 @@
 //   loss = mean D(fake) - mean D(real) + 10 mean (|dD/dx| - 1)^2,   x between real and fake
 //
 // With slope 1, the critic D estimates the distance between two distributions, here 2, by
-// mean D(real) - mean D(fake). The penalty holds the slope near 1. It contains a gradient by x, so
-// its own gradient by the weights is a second derivative. The loss is smallest at a slope a little
-// above 1, hence the last line divides the estimate by the slope.
+// mean D(real) - mean D(fake). The penalty keeps the slope near 1. The penalty contains a gradient
+// with respect to x, so its gradient with respect to the weights is a second derivative. The loss
+// is smallest at a slope a little above 1, so the last line divides the estimate by the slope.
 #include <autodiff/autodiff.h>
 #include <fmt/core.h>
 #include <nn/nn.h>

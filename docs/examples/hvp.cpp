@@ -6,7 +6,7 @@
 //
 // H has a row for every weight, so it is too large to be stored, but H v costs only a few
 // gradients. The first two ways are exact up to rounding. The third is cheaper here, and its error
-// is of order eps^2: a tenth of eps divides it by about a hundred.
+// is of order eps^2: dividing eps by 10 divides the error by about 100.
 #include <autodiff/autodiff.h>
 #include <fmt/core.h>
 #include <nn/nn.h>

@@ -1,4 +1,4 @@
-// An op of one's own with its derivative, checked to the third order.
+// An op of your own with its derivative, checked to the third order.
 //
 //   y = ln cosh x,   dy/dx = tanh x
 //

@@ -3,8 +3,8 @@
 //   u'' = -sin x on [0, pi],   u(0) = u(pi) = 0;   the solution is u = sin x
 //
 // The network N gives u = x (pi - x) N(x), which is 0 at both ends. The loss is the mean of
-// (u'' + sin x)^2 over points in between. It contains second derivatives by x, and training
-// differentiates it once more, by the weights.
+// (u'' + sin x)^2 over points in between. The loss contains second derivatives
+// with respect to x. Training also differentiates the loss with respect to the weights.
 #include <autodiff/autodiff.h>
 #include <fmt/core.h>
 #include <nn/nn.h>

@@ -2,9 +2,9 @@
 //
 //   v <- H v / |H v|,   eigenvalue = v'H v / v'v
 //
-// It says how sharply the loss curves: near a minimum, gradient descent is stable only if the
-// learning rate is below 2 / eigenvalue. The iteration needs products H v and never H itself. It
-// finds the eigenvalue of the largest size, which is positive here.
+// This eigenvalue measures how sharply the loss curves: near a minimum, gradient descent is stable
+// only if the learning rate is below 2 / eigenvalue. The iteration needs products H v and never H
+// itself. It finds the eigenvalue of the largest absolute value, which is positive here.
 #include <autodiff/autodiff.h>
 #include <fmt/core.h>
 #include <nn/nn.h>

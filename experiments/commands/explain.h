@@ -16,7 +16,7 @@ struct ExplainSettings {
   /// pass, with the values of a run on `bindings` where they are given and the graph is small.
   bool html = false;
   std::vector<Binding> bindings = {};
-  /// The page's name of the program.
+  /// The name of the program on the page.
   std::string name = "program";
 };
 

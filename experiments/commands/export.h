@@ -10,7 +10,7 @@ struct ExportOptions {
   RunOptions run;
   /// A checkpoint of `train` that provides parameters and buffers.
   std::string checkpoint;
-  /// Also write the graph of the loss, beside the arrays.
+  /// Also write the graph of the loss, next to the arrays.
   bool graph = false;
 };
 

@@ -121,8 +121,8 @@ void print_epoch(const EpochRecord& r) {
   flush_output();
 }
 
-/// Leaves the record of a run that failed, and the page that says so. What cannot be written is
-/// missing: the error of the run is the one that is reported.
+/// Leaves the record of a run that failed, and its page with the error. Skips files that cannot
+/// be written, so that the error of the run is the reported error.
 void leave_failed(const Trainer& trainer, const RunHistory& history, const fs::path& folder,
                   LivePage& page, const std::string& error) try {
   Json record = record_of(trainer, history);

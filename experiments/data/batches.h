@@ -60,7 +60,7 @@ class Batches {
   /// Steps in an epoch: floor(size / rows).
   Index per_epoch() const { return per_epoch_; }
   /// The batch of a step. Steps count from 0 over all epochs and may come in any order. The batch
-  /// is valid until the next call. A change of epoch shuffles again.
+  /// is valid until the next call. Each epoch has its own order.
   const Dataset& at(Index step);
 
  private:

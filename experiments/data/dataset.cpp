@@ -222,7 +222,7 @@ namespace {
 
 // ---- synthetic ----
 
-/// The most numbers in all training images of a requested shape: 512 MiB in f32.
+/// The maximum number of values in all training images of a requested shape: 512 MiB in f32.
 constexpr Index most_numbers = 1 << 27;
 
 /// The `use` of a random stream, one for each purpose.

@@ -54,7 +54,7 @@ struct DataSplit {
   std::vector<double> mean = {}, stddev = {};
   /// The names of inputs, targets and classes, if the data comes from a file that has them.
   std::vector<std::string> input_names = {}, target_names = {}, class_names = {};
-  /// Training examples that were set aside. No step uses them. Without arrays there are none.
+  /// Training examples that were set aside. No step uses them. Empty if there are no such examples.
   Dataset validation = {};
   /// The files from which the data was read.
   std::vector<DataFile> files = {};

@@ -17,8 +17,8 @@ namespace twice::experiments {
 /// types and for damaged files.
 Array decode_npy(std::string_view bytes, const std::string& name);
 
-/// Converts little-endian numbers of one of these types into `out`, whose dtype is the one that
-/// they become.
+/// Converts little-endian numbers of one of these types into `out`, which must have the
+/// dtype that these numbers get in `decode_npy`.
 void convert_numbers(std::string_view type, std::string_view bytes, const Array& out);
 
 /// A column of numbers or, if `numbers` is empty, of words.

@@ -39,7 +39,7 @@ std::vector<char*> pointers(std::vector<std::string>& words) {
   return result;
 }
 
-/// A file in memory, which is deleted when it is closed. Unlike a pipe, it never blocks a writer.
+/// A file in memory, which is deleted when it is closed. Unlike a pipe, a file blocks no writer.
 Descriptor memory_file(std::string_view bytes = "") {
   Descriptor file(::memfd_create("twice", MFD_CLOEXEC));
   const ssize_t written = ::write(file.number(), bytes.data(), bytes.size());

@@ -85,7 +85,7 @@ NoiseMeter::Reading NoiseMeter::read() {
   Reading result{.stolen = unknown, .total = unknown};
   std::error_code error;
   for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task", error)) {
-    // The nanoseconds on a core, and those in which the thread was ready to run without a core.
+    // The nanoseconds on a core, and the nanoseconds in which the thread waited for a core.
     std::ifstream file(thread.path() / "schedstat");
     double ran = unknown, waited = unknown;
     if (!(file >> ran >> waited)) continue;  // the thread has ended

@@ -74,7 +74,7 @@ class Peer {
   double cpu_seconds() const { return process_->cpu_seconds(); }
 
  private:
-  /// Starts a process. `hello` receives its description of itself.
+  /// Starts a process. `hello` receives the process's description.
   std::unique_ptr<Answerer> start(Json& hello) const;
 
   Options options_;

@@ -1,5 +1,5 @@
-// Draws curves as an SVG file with gnuplot. Texts in the script are quoted so that they cannot end
-// the quotes.
+// Draws curves as an SVG file with gnuplot. Texts in the script are quoted, and quotes inside a
+// text are replaced.
 #include <fmt/format.h>
 
 #include <algorithm>

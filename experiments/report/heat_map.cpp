@@ -154,8 +154,8 @@ void draw_key(Picture& picture, const HeatMap& map, const Scale& scale, const Fr
   picture.text(from + key_width + 8, 20, end_text(high, "≥ "));
 }
 
-/// Writes the words of a cell around (x, y) in the largest size that fits, up to a little less than
-/// that of other words.
+/// Writes the words of a cell around (x, y) in the largest size that fits, up to 12. Other
+/// words of the picture are a little larger.
 void draw_words(Picture& picture, const std::vector<std::string>& lines, double x, double y,
                 double width, const char* letters) {
   std::size_t longest = 1;

@@ -70,7 +70,7 @@ std::string Picture::str(std::string_view label, std::string_view attributes) co
 
 std::string Picture::file(std::string_view title, std::string_view subtitle,
                           const Legend& legend) const {
-  // The width at which the web view of a repository shows a file. The picture is scaled to it.
+  // The width at which the web view of a repository shows a file, scaled to this width.
   constexpr double width = 560, line_height = 18, letter = 7;
   double x = 16, y = 62;
   Json entries = Json::array();

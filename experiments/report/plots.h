@@ -75,7 +75,7 @@ struct HeatCell {
   std::string note = {};                                     ///< in the tooltip, with an asterisk
 };
 
-/// A heat map with more columns or rows draws no cells. It only states how many there are.
+/// A heat map with more columns or rows draws no cells and only states the number of cells.
 constexpr std::size_t most_heat_lines = 100;
 
 struct HeatMap {
@@ -99,11 +99,11 @@ std::string curve_plot(const CurvePlot& plot);
 std::string bar_plot(const BarPlot& plot);
 
 std::optional<Picture> draw(const HeatMap& map);
-/// Brighter is better. The colours run from dark blue over green to yellow (viridis). Their
-/// lightness alone shows their order, so they need no colour vision and are the same in light and
-/// dark mode. The best cell is outlined. Positive values that span more than a factor of ten are
-/// coloured by their logarithm. A value that is more than three times as far from the best as the
-/// median gets the worst colour, so that one diverged setting does not make all others look equal.
+/// Brighter is better. The colours run from dark blue over green to yellow (viridis). The
+/// lightness of a colour alone shows its order, so readers need no colour vision. The colours are
+/// the same in light and dark mode. The best cell is outlined. Positive values that span more than
+/// a factor of ten are coloured by their logarithm. A value more than three times as far from the
+/// best as the median gets the worst colour. So one diverged setting leaves the others distinct.
 /// Throws if there are not x times y cells.
 std::string heat_map(const HeatMap& map);
 

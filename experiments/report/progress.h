@@ -8,8 +8,8 @@ namespace twice::experiments {
 
 /// One line on the terminal of stderr. It is redrawn in place at most ten times a second and erased
 /// at the end. Nothing is shown if stderr is not a terminal, or if the terminal cannot erase
-/// (TERM=dumb). The bar never writes to stdout, so results can be piped away while the bar is
-/// shown.
+/// (TERM=dumb). The bar never writes to stdout, so a pipe can take the results while the bar
+/// is shown.
 class Progress {
  public:
   /// `total` is the number of units of work, such as steps. `terminal` is a file descriptor.

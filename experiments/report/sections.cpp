@@ -32,7 +32,7 @@ std::vector<TextPair> facts(const Json& object, std::initializer_list<const char
   return pairs;
 }
 
-/// A page shows at most about this many points of a curve, evenly spaced and with the last one.
+/// A page shows at most about this many points of a curve, evenly spaced, including the last one.
 constexpr std::size_t most_points = 500;
 /// If a line stands for many runs, at most this many of them are drawn beside the mean.
 constexpr std::size_t most_runs_drawn = 30;

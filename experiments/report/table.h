@@ -13,7 +13,7 @@ namespace twice::experiments {
 /// Three significant digits: "2.31", "231", "2310", "1.20e-07". Here and below, a value that is not
 /// finite is shown as "-".
 std::string format_number(double value);
-/// The bytes of a MiB.
+/// The number of bytes in a MiB.
 inline constexpr double mib = 1 << 20;
 /// With an SI prefix: format_si(2.5e9, "FLOP") = "2.50 GFLOP".
 std::string format_si(double value, std::string_view unit = "");

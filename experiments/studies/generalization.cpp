@@ -225,8 +225,8 @@ Explored explore(StudyContext& context, const DataSplit& data, const Arena& aren
     e.chosen.push_back(best);
     chosen.push_back(e.grid[best]);
   }
-  // The final runs use other seeds than the selection. Only four settings are left, so there can be
-  // more seeds.
+  // The final runs use seeds that the selection did not use. Only four settings are left, so there
+  // can be more seeds.
   e.ends =
       train_all(", chosen", chosen,
                 context.seeds(static_cast<int>(seeds.size()), context.count("fresh-seeds")), true);

@@ -55,8 +55,8 @@ double best_epsilon(const Vector& epsilons, const Vector& errors) {
   return epsilons[static_cast<std::size_t>(best_index(epsilons, errors))];
 }
 
-/// Draws the line of slope 1 through the error at eps = 1e-6, and returns how far above this line
-/// the errors for eps from 1e-4 to 0.1 lie at most, in powers of ten.
+/// Draws the line of slope 1 through the error at eps = 1e-6, and returns the largest distance of
+/// the errors for eps from 1e-4 to 0.1 above this line, in powers of ten.
 double departure(const Vector& epsilons, const Vector& errors) {
   double most = 0;
   for (std::size_t k = 8; k <= 14; ++k)

@@ -78,7 +78,7 @@ class PlannedMethod {
 /// 0.9, cosine schedule from 0.05, float32.
 RunOptions digits_run(const std::string& activation, Index width, int epochs, std::uint64_t seed);
 
-/// The number of steps of such a run. `train_run` adds its steps to the progress.
+/// The number of steps of a run on this problem. `train_run` adds its steps to the progress.
 double steps_of(const Problem& problem);
 
 /// At the end of the run: `test_accuracy`, `test_loss`, `train_loss` and `gradient_norm`, which are

@@ -68,7 +68,7 @@ class Journal {
 
   /// The job's numbers. Null if the job is not done.
   const Measured* find(const std::string& task, std::size_t job) const;
-  /// Stores a finished job, which from now on survives kill -9 and loss of power. Numbers are
+  /// Stores a finished job, which from now on survives kill -9 and a power loss. Numbers are
   /// stored with all bits, except that infinities become NaN.
   void add(const std::string& task, std::size_t job, const Measured& result);
 

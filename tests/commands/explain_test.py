@@ -111,7 +111,7 @@ class Pictures(CommandTest):
             self.assertEqual({stage for _, stage in table}, set(range(len(stages))))
             before = None
             for entry, (_, stage) in zip(row["passes"], table):
-                # A pass that changes nothing leads to the picture of the one before.
+                # A pass that changes nothing leads to the picture of the previous pass.
                 nodes = self.drawn(pictures[stage])
                 self.assertEqual(len(nodes), entry["nodes"], entry)
                 self.assertEqual(set(nodes), set(stages[stage]["nodes"]))
@@ -145,14 +145,14 @@ class Pictures(CommandTest):
                             and node["phase"] == "forward"]
         self.assertEqual((hidden["shape"], hidden["phase"]), ("f64 (16, 64)", "forward"))
         self.assertNotIn("recorded by", hidden)
-        # Two sweeps found a cotangent of it, the second one also its tangent.
+        # Both sweeps found a cotangent of this node, and the second sweep also found a tangent.
         for term, phases in (("cotangent", ["backward", "double backward"]), ("tangent", ["double backward"])):
             self.assertEqual([first[n]["phase"] for n in re.findall("%[0-9]+", hidden[term])], phases, term)
-        # Its vjp, in the gradient and once more in the second sweep.
+        # The vjp of tanh is recorded in the gradient and again in the second sweep.
         vjps = [node for node in first.values() if node.get("recorded by") == f"vjp of {name} tanh"]
         self.assertEqual({node["phase"] for node in vjps}, {"backward", "double backward"})
         self.assertEqual({node["forward op"] for node in vjps}, {f"{name} tanh"})
-        # The cotangent of its input, and the cotangent of that: the tangent.
+        # The cotangent of tanh's input, and the cotangent of this cotangent: the tangent.
         before = hidden["inputs"]
         cotangents = [n for n, node in first.items() if before in node.get("derivative", "")
                       and node["phase"] == "backward"]
@@ -164,7 +164,7 @@ class Pictures(CommandTest):
         shared = [name for name in first if "read by" not in first[name]
                   and any(word in first[name].get("derivative", "") for word in ("weight", "bias"))]
         self.assertEqual(len(shared), 4)
-        # A pass has made this one, whose value might be another one than that of the recorded node.
+        # A pass has made this node, and its value may differ from the value of the recorded node.
         weight = next(name for name in shared if "linear2.weight" in first[name]["derivative"])
         self.assertEqual(last[weight]["made by"], f"a pass, for {weight} {first[weight]['op']}; as recorded, "
                          f"that is the {first[weight]['derivative']}")

@@ -451,7 +451,7 @@ class Pages(CommandTest):
         self.assertTrue(words().startswith("After accumulate: "), words())
         self.assertIn("accumulate", self.js("return document.querySelector('tr.current').textContent"))
         self.browser.find_element(By.LINK_TEXT, "as recorded").click()
-        # The pointer shows a node's details for as long as it is there; a click keeps them.
+        # The details of a node are shown while the pointer is on the node. A click keeps the details.
         relu = self.js(f"return {node}.find(n => n.textContent.includes('relu'))")
         name = "%" + self.js("return arguments[0].querySelector('title').textContent", relu)
         self.js("arguments[0].scrollIntoView({block: 'center'})", relu)

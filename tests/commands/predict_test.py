@@ -105,7 +105,7 @@ class AfterTraining(CommandTest):
             self.assertEqual(line["prediction"], max(shares, key=shares.get))
         right = sum(line["prediction"] == line["target"] for line in predicted)
         self.assertAlmostEqual(right / 48, row["test_accuracy"])
-        # Predict from a file without the target and with its columns in another order. The data of the
+        # Predicts from a file without the target and with the columns in another order. The data of the
         # run is not needed.
         self.table("new.csv", [["v", "u"]] + [[line["v"], line["u"]] for line in given])
         (self.folder / "kinds.csv").rename(self.folder / "away.csv")

@@ -162,7 +162,7 @@ class Record(Profile):
             self.assertIsNone(row["measured_mib"])
         self.assertEqual(record["rows"][0]["error"], 0)
         self.assertLess(record["rows"][6]["error"], 1e-12)
-        # Whether the activation is smooth decides if the first layer's cotangent is needed.
+        # The first layer's cotangent is needed only if the activation is smooth.
         for activation, products in [("tanh", 35), ("relu", 34)]:
             record = self.profile(*TINY[4:], "--model", "cnn", "--channels", 2, "--methods", "sgd",
                                   "--method", "sgd", "--activation", activation, "--no-memory")

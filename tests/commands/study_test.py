@@ -30,7 +30,7 @@ SMALL = {
     "generalization": "--resnet 0 --epochs 1 --width 8 --seeds 2 --train-images 128 --validation-images 64",
 }
 
-# An option that departs from the assumptions of a claim, and a part of the claim, which must then fail.
+# An option that violates the assumptions of a claim, and a part of the claim, which must then fail.
 MUTATED = {
     "cost": ("--rewrite 0", "full-size products of exact minus 6L - 4"),
     "flooding": ("--momentum 0.5", "up, then down"),
@@ -241,7 +241,7 @@ class Resuming(Study):
             process.kill()
             process.communicate()
             self.assertGreaterEqual(self.jobs_done(), wanted)
-        # A run with another seed starts anew and does not touch this journal.
+        # A run with another seed starts from the beginning and does not touch this journal.
         self.assertNotIn("continuing", self.succeed("study", "implicit", "--out", "out", *self.SIZE, "--seed", 9))
         self.assertEqual(len(self.journals()), 1)
         self.assertIn("continuing after the ", self.succeed("study", "implicit", "--out", "out", *self.SIZE))

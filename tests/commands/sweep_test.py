@@ -452,7 +452,7 @@ class Shards(Sweep):
             listed = [self.listed(*self.grid, "--shard", f"{part}/{parts}")
                       for part in range(1, parts + 1)]
             self.assertEqual(sorted(sum(listed, [])), sorted(names))
-            # The runs of width 32 cost more. No part has two more of them than another.
+            # The runs of width 32 cost more. The numbers of such runs in two parts differ by at most 1.
             wide = [sum("width32" in name for name in part) for part in listed]
             self.assertLessEqual(max(wide) - min(wide), 1)
         self.assertEqual(self.files(), {})

@@ -64,7 +64,7 @@ python3 -c 'import json
 row = json.load(open("look.json"))["rows"][0]
 assert row["program_errors_start"][1] is None and row["program_errors_end"][1] > 0
 assert row["gradient_error_start"] == row["program_errors_start"][0]'
-# `explain` shows each program, and `profile` one of them. Counts, memory and times are means or those of the largest.
+# `explain` shows each program, and `profile` shows one. Counts and times are means, and memory is that of the largest.
 several=(--method sgd,exact,gr-every --width 128 --batch 256 --threads 1)
 twice explain "${several[@]}" --brief --json programs.json
 grep -q 'gr-every, program 1 of 0 to 1 (75 % of the steps): G = g' log

@@ -100,7 +100,7 @@ std::string deflated(const std::string& bytes, int window) {
 
 std::string gzipped(const std::string& bytes) { return deflated(bytes, 15 + 16); }
 
-/// A zip archive of arrays (name, .npy bytes). `claimed` is the unpacked size in its headers.
+/// A zip archive of arrays (name, .npy bytes). `claimed` is the unpacked size in the zip headers.
 std::string npz(const std::vector<std::pair<std::string, std::string>>& arrays, bool packed = false,
                 bool zip64 = false, std::optional<std::uint64_t> claimed = {}) {
   using std::uint16_t, std::uint32_t, std::uint64_t;
@@ -604,7 +604,7 @@ BOOST_AUTO_TEST_CASE(bad_arrays) {
     const std::string message = error(whole.substr(0, size));
     BOOST_REQUIRE_MESSAGE(names(message, "a.npy"), size << ": " << message);
   }
-  // A header with very long runs of spaces, which the regular expressions repeat.
+  // A header with very long runs of spaces, a difficult case for regular expressions.
   BOOST_TEST(error(npy("<f4", "(" + std::string(60000, ' ') + ")", "")) != "");
   BOOST_TEST(
       contains(error(npy("<f4", "(" + std::string(3900, ' ') + "2,)", "")), "0 bytes for shape ("));

@@ -111,7 +111,7 @@ BOOST_AUTO_TEST_CASE(shards_have_equal_costs) {
     BOOST_TEST(std::ranges::min(dealt) == 1);
     BOOST_TEST(std::ranges::max(dealt) == parts);
     const std::vector<double> sums = part_costs(costs, dealt, parts);
-    // A part with more than the least got its last run when it was the least.
+    // Each run goes to the part with the least cost. So parts differ by at most the cost of a run.
     const double largest = std::ranges::max(costs), least = std::ranges::min(sums);
     BOOST_TEST(std::ranges::max(sums) <= least + largest);
     if (parts == 16) BOOST_TEST(std::ranges::max(sums) < 1.02 * least);

@@ -147,7 +147,7 @@ BOOST_AUTO_TEST_CASE(adjoint_identities) {
       const double scale = dot(got.x, got.x) + dot(got.g, got.g) + 1e-300;
       BOOST_TEST(std::abs(dot(got.average, got.g) - dot(got.x, got.average_adjoint)) <=
                  1e-14 * scale);
-      // With fixed indices gathering is linear, so another image is gathered with them.
+      // Gathering is linear if the indices are fixed. So these indices gather another image.
       const Array other = random(c.x, DType::f64, 7);
       const Array gathered(got.g.shape(), DType::f64);
       pool_gather(other, got.indices, gathered);

@@ -150,7 +150,7 @@ BOOST_AUTO_TEST_CASE(permutations_are_permutations_and_fair) {
     std::sort(order.begin(), order.end());
     for (Index i = 0; i < n; ++i) BOOST_TEST(order[static_cast<std::size_t>(i)] == i);
   }
-  // In 6,000 draws each of the 6 orders of 3 entries comes 1,000 times, with standard deviation 29.
+  // Of 6,000 draws, each of the 6 orders of 3 entries gets 1,000 (standard deviation 29).
   std::array<int, 27> counts{};
   for (std::uint64_t step = 0; step < 6000; ++step) {
     const auto order = permutation(Rng(8, step), 3);

@@ -24,7 +24,7 @@ const std::vector<Case> cases = {
     {{0, 6, 6, 8}, {3, 3, 8, 8}, {.padding = 1}},
     {{2, 6, 6, 48}, {3, 3, 48, 56}, {.padding = 1}},
     {{1, 4, 6, 128}, {3, 3, 128, 64}, {.padding = 1}},
-    // Numbers of channels that are no multiples of a vector's length.
+    // Numbers of channels that are not multiples of a vector's length.
     {{2, 6, 7, 9}, {3, 3, 9, 11}, {.padding = 1}},
     {{2, 5, 6, 12}, {3, 3, 12, 20}, {.padding = 1}},
     {{1, 6, 5, 8}, {3, 3, 8, 31}},

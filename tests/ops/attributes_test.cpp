@@ -283,7 +283,7 @@ BOOST_AUTO_TEST_CASE(other_settings_have_other_attributes) {
   }
 }
 
-/// An op that is created anew at each recording has settings, so it needs a row above.
+/// An op that is created at each recording has settings, so it needs a row above.
 BOOST_AUTO_TEST_CASE(every_op_with_settings_is_tested) {
   std::set<std::string> tested;
   for (const Settings& row : settings()) tested.insert(row.op);

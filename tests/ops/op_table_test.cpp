@@ -99,7 +99,7 @@ bool is_elementwise(const OpCase& row) {
 
 // Definitions are checked for elementwise ops only. The references for the FLOPs and bytes of other
 // ops are in tests/ops/cost_references_*.cpp, and mistakes in calls in mistakes_test.cpp. The tests
-// there name an op that has none.
+// there name an op that lacks an entry.
 BOOST_AUTO_TEST_CASE(every_row_is_complete) {
   Names in_graphs, with_units, with_definition;
   for (const OpSection& section : op_sections())

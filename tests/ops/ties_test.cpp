@@ -47,7 +47,7 @@ BOOST_AUTO_TEST_CASE(of_argmax_and_argmin) {
           fmt::format("row that begins {}, {}", row.numbers[0], row.numbers[1]);
       BOOST_TEST(evaluate(argmax(x, 0)).item() == row.largest, numbers);
       BOOST_TEST(evaluate(argmin(x, 0)).item() == row.smallest, numbers);
-      // The same along an axis that is not the last, with other numbers beside.
+      // The same along the first of two axes, with 5 everywhere in the other column.
       std::vector<double> beside;
       for (double v : row.numbers) beside.insert(beside.end(), {5, v});
       const Tensor table = tape.constant(array_of(beside, dtype).reshaped({5, 2}));
@@ -63,7 +63,7 @@ BOOST_AUTO_TEST_CASE(of_max_pooling) {
     for (Index channels : {1, 3, 16, 70})
       for (const TiedRow& row : rows_with_ties()) {
         const Array image({1, 3, 3, channels}, dtype);
-        // The row's five numbers are in the corners and the middle, with smaller numbers between.
+        // The row's five numbers are in the corners and the middle. The others are smaller.
         const double between = -infinite;
         for (Index i = 0; i < 9; ++i)
           for (Index c = 0; c < channels; ++c)

@@ -43,7 +43,7 @@ BOOST_AUTO_TEST_CASE(data_that_are_far_take_as_long_as_their_rate_says) {
       program.values[static_cast<std::size_t>(program.steps[0].output)].spec.shape.elements() == 256
           ? 0
           : 1;
-  // Data up to 16 KiB away is almost free. Beyond, a byte takes a microsecond.
+  // Data up to 16 KiB away is almost free. Further away, a byte takes a microsecond.
   const Peak far{.threads = 1,
                  .gflops = 1,
                  .gbs = 1e-3,

@@ -39,7 +39,7 @@ class FusedElementwise final : public Op {
 
   /// The number of block buffers of `run`. A group that needs more cannot run.
   static constexpr int most_buffers = 16;
-  /// The most inputs and members, together, that `run` can handle.
+  /// The maximum number of inputs and members, together, that `run` can handle.
   static constexpr std::size_t most_values = 128;
   /// The number of block buffers that the group needs.
   int buffers() const { return buffers_; }

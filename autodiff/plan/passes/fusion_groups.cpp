@@ -9,7 +9,7 @@ namespace twice {
 
 namespace {
 
-/// The most members of a group. Bounds the depth of recursion, the planning time and the buffers.
+/// The maximum size of a group. Limits the depth of recursion, the planning time and the buffers.
 constexpr std::size_t most_members = 32;
 /// Limits of rule 3: how many members may be repeated, and how many groups may repeat them.
 constexpr std::size_t most_repeated = 6, most_readers = 16;

@@ -11,7 +11,7 @@ namespace twice {
 
 namespace {
 
-/// The most products that one loop over the tiles of y adds up. More products take more loops.
+/// One loop over the tiles of y adds at most this many products. More products take more loops.
 constexpr std::size_t at_once = 8;
 
 /// Rows or columns of y that are computed at a time if a chain takes the recorded order.

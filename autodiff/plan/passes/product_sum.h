@@ -28,7 +28,7 @@ struct ProductTerm {
   double scale = 1;
   /// True if the term counts in Cost::small_products.
   bool small = false;
-  /// Set if the term is a chain of three matrices in another order than recorded: the product P Q
+  /// Set if the term is a chain of three matrices, not in the recorded order: the product P Q
   /// that stands for one of the factors (the left one if `inner_is_left`). If the largest number of
   /// P Q is outside 2^-100 to 2^100 (f64: 2^-900 to 2^900), the term is computed in the recorded
   /// order: (A P) Q, or P (Q B).

@@ -10,7 +10,7 @@ namespace twice {
 
 namespace {
 
-/// The most elements of a constant that is computed at plan time.
+/// The maximum number of elements of a constant that is computed at plan time.
 constexpr Index largest_constant = 64;
 
 bool is_constant(const GraphNode& node) { return node.kind == NodeKind::constant; }

@@ -78,7 +78,7 @@ std::string described(const Tape& tape, int index) {
                      inputs.empty() ? "" : inputs + ")");
 }
 
-/// The derivative of node y by node x, from a forward sweep over numbers.
+/// The derivative of node y with respect to node x, from a forward sweep over numbers.
 double derivative(const Tape& tape, int y, int x) {
   std::vector<double> tangent(tape.size(), 0.0);
   const auto value = [&](int i) { return tape[static_cast<std::size_t>(i)].value; };
@@ -210,7 +210,7 @@ void many_paths() {
   right_grad(y, {x});
 }
 
-/// The derivative by a node that was computed, and by y itself.
+/// The derivative with respect to a node that was computed, and with respect to y itself.
 void other_variables() {
   Tape tape;
   const Scalar x = input(tape, here), u = x * x, y = sin(u);
@@ -224,8 +224,8 @@ void fill_free_memory() {
   for (std::size_t i = 0; i < memory.size(); ++i) filled[i] = 'x';
 }
 
-/// The derivatives by many variables that were recorded after y. An answer that reads a cotangent
-/// for them reads past the end of its vector, where free memory holds no zeros.
+/// The derivatives with respect to many variables recorded after y. An answer that reads the
+/// cotangent of such a variable reads past the end of a vector, where free memory holds no zeros.
 void later_variables() {
   fill_free_memory();
   Tape tape;

@@ -219,7 +219,7 @@ void expect_equal(const std::string& place, const char* law, Tensor expected, Te
     throw Broken{fmt::format("at {}: {}: {}", place, law, expected_found(a, b))};
 }
 
-/// <u, J v> = <J' u, v> for the Jacobian by `wrt`. The engine's forward sweep gives the left side.
+/// <u, J v> = <J' u, v>, with J = dy/dwrt. The engine's forward sweep gives the left side.
 void expect_adjoint(const Case& c, const std::string& place, const Tensors& u, const Tensors& wrt) {
   const Tensors v = random_like(wrt, 2);
   expect_equal(place, "<u, J v> = <J' u, v>", dot(u, push(c.ys, wrt, v)),
@@ -230,8 +230,8 @@ void adjoint_identity_of_all(Case& c) {
   expect_adjoint(c, "all variables together", random_like(c.ys, 1), c.w);
 }
 
-/// The identity by each single node, from the last node to the first, and then by all variables
-/// together.
+/// Checks the identity with respect to each node, from the last node to the first, and then with
+/// respect to all variables together.
 void adjoint_identity(Case& c) {
   const int nodes = c.tape.size();
   const Tensors u = random_like(c.ys, 1);

@@ -122,7 +122,7 @@ Case exact_case(int L, Index m, Index n, Index classes) {
   return make_case(ExactStep::name(L, m, n, classes), step.outputs, step.bindings);
 }
 
-/// V is an output and an addend besides; one chain has four factors.
+/// V is also an output and an addend. One chain has four factors.
 Case kept_case() {
   Tape tape;
   const Tensor a = tape.parameter(random({30, 6}, 1)), b = tape.parameter(random({6, 30}, 2)),
@@ -202,7 +202,7 @@ Graph passed(const Graph& before) {
   return after;
 }
 
-/// The values of all nodes. An input takes the array of the node of the case that it was.
+/// The values of all nodes. An input gets the array of the node of `from` that it stands for.
 std::vector<Array> values_of(const Graph& graph, const Case& from) {
   std::vector<Array> values;
   for (const GraphNode& node : graph.nodes) {

@@ -66,7 +66,7 @@ inline Scalar exp(Scalar x) { return record(Op::exp, std::exp(x.value()), x); }
 /// One term of the chain rule, recorded: cotangent * dy/dinput, where the input is in `slot`.
 Scalar vjp(Scalar y, int slot, Scalar cotangent);
 
-/// The derivatives of y by each variable of `wrt`, recorded.
+/// Records the derivative of y with respect to each variable of `wrt`.
 std::vector<Scalar> grad(Scalar y, const std::vector<Scalar>& wrt);
 
 }  // namespace lab

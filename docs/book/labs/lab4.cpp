@@ -1,8 +1,8 @@
 // Lab 4: the backward sweep.
 //
 // Write `backward_sweep`, the engine's `grad`, over the tape's public interface. Chapter 4 of the
-// book has the forward sweep and these equations. D_ij is the derivative of node i by its input j,
-// and a reader of j is a node that has j as an input.
+// book has the forward sweep and these equations. D_ij is the derivative of node i with respect to
+// its input j, and a reader of j is a node that has j as an input.
 //
 //   cotangent of node j = the sum of u_k over the outputs y_k that are node j
 //                         + the sum over the readers i of j of D_ij' (cotangent of node i)

@@ -18,7 +18,7 @@ struct BenchOptions {
   std::string against, same_within = "2%", fail_if_slower;
   std::string peer, peer_python = "/usr/bin/python3", peer_malloc = "keep";
   bool no_memory = false, no_prediction = false;
-  /// The number of busy processes that run beside the measurement (serve.h).
+  /// The number of busy processes that run during the measurement (serve.h).
   int neighbours = 0;
   std::string neighbour_kind = "cpu";
   /// If not empty: a request as JSON. The process then only measures the memory of a step with

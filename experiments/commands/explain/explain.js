@@ -67,7 +67,7 @@ document.addEventListener('DOMContentLoaded', () => document.querySelectorAll('.
   };
 
   slider.addEventListener('input', () => show(+slider.value));
-  // Where nothing has the focus, they are for the program in the middle of the screen.
+  // If no element has the focus, the arrow keys act on the program in the middle of the screen.
   document.addEventListener('keydown', event => {
     const step = {ArrowLeft: -1, ArrowRight: 1}[event.key], all = Array.from(document.querySelectorAll('.explained'));
     const middle = all.findLast(part => innerHeight / 2 > part.getBoundingClientRect().top) ?? all[0];

@@ -130,7 +130,7 @@ std::string dot_text(const Drawing& d, const std::vector<char>& shown, const std
   const auto name = [&](std::size_t i) { return "\"" + d.names[i].substr(1) + "\""; };
   std::string edges;
   std::map<std::string, std::string> layers;
-  // The shown nodes that each one reads, directly or through others; all that lie above it.
+  // For each node: the shown nodes that it reads, directly or through others; all nodes above it.
   std::vector<std::set<std::size_t>> sources(d.size()), above(d.size());
   const bool all = std::ranges::find(shown, 0) == shown.end();
   for (std::size_t i = 0, edge = 0; i < d.size(); ++i) {
@@ -204,7 +204,7 @@ std::vector<std::string> laid_out(const std::string& graphs) try {
 
 // ---- The details of a node ----
 
-/// The value of each node, in memory of its own; empty if it depends on an input without a binding.
+/// The value of each node, in separate memory. Empty if the node depends on an unbound input.
 std::vector<Array> values_of(const Graph& graph, const std::vector<Binding>& bindings) {
   std::vector<Array> values;
   for (const GraphNode& node : graph.nodes) {
@@ -260,8 +260,8 @@ class Recording {
       for (const auto& [node, of] : sweep.derivatives) {
         std::string text =
             fmt::format("{} of {}", sweep.forward ? "tangent" : "cotangent", reference(of));
-        // <g, v> is linear in the cotangent of each value z. Its derivative by that cotangent is
-        // the tangent of z.
+        // <g, v> is linear in the cotangent of each value z. The derivative of <g, v> with respect
+        // to this cotangent is the tangent of z.
         if (const auto first = cotangent_of.find(of);
             !sweep.forward && first != cotangent_of.end()) {
           text += fmt::format(", the cotangent of {}; in H v: the tangent of {}",

@@ -62,7 +62,7 @@ std::string sum_note(const Json& record) {
       "note");
 }
 
-/// States the number of steps for which the predictions are too long.
+/// States for how many steps one part of the prediction is longer than the measured time.
 std::string prediction_note(const Json& record) {
   const Json& attribution = member(record, "attribution");
   const double wrong = number(attribution, "predicted_too_long");

@@ -35,7 +35,7 @@ Legend phase_legend(const Json& record);
 /// GF/s over FLOP per byte, both axes logarithmic: the speed of each step of the program, and the
 /// maximum speed of the machine at that arithmetic intensity (Williams, Waterman, Patterson,
 /// "Roofline", Comm. ACM 52, 2009). The roofs are the record's measured product peak and memory
-/// stream. Each step with FLOPs is a disc, whose area is its share of the time. Discs above the
+/// stream. Each step with FLOPs is a disc whose area shows its share of the time. Discs above the
 /// sloped roof belong to steps that read from a cache. Empty if no step has FLOPs.
 std::string roofline_plot(const Json& record);
 

@@ -1,5 +1,5 @@
-// Measures how the cost of a derivative grows when the chosen model gets deeper, wider, larger
-// batches or more threads, one change at a time. Fits laws to the measured points.
+// Measures how the cost of a derivative grows with the depth and width of the chosen model, the
+// batch and the threads, one change at a time. Fits laws to the measured points.
 #pragma once
 
 #include <functional>
@@ -9,7 +9,7 @@
 
 namespace twice::experiments {
 
-/// One number of the options that is varied.
+/// One numeric option that varies.
 struct Axis {
   std::string name;
   Index base;

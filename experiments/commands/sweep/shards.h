@@ -19,7 +19,7 @@ struct Shard {
   std::string folder() const;
 };
 
-/// The largest number of shards. Slurm's default limit for the index of an array job is 1000.
+/// The largest number of shards. By default, Slurm limits the index of an array job to 1000.
 inline constexpr int most_shards = 1000;
 
 /// Accepts "" and "3/16".
@@ -40,7 +40,7 @@ struct Forecast {
   /// The time of the training steps.
   double seconds = 0;
   std::size_t bytes = 0;
-  /// The most runs of a part.
+  /// The maximum number of runs in a part.
   int runs = 0;
 };
 

@@ -8,7 +8,7 @@ namespace lab {
 
 Chain other_order(const ProductTerm& term, const ProductTerm& v, bool v_is_left) {
   const bool v_transposed = v_is_left ? term.transpose_a : term.transpose_b;
-  // V as it is read, X Y: P Q, or Q' P'.
+  // op(V) = X Y, which is P Q, or Q' P'.
   const int x = v_transposed ? v.b : v.a, y = v_transposed ? v.a : v.b;
   const bool x_transposed = v_transposed ? !v.transpose_b : v.transpose_a;
   const bool y_transposed = v_transposed ? !v.transpose_a : v.transpose_b;
