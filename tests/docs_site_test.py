@@ -45,6 +45,12 @@ with tempfile.TemporaryDirectory() as folder:
         sys.exit(f"the build: exit status {run.returncode}\n{run.stdout}{run.stderr}")
     errors += links.broken(out)
 
+    # A place that cannot hold a site is refused before the work, in one line.
+    for place in [out / "index.html", out / "index.html/site", "/proc/site"]:
+        run = build(ROOT, place)
+        expect(run.returncode == 1 and len(run.stderr.splitlines()) == 1 and str(place) in run.stderr,
+               f"--out {place}: exit status {run.returncode}: {run.stderr}")
+
     # The navigation beside the first page: chapters in order, every document, every public header.
     index = (out / "index.html").read_text()
     tree = index.split('class="sidebar-tree"')[1]

@@ -171,6 +171,11 @@ def list_undocumented():
 def build(out):
     if out.exists() and (not out.is_dir() or any(out.iterdir()) and not (out / "searchindex.js").exists()):
         give_up(f"{out} is not empty and holds no site of an earlier build")
+    try:  # before the work, which takes half a minute
+        out.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=out.parent).close()
+    except OSError as error:
+        give_up(f"cannot write to {out}: {error.strerror}")
     with tempfile.TemporaryDirectory(prefix="twice-docs-") as folder:
         work = pathlib.Path(folder)
         wanted, pages = stage(work)
@@ -191,7 +196,6 @@ def build(out):
         if errors := links.broken(work / "html"):
             give_up(*errors)
         shutil.rmtree(out, ignore_errors=True)
-        out.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(work / "html", out)
     print(f"file://{out}/index.html")
 
