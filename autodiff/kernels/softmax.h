@@ -1,5 +1,5 @@
 // Sums of exponentials along the last axis. The largest number of each row is subtracted first, so
-// that no exponential overflows. A row has all indices but the last one fixed. The rows are
+// that no exponential overflows. In a row only the last index varies. The rows are
 // distributed over the threads, and each is summed in a fixed order.
 #pragma once
 
