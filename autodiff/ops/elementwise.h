@@ -12,6 +12,8 @@ namespace twice {
 
 /// The base class of an elementwise op. `Self` has a template `eval(V...) const`, where V is an
 /// xsimd::batch of float or double. Argument-dependent lookup finds xsimd's exp, tanh, select, ...
+/// The loop uses the instructions for which the op's file is compiled: for the library's own ops
+/// those of kernels/cpu.h, for others those of the compiler's options, as in `-march=native`.
 template <class Self, int arity>
 class Elementwise : public ElementwiseOp {
  public:
