@@ -199,6 +199,7 @@ int train(TrainOptions options) {
   if (options.run.out.empty()) options.run.out = "runs/train";
   if (options.resume && options.fresh) throw UsageError("--resume and --fresh exclude each other");
   const fs::path checkpoint = fs::path(options.run.out) / "checkpoint.safetensors";
+  refresh(options.run.out);
   if (options.resume && !fs::exists(checkpoint))
     fail("train", "nothing to resume: {} does not exist", checkpoint.string());
   if (!options.resume) complete_run(options.run);
