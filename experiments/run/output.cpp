@@ -77,17 +77,24 @@ std::string holder(const Descriptor& file, off_t start) {
 
 enum class Attempt { locked, refused, impossible };
 
-/// Tries to lock the file. After `refused`, `other` is a current holder. After `impossible`, errno
-/// has the reason.
-Attempt try_lock(const Descriptor& file, FolderLock::Kind kind, std::string& other) {
-  off_t start = 0;
-  const off_t length = kind == FolderLock::Kind::shared ? slot : 0;
+/// Locks a part of the file.
+Attempt set_lock(const Descriptor& file, off_t start, off_t length) {
   for (;;) {
     struct flock lock = range(F_WRLCK, start, length);
-    if (::fcntl(file.number(), F_OFD_SETLK, &lock) == 0) break;
-    if (errno == EINTR) continue;
-    if (errno != EAGAIN && errno != EACCES) return Attempt::impossible;
-    lock = range(F_WRLCK, start, length);
+    if (::fcntl(file.number(), F_OFD_SETLK, &lock) == 0) return Attempt::locked;
+    if (errno != EINTR)
+      return errno == EAGAIN || errno == EACCES ? Attempt::refused : Attempt::impossible;
+  }
+}
+
+/// Tries to lock the file, a shared holder from `start` on. After `locked`, `start` is the locked
+/// slot. After `refused`, `other` is a current holder. After `impossible`, errno has the reason.
+Attempt try_lock(const Descriptor& file, off_t& start, off_t length, std::string& other) {
+  for (;;) {
+    const Attempt attempt = set_lock(file, start, length);
+    if (attempt == Attempt::impossible) return attempt;
+    if (attempt == Attempt::locked) break;
+    struct flock lock = range(F_WRLCK, start, length);
     if (::fcntl(file.number(), F_OFD_GETLK, &lock) != 0) return Attempt::impossible;
     const bool released = lock.l_type == F_UNLCK;  // in between; the caller tries again
     if (released || length == 0 || lock.l_len == 0) {
@@ -198,13 +205,15 @@ std::string reason_for_local_locks(std::istream& mounts, dev_t device) {
   return "";
 }
 
-FolderLock::FolderLock(const fs::path& folder, Kind kind) {
+FolderLock::FolderLock(const fs::path& folder, Kind kind)
+    : folder_(folder), length_(kind == Kind::shared ? slot : 0) {
   constexpr int tries = 20;
   constexpr auto pause = std::chrono::milliseconds(50);
   std::string other;
   for (int i = 0;; ++i) {
     file_ = open_lock(folder);  // each time, because NFS shows the current names only after open
-    const Attempt attempt = try_lock(file_, kind, other);
+    start_ = 0;
+    const Attempt attempt = try_lock(file_, start_, length_, other);
     if (attempt == Attempt::impossible) {
       warn_of_locks(folder, "processes", std::strerror(errno));
       return;
@@ -217,12 +226,19 @@ FolderLock::FolderLock(const fs::path& folder, Kind kind) {
                       folder.string(), other));
     std::this_thread::sleep_for(pause);
   }
+  locked_ = true;
   refresh(folder);  // shows what the holder before wrote on another machine
   struct stat status;
   std::ifstream mounts("/proc/self/mountinfo");
   if (::fstat(file_.number(), &status) != 0) return;
   if (const std::string reason = reason_for_local_locks(mounts, status.st_dev); !reason.empty())
     warn_of_locks(folder, "machines", reason);
+}
+
+void FolderLock::check() const {
+  if (locked_ && set_lock(file_, start_, length_) == Attempt::refused)
+    fail("lock", "{} was locked by {} while this machine could not reach the file server",
+         folder_.string(), holder(open_lock(folder_), start_));
 }
 
 }  // namespace twice::experiments

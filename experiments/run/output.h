@@ -52,8 +52,16 @@ class FolderLock {
   explicit FolderLock(const std::filesystem::path& folder, Kind kind = Kind::exclusive);
   int descriptor() const { return file_.number(); }
 
+  /// Throws if another process has taken the lock since. An NFS server gives the locks of a machine
+  /// to others after it could not reach the machine for some time. If no other process has taken
+  /// the lock, takes it again.
+  void check() const;
+
  private:
+  std::filesystem::path folder_;
   Descriptor file_;
+  off_t start_ = 0, length_ = 0;  ///< the locked part of the file; length 0: to its end
+  bool locked_ = false;           ///< false if the file system has no locks
 };
 
 /// The name of the lock's file.

@@ -421,6 +421,27 @@ BOOST_AUTO_TEST_CASE(shared_locks_exclude_an_exclusive_one_that_names_a_living_h
   BOOST_TEST(in_use_by(FolderLock::Kind::exclusive) == "");
 }
 
+BOOST_AUTO_TEST_CASE(a_lock_that_the_file_server_gave_to_another_process_is_noticed) {
+  const ScratchFolder folder;
+  const FolderLock lock(folder.path);
+  const auto lose = [&] {
+    struct flock none = {};
+    none.l_type = F_UNLCK;
+    BOOST_REQUIRE(::fcntl(lock.descriptor(), F_OFD_SETLK, &none) == 0);
+  };
+  BOOST_TEST(error_of([&] { lock.check(); }) == "");
+  lose();
+  BOOST_TEST(error_of([&] { lock.check(); }) == "");  // nobody has taken it
+  BOOST_CHECK_THROW(FolderLock(folder.path), Error);
+  lose();
+  const FolderLock other(folder.path);
+  BOOST_TEST(
+      error_of([&] { lock.check(); }) ==
+      fmt::format("[lock] {} was locked by process {} while this machine could not reach the "
+                  "file server",
+                  folder.path.string(), ::getpid()));
+}
+
 BOOST_AUTO_TEST_CASE(mounts_whose_locks_hold_on_one_machine_only) {
   const auto reason = [](const std::string& type, const std::string& options) {
     std::istringstream mounts(
