@@ -129,7 +129,8 @@ class Report(CommandTest):
             (self.folder / "new").rename(self.folder / "runs/sweep/sweep.json")
             shutil.rmtree(self.folder / "runs/sweep/shard-1-of-1")
             self.assertEqual((process.communicate()[1], process.returncode), ("", 0))
-            self.assertIn("sweep/sgd-seed1,done", (self.folder / "runs/runs.csv").read_text())
+            page = (self.folder / "runs/report.html").read_text()
+            self.assertTrue(re.search(r"sweep/(shard-1-of-1/)?sweep\.json", page))
             (self.folder / "runs/sweep/shard-1-of-1").mkdir()
             (self.folder / "runs/sweep/sweep.json").rename(
                 self.folder / "runs/sweep/shard-1-of-1/sweep.json")
