@@ -189,7 +189,6 @@ std::string how_to_get(const DataSource& source) {
 std::string verified_file(const DataSource& source, const DataFile& file, const fs::path& folder) {
   const fs::path path = folder / file.name;
   // Another machine may have fetched the data just now.
-  refresh(folder.parent_path());
   refresh(folder);
   std::error_code error;
   if (!fs::exists(path, error))

@@ -212,7 +212,15 @@ void write_directly(const fs::path& path, std::string_view bytes) try {
 }
 
 void refresh(const fs::path& folder) {
-  const Descriptor opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const fs::path path = folder.empty() ? fs::path(".") : folder;
+  const auto open = [&] {
+    return Descriptor(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)).number() >= 0;
+  };
+  // A folder that seems to be missing may be new too.
+  if (!open() && errno == ENOENT && path.has_relative_path() && path != ".") {
+    refresh(path.parent_path());
+    open();
+  }
 }
 
 namespace {
@@ -263,7 +271,7 @@ std::string read_file(const fs::path& path, std::uintmax_t most) {
 }
 
 std::optional<std::string> read_if_exists(const fs::path& path, std::uintmax_t most) {
-  refresh(path.has_parent_path() ? path.parent_path() : fs::path("."));
+  refresh(path.parent_path());
   std::variant<std::string, int> result = read_current(path, most);
   if (const int* const error = std::get_if<int>(&result)) {
     if (*error == ENOENT || *error == ENOTDIR) return {};
