@@ -3,6 +3,7 @@
 
 // Arrays.
 #include "autodiff/array/array.h"
+#include "autodiff/kernels/cpu.h"
 #include "autodiff/kernels/random.h"
 #include "autodiff/threads/parallel.h"
 

@@ -192,11 +192,9 @@ Reading best_reading(bool transpose_a, Index lda, Index rows, Index depth, Index
   return crowded && blocks >= least_blocks ? Reading::copied_rows : Reading::rows;
 }
 
-}  // namespace
-
 template <class T>
-void gemm(bool transpose_a, bool transpose_b, Index m, Index n, Index k, T alpha, const T* a,
-          Index lda, const T* b, Index ldb, T beta, T* c, Index ldc, bool lower) {
+void multiply(bool transpose_a, bool transpose_b, Index m, Index n, Index k, T alpha, const T* a,
+              Index lda, const T* b, Index ldb, T beta, T* c, Index ldc, bool lower) {
   if (m == 0 || n == 0) return;
   constexpr Index size = sizeof(T), width = panel_columns<T>;
   T *panels = reinterpret_cast<T*>(scratch), *copies = panels + block_bytes / size;
@@ -246,8 +244,12 @@ void gemm(bool transpose_a, bool transpose_b, Index m, Index n, Index k, T alpha
     }
 }
 
+}  // namespace
+
 const char* gemm_kernel() {
-  return vector_bytes == 64 ? "twice, 512-bit vectors" : "twice, 256-bit vectors";
+  return vector_bytes == 64   ? "twice, 512-bit vectors"
+         : vector_bytes == 32 ? "twice, 256-bit vectors"
+                              : "twice, 128-bit vectors";
 }
 
 #else
@@ -273,11 +275,9 @@ class SingleThreadedBlas {
   int before_;
 };
 
-}  // namespace
-
 template <class T>
-void gemm(bool transpose_a, bool transpose_b, Index m, Index n, Index k, T alpha, const T* a,
-          Index lda, const T* b, Index ldb, T beta, T* c, Index ldc, bool) {
+void multiply(bool transpose_a, bool transpose_b, Index m, Index n, Index k, T alpha, const T* a,
+              Index lda, const T* b, Index ldb, T beta, T* c, Index ldc, bool) {
   const SingleThreadedBlas single;
   // BLAS rejects a row length of 0, which occurs for an empty sum (k = 0).
   const auto size = [](Index x) { return static_cast<int>(x); };
@@ -292,13 +292,24 @@ void gemm(bool transpose_a, bool transpose_b, Index m, Index n, Index k, T alpha
     call(cblas_dgemm);
 }
 
+}  // namespace
+
 const char* gemm_kernel() { return "OpenBLAS"; }
 
 #endif
 
-template void gemm(bool, bool, Index, Index, Index, float, const float*, Index, const float*, Index,
-                   float, float*, Index, bool);
-template void gemm(bool, bool, Index, Index, Index, double, const double*, Index, const double*,
-                   Index, double, double*, Index, bool);
+// Specializations and not instantiations: their symbols are strong, which for_each_cpu.cmake reads.
+template <>
+void gemm(bool transpose_a, bool transpose_b, Index m, Index n, Index k, float alpha,
+          const float* a, Index lda, const float* b, Index ldb, float beta, float* c, Index ldc,
+          bool lower) {
+  multiply(transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, lower);
+}
+template <>
+void gemm(bool transpose_a, bool transpose_b, Index m, Index n, Index k, double alpha,
+          const double* a, Index lda, const double* b, Index ldb, double beta, double* c, Index ldc,
+          bool lower) {
+  multiply(transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, lower);
+}
 
 }  // namespace twice::kernel

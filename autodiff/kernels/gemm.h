@@ -1,12 +1,11 @@
 // The product kernel for one thread: a tile of C = alpha op(A) op(B) + beta C. The kernel is our
-// own if vectors have at least 256 bits and fused multiply-add. Otherwise it calls OpenBLAS.
+// own on x86-64. On other CPUs, where it has not been measured, it calls OpenBLAS.
 // docs/decisions.md gives the reasons.
 #pragma once
 
 #include "autodiff/array/shape.h"
 
-// Fused multiply-add on vectors of at least 256 bits.
-#if defined(__AVX512F__) || defined(__FMA__)
+#if defined(__x86_64__)
 #define TWICE_GEMM 1
 #else
 #define TWICE_GEMM 0
@@ -27,7 +26,7 @@ void gemm(bool transpose_a, bool transpose_b, Index m, Index n, Index k, T alpha
 /// the same bits in every call that computes it. OpenBLAS does not promise this.
 inline constexpr bool own_gemm = TWICE_GEMM;
 
-/// The name of the kernel: "twice, 512-bit vectors", "twice, 256-bit vectors" or "OpenBLAS".
+/// The name of the kernel, such as "twice, 256-bit vectors", or "OpenBLAS".
 const char* gemm_kernel();
 
 }  // namespace twice::kernel

@@ -81,22 +81,16 @@ struct Affine final : Elementwise<Affine, 1> {
   double flops_per_element() const override { return 2; }
 };
 
-template <class OpType>
-Tensor binary(const char* name, Tensor a, Tensor b) {
-  broadcast_together(name, a, b);
-  return record<OpType>({a, b});
-}
-
 }  // namespace
 
-Tensor operator+(Tensor a, Tensor b) { return binary<Add>("add", a, b); }
-Tensor operator-(Tensor a, Tensor b) { return binary<Sub>("sub", a, b); }
+Tensor operator+(Tensor a, Tensor b) { return record_together<Add>("add", a, b); }
+Tensor operator-(Tensor a, Tensor b) { return record_together<Sub>("sub", a, b); }
 Tensor operator*(Tensor a, Tensor b) {
   broadcast_together("mul", a, b);
   const Tensor known = a == b ? known_square(a) : Tensor{};
   return known ? known : record<Mul>({a, b});
 }
-Tensor operator/(Tensor a, Tensor b) { return binary<Div>("div", a, b); }
+Tensor operator/(Tensor a, Tensor b) { return record_together<Div>("div", a, b); }
 Tensor operator/(double c, Tensor x) { return c * reciprocal(x); }
 
 Tensor operator/(Tensor x, double c) {

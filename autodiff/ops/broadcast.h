@@ -25,6 +25,12 @@ Tensor norm(Tensor x, const Shape& axes = {}, bool keepdims = false);
 /// Broadcasts both tensors to their common shape by NumPy's rule. Throws an error that starts with
 /// `who` if there is none.
 void broadcast_together(const char* who, Tensor& a, Tensor& b);
+/// Records the op of two tensors that are broadcast together.
+template <class OpType>
+Tensor record_together(const char* who, Tensor a, Tensor b) {
+  broadcast_together(who, a, b);
+  return record<OpType>({a, b});
+}
 
 /// A tensor of x's shape and dtype in which every element is `value`. The tensor is stored as one
 /// number until an op reads it.

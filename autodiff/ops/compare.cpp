@@ -187,23 +187,19 @@ struct Where final : Elementwise<Where, 3> {
   }
 };
 
-template <class OpType>
-Tensor binary(const char* name, Tensor a, Tensor b) {
-  broadcast_together(name, a, b);
-  return record<OpType>({a, b});
-}
-
 }  // namespace
 
-Tensor masked(Tensor x, Tensor mask) { return binary<Masked>("masked", x, mask); }
+Tensor masked(Tensor x, Tensor mask) { return record_together<Masked>("masked", x, mask); }
 Tensor abs(Tensor x) { return record<Abs>({x}); }
 Tensor sign(Tensor x) { return record<Sign>({x}); }
-Tensor greater(Tensor a, Tensor b) { return binary<Greater>("greater", a, b); }
-Tensor greater_equal(Tensor a, Tensor b) { return binary<GreaterEqual>("greater_equal", a, b); }
-Tensor equal(Tensor a, Tensor b) { return binary<Equal>("equal", a, b); }
+Tensor greater(Tensor a, Tensor b) { return record_together<Greater>("greater", a, b); }
+Tensor greater_equal(Tensor a, Tensor b) {
+  return record_together<GreaterEqual>("greater_equal", a, b);
+}
+Tensor equal(Tensor a, Tensor b) { return record_together<Equal>("equal", a, b); }
 Tensor nonzero(Tensor x) { return record<Nonzero>({x}); }
-Tensor maximum(Tensor a, Tensor b) { return binary<Maximum>("maximum", a, b); }
-Tensor minimum(Tensor a, Tensor b) { return binary<Minimum>("minimum", a, b); }
+Tensor maximum(Tensor a, Tensor b) { return record_together<Maximum>("maximum", a, b); }
+Tensor minimum(Tensor a, Tensor b) { return record_together<Minimum>("minimum", a, b); }
 
 Tensor clamp(Tensor x, double low, double high) {
   if (!(low <= high)) fail("clamp", "needs low <= high, was given [{}, {}]", low, high);

@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <new>
 #include <system_error>
 
+#include "autodiff/kernels/cpu.h"
 #include "experiments/app/terminal.h"
 #include "experiments/files/atomic_file.h"
 
@@ -66,6 +68,16 @@ void name_written_files() {
 
 const std::string& command_text() { return the_command; }
 
+void give_cpu(const std::string& kind) {
+  set_cpu(kind);
+  ::setenv("TWICE_CPU", kind.c_str(), 1);
+}
+
+bool is_cpu_given() {
+  const char* const given = std::getenv("TWICE_CPU");
+  return given != nullptr && *given != '\0';
+}
+
 void CommandLine::print_nothing() {
   if (!std::freopen("/dev/null", "w", stdout)) fail("output", "cannot open /dev/null");
   be_quiet();
@@ -105,7 +117,7 @@ std::string CommandLine::completion() const {
       if (!words.empty() && !option.is_argument())
         values += fmt::format("        --{}) words='{}' ;;\n", option.name, words);
     }
-    cases += fmt::format("    {})\n      words='{} --config --quiet'\n", command.name, names);
+    cases += fmt::format("    {})\n      words='{} --config --quiet --cpu'\n", command.name, names);
     if (!values.empty()) cases += fmt::format("      case $before in\n{}      esac ;;\n", values);
     if (values.empty()) cases += "      ;;\n";
   }

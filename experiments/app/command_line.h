@@ -13,6 +13,11 @@ namespace twice::experiments {
 /// The running command as it would be typed in a shell, or "" if no command is running.
 const std::string& command_text();
 
+/// Uses the kernels of this kind, here and in the processes that this one starts.
+void give_cpu(const std::string& kind);
+/// True if --cpu or the environment variable TWICE_CPU chose the kernels.
+bool is_cpu_given();
+
 struct Command {
   std::string name, purpose;
   /// Declares the command's options without running it.
@@ -43,6 +48,7 @@ class CommandLine {
       declare(set, read);
       set.parse(words);
       if (set.quiet()) print_nothing();
+      if (!set.cpu().empty()) give_cpu(set.cpu());
       return body(std::move(read));
     };
     commands_.push_back({name, purpose, options, run});

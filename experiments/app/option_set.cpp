@@ -12,6 +12,8 @@
 #define TOML_HEADER_ONLY 1
 #include <toml++/toml.h>
 
+#include "autodiff/kernels/cpu.h"
+
 namespace twice::experiments {
 
 namespace {
@@ -239,6 +241,11 @@ void OptionSet::parse(const std::vector<std::string>& words) {
   group("Output");
   add("config", &config_, "TOML file with any of these options").shows_default = false;
   add("quiet", &quiet_, "Print nothing but errors");
+  std::vector<std::string> kinds;
+  for (const Cpu kind : usable_cpus()) kinds.emplace_back(str(kind));
+  add("cpu", &cpu_, "Kernels for this kind of CPU (default: the widest that this CPU runs)",
+      one_of(std::move(kinds)))
+      .shows_default = false;
   CLI::App app(purpose_, command_.empty() ? "" : "twice " + command_);
   app.footer(footer_);
   std::vector<std::pair<const Option*, CLI::Option*>> declared;

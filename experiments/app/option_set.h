@@ -104,6 +104,8 @@ class OptionSet {
   /// The option of that name, or null.
   const Option* find(const std::string& name) const;
   bool quiet() const { return quiet_; }
+  /// The kind of kernels that --cpu names, or "".
+  const std::string& cpu() const { return cpu_; }
 
   /// Sets the targets from the words of a command line and from the file that `--config` names. The
   /// command line takes precedence over the file. Throws UsageError with a one-line message, or
@@ -121,7 +123,7 @@ class OptionSet {
 
   std::string command_, purpose_, footer_, group_;
   bool stored_ = false, quiet_ = false;
-  std::string config_;
+  std::string config_, cpu_;
   std::vector<Option> options_;
   OptionWords* given_ = nullptr;
 };

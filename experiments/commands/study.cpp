@@ -70,7 +70,7 @@ Json identity(const Study& study, const StudyOptions& options,
                  {"settings", settings},
                  {"seed", options.run.seed},
                  {"version", header.at("version")}};
-  for (const char* part : {"cpu", "architecture", "compiler", "flags", "blas"})
+  for (const char* part : {"cpu", "kernels", "architecture", "compiler", "flags", "blas"})
     result[part] = machine.at(part);
   return result;
 }

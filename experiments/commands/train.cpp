@@ -3,10 +3,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
+#include "autodiff/kernels/cpu.h"
 #include "autodiff/threads/threads.h"
+#include "experiments/app/command_line.h"
 #include "experiments/app/terminal.h"
 #include "experiments/files/atomic_file.h"
 #include "experiments/files/json.h"
@@ -60,6 +63,25 @@ RunOptions resumed_options(const TrainOptions& given, const fs::path& checkpoint
   return options;
 }
 
+/// A run goes on with the kernels of its last step, so that its bits do not depend on the
+/// interruption. Other kernels, from --cpu or on a machine that lacks those, get a notice.
+void continue_with_kernels(RunHistory& history) {
+  const Json before = history.kernels.is_array() && history.kernels.size() > 0
+                          ? history.kernels[history.kernels.size() - 1]
+                          : Json(str(cpu()));
+  const auto is_before = [&](Cpu kind) { return Json(str(kind)) == before; };
+  const std::vector<Cpu> usable = usable_cpus();
+  const auto found = std::ranges::find_if(usable, is_before);
+  if (found != usable.end() && !is_cpu_given()) set_cpu(*found);
+  if (!history.kernels.is_array()) history.kernels = Json::array();
+  if (history.kernels.size() == 0 || !is_before(cpu())) history.kernels.push_back(str(cpu()));
+  if (!is_before(cpu()))
+    print_error(fmt::format(
+        "the steps so far used the kernels {}, the next ones use {}: the run differs in "
+        "the last digits from one without a change",
+        show(before), str(cpu())));
+}
+
 /// Fills in defaults and checks that the run has one method.
 void complete_run(RunOptions& run) {
   complete(run, {"exact"});
@@ -90,6 +112,7 @@ Json record_of(const Trainer& trainer, const RunHistory& history) {
   Json record = record_header("train");
   record["config"] = history.config;
   record["data"] = history.data;
+  record["kernels"] = history.kernels;
   record["team"] = team_record();
   record["rows"].push_back(row);
   return record;
@@ -221,12 +244,13 @@ int train(TrainOptions options) {
 
   const Problem problem = make_problem(options.run);
   Trainer trainer(problem, method(options.run.methods[0]));
-  RunHistory history{to_json(options.run), {}, data_record(problem)};
+  RunHistory history{to_json(options.run), {}, data_record(problem), {str(cpu())}};
   if (options.resume) {
     const Json data = std::exchange(history, read_checkpoint(checkpoint, trainer)).data;
     check_same_files(history.data, data, checkpoint.string());
     if (history.data.is_null()) history.data = data;
     history.config["epochs"] = options.run.epochs;
+    continue_with_kernels(history);
   }
   const MethodOptions& r = options.run.regularization;
   fmt::print("{} on {}, {}: {}\ngamma {}, epsilon {}, lr {}, {} epochs of {} steps, seed {}\n\n",

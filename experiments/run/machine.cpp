@@ -13,6 +13,7 @@
 #include <fstream>
 
 #include "autodiff/kernels/blas.h"
+#include "autodiff/kernels/cpu.h"
 #include "autodiff/kernels/gemm.h"
 #include "autodiff/threads/threads.h"
 #include "experiments/app/command_line.h"
@@ -57,6 +58,7 @@ Json machine_record() {
           {"os", field("/etc/os-release", "PRETTY_NAME")},
           {"compiler", compiler},
           {"flags", TWICE_FLAGS},
+          {"kernels", str(cpu())},
           {"products", kernel::gemm_kernel()},
           {"blas", kernel::blas_description()}};
 }

@@ -97,7 +97,8 @@ struct Checkpoint {
     } catch (const JsonError& error) {
       fail("checkpoint", "{}: its state is damaged: {}", name, error.what());
     }
-    if (file.metadata.contains("data")) result.data = Json::parse_or_null(file.metadata.at("data"));
+    for (const auto& [key, value] : {std::pair{"data", &result.data}, {"kernels", &result.kernels}})
+      if (file.metadata.contains(key)) *value = Json::parse_or_null(file.metadata.at(key));
     return result;
   }
 
@@ -295,7 +296,8 @@ void write_checkpoint(const std::filesystem::path& file, Trainer& trainer,
                      {"step", Json(trainer.steps()).dump()},
                      {"curve", Json(history.curve).dump()},
                      {"epoch", Json(trainer.epoch_progress()).dump()},
-                     {"data", history.data.dump()}}};
+                     {"data", history.data.dump()},
+                     {"kernels", history.kernels.dump()}}};
   for (const auto& [name, array] : trainer.optimizer().state())
     result.tensors.emplace_back(memory_prefix + name, array);
   write_safetensors(file, result);

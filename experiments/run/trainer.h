@@ -144,6 +144,8 @@ struct RunHistory {
   Json config;
   std::vector<EpochRecord> curve;
   Json data = {};  ///< see `data_record`; null in older checkpoints
+  /// The kinds of kernels (kernels/cpu.h) of the run's steps, in order; null in older checkpoints.
+  Json kernels = {};
 };
 
 /// Writes a checkpoint atomically: a reader finds the complete old file or the complete new one.

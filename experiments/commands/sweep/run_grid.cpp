@@ -14,7 +14,9 @@
 #include <sstream>
 #include <thread>
 
+#include "autodiff/kernels/cpu.h"
 #include "autodiff/threads/threads.h"
+#include "experiments/app/command_line.h"
 #include "experiments/app/terminal.h"
 #include "experiments/files/atomic_file.h"
 #include "experiments/files/process.h"
@@ -211,6 +213,8 @@ struct Merged {
   std::vector<RunResult> earlier;
   /// The layout of the earlier runs.
   Layout layout;
+  /// The kinds of kernels of the earlier runs.
+  std::set<std::string> kernels = {};
 };
 
 /// The places of the record of a sweep in this folder, and of the records of its shards.
@@ -248,6 +252,10 @@ Merged merge(Grid grid, const fs::path& out) {
     recorded_grid(records.back(), file);  // reports errors of this file
   }
   if (records.empty()) return {std::move(grid), {}, {}};
+  std::set<std::string> kernels;
+  for (const Json& earlier : records)
+    if (const Json& kind = member(member(earlier, "machine"), "kernels"); kind.is_string())
+      kernels.insert(kind.get<std::string>());
   const Json record = join_sweeps(records);
   Grid before = recorded_grid(record, out);
 
@@ -270,7 +278,7 @@ Merged merge(Grid grid, const fs::path& out) {
 
   std::set<std::string> ours;
   for (const GridRun& run : grid.runs) ours.insert(run.name);
-  Merged result{std::move(grid), {}, recorded_layout(record)};
+  Merged result{std::move(grid), {}, recorded_layout(record), std::move(kernels)};
   for (std::size_t i = 0; i < before.runs.size(); ++i) {
     const GridRun& run = before.runs[i];
     if (ours.contains(run.name)) continue;
@@ -283,6 +291,27 @@ Merged merge(Grid grid, const fs::path& out) {
     result.earlier.push_back(std::move(found));
   }
   return result;
+}
+
+/// Runs of one folder use the same kernels, because runs with other kernels differ in the last
+/// digits. --cpu takes precedence, with a notice.
+void continue_with_kernels(const std::set<std::string>& earlier, const fs::path& out) {
+  std::vector<std::string> usable;
+  for (const Cpu kind : usable_cpus()) usable.emplace_back(str(kind));
+  for (const std::string& kind : earlier) {
+    if (kind == str(cpu())) continue;
+    if (is_cpu_given())
+      print_error(fmt::format(
+          "the runs in {} used the kernels {}, these use {}: they differ in the last digits",
+          out.string(), kind, str(cpu())));
+    else if (std::ranges::find(usable, kind) != usable.end())
+      give_cpu(kind);
+    else
+      throw UsageError(fmt::format(
+          "the runs in {} used the kernels {}, which this CPU cannot run: --cpu {} continues with "
+          "others, which differ in the last digits",
+          out.string(), kind, usable.back()));
+  }
 }
 
 /// The runs of the grid, or those of a shard.
@@ -553,7 +582,8 @@ std::vector<RunResult> run_grid(Grid grid, const GridOptions& options, LivePage&
   // Only a terminal shows the time left.
   const bool shard = options.shard.parts > 0;
   const RunCosts costs = check_models(grid, shard || isatty(STDERR_FILENO) == 1);
-  merge(grid, options.out);  // reports errors before anything is created
+  // Reports errors before anything is created.
+  continue_with_kernels(merge(grid, options.out).kernels, options.out);
   prepare_folder(options.out);
   // Shards share the folder, and each has the folder of its record alone.
   const FolderLock lock(options.out,
