@@ -147,7 +147,8 @@ void print_epoch(const EpochRecord& r) {
 /// Leaves the record of a run that failed, and its page with the error. Skips files that cannot
 /// be written, so that the error of the run is the reported error.
 void leave_failed(const Trainer& trainer, const RunHistory& history, const fs::path& folder,
-                  LivePage& page, const std::string& error) try {
+                  const FolderLock& lock, LivePage& page, const std::string& error) try {
+  lock.check();
   Json record = record_of(trainer, history);
   record["error"] = error;
   write_atomically(folder / "train.json", record_text(record));
@@ -156,10 +157,11 @@ void leave_failed(const Trainer& trainer, const RunHistory& history, const fs::p
 }
 
 /// Trains until the end or a stop and writes checkpoints on the way. Returns the exit status.
-int run_to_end(Trainer& trainer, RunHistory& history, const fs::path& folder, int every,
-               LivePage& page) {
+int run_to_end(Trainer& trainer, RunHistory& history, const fs::path& folder,
+               const FolderLock& lock, int every, LivePage& page) {
   const fs::path checkpoint = folder / "checkpoint.safetensors", best = folder / best_weights;
   const auto save = [&] {
+    lock.check();
     if (std::error_code error; best_epoch(history.curve) == 0)
       fs::remove(best, error);  // from another run
     write_checkpoint(checkpoint, trainer, history);
@@ -222,6 +224,7 @@ int train(TrainOptions options) {
   if (options.run.out.empty()) options.run.out = "runs/train";
   if (options.resume && options.fresh) throw UsageError("--resume and --fresh exclude each other");
   const fs::path checkpoint = fs::path(options.run.out) / "checkpoint.safetensors";
+  refresh(options.run.out);
   if (options.resume && !fs::exists(checkpoint))
     fail("train", "nothing to resume: {} does not exist", checkpoint.string());
   if (!options.resume) complete_run(options.run);
@@ -257,9 +260,9 @@ int train(TrainOptions options) {
   LivePage page(folder);
   int status = 0;
   try {
-    status = run_to_end(trainer, history, folder, options.checkpoint_every, page);
+    status = run_to_end(trainer, history, folder, lock, options.checkpoint_every, page);
   } catch (const std::exception& error) {
-    leave_failed(trainer, history, folder, page, error.what());
+    leave_failed(trainer, history, folder, lock, page, error.what());
     throw;
   }
   if (status != 0) return status;

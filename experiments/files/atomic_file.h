@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <limits>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -36,11 +37,14 @@ class Descriptor {
   int number_;
 };
 
-/// A new file or folder FOLDER/.PURPOSE.XXXXXXXXXXXXXXXX.tmp, with the permissions that the umask
-/// allows. Its 16 random digits cannot be guessed, so no other user can put a link, a pipe or a
-/// file in its place beforehand. The destructor removes the file. A killed process leaves its file
-/// behind, and the next Temporary of the same folder and purpose removes it. A file in use is
-/// locked, and the system releases the lock when the process ends.
+/// A new file or folder FOLDER/.PURPOSE.HHHHHHHHHHHHXXXXXXXXXXXXXXXX.tmp, with the permissions that
+/// the umask allows. Its 12 digits H stand for this machine since its last start. Its 16 random
+/// digits X cannot be guessed, so no other user can put a link, a pipe or a file in its place
+/// beforehand. The destructor removes the file. A killed process leaves its file behind, and the
+/// next Temporary of the same folder and purpose removes it. A file in use is locked, and the
+/// system releases the lock when the process ends. Such a lock may hold on one machine only, so
+/// files of other machines are removed only a day after their last change, by the clock of the file
+/// system.
 class Temporary {
  public:
   enum class Kind { file, folder };
@@ -78,8 +82,20 @@ void note_written(const std::filesystem::path& path);
 /// Writes directly to a device or pipe, which may block. Throws like `write_atomically`.
 void write_directly(const std::filesystem::path& path, std::string_view bytes);
 
+/// Opens and closes a folder. An NFS client then compares the names in it that it has in memory
+/// with the server's, and finds files that other machines have created, replaced or removed.
+/// Without this, it may not see them for a minute.
+void refresh(const std::filesystem::path& folder);
+
+/// Returns all bytes of a file, or no value if there is none: between two calls, another process
+/// may remove a file. Refreshes its folder. Otherwise like `read_file`.
+std::optional<std::string> read_if_exists(
+    const std::filesystem::path& path,
+    std::uintmax_t most = std::numeric_limits<std::uintmax_t>::max());
+
 /// Returns all bytes of a file, or throws `[read] cannot read PATH: reason`. Only regular files are
-/// read, because a pipe could block forever. A file of more than `most` bytes is refused.
+/// read, because a pipe could block forever. A file of more than `most` bytes is refused. If
+/// another machine replaces the file meanwhile, reads the new one.
 std::string read_file(const std::filesystem::path& path,
                       std::uintmax_t most = std::numeric_limits<std::uintmax_t>::max());
 

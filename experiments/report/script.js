@@ -45,11 +45,11 @@ document.querySelectorAll('[data-toggle]').forEach(button => {
 // The page of a run under way reloads itself, but not while it is in use.
 const underWay = document.querySelector('[data-reload]');
 if (underWay) {
-  let used = 0;
+  let used = -Infinity;
   for (const kind of ['pointerdown', 'pointermove', 'wheel', 'keydown', 'touchmove'])
-    addEventListener(kind, () => { used = Date.now(); }, {passive: true});
+    addEventListener(kind, () => { used = performance.now(); }, {passive: true});
   const in_use_ms = 8000;
   setInterval(() => {
-    if (Date.now() - used > in_use_ms) location.reload();
+    if (performance.now() - used > in_use_ms) location.reload();
   }, 1000 * underWay.dataset.reload);
 }

@@ -3,12 +3,9 @@
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
-#include <cstring>
 #include <ctime>
 #include <map>
 #include <set>
@@ -53,6 +50,7 @@ struct Found {
   std::vector<std::string> left_out = {};                                 ///< files with reasons
   std::map<std::string, std::size_t> others = {};  ///< records that have no section, by command
   std::size_t files = 0;
+  bool changed = false;  ///< a file or a folder was removed while the folder was read
 
   void leave_out(const fs::path& file, const std::string& reason) {
     left_out.push_back(printable(file.empty() ? reason : file.string() + " " + reason));
@@ -60,24 +58,27 @@ struct Found {
 };
 
 std::vector<fs::path> json_files(const fs::path& folder, Found& found) {
-  std::vector<fs::path> files;
-  std::error_code error;
-  constexpr auto options = fs::directory_options::skip_permission_denied;
-  fs::recursive_directory_iterator entry(folder, options, error), end;
-  if (error)
-    fail("report", "cannot list {}: {}; expected a folder with records", folder.string(),
-         error.message());
-  for (; !error && entry != end; entry.increment(error)) {
-    std::error_code ignored;
-    const fs::path& path = entry->path();
-    if (entry->is_directory(ignored) && !entry->is_symlink(ignored)) {
-      if (::access(path.c_str(), R_OK | X_OK) != 0)
-        found.leave_out(path, std::string("cannot be listed: ") + std::strerror(errno));
-    } else if (path.extension() == ".json" && entry->is_regular_file(ignored)) {
-      files.push_back(path);
+  std::vector<fs::path> files, folders = {folder};
+  while (!folders.empty()) {
+    const fs::path current = std::move(folders.back());
+    folders.pop_back();
+    std::error_code error, ignored;
+    fs::directory_iterator entry(current, error), end;
+    if (error && current == folder)
+      fail("report", "cannot list {}: {}; expected a folder with records", folder.string(),
+           error.message());
+    for (; !error && entry != end; entry.increment(error)) {
+      const fs::path& path = entry->path();
+      if (entry->is_directory(ignored) && !entry->is_symlink(ignored))
+        folders.push_back(path);
+      else if (path.extension() == ".json" && entry->is_regular_file(ignored))
+        files.push_back(path);
     }
+    if (error && fs::exists(current, ignored))
+      found.leave_out(current, "cannot be listed: " + error.message());
+    else if (error)
+      found.changed = true;
   }
-  if (error) found.leave_out(folder, "cannot be listed to its end: " + error.message());
   // Paths are compared name by name, so that the files of a folder stay together.
   std::ranges::sort(files, [](const fs::path& a, const fs::path& b) {
     return std::ranges::lexicographical_compare(a, b, NameOrder(), &fs::path::native,
@@ -86,7 +87,7 @@ std::vector<fs::path> json_files(const fs::path& folder, Found& found) {
   return files;
 }
 
-Found find_records(const fs::path& folder) {
+Found read_records(const fs::path& folder) {
   Found found;
   std::uintmax_t bytes = 0, values = 0;
   const auto less = [&](std::size_t a, std::size_t b) {
@@ -102,9 +103,13 @@ Found find_records(const fs::path& folder) {
       break;
     }
     try {
-      const std::string content = read_file(file, most_bytes);
-      bytes += content.size();
-      record.content = parse_within(content, of_record);
+      const std::optional<std::string> content = read_if_exists(file, most_bytes);
+      if (!content) {
+        found.changed = true;
+        continue;
+      }
+      bytes += content->size();
+      record.content = parse_within(*content, of_record);
     } catch (const JsonError&) {
       found.leave_out(file, "is not valid JSON (cut or corrupt)");
       continue;
@@ -137,6 +142,14 @@ Found find_records(const fs::path& folder) {
     }
   }
   return found;
+}
+
+/// The records in the folder. A sweep may take over the records of its shards meanwhile, so that
+/// they are in another file, which is then read.
+Found find_records(const fs::path& folder) {
+  constexpr int tries = 3;
+  for (int i = 1;; ++i)
+    if (Found found = read_records(folder); !found.changed || i == tries) return found;
 }
 
 /// The folder of a sweep's runs. The record of a shard lies one folder deeper.

@@ -3,7 +3,10 @@
 // by one process at a time.
 #pragma once
 
+#include <sys/types.h>
+
 #include <filesystem>
+#include <iosfwd>
 #include <string>
 #include <string_view>
 
@@ -32,21 +35,42 @@ std::string record_text(const Json& record);
 void write_json(const std::filesystem::path& file, const Json& record);
 
 /// Locks a folder until the object is destroyed. Another FolderLock on the same folder fails,
-/// unless both are shared. The system releases the lock when the process ends. The lock is on the
-/// directory itself and needs no lock file. Child processes may inherit the descriptor. The lock
-/// then lasts until the last of them has ended, so no other process takes over a folder to which an
-/// orphan still writes.
+/// unless both are shared. The lock is on the hidden file `.twice-lock` in the folder, which stays
+/// there. A network file system such as NFS passes it to the server, so it holds between machines,
+/// the server included. The lock belongs to the open descriptor: child processes may inherit it,
+/// and it then lasts until the last of them has ended, so no other process takes over a folder to
+/// which an orphan still writes. The system releases the lock when these processes end.
+///
+/// If the lock cannot hold between machines (NFS mounted with `nolock`, no locks at all), one line
+/// on stderr says so, and the process goes on. The processes that it starts do not repeat the line.
 class FolderLock {
  public:
-  /// If another process has locked the folder, throws UsageError with the process id. Before that
-  /// it waits briefly, because the other process may be about to end. On a file system without
-  /// locks, the folder is unprotected.
+  /// If another process has locked the folder, throws UsageError with its process id, and its host
+  /// if that is another one. Before that it waits briefly, because the other process may be about
+  /// to end.
   enum class Kind { exclusive, shared };
   explicit FolderLock(const std::filesystem::path& folder, Kind kind = Kind::exclusive);
-  int descriptor() const { return directory_.number(); }
+  int descriptor() const { return file_.number(); }
+
+  /// Throws if another process has taken the lock since. An NFS server gives the locks of a machine
+  /// to others after it could not reach the machine for some time. If no other process has taken
+  /// the lock, takes it again.
+  void check() const;
 
  private:
-  Descriptor directory_;
+  std::filesystem::path folder_;
+  Descriptor file_;
+  off_t start_ = 0, length_ = 0;  ///< the locked part of the file; length 0: to its end
+  bool locked_ = false;           ///< false if the file system has no locks
 };
+
+/// The name of the lock's file.
+inline constexpr const char* lock_file = ".twice-lock";
+
+/// The reason why locks on the file system of this device (`st_dev` of its files) hold on this
+/// machine only, such as "nfs with local_lock=all". Empty if locks reach the other machines, if no
+/// other machine has this file system, and for file systems that the function does not list.
+/// `mounts` has the format of /proc/self/mountinfo.
+std::string reason_for_local_locks(std::istream& mounts, dev_t device);
 
 }  // namespace twice::experiments

@@ -93,8 +93,9 @@ Journal::Journal(const fs::path& out, const std::string& name, const Json& ident
     fail("study", "{} is a symbolic link; expected a folder", folder_.string());
   fs::create_directories(folder_);
   text_ = head + "\n";
-  if (!fs::exists(file())) return;
-  std::istringstream lines(read_file(file()));
+  const std::optional<std::string> bytes = read_if_exists(file());
+  if (!bytes) return;
+  std::istringstream lines(*bytes);
   std::string line;
   if (!std::getline(lines, line) || line != head) return;
   while (std::getline(lines, line)) {

@@ -8,13 +8,14 @@ and JSON of unexpected shapes.
 import gzip
 import json
 import os
+import pathlib
 import signal
 import stat
 import struct
 import subprocess
 import time
 
-from program import PROGRAM, SANITIZED, CommandTest, main, read_safetensors
+from program import LOCK, PROGRAM, SANITIZED, CommandTest, main, read_safetensors
 
 TINY = ["--width", 4, "--epochs", 1, "--batch", 256, "--method", "sgd", "--threads", 1]
 SMALL_PROFILE = ["--width", 4, "--batch", 256, "--method", "sgd", "--methods", "sgd", "--seconds", 0.05,
@@ -73,8 +74,23 @@ class Planted(Files):
             for name, planted in before.items():
                 self.assertEqual(os.lstat(self.folder / kind / name).st_ino, planted.st_ino, name)
             written = {p.name for p in (self.folder / kind).iterdir()} - set(self.NAMES)
-            self.assertFalse([name for name in written if name.startswith(".")])
+            self.assertEqual([name for name in written if name.startswith(".")], [LOCK])
         self.assertEqual(victim.read_text(), "precious")
+
+    def test_links_and_pipes_at_the_lock(self):
+        (self.folder / "victim").write_text("precious")
+        for make in [lambda path: path.symlink_to("../victim"), os.mkfifo,
+                     lambda path: path.hardlink_to(self.folder / "victim")]:
+            lock = self.folder / "run" / LOCK
+            lock.parent.mkdir(exist_ok=True)
+            make(lock)
+            process = self.start("train", "--out", "run", *TINY)
+            errors = self.end(process)
+            self.assertEqual(process.returncode, 1)
+            self.assertEqual(errors, f"twice train: [lock] run/{LOCK} is a link, a pipe or a device; "
+                                     "expected a file\n")
+            lock.unlink()
+        self.assertEqual((self.folder / "victim").read_text(), "precious")
 
     def test_links_at_the_files_themselves(self):
         """In an output folder a link is replaced and a pipe is refused. A link or pipe that the user names
@@ -106,13 +122,20 @@ class Planted(Files):
             self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o640, path.name)
 
     def test_files_of_killed_runs_do_not_pile_up(self):
+        """Files of this machine go at once. A file of another machine may be in use, so it stays for a day."""
         (self.folder / "run").mkdir()
-        for digits in ["0123456789abcdef", "fedcba9876543210"]:
+        here = pathlib.Path("/proc/sys/kernel/random/boot_id").read_text().replace("-", "")[:12]
+        for host, random, age in [(here, "0123456789abcdef", 0), (here, "fedcba9876543210", -3600),
+                                  ("0" * 12, "0123456789abcdef", 25 * 3600), ("0" * 12, "f" * 16, 3600)]:
             for name in ["checkpoint.safetensors", "train.json", "twice-trial"]:
-                (self.folder / f"run/.{name}.{digits}.tmp").write_text("half")
+                path = self.folder / f"run/.{name}.{host}{random}.tmp"
+                path.write_text("half")
+                os.utime(path, (time.time() - age,) * 2)
         self.train("run")
         self.assertEqual({path.name for path in (self.folder / "run").iterdir()},
-                         {"checkpoint.safetensors", "train.json", "runs.csv", "curves.csv", "report.html"})
+                         {"checkpoint.safetensors", "train.json", "runs.csv", "curves.csv", "report.html", LOCK,
+                          *(f".{name}.{'0' * 12}{'f' * 16}.tmp"
+                            for name in ["checkpoint.safetensors", "train.json", "twice-trial"])})
 
 
 class Special(Files):

@@ -20,6 +20,8 @@ PROGRAM = os.path.abspath(os.environ["TWICE_PROGRAM"])
 # Programs with sanitizers are about ten times slower, so some tests do less.
 SANITIZED = bool(os.environ.get("TWICE_SANITIZE"))
 
+LOCK = ".twice-lock"
+
 SKIPPED = 77  # the exit status that ctest takes for "skipped"
 
 
@@ -64,9 +66,10 @@ class CommandTest(unittest.TestCase):
         return errors
 
     def files(self):
-        """The files below the test's folder, with their bytes."""
+        """The files below the test's folder, with their bytes. The files of locks are left out: each command
+        writes its process id there."""
         return {str(path.relative_to(self.folder)): path.read_bytes()
-                for path in sorted(self.folder.rglob("*")) if not path.is_dir()}
+                for path in sorted(self.folder.rglob("*")) if not path.is_dir() and path.name != LOCK}
 
     def json(self, name):
         return json.loads((self.folder / name).read_text())

@@ -5,6 +5,8 @@ import html.parser
 import json
 import pathlib
 import re
+import shutil
+import time
 
 from program import CommandTest, main
 
@@ -104,6 +106,34 @@ class Report(CommandTest):
         self.assertIn("200 runs of 20 settings: 200 done, 0 failed, 0 unfinished; 10 seeds.", summary[0])
         self.assertEqual(sum(row[0].startswith("run") and row[1] == "done"
                              for row in page.rows if len(row) > 2), 200)
+
+    def test_records_that_move_meanwhile(self):
+        """During a report, a sweep takes over the record of its shard. The report has the run all the same."""
+        sweep = ["sweep", *TINY, "--method", "sgd", "--out", "runs/sweep"]
+        self.succeed(*sweep, "--shard", "1/1")
+        text = (self.folder / "runs/sweep/shard-1-of-1/sweep.json").read_text()
+        record = self.json("runs/sweep/sgd-seed1/train.json")
+        for i in range(40):
+            folder = self.folder / f"runs/run{i}"
+            folder.mkdir()
+            record["config"]["seed"] = i + 2
+            record["rows"][0]["curve"] = record["rows"][0]["curve"][:2] * 20
+            (folder / "train.json").write_text(json.dumps(record))
+        begin = time.monotonic()
+        self.succeed("report", "runs")
+        seconds = time.monotonic() - begin
+        for i in range(6):
+            process = self.start("report", "runs")
+            time.sleep(seconds * i / 9)
+            (self.folder / "new").write_text(text)
+            (self.folder / "new").rename(self.folder / "runs/sweep/sweep.json")
+            shutil.rmtree(self.folder / "runs/sweep/shard-1-of-1")
+            self.assertEqual((process.communicate()[1], process.returncode), ("", 0))
+            page = (self.folder / "runs/report.html").read_text()
+            self.assertTrue(re.search(r"sweep/(shard-1-of-1/)?sweep\.json", page))
+            (self.folder / "runs/sweep/shard-1-of-1").mkdir()
+            (self.folder / "runs/sweep/sweep.json").rename(
+                self.folder / "runs/sweep/shard-1-of-1/sweep.json")
 
 
 if __name__ == "__main__":

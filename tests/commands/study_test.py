@@ -233,7 +233,7 @@ class Resuming(Study):
     def test_killed_at_any_moment_it_goes_on_to_the_same_bits(self):
         self.succeed("study", "implicit", "--out", "whole", *self.SIZE)
         whole = self.json("whole/implicit.json")
-        self.assertFalse(list((self.folder / "whole").glob(".*")))
+        self.assertFalse(list((self.folder / "whole").glob(".study-*")))
         for wanted in (1, 3):
             process = self.start("study", "implicit", "--out", "out", *self.SIZE)
             while process.poll() is None and self.jobs_done() < wanted:

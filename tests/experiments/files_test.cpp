@@ -4,13 +4,16 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <zlib.h>
 
 #include <boost/test/unit_test.hpp>
 #include <functional>
+#include <memory>
 #include <set>
+#include <sstream>
 
 #include "experiments/files/atomic_file.h"
 #include "experiments/run/output.h"
@@ -68,20 +71,36 @@ BOOST_AUTO_TEST_CASE(writes_replace_and_leave_nothing_else) {
   BOOST_TEST(folder.entries().size() == 1u);
 }
 
+BOOST_AUTO_TEST_CASE(a_file_that_was_removed_is_no_error) {
+  const ScratchFolder folder;
+  BOOST_TEST(!read_if_exists(folder.path / "none").has_value());
+  BOOST_TEST(!read_if_exists(folder.path / "none" / "none").has_value());
+  write_atomically(folder.path / "file", "");
+  BOOST_TEST(read_if_exists(folder.path / "file").value() == "");
+  BOOST_TEST(names(error_of([&] { read_if_exists(folder.path); }), folder.path));
+  BOOST_TEST(names(error_of([&] { read_if_exists("/dev/null"); }), "/dev/null"));
+}
+
 BOOST_AUTO_TEST_CASE(files_of_a_killed_process_are_removed) {
   const ScratchFolder folder;
-  const fs::path path = folder.path / "file", left = folder.path / ".file.0123456789abcdef.tmp";
-  const std::set<std::string> others = {".file.backup.tmp", ".other.0123456789abcdef.tmp",
-                                        "file.tmp"};
+  const fs::path path = folder.path / "file";
+  const std::set<std::string> others = {".file.backup.tmp", ".file.tmp",
+                                        ".other.0123456789ab0123456789abcdef.tmp", "file.tmp"};
   for (const std::string& name : others) write_atomically(folder.path / name, "not ours");
-  write_atomically(left, "a long half-written file of a killed process");
+  BOOST_TEST(in_child([&] {
+    Temporary(folder.path, "work", Temporary::Kind::folder);
+    const Temporary file(folder.path, "file", Temporary::Kind::file);
+    file.write("a long half-written file of a killed process");
+    ::_exit(0);  // without destructors
+    return false;
+  }));
+  BOOST_TEST(folder.entries().size() == others.size() + 1);
   {
     const Temporary used(folder.path, "file", Temporary::Kind::file);
     write_atomically(path, "new");
     BOOST_TEST(fs::exists(used.path()));
   }
   BOOST_TEST(read_file(path) == "new");
-  BOOST_TEST(!fs::exists(left));
   std::set<std::string> expected = others;
   expected.insert("file");
   const std::vector<std::string> entries = folder.entries();
@@ -115,12 +134,13 @@ BOOST_AUTO_TEST_CASE(planted_files_are_not_touched) {
   const fs::path victim = folder.path / "victim", out = folder.path / "out";
   write_atomically(victim, "precious");
   fs::create_directory(out);
-  const std::set<std::string> planted = {"file.tmp", ".file.0123456789abcdef.tmp", ".twice-trial",
-                                         ".twice-trial.0123456789abcdef.tmp", ".profile-files"};
+  const std::set<std::string> planted = {
+      "file.tmp", ".file.0123456789ab0123456789abcdef.tmp", ".twice-trial",
+      ".twice-trial.0123456789ab0123456789abcdef.tmp", ".profile-files"};
   for (const std::string& name : planted) fs::create_symlink(victim, out / name);
   for (const std::string& name : planted)
     BOOST_REQUIRE(::mkfifo((out / (name + "2")).c_str(), 0666) == 0);
-  BOOST_REQUIRE(::mkfifo((out / ".file.fedcba9876543210.tmp").c_str(), 0666) == 0);
+  BOOST_REQUIRE(::mkfifo((out / ".file.0123456789abfedcba9876543210.tmp").c_str(), 0666) == 0);
   prepare_folder(out);
   write_atomically(out / "file", "new");
   BOOST_TEST(read_file(victim) == "precious");
@@ -346,7 +366,13 @@ BOOST_AUTO_TEST_CASE(a_folder_is_held_by_one) {
              fmt::format("{} is in use by process {}: two runs cannot write to one folder; wait "
                          "for it or use another --out",
                          folder.path.string(), child));
-  BOOST_TEST(folder.entries().empty());
+  BOOST_TEST((folder.entries() == std::vector<std::string>{lock_file}));
+  // A holder on another machine.
+  const Descriptor file(::open((folder.path / lock_file).c_str(), O_WRONLY));
+  const std::string other = "process 12 on node7 ";
+  BOOST_REQUIRE(::pwrite(file.number(), other.data(), other.size(), 0) > 0);
+  BOOST_TEST(contains(error_of([&] { const FolderLock lock(folder.path); }),
+                      " is in use by process 12 on node7: "));
   ::kill(child, SIGKILL);
   // The lock waits for a process that is about to end.
   BOOST_TEST(error_of([&] { const FolderLock lock(folder.path); }) == "");
@@ -354,6 +380,87 @@ BOOST_AUTO_TEST_CASE(a_folder_is_held_by_one) {
   const FolderLock lock(folder.path);
   // This process holds the lock through another descriptor.
   BOOST_CHECK_THROW(FolderLock(folder.path), Error);
+}
+
+BOOST_AUTO_TEST_CASE(shared_locks_exclude_an_exclusive_one_that_names_a_living_holder) {
+  const ScratchFolder folder;
+  std::vector<pid_t> holders;
+  const auto in_use_by = [&](FolderLock::Kind kind) {
+    const std::string error = error_of([&] { const FolderLock lock(folder.path, kind); });
+    const std::size_t begin = error.find("process "), end = error.find(": ");
+    return error.empty() ? "" : error.substr(begin, end - begin);
+  };
+  for (std::size_t i = 1; i <= 3; ++i) {
+    holders.push_back(::fork());
+    if (holders.back() == 0) {
+      const FolderLock lock(folder.path, FolderLock::Kind::shared);
+      for (;;) ::pause();
+    }
+    while (!fs::exists(folder.path / lock_file) || fs::file_size(folder.path / lock_file) < 128 * i)
+      ::usleep(1000);
+  }
+  for (const pid_t holder : holders) {
+    BOOST_TEST(in_use_by(FolderLock::Kind::exclusive) == fmt::format("process {}", holder));
+    ::kill(holder, SIGKILL);
+    ::waitpid(holder, nullptr, 0);
+    BOOST_TEST(in_use_by(FolderLock::Kind::shared) == "");
+  }
+  {
+    const FolderLock lock(folder.path);
+    BOOST_TEST(in_use_by(FolderLock::Kind::shared) == fmt::format("process {}", ::getpid()));
+  }
+  // A child that inherits the descriptor keeps the lock.
+  auto lock = std::make_unique<FolderLock>(folder.path);
+  const pid_t child = ::fork();
+  if (child == 0)
+    for (;;) ::pause();
+  lock.reset();
+  BOOST_TEST(in_use_by(FolderLock::Kind::exclusive) == fmt::format("process {}", ::getpid()));
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  BOOST_TEST(in_use_by(FolderLock::Kind::exclusive) == "");
+}
+
+BOOST_AUTO_TEST_CASE(a_lock_that_the_file_server_gave_to_another_process_is_noticed) {
+  const ScratchFolder folder;
+  const FolderLock lock(folder.path);
+  const auto lose = [&] {
+    struct flock none = {};
+    none.l_type = F_UNLCK;
+    BOOST_REQUIRE(::fcntl(lock.descriptor(), F_OFD_SETLK, &none) == 0);
+  };
+  BOOST_TEST(error_of([&] { lock.check(); }) == "");
+  lose();
+  BOOST_TEST(error_of([&] { lock.check(); }) == "");  // nobody has taken it
+  BOOST_CHECK_THROW(FolderLock(folder.path), Error);
+  lose();
+  const FolderLock other(folder.path);
+  BOOST_TEST(
+      error_of([&] { lock.check(); }) ==
+      fmt::format("[lock] {} was locked by process {} while this machine could not reach the "
+                  "file server",
+                  folder.path.string(), ::getpid()));
+}
+
+BOOST_AUTO_TEST_CASE(mounts_whose_locks_hold_on_one_machine_only) {
+  const auto reason = [](const std::string& type, const std::string& options) {
+    std::istringstream mounts(
+        "22 1 254:0 / / rw - ext4 /dev/vda rw,localflock\n36 22 0:45 / /home "
+        "rw,nolock shared:1 master:2 - " +
+        type + " server:/home " + options + "\n37 22 0:46 / /b rw - nfs s rw\n");
+    return reason_for_local_locks(mounts, makedev(0, 45));
+  };
+  BOOST_TEST(reason("nfs4", "rw,vers=4.2,local_lock=none,addr=10.0.0.1") == "");
+  BOOST_TEST(reason("nfs4", "rw,local_lock=flock") == "");  // ours are not flock
+  BOOST_TEST(reason("nfs4", "rw,local_lock=posix") == "nfs4 with local_lock=posix");
+  BOOST_TEST(reason("nfs", "rw,vers=3,nolock,local_lock=all") == "nfs with nolock");
+  BOOST_TEST(reason("cifs", "rw,nobrl") == "cifs with nobrl");
+  BOOST_TEST(reason("lustre", "rw,flock") == "");
+  BOOST_TEST(reason("lustre", "rw,localflock") == "lustre with localflock");
+  BOOST_TEST(reason("fuse.sshfs", "rw,user_id=0") == "fuse.sshfs");
+  BOOST_TEST(reason("ext4", "rw,nolock") == "");
+  std::istringstream odd("36 22 0:45\n\n36 22 0:45 / /x rw - nfs\n - - \n");
+  BOOST_TEST(reason_for_local_locks(odd, makedev(0, 45)) == "");
 }
 
 BOOST_AUTO_TEST_CASE(checksums_of_the_standards) {

@@ -217,25 +217,26 @@ struct Merged {
   std::set<std::string> kernels = {};
 };
 
-/// The record of a sweep in this folder, and those of its shards.
+/// The places of the record of a sweep in this folder, and of the records of its shards.
 std::vector<fs::path> record_files(const fs::path& out) {
-  std::vector<fs::path> folders = {out};
-  std::error_code no_folder;
-  for (const auto& entry : fs::directory_iterator(out, no_folder))
-    if (entry.path().filename().string().starts_with("shard-")) folders.push_back(entry.path());
-  std::ranges::sort(folders);  // `out` is the first
-  std::vector<fs::path> files;
-  for (const fs::path& folder : folders)
-    if (fs::exists(folder / "sweep.json")) files.push_back(folder / "sweep.json");
+  std::vector<fs::path> files = {out / "sweep.json"};
+  std::error_code error;
+  for (fs::directory_iterator entry(out, error), end; !error && entry != end;
+       entry.increment(error))
+    if (entry->path().filename().string().starts_with("shard-"))
+      files.push_back(entry->path() / "sweep.json");
+  std::sort(files.begin() + 1, files.end());
   return files;
 }
 
-/// Removes the shards' records after the record of the whole sweep has their runs.
+/// Removes the shards' records after the record of the whole sweep has their runs. No shard has its
+/// lock, because a shard locks `out` first.
 void remove_shard_records(const fs::path& out) {
   for (const fs::path& file : record_files(out))
     if (file != out / "sweep.json") {
       fs::remove(file);
       std::error_code not_empty;
+      fs::remove(file.parent_path() / lock_file, not_empty);
       fs::remove(file.parent_path(), not_empty);
     }
 }
@@ -245,7 +246,9 @@ Merged merge(Grid grid, const fs::path& out) {
     throw UsageError(fmt::format("{} holds a run of train: use another --out", out.string()));
   std::vector<Json> records;
   for (const fs::path& file : record_files(out)) {
-    records.push_back(Json::parse_or_null(read_file(file)));
+    const std::optional<std::string> bytes = read_if_exists(file);
+    if (!bytes) continue;
+    records.push_back(Json::parse_or_null(*bytes));
     recorded_grid(records.back(), file);  // reports errors of this file
   }
   if (records.empty()) return {std::move(grid), {}, {}};

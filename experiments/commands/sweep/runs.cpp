@@ -86,9 +86,10 @@ double RunResult::seconds() const {
 
 RunResult look_up(const GridRun& run, const fs::path& folder) {
   RunResult result{run, folder};
-  if (!fs::exists(folder / "train.json")) return result;
+  const std::optional<std::string> bytes = read_if_exists(folder / "train.json");
+  if (!bytes) return result;
   // A damaged record is replaced: `train` makes a new one from the checkpoint.
-  const Json record = Json::parse_or_null(read_file(folder / "train.json"));
+  const Json record = Json::parse_or_null(*bytes);
   const std::vector<Json> rows = objects(member(record, "rows"));
   if (rows.size() != 1) return result;
   Json config = member(record, "config");
@@ -109,7 +110,8 @@ RunResult look_up(const GridRun& run, const fs::path& folder) {
   }
   // A run writes the table of its curve last.
   const bool whole = static_cast<int>(result.curve.size()) == result.epochs();
-  if (whole && fs::exists(folder / "curves.csv")) result.state = RunState::done;
+  std::error_code ignored;
+  if (whole && fs::exists(folder / "curves.csv", ignored)) result.state = RunState::done;
   return result;
 }
 

@@ -217,7 +217,10 @@ int sweep(SweepOptions options) {
                             results.size()));
     return stopped_status;
   }
-  const Json record = Json::parse(read_file(options.grid.record_folder() / "sweep.json"));
+  // Another process may already have taken over the record of a shard.
+  Json record;
+  if (!options.grid.shard || !options.json.empty())
+    record = Json::parse(read_file(options.grid.record_folder() / "sweep.json"));
   if (!options.json.empty()) write_json(options.json, record);
   if (options.grid.shard) {
     fmt::print(
