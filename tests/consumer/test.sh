@@ -14,7 +14,7 @@ cp "$here/CMakeLists.txt" "$here"/own_*.cpp "$work"
 block() { awk -v begin="\`\`\`$1" '$0 == begin { inside = 1; next } /^```$/ && inside { exit } inside' "$here/../../$2"; }
 block cpp README.md >"$work/ten_lines.cpp"
 block cpp docs/library.md >"$work/train.cpp"
-for component in library experiments; do
+for component in library experiments program needed; do
   cmake --install "$1" --component "$component" --prefix "$work/prefix" >"$work/log"
 done
 cmake -S "$work" -B "$work/build" -G "$3" -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER="$2" \
@@ -23,8 +23,10 @@ cmake --build "$work/build"
 "$work/build/ten_lines" | diff <(block text README.md) -
 "$work/build/train" | tee "$work/output"
 
-# The same with pkg-config, after the installation was moved.
+# The program finds its libraries, and the library pkg-config's flags, after the installation was moved.
 mv "$work/prefix" "$work/moved"
+env -i ldd "$work/moved/bin/twice" | grep -q "libfmt.* => $work/moved/bin/../lib/twice/libfmt"
+env -i "$work/moved/bin/twice" --version
 PKG_CONFIG_PATH=$(dirname "$(find "$work/moved" -name twice.pc)")
 export PKG_CONFIG_PATH
 read -ra flags <<<"$(pkg-config --cflags --libs twice)"
