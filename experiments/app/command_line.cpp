@@ -34,8 +34,8 @@ int guarded(const std::string& about, const std::function<int()>& function) {
   } catch (const HelpAsked& help) {
     fmt::print("{}", help.what());
     return 0;
-  } catch (const EndedElsewhere& end) {
-    return end.status;
+  } catch (const EndedElsewhere&) {
+    return 0;
   } catch (const UsageError& error) {
     print_error(fmt::format("{0}: {1} ({0} --help lists the options)", about, error.what()));
     return 2;
@@ -57,7 +57,7 @@ std::string the_command;
 void refuse_ranks() {
   const Launch launched = launch();
   if (launched.size == 1) return;
-  if (launched.rank > 0) throw EndedElsewhere{2};
+  if (launched.rank > 0) throw EndedElsewhere{};
   throw UsageError(
       fmt::format("{} processes of this command were started ({}), and each would do the same; "
                   "only sweep and study share their work; for commands that differ, unset {}",
@@ -85,7 +85,7 @@ void CommandLine::parse(OptionSet& set, const std::vector<std::string>& words) {
   try {
     set.parse(words);
   } catch (const UsageError&) {
-    if (launch().rank > 0) throw EndedElsewhere{2};
+    if (launch().rank > 0) throw EndedElsewhere{};
     throw;
   }
   if (set.quiet()) print_nothing();

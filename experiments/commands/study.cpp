@@ -162,7 +162,7 @@ int follow(const StudyOptions& options, Ranks& ranks) {
   while (!ranks.lost(0))
     if (const std::optional<Letter> letter = ranks.receive(pause);
         letter && letter->head.at("kind") == Json("end"))
-      return stop_requested() ? stopped_status : 0;
+      return 0;
   print_error(fmt::format("{}; {} ends", ranks.describe_loss(0), ranks.name(ranks.rank())));
   return 1;
 }

@@ -90,7 +90,7 @@ StartMessagePassing* load(const Launch& launched) {
   void* module = ::dlopen(file.c_str(), RTLD_NOW | RTLD_GLOBAL);
   if (!module) {
     const char* reason = ::dlerror();
-    if (launched.place_on_node > 0) throw EndedElsewhere{1};
+    if (launched.place_on_node > 0) throw EndedElsewhere{};
     fail("mpi",
          "{}: {} processes were started ({}), but the part for MPI cannot be loaded: {}; "
          "`.ci/install mpi` and a new build make it, and sweep --shard needs no MPI",
@@ -153,10 +153,10 @@ std::unique_ptr<Ranks> Ranks::join(const std::string& command, Stop stop) {
   });
   ranks->start(stop);
   forget_launch();  // after the start of MPI, which reads them
-  if (!ranks->error_.empty() && launched.place_on_node > 0) throw EndedElsewhere{1};
+  if (!ranks->error_.empty() && launched.place_on_node > 0) throw EndedElsewhere{};
   if (!ranks->error_.empty()) fail("mpi", "twice-mpi.so {}", ranks->error_);
   if (ranks->size_ != launched.size) {
-    if (launched.rank > 0) throw EndedElsewhere{1};
+    if (launched.rank > 0) throw EndedElsewhere{};
     fail("mpi",
          "{} = {}, but MPI sees {} process{}: the launcher and the MPI of twice-mpi.so do not fit "
          "together; with srun, try --mpi=pmix",
@@ -190,7 +190,7 @@ void Ranks::meet(const std::string& command, Stop stop) {
   const auto until_met = [&](const auto& met, const auto& take) {
     while (!met()) {
       if (std::optional<Letter> letter = receive(long_pause)) take(*letter);
-      if (stop()) throw EndedElsewhere{130};
+      if (stop()) throw EndedElsewhere{};
     }
   };
   if (!leads()) {
@@ -199,7 +199,7 @@ void Ranks::meet(const std::string& command, Stop stop) {
     until_met([&] { return welcome; },
               [&](const Letter& letter) {
                 const std::string kind = letter.head.at("kind");
-                if (kind == "end") throw EndedElsewhere{2};
+                if (kind == "end") throw EndedElsewhere{};
                 if (kind != "welcome") return;
                 welcome = true;
                 members_[index(rank_)].host = own_host();

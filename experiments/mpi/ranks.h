@@ -30,10 +30,9 @@ Launch launch();
 /// Removes the variables that `launch` reads, so that child processes are commands of their own.
 void forget_launch();
 
-/// Thrown by a process that ends because of an error that another process reports.
-struct EndedElsewhere {
-  int status;
-};
+/// Thrown by a process that ends because of an error that rank 0 reports. Its own exit status is 0:
+/// at any other one, mpirun kills rank 0, perhaps before the report.
+struct EndedElsewhere {};
 
 /// A message: what it is about, and possibly a file.
 struct Letter {

@@ -391,9 +391,8 @@ void StudyContext::follow(const std::string& task, const Job& job) {
     if (!letter) continue;
     const std::string kind = letter->head.at("kind");
     if (kind == "end") {
-      const bool stopped = stop_requested();
       stop_signal = SIGTERM;  // ends the jobs that still run here
-      throw EndedElsewhere{stopped ? stopped_status : 0};
+      throw EndedElsewhere{};
     }
     if (kind == "job") own.add(letter->head.at("job"));
     if (kind != "results") continue;

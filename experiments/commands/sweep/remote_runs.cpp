@@ -238,7 +238,7 @@ class Server {
       report();
     }
     stop_and_wait();
-    return stop_requested() ? stopped_status : 0;
+    return 0;
   }
 
  private:
