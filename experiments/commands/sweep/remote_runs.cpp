@@ -83,7 +83,7 @@ void write_received(const fs::path& out, const Letter& letter) {
   std::error_code error;
   fs::create_directories(out / run, error);
   if (error) fail("out", "cannot write to {}: {}", (out / run).string(), error.message());
-  write_atomically(out / run / name, letter.body);
+  write_copy(out / run / name, letter.body);
 }
 
 }  // namespace
