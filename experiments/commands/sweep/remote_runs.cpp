@@ -251,13 +251,13 @@ class Server {
     if (kind == "end") ended_ = true;
   }
 
-  /// Looks for the file of rank 0. Without it, works in a folder on the own disk.
+  /// Looks for the file of rank 0. Without it, works in a temporary folder on its own disk.
   void prepare(const std::string& name) {
     std::string error;
     try {
       shares_ = is_shared(name);
-      if (!shares_) lock_.emplace(prepare_folder(options_.out), FolderLock::Kind::shared);
-    } catch (const Error& reason) {
+      if (!shares_) own_.emplace(prepare_folder(options_.out), "rank", Temporary::Kind::folder);
+    } catch (const std::exception& reason) {
       error = printable(reason.what());
     }
     ranks_.send(0, {{"kind", "folder"}, {"shares", shares_}, {"error", error}});
@@ -277,13 +277,17 @@ class Server {
     return false;
   }
 
+  fs::path folder_of(const std::string& run) const {
+    return (own_ ? own_->path() : options_.out) / run;
+  }
+
   void receive_file(const Letter& letter) {
     const std::string run = letter.head.at("run");
     if (problems_.contains(run)) return;
     try {
-      write_received(options_.out, letter);
+      write_received(own_->path(), letter);
       const std::string name = letter.head.at("name");
-      sent_[run][name] = stamps_of(options_.out / run)[name];
+      sent_[run][name] = stamps_of(folder_of(run))[name];
     } catch (const Error& error) {
       problems_[run] = error.what();
     }
@@ -291,21 +295,14 @@ class Server {
 
   void start(const Json& head) {
     const GridRun run{head.at("name"), head.at("config")};
-    const fs::path folder = options_.out / run.name;
     if (!runs_)
       runs_.emplace(head.at("jobs").get<int>(), head.at("threads").get<int>(),
-                    options_.checkpoint_every, lock_ ? lock_->descriptor() : -1);
-    try {
-      // A run of other options that lies in a folder of this name is not touched.
-      if (!shares_) look_up(run, folder);
-    } catch (const Error& error) {
-      problems_[run.name] = error.what();
-    }
+                    options_.checkpoint_every, -1);
     if (const auto found = problems_.extract(run.name); !found.empty()) {
       report_end({run.name, found.mapped()});
       return;
     }
-    runs_->start(run, folder);
+    runs_->start(run, folder_of(run.name));
     active_.insert(run.name);
   }
 
@@ -326,12 +323,17 @@ class Server {
   }
 
   void send_files(const std::string& run) {
-    send_changes(ranks_, 0, run, options_.out / run, sent_[run]);
+    send_changes(ranks_, 0, run, folder_of(run), sent_[run]);
   }
 
   void report_end(const RunEnd& end) {
     active_.erase(end.name);
-    if (!shares_) send_files(end.name);
+    if (!shares_) {
+      send_files(end.name);
+      std::error_code ignored;  // the whole folder is removed at the end
+      fs::remove_all(folder_of(end.name), ignored);
+      sent_.erase(end.name);
+    }
     ranks_.send(0, {{"kind", "ended"},
                     {"run", end.name},
                     {"error", printable(end.error)},
@@ -354,7 +356,8 @@ class Server {
 
   Ranks& ranks_;
   const GridOptions& options_;
-  std::optional<FolderLock> lock_;
+  /// Without a shared folder.
+  std::optional<Temporary> own_;
   std::optional<LocalRuns> runs_;
   std::set<std::string> active_;
   /// The stamps of the files that rank 0 has, by run.

@@ -1,6 +1,6 @@
 // Runs that execute on other ranks of MPI. Rank 0 hands them out, and each rank executes its own. A
-// rank that cannot read the folder of rank 0 has a folder of the same name on its own disk. It gets
-// the files of its runs from rank 0, and sends each change back.
+// rank that cannot read the folder of rank 0 works in a temporary folder inside a folder of the
+// same name on its own disk. It gets the files of its runs from rank 0, and sends each change back.
 #pragma once
 
 #include <filesystem>
