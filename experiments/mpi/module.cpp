@@ -13,9 +13,9 @@ namespace twice::experiments {
 
 namespace {
 
-constexpr std::size_t piece_bytes = 4 << 20;
+constexpr std::size_t piece_bytes = 1 << 20;
 /// The pieces to one rank that are on their way at a time.
-constexpr std::size_t most_posted = 4;
+constexpr std::size_t most_posted = 8;
 constexpr int last_tag = 0, more_tag = 1;
 
 struct Piece {
@@ -73,10 +73,9 @@ class Mpi final : public MessagePassing {
     return false;
   }
 
-  bool busy() const override {
-    return std::ranges::any_of(peers_, [](const Peer& peer) {
-      return !peer.failed && (!peer.outgoing.empty() || !peer.incoming.empty());
-    });
+  bool busy(int rank) const override {
+    const Peer& peer = peers_[static_cast<std::size_t>(rank)];
+    return !peer.failed && (!peer.outgoing.empty() || !peer.incoming.empty());
   }
 
   bool heard(int rank) override { return std::exchange(peer(rank).heard, false); }

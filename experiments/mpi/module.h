@@ -18,8 +18,8 @@ class MessagePassing {
   virtual void send(int rank, std::string bytes) = 0;
   /// Continues all transfers. Returns false if no message is complete.
   virtual bool receive(int& from, std::string& bytes) = 0;
-  /// Whether a part of a message is still on its way.
-  virtual bool busy() const = 0;
+  /// Whether a part of a message to or from a rank is still on its way.
+  virtual bool busy(int rank) const = 0;
   /// Whether anything has come from a rank since the last call with this rank.
   virtual bool heard(int rank) = 0;
   /// Whether MPI has reported an error for a message to or from this rank.

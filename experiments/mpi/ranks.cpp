@@ -337,9 +337,11 @@ void Ranks::exchange() {
     int from = 0;
     std::string bytes;
     while (module_->receive(from, bytes)) take(from, std::move(bytes));
-    const bool busy = module_->busy();
     std::unique_lock lock(mutex_);
     look_for_lost(now);
+    bool busy = false;
+    for (int rank = 0; rank < size_; ++rank)
+      busy = busy || (!members_[index(rank)].lost && module_->busy(rank));
     sending_ = busy || !outbox_.empty();
     if (closing_ && outbox_.empty() && (!busy || now - closed >= farewell)) break;
     changed_.wait_for(lock, busy ? short_pause : long_pause,

@@ -100,12 +100,12 @@ class Sweeps(Ranks):
 
     def test_without_a_shared_folder(self):
         """The weights are larger than a piece of a message. Nothing stays in the folders of the ranks."""
-        grid = ["--data", "synthetic", "--width", 640, "--depth", 4, "--batch", 512, "--epochs", 1,
+        grid = ["--data", "synthetic", "--width", 320, "--depth", 4, "--batch", 512, "--epochs", 1,
                 "--seeds", 2]
         self.succeed("sweep", *grid, "--jobs", 1, "--out", "alone")
         self.succeed_on(2, "sweep", *grid, "--out", "apart", before=OWN_FOLDERS)
         self.assert_same_result("apart", "alone")
-        self.assertGreater((self.folder / "apart/exact-seed1/checkpoint.safetensors").stat().st_size, 4 << 20)
+        self.assertGreater((self.folder / "apart/exact-seed1/checkpoint.safetensors").stat().st_size, 1 << 20)
         self.assertEqual(list(self.folder.glob("node*/*/*")), [])
 
     def test_killed_ranks(self):
