@@ -248,7 +248,7 @@ void Ranks::share_cores(const std::vector<Json>& greetings) {
 }
 
 Ranks::~Ranks() {
-  if (leads()) send_to_others({{"kind", "end"}});
+  if (leads()) send_to_others({{"kind", "end"}, {"incomplete", incomplete()}});
   {
     const std::lock_guard lock(mutex_);
     closing_ = true;
@@ -302,6 +302,12 @@ std::optional<Letter> Ranks::receive(std::chrono::milliseconds wait) {
   return letter;
 }
 
+bool Ranks::incomplete() {
+  const std::lock_guard lock(mutex_);
+  return incomplete_ ||
+         std::ranges::any_of(members_, [](const Member& member) { return member.lost; });
+}
+
 bool Ranks::sending() {
   const std::lock_guard lock(mutex_);
   return sending_;
@@ -347,13 +353,9 @@ void Ranks::exchange() {
     changed_.wait_for(lock, busy ? short_pause : long_pause,
                       [&] { return !outbox_.empty() || (closing_ && !busy); });
   }
-  bool anyone_lost = false;
-  {
-    const std::lock_guard lock(mutex_);
-    anyone_lost = std::ranges::any_of(members_, [](const Member& member) { return member.lost; });
-  }
-  if (anyone_lost) leave_without_mpi();
-  MessagePassing* const module = anyone_lost ? nullptr : module_.get();
+  const bool without_all = incomplete();
+  if (without_all) leave_without_mpi();
+  MessagePassing* const module = without_all ? nullptr : module_.get();
   const std::shared_ptr<std::atomic<bool>> ended = ended_;
   if (module) module->finish();
   *ended = true;
@@ -365,6 +367,7 @@ void Ranks::take(int from, std::string bytes) {
   if (letter.head.at("kind") == Json("beat")) return;
   const std::lock_guard lock(mutex_);
   if (members_[index(from)].lost) return;
+  if (letter.head.at("kind") == Json("end")) incomplete_ = letter.head.at("incomplete");
   inbox_.push_back(std::move(letter));
   arrived_.notify_all();
 }
@@ -377,7 +380,8 @@ void Ranks::look_for_lost(Clock::time_point now) {
     if (heard) member.heard = now;
     // Only rank 0 exchanges signs of life with all.
     if (rank == rank_ || (!leads() && rank != 0)) continue;
-    if (member.lost && heard && leads()) outbox_.emplace_back(rank, packed({{"kind", "end"}}, ""));
+    if (member.lost && heard && leads())
+      outbox_.emplace_back(rank, packed({{"kind", "end"}, {"incomplete", true}}, ""));
     if (now - member.heard > limit || module_->failed(rank)) member.lost = true;
   }
 }

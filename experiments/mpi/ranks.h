@@ -99,6 +99,8 @@ class Ranks {
   void exchange();
   void take(int from, std::string bytes);
   void look_for_lost(Clock::time_point now);
+  /// Whether a rank is lost. The end of MPI would wait for it.
+  bool incomplete();
 
   int rank_ = 0, size_ = 1;
   std::vector<Member> members_;
@@ -109,7 +111,7 @@ class Ranks {
   std::condition_variable changed_, arrived_;
   std::deque<std::pair<int, std::string>> outbox_;
   std::deque<Letter> inbox_;
-  bool ready_ = false, closing_ = false, sending_ = false;
+  bool ready_ = false, closing_ = false, sending_ = false, incomplete_ = false;
   /// The thread makes no more use of this object, except possibly of `module_`.
   std::shared_ptr<std::atomic<bool>> ended_ = std::make_shared<std::atomic<bool>>(false);
   Clock::time_point beat_{};

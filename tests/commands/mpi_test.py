@@ -18,7 +18,7 @@ from sweep_test import Sweep, alive
 
 TINY = ["--data", "synthetic", "--width", 8, "--epochs", 2]
 GRID = [*TINY, "--method", "f-gr,exact", "--seeds", 2]
-LONG = [*TINY[:-1], 40, "--method", "f-gr,sgd", "--gamma", "0.01,0.1", "--checkpoint-every", 7]
+LONG = [*TINY[:-1], 40, "--method", "f-gr,sgd", "--gamma", "0.01,0.1", "--checkpoint-every", 100]
 # Every rank but 0 changes to a folder of its own, as on a node with its own disk.
 OWN_FOLDERS = ["sh", "-c", 'mkdir -p node$OMPI_COMM_WORLD_RANK; [ $OMPI_COMM_WORLD_RANK = 0 ] ||'
                            ' cd node$OMPI_COMM_WORLD_RANK; exec "$@"', "sh"]
