@@ -102,6 +102,18 @@ StartMessagePassing* load(const Launch& launched) {
   return reinterpret_cast<StartMessagePassing*>(function);
 }
 
+/// The limit of silence in seconds.
+double longest_silence(const Launch& launched) {
+  constexpr double usual = 30, least = 2;
+  const char* const given = std::getenv("TWICE_MPI_SILENCE");
+  if (!given) return usual;
+  char* end = nullptr;
+  const double seconds = std::strtod(given, &end);
+  if (*end == '\0' && seconds >= least) return seconds;
+  if (launched.rank > 0) throw EndedElsewhere{};
+  fail("mpi", "TWICE_MPI_SILENCE is '{}'; expected seconds, at least {}", given, least);
+}
+
 /// Ends the process without the end of MPI, which would wait for ranks that no longer answer.
 void leave_without_mpi() {
   ::on_exit(
@@ -126,18 +138,11 @@ void forget_launch() {
     for (const char* name : {names.rank, names.size, names.place}) ::unsetenv(name);
 }
 
-/// The limit of silence in seconds.
-double Ranks::silence() {
-  constexpr double usual = 30;
-  const char* given = std::getenv("TWICE_MPI_SILENCE");
-  const double seconds = given ? std::atof(given) : usual;
-  return seconds >= 1 ? seconds : usual;
-}
-
 std::unique_ptr<Ranks> Ranks::join(const std::string& command, Stop stop) {
   const Launch launched = launch();
   if (launched.size <= 1) return nullptr;
   std::unique_ptr<Ranks> ranks(new Ranks);
+  ranks->silence_ = longest_silence(launched);
   StartMessagePassing* const start = load(launched);
   ranks->thread_ = std::thread([&ranks = *ranks, start] {
     {
@@ -271,7 +276,7 @@ std::string Ranks::name(int rank) const {
 }
 
 std::string Ranks::describe_loss(int rank) const {
-  return fmt::format("{} has been silent for {:g} s or cannot be reached", name(rank), silence());
+  return fmt::format("{} has been silent for {:g} s or cannot be reached", name(rank), silence_);
 }
 
 int Ranks::nodes() const {
@@ -373,11 +378,14 @@ void Ranks::take(int from, std::string bytes) {
 }
 
 void Ranks::look_for_lost(Clock::time_point now) {
-  const std::chrono::duration<double> limit(silence());
+  const std::chrono::duration<double> limit(silence_);
+  // While this process was suspended, it could hear nobody.
+  const bool suspended = now - looked_ > 2 * beat_interval;
+  looked_ = now;
   for (int rank = 0; rank < size_; ++rank) {
     Member& member = members_[index(rank)];
     const bool heard = module_->heard(rank);
-    if (heard) member.heard = now;
+    if (heard || suspended) member.heard = now;
     // Only rank 0 exchanges signs of life with all.
     if (rank == rank_ || (!leads() && rank != 0)) continue;
     if (member.lost && heard && leads())

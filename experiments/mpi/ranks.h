@@ -91,7 +91,6 @@ class Ranks {
   };
 
   Ranks() = default;
-  static double silence();
   static std::size_t index(int rank) { return static_cast<std::size_t>(rank); }
   void start(Stop stop);
   void meet(const std::string& command, Stop stop);
@@ -114,7 +113,10 @@ class Ranks {
   bool ready_ = false, closing_ = false, sending_ = false, incomplete_ = false;
   /// The thread makes no more use of this object, except possibly of `module_`.
   std::shared_ptr<std::atomic<bool>> ended_ = std::make_shared<std::atomic<bool>>(false);
-  Clock::time_point beat_{};
+  /// The limit of silence in seconds.
+  double silence_ = 0;
+  /// The times of the last sign of life and of the last look for lost ranks.
+  Clock::time_point beat_{}, looked_{};
 };
 
 }  // namespace twice::experiments
