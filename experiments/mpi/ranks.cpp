@@ -196,6 +196,7 @@ void Ranks::meet(const std::string& command, Stop stop) {
     while (!met()) {
       if (std::optional<Letter> letter = receive(long_pause)) take(*letter);
       if (stop()) throw EndedElsewhere{};
+      if (!leads() && lost(0)) fail("mpi", "{}", describe_loss(0));
     }
   };
   if (!leads()) {

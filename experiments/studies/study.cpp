@@ -339,6 +339,13 @@ void StudyContext::share(const std::string& task, const std::vector<std::size_t>
       if (end.failure) failure = end.failure;
       if (!end.failure) add(end.job, end.result), --left;
     }
+    {
+      const std::lock_guard lock(mutex_);
+      progress_->advance(0,
+                         fmt::format("{} of {} jobs to do, {} ranks on {} nodes", left, open.size(),
+                                     ranks_->size() - excluded_.size(), ranks_->nodes()));
+      progress_->report();
+    }
     const std::optional<Letter> letter = ranks_->receive(pause);
     if (stop_requested()) failure = failure ? failure : std::make_exception_ptr(Stopped());
     if (!letter) continue;
