@@ -54,8 +54,10 @@ int App::run(int argc, char** argv) const {
   app.add("predict", "write a trained model's predictions for test examples, or for another file",
           declare_predict, predict);
   app.add("study", "test one claim by experiment; --list names the studies", declare_study, study);
+  app.shares_work();
   app.add("sweep", "run a grid of settings on the cores; continues where it stopped", declare_sweep,
           sweep);
+  app.shares_work();
   app.add("bench", "time steps of models and methods, alone or beside PyTorch", declare_bench,
           bench);
   app.add("check", "check derivatives of every op, or of a model and method", declare_check,

@@ -75,10 +75,17 @@ extern "C" [[gnu::constructor(101)]] void twice_choose_kernels() {
 
 std::string_view str(Cpu cpu) { return names[static_cast<std::size_t>(cpu)]; }
 
+std::vector<Cpu> built_cpus() {
+#ifdef TWICE_CPUS
+  return {Cpu::portable, Cpu::avx2, Cpu::avx512};
+#else
+  return {Cpu::native};
+#endif
+}
+
 std::vector<Cpu> usable_cpus() {
-  std::vector<Cpu> usable;
-  for (std::size_t i = 0; i < names.size(); ++i)
-    if (runs(static_cast<Cpu>(i))) usable.push_back(static_cast<Cpu>(i));
+  std::vector<Cpu> usable = built_cpus();
+  std::erase_if(usable, [](Cpu cpu) { return !runs(cpu); });
   return usable;
 }
 

@@ -20,7 +20,9 @@ enum class Cpu {
 /// The name, as in "avx2".
 std::string_view str(Cpu cpu);
 
-/// The kinds that the library contains and that this machine can run, the narrowest first.
+/// The kinds that the library contains, the narrowest first.
+std::vector<Cpu> built_cpus();
+/// Those of them that this machine can run.
 std::vector<Cpu> usable_cpus();
 
 /// The kind in use. At the start of the program it is the one that the environment variable

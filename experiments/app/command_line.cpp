@@ -13,6 +13,7 @@
 #include "autodiff/kernels/cpu.h"
 #include "experiments/app/terminal.h"
 #include "experiments/files/atomic_file.h"
+#include "experiments/mpi/ranks.h"
 
 namespace twice::experiments {
 
@@ -35,6 +36,8 @@ int guarded(const std::string& about, const std::function<int()>& function) {
   } catch (const HelpAsked& help) {
     fmt::print("{}", help.what());
     return 0;
+  } catch (const EndedElsewhere&) {
+    return 0;
   } catch (const UsageError& error) {
     print_error(fmt::format("{0}: {1} ({0} --help lists the options)", about, error.what()));
     return 2;
@@ -51,6 +54,17 @@ int guarded(const std::string& about, const std::function<int()>& function) {
 }
 
 std::string the_command;
+
+/// Refuses a command that several processes would do at once.
+void refuse_ranks() {
+  const Launch launched = launch();
+  if (launched.size == 1) return;
+  if (launched.rank > 0) throw EndedElsewhere{};
+  throw UsageError(
+      fmt::format("{} processes of this command were started ({}), and each would do the same; "
+                  "only sweep and study share their work; for commands that differ, unset {}",
+                  launched.size, launched.variable, launched.variable));
+}
 
 void name_written_files() {
   for (const auto& [folder, names] : written_files()) {
@@ -69,8 +83,13 @@ void name_written_files() {
 const std::string& command_text() { return the_command; }
 
 void give_cpu(const std::string& kind) {
-  set_cpu(kind);
   ::setenv("TWICE_CPU", kind.c_str(), 1);
+  if (launch().size > 1) return;  // the ranks use kernels that all of them can run
+  try {
+    set_cpu(kind);
+  } catch (const Error& error) {
+    throw UsageError(fmt::format("--cpu: {}", error.what()));
+  }
 }
 
 bool is_cpu_given() {
@@ -78,9 +97,16 @@ bool is_cpu_given() {
   return given != nullptr && *given != '\0';
 }
 
-void CommandLine::print_nothing() {
-  if (!std::freopen("/dev/null", "w", stdout)) fail("output", "cannot open /dev/null");
-  be_quiet();
+/// Of several processes with the same words, the first reports a mistake in them.
+void CommandLine::parse(OptionSet& set, const std::vector<std::string>& words) {
+  try {
+    set.parse(words);
+  } catch (const UsageError&) {
+    if (launch().rank > 0) throw EndedElsewhere{};
+    throw;
+  }
+  if (set.quiet()) print_nothing();
+  if (!set.cpu().empty()) give_cpu(set.cpu());
 }
 
 std::vector<std::string> CommandLine::names() const {
@@ -161,6 +187,7 @@ int CommandLine::run(const std::string& program, const std::vector<std::string>&
     for (const Command& command : commands_)
       if (name == command.name)
         return guarded("twice " + name, [&] {
+          if (!command.shares_work) refuse_ranks();
           const int status = guarded("twice " + name, [&] {
             return command.run({words.begin() + 1, words.end()});
           });

@@ -13,7 +13,8 @@ namespace twice::experiments {
 /// The running command as it would be typed in a shell, or "" if no command is running.
 const std::string& command_text();
 
-/// Uses the kernels of this kind, here and in the processes that this one starts.
+/// Uses the kernels of this kind, here and in the processes that this one starts. Throws UsageError
+/// if the CPU cannot run them.
 void give_cpu(const std::string& kind);
 /// True if --cpu or the environment variable TWICE_CPU chose the kernels.
 bool is_cpu_given();
@@ -24,6 +25,8 @@ struct Command {
   std::function<OptionSet()> options;
   /// Parses the words, runs the command and returns the exit status.
   std::function<int(const std::vector<std::string>&)> run;
+  /// Whether processes that mpirun or srun starts together share the work of the command.
+  bool shares_work = false;
 };
 
 class CommandLine {
@@ -46,20 +49,21 @@ class CommandLine {
       Options read;
       OptionSet set(name, purpose);
       declare(set, read);
-      set.parse(words);
-      if (set.quiet()) print_nothing();
-      if (!set.cpu().empty()) give_cpu(set.cpu());
+      parse(set, words);
       return body(std::move(read));
     };
     commands_.push_back({name, purpose, options, run});
   }
+  /// The last added command shares its work among the processes of mpirun or srun. All others
+  /// refuse to be started several times, since each process would do the same.
+  void shares_work() { commands_.back().shares_work = true; }
 
   /// Runs the command that the words name. Returns the exit status: 2 for a mistake in the call, 1
   /// for any other failure.
   int run(const std::string& program, const std::vector<std::string>& words) const;
 
  private:
-  static void print_nothing();
+  static void parse(OptionSet& set, const std::vector<std::string>& words);
   std::vector<std::string> names() const;
   std::string help() const;
   std::string completion() const;

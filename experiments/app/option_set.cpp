@@ -242,7 +242,7 @@ void OptionSet::parse(const std::vector<std::string>& words) {
   add("config", &config_, "TOML file with any of these options").shows_default = false;
   add("quiet", &quiet_, "Print nothing but errors");
   std::vector<std::string> kinds;
-  for (const Cpu kind : usable_cpus()) kinds.emplace_back(str(kind));
+  for (const Cpu kind : built_cpus()) kinds.emplace_back(str(kind));
   add("cpu", &cpu_, "Kernels for this kind of CPU (default: the widest that this CPU runs)",
       one_of(std::move(kinds)))
       .shows_default = false;

@@ -70,6 +70,11 @@ bool quiet = false;
 void be_quiet() { quiet = true; }
 bool is_quiet() { return quiet; }
 
+void print_nothing() {
+  if (!std::freopen("/dev/null", "w", stdout)) fail("output", "cannot open /dev/null");
+  be_quiet();
+}
+
 void flush_output() {
   if (std::fflush(stdout) != 0 || std::ferror(stdout))
     fail("output", "cannot write the output: {}", std::generic_category().message(errno));

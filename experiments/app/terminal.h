@@ -17,6 +17,8 @@ void print_error(std::string_view text);
 /// Turns off progress output (`--quiet`).
 void be_quiet();
 bool is_quiet();
+/// `be_quiet`, and discards what is written to stdout from now on.
+void print_nothing();
 
 /// Flushes standard output. Throws `[output] cannot write the output: reason` if that fails, as on
 /// a full disk.

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "autodiff/threads/threads.h"
+#include "experiments/app/command_line.h"
 #include "experiments/app/terminal.h"
 #include "experiments/files/atomic_file.h"
 #include "experiments/files/record.h"
@@ -75,6 +76,14 @@ Json identity(const Study& study, const StudyOptions& options,
   return result;
 }
 
+/// Everything that affects the bits of numbers that are not times. The kernels for a kind of CPU
+/// compute the same bits on every such CPU.
+Json identity_of_bits(Json identity) {
+  if (identity.at("kernels") != Json("native"))
+    for (const char* part : {"cpu", "blas"}) identity.erase(part);
+  return identity;
+}
+
 /// Replaces `{NAME}` in all texts by the value of the setting NAME.
 void fill(Json& json, const std::map<std::string, double>& settings) {
   if (json.is_string()) {
@@ -138,6 +147,35 @@ void write_pages(const std::filesystem::path& folder, const Json& record) {
   for (const auto& [file, contents] : files) write_atomically(folder / file, contents);
 }
 
+/// The part of a rank other than 0: it runs the study's function with the results that rank 0
+/// sends. Rank 0 reports mistakes in the options.
+int follow(const StudyOptions& options, Ranks& ranks) {
+  print_nothing();
+  try {
+    if (!options.list && options.document.empty() && !options.name.empty()) {
+      const Study& chosen = find(options.name);
+      const std::map<std::string, double> settings = settings_of(chosen, options);
+      Journal journal;
+      StudyContext context(settings, options.run.seed, journal);
+      context.use_ranks(ranks, identity_of_bits(identity(chosen, options, settings)),
+                        options.run.threads);
+      StudyResult unused{chosen.setup, chosen.remarks};
+      chosen.run(context, unused);
+    }
+  } catch (const Error& error) {
+    // Rank 0 may have the data that this rank lacks.
+    ranks.send(
+        0, {{"kind", "unable"}, {"error", printable(error.what())}, {"stopped", stop_requested()}});
+  }
+  constexpr std::chrono::milliseconds pause(100);
+  while (!ranks.lost(0))
+    if (const std::optional<Letter> letter = ranks.receive(pause);
+        letter && letter->head.at("kind") == Json("end"))
+      return 0;
+  print_error(fmt::format("{}; {} ends", ranks.describe_loss(0), ranks.name(ranks.rank())));
+  return 1;
+}
+
 }  // namespace
 
 void declare_study(OptionSet& set, StudyOptions& options) {
@@ -156,6 +194,8 @@ void declare_study(OptionSet& set, StudyOptions& options) {
 
 int study(StudyOptions options) {
   watch_for_stop();
+  const std::unique_ptr<Ranks> ranks = Ranks::join(command_text(), stop_requested);
+  if (ranks && !ranks->leads()) return follow(options, *ranks);
   if (options.list) {
     print_list();
     return 0;
@@ -176,6 +216,7 @@ int study(StudyOptions options) {
     throw UsageError(fmt::format("expected the name of a study; the studies are {}", names()));
   const Study& chosen = find(options.name);
   const std::map<std::string, double> settings = settings_of(chosen, options);
+  const int threads_of_rank = options.run.threads;
   if (options.run.threads == 0) options.run.threads = allowed_threads();
   set_threads(options.run.threads);
   if (options.run.out.empty()) options.run.out = "runs/study";
@@ -187,6 +228,9 @@ int study(StudyOptions options) {
   if (journal.size() > 0)
     fmt::print("continuing after the {} jobs in {}\n", journal.size(), journal.file().string());
   StudyContext context(settings, options.run.seed, journal);
+  if (ranks)
+    context.use_ranks(*ranks, identity_of_bits(identity(chosen, options, settings)),
+                      threads_of_rank);
   StudyResult result{chosen.setup, chosen.remarks};
   try {
     chosen.run(context, result);

@@ -174,7 +174,7 @@ void Temporary::become(const fs::path& target) {
   if (::fsync(directory.number()) != 0 && errno != EINVAL) throw_errno();
 }
 
-void write_atomically(const fs::path& path, std::string_view bytes) {
+void write_copy(const fs::path& path, std::string_view bytes) {
   struct stat status;
   if (::lstat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode) && !S_ISLNK(status.st_mode))
     cannot_write(path, no_file(status));
@@ -186,6 +186,10 @@ void write_atomically(const fs::path& path, std::string_view bytes) {
   } catch (const std::system_error& error) {
     cannot_write(path, reason(error.code().value()));
   }
+}
+
+void write_atomically(const fs::path& path, std::string_view bytes) {
+  write_copy(path, bytes);
   note_written(path);
 }
 

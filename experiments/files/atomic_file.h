@@ -73,6 +73,8 @@ class Temporary {
 /// folder, flushed to the disk, and renamed into place. A symbolic link is replaced, not followed.
 /// A folder, pipe, socket or device is refused. The folder must exist.
 void write_atomically(const std::filesystem::path& path, std::string_view bytes);
+/// The same for a file that another process made. `written_files` does not list it.
+void write_copy(const std::filesystem::path& path, std::string_view bytes);
 
 /// The files that this process wrote with `write_atomically` or reported with `note_written`, by
 /// folder. Only files that still exist are returned. A command lists them in its last lines.

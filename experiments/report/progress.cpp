@@ -43,16 +43,30 @@ void Progress::clear() {
   visible_ = false;
 }
 
-void Progress::draw() {
+void Progress::report() {
+  constexpr auto interval = std::chrono::seconds(30);
+  if (!silent_ || is_quiet() || Clock::now() - reported_ < interval) return;
+  reported_ = Clock::now();
+  print_error(fmt::format("{}: {}", task_, state()));
+}
+
+/// The share that is done, the time that is left, and the note.
+std::string Progress::state() const {
   const double share = total_ > 0 ? done_ / total_ : 0;
-  const int full = static_cast<int>(std::lround(share * bar_width));
-  std::string line = task_ + " [" + std::string(full, '#') + std::string(bar_width - full, '-') +
-                     fmt::format("] {:3.0f} %", 100 * share);
+  std::string text = fmt::format("{:3.0f} %", 100 * share);
   const double elapsed = std::chrono::duration<double>(Clock::now() - start_).count();
   // The first second says little about the speed.
   if (share > 0 && elapsed > 1)
-    line += ", " + format_seconds(std::ceil(elapsed * (1 - share) / share)) + " left";
-  if (!note_.empty()) line += ", " + note_;
+    text += ", " + format_seconds(std::ceil(elapsed * (1 - share) / share)) + " left";
+  if (!note_.empty()) text += ", " + note_;
+  return text;
+}
+
+void Progress::draw() {
+  const double share = total_ > 0 ? done_ / total_ : 0;
+  const int full = static_cast<int>(std::lround(share * bar_width));
+  const std::string line =
+      task_ + " [" + std::string(full, '#') + std::string(bar_width - full, '-') + "] " + state();
   // A line that reaches the last column would wrap, and \r could no longer erase it.
   write_once(terminal_,
              "\r" + shortened(in_charset(line), screen_of(terminal_).width - 1) + "\033[K");

@@ -21,18 +21,21 @@ class Progress {
   /// Adds finished work; 0 changes the note alone. The note describes the current work, such as
   /// "f-gr, epoch 3".
   void advance(double units = 1, const std::string& note = "");
+  /// Where there is no bar, writes the same line to stderr every half minute.
+  void report();
   /// Erases the bar before other output. The next `advance` draws it again.
   void clear();
 
  private:
   using Clock = std::chrono::steady_clock;
   void draw();
+  std::string state() const;
 
   std::string task_, note_;
   double total_, done_ = 0;
   int terminal_;
   bool visible_ = false, silent_;
-  Clock::time_point start_ = Clock::now(), drawn_{};
+  Clock::time_point start_ = Clock::now(), drawn_{}, reported_ = start_;
 };
 
 }  // namespace twice::experiments

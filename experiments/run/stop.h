@@ -2,7 +2,9 @@
 // ends the process at once.
 #pragma once
 
+#include <chrono>
 #include <csignal>
+#include <thread>
 
 #include "autodiff/array/error.h"
 
@@ -22,6 +24,14 @@ struct Stopped : Error {
 };
 inline void end_if_stopped() {
   if (stop_requested()) throw Stopped();
+}
+
+/// Whether a stop is requested now or within a second. A launcher signals all its processes, but
+/// not at the same instant.
+inline bool stop_follows() {
+  constexpr std::chrono::milliseconds pause(10);
+  for (int i = 0; i < 100 && !stop_requested(); ++i) std::this_thread::sleep_for(pause);
+  return stop_requested();
 }
 
 /// From now on the first SIGINT or SIGTERM only sets `stop_signal`.

@@ -8,11 +8,13 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "experiments/files/record.h"
 #include "experiments/measure/statistics.h"
+#include "experiments/mpi/ranks.h"
 #include "experiments/report/plots.h"
 #include "experiments/report/progress.h"
 #include "experiments/run/options.h"
@@ -63,6 +65,8 @@ class Journal {
   /// that the study's numbers depend on. Reads the jobs in the file. The caller must hold the lock
   /// of OUT.
   Journal(const std::filesystem::path& out, const std::string& name, const Json& identity);
+  /// A journal without a file, of a rank other than 0.
+  Journal() = default;
   /// Removes the folder if it contains no job.
   ~Journal();
 
@@ -94,6 +98,11 @@ class StudyContext {
  public:
   StudyContext(std::map<std::string, double> settings, std::uint64_t seed, Journal& journal)
       : settings_(std::move(settings)), seed_(seed), journal_(journal) {}
+  /// From now on rank 0 deals the jobs to all ranks. Every rank runs the study's function and gets
+  /// all results, so the function takes the same course everywhere. A rank whose `identity`
+  /// (everything that the numbers depend on) is another gets no jobs. `threads` is the number of
+  /// jobs at a time on each rank. 0: as many as its share of the cores.
+  void use_ranks(Ranks& ranks, const Json& identity, int threads);
 
   double number(const std::string& setting) const { return settings_.at(setting); }
   int count(const std::string& setting) const { return static_cast<int>(number(setting)); }
@@ -105,7 +114,7 @@ class StudyContext {
 
   enum class Order {
     together,  ///< several jobs at once, each on one thread
-    in_turn    ///< one job at a time on all threads, for jobs that measure times
+    in_turn    ///< one job at a time on all threads of rank 0, for jobs that measure times
   };
   /// result[i][k] = body(i, seeds[k]) for each i < count. A job must depend only on its numbers:
   /// results in the journal under this `task` are not computed again. Each job has `units` of work
@@ -119,9 +128,22 @@ class StudyContext {
   void advance(double units = 1);
 
  private:
+  using Job = std::function<Measured(std::size_t)>;
+  void share(const std::string& task, const std::vector<std::size_t>& open, double units,
+             const Job& job);
+  void send_results(const std::string& task, std::size_t count);
+  void follow(const std::string& task, const Job& job);
+  int capacity(int rank) const;
+  void exclude(int rank, const std::string& why);
+
   std::map<std::string, double> settings_;
   std::uint64_t seed_;
   Journal& journal_;
+  Ranks* ranks_ = nullptr;
+  std::string identity_;
+  int threads_of_rank_ = 0;
+  /// The ranks that get no jobs.
+  std::set<int> excluded_;
   std::optional<Progress> progress_;
   std::mutex mutex_;
 };

@@ -93,7 +93,7 @@ class Sweep(CommandTest):
         self.assertEqual(timeless(found), timeless(expected), f"SEED={SEED}")
         for run in expected["runs"]:
             name = run["name"]
-            files = [sorted(p.name for p in (self.folder / f / name).iterdir())
+            files = [sorted(p.name for p in (self.folder / f / name).glob("[!.]*"))
                      for f in [folder, reference]]
             self.assertEqual(*files, f"SEED={SEED}")
             a, b = (read_safetensors(self.folder / f / name / "checkpoint.safetensors")

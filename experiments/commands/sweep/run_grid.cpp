@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <deque>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -18,6 +19,8 @@
 #include "autodiff/threads/threads.h"
 #include "experiments/app/command_line.h"
 #include "experiments/app/terminal.h"
+#include "experiments/commands/sweep/local_runs.h"
+#include "experiments/commands/sweep/remote_runs.h"
 #include "experiments/files/atomic_file.h"
 #include "experiments/files/process.h"
 #include "experiments/files/record.h"
@@ -295,22 +298,24 @@ Merged merge(Grid grid, const fs::path& out) {
 
 /// Runs of one folder use the same kernels, because runs with other kernels differ in the last
 /// digits. --cpu takes precedence, with a notice.
-void continue_with_kernels(const std::set<std::string>& earlier, const fs::path& out) {
+void continue_with_kernels(const std::set<std::string>& earlier, const GridOptions& options) {
+  const std::string out = options.out.string();
   std::vector<std::string> usable;
   for (const Cpu kind : usable_cpus()) usable.emplace_back(str(kind));
+  if (options.ranks) usable = options.ranks->kernels();
   for (const std::string& kind : earlier) {
     if (kind == str(cpu())) continue;
     if (is_cpu_given())
       print_error(fmt::format(
-          "the runs in {} used the kernels {}, these use {}: they differ in the last digits",
-          out.string(), kind, str(cpu())));
+          "the runs in {} used the kernels {}, these use {}: they differ in the last digits", out,
+          kind, str(cpu())));
     else if (std::ranges::find(usable, kind) != usable.end())
       give_cpu(kind);
     else
       throw UsageError(fmt::format(
-          "the runs in {} used the kernels {}, which this CPU cannot run: --cpu {} continues with "
+          "the runs in {} used the kernels {}, which {} cannot run: --cpu {} continues with "
           "others, which differ in the last digits",
-          out.string(), kind, usable.back()));
+          out, kind, options.ranks ? "some rank" : "this CPU", usable.back()));
   }
 }
 
@@ -327,40 +332,54 @@ std::vector<RunResult> look_up_all(const Grid& grid, const GridOptions& options,
   return results;
 }
 
+std::string places(int ranks, int nodes) {
+  return fmt::format("{} rank{} on {} node{}", ranks, ranks == 1 ? "" : "s", nodes,
+                     nodes == 1 ? "" : "s");
+}
+
 /// Starts the runs of a grid and tracks their progress.
 class Scheduler {
  public:
+  /// `remote` executes runs on other ranks. It may be null.
   Scheduler(std::vector<RunResult>& ours, const Merged& merged, const Layout& layout,
-            const GridOptions& options, const RunCosts& costs, int lock, LivePage& page)
+            const GridOptions& options, const RunCosts& costs, int lock, RemoteRuns* remote,
+            LivePage& page)
       : ours_(ours),
         merged_(merged),
         layout_(layout),
         options_(options),
         costs_(costs),
-        lock_(lock),
+        remote_(remote),
+        local_(remote ? std::max(options.jobs, 1) : layout.jobs, layout.threads,
+               options.checkpoint_every, lock, remote ? std::string(str(cpu())) : ""),
         page_(page),
         progress_("sweep", work_left()) {
-    for (std::size_t i = 0; i < ours.size(); ++i)
-      (ours[i].state == RunState::done ? done_ : to_do_) += 1;
+    for (RunResult& result : ours) {
+      by_name_[result.run.name] = &result;
+      if (result.state == RunState::done)
+        ++done_;
+      else
+        queue_.push_back(&result);
+    }
+    if (remote)
+      std::ranges::stable_sort(queue_, std::greater(),
+                               [&](const RunResult* result) { return cost_left(*result); });
     write();
   }
 
   void run() {
-    std::size_t next = 0;
     bool told = false;
     for (;;) {
-      while (!stop_requested() && !time_is_up() &&
-             running_.size() < static_cast<std::size_t>(layout_.jobs) && next < ours_.size())
-        if (RunResult& result = ours_[next++]; result.state != RunState::done) start(result);
+      while (!stop_requested() && !time_is_up() && !queue_.empty() && start_next()) {
+      }
       if (running_.empty()) break;
       if (stop_requested() && !told) {
-        for (auto& [result, process] : running_) process->stop();
+        local_.stop();
+        if (remote_) remote_->stop();
         told = true;
       }
       collect();
       show();
-      constexpr auto pause = std::chrono::milliseconds(10);
-      std::this_thread::sleep_for(pause);
     }
     progress_.clear();
     write();
@@ -378,10 +397,13 @@ class Scheduler {
     return cost == costs_.end() ? 1 : cost->second.epoch;
   }
 
+  double cost_left(const RunResult& result) const {
+    return epoch_cost(result) * (result.epochs() - static_cast<double>(result.curve.size()));
+  }
+
   double work_left() const {
     double left = 0;
-    for (const RunResult& result : ours_)
-      left += epoch_cost(result) * (result.epochs() - static_cast<double>(result.curve.size()));
+    for (const RunResult& result : ours_) left += cost_left(result);
     return left;
   }
 
@@ -400,80 +422,77 @@ class Scheduler {
     write_atomically(options_.record_folder() / "sweep.json", record_text(record));
   }
 
-  void start(RunResult& result) {
-    std::vector<std::string> words = {"/proc/self/exe", "train"};
-    // All options are passed again, and `train` compares them with those of the checkpoint.
-    for (std::string& word : arguments(result.run.config)) words.push_back(std::move(word));
-    words.push_back(fmt::format("--threads={}", layout_.threads));
-    words.push_back(fmt::format("--checkpoint-every={}", options_.checkpoint_every));
-    words.push_back(fmt::format("--out={}", result.folder.string()));
-    if (fs::exists(result.folder / "checkpoint.safetensors")) words.emplace_back("--resume");
-    // Without the variables that bind threads to cores, which would bind all runs to the same
-    // cores.
-    const ProcessOptions how{
-        .environment = {{"OMP_PROC_BIND", {}}, {"OMP_PLACES", {}}, {"GOMP_CPU_AFFINITY", {}}},
-        .drop_output = true,
-        .inherited = lock_};
-    --to_do_;
-    try {
-      running_.emplace_back(&result, std::make_unique<Process>(std::move(words), how));
-    } catch (const Error& error) {
-      finish(result, error.what());  // no memory for a process; the others continue
-    }
+  /// Starts the next run where it gets the most threads. Returns false if there is no room.
+  bool start_next() {
+    const int remote = remote_ ? remote_->threads_when_free() : 0;
+    const int local = local_.full() ? 0 : local_.threads();
+    if (remote == 0 && local == 0) return false;
+    RunResult& result = *queue_.front();
+    queue_.pop_front();
+    running_.insert(&result);
+    if (remote > local)
+      remote_->start(result.run, result.folder);
+    else
+      local_.start(result.run, result.folder);
+    return true;
   }
 
-  /// Handles the processes that have ended.
+  /// Handles the runs that have ended. Waits a while for one.
   void collect() {
-    for (auto it = running_.begin(); it != running_.end();) {
-      const std::optional<int> status = it->second->poll();
-      if (!status) {
-        ++it;
-        continue;
-      }
-      RunResult& result = *it->first;
-      const std::string error = ending(*status, *it->second);
-      it = running_.erase(it);
-      finish(result, error);
+    constexpr auto pause = std::chrono::milliseconds(10);
+    std::vector<RunEnd> ends = local_.collect();
+    if (remote_) {
+      for (RunEnd& end : remote_->collect(ends.empty() ? pause : pause.zero()))
+        ends.push_back(std::move(end));
+    } else if (ends.empty()) {
+      std::this_thread::sleep_for(pause);
     }
+    for (const RunEnd& end : ends) finish(*by_name_.at(end.name), end);
   }
 
-  /// The reason for a bad end. Empty if the run ended well.
-  static std::string ending(int status, const Process& process) {
-    if (status == 0) return "";
-    const std::string line = last_line(process.errors());
-    if (status < 0)
-      return fmt::format("ended by signal {}{}{}", -status,
-                         status == -9 ? " (killed, perhaps out of memory)" : "",
-                         line.empty() ? "" : ": " + line);
-    return line.empty() ? fmt::format("ended with status {}", status) : line;
-  }
-
-  void finish(RunResult& result, const std::string& error) {
+  void finish(RunResult& result, const RunEnd& end) {
+    running_.erase(&result);
     const std::size_t before = result.curve.size();
     result = look_up(result.run, result.folder);
-    if (result.state != RunState::done && stop_requested()) {
-      ++to_do_;  // a stopped run can be resumed, so it counts as pending
+    if (result.state != RunState::done && (stop_requested() || must_repeat(result, end))) {
+      queue_.push_front(&result);  // a stopped run can be resumed, so it counts as pending
     } else if (result.state == RunState::done) {
       ++done_;
     } else {
       ++failed_;
       result.state = RunState::failed;
-      result.error = error.empty() ? "ended before its last epoch" : error;
+      result.error = end.error.empty() ? "ended before its last epoch" : end.error;
     }
     advance(result, before);
     write();
-    if (result.state != RunState::pending) print(result);
+    if (result.state != RunState::pending) print(result, end.host);
   }
 
-  void print(const RunResult& result) {
+  /// Whether a run has ended for a reason that lies in the place where it was executed.
+  bool must_repeat(const RunResult& result, const RunEnd& end) {
+    if (end.again) {
+      given_back_.emplace(&result, 0);
+      return true;
+    }
+    // The process of a rank that was given up may still hold the folder for some time.
+    constexpr int most_tries = 60;
+    const auto found = given_back_.find(&result);
+    return found != given_back_.end() && end.error.find("is in use by") != end.error.npos &&
+           ++found->second < most_tries;
+  }
+
+  void print(const RunResult& result, const std::string& host) {
     progress_.clear();
     const int width = static_cast<int>(fmt::formatted_size("{}", ours_.size()));
     fmt::print("{:>{}}/{}  {}  ", done_ + failed_, width, ours_.size(), result.run.name);
+    const std::string place =
+        nodes_ > 1 ? " on " + (host.empty() ? options_.ranks->host(0) : host) : "";
     if (result.state == RunState::failed)
-      fmt::print("failed: {}\n", printable(result.error));
+      fmt::print("failed{}: {}\n", place, printable(result.error));
     else
-      fmt::print("{}  loss {}  {}\n", format_percent(result.curve.back().test_accuracy),
-                 format_number(result.curve.back().test_loss), format_seconds(result.seconds()));
+      fmt::print("{}  loss {}  {}{}\n", format_percent(result.curve.back().test_accuracy),
+                 format_number(result.curve.back().test_loss), format_seconds(result.seconds()),
+                 place);
     flush_output();
   }
 
@@ -487,8 +506,10 @@ class Scheduler {
   }
 
   std::string counts() const {
-    return fmt::format("{} done, {} running, {} failed, {} to do", done_, running_.size(), failed_,
-                       to_do_);
+    std::string text = fmt::format("{} done, {} running, {} failed, {} to do", done_,
+                                   running_.size(), failed_, queue_.size());
+    if (remote_) text += fmt::format(", {}", places(remote_->ranks(), nodes_));
+    return text;
   }
 
   /// Twice a second, reads the progress of the running processes.
@@ -496,12 +517,13 @@ class Scheduler {
     constexpr auto interval = std::chrono::milliseconds(500);
     if (Clock::now() - shown_ < interval) return;
     shown_ = Clock::now();
-    for (auto& [result, process] : running_) {
+    for (RunResult* result : running_) {
       const std::size_t before = result->curve.size();
       result->curve = look_up(result->run, result->folder).curve;
       advance(*result, before);
     }
     progress_.advance(0, counts());
+    if (remote_) progress_.report();
     if (!options_.shard) page_.update();
   }
 
@@ -510,11 +532,17 @@ class Scheduler {
   const Layout& layout_;
   const GridOptions& options_;
   const RunCosts& costs_;
-  int lock_;
+  RemoteRuns* remote_;
+  LocalRuns local_;
   LivePage& page_;
   Progress progress_;
-  std::vector<std::pair<RunResult*, std::unique_ptr<Process>>> running_;
-  std::size_t done_ = 0, failed_ = 0, to_do_ = 0;
+  std::map<std::string, RunResult*> by_name_;
+  std::deque<RunResult*> queue_;
+  std::set<RunResult*> running_;
+  /// The runs of ranks that were given up, and how often their folders were in use since then.
+  std::map<const RunResult*, int> given_back_;
+  std::size_t done_ = 0, failed_ = 0;
+  int nodes_ = options_.ranks ? options_.ranks->nodes() : 1;
   Clock::time_point shown_{}, begin_ = Clock::now();
 };
 
@@ -579,11 +607,11 @@ Forecast forecast(Grid grid, const GridOptions& options, int parts) {
 }
 
 std::vector<RunResult> run_grid(Grid grid, const GridOptions& options, LivePage& page) {
-  // Only a terminal shows the time left.
+  // Shards and ranks get runs by cost. Otherwise only a terminal shows the time left.
   const bool shard = options.shard.parts > 0;
-  const RunCosts costs = check_models(grid, shard || isatty(STDERR_FILENO) == 1);
+  const RunCosts costs = check_models(grid, shard || options.ranks || isatty(STDERR_FILENO) == 1);
   // Reports errors before anything is created.
-  continue_with_kernels(merge(grid, options.out).kernels, options.out);
+  continue_with_kernels(merge(grid, options.out).kernels, options);
   prepare_folder(options.out);
   // Shards share the folder, and each has the folder of its record alone.
   const FolderLock lock(options.out,
@@ -597,7 +625,18 @@ std::vector<RunResult> run_grid(Grid grid, const GridOptions& options, LivePage&
   for (const RunResult& result : results)
     if (result.state != RunState::done) left.push_back(&result.run);
   Layout layout = merged.layout;
-  if (!left.empty()) {
+  std::optional<RemoteRuns> remote;
+  if (!left.empty() && options.ranks) {
+    const int jobs = std::max(options.jobs, 1);
+    remote.emplace(*options.ranks, options.out, jobs, options.threads);
+    layout = {
+        jobs * remote->ranks(), threads_of_runs(*options.ranks, 0, options.threads, jobs),
+        places(options.ranks->size(), options.ranks->nodes()) +
+            (options.ranks->kernels_differ() ? fmt::format(", all with the kernels {}", str(cpu()))
+                                             : ""),
+        remote->layout()};
+    if (stop_requested()) return results;
+  } else if (!left.empty()) {
     const int cores = options.threads > 0 ? options.threads : allowed_threads();
     layout = choose_layout(left, options.jobs, cores);
     if (stop_requested()) return results;
@@ -610,7 +649,7 @@ std::vector<RunResult> run_grid(Grid grid, const GridOptions& options, LivePage&
   fmt::print("\n");
   flush_output();
   Scheduler scheduler(results, merged, layout, options, costs, (own ? *own : lock).descriptor(),
-                      page);
+                      remote ? &*remote : nullptr, page);
   if (!shard) remove_shard_records(options.out);  // the scheduler has written their runs
   scheduler.run();
   return results;

@@ -6,6 +6,7 @@
 
 #include "experiments/commands/sweep/runs.h"
 #include "experiments/commands/sweep/shards.h"
+#include "experiments/mpi/ranks.h"
 #include "experiments/report/write_report.h"
 
 namespace twice::experiments {
@@ -25,6 +26,10 @@ struct GridOptions {
   /// Only this part of the runs. Its record is out/shard-3-of-16/sweep.json. Shards may share `out`
   /// at one time. A sweep without a shard has `out` alone, and takes over the shards' records.
   Shard shard;
+  /// The ranks of MPI, of which this is rank 0, or null. With ranks, each has `jobs` runs at a time
+  /// (0: one), and `threads` are the cores of each (0: its share of its node's cores). The runs
+  /// are handed out longest first.
+  Ranks* ranks = nullptr;
 
   /// The folder of this process's record.
   std::filesystem::path record_folder() const { return shard ? out / shard.folder() : out; }

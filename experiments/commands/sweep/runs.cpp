@@ -139,6 +139,7 @@ Json sweep_record(const Grid& grid, const std::vector<RunResult>& results, const
   }
   record["layout"] = {
       {"jobs", layout.jobs}, {"threads", layout.threads}, {"reason", layout.reason}};
+  if (!layout.ranks.is_null()) record["layout"]["ranks"] = layout.ranks;
   record["runs"] = Json::array();
   record["data"] = Json::array();
   for (const RunResult& result : results) {
@@ -177,7 +178,8 @@ Layout recorded_layout(const Json& record) {
   const Json& layout = member(record, "layout");
   const double jobs = number(layout, "jobs"), threads = number(layout, "threads");
   if (!(jobs >= 1 && threads >= 1)) return {};
-  return {static_cast<int>(jobs), static_cast<int>(threads), text(layout, "reason")};
+  return {static_cast<int>(jobs), static_cast<int>(threads), text(layout, "reason"),
+          member(layout, "ranks")};
 }
 
 Grid recorded_grid(const Json& record, const fs::path& file) {

@@ -14,6 +14,9 @@ struct Layout {
   int jobs = 1, threads = 1;
   /// The reason for this layout in words, for the screen and the record.
   std::string reason;
+  /// With MPI, a list with `host`, `jobs` and `threads` of each rank. `threads` is then that of
+  /// rank 0.
+  Json ranks = {};
 };
 
 enum class RunState { pending, done, failed };

@@ -8,7 +8,9 @@
 #include <cmath>
 #include <limits>
 
+#include "experiments/app/command_line.h"
 #include "experiments/app/terminal.h"
+#include "experiments/commands/sweep/remote_runs.h"
 #include "experiments/files/atomic_file.h"
 #include "experiments/files/record.h"
 #include "experiments/files/words.h"
@@ -157,11 +159,14 @@ void declare_sweep(OptionSet& set, SweepOptions& options) {
   set.add("minutes", &options.grid.minutes,
           "Start no more runs after this many minutes (0: no limit)", number_from(0));
   set.add("threads", &options.grid.threads,
-          "Cores for all runs together (0: those that this process may use)", whole(0, 1024));
-  set.add("jobs", &options.grid.jobs,
-          "Runs at a time, which share the cores (0: one on each core or one on all cores, "
-          "whichever is faster in a measurement)",
+          "Cores for all runs together (0: those that this process may use); under mpirun, cores "
+          "of each rank (0: its share of its node)",
           whole(0, 1024));
+  set.add(
+      "jobs", &options.grid.jobs,
+      "Runs at a time, which share the cores (0: one on each core or one on all cores, "
+      "whichever is faster in a measurement); under mpirun, runs at a time of each rank (0: one)",
+      whole(0, 1024));
   set.add("checkpoint-every", &options.grid.checkpoint_every,
           "Steps between checkpoints of a run (0: one after each epoch)", whole(0, 1 << 30));
   set.add("dry-run", &options.dry_run, "List the runs and do nothing");
@@ -192,6 +197,15 @@ int sweep(SweepOptions options) {
   watch_for_stop();
   if (!options.measure.empty()) return measure_steps(options.measure);
   options.grid.out = options.out.empty() ? "runs/sweep" : options.out;
+  std::unique_ptr<Ranks> ranks;
+  // A shard is a process of its own, even if srun starts several.
+  if (options.shard.empty()) ranks = Ranks::join(command_text(), stop_requested);
+  forget_launch();
+  if (ranks && !ranks->leads()) {
+    print_nothing();
+    return serve_runs(*ranks, options.grid);
+  }
+  options.grid.ranks = ranks.get();
   const Grid grid = expand(axes_of(options), options.search);
   const std::filesystem::path out = options.grid.out;
   options.grid.shard = shard_of(options.shard);

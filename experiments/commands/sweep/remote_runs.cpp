@@ -1,0 +1,377 @@
+// The letters of a sweep. From rank 0: `folder` (is it shared?), `file`, `run`, `stop`, `end`. To
+// rank 0: `folder` (the answer), `file`, `ended`.
+#include "experiments/commands/sweep/remote_runs.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "autodiff/kernels/cpu.h"
+#include "experiments/app/terminal.h"
+#include "experiments/commands/sweep/runs.h"
+#include "experiments/files/atomic_file.h"
+#include "experiments/run/output.h"
+#include "experiments/run/stop.h"
+
+namespace twice::experiments {
+
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+/// Whether an error says that the node cannot write, such as a full disk.
+bool cannot_write(const std::string& error) {
+  return error.find("[write] ") != error.npos || error.find("[out] ") != error.npos;
+}
+
+/// The order in which `train` writes its files. A copy of the folder is whole if each file is at
+/// least as new as those that were written after it.
+int order_of(const std::string& file) {
+  constexpr const char* first[] = {"checkpoint.safetensors", "best.safetensors", "train.json"};
+  const auto* const found = std::ranges::find(first, file);
+  return static_cast<int>(found - first) + (file == "curves.csv");
+}
+
+/// The files of a run's folder, with a stamp that changes with the contents.
+std::map<std::string, std::string> stamps_of(const fs::path& folder) {
+  std::map<std::string, std::string> stamps;
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    struct stat status;
+    // Files that are being written have names that begin with a dot.
+    if (!name.starts_with(".") && ::lstat(entry->path().c_str(), &status) == 0 &&
+        S_ISREG(status.st_mode))
+      stamps[name] = fmt::format("{} {} {}.{}", status.st_ino, status.st_size,
+                                 status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
+  }
+  return stamps;
+}
+
+/// Sends the files of a run that have changed since the last call, and notes them in `sent`.
+void send_changes(Ranks& ranks, int to, const std::string& run, const fs::path& folder,
+                  std::map<std::string, std::string>& sent) {
+  const std::map<std::string, std::string> stamps = stamps_of(folder);
+  std::vector<std::string> changed;
+  for (const auto& [name, stamp] : stamps)
+    if (sent[name] != stamp) changed.push_back(name);
+  // Read in the reverse order of writing, so that no file is older than one that depends on it.
+  std::ranges::stable_sort(changed, std::greater(), order_of);
+  std::vector<std::pair<std::string, std::string>> files;
+  for (const std::string& name : changed) {
+    try {
+      files.emplace_back(name, read_file(folder / name));
+    } catch (const Error&) {
+      continue;  // it was removed, or it is read next time
+    }
+    sent[name] = stamps.at(name);
+  }
+  std::ranges::reverse(files);
+  for (const auto& [name, bytes] : files)
+    ranks.send(to, {{"kind", "file"}, {"run", run}, {"name", name}}, bytes);
+}
+
+/// Writes a file of a run that another rank has sent.
+void write_received(const fs::path& out, const Letter& letter) {
+  const fs::path run = letter.head.at("run").string(), name = letter.head.at("name").string();
+  if (run.filename() != run || name.filename() != name)
+    fail("mpi", "rank {} sent a file {}; expected a name without a folder", letter.from,
+         (run / name).string());
+  std::error_code error;
+  fs::create_directories(out / run, error);
+  if (error) fail("out", "cannot write to {}: {}", (out / run).string(), error.message());
+  write_copy(out / run / name, letter.body);
+}
+
+}  // namespace
+
+int threads_of_runs(const Ranks& ranks, int rank, int given, int jobs) {
+  return std::max((given > 0 ? given : ranks.cores(rank)) / jobs, 1);
+}
+
+// ---- Rank 0 ----
+
+RemoteRuns::RemoteRuns(Ranks& ranks, const fs::path& out, int jobs, int threads_of_rank)
+    : ranks_(ranks), out_(out), jobs_(jobs) {
+  for (int rank = 0; rank < ranks.size(); ++rank)
+    workers_.push_back({threads_of_runs(ranks, rank, threads_of_rank, jobs), rank > 0});
+  find_folders();
+}
+
+/// Writes a file with a name that cannot be guessed. A rank that can read it shares the folder.
+void RemoteRuns::find_folders() {
+  const Temporary trial(out_, "ranks", Temporary::Kind::file);
+  const std::string name = trial.path().filename().string();
+  trial.write(name);
+  ranks_.send_to_others({{"kind", "folder"}, {"name", name}});
+  std::set<int> waiting;
+  for (int rank = 1; rank < ranks_.size(); ++rank) waiting.insert(rank);
+  while (!waiting.empty() && !stop_requested()) {
+    constexpr milliseconds pause(10);
+    std::erase_if(waiting, [&](int rank) { return ranks_.lost(rank); });
+    const std::optional<Letter> letter = ranks_.receive(pause);
+    if (!letter || letter->head.at("kind") != Json("folder")) continue;
+    waiting.erase(letter->from);
+    worker(letter->from).shares = letter->head.at("shares");
+    const std::string error = letter->head.at("error");
+    std::vector<RunEnd> unused;
+    if (!error.empty()) give_up(letter->from, ranks_.name(letter->from) + ": " + error, unused);
+  }
+}
+
+int RemoteRuns::best() {
+  int best = 0;
+  for (int rank = 1; rank < ranks_.size(); ++rank) {
+    const Worker& w = worker(rank);
+    if (w.usable && w.running.size() < static_cast<std::size_t>(jobs_) && !ranks_.lost(rank) &&
+        (best == 0 || w.threads > worker(best).threads))
+      best = rank;
+  }
+  return best;
+}
+
+int RemoteRuns::threads_when_free() {
+  const int rank = best();
+  return rank > 0 ? worker(rank).threads : 0;
+}
+
+std::size_t RemoteRuns::size() const {
+  std::size_t sum = 0;
+  for (const Worker& worker : workers_) sum += worker.running.size();
+  return sum;
+}
+
+void RemoteRuns::start(const GridRun& run, const fs::path& folder) {
+  const int rank = best();
+  Worker& to = worker(rank);
+  if (!to.shares) {
+    std::map<std::string, std::string> none;
+    send_changes(ranks_, rank, run.name, folder, none);
+  }
+  ranks_.send(rank, {{"kind", "run"},
+                     {"name", run.name},
+                     {"config", run.config},
+                     {"kernels", str(cpu())},
+                     {"jobs", jobs_},
+                     {"threads", to.threads}});
+  to.running.emplace(run.name, run);
+}
+
+/// A rank gets no more runs. Its runs go to others.
+void RemoteRuns::give_up(int rank, const std::string& why, std::vector<RunEnd>& ends) {
+  Worker& from = worker(rank);
+  if (!from.usable) return;
+  from.usable = false;
+  std::vector<std::string> names;
+  for (const auto& [name, run] : from.running) names.push_back(name);
+  const std::string passed_on =
+      names.empty() ? "" : fmt::format(", and others get its {}", fmt::join(names, ", "));
+  print_error(fmt::format("{}; it gets no more runs{}", why, passed_on));
+  for (const std::string& name : names) ends.push_back({name, why, "", true});
+  from.running.clear();
+}
+
+void RemoteRuns::take(const Letter& letter, std::vector<RunEnd>& ends) {
+  const std::string kind = letter.head.at("kind");
+  Worker& from = worker(letter.from);
+  const std::string run = letter.head.value("run", "");
+  // A letter about a run that has gone to another rank comes too late.
+  if (!from.running.contains(run)) return;
+  if (kind == "file") write_received(out_, letter);
+  if (kind != "ended") return;
+  const std::string error = letter.head.at("error");
+  const bool stopped = letter.head.at("stopped");
+  if (stopped ? !stop_follows() : !stop_requested() && cannot_write(error)) {
+    const std::string name = ranks_.name(letter.from);
+    give_up(letter.from, stopped ? name + " was stopped" : name + ": " + error, ends);
+    return;
+  }
+  from.running.erase(run);
+  ends.push_back({run, error, ranks_.host(letter.from)});
+}
+
+std::vector<RunEnd> RemoteRuns::collect(milliseconds wait) {
+  std::vector<RunEnd> ends;
+  for (milliseconds pause = wait;; pause = milliseconds(0)) {
+    const std::optional<Letter> letter = ranks_.receive(pause);
+    if (!letter) break;
+    take(*letter, ends);
+  }
+  for (int rank = 1; rank < ranks_.size(); ++rank)
+    if (ranks_.lost(rank)) give_up(rank, ranks_.describe_loss(rank), ends);
+  return ends;
+}
+
+void RemoteRuns::stop() { ranks_.send_to_others({{"kind", "stop"}}); }
+
+Json RemoteRuns::layout() const {
+  Json list = Json::array();
+  for (int rank = 0; rank < ranks_.size(); ++rank)
+    list.push_back({{"host", ranks_.host(rank)},
+                    {"jobs", jobs_},
+                    {"threads", workers_[static_cast<std::size_t>(rank)].threads}});
+  return list;
+}
+
+int RemoteRuns::ranks() const {
+  return 1 + static_cast<int>(std::ranges::count(workers_, true, &Worker::usable));
+}
+
+// ---- The other ranks ----
+
+namespace {
+
+class Server {
+ public:
+  Server(Ranks& ranks, const GridOptions& options) : ranks_(ranks), options_(options) {}
+
+  int serve() {
+    constexpr milliseconds pause(10);
+    while (!ended_) {
+      for (milliseconds wait = pause; const std::optional<Letter> letter = ranks_.receive(wait);
+           wait = milliseconds(0))
+        take(*letter);
+      if (stop_requested() && !told_) stop();
+      if (ranks_.lost(0)) return without_rank_0();
+      report();
+    }
+    stop_and_wait();
+    return 0;
+  }
+
+ private:
+  void take(const Letter& letter) {
+    const std::string kind = letter.head.at("kind");
+    if (kind == "folder") prepare(letter.head.at("name"));
+    if (kind == "file") receive_file(letter);
+    if (kind == "run") start(letter.head);
+    if (kind == "stop") stop();
+    if (kind == "end") ended_ = true;
+  }
+
+  /// Looks for the file of rank 0. Without it, works in a temporary folder on its own disk.
+  void prepare(const std::string& name) {
+    std::string error;
+    try {
+      shares_ = is_shared(name);
+      if (!shares_) own_.emplace(prepare_folder(options_.out), "rank", Temporary::Kind::folder);
+    } catch (const std::exception& reason) {
+      error = printable(reason.what());
+    }
+    ranks_.send(0, {{"kind", "folder"}, {"shares", shares_}, {"error", error}});
+  }
+
+  bool is_shared(const std::string& name) const {
+    // A network file system may show a new file after a while.
+    constexpr milliseconds pause(50);
+    for (int tries = 20; tries > 0 && !stop_requested(); --tries) {
+      try {
+        if (read_file(options_.out / name) == name) return true;
+      } catch (const Error&) {
+        if (!fs::exists(options_.out)) return false;
+      }
+      std::this_thread::sleep_for(pause);
+    }
+    return false;
+  }
+
+  fs::path folder_of(const std::string& run) const {
+    return (own_ ? own_->path() : options_.out) / run;
+  }
+
+  void receive_file(const Letter& letter) {
+    const std::string run = letter.head.at("run");
+    if (problems_.contains(run)) return;
+    try {
+      write_received(own_->path(), letter);
+      const std::string name = letter.head.at("name");
+      sent_[run][name] = stamps_of(folder_of(run))[name];
+    } catch (const Error& error) {
+      problems_[run] = error.what();
+    }
+  }
+
+  void start(const Json& head) {
+    const GridRun run{head.at("name"), head.at("config")};
+    if (!runs_)
+      runs_.emplace(head.at("jobs").get<int>(), head.at("threads").get<int>(),
+                    options_.checkpoint_every, -1, head.at("kernels").string());
+    if (const auto found = problems_.extract(run.name); !found.empty()) {
+      report_end({run.name, found.mapped()});
+      return;
+    }
+    runs_->start(run, folder_of(run.name));
+    active_.insert(run.name);
+  }
+
+  void stop() {
+    told_ = true;
+    if (runs_) runs_->stop();
+  }
+
+  /// Sends the ends of runs, and twice a second the files that have changed.
+  void report() {
+    if (!runs_) return;
+    for (const RunEnd& end : runs_->collect()) report_end(end);
+    constexpr auto interval = std::chrono::milliseconds(500);
+    // A slow connection is not filled with versions of a file that are replaced before they arrive.
+    if (shares_ || Clock::now() - looked_ < interval || ranks_.sending()) return;
+    looked_ = Clock::now();
+    for (const std::string& run : active_) send_files(run);
+  }
+
+  void send_files(const std::string& run) {
+    send_changes(ranks_, 0, run, folder_of(run), sent_[run]);
+  }
+
+  void report_end(const RunEnd& end) {
+    active_.erase(end.name);
+    if (!shares_) {
+      send_files(end.name);
+      std::error_code ignored;  // the whole folder is removed at the end
+      fs::remove_all(folder_of(end.name), ignored);
+      sent_.erase(end.name);
+    }
+    ranks_.send(0, {{"kind", "ended"},
+                    {"run", end.name},
+                    {"error", printable(end.error)},
+                    {"stopped", told_ && !end.error.empty()}});
+  }
+
+  void stop_and_wait() {
+    if (!runs_) return;
+    runs_->stop();
+    constexpr milliseconds pause(10);
+    for (; runs_->size() > 0; std::this_thread::sleep_for(pause)) runs_->collect();
+  }
+
+  int without_rank_0() {
+    print_error(
+        fmt::format("{}; {} stops its runs", ranks_.describe_loss(0), ranks_.name(ranks_.rank())));
+    stop_and_wait();
+    return 1;
+  }
+
+  Ranks& ranks_;
+  const GridOptions& options_;
+  /// Without a shared folder.
+  std::optional<Temporary> own_;
+  std::optional<LocalRuns> runs_;
+  std::set<std::string> active_;
+  /// The stamps of the files that rank 0 has, by run.
+  std::map<std::string, std::map<std::string, std::string>> sent_;
+  /// The reasons for which runs cannot start.
+  std::map<std::string, std::string> problems_;
+  bool shares_ = false, told_ = false, ended_ = false;
+  Clock::time_point looked_{};
+};
+
+}  // namespace
+
+int serve_runs(Ranks& ranks, const GridOptions& options) { return Server(ranks, options).serve(); }
+
+}  // namespace twice::experiments

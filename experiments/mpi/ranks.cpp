@@ -1,0 +1,437 @@
+// One thread makes all calls of MPI. It sends a sign of life every second, so a rank whose other
+// threads compute or wait for a disk is not taken for a lost one.
+#include "experiments/mpi/ranks.h"
+
+#include <dlfcn.h>
+#include <fmt/format.h>
+#include <sched.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <set>
+
+#include "autodiff/kernels/cpu.h"
+#include "autodiff/threads/threads.h"
+
+namespace twice::experiments {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr auto beat_interval = std::chrono::seconds(1);
+/// The pauses of the thread, with and without messages on their way.
+constexpr milliseconds short_pause(1), long_pause(10);
+/// The time for the last letters and for the end of MPI.
+constexpr auto farewell = std::chrono::seconds(10);
+
+/// The variables of a launcher: of Open MPI, of MPICH and its relatives, and of srun.
+struct Variables {
+  const char *rank, *size, *place;
+};
+constexpr Variables launchers[] = {
+    {"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK"},
+    {"PMI_RANK", "PMI_SIZE", "MPI_LOCALRANKID"},
+    // sbatch sets SLURM_NTASKS and SLURM_PROCID for its script too, which runs once.
+    {"SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID"}};
+
+int whole(const char* variable, int otherwise) {
+  const char* text = std::getenv(variable);
+  return text ? std::atoi(text) : otherwise;
+}
+
+std::string own_host() {
+  utsname system{};
+  ::uname(&system);
+  return system.nodename;
+}
+
+/// The cores that this process may use, as a text that is equal for equal sets.
+std::string own_cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  std::string text;
+  if (::sched_getaffinity(0, sizeof set, &set) == 0)
+    for (int core = 0; core < CPU_SETSIZE; ++core)
+      if (CPU_ISSET(core, &set)) text += fmt::format("{} ", core);
+  return text;
+}
+
+/// The kinds of kernels that this rank may use: the one that TWICE_CPU names, or all that run here.
+std::vector<std::string> own_kernels() {
+  const char* const given = std::getenv("TWICE_CPU");
+  std::vector<std::string> kinds;
+  for (const Cpu kind : usable_cpus())
+    if (!given || !*given || str(kind) == given) kinds.emplace_back(str(kind));
+  return kinds;
+}
+
+/// The length of the head in 8 bytes, then the head, then the body.
+std::string packed(const Json& head, std::string_view body) {
+  const std::string text = head.dump();
+  const std::uint64_t length = text.size();
+  std::string bytes(sizeof length, '\0');
+  std::memcpy(bytes.data(), &length, sizeof length);
+  bytes.reserve(sizeof length + text.size() + body.size());
+  return bytes.append(text).append(body);
+}
+
+Letter unpacked(int from, std::string bytes) {
+  std::uint64_t length = 0;
+  std::memcpy(&length, bytes.data(), sizeof length);
+  Letter letter{from, Json::parse(std::string_view(bytes).substr(sizeof length, length))};
+  bytes.erase(0, sizeof length + length);
+  letter.body = std::move(bytes);
+  return letter;
+}
+
+/// Loads the module beside the program. Throws if it is missing.
+StartMessagePassing* load(const Launch& launched) {
+  std::error_code unknown;
+  const std::filesystem::path file =
+      std::filesystem::read_symlink("/proc/self/exe", unknown).parent_path() / "twice-mpi.so";
+  // Open MPI loads parts of its own, which need the names of its main library.
+  void* module = ::dlopen(file.c_str(), RTLD_NOW | RTLD_GLOBAL);
+  if (!module) {
+    const char* reason = ::dlerror();
+    if (launched.place_on_node > 0) throw EndedElsewhere{};
+    fail("mpi",
+         "{}: {} processes were started ({}), but the part for MPI cannot be loaded: {}; "
+         "`.ci/install mpi` and a new build make it, and sweep --shard needs no MPI",
+         own_host(), launched.size, launched.variable,
+         std::filesystem::exists(file) ? reason : file.string() + " is missing");
+  }
+  void* function = ::dlsym(module, "twice_mpi_start");
+  if (!function) fail("mpi", "{} is not the part of twice for MPI", file.string());
+  return reinterpret_cast<StartMessagePassing*>(function);
+}
+
+/// The limit of silence in seconds.
+double longest_silence(const Launch& launched) {
+  constexpr double usual = 30, least = 2;
+  const char* const given = std::getenv("TWICE_MPI_SILENCE");
+  if (!given) return usual;
+  char* end = nullptr;
+  const double seconds = std::strtod(given, &end);
+  if (*end == '\0' && seconds >= least) return seconds;
+  if (launched.rank > 0) throw EndedElsewhere{};
+  fail("mpi", "TWICE_MPI_SILENCE is '{}'; expected seconds, at least {}", given, least);
+}
+
+/// Ends the process without the end of MPI, which would wait for ranks that no longer answer.
+void leave_without_mpi() {
+  ::on_exit(
+      [](int status, void*) {
+        std::fflush(nullptr);
+        ::_exit(status);
+      },
+      nullptr);
+}
+
+}  // namespace
+
+Launch launch() {
+  for (const Variables& names : launchers)
+    if (const int size = whole(names.size, 1); size > 1 && std::getenv(names.rank))
+      return {whole(names.rank, 0), size, whole(names.place, 0), names.size};
+  return {};
+}
+
+void forget_launch() {
+  for (const Variables& names : launchers)
+    for (const char* name : {names.rank, names.size, names.place}) ::unsetenv(name);
+}
+
+std::unique_ptr<Ranks> Ranks::join(const std::string& command, Stop stop) {
+  const Launch launched = launch();
+  if (launched.size <= 1) return nullptr;
+  std::unique_ptr<Ranks> ranks(new Ranks);
+  ranks->silence_ = longest_silence(launched);
+  StartMessagePassing* const start = load(launched);
+  ranks->thread_ = std::thread([&ranks = *ranks, start] {
+    {
+      std::string error;
+      MessagePassing* const module = start(TWICE_VERSION, error);
+      const std::lock_guard lock(ranks.mutex_);
+      ranks.module_.reset(module);
+      ranks.error_ = error;
+      ranks.ready_ = true;
+      ranks.arrived_.notify_all();
+    }
+    if (ranks.module_) ranks.exchange();
+  });
+  ranks->start(stop);
+  forget_launch();  // after the start of MPI, which reads them
+  if (!ranks->error_.empty() && launched.place_on_node > 0) throw EndedElsewhere{};
+  if (!ranks->error_.empty()) fail("mpi", "twice-mpi.so {}", ranks->error_);
+  if (ranks->size_ != launched.size) {
+    if (launched.rank > 0) throw EndedElsewhere{};
+    fail("mpi",
+         "{} = {}, but MPI sees {} process{}: the launcher and the MPI of twice-mpi.so do not fit "
+         "together; with srun, try --mpi=pmix",
+         launched.variable, launched.size, ranks->size_, ranks->size_ == 1 ? "" : "es");
+  }
+  ranks->meet(command, stop);
+  return ranks;
+}
+
+/// Waits for the start of MPI in the other thread.
+void Ranks::start(Stop stop) {
+  std::unique_lock lock(mutex_);
+  while (!arrived_.wait_for(lock, std::chrono::milliseconds(100), [&] { return ready_; }))
+    if (stop()) ::_exit(130);  // the other thread waits for ranks that may never come
+  if (!module_) return;
+  rank_ = module_->rank();
+  size_ = module_->size();
+  members_.resize(index(size_));
+  for (Member& member : members_) member.heard = Clock::now();
+  changed_.notify_all();
+}
+
+/// Each rank tells rank 0 where it runs. Rank 0 divides the cores of each node.
+void Ranks::meet(const std::string& command, Stop stop) {
+  Json greeting = {{"kind", "hello"},
+                   {"host", own_host()},
+                   {"set", own_cores()},
+                   {"processors", processors()},
+                   {"threads", allowed_threads()},
+                   {"kernels", own_kernels()},
+                   {"command", command}};
+  const auto until_met = [&](const auto& met, const auto& take) {
+    while (!met()) {
+      if (std::optional<Letter> letter = receive(long_pause)) take(*letter);
+      if (stop()) throw EndedElsewhere{};
+      if (!leads() && lost(0)) fail("mpi", "{}", describe_loss(0));
+    }
+  };
+  if (!leads()) {
+    send(0, greeting);
+    bool welcome = false;
+    until_met([&] { return welcome; },
+              [&](const Letter& letter) {
+                const std::string kind = letter.head.at("kind");
+                if (kind == "end") throw EndedElsewhere{};
+                if (kind != "welcome") return;
+                welcome = true;
+                members_[index(rank_)].host = own_host();
+                members_[index(rank_)].cores = letter.head.at("cores");
+                set_cpu(letter.head.at("kernels").string());
+              });
+    return;
+  }
+  std::vector<Json> greetings(index(size_));
+  greetings[0] = greeting;
+  until_met(
+      [&] {
+        for (int rank = 1; rank < size_; ++rank)
+          if (greetings[index(rank)].is_null() && !lost(rank)) return false;
+        return true;
+      },
+      [&](const Letter& letter) { greetings[index(letter.from)] = letter.head; });
+  share_cores(greetings);
+  agree_on_kernels(greetings);
+  for (int rank = 1; rank < size_; ++rank)
+    if (const Json& head = greetings[index(rank)];
+        !head.is_null() && std::string(head.at("command")) != command)
+      fail("mpi",
+           "{} was started with other options: {}; expected the same command for all ranks (sweep "
+           "--shard divides a sweep without MPI)",
+           name(rank), std::string(head.at("command")));
+  for (int rank = 1; rank < size_; ++rank)
+    send(rank, {{"kind", "welcome"}, {"cores", cores(rank)}, {"kernels", kernels_.back()}});
+}
+
+/// All ranks use the widest kernels that each of them can run, so that their numbers agree.
+void Ranks::agree_on_kernels(const std::vector<Json>& greetings) {
+  std::set<std::string> widest;
+  for (int rank = 0; rank < size_; ++rank) {
+    const Json& head = greetings[index(rank)];
+    if (head.is_null()) continue;
+    const std::vector<std::string> usable = head.at("kernels");
+    if (usable.empty())
+      fail("mpi", "{} cannot run the kernels that --cpu or TWICE_CPU names", name(rank));
+    widest.insert(usable.back());
+    if (rank == 0)
+      kernels_ = usable;
+    else
+      std::erase_if(kernels_, [&](const std::string& kind) {
+        return std::ranges::find(usable, kind) == usable.end();
+      });
+    if (kernels_.empty())
+      fail("mpi",
+           "{} runs the kernels {}, which the ranks before it do not; expected --cpu with a kind "
+           "for all",
+           name(rank), fmt::join(usable, ", "));
+  }
+  kernels_differ_ = widest.size() > 1;
+  set_cpu(kernels_.back());
+}
+
+/// Ranks of a node with the same cores share them. Ranks that are bound to cores of their own have
+/// these.
+void Ranks::share_cores(const std::vector<Json>& greetings) {
+  const auto same = [](const Json& a, const Json& b) {
+    return !a.is_null() && !b.is_null() && a.at("host") == b.at("host") &&
+           a.at("set") == b.at("set");
+  };
+  for (int rank = 0; rank < size_; ++rank) {
+    const Json& own = greetings[index(rank)];
+    Member& member = members_[index(rank)];
+    if (own.is_null()) continue;
+    const auto sharing = static_cast<int>(
+        std::ranges::count_if(greetings, [&](const Json& other) { return same(own, other); }));
+    member.host = own.at("host").string();
+    member.cores = std::max(
+        std::min(own.at("threads").get<int>(), own.at("processors").get<int>() / sharing), 1);
+  }
+}
+
+Ranks::~Ranks() {
+  if (leads()) send_to_others({{"kind", "end"}, {"incomplete", incomplete()}});
+  {
+    const std::lock_guard lock(mutex_);
+    closing_ = true;
+    changed_.notify_all();
+  }
+  const Clock::time_point latest = Clock::now() + 2 * farewell;
+  while (module_ && !*ended_ && Clock::now() < latest) std::this_thread::sleep_for(short_pause);
+  if (!module_ || *ended_) {
+    if (thread_.joinable()) thread_.join();
+    return;
+  }
+  // The thread waits in the end of MPI for a rank that is gone. It uses nothing of this object.
+  thread_.detach();
+  [[maybe_unused]] MessagePassing* const stays = module_.release();
+  leave_without_mpi();
+}
+
+std::string Ranks::name(int rank) const {
+  return fmt::format("rank {}{}", rank, host(rank).empty() ? "" : " on " + host(rank));
+}
+
+std::string Ranks::describe_loss(int rank) const {
+  return fmt::format("{} has been silent for {:g} s or cannot be reached", name(rank), silence_);
+}
+
+int Ranks::nodes() const {
+  std::set<std::string> hosts;
+  for (const Member& member : members_)
+    if (!member.host.empty()) hosts.insert(member.host);
+  return static_cast<int>(hosts.size());
+}
+
+void Ranks::send(int to, const Json& head, std::string_view body) {
+  std::string bytes = packed(head, body);
+  const std::lock_guard lock(mutex_);
+  outbox_.emplace_back(to, std::move(bytes));
+  sending_ = true;
+  changed_.notify_all();
+}
+
+void Ranks::send_to_others(const Json& head, std::string_view body) {
+  for (int rank = 0; rank < size_; ++rank)
+    if (rank != rank_ && !lost(rank)) send(rank, head, body);
+}
+
+std::optional<Letter> Ranks::receive(std::chrono::milliseconds wait) {
+  std::unique_lock lock(mutex_);
+  if (!arrived_.wait_for(lock, wait, [&] { return !inbox_.empty(); })) return std::nullopt;
+  Letter letter = std::move(inbox_.front());
+  inbox_.pop_front();
+  return letter;
+}
+
+bool Ranks::incomplete() {
+  const std::lock_guard lock(mutex_);
+  return incomplete_ ||
+         std::ranges::any_of(members_, [](const Member& member) { return member.lost; });
+}
+
+bool Ranks::sending() {
+  const std::lock_guard lock(mutex_);
+  return sending_;
+}
+
+bool Ranks::lost(int rank) {
+  const std::lock_guard lock(mutex_);
+  return members_[index(rank)].lost;
+}
+
+/// The loop of the thread that calls MPI.
+void Ranks::exchange() {
+  {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return !members_.empty(); });
+  }
+  const Json beat = {{"kind", "beat"}};
+  Clock::time_point closed{};
+  for (;;) {
+    std::deque<std::pair<int, std::string>> outgoing;
+    {
+      const std::lock_guard lock(mutex_);
+      outgoing.swap(outbox_);
+      if (closing_ && closed == Clock::time_point()) closed = Clock::now();
+    }
+    const Clock::time_point now = Clock::now();
+    if (now - beat_ >= beat_interval) {
+      beat_ = now;
+      for (int rank = 0; rank < size_; ++rank)
+        if (rank != rank_ && (leads() || rank == 0)) outgoing.emplace_back(rank, packed(beat, ""));
+    }
+    for (auto& [to, bytes] : outgoing) module_->send(to, std::move(bytes));
+    int from = 0;
+    std::string bytes;
+    while (module_->receive(from, bytes)) take(from, std::move(bytes));
+    std::unique_lock lock(mutex_);
+    look_for_lost(now);
+    bool busy = false;
+    for (int rank = 0; rank < size_; ++rank)
+      busy = busy || (!members_[index(rank)].lost && module_->busy(rank));
+    sending_ = busy || !outbox_.empty();
+    if (closing_ && outbox_.empty() && (!busy || now - closed >= farewell)) break;
+    changed_.wait_for(lock, busy ? short_pause : long_pause,
+                      [&] { return !outbox_.empty() || (closing_ && !busy); });
+  }
+  const bool without_all = incomplete();
+  if (without_all) leave_without_mpi();
+  MessagePassing* const module = without_all ? nullptr : module_.get();
+  const std::shared_ptr<std::atomic<bool>> ended = ended_;
+  if (module) module->finish();
+  *ended = true;
+}
+
+/// Puts a letter into the inbox.
+void Ranks::take(int from, std::string bytes) {
+  Letter letter = unpacked(from, std::move(bytes));
+  if (letter.head.at("kind") == Json("beat")) return;
+  const std::lock_guard lock(mutex_);
+  if (members_[index(from)].lost) return;
+  if (letter.head.at("kind") == Json("end")) incomplete_ = letter.head.at("incomplete");
+  inbox_.push_back(std::move(letter));
+  arrived_.notify_all();
+}
+
+void Ranks::look_for_lost(Clock::time_point now) {
+  const std::chrono::duration<double> limit(silence_);
+  // While this process was suspended, it could hear nobody.
+  const bool suspended = now - looked_ > 2 * beat_interval;
+  looked_ = now;
+  for (int rank = 0; rank < size_; ++rank) {
+    Member& member = members_[index(rank)];
+    const bool heard = module_->heard(rank);
+    if (heard || suspended) member.heard = now;
+    // Only rank 0 exchanges signs of life with all.
+    if (rank == rank_ || (!leads() && rank != 0)) continue;
+    if (member.lost && heard && leads())
+      outbox_.emplace_back(rank, packed({{"kind", "end"}, {"incomplete", true}}, ""));
+    if (now - member.heard > limit || module_->failed(rank)) member.lost = true;
+  }
+}
+
+}  // namespace twice::experiments
