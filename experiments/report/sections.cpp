@@ -300,10 +300,10 @@ std::string training_plots(const std::vector<Json>& rows) {
 }
 
 std::string setup_section(const Json& record) {
-  const std::string machine = definitions(
-      facts(member(record, "machine"),
-            {"cpu", "cores", "threads", "memory_gib", "os", "compiler", "flags", "kernels", "blas"}),
-      "facts");
+  const std::string machine =
+      definitions(facts(member(record, "machine"), {"cpu", "cores", "threads", "memory_gib", "os",
+                                                    "compiler", "flags", "kernels", "blas"}),
+                  "facts");
   const std::string options = definitions(
       facts(member(record, "config"), {"model", "width", "depth", "channels", "activation", "data",
                                        "batch", "epochs", "method", "gamma", "epsilon"}),
