@@ -26,14 +26,14 @@ void store(T* y, Index i, Index count, const xsimd::batch<T>& value) {
   std::copy_n(tail.begin(), count - i, y + i);
 }
 
-/// The sum of the lanes of a vector, in a fixed order.
+/// The sum of the numbers of a vector, in a fixed order.
 template <class T>
 T lane_sum(const xsimd::batch<T>& vector) {
-  std::array<T, xsimd::batch<T>::size> lanes;
-  vector.store_unaligned(lanes.data());
-  for (std::size_t half = lanes.size() / 2; half > 0; half /= 2)
-    for (std::size_t lane = 0; lane < half; ++lane) lanes[lane] += lanes[lane + half];
-  return lanes[0];
+  std::array<T, xsimd::batch<T>::size> numbers;
+  vector.store_unaligned(numbers.data());
+  for (std::size_t half = numbers.size() / 2; half > 0; half /= 2)
+    for (std::size_t lane = 0; lane < half; ++lane) numbers[lane] += numbers[lane + half];
+  return numbers[0];
 }
 
 /// The position of the first largest number of a row; 0 if all numbers are NaN or minus infinity.
@@ -71,13 +71,13 @@ RowSum<T> sum_exp(const T* x, Index count, const Visit& visit) {
     if (i + width<T> <= count && !(i <= sum.largest && sum.largest < i + width<T>)) {
       d = xsimd::batch<T>::load_unaligned(x + i) - xsimd::batch<T>(sum.shift);
     } else {
-      // Unused lanes hold a finite number whose exponential is 0, so they cause no floating-point
+      // Unused numbers hold a finite number whose exponential is 0, so they cause no floating-point
       // exceptions.
-      std::array<T, xsimd::batch<T>::size> lanes;
-      lanes.fill(T(-1000));
+      std::array<T, xsimd::batch<T>::size> numbers;
+      numbers.fill(T(-1000));
       for (Index j = i; j < std::min(count, i + width<T>); ++j)
-        if (j != sum.largest) lanes[static_cast<std::size_t>(j - i)] = x[j] - sum.shift;
-      d = xsimd::batch<T>::load_unaligned(lanes.data());
+        if (j != sum.largest) numbers[static_cast<std::size_t>(j - i)] = x[j] - sum.shift;
+      d = xsimd::batch<T>::load_unaligned(numbers.data());
     }
     const xsimd::batch<T> e = kernel::exp(d);
     visit(i, e);

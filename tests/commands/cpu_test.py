@@ -73,7 +73,7 @@ class Cpu(CommandTest):
             self.assertIn(f"used the kernels portable, these use {self.kinds[-1]}", errors)
             self.assertEqual(kernels(3), [self.kinds[-1]])
         record = self.folder / "sweep/sweep.json"
-        record.write_text(re.sub('"kernels": "[a-z0-9]*"', '"kernels": "future"', record.read_text()))
+        record.write_text(re.sub(r'("kernels": \[\s*)"[a-z0-9]*"', r'\1"future"', record.read_text()))
         before = self.files()
         self.refuse(2, ["the kernels future, which this CPU cannot run: --cpu"], *SWEEP, "--seeds", 4)
         self.assertEqual(self.files(), before)

@@ -257,8 +257,9 @@ Merged merge(Grid grid, const fs::path& out) {
   if (records.empty()) return {std::move(grid), {}, {}};
   std::set<std::string> kernels;
   for (const Json& earlier : records)
-    if (const Json& kind = member(member(earlier, "machine"), "kernels"); kind.is_string())
-      kernels.insert(kind.get<std::string>());
+    for (const Json& run : objects(member(earlier, "runs")))
+      if (const Json& kinds = member(run, "kernels"); kinds.is_array())
+        for (const Json& kind : kinds) kernels.insert(show(kind));
   const Json record = join_sweeps(records);
   Grid before = recorded_grid(record, out);
 
@@ -610,8 +611,7 @@ std::vector<RunResult> run_grid(Grid grid, const GridOptions& options, LivePage&
   // Shards and ranks get runs by cost. Otherwise only a terminal shows the time left.
   const bool shard = options.shard.parts > 0;
   const RunCosts costs = check_models(grid, shard || options.ranks || isatty(STDERR_FILENO) == 1);
-  // Reports errors before anything is created.
-  continue_with_kernels(merge(grid, options.out).kernels, options);
+  merge(grid, options.out);  // reports errors before anything is created
   prepare_folder(options.out);
   // Shards share the folder, and each has the folder of its record alone.
   const FolderLock lock(options.out,
@@ -624,6 +624,7 @@ std::vector<RunResult> run_grid(Grid grid, const GridOptions& options, LivePage&
   std::vector<const GridRun*> left;
   for (const RunResult& result : results)
     if (result.state != RunState::done) left.push_back(&result.run);
+  if (!left.empty()) continue_with_kernels(merged.kernels, options);
   Layout layout = merged.layout;
   std::optional<RemoteRuns> remote;
   if (!left.empty() && options.ranks) {

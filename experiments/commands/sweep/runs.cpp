@@ -102,6 +102,7 @@ RunResult look_up(const GridRun& run, const fs::path& folder) {
                                    value.dump()));
   result.model = text(rows[0], "model");
   result.data = member(record, "data");
+  result.kernels = member(record, "kernels");
   try {
     member(rows[0], "curve").get_to(result.curve);
   } catch (const JsonError&) {
@@ -150,6 +151,7 @@ Json sweep_record(const Grid& grid, const std::vector<RunResult>& results, const
         {"state", state_name(result.state)}, {"config", own},
         {"epochs", result.curve.size()},     {"seconds", result.seconds()}};
     if (result.state == RunState::failed) entry["error"] = result.error;
+    if (!result.kernels.is_null()) entry["kernels"] = result.kernels;
     if (!result.data.is_null()) {
       Json& data = record["data"];
       const auto known = std::find(data.begin(), data.end(), result.data);

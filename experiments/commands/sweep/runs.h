@@ -30,8 +30,8 @@ struct RunResult {
   std::string error = {};
   /// A label such as `mlp-512x4-b64-relu-f32`. Empty before the end of the first epoch.
   std::string model = {};
-  /// The training data, as in the run's record.
-  Json data = {};
+  /// The training data and the kinds of kernels, as in the run's record.
+  Json data = {}, kernels = {};
   /// The completed epochs.
   std::vector<EpochRecord> curve = {};
 
