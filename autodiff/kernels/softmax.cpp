@@ -26,7 +26,7 @@ void store(T* y, Index i, Index count, const xsimd::batch<T>& value) {
   std::copy_n(tail.begin(), count - i, y + i);
 }
 
-/// The sum of the numbers of a vector, in a fixed order.
+/// The sum of the lanes of a vector, in a fixed order.
 template <class T>
 T lane_sum(const xsimd::batch<T>& vector) {
   std::array<T, xsimd::batch<T>::size> numbers;
@@ -71,7 +71,7 @@ RowSum<T> sum_exp(const T* x, Index count, const Visit& visit) {
     if (i + width<T> <= count && !(i <= sum.largest && sum.largest < i + width<T>)) {
       d = xsimd::batch<T>::load_unaligned(x + i) - xsimd::batch<T>(sum.shift);
     } else {
-      // Unused numbers hold a finite number whose exponential is 0, so they cause no floating-point
+      // Unused lanes hold a finite number whose exponential is 0, so they cause no floating-point
       // exceptions.
       std::array<T, xsimd::batch<T>::size> numbers;
       numbers.fill(T(-1000));
