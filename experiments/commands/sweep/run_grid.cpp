@@ -343,16 +343,17 @@ class Scheduler {
  public:
   /// `remote` executes runs on other ranks. It may be null.
   Scheduler(std::vector<RunResult>& ours, const Merged& merged, const Layout& layout,
-            const GridOptions& options, const RunCosts& costs, int lock, RemoteRuns* remote,
-            LivePage& page)
+            const GridOptions& options, const RunCosts& costs, const FolderLock& lock,
+            RemoteRuns* remote, LivePage& page)
       : ours_(ours),
         merged_(merged),
         layout_(layout),
         options_(options),
         costs_(costs),
+        lock_(lock),
         remote_(remote),
         local_(remote ? std::max(options.jobs, 1) : layout.jobs, layout.threads,
-               options.checkpoint_every, lock, remote ? std::string(str(cpu())) : ""),
+               options.checkpoint_every, lock.descriptor(), remote ? std::string(str(cpu())) : ""),
         page_(page),
         progress_("sweep", work_left()) {
     for (RunResult& result : ours) {
@@ -409,6 +410,7 @@ class Scheduler {
   }
 
   void write() const {
+    lock_.check();
     // All shards of a grid write the same axes and options, by which `report` joins their records.
     Grid whole = merged_.grid;
     std::vector<RunResult> all = ours_;
@@ -533,6 +535,7 @@ class Scheduler {
   const Layout& layout_;
   const GridOptions& options_;
   const RunCosts& costs_;
+  const FolderLock& lock_;
   RemoteRuns* remote_;
   LocalRuns local_;
   LivePage& page_;
@@ -649,7 +652,7 @@ std::vector<RunResult> run_grid(Grid grid, const GridOptions& options, LivePage&
                layout.threads == 1 ? "" : "s", layout.reason);
   fmt::print("\n");
   flush_output();
-  Scheduler scheduler(results, merged, layout, options, costs, (own ? *own : lock).descriptor(),
+  Scheduler scheduler(results, merged, layout, options, costs, own ? *own : lock,
                       remote ? &*remote : nullptr, page);
   if (!shard) remove_shard_records(options.out);  // the scheduler has written their runs
   scheduler.run();
