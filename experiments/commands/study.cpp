@@ -169,8 +169,8 @@ int follow(const StudyOptions& options, Ranks& ranks) {
   }
   constexpr std::chrono::milliseconds pause(100);
   while (!ranks.lost(0))
-    if (const std::optional<Letter> letter = ranks.receive(pause);
-        letter && letter->head.at("kind") == Json("end"))
+    if (const std::optional<Message> message = ranks.receive(pause);
+        message && message->head.at("kind") == Json("end"))
       return 0;
   print_error(fmt::format("{}; {} ends", ranks.describe_loss(0), ranks.name(ranks.rank())));
   return 1;

@@ -1,5 +1,5 @@
-// One thread makes all calls of MPI. It sends a sign of life every second, so a rank whose other
-// threads compute or wait for a disk is not taken for a lost one.
+// One thread makes all calls of MPI. It sends a heartbeat every second, so a rank whose other
+// threads compute or wait for a disk does not count as lost.
 #include "experiments/mpi/ranks.h"
 
 #include <dlfcn.h>
@@ -25,10 +25,10 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr auto beat_interval = std::chrono::seconds(1);
+constexpr auto heartbeat_interval = std::chrono::seconds(1);
 /// The pauses of the thread, with and without messages on their way.
 constexpr milliseconds short_pause(1), long_pause(10);
-/// The time for the last letters and for the end of MPI.
+/// The time for the last messages and for the end of MPI.
 constexpr auto farewell = std::chrono::seconds(10);
 
 /// The variables of a launcher: of Open MPI, of MPICH and its relatives, and of srun.
@@ -82,13 +82,13 @@ std::string packed(const Json& head, std::string_view body) {
   return bytes.append(text).append(body);
 }
 
-Letter unpacked(int from, std::string bytes) {
+Message unpacked(int from, std::string bytes) {
   std::uint64_t length = 0;
   std::memcpy(&length, bytes.data(), sizeof length);
-  Letter letter{from, Json::parse(std::string_view(bytes).substr(sizeof length, length))};
+  Message message{from, Json::parse(std::string_view(bytes).substr(sizeof length, length))};
   bytes.erase(0, sizeof length + length);
-  letter.body = std::move(bytes);
-  return letter;
+  message.body = std::move(bytes);
+  return message;
 }
 
 /// Loads the module beside the program. Throws if it is missing.
@@ -194,7 +194,7 @@ void Ranks::start(Stop stop) {
   changed_.notify_all();
 }
 
-/// Each rank tells rank 0 where it runs. Rank 0 divides the cores of each node.
+/// Each rank reports its node, cores and kernels to rank 0, which divides the cores of each node.
 void Ranks::meet(const std::string& command, Stop stop) {
   Json greeting = {{"kind", "hello"},
                    {"host", own_host()},
@@ -205,7 +205,7 @@ void Ranks::meet(const std::string& command, Stop stop) {
                    {"command", command}};
   const auto until_met = [&](const auto& met, const auto& take) {
     while (!met()) {
-      if (std::optional<Letter> letter = receive(long_pause)) take(*letter);
+      if (std::optional<Message> message = receive(long_pause)) take(*message);
       if (stop()) throw EndedElsewhere{};
       if (!leads() && lost(0)) fail("mpi", "{}", describe_loss(0));
     }
@@ -214,14 +214,14 @@ void Ranks::meet(const std::string& command, Stop stop) {
     send(0, greeting);
     bool welcome = false;
     until_met([&] { return welcome; },
-              [&](const Letter& letter) {
-                const std::string kind = letter.head.at("kind");
+              [&](const Message& message) {
+                const std::string kind = message.head.at("kind");
                 if (kind == "end") throw EndedElsewhere{};
                 if (kind != "welcome") return;
                 welcome = true;
                 members_[index(rank_)].host = own_host();
-                members_[index(rank_)].cores = letter.head.at("cores");
-                set_cpu(letter.head.at("kernels").string());
+                members_[index(rank_)].cores = message.head.at("cores");
+                set_cpu(message.head.at("kernels").string());
               });
     return;
   }
@@ -233,7 +233,7 @@ void Ranks::meet(const std::string& command, Stop stop) {
           if (greetings[index(rank)].is_null() && !lost(rank)) return false;
         return true;
       },
-      [&](const Letter& letter) { greetings[index(letter.from)] = letter.head; });
+      [&](const Message& message) { greetings[index(message.from)] = message.head; });
   share_cores(greetings);
   agree_on_kernels(greetings);
   for (int rank = 1; rank < size_; ++rank)
@@ -339,12 +339,12 @@ void Ranks::send_to_others(const Json& head, std::string_view body) {
     if (rank != rank_ && !lost(rank)) send(rank, head, body);
 }
 
-std::optional<Letter> Ranks::receive(std::chrono::milliseconds wait) {
+std::optional<Message> Ranks::receive(std::chrono::milliseconds wait) {
   std::unique_lock lock(mutex_);
   if (!arrived_.wait_for(lock, wait, [&] { return !inbox_.empty(); })) return std::nullopt;
-  Letter letter = std::move(inbox_.front());
+  Message message = std::move(inbox_.front());
   inbox_.pop_front();
-  return letter;
+  return message;
 }
 
 bool Ranks::incomplete() {
@@ -369,7 +369,7 @@ void Ranks::exchange() {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return !members_.empty(); });
   }
-  const Json beat = {{"kind", "beat"}};
+  const Json heartbeat = {{"kind", "heartbeat"}};
   Clock::time_point closed{};
   for (;;) {
     std::deque<std::pair<int, std::string>> outgoing;
@@ -379,10 +379,11 @@ void Ranks::exchange() {
       if (closing_ && closed == Clock::time_point()) closed = Clock::now();
     }
     const Clock::time_point now = Clock::now();
-    if (now - beat_ >= beat_interval) {
-      beat_ = now;
+    if (now - last_heartbeat_ >= heartbeat_interval) {
+      last_heartbeat_ = now;
       for (int rank = 0; rank < size_; ++rank)
-        if (rank != rank_ && (leads() || rank == 0)) outgoing.emplace_back(rank, packed(beat, ""));
+        if (rank != rank_ && (leads() || rank == 0))
+          outgoing.emplace_back(rank, packed(heartbeat, ""));
     }
     for (auto& [to, bytes] : outgoing) module_->send(to, std::move(bytes));
     int from = 0;
@@ -406,27 +407,27 @@ void Ranks::exchange() {
   *ended = true;
 }
 
-/// Puts a letter into the inbox.
+/// Puts a message into the inbox.
 void Ranks::take(int from, std::string bytes) {
-  Letter letter = unpacked(from, std::move(bytes));
-  if (letter.head.at("kind") == Json("beat")) return;
+  Message message = unpacked(from, std::move(bytes));
+  if (message.head.at("kind") == Json("heartbeat")) return;
   const std::lock_guard lock(mutex_);
   if (members_[index(from)].lost) return;
-  if (letter.head.at("kind") == Json("end")) incomplete_ = letter.head.at("incomplete");
-  inbox_.push_back(std::move(letter));
+  if (message.head.at("kind") == Json("end")) incomplete_ = message.head.at("incomplete");
+  inbox_.push_back(std::move(message));
   arrived_.notify_all();
 }
 
 void Ranks::look_for_lost(Clock::time_point now) {
   const std::chrono::duration<double> limit(silence_);
-  // While this process was suspended, it could hear nobody.
-  const bool suspended = now - looked_ > 2 * beat_interval;
+  // A process that was suspended received no messages meanwhile.
+  const bool suspended = now - looked_ > 2 * heartbeat_interval;
   looked_ = now;
   for (int rank = 0; rank < size_; ++rank) {
     Member& member = members_[index(rank)];
     const bool heard = module_->heard(rank);
     if (heard || suspended) member.heard = now;
-    // Only rank 0 exchanges signs of life with all.
+    // Ranks other than 0 exchange heartbeats only with rank 0.
     if (rank == rank_ || (!leads() && rank != 0)) continue;
     if (member.lost && heard && leads())
       outbox_.emplace_back(rank, packed({{"kind", "end"}, {"incomplete", true}}, ""));

@@ -1,5 +1,5 @@
-// The processes of one command that mpirun or srun started together. Rank 0 leads. It exchanges
-// letters with each other rank, and notices a rank that is no longer there.
+// The processes of one command that mpirun or srun started together. Rank 0 directs the work: it
+// exchanges messages with each other rank and detects ranks that have ended or cannot be reached.
 #pragma once
 
 #include <atomic>
@@ -27,15 +27,15 @@ struct Launch {
   std::string variable;
 };
 Launch launch();
-/// Removes the variables that `launch` reads, so that child processes are commands of their own.
+/// Removes the variables that `launch` reads. Otherwise child processes would join the ranks.
 void forget_launch();
 
 /// Thrown by a process that ends because of an error that rank 0 reports. Its own exit status is 0:
 /// at any other one, mpirun kills rank 0, perhaps before the report.
 struct EndedElsewhere {};
 
-/// A message: what it is about, and possibly a file.
-struct Letter {
+/// A message. The head describes it, and the body may hold a file.
+struct Message {
   int from = 0;
   Json head;
   std::string body = {};
@@ -46,7 +46,7 @@ class Ranks {
   /// A function that returns true after Ctrl-C.
   using Stop = bool (*)();
 
-  /// Loads the module, starts MPI, and tells all ranks about each other. Null if no launcher
+  /// Loads the module, starts MPI, and divides the cores of each node. Null if no launcher
   /// started several processes. `command` is the command line, which must be the same for all
   /// ranks. Throws on rank 0 if the module is missing or cannot connect the ranks, and
   /// EndedElsewhere on others.
@@ -72,16 +72,17 @@ class Ranks {
   /// Whether some rank could run wider kernels than all ranks can.
   bool kernels_differ() const { return kernels_differ_; }
 
-  /// Queues a letter. `head["kind"]` says what it is.
+  /// Queues a message. `head["kind"]` names its kind.
   void send(int to, const Json& head, std::string_view body = "");
   /// Sends to all ranks but this one that are not lost.
   void send_to_others(const Json& head, std::string_view body = "");
-  /// The next letter. Waits at most this long. Letters of lost ranks are dropped.
-  std::optional<Letter> receive(std::chrono::milliseconds wait);
-  /// Whether letters are still on their way.
+  /// The next message. Waits at most this long. Messages of lost ranks are dropped.
+  std::optional<Message> receive(std::chrono::milliseconds wait);
+  /// Whether a message is not yet sent.
   bool sending();
   /// Whether a rank has been silent for too long (TWICE_MPI_SILENCE seconds, 30 by default), or MPI
-  /// reported an error for it. A lost rank stays lost. If it is heard again, it is told to end.
+  /// reported an error for it. A lost rank stays lost. If a message of it arrives later, rank 0
+  /// sends it the message `end`.
   bool lost(int rank);
   /// The same as a sentence: "rank 3 on node2 has been silent for 30 s or cannot be reached".
   std::string describe_loss(int rank) const;
@@ -117,14 +118,14 @@ class Ranks {
   std::mutex mutex_;
   std::condition_variable changed_, arrived_;
   std::deque<std::pair<int, std::string>> outbox_;
-  std::deque<Letter> inbox_;
+  std::deque<Message> inbox_;
   bool ready_ = false, closing_ = false, sending_ = false, incomplete_ = false;
   /// The thread makes no more use of this object, except possibly of `module_`.
   std::shared_ptr<std::atomic<bool>> ended_ = std::make_shared<std::atomic<bool>>(false);
   /// The limit of silence in seconds.
   double silence_ = 0;
-  /// The times of the last sign of life and of the last look for lost ranks.
-  Clock::time_point beat_{}, looked_{};
+  /// The times of the last heartbeat and of the last look for lost ranks.
+  Clock::time_point last_heartbeat_{}, looked_{};
 };
 
 }  // namespace twice::experiments

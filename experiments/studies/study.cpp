@@ -209,7 +209,7 @@ std::vector<Repeated> StudyContext::jobs(
 namespace {
 
 /// Computes jobs on several threads, one thread for each job. The thread that owns this object is
-/// free to exchange letters meanwhile.
+/// free to exchange messages meanwhile.
 class JobThreads {
  public:
   struct End {
@@ -347,22 +347,22 @@ void StudyContext::share(const std::string& task, const std::vector<std::size_t>
                                      ranks_->size() - excluded_.size(), ranks_->nodes()));
       progress_->report();
     }
-    const std::optional<Letter> letter = ranks_->receive(pause);
+    const std::optional<Message> message = ranks_->receive(pause);
     if (stop_requested()) failure = failure ? failure : std::make_exception_ptr(Stopped());
-    if (!letter) continue;
-    const std::string kind = letter->head.at("kind");
-    if (kind == "unable" && !(letter->head.at("stopped") && stop_follows()))
-      exclude(letter->from,
-              fmt::format("{}: {}", ranks_->name(letter->from), letter->head.at("error").string()));
-    if (kind == "identity" && letter->head.at("identity") != Json(identity_))
+    if (!message) continue;
+    const std::string kind = message->head.at("kind");
+    if (kind == "unable" && !(message->head.at("stopped") && stop_follows()))
+      exclude(message->from, fmt::format("{}: {}", ranks_->name(message->from),
+                                         message->head.at("error").string()));
+    if (kind == "identity" && message->head.at("identity") != Json(identity_))
       exclude(
-          letter->from,
-          ranks_->name(letter->from) +
+          message->from,
+          ranks_->name(message->from) +
               " has another processor, library or build than rank 0, so its numbers would differ");
-    if (kind != "done" || letter->head.at("task") != Json(task)) continue;
-    const std::size_t done = letter->head.at("job");
-    if (runs_on(letter->from).erase(done) == 0) continue;
-    add(done, measured(letter->head.at("result")));
+    if (kind != "done" || message->head.at("task") != Json(task)) continue;
+    const std::size_t done = message->head.at("job");
+    if (runs_on(message->from).erase(done) == 0) continue;
+    add(done, measured(message->head.at("result")));
     --left;
     const std::lock_guard lock(mutex_);
     progress_->advance(units);
@@ -395,17 +395,17 @@ void StudyContext::follow(const std::string& task, const Job& job) {
       stop_signal = SIGTERM;
       throw Error(ranks_->describe_loss(0));
     }
-    const std::optional<Letter> letter = ranks_->receive(pause);
-    if (!letter) continue;
-    const std::string kind = letter->head.at("kind");
+    const std::optional<Message> message = ranks_->receive(pause);
+    if (!message) continue;
+    const std::string kind = message->head.at("kind");
     if (kind == "end") {
       stop_signal = SIGTERM;  // ends the jobs that still run here
       throw EndedElsewhere{};
     }
-    if (kind == "job") own.add(letter->head.at("job"));
+    if (kind == "job") own.add(message->head.at("job"));
     if (kind != "results") continue;
     std::size_t number = 0;
-    for (const Json& result : letter->head.at("results"))
+    for (const Json& result : message->head.at("results"))
       journal_.add(task, number++, measured(result));
     return;
   }

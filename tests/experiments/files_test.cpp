@@ -431,7 +431,7 @@ BOOST_AUTO_TEST_CASE(a_lock_that_the_file_server_gave_to_another_process_is_noti
   };
   BOOST_TEST(error_of([&] { lock.check(); }) == "");
   lose();
-  BOOST_TEST(error_of([&] { lock.check(); }) == "");  // nobody has taken it
+  BOOST_TEST(error_of([&] { lock.check(); }) == "");  // no other process has taken the lock
   BOOST_CHECK_THROW(FolderLock(folder.path), Error);
   lose();
   const FolderLock other(folder.path);

@@ -1,4 +1,4 @@
-// The letters of a sweep. From rank 0: `folder` (is it shared?), `file`, `run`, `stop`, `end`. To
+// The messages of a sweep. From rank 0: `folder` (is it shared?), `file`, `run`, `stop`, `end`. To
 // rank 0: `folder` (the answer), `file`, `ended`.
 #include "experiments/commands/sweep/remote_runs.h"
 
@@ -76,15 +76,15 @@ void send_changes(Ranks& ranks, int to, const std::string& run, const fs::path& 
 }
 
 /// Writes a file of a run that another rank has sent.
-void write_received(const fs::path& out, const Letter& letter) {
-  const fs::path run = letter.head.at("run").string(), name = letter.head.at("name").string();
+void write_received(const fs::path& out, const Message& message) {
+  const fs::path run = message.head.at("run").string(), name = message.head.at("name").string();
   if (run.filename() != run || name.filename() != name)
-    fail("mpi", "rank {} sent a file {}; expected a name without a folder", letter.from,
+    fail("mpi", "rank {} sent a file {}; expected a name without a folder", message.from,
          (run / name).string());
   std::error_code error;
   fs::create_directories(out / run, error);
   if (error) fail("out", "cannot write to {}: {}", (out / run).string(), error.message());
-  write_copy(out / run / name, letter.body);
+  write_copy(out / run / name, message.body);
 }
 
 }  // namespace
@@ -113,13 +113,13 @@ void RemoteRuns::find_folders() {
   while (!waiting.empty() && !stop_requested()) {
     constexpr milliseconds pause(10);
     std::erase_if(waiting, [&](int rank) { return ranks_.lost(rank); });
-    const std::optional<Letter> letter = ranks_.receive(pause);
-    if (!letter || letter->head.at("kind") != Json("folder")) continue;
-    waiting.erase(letter->from);
-    worker(letter->from).shares = letter->head.at("shares");
-    const std::string error = letter->head.at("error");
+    const std::optional<Message> message = ranks_.receive(pause);
+    if (!message || message->head.at("kind") != Json("folder")) continue;
+    waiting.erase(message->from);
+    worker(message->from).shares = message->head.at("shares");
+    const std::string error = message->head.at("error");
     std::vector<RunEnd> unused;
-    if (!error.empty()) give_up(letter->from, ranks_.name(letter->from) + ": " + error, unused);
+    if (!error.empty()) give_up(message->from, ranks_.name(message->from) + ": " + error, unused);
   }
 }
 
@@ -175,31 +175,31 @@ void RemoteRuns::give_up(int rank, const std::string& why, std::vector<RunEnd>& 
   from.running.clear();
 }
 
-void RemoteRuns::take(const Letter& letter, std::vector<RunEnd>& ends) {
-  const std::string kind = letter.head.at("kind");
-  Worker& from = worker(letter.from);
-  const std::string run = letter.head.value("run", "");
-  // A letter about a run that has gone to another rank comes too late.
+void RemoteRuns::take(const Message& message, std::vector<RunEnd>& ends) {
+  const std::string kind = message.head.at("kind");
+  Worker& from = worker(message.from);
+  const std::string run = message.head.value("run", "");
+  // A message about a run that has gone to another rank comes too late.
   if (!from.running.contains(run)) return;
-  if (kind == "file") write_received(out_, letter);
+  if (kind == "file") write_received(out_, message);
   if (kind != "ended") return;
-  const std::string error = letter.head.at("error");
-  const bool stopped = letter.head.at("stopped");
+  const std::string error = message.head.at("error");
+  const bool stopped = message.head.at("stopped");
   if (stopped ? !stop_follows() : !stop_requested() && cannot_write(error)) {
-    const std::string name = ranks_.name(letter.from);
-    give_up(letter.from, stopped ? name + " was stopped" : name + ": " + error, ends);
+    const std::string name = ranks_.name(message.from);
+    give_up(message.from, stopped ? name + " was stopped" : name + ": " + error, ends);
     return;
   }
   from.running.erase(run);
-  ends.push_back({run, error, ranks_.host(letter.from)});
+  ends.push_back({run, error, ranks_.host(message.from)});
 }
 
 std::vector<RunEnd> RemoteRuns::collect(milliseconds wait) {
   std::vector<RunEnd> ends;
   for (milliseconds pause = wait;; pause = milliseconds(0)) {
-    const std::optional<Letter> letter = ranks_.receive(pause);
-    if (!letter) break;
-    take(*letter, ends);
+    const std::optional<Message> message = ranks_.receive(pause);
+    if (!message) break;
+    take(*message, ends);
   }
   for (int rank = 1; rank < ranks_.size(); ++rank)
     if (ranks_.lost(rank)) give_up(rank, ranks_.describe_loss(rank), ends);
@@ -232,9 +232,9 @@ class Server {
   int serve() {
     constexpr milliseconds pause(10);
     while (!ended_) {
-      for (milliseconds wait = pause; const std::optional<Letter> letter = ranks_.receive(wait);
+      for (milliseconds wait = pause; const std::optional<Message> message = ranks_.receive(wait);
            wait = milliseconds(0))
-        take(*letter);
+        take(*message);
       if (stop_requested() && !told_) stop();
       if (ranks_.lost(0)) return without_rank_0();
       report();
@@ -244,11 +244,11 @@ class Server {
   }
 
  private:
-  void take(const Letter& letter) {
-    const std::string kind = letter.head.at("kind");
-    if (kind == "folder") prepare(letter.head.at("name"));
-    if (kind == "file") receive_file(letter);
-    if (kind == "run") start(letter.head);
+  void take(const Message& message) {
+    const std::string kind = message.head.at("kind");
+    if (kind == "folder") prepare(message.head.at("name"));
+    if (kind == "file") receive_file(message);
+    if (kind == "run") start(message.head);
     if (kind == "stop") stop();
     if (kind == "end") ended_ = true;
   }
@@ -283,12 +283,12 @@ class Server {
     return (own_ ? own_->path() : options_.out) / run;
   }
 
-  void receive_file(const Letter& letter) {
-    const std::string run = letter.head.at("run");
+  void receive_file(const Message& message) {
+    const std::string run = message.head.at("run");
     if (problems_.contains(run)) return;
     try {
-      write_received(own_->path(), letter);
-      const std::string name = letter.head.at("name");
+      write_received(own_->path(), message);
+      const std::string name = message.head.at("name");
       sent_[run][name] = stamps_of(folder_of(run))[name];
     } catch (const Error& error) {
       problems_[run] = error.what();

@@ -47,7 +47,7 @@ class RemoteRuns {
   int best();
   void find_folders();
   void give_up(int rank, const std::string& why, std::vector<RunEnd>& ends);
-  void take(const Letter& letter, std::vector<RunEnd>& ends);
+  void take(const Message& message, std::vector<RunEnd>& ends);
 
   Ranks& ranks_;
   std::filesystem::path out_;

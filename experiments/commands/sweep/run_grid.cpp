@@ -425,7 +425,8 @@ class Scheduler {
     write_atomically(options_.record_folder() / "sweep.json", record_text(record));
   }
 
-  /// Starts the next run where it gets the most threads. Returns false if there is no room.
+  /// Starts the next run on the free rank that gives it the most threads. Returns false if no rank
+  /// is free.
   bool start_next() {
     const int remote = remote_ ? remote_->threads_when_free() : 0;
     const int local = local_.full() ? 0 : local_.threads();
