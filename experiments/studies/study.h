@@ -37,6 +37,8 @@ struct Setting {
 
 /// The numbers that a job measured, as lists by name.
 using Measured = std::map<std::string, Vector>;
+/// The numbers of a job from their JSON. JSON has no NaN, so null represents it.
+Measured measured(const Json& lists);
 /// The same job for each seed.
 using Repeated = std::vector<Measured>;
 

@@ -139,12 +139,6 @@ int RemoteRuns::threads_when_free() {
   return rank > 0 ? worker(rank).threads : 0;
 }
 
-std::size_t RemoteRuns::size() const {
-  std::size_t sum = 0;
-  for (const Worker& worker : workers_) sum += worker.running.size();
-  return sum;
-}
-
 void RemoteRuns::start(const GridRun& run, const fs::path& folder) {
   const int rank = best();
   Worker& to = worker(rank);

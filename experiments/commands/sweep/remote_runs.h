@@ -23,7 +23,6 @@ class RemoteRuns {
 
   /// The threads of each run on the free rank with the most threads. 0 if no rank is free.
   int threads_when_free();
-  std::size_t size() const;
   /// Starts a run on that rank.
   void start(const GridRun& run, const std::filesystem::path& folder);
   /// The runs that have ended since the last call. Waits up to `wait` for the first one. Writes the

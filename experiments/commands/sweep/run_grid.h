@@ -53,9 +53,4 @@ std::vector<RunResult> look_up_grid(Grid grid, const GridOptions& options);
 /// four models are timed on this machine, which gives the time of a FLOP.
 Forecast forecast(Grid grid, const GridOptions& options, int parts);
 
-/// `twice sweep --measure-steps CONFIG`, in a separate process. Prepares the run and prints 0. Then
-/// reads lines with a number of threads, and for each prints the steps per second with these
-/// threads.
-int measure_steps(const std::string& config);
-
 }  // namespace twice::experiments

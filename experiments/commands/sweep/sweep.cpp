@@ -10,6 +10,7 @@
 
 #include "experiments/app/command_line.h"
 #include "experiments/app/terminal.h"
+#include "experiments/commands/sweep/costs.h"
 #include "experiments/commands/sweep/remote_runs.h"
 #include "experiments/files/atomic_file.h"
 #include "experiments/files/record.h"
