@@ -393,11 +393,16 @@ BOOST_AUTO_TEST_CASE(shared_locks_exclude_an_exclusive_one_that_names_a_living_h
   for (std::size_t i = 1; i <= 3; ++i) {
     holders.push_back(::fork());
     if (holders.back() == 0) {
+      ::alarm(60);  // ends it if the test fails
       const FolderLock lock(folder.path, FolderLock::Kind::shared);
       for (;;) ::pause();
     }
-    while (!fs::exists(folder.path / lock_file) || fs::file_size(folder.path / lock_file) < 128 * i)
-      ::usleep(1000);
+    const auto is_named = [&] {
+      return fs::exists(folder.path / lock_file) &&
+             fs::file_size(folder.path / lock_file) >= 128 * i;
+    };
+    for (int tries = 0; !is_named() && tries < 10000; ++tries) ::usleep(1000);
+    BOOST_REQUIRE(is_named());
   }
   for (const pid_t holder : holders) {
     BOOST_TEST(in_use_by(FolderLock::Kind::exclusive) == fmt::format("process {}", holder));
