@@ -25,7 +25,8 @@ cmake --build "$work/build"
 
 # The program finds its libraries, and the library pkg-config's flags, after the installation was moved.
 mv "$work/prefix" "$work/moved"
-env -i ldd "$work/moved/bin/twice" | grep -q "libfmt.* => $work/moved/bin/../lib/twice/libfmt"
+env -i ldd "$work/moved/bin/twice" >"$work/libraries"
+grep -q "libfmt.* => $work/moved/bin/../lib/twice/libfmt" "$work/libraries"
 env -i "$work/moved/bin/twice" --version
 PKG_CONFIG_PATH=$(dirname "$(find "$work/moved" -name twice.pc)")
 export PKG_CONFIG_PATH
