@@ -587,7 +587,7 @@ def failing(folder, suites):
     """The suites that fail or do not end."""
     def fails(suite):
         try:
-            return run([folder / "bin/twice-tests", f"--run_test={suite}"], timeout=600).returncode != 0
+            return run([folder / "bin/twice-tests", f"--run_test={suite}"], timeout=120).returncode != 0
         except subprocess.TimeoutExpired:
             return True
     return [suite for suite in suites.split("|") if fails(suite)]
@@ -641,7 +641,7 @@ def main():
         source.mkdir(parents=True, exist_ok=True)
         copy_sources(source)
         launcher = ["-DCMAKE_CXX_COMPILER_LAUNCHER=ccache"] if shutil.which("ccache") else []
-        configured = run(["cmake", "-G", "Ninja", "-S", source, "-B", folder, *launcher])
+        configured = run(["cmake", "-G", "Ninja", "-S", source, "-B", folder, "-DTWICE_NATIVE=ON", *launcher])
         built, output = build(folder) if configured.returncode == 0 else (False, configured.stdout)
         if not built:
             print(output[-3000:])

@@ -224,7 +224,7 @@ int study(StudyOptions options) {
   const FolderLock lock(folder);
   prepare_file(options.run.json);
 
-  Journal journal(folder, chosen.name, identity(chosen, options, settings));
+  Journal journal(lock, chosen.name, identity(chosen, options, settings));
   if (journal.size() > 0)
     fmt::print("continuing after the {} jobs in {}\n", journal.size(), journal.file().string());
   StudyContext context(settings, options.run.seed, journal);
@@ -241,6 +241,7 @@ int study(StudyOptions options) {
   }
   const Json record = record_of(chosen, result, options, settings, journal.seconds());
   print(record);
+  lock.check();
   write_atomically(folder / (chosen.name + ".json"), record_text(record));
   write_pages(folder, record);
   if (!options.run.json.empty()) write_json(options.run.json, record);

@@ -51,6 +51,7 @@ class FolderLock {
   enum class Kind { exclusive, shared };
   explicit FolderLock(const std::filesystem::path& folder, Kind kind = Kind::exclusive);
   int descriptor() const { return file_.number(); }
+  const std::filesystem::path& folder() const { return folder_; }
 
   /// Throws if another process has taken the lock since. An NFS server gives the locks of a machine
   /// to others after it could not reach the machine for some time. If no other process has taken

@@ -85,9 +85,10 @@ Vector powers_of_ten(Vector a, const Vector& b) {
   return a;
 }
 
-Journal::Journal(const fs::path& out, const std::string& name, const Json& identity) {
+Journal::Journal(const FolderLock& lock, const std::string& name, const Json& identity)
+    : lock_(&lock) {
   const std::string head = identity.dump();
-  folder_ = out / fmt::format(".study-{}-{}", name, sha256(head).substr(0, 12));
+  folder_ = lock.folder() / fmt::format(".study-{}-{}", name, sha256(head).substr(0, 12));
   if (fs::is_symlink(folder_))
     fail("study", "{} is a symbolic link; expected a folder", folder_.string());
   fs::create_directories(folder_);
@@ -107,7 +108,8 @@ Journal::Journal(const fs::path& out, const std::string& name, const Json& ident
 }
 
 Journal::~Journal() {
-  if (results_.empty()) remove();
+  std::error_code ignored;
+  if (!folder_.empty()) fs::remove(folder_, ignored);  // keeps a folder with jobs
 }
 
 const Measured* Journal::find(const std::string& task, std::size_t job) const {
@@ -122,7 +124,8 @@ void Journal::add(const std::string& task, std::size_t job, const Measured& resu
   // cannot differ.
   results_[{task, job}] = measured(Json::parse(line).at("result"));
   // Each job replaces the whole file, so the file is never truncated.
-  if (folder_.empty()) return;
+  if (!lock_) return;
+  lock_->check();
   text_ += line + "\n";
   write_atomically(file(), text_);
 }
@@ -132,7 +135,7 @@ double Journal::seconds() const {
 }
 
 void Journal::remove() {
-  if (folder_.empty()) return;
+  if (!lock_) return;
   std::error_code ignored;  // a folder that remains is harmless
   fs::remove_all(folder_, ignored);
 }

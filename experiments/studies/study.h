@@ -18,6 +18,7 @@
 #include "experiments/report/plots.h"
 #include "experiments/report/progress.h"
 #include "experiments/run/options.h"
+#include "experiments/run/output.h"
 #include "experiments/run/stop.h"
 
 namespace twice::experiments {
@@ -64,9 +65,9 @@ Vector powers_of_ten(Vector a, const Vector& b);
 class Journal {
  public:
   /// The file is OUT/.study-NAME-KEY/jobs.jsonl. KEY is a hash of `identity`, which is everything
-  /// that the study's numbers depend on. Reads the jobs in the file. The caller must hold the lock
-  /// of OUT.
-  Journal(const std::filesystem::path& out, const std::string& name, const Json& identity);
+  /// that the study's numbers depend on. Reads the jobs in the file. `lock` is the lock of OUT and
+  /// must outlive the journal.
+  Journal(const FolderLock& lock, const std::string& name, const Json& identity);
   /// A journal without a file, of a rank other than 0.
   Journal() = default;
   /// Removes the folder if it contains no job.
@@ -75,7 +76,8 @@ class Journal {
   /// The job's numbers. Null if the job is not done.
   const Measured* find(const std::string& task, std::size_t job) const;
   /// Stores a finished job, which from now on survives kill -9 and a power loss. Numbers are
-  /// stored with all bits, except that infinities become NaN.
+  /// stored with all bits, except that infinities become NaN. Throws, and writes nothing, if
+  /// another process has taken the lock.
   void add(const std::string& task, std::size_t job, const Measured& result);
 
   std::size_t size() const { return results_.size(); }
@@ -88,6 +90,7 @@ class Journal {
  private:
   using Clock = std::chrono::steady_clock;
 
+  const FolderLock* lock_ = nullptr;
   std::filesystem::path folder_;
   std::string text_;
   std::map<std::pair<std::string, std::size_t>, Measured> results_;

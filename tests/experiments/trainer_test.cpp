@@ -120,7 +120,7 @@ struct Written {
   std::string schedule = "cosine";
   int warmup = 0;
   double clip = 0;
-  std::uint64_t seed = 1;
+  std::uint64_t init_seed = 1, data_seed = 1;
   int batch = 8, epochs = 3;
 };
 
@@ -163,7 +163,7 @@ double rate(const Written& o, int step, int steps) {
 }
 
 WrittenRun written_out(const Problem& problem, const Written& o, int steps_to_take) {
-  const ModelState start = initial_state(problem.model, o.seed, DType::f64);
+  const ModelState start = initial_state(problem.model, o.init_seed, DType::f64);
   Loss loss(problem, {start.parameters, start.buffers});
   WrittenRun run{flattened(start.parameters), flattened(start.buffers)};
   const int per_epoch = static_cast<int>(problem.data.train.size()) / o.batch,
@@ -174,7 +174,7 @@ WrittenRun written_out(const Problem& problem, const Written& o, int steps_to_ta
   for (int step = 0; step < steps_to_take; ++step) {
     const int epoch = step / per_epoch;
     const std::vector<std::int32_t> order =
-        epoch_order(o.seed, static_cast<std::uint64_t>(epoch), problem.data.train.size());
+        epoch_order(o.data_seed, static_cast<std::uint64_t>(epoch), problem.data.train.size());
     const auto first = order.begin() + step % per_epoch * o.batch;
     gather(problem.data.train, std::vector<std::int32_t>(first, first + o.batch), batch);
 
@@ -256,7 +256,9 @@ BOOST_AUTO_TEST_CASE(every_option_reaches_the_update) {
        [](Written& o) { o.warmup = 4, o.schedule = "step"; }},
       {{"--clip", "0.1"}, [](Written& o) { o.clip = 0.1; }},
       {{"--clip", "100"}, [](Written& o) { o.clip = 100; }},
-      {{"--seed", "7"}, [](Written& o) { o.seed = 7; }},
+      {{"--seed", "7"}, [](Written& o) { o.init_seed = o.data_seed = 7; }},
+      {{"--init-seed", "7"}, [](Written& o) { o.init_seed = 7; }},
+      {{"--data-seed", "7"}, [](Written& o) { o.data_seed = 7; }},
       {{"--batch", "5"}, [](Written& o) { o.batch = 5; }},
       {{"--epochs", "2"}, [](Written& o) { o.epochs = 2; }},
       {{"--optimizer", "adam", "--lr", "0.01"},
