@@ -83,6 +83,11 @@ class Ranks(Sweep):
             time.sleep(0.01)
 
 
+def narrow(rank):
+    """Starts this rank with TWICE_CPU, which stands for a node with a narrower CPU."""
+    return ["sh", "-c", f'[ $OMPI_COMM_WORLD_RANK != {rank} ] || export TWICE_CPU=portable; exec "$@"', "sh"]
+
+
 class Sweeps(Ranks):
     def test_same_records_at_any_number_of_ranks(self):
         self.succeed("sweep", *GRID, "--jobs", 2, "--out", "alone")
@@ -99,20 +104,19 @@ class Sweeps(Ranks):
                 self.assertEqual(layout["jobs"], count)
 
     def test_all_ranks_use_the_same_kernels(self):
-        """TWICE_CPU on one rank stands for a node with a narrower CPU."""
-        narrow = ["sh", "-c", '[ $OMPI_COMM_WORLD_RANK != 1 ] || export TWICE_CPU=portable; exec "$@"', "sh"]
         _, _, errors = self.run_twice("train", "--cpu", "mmx")
         if "portable" not in errors:
             self.skipTest("this build has kernels for one CPU only")
-        output = self.succeed_on(2, "sweep", *GRID, "--out", "mixed", before=narrow)
         self.succeed("sweep", *GRID, "--jobs", 1, "--cpu", "portable", "--out", "portable")
+        output = self.succeed_on(2, "sweep", *GRID, "--out", "mixed", before=narrow(1))
         self.assert_same_result("mixed", "portable")
         self.assertEqual(self.record("mixed")["machine"]["kernels"], "portable")
         self.assertTrue("all with the kernels portable" in output or "portable, avx2" not in errors, output)
         if "avx2" not in errors:
             return
-        different = ["sh", "-c", 'export TWICE_CPU=avx2; [ $OMPI_COMM_WORLD_RANK != 1 ] || export TWICE_CPU=portable; exec "$@"', "sh"]
-        status, _, errors = self.run_ranks(2, "sweep", *GRID, "--out", "other", before=different)
+        script = '[ $OMPI_COMM_WORLD_RANK = 0 ] && export TWICE_CPU=avx2 || export TWICE_CPU=portable; exec "$@"'
+        status, _, errors = self.run_ranks(2, "sweep", *GRID, "--out", "other",
+                                           before=["sh", "-c", script, "sh"])
         self.assertEqual(status, 1)
         self.assertRegex(errors, r"\[mpi\] rank 1 on .* runs the kernels portable, which the ranks before it do not")
 
@@ -165,6 +169,19 @@ class Studies(Ranks):
         for record in alone, ranks:
             del record["seconds"], record["origin"]
         self.assertEqual(alone, ranks)
+
+    def test_all_ranks_use_the_same_kernels(self):
+        """Errors of finite differences show the last bits. Only rank 0 has narrow kernels."""
+        small = ["gradient-error", "--quick", "--seeds", 2, "--width", 16, "--batch", 32, "--epochs", 1]
+        self.succeed("study", *small, "--out", "wide")
+        if self.json("wide/gradient-error.json")["machine"]["kernels"] not in ["avx2", "avx512"]:
+            self.skipTest("this build has kernels for one CPU only")
+        self.succeed("study", *small, "--cpu", "portable", "--out", "portable")
+        self.succeed_on(3, "study", *small, "--out", "mixed", before=narrow(0))
+        wide, portable, mixed = (self.json(f"{folder}/gradient-error.json")["plots"]
+                                 for folder in ["wide", "portable", "mixed"])
+        self.assertEqual(mixed, portable)
+        self.assertNotEqual(wide, portable)
 
 
 class Mistakes(Ranks):
