@@ -163,10 +163,19 @@ BOOST_AUTO_TEST_CASE(a_bound_caller_does_not_bind_the_helpers) {
     sched_setaffinity(0, sizeof one, &one);
     parallel_for(8, [](Index) {});
     sched_setaffinity(0, sizeof all, &all);
-    const TeamUse before = team_use();
+    const std::thread::id caller = std::this_thread::get_id();
+    std::atomic<int> by_helpers = 0, bound = 0;
     for (int loop = 0; loop < 50; ++loop)
-      parallel_for(8, [](Index) { std::this_thread::sleep_for(milliseconds(1)); });
-    return processors() >= 2 && (team_use() - before).by_helpers > 0;
+      parallel_for(8, [&](Index) {
+        cpu_set_t own;
+        sched_getaffinity(0, sizeof own, &own);
+        if (std::this_thread::get_id() != caller) {
+          ++by_helpers;
+          if (!CPU_EQUAL(&own, &all)) ++bound;
+        }
+        std::this_thread::sleep_for(milliseconds(1));
+      });
+    return processors() >= 2 && by_helpers > 0 && bound == 0;
   };
   BOOST_TEST(succeeds_in_child(child));
 }
