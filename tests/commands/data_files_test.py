@@ -110,6 +110,10 @@ class DataFiles(CommandTest):
         self.refuse(2, ["--classes"], *train, "--data", "numbers.csv", "--classes", 3)
         self.refuse(2, ["--input", "'4x'"], *train, "--data", "synthetic", "--input", "4x")
         self.refuse(2, ["--batch 4096", "numbers.csv"], "train", *MSE, "--batch", 4096)
+        # Every share of a sweep is checked before a run starts.
+        self.refuse(2, ["--batch 32", "numbers.csv"], "sweep", *MSE, "--batch", 32, "--epochs", 1,
+                    "--validation-share", "0.1,0.9", "--out", "shares")
+        self.assertFalse((self.folder / "shares").exists())
         self.refuse(2, ["images"], "train", *MSE, "--model", "cnn", "--batch", 16)
 
 

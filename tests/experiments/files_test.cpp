@@ -17,7 +17,6 @@
 
 #include "experiments/files/atomic_file.h"
 #include "experiments/run/output.h"
-#include "experiments/studies/study.h"
 #include "tests/experiments/scratch_folder.h"
 
 using namespace twice;
@@ -439,11 +438,8 @@ BOOST_AUTO_TEST_CASE(a_lock_that_the_file_server_gave_to_another_process_is_noti
   lose();
   BOOST_TEST(error_of([&] { lock.check(); }) == "");  // no other process has taken the lock
   BOOST_CHECK_THROW(FolderLock(folder.path), Error);
-  Journal journal(lock, "s", {{"study", "s"}});
   lose();
   const FolderLock other(folder.path);
-  BOOST_CHECK_THROW(journal.add("a", 0, {{"v", {1}}}), Error);
-  BOOST_TEST(!std::filesystem::exists(journal.file()));
   BOOST_TEST(
       error_of([&] { lock.check(); }) ==
       fmt::format("[lock] {} was locked by process {} while this machine could not reach the "

@@ -1,4 +1,6 @@
 // Tests the verdicts of studies and their statistics, which must be able to reject a claim.
+#include <fcntl.h>
+
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <limits>
@@ -129,6 +131,18 @@ BOOST_AUTO_TEST_CASE(a_journal_keeps_all_bits) {
   BOOST_TEST(journal.size() == 1U);
   journal.remove();
   BOOST_TEST(!std::filesystem::exists(journal.file().parent_path()));
+}
+
+BOOST_AUTO_TEST_CASE(a_journal_without_its_lock_writes_nothing) {
+  const ScratchFolder folder;
+  const FolderLock lock(folder.path);
+  Journal journal(lock, "s", {{"study", "s"}});
+  struct flock none = {};  // as if the file server had dropped the lock
+  none.l_type = F_UNLCK;
+  BOOST_REQUIRE(::fcntl(lock.descriptor(), F_OFD_SETLK, &none) == 0);
+  const FolderLock other(folder.path);
+  BOOST_CHECK_THROW(journal.add("a", 0, {{"v", {1}}}), Error);
+  BOOST_TEST(!std::filesystem::exists(journal.file()));
 }
 
 BOOST_AUTO_TEST_CASE(teachers_are_functions_of_their_seed) {

@@ -63,6 +63,15 @@ class Measured {
   std::vector<std::unique_ptr<Process>> processes_;
 };
 
+/// Equal for runs with the same training, validation and test examples.
+std::string data_key(const Json& config) {
+  std::string key;
+  for (const char* option : {"problem", "data", "input", "classes", "target", "loss", "test-share",
+                             "validation-share", "split-seed"})
+    key += config.value(option, Json()).dump() + " ";
+  return key;
+}
+
 RunCost cost_of(const Problem& problem, const Method& method) {
   const RunOptions& options = problem.options;
   const DType dtype = options.number_type();
@@ -81,11 +90,9 @@ RunCost cost_of(const Problem& problem, const Method& method) {
 }  // namespace
 
 std::string cost_key(const Json& config, bool steps) {
-  std::string key;
+  std::string key = data_key(config);
   const auto add = [&](const char* option) { key += config.value(option, Json()).dump() + " "; };
-  for (const char* option :
-       {"problem", "data", "input", "classes", "target", "loss", "test-share", "split-seed",
-        "model", "width", "depth", "channels", "activation", "batch"})
+  for (const char* option : {"model", "width", "depth", "channels", "activation", "batch"})
     add(option);
   for (const auto& [option, value] : config.members())
     if (!registry().owner_of(option).empty()) add(option.c_str());
@@ -108,13 +115,6 @@ std::vector<double> costs_of(const Grid& grid, const RunCosts& costs) {
 }
 
 RunCosts check_models(const Grid& grid, bool count_flops) {
-  const auto data_key = [](const Json& config) {
-    std::string key;
-    for (const char* option :
-         {"problem", "data", "input", "classes", "target", "loss", "test-share", "split-seed"})
-      key += config.value(option, Json()).dump() + " ";
-    return key;
-  };
   std::map<std::string, std::map<std::string, const GridRun*>> by_data;
   for (const GridRun& run : grid.runs)
     by_data[data_key(run.config)].emplace(cost_key(run.config, count_flops), &run);
@@ -131,6 +131,7 @@ RunCosts check_models(const Grid& grid, bool count_flops) {
   }
   return costs;
 }
+
 Layout choose_layout(const std::vector<const GridRun*>& runs, int jobs, int cores) {
   const int count = static_cast<int>(std::max<std::size_t>(runs.size(), 1));
   if (jobs > 0) return {jobs, std::max(cores / jobs, 1), "set by --jobs"};
