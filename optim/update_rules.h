@@ -1,5 +1,5 @@
-// The updates of sgd, adam and adamw for one parameter. The equations are at OptimizerOptions. This
-// file is compiled for each kind of CPU, like the kernels.
+// The updates of sgd, adam and adamw for one parameter. The equations are at OptimizerOptions. Like
+// the kernels, update_rules.cpp is compiled for each kind of CPU.
 #pragma once
 
 #include "optim/optimizers.h"

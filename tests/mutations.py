@@ -641,6 +641,7 @@ def main():
         source.mkdir(parents=True, exist_ok=True)
         copy_sources(source)
         launcher = ["-DCMAKE_CXX_COMPILER_LAUNCHER=ccache"] if shutil.which("ccache") else []
+        # For one kind of CPU, so that a kernel is compiled once.
         configured = run(["cmake", "-G", "Ninja", "-S", source, "-B", folder, "-DTWICE_NATIVE=ON", *launcher])
         built, output = build(folder) if configured.returncode == 0 else (False, configured.stdout)
         if not built:

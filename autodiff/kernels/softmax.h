@@ -1,7 +1,6 @@
 // Sums of exponentials along the last axis. The largest number of each row is subtracted first, so
-// that no exponential overflows. A row consists of the numbers that
-// differ in the last index alone. The threads share the rows, and each row is summed in a fixed
-// order.
+// that no exponential overflows. A row is a slice along the last axis. The threads share the rows,
+// and each row is summed in a fixed order.
 #pragma once
 
 #include "autodiff/array/array.h"

@@ -112,6 +112,10 @@ class Sweeps(Ranks):
         self.assert_same_result("mixed", "portable")
         self.assertEqual(self.record("mixed")["machine"]["kernels"], "portable")
         self.assertTrue("all with the kernels portable" in output or "portable, avx2" not in errors, output)
+        if "avx512" not in errors:
+            status, _, lines = self.run_ranks(2, "sweep", *GRID, "--cpu", "avx512", "--out", "other", before=narrow(1))
+            self.assertEqual(status, 1)
+            self.assertRegex(lines, r"\[mpi\] rank [01] on .* (cannot run the kernels that|, which the ranks before)")
         if "avx2" not in errors:
             return
         script = '[ $OMPI_COMM_WORLD_RANK = 0 ] && export TWICE_CPU=avx2 || export TWICE_CPU=portable; exec "$@"'
