@@ -216,7 +216,7 @@ class Against(Bench):
     def stand_in_for_twice(self, name, script=""):
         """Writes a program that runs `script` and then PROGRAM."""
         program = self.folder / name
-        program.write_text(f'#!/bin/sh\n{script}\nexec {PROGRAM} "$@"\n')
+        program.write_text(f'#!/bin/sh\n{script}\nexec "{PROGRAM}" "$@"\n')
         program.chmod(0o755)
         return f"./{name}"
 
@@ -285,7 +285,7 @@ class Against(Bench):
             "tar": "true",
             "cmake": 'case "$1" in --build) mkdir -p "$2/bin"; echo built >>"$TOP/builds"; '
                      '[ -z "$BROKEN" ] || { echo "error: broken"; exit 1; }; '
-                     f'ln -sf {PROGRAM} "$2/bin/twice";; esac'}
+                     f'ln -sf "{PROGRAM}" "$2/bin/twice";; esac'}
         for name, script in scripts.items():
             (tools / name).write_text(f"#!/bin/sh\n{script}\n")
             (tools / name).chmod(0o755)

@@ -136,7 +136,7 @@ class Compare(CommandTest):
     def test_programs_take_turns(self):
         """Compares two programs as `bench --against` does, with the options of the model."""
         other = self.folder / "other"
-        other.write_text(f'#!/bin/sh\nexec {PROGRAM} "$@"\n')
+        other.write_text(f'#!/bin/sh\nexec "{PROGRAM}" "$@"\n')
         other.chmod(0o755)
         output = self.succeed("profile", "--compare", PROGRAM, "./other", "--json", "record.json",
                               "--width", 16, "--batch", 8, "--threads", 1, "--seconds", 1, "--method", "exact")
