@@ -3,6 +3,7 @@
 #pragma once
 
 #include <charconv>
+#include <concepts>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -44,6 +45,11 @@ std::string csv_line(const std::vector<std::string>& cells);
 
 /// Quotes a word if a shell would change it.
 std::string shell_word(const std::string& word);
+
+/// A number and a noun, such as "1 run" or "2 runs".
+std::string counted(std::integral auto count, const std::string& noun) {
+  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
+}
 
 /// Shortens text from a file for a one-line message: at most 40 bytes, with '?' for control
 /// characters.

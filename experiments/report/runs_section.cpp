@@ -7,6 +7,7 @@
 #include <limits>
 #include <set>
 
+#include "experiments/files/words.h"
 #include "experiments/measure/statistics.h"
 #include "experiments/report/plots.h"
 #include "experiments/report/runs.h"
@@ -41,11 +42,6 @@ std::string plus_minus(const Moments& moments, const Column& field) {
   std::string text = field.format(moments.mean);
   if (std::isfinite(moments.deviation)) text += " ± " + field.format(moments.deviation);
   return text;
-}
-
-/// "1 run", "2 runs".
-std::string counted(std::size_t count, const char* noun) {
-  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }
 
 Cell number_cell(std::string text, double value, const char* css_class = "") {
@@ -329,7 +325,7 @@ std::string run_curves(const std::vector<RunSetting>& settings) {
           training_line(*own[i], own[i]->options.empty() ? method : own[i]->values(), step_ink(i)));
     add(shown < own.size()
             ? fmt::format("{}: the best {} of {} settings", method, shown, own.size())
-            : fmt::format("{}: {} setting{}", method, shown, shown == 1 ? "" : "s"),
+            : method + ": " + counted(shown, "setting"),
         lines);
   }
   return choice("Show", views);

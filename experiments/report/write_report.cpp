@@ -37,11 +37,6 @@ bool has_command(const FoundRecord& record, std::string_view command) {
 
 bool is_moved(const FoundRecord& record) { return record.content.is_null(); }
 
-/// "1 record", "2 records".
-std::string records_text(std::size_t count) {
-  return fmt::format("{} record{}", count, count == 1 ? "" : "s");
-}
-
 /// The contents of a folder. File names are made printable, so that the page is always UTF-8.
 struct Found {
   std::vector<FoundRecord> records = {};
@@ -264,7 +259,7 @@ std::string counts_text(const RunSet& set) {
   std::string line;
   for (const Run& run : set.runs)
     if (methods.insert(run.method).second) line += (line.empty() ? "" : ", ") + run.method;
-  line += fmt::format("; {} run{}", set.runs.size(), set.runs.size() == 1 ? "" : "s");
+  line += "; " + counted(set.runs.size(), "run");
   for (const char* state : {"failed", "unfinished"})
     if (const auto count = std::ranges::count(set.runs, state, &Run::state); count > 0)
       line += fmt::format(", {} {}", count, state);
@@ -450,7 +445,7 @@ void write_report(const fs::path& folder, PageState state) {
     for (const std::string& reason : left_out) print_error("[report] left out: " + reason);
   Json others = Json::array();
   for (const auto& [command, number] : found.others)
-    others.push_back({{"command", command}, {"count", records_text(number)}});
+    others.push_back({{"command", command}, {"count", counted(number, "record")}});
   const std::string index =
       sortable_table({{"record", "model and data, or the study's name"},
                       {"command", "the command that wrote it"},
@@ -463,8 +458,8 @@ void write_report(const fs::path& folder, PageState state) {
   const std::string where = printable(folder.lexically_normal().string()),
                     title = shown.index.size() == 1
                                 ? shown.index[0][1].text + ": " + shown.index[0][0].text
-                                : records_text(count);
-  const std::string html = render("report", {{"count", records_text(count)},
+                                : counted(count, "record");
+  const std::string html = render("report", {{"count", counted(count, "record")},
                                              {"folder", where},
                                              {"command", command("twice report " + where)},
                                              {"under_way", state == PageState::under_way},

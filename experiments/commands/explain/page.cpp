@@ -12,6 +12,7 @@
 
 #include "autodiff/profile/ledger.h"
 #include "experiments/files/process.h"
+#include "experiments/files/words.h"
 #include "experiments/report/sections.h"
 
 namespace twice::experiments {
@@ -83,17 +84,15 @@ std::vector<Drawing> drawings_of(const std::vector<Stage>& stages) {
   return list;
 }
 
-std::string count_of(double count, const std::string& noun) {
-  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
-}
-
 /// "8 products and 5 small products"; "" without any, or, `always`, "0 products".
 std::string products_text(const Cost& cost, bool always) {
   const bool small = cost.small_products > 0;
   std::string words;
-  if (cost.products > 0 || (always && !small)) words = count_of(cost.products, "product");
+  if (cost.products > 0 || (always && !small))
+    words = counted(static_cast<Index>(cost.products), "product");
   if (small)
-    words += (words.empty() ? "" : " and ") + count_of(cost.small_products, "small product");
+    words += (words.empty() ? "" : " and ") +
+             counted(static_cast<Index>(cost.small_products), "small product");
   return words;
 }
 
@@ -105,7 +104,7 @@ std::string marked_text(const Drawing& d, const std::vector<char>& marks, bool a
     if (marks[i]) ++nodes, sum += d.costs[i];
   const std::string products = products_text(sum, always);
   if (nodes == 0) return "";
-  return count_of(nodes, "node") + (products.empty() ? "" : " with ") + products;
+  return counted(nodes, "node") + (products.empty() ? "" : " with ") + products;
 }
 
 /// "matmul A B'", or the name of a leaf; the number of a constant that has only one.

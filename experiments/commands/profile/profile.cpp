@@ -16,6 +16,7 @@
 #include "experiments/commands/profile/scaling.h"
 #include "experiments/commands/profile/step_record.h"
 #include "experiments/commands/profile/tables.h"
+#include "experiments/files/words.h"
 #include "experiments/measure/noise.h"
 #include "experiments/report/html.h"
 #include "experiments/report/progress.h"
@@ -211,8 +212,8 @@ Report profile(const Problem& given, const ProblemProfile& options) {
                  {"equation", profiled.equation},
                  {"L", problem.model.products()}});
   if (options.program < 0 || options.program >= profiled.programs)
-    fail("profile", "the method {} has {} program{}, numbered from 0; it has no program {}",
-         profiled.name, profiled.programs, profiled.programs == 1 ? "" : "s", options.program);
+    fail("profile", "the method {} has {}, numbered from 0; it has no program {}", profiled.name,
+         counted(profiled.programs, "program"), options.program);
   if (profiled.programs > 1)
     record.update({{"program", options.program},
                    {"programs", profiled.programs},

@@ -20,6 +20,7 @@
 #include "experiments/commands/sweep/remote_runs.h"
 #include "experiments/files/atomic_file.h"
 #include "experiments/files/record.h"
+#include "experiments/files/words.h"
 #include "experiments/report/progress.h"
 #include "experiments/report/runs.h"
 #include "experiments/report/table.h"
@@ -157,8 +158,7 @@ std::vector<RunResult> look_up_all(const Grid& grid, const GridOptions& options,
 }
 
 std::string places(int ranks, int nodes) {
-  return fmt::format("{} rank{} on {} node{}", ranks, ranks == 1 ? "" : "s", nodes,
-                     nodes == 1 ? "" : "s");
+  return counted(ranks, "rank") + " on " + counted(nodes, "node");
 }
 
 /// Starts the runs of a grid and tracks their progress.
@@ -445,11 +445,10 @@ std::vector<RunResult> run_grid(Grid grid, const GridOptions& options, LivePage&
     layout = choose_layout(left, options.jobs, cores);
     if (stop_requested()) return results;
   }
-  fmt::print("{} run{}, {} done", results.size(), results.size() == 1 ? "" : "s",
-             results.size() - left.size());
+  fmt::print("{}, {} done", counted(results.size(), "run"), results.size() - left.size());
   if (!left.empty())
-    fmt::print("; {} at a time, {} thread{} each ({})", layout.jobs, layout.threads,
-               layout.threads == 1 ? "" : "s", layout.reason);
+    fmt::print("; {} at a time, {} each ({})", layout.jobs, counted(layout.threads, "thread"),
+               layout.reason);
   fmt::print("\n");
   flush_output();
   Scheduler scheduler(results, merged, layout, options, costs, own ? *own : lock,

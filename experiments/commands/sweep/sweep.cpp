@@ -53,7 +53,7 @@ void list_runs(const std::vector<RunResult>& results) {
   Table table({"run", "state"});
   for (const RunResult& result : results) table.add({result.run.name, state_text(result)});
   table.print();
-  fmt::print("\n{} run{}\n", results.size(), results.size() == 1 ? "" : "s");
+  fmt::print("\n{}\n", counted(results.size(), "run"));
 }
 
 /// Formats a mean and its deviation: "96.39 ± 0.21 %". A single run has no deviation.
@@ -134,10 +134,10 @@ int write_job_script(SweepOptions& options, const Grid& grid) {
   prepare_file(slurm.file);
   write_output(slurm.file, job_script(slurm, options.given, options.grid.out, threads, need));
   fmt::print(
-      "{} runs in {} part{} of at most {}: {} min and {} MiB for each part; sbatch {} starts "
+      "{} runs in {} of at most {}: {} min and {} MiB for each part; sbatch {} starts "
       "them\n",
-      grid.runs.size(), slurm.shards, slurm.shards == 1 ? "" : "s", need.runs, minutes_of(need),
-      memory_of(need), shell_word(slurm.file));
+      grid.runs.size(), counted(slurm.shards, "part"), need.runs, minutes_of(need), memory_of(need),
+      shell_word(slurm.file));
   return 0;
 }
 
