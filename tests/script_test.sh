@@ -175,6 +175,11 @@ check 'a source appeared' '[[ $calls == *--build* ]]'
 rm "$tree/autodiff/new.cpp"
 twice train
 check 'a source went' '[[ $calls == *--build* ]]'
+fake mpicxx <<<''
+twice report
+check 'MPI was installed' '((status == 7)) && [[ $calls == *"cmake -S"*--build* && $calls != *--fresh* ]]'
+rm "$work/bin/mpicxx"
+twice report
 touch "$tree/tests/tape_test.cpp"
 twice train
 check 'a test changed' '((status == 7)) && [[ -z $calls ]]'
