@@ -25,10 +25,8 @@ struct FirstPass {
   Tensors g;
 };
 
-/// ℒ(w) and g. The ops of the loss belong to the forward phase at every point. The arithmetic
-/// around the loss belongs to the update phase (see Method::operator()).
+/// ℒ(w) and g.
 FirstPass first_pass(const ScalarFunction& loss, const Tensors& w) {
-  const RecordingScope scope(w[0].tape(), Phase::forward);
   const Tensor value = loss(w);
   return {value, grad(value, w)};
 }
@@ -226,6 +224,25 @@ std::deque<Method>& method_table() {
   return table;
 }
 
+/// Throws unless a method returned a scalar loss, and gradients with the specs of the parameters.
+void check_estimate(std::string_view method, const Estimate& estimate, const Tensors& w) {
+  if (!estimate.loss || estimate.loss.shape().elements() != 1)
+    fail("method", "{} returns {} as its loss; expected a scalar", method,
+         estimate.loss ? str(estimate.loss.spec()) : "nothing");
+  const auto check_list = [&](const char* what, const Tensors& list) {
+    if (list.size() != w.size())
+      fail("method", "{} returns {} tensors as its {}; expected {}, one for each parameter", method,
+           list.size(), what, w.size());
+    for (std::size_t i = 0; i < w.size(); ++i)
+      if (!list[i] || !(list[i].spec() == w[i].spec()))
+        fail("method", "{} returns {} as its {} for parameter {} ('{}'); expected {}", method,
+             list[i] ? str(list[i].spec()) : "nothing", what, i,
+             w[i].tape().name(w[i].tape().node(w[i].index())), str(w[i].spec()));
+  };
+  check_list("plain gradient", estimate.plain);
+  check_list("gradient", estimate.gradient);
+}
+
 }  // namespace
 
 const std::deque<Method>& methods() { return method_table(); }
@@ -260,12 +277,32 @@ Estimate Method::operator()(const ScalarFunction& loss, const Tensors& w,
 }
 
 Estimate Method::operator()(const MethodContext& context) const {
-  const auto& [loss, w, o] = std::tie(context.loss, context.w, context.options);
+  const Tensors& w = context.w;
   if (w.empty()) fail("method", "{} was given no parameters", name);
   check_independent("method", w);
-  check(o);
-  const RecordingScope scope(w[0].tape(), Phase::update);
-  return record_in ? record_in(context) : record(loss, w, o);
+  check(context.options);
+  Tape& tape = w[0].tape();
+  // The ops of the loss belong to the forward phase at every point. The arithmetic around the loss
+  // belongs to the update phase.
+  const ScalarFunction loss = [&](const Tensors& at) {
+    const RecordingScope scope(tape, Phase::forward);
+    return context.loss(at);
+  };
+  MethodContext phased{.loss = loss, .w = w, .options = context.options, .batch = context.batch};
+  if (context.loss_on)
+    phased.loss_on = [&](const Tensors& at, const BatchTensors& batch, ForwardPass& pass) {
+      const RecordingScope scope(tape, Phase::forward);
+      return context.loss_on(at, batch, pass);
+    };
+  phased.program = context.program;
+  phased.rng = context.rng;
+  phased.step_input = context.step_input;
+  phased.read_memory = context.read_memory;
+  phased.write_memory = context.write_memory;
+  const RecordingScope scope(tape, Phase::update);
+  Estimate estimate = record_in ? record_in(phased) : record(loss, w, context.options);
+  check_estimate(name, estimate, w);
+  return estimate;
 }
 
 }  // namespace twice

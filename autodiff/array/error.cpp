@@ -27,7 +27,8 @@ void fail_to_find(std::string_view kind, std::string_view name,
                   const std::vector<std::string>& known) {
   std::string names;
   for (const std::string& other : known) names += (names.empty() ? "" : ", ") + other;
-  fail(kind, "there is no {} '{}'; the {}s are {}", kind, name, kind, names);
+  fail(kind, "there is no {} '{}'; the {}{} are {}", kind, name, kind,
+       kind.ends_with('s') ? "es" : "s", names);
 }
 
 }  // namespace twice

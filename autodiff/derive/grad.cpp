@@ -84,6 +84,14 @@ Tensor value_for_rule(Tape& tape, int index, bool is_variable, std::span<const T
   return is_variable ? tape.record(tape.node(index).op, x) : tape.handle(index);
 }
 
+/// Throws unless a rule's result has the spec of the value that it belongs to.
+void check_rule(const Op& op, const char* rule, std::size_t input, Tensor result,
+                const Spec& expected) {
+  if (!(result.spec() == expected))
+    fail(op.name(), "its {} for input {} is {}; expected {}", rule, input, str(result.spec()),
+         str(expected));
+}
+
 void add_to(Tensor& sum, Tensor term) { sum = sum ? sum + term : term; }
 
 int last_index(const Tensors& ys) {
@@ -138,7 +146,9 @@ Tensors grad(const Tensors& ys, const Tensors& wrt, const Tensors& cotangents, U
       if (!depends[input]) continue;
       if (!y) y = value_for_rule(tape, i, wanted[at] != 0, x);
       const Tensor part = op->vjp(static_cast<int>(slot), x, y, cotangent[at]);
-      if (part) add_to(cotangent[input], part);
+      if (!part) continue;
+      check_rule(*op, "vjp", slot, part, x[slot].spec());
+      add_to(cotangent[input], part);
     }
     if (!wanted[at]) cotangent[at] = {};
   }
@@ -224,7 +234,9 @@ Tensors push(const Tensors& ys, const Tensors& wrt, const Tensors& tangents) {
       if (!moved) continue;
       if (!y) y = value_for_rule(tape, i, given[at] != 0, x);
       const Tensor part = op->jvp(static_cast<int>(slot), x, y, moved);
-      if (part) add_to(tangent[at], part);
+      if (!part) continue;
+      check_rule(*op, "jvp", slot, part, tape.node(i).spec);
+      add_to(tangent[at], part);
     }
     if (tangent[at]) sweep.derivatives.emplace_back(tangent[at].index(), i);
   }

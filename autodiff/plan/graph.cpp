@@ -87,7 +87,8 @@ void check_rewritten(const Pass& pass, const std::vector<Spec>& before, const Gr
     if (!node.op && !node.leaf) wrong(i, "has neither an op nor a leaf");
     for (int input : node.inputs)
       if (input < 0 || input >= i)
-        wrong(i, fmt::format("reads node {}; expected one before it: see in_order", input));
+        wrong(i,
+              fmt::format("reads node {}; expected an earlier node (in_order sorts them)", input));
     if (!node.op) continue;
     const std::vector<Spec> inputs = graph.input_specs(node);
     if (const Spec computed = node.op->infer(inputs); !(computed == node.spec))

@@ -40,8 +40,10 @@ struct GraphNode : Origin {
   /// Null for operations.
   std::shared_ptr<const Leaf> leaf;
 
-  /// The name of the op or of the leaf.
-  std::string_view name() const { return op ? op->name() : std::string_view(leaf->name); }
+  /// The name of the op or of the leaf; "none" for a node without both, which is invalid.
+  std::string_view name() const {
+    return op ? op->name() : leaf ? std::string_view(leaf->name) : "none";
+  }
 };
 
 /// Nodes in topological order, and the indices of the plan's outputs.

@@ -111,8 +111,9 @@ Tensor Tape::record(std::shared_ptr<const Op> op, std::span<const Tensor> inputs
   Node node;
   const int expected = op->input_count();
   if (expected == Op::any_number ? inputs.empty() : std::ssize(inputs) != expected)
-    fail(op->name(), "takes {} inputs, was given {}",
-         expected == Op::any_number ? "1 or more" : fmt::format("{}", expected), inputs.size());
+    fail(op->name(), "takes {} input{}, was given {}",
+         expected == Op::any_number ? "1 or more" : fmt::format("{}", expected),
+         expected == 1 ? "" : "s", inputs.size());
   if (inputs.size() > std::numeric_limits<decltype(node.input_count)>::max())
     fail(op->name(), "{} inputs were given; at most {} are possible", inputs.size(),
          std::numeric_limits<decltype(node.input_count)>::max());

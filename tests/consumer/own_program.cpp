@@ -61,7 +61,6 @@ void declare_input_penalty(OptionSet& set, InputPenalty& o) {
 }
 
 Estimate input_penalty(const MethodContext& c, const InputPenalty& o) {
-  const RecordingScope scope(c.w[0].tape(), Phase::forward);
   ForwardPass pass;
   const Tensor loss = c.loss_on(c.w, c.batch, pass), x = c.batch.inputs();
   const double n = static_cast<double>(x.shape()[0]);

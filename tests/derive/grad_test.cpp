@@ -17,6 +17,26 @@
 using namespace twice;
 using namespace twice::testing;
 
+namespace {
+
+/// The sum of a vector, with derivative rules that return a wrong shape.
+struct WrongRule final : Op {
+  std::string_view name() const override { return "wrong_rule"; }
+  int input_count() const override { return 1; }
+  Spec infer(Specs x) const override { return {{1}, x[0].dtype}; }
+  void run(const Inputs& x, const Array& y, std::byte*) const override {
+    y.set(0, x[0].at(0) + x[0].at(1));
+  }
+  Tensor vjp(int, std::span<const Tensor>, Tensor, Tensor cotangent) const override {
+    return cotangent;
+  }
+  Tensor jvp(int, std::span<const Tensor>, Tensor, Tensor tangent) const override {
+    return tangent;
+  }
+};
+
+}  // namespace
+
 BOOST_AUTO_TEST_SUITE(backward_sweep)
 
 BOOST_AUTO_TEST_CASE(cotangents_of_all_uses_add_up) {
@@ -168,6 +188,16 @@ BOOST_AUTO_TEST_CASE(lists_have_arithmetic) {
   BOOST_TEST(error_of([&] { a + Tensors(b[0]); }) ==
              "[add] lists of 2 and 1 tensors do not pair up");
   BOOST_TEST(!error_of([&] { dot(Tensors{}, Tensors{}); }).empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_rule_with_a_wrong_shape_is_named) {
+  Tape tape;
+  const Tensor x = tape.parameter(random_array({2}), "x");
+  const Tensor y = record(WrongRule(), {x});
+  BOOST_TEST(error_of([&] { grad(sum(y), {x}); }) ==
+             "[wrong_rule] its vjp for input 0 is f64 (1); expected f64 (2)");
+  BOOST_TEST(error_of([&] { push(Tensors{y}, {x}, {x}); }) ==
+             "[wrong_rule] its jvp for input 0 is f64 (2); expected f64 (1)");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -4,6 +4,8 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "autodiff/ops/shape_ops.h"
+#include "autodiff/ops/tensors.h"
 #include "tests/optim/problem.h"
 
 using namespace twice;
@@ -336,6 +338,52 @@ BOOST_AUTO_TEST_CASE(bad_options_are_one_clear_line) {
              "[method] there is no method 'h-gr'; the methods are sgd, exact, exact-naive, f-gr, "
              "b-gr, c-gr, f-gr-normalized, b-gr-normalized, c-gr-normalized, sam, asam, pgn, "
              "flooding");
+}
+
+BOOST_AUTO_TEST_CASE(an_estimate_must_fit_the_parameters) {
+  Problem problem(1);
+  const auto text = [&](const Estimate& estimate) {
+    Method mine{.name = "mine"};
+    mine.record_in = [&](const MethodContext&) { return estimate; };
+    return error_of([&] { mine([&](const Tensors& w) { return problem.loss(w); }, problem.w); });
+  };
+  const Tensor loss = problem.loss(problem.w);
+  const Tensors g = grad(loss, problem.w);
+  const std::string shape = str(problem.w[0].spec());
+  BOOST_TEST(text({loss, g, g}).empty());
+  BOOST_TEST(text({{}, g, g}) == "[method] mine returns nothing as its loss; expected a scalar");
+  BOOST_TEST(text({problem.x, g, g}) ==
+             "[method] mine returns " + str(problem.x.spec()) + " as its loss; expected a scalar");
+  BOOST_TEST(text({loss, {}, g}) ==
+             fmt::format("[method] mine returns 0 tensors as its plain gradient; expected {}, one "
+                         "for each parameter",
+                         g.size()));
+  Tensors wrong = g;
+  wrong[0] = transpose(g[0]);
+  BOOST_TEST(text({loss, g, wrong}) ==
+             fmt::format("[method] mine returns {} as its gradient for parameter 0 ('{}'); "
+                         "expected {}",
+                         str(wrong[0].spec()),
+                         problem.tape.name(problem.tape.node(problem.w[0].index())), shape));
+}
+
+// Without a RecordingScope of its own.
+BOOST_AUTO_TEST_CASE(the_phases_of_a_method_are_those_of_its_derivatives) {
+  Problem problem(2);
+  std::vector<Phase> phases;
+  Method mine{.name = "mine"};
+  mine.record_in = [&](const MethodContext& c) -> Estimate {
+    const Tensor loss = c.loss(c.w);
+    const Tensors g = grad(loss, c.w);
+    const Tensors moved = grad(loss + squared_norm(g), c.w);
+    for (Tensor t : {loss, g[0], moved[0], 2 * moved[0]})
+      phases.push_back(problem.tape.node(t.index()).phase);
+    return {loss, g, moved};
+  };
+  mine([&](const Tensors& w) { return problem.loss(w); }, problem.w);
+  const std::vector<Phase> expected = {Phase::forward, Phase::backward, Phase::double_backward,
+                                       Phase::update};
+  BOOST_CHECK(phases == expected);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -14,7 +14,7 @@ using namespace twice::testing;
 namespace {
 
 /// A mistake that the pass makes on purpose.
-enum class Mistake { none, order, shape, outputs } mistake = Mistake::none;
+enum class Mistake { none, order, shape, empty, outputs } mistake = Mistake::none;
 
 /// Replaces exp(log x) by x.
 Graph without_exp_of_log(Graph graph, const PlanOptions&) {
@@ -30,6 +30,7 @@ Graph without_exp_of_log(Graph graph, const PlanOptions&) {
   for (int& output : graph.outputs) output = instead[static_cast<std::size_t>(output)];
   if (mistake == Mistake::order) graph.nodes.back().inputs[0] = 99;
   if (mistake == Mistake::shape) graph.nodes.back().spec.shape = {7};
+  if (mistake == Mistake::empty) graph.nodes.back().op = nullptr;
   if (mistake == Mistake::outputs) graph.outputs.push_back(0);
   return mistake == Mistake::none ? in_order(std::move(graph)) : graph;
 }
@@ -75,7 +76,7 @@ BOOST_AUTO_TEST_CASE(it_runs_before_the_named_pass) {
              }) == "[plan] pass 'empty' has no `run`");
   BOOST_TEST(error_of([] {
                add_pass({"late", "", without_exp_of_log}, "fusee");
-             }).starts_with("[pass] there is no pass 'fusee'"));
+             }).starts_with("[pass] there is no pass 'fusee'; the passes are "));
 }
 
 BOOST_AUTO_TEST_CASE(a_bad_pass_is_named) {
@@ -89,10 +90,12 @@ BOOST_AUTO_TEST_CASE(a_bad_pass_is_named) {
     return text;
   };
   BOOST_TEST(complaint(Mistake::order) ==
-             "[plan] pass 'exp-log': node 1 (tanh) reads node 99; expected one before it: see "
-             "in_order");
+             "[plan] pass 'exp-log': node 1 (tanh) reads node 99; expected an earlier node "
+             "(in_order sorts them)");
   BOOST_TEST(complaint(Mistake::shape) ==
              "[plan] pass 'exp-log': node 1 (tanh) has spec f64 (7), but its op computes f64 (3)");
+  BOOST_TEST(complaint(Mistake::empty) ==
+             "[plan] pass 'exp-log': node 1 (none) has neither an op nor a leaf");
   BOOST_TEST(complaint(Mistake::outputs) == "[plan] pass 'exp-log': 2 outputs; expected 1");
 }
 
