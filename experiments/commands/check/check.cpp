@@ -89,15 +89,14 @@ Function penalized(const Function& loss, double gamma) {
 CheckRow compared(const Problem& problem, const std::string& method, const std::string& check,
                   int order, const std::vector<double>& found, const std::vector<double>& expected,
                   double tolerance) {
-  CheckRow row;
-  row.op = problem.label();
-  row.label = method;
-  row.check = check;
-  row.order = order;
-  row.error = relative_error(found, expected);
-  row.tolerance = tolerance;
-  row.ok = row.error <= tolerance;
-  return row;
+  const double error = relative_error(found, expected);
+  return {{.check = check,
+           .order = order,
+           .error = error,
+           .tolerance = tolerance,
+           .ok = error <= tolerance},
+          problem.label(),
+          method};
 }
 
 /// Compares the gradient of a finite-difference method with its formula, evaluated step by step on
