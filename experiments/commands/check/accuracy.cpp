@@ -138,7 +138,7 @@ std::vector<AccuracyRow> measured(const OpCase& row, DType dtype, int count) {
     Numbers x;
     for (const Numbers& list : numbers) x.push_back(list[i]);
     const MeasureError measure = exact(x, dtype);
-    const bool curvature = std::none_of(x.begin(), x.end(), denormal);
+    const bool curvature = std::ranges::none_of(x, denormal);
     for (std::size_t derivative = 0; derivative < results.size(); ++derivative) {
       const int order = order_of(derivative, x.size());
       if (order == 2 && !curvature) continue;

@@ -103,7 +103,7 @@ struct Number::Parts {
   Exact value;
   std::array<Part, 5> derivatives = {};
   bool constant() const {
-    return std::none_of(derivatives.begin(), derivatives.end(), [](const Part& d) { return d; });
+    return std::ranges::none_of(derivatives, [](const Part& d) { return d.has_value(); });
   }
 };
 
@@ -141,14 +141,19 @@ Number function(const Number& x, F f, double flops = 1) {
 }
 
 /// If an input is NaN, the result of a comparison is a convention.
-void count_comparison(const Number& a, const Number& b) {
-  ++Number::flops();
+void mark_nan(const Number& a, const Number& b) {
   if (isnan(a.parts().value) || isnan(b.parts().value)) choices |= all_derivatives;
 }
 
+template <class Compare>
+bool comparison(const Number& a, const Number& b, Compare compare) {
+  ++Number::flops();
+  mark_nan(a, b);
+  return compare(a.parts().value, b.parts().value);
+}
+
 Number larger(const Number& a, const Number& b, bool max) {
-  count_comparison(a, b);
-  --Number::flops();
+  mark_nan(a, b);
   const Exact &x = a.parts().value, &y = b.parts().value;
   if (x == y) return composed(x, {Exact(0.5), Exact(0.5)}, a, b);
   return max == (x > y) ? composed(x, {Exact(1)}, a, b) : composed(y, {Part(), Exact(1)}, a, b);
@@ -199,18 +204,11 @@ Number operator/(const Number& a, const Number& b) {
   return composed(quotient, {1 / y, by_b, Part(), -1 / (y * y), -2 * by_b / y}, a, b);
 }
 Number operator-(const Number& x) { return composed(-x.parts().value, {Exact(-1)}, x, x); }
-bool operator>(const Number& a, const Number& b) {
-  count_comparison(a, b);
-  return a.parts().value > b.parts().value;
-}
+bool operator>(const Number& a, const Number& b) { return comparison(a, b, std::greater<>()); }
 bool operator>=(const Number& a, const Number& b) {
-  count_comparison(a, b);
-  return a.parts().value >= b.parts().value;
+  return comparison(a, b, std::greater_equal<>());
 }
-bool operator==(const Number& a, const Number& b) {
-  count_comparison(a, b);
-  return a.parts().value == b.parts().value;
-}
+bool operator==(const Number& a, const Number& b) { return comparison(a, b, std::equal_to<>()); }
 Number maximum(const Number& a, const Number& b) { return larger(a, b, true); }
 Number minimum(const Number& a, const Number& b) { return larger(a, b, false); }
 
@@ -255,7 +253,7 @@ Number erfc(const Number& x) {
   return function(x, [](int d, E v) { return d == 0 ? erfc(v) : Exact(-erf_derivative(d, v)); });
 }
 Number abs(const Number& x) {
-  if (isnan(x.parts().value)) choices |= all_derivatives;
+  mark_nan(x, x);
   return function(x, [](int d, E v) -> Exact {
     return d == 0 ? abs(v) : Exact(d == 2 ? 0 : (v > 0) - (v < 0));
   });
@@ -368,8 +366,7 @@ class PointErrors {
     const auto is = [&](double error) { return ExactError{error, static_cast<double>(*exact)}; };
     if (isnan(*exact)) {
       // If a derivative's formula gives infinity times 0, its limit is correct too.
-      const bool at_infinity =
-          std::any_of(x_.begin(), x_.end(), [](double v) { return std::isinf(v); });
+      const bool at_infinity = std::ranges::any_of(x_, [](double v) { return std::isinf(v); });
       return is(std::isnan(computed) || (derivative > 0 && at_infinity) ? 0 : infinite);
     }
     if (std::isnan(computed)) return is(infinite);

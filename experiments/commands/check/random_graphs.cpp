@@ -22,8 +22,7 @@ constexpr double kink_margin = 0.004;
 bool kinks_are_far(const GraphOp& op, const Tensors& x) {
   if (!op.kinks) return true;
   const std::vector<double> distances = evaluate(op.kinks(x)).to_vector();
-  return std::all_of(distances.begin(), distances.end(),
-                     [](double d) { return std::abs(d) > kink_margin; });
+  return std::ranges::all_of(distances, [](double d) { return std::abs(d) > kink_margin; });
 }
 
 Array input_numbers(const RandomGraph& graph, const RandomNode& node) {
@@ -56,8 +55,7 @@ RandomGraph compacted(const RandomGraph& graph) {
 }  // namespace
 
 int RandomGraph::ops() const {
-  return static_cast<int>(
-      std::count_if(nodes.begin(), nodes.end(), [](const RandomNode& node) { return node.op; }));
+  return static_cast<int>(std::ranges::count_if(nodes, &RandomNode::op));
 }
 
 std::vector<Array> RandomGraph::inputs() const {
