@@ -168,6 +168,8 @@ std::string place(const AccuracyRow& row) {
 
 }  // namespace
 
+Json finite_or_text(double x) { return std::isfinite(x) ? Json(x) : Json(fmt::format("{}", x)); }
+
 std::vector<AccuracyRow> check_accuracy(std::string_view filter, int numbers,
                                         const std::function<void(const std::string&)>& progress) {
   std::vector<AccuracyRow> all;
@@ -209,28 +211,6 @@ std::string accuracy_report(const std::vector<AccuracyRow>& rows) {
     text += "\n";
   }
   return text + failed + fmt::format("{} errors, {} above their bounds\n", rows.size(), failures);
-}
-
-Json accuracy_json(const std::vector<AccuracyRow>& rows) {
-  const auto number = [](double x) {
-    return std::isfinite(x) ? Json(x) : Json(fmt::format("{}", x));
-  };
-  Json list = Json::array();
-  for (const AccuracyRow& row : rows) {
-    Json at = Json::array();
-    for (double x : row.at) at.push_back(number(x));
-    list.push_back({{"op", row.op},
-                    {"label", row.label},
-                    {"dtype", str(row.dtype)},
-                    {"order", row.order},
-                    {"error", number(row.error)},
-                    {"bound", row.bound},
-                    {"at", at},
-                    {"computed", number(row.computed)},
-                    {"exact", number(row.exact)},
-                    {"ok", row.ok}});
-  }
-  return list;
 }
 
 }  // namespace twice::experiments

@@ -154,7 +154,7 @@ Report report_of(const std::vector<CheckRow>& rows, const Json& config = Json::o
   Json record = record_header("check");
   record["config"] = config;
   record["rows"] = rows;
-  record["accuracy"] = accuracy_json(errors);
+  record["accuracy"] = errors;
   return {record,
           check_report(rows) + accuracy_report(errors),
           {{"check.json", record_text(record)}},
