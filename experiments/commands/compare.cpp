@@ -36,12 +36,11 @@ void add_error(Json& row, const std::string& when, Trainer& trainer, const Datas
   if (errors.size() > 1) row["program_errors_" + when] = errors;
 }
 
-/// Trains with one method until the end or until a stop is requested, and adds the results to the
-/// method's row.
-void train(const Problem& problem, const StepCost& cost, const Dataset& batch, Progress& progress,
-           Json& row) {
-  const Method& m = method(cost.method);
-  const double ms = cost.ms().median;
+/// Trains with the method of a row until the end or until a stop is requested, and adds the results
+/// to the row.
+void train(const Problem& problem, const Dataset& batch, Progress& progress, Json& row) {
+  const Method& m = method(text(row, "method"));
+  const double ms = number(row, "ms");
   Trainer trainer(problem, m);
   add_error(row, "start", trainer, batch);
   Json& curve = row["curve"] = Json::array();
@@ -112,11 +111,9 @@ Report compare(const Problem& given, const CompareSettings& settings) {
   const Json noise = meter.record();
 
   Json rows = Json::array();
-  std::vector<const StepCost*> trained;
   double total_ms = 0;
   for (const std::string& name : options.methods) {
-    const StepCost& cost =
-        *trained.emplace_back(&*std::ranges::find(costs, name, &StepCost::method));
+    const StepCost& cost = *std::ranges::find(costs, name, &StepCost::method);
     total_ms += cost.ms().median;
     Json row = cost_fields(problem, cost);
     row["rounds_ms"] = cost.samples;
@@ -136,7 +133,7 @@ Report compare(const Problem& given, const CompareSettings& settings) {
   const Index steps = problem.data.train.size() / options.batch * options.epochs;
   Progress progress("training", total_ms * static_cast<double>(steps));
   for (std::size_t i = 0; i < rows.size() && !stop_requested(); ++i)
-    train(problem, *trained[i], batch, progress, rows[i]);
+    train(problem, batch, progress, rows[i]);
   progress.clear();
   end_if_stopped();
 

@@ -18,10 +18,6 @@ std::string status(const DataSource& source) {
                              : "missing; copy its files to " + data_folder(source).string();
 }
 
-}  // namespace
-
-namespace {
-
 void list_data() {
   for (const DataSource& source : data_sources())
     fmt::print("{:<14} {}\n{:<14} {}\n{:<14} {}\n", source.name, source.title, "", status(source),

@@ -48,17 +48,6 @@ std::vector<Stage> stages_of(const Tensors& outputs, const PlanOptions& options)
   return stages;
 }
 
-/// The median time of planning in milliseconds, from the recorded tape to a program with memory.
-double planning_ms(const Tensors& outputs, const PlanOptions& options) {
-  std::vector<double> times(9);
-  for (double& time : times) {
-    const ClockReading start = ClockReading::clock::now();
-    const Plan plan({outputs}, options);
-    time = seconds_since(start) * 1e3;
-  }
-  return median(times);
-}
-
 std::string steps_text(const Program& program) {
   Table table({"value", "phase", "op", "attributes", "inputs", "shape", "of forward op", "scope",
                "MFLOP", "offset"});
@@ -81,7 +70,9 @@ Report explained(const Tensors& outputs, const PlanOptions& passes, bool brief,
                  const std::string& law, const std::vector<Stage>& all_stages) {
   const Plan plan({outputs}, passes);
   const Program& program = plan.program();
-  const double planned_ms = planning_ms(outputs, passes);
+  // From the recorded tape to a program with memory.
+  const auto make_plan = [&] { const Plan timed({outputs}, passes); };
+  const double planned_ms = median(timed_in_turns({make_plan}, 0.01, [](double) {})[0]);
   const Ledger costs = ledger(program);
   const Cost total = costs.total();
   std::vector<Json> stages, phases;

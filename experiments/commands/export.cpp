@@ -20,18 +20,6 @@ constexpr const char* layout =
     "images NHWC; convolution weights (kh, kw, in, out); linear weights (in, out), y = x W + b; "
     "flatten order height, width, channels";
 
-bool names_a_file(const RunOptions& options) {
-  return std::filesystem::path(options.out).extension() == ".safetensors";
-}
-
-std::filesystem::path target(const RunOptions& options, const Problem& problem) {
-  if (names_a_file(options)) {
-    prepare_file(options.out);
-    return options.out;
-  }
-  return prepare_folder(options.out) / (problem.label() + ".safetensors");
-}
-
 }  // namespace
 
 void declare_export(OptionSet& set, ExportOptions& options) {
@@ -50,7 +38,12 @@ int export_step(ExportOptions options) {
   complete(options.run, {"exact", "f-gr", "b-gr", "c-gr"});
   set_threads(options.run.threads);
   const Problem problem = make_problem(options.run);
-  const std::filesystem::path file = target(options.run, problem);
+  std::filesystem::path file = options.run.out;
+  const bool names_a_file = file.extension() == ".safetensors";
+  if (names_a_file)
+    prepare_file(file);
+  else
+    file = prepare_folder(file) / (problem.label() + ".safetensors");
   const ModelState state =
       initial_state(problem.model, options.run.seed_of_weights(), options.run.number_type());
   if (!options.checkpoint.empty()) read_weights(options.checkpoint, problem.model, state);
@@ -96,12 +89,9 @@ int export_step(ExportOptions options) {
                      {"model", problem.model.name()},
                      {"layout", layout},
                      {"config", to_json(options.run).dump()}};
-  const auto write = names_a_file(options.run) ? write_output : write_atomically;
+  const auto write = names_a_file ? write_output : write_atomically;
   write(file, encode_safetensors(result));
-  if (options.graph) {
-    const std::filesystem::path beside = std::filesystem::path(file).replace_extension(".json");
-    write_atomically(beside, record_text(graph));
-  }
+  if (options.graph) write_atomically(file.replace_extension(".json"), record_text(graph));
   return 0;
 }
 

@@ -5,13 +5,13 @@
 
 namespace twice::experiments {
 
-void declare_report(OptionSet& set, ReportOptions& options) {
+void declare_report(OptionSet& set, std::string& folder) {
   set.group("Arguments");
-  set.add("DIR", &options.folder, "Folder that holds runs").required = true;
+  set.add("DIR", &folder, "Folder that holds runs").required = true;
 }
 
-int report(ReportOptions options) {
-  write_report(options.folder);
+int report(std::string folder) {
+  write_report(folder);
   return 0;
 }
 

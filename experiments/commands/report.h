@@ -5,13 +5,9 @@
 
 namespace twice::experiments {
 
-struct ReportOptions {
-  std::string folder;
-};
-
-void declare_report(OptionSet& set, ReportOptions& options);
+void declare_report(OptionSet& set, std::string& folder);
 
 /// Writes DIR/report.html (report/write_report.h). Returns the exit status.
-int report(ReportOptions options);
+int report(std::string folder);
 
 }  // namespace twice::experiments

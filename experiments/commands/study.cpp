@@ -84,20 +84,6 @@ Json identity_of_bits(Json identity) {
   return identity;
 }
 
-/// Replaces `{NAME}` in all texts by the value of the setting NAME.
-void fill(Json& json, const std::map<std::string, double>& settings) {
-  if (json.is_string()) {
-    std::string text = json.string();
-    for (const auto& [name, value] : settings)
-      text = replace_all(std::move(text), "{" + name + "}", fmt::format("{}", value));
-    json = text;
-  }
-  if (json.is_array())
-    for (Json& element : json) fill(element, settings);
-  if (json.is_object())
-    for (auto& [key, element] : json.members()) fill(element, settings);
-}
-
 Json record_of(const Study& study, const StudyResult& result, const StudyOptions& options,
                const std::map<std::string, double>& settings, double seconds) {
   Json found = {{"setup", result.setup},
@@ -106,24 +92,26 @@ Json record_of(const Study& study, const StudyResult& result, const StudyOptions
                 {"plots", result.plots},
                 {"tables", result.tables}};
   for (const Json& map : result.heat_maps) found["plots"].push_back(map);
-  fill(found, settings);
-  found.update({{"study", study.name},
-                {"form", options.quick ? "quick" : "full"},
-                {"verdict", verdict(result.claims)},
-                {"claimed", study.claimed},
-                {"by", study.by},
-                {"config", settings},
-                {"changed", Json::array()},
-                {"seconds", std::round(seconds * 10) / 10},
-                {"larger", study.larger}});
-  found["config"].update({{"seed", options.run.seed}, {"threads", options.run.threads}});
-  for (const auto& [name, value] : options.settings)
-    if (value) found["changed"].push_back(name);
+  // `{NAME}` in a text stands for the value of a setting. A number that is not finite is null in
+  // JSON.
+  std::string filled = found.dump();
+  for (const auto& [name, value] : settings)
+    filled = replace_all(std::move(filled), "{" + name + "}", fmt::format("{}", value));
   Json record = record_header("study");
-  record.update(found);
-  // Parse the text of the record, as a reader of the file would: numbers that are not finite become
-  // null.
-  return Json::parse(record.dump());
+  record.update(Json::parse(filled));
+  record.update({{"study", study.name},
+                 {"form", options.quick ? "quick" : "full"},
+                 {"verdict", verdict(result.claims)},
+                 {"claimed", study.claimed},
+                 {"by", study.by},
+                 {"config", settings},
+                 {"changed", Json::array()},
+                 {"seconds", std::round(seconds * 10) / 10},
+                 {"larger", study.larger}});
+  record["config"].update({{"seed", options.run.seed}, {"threads", options.run.threads}});
+  for (const auto& [name, value] : options.settings)
+    if (value) record["changed"].push_back(name);
+  return record;
 }
 
 void print(const Json& record) {

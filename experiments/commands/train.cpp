@@ -66,20 +66,19 @@ RunOptions resumed_options(const TrainOptions& given, const fs::path& checkpoint
 /// A run goes on with the kernels of its last step, so that its bits do not depend on the
 /// interruption. Other kernels, from --cpu or on a machine that lacks those, get a notice.
 void continue_with_kernels(RunHistory& history) {
-  const Json before = history.kernels.is_array() && history.kernels.size() > 0
-                          ? history.kernels[history.kernels.size() - 1]
-                          : Json(str(cpu()));
+  if (!history.kernels.is_array() || history.kernels.empty())
+    history.kernels = Json::array({str(cpu())});
+  const Json before = history.kernels.back();
   const auto is_before = [&](Cpu kind) { return Json(str(kind)) == before; };
   const std::vector<Cpu> usable = usable_cpus();
   const auto found = std::ranges::find_if(usable, is_before);
   if (found != usable.end() && !is_cpu_given()) set_cpu(*found);
-  if (!history.kernels.is_array()) history.kernels = Json::array();
-  if (history.kernels.size() == 0 || !is_before(cpu())) history.kernels.push_back(str(cpu()));
-  if (!is_before(cpu()))
-    print_error(fmt::format(
-        "the steps so far used the kernels {}, the next ones use {}: the run differs in "
-        "the last digits from one without a change",
-        show(before), str(cpu())));
+  if (is_before(cpu())) return;
+  history.kernels.push_back(str(cpu()));
+  print_error(
+      fmt::format("the steps so far used the kernels {}, the next ones use {}: the run differs in "
+                  "the last digits from one without a change",
+                  show(before), str(cpu())));
 }
 
 /// Fills in defaults and checks that the run has one method.
@@ -146,19 +145,20 @@ void print_epoch(const EpochRecord& r) {
 
 /// Leaves the record of a run that failed, and its page with the error. Skips files that cannot
 /// be written, so that the error of the run is the reported error.
-void leave_failed(const Trainer& trainer, const RunHistory& history, const fs::path& folder,
-                  const FolderLock& lock, LivePage& page, const std::string& error) try {
+void leave_failed(const Trainer& trainer, const RunHistory& history, const FolderLock& lock,
+                  LivePage& page, const std::string& error) try {
   lock.check();
   Json record = record_of(trainer, history);
   record["error"] = error;
-  write_atomically(folder / "train.json", record_text(record));
+  write_atomically(lock.folder() / "train.json", record_text(record));
   page.stop();
 } catch (const std::exception&) {
 }
 
 /// Trains until the end or a stop and writes checkpoints on the way. Returns the exit status.
-int run_to_end(Trainer& trainer, RunHistory& history, const fs::path& folder,
-               const FolderLock& lock, int every, LivePage& page) {
+int run_to_end(Trainer& trainer, RunHistory& history, const FolderLock& lock, int every,
+               LivePage& page) {
+  const fs::path& folder = lock.folder();
   const fs::path checkpoint = folder / "checkpoint.safetensors", best = folder / best_weights;
   const auto save = [&] {
     lock.check();
@@ -260,9 +260,9 @@ int train(TrainOptions options) {
   LivePage page(folder);
   int status = 0;
   try {
-    status = run_to_end(trainer, history, folder, lock, options.checkpoint_every, page);
+    status = run_to_end(trainer, history, lock, options.checkpoint_every, page);
   } catch (const std::exception& error) {
-    leave_failed(trainer, history, folder, lock, page, error.what());
+    leave_failed(trainer, history, lock, page, error.what());
     throw;
   }
   if (status != 0) return status;

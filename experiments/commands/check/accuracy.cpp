@@ -5,8 +5,8 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
-#include <cstring>
 #include <limits>
 
 #include "autodiff/derive/grad.h"
@@ -19,39 +19,21 @@ namespace twice::experiments {
 
 namespace {
 
+using namespace exact;
 using Numbers = std::vector<double>;
 
-double from_bits(std::uint64_t bits, DType dtype) {
-  if (dtype == DType::f64) {
-    double x;
-    std::memcpy(&x, &bits, sizeof x);
-    return x;
-  }
-  const auto half = static_cast<std::uint32_t>(bits);
-  float x;
-  std::memcpy(&x, &half, sizeof x);
-  return static_cast<double>(x);
-}
-
-double rounded(double x, DType dtype) {
-  return dtype == DType::f32 ? static_cast<double>(static_cast<float>(x)) : x;
-}
+constexpr double infinite = std::numeric_limits<double>::infinity();
 
 /// Adds x, the numbers before and after x, and the negatives of all three.
 void add_neighbours(double x, DType dtype, Numbers& to) {
-  const double infinite = std::numeric_limits<double>::infinity(), y = rounded(x, dtype);
-  const auto next = [&](double towards) {
-    return dtype == DType::f32 ? static_cast<double>(std::nextafter(static_cast<float>(y),
-                                                                    static_cast<float>(towards)))
-                               : std::nextafter(y, towards);
-  };
-  for (double v : {y, next(infinite), next(-infinite)})
+  const double y = rounded(x, dtype);
+  for (double v : {y, neighbour(y, infinite, dtype), neighbour(y, -infinite, dtype)})
     for (double sign : {1.0, -1.0}) to.push_back(sign * v);
 }
 
 /// Numbers at which some function changes its formula, overflows, underflows, is 0, or becomes
 /// equal to its limit.
-const std::vector<double> changes = exact::numbers_in(
+const Numbers changes = numbers_in(
     "0.25 0.34657359 0.5 0.70710678118654752 0.75 0.9 1.0 1.0397207 1.2784645427610738 "
     "1.4142135623730951 1.5 2.0 2.3993572805154 3.0 4.0 5.0 7.0 9.0 10.0 12.0 13.5 15.0 "
     "17.328679 20.0 22.0 26.5 30.0 36.7368 38.5 40.0 44.0 60.0 87.33655 88.37626 88.722839 "
@@ -61,13 +43,12 @@ const std::vector<double> changes = exact::numbers_in(
 /// The numbers in `changes`, and the numbers at the ends of the dtype's range.
 Numbers special_numbers(DType dtype) {
   Numbers numbers{0, -0.0, std::nan("")};
-  const bool single = dtype == DType::f32;
-  const double smallest = single ? 0x1p-149 : 0x1p-1074, normal = single ? 0x1p-126 : 0x1p-1022;
-  const double largest = single ? 0x1.fffffep127 : 0x1.fffffffffffffp1023;
-  for (double x : {smallest, 3 * smallest, 1000 * smallest, normal, largest})
+  const FloatRange range = range_of(dtype);
+  const double smallest = range.smallest;
+  for (double x : {smallest, 3 * smallest, 1000 * smallest, range.normal, range.largest})
     add_neighbours(x, dtype, numbers);
   for (double x : changes)
-    if (x < largest) add_neighbours(x, dtype, numbers);
+    if (x < range.largest) add_neighbours(x, dtype, numbers);
   for (int n = 1; n <= 8; ++n) add_neighbours(n * 1.5707963267948966, dtype, numbers);
   return numbers;
 }
@@ -79,24 +60,26 @@ Numbers random_numbers(DType dtype, int count, std::uint64_t seed) {
   Numbers numbers;
   for (std::uint64_t i = 0; numbers.size() < static_cast<std::size_t>(count); ++i) {
     const double a = rng.uniform(3 * i), b = rng.uniform(3 * i + 1), c = rng.uniform(3 * i + 2);
-    double x = (c < 0.5 ? -1 : 1) * std::pow(10, -6 + 9 * a) * (1 + b);
-    if (i % 3 == 0)
-      x = from_bits(
-          (static_cast<std::uint64_t>(a * 0x1p32) << 32) | static_cast<std::uint64_t>(b * 0x1p32),
-          dtype);
-    numbers.push_back(rounded(x, dtype));
+    const auto high = static_cast<std::uint32_t>(a * 0x1p32);
+    const auto low = static_cast<std::uint32_t>(b * 0x1p32);
+    if (i % 3 != 0)
+      numbers.push_back(rounded((c < 0.5 ? -1 : 1) * std::pow(10, -6 + 9 * a) * (1 + b), dtype));
+    else if (dtype == DType::f32)
+      numbers.push_back(std::bit_cast<float>(low));
+    else
+      numbers.push_back(std::bit_cast<double>(std::uint64_t{high} << 32 | low));
   }
   return numbers;
 }
 
 /// The numbers, or pairs of numbers, at which a function of one or two inputs is measured.
 std::vector<Numbers> measured_at(std::size_t inputs, DType dtype, int count) {
+  const FloatRange range = range_of(dtype);
   if (inputs == 1) {
     Numbers numbers = special_numbers(dtype);
-    const double infinite = std::numeric_limits<double>::infinity();
     numbers.insert(numbers.end(), {infinite, -infinite});
     // Powers of two: all of them if `count` is large enough.
-    const int least = dtype == DType::f32 ? -149 : -1074, most = dtype == DType::f32 ? 127 : 1023;
+    const int least = std::ilogb(range.smallest), most = range.max_exponent - 1;
     const int step = std::max(1, (most - least) / std::max(1, count / 4));
     for (int e = least; e <= most; e += step) add_neighbours(std::ldexp(1.0, e), dtype, numbers);
     const Numbers more = random_numbers(dtype, count, 1);
@@ -104,12 +87,9 @@ std::vector<Numbers> measured_at(std::size_t inputs, DType dtype, int count) {
     return {numbers};
   }
   std::vector<Numbers> pairs(2);
-  const double infinite = std::numeric_limits<double>::infinity();
-  const double largest = dtype == DType::f32 ? 0x1.fffffep127 : 0x1.fffffffffffffp1023;
-  const double least = dtype == DType::f32 ? 0x1p-149 : 0x1p-1074;
-  Numbers few{0,    -0.0,     least,   -least,    0.5,      -0.5,        1,  -1,
-              1.5,  2,        -2,      2.5,       3,        -3,          10, -10,
-              1e19, -largest, largest, -infinite, infinite, std::nan("")};
+  const double least = range.smallest, most = range.largest, nan = std::nan("");
+  Numbers few{0,   -0.0, least, -least, 0.5, -0.5, 1,     -1,   1.5,       2,        -2,
+              2.5, 3,    -3,    10,     -10, 1e19, -most, most, -infinite, infinite, nan};
   for (double a : few)
     for (double b : few) {
       pairs[0].push_back(rounded(a, dtype));
@@ -123,7 +103,7 @@ std::vector<Numbers> measured_at(std::size_t inputs, DType dtype, int count) {
 }
 
 /// Element d holds the values that the engine computes for derivative d (numbered as in
-/// ExactFunction) in one dtype.
+/// `order_of`) in one dtype.
 std::vector<Numbers> computed(const OpCase& row, const std::vector<Numbers>& numbers, DType dtype) {
   Tape tape;
   Tensors x;
@@ -147,9 +127,8 @@ std::vector<Numbers> computed(const OpCase& row, const std::vector<Numbers>& num
 
 /// Measures one row of the op table in one dtype: value, slope and curvature.
 std::vector<AccuracyRow> measured(const OpCase& row, DType dtype, int count) {
-  ExactFunction exact(row);
-  const double normal = dtype == DType::f32 ? 0x1p-126 : 0x1p-1022;
-  const auto denormal = [&](double x) { return x != 0 && std::abs(x) < normal; };
+  const ExactFunction exact = exact_function(row);
+  const auto denormal = [&](double x) { return x != 0 && std::abs(x) < range_of(dtype).normal; };
   const std::vector<Numbers> numbers = measured_at(row.inputs.size(), dtype, count);
   const std::vector<Numbers> results = computed(row, numbers, dtype);
   std::vector<AccuracyRow> rows;
@@ -158,18 +137,19 @@ std::vector<AccuracyRow> measured(const OpCase& row, DType dtype, int count) {
   for (std::size_t i = 0; i < numbers[0].size(); ++i) {
     Numbers x;
     for (const Numbers& list : numbers) x.push_back(list[i]);
-    const bool curvature = std::none_of(x.begin(), x.end(), denormal);
+    const MeasureError measure = exact(x, dtype);
+    const bool curvature = std::ranges::none_of(x, denormal);
     for (std::size_t derivative = 0; derivative < results.size(); ++derivative) {
-      const std::size_t order = derivative == 0 ? 0 : derivative <= numbers.size() ? 1 : 2;
+      const int order = order_of(derivative, x.size());
       if (order == 2 && !curvature) continue;
-      AccuracyRow& worst = rows[order];
+      AccuracyRow& worst = rows[static_cast<std::size_t>(order)];
       const double y = results[derivative][i];
-      const double error = exact.error(static_cast<int>(derivative), x, y, dtype, worst.error);
+      const auto [error, exact_y] = measure(derivative, y, worst.error);
       if (error <= worst.error) continue;
       worst.error = error;
       worst.at = x;
       worst.computed = y;
-      worst.exact = exact.value(static_cast<int>(derivative), x);
+      worst.exact = exact_y;
     }
   }
   for (AccuracyRow& worst : rows) worst.ok = worst.error <= worst.bound;
@@ -187,6 +167,8 @@ std::string place(const AccuracyRow& row) {
 }
 
 }  // namespace
+
+Json finite_or_text(double x) { return std::isfinite(x) ? Json(x) : Json(fmt::format("{}", x)); }
 
 std::vector<AccuracyRow> check_accuracy(std::string_view filter, int numbers,
                                         const std::function<void(const std::string&)>& progress) {
@@ -229,28 +211,6 @@ std::string accuracy_report(const std::vector<AccuracyRow>& rows) {
     text += "\n";
   }
   return text + failed + fmt::format("{} errors, {} above their bounds\n", rows.size(), failures);
-}
-
-Json accuracy_json(const std::vector<AccuracyRow>& rows) {
-  const auto number = [](double x) {
-    return std::isfinite(x) ? Json(x) : Json(fmt::format("{}", x));
-  };
-  Json list = Json::array();
-  for (const AccuracyRow& row : rows) {
-    Json at = Json::array();
-    for (double x : row.at) at.push_back(number(x));
-    list.push_back({{"op", row.op},
-                    {"label", row.label},
-                    {"dtype", str(row.dtype)},
-                    {"order", row.order},
-                    {"error", number(row.error)},
-                    {"bound", row.bound},
-                    {"at", at},
-                    {"computed", number(row.computed)},
-                    {"exact", number(row.exact)},
-                    {"ok", row.ok}});
-  }
-  return list;
 }
 
 }  // namespace twice::experiments

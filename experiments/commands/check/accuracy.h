@@ -13,6 +13,9 @@
 
 namespace twice::experiments {
 
+/// Infinities and NaN, which JSON lacks, as text.
+Json finite_or_text(double x);
+
 /// The largest error of one derivative of one row of the op table in one dtype. If y is computed at
 /// inputs x and f is the exact derivative there, the error is
 ///     max(0, |y - f| - w) / max(u, w).
@@ -35,6 +38,21 @@ struct AccuracyRow {
   std::vector<double> at;
   double computed = 0, exact = 0;
   bool ok = true;
+
+  static void json_fields(auto& self, const auto& visit) {
+    Json at = Json::array();
+    for (double x : self.at) at.push_back(finite_or_text(x));
+    visit("op", self.op);
+    visit("label", self.label);
+    visit("dtype", str(self.dtype));
+    visit("order", self.order);
+    visit("error", finite_or_text(self.error));
+    visit("bound", self.bound);
+    visit("at", at);
+    visit("computed", finite_or_text(self.computed));
+    visit("exact", finite_or_text(self.exact));
+    visit("ok", self.ok);
+  }
 };
 
 /// Measures the rows of the op table that state bounds (OpCase::units) and have `filter` in the
@@ -48,8 +66,5 @@ std::vector<AccuracyRow> check_accuracy(
 /// value, slope and curvature. Then it lists each broken bound with the inputs that break it, and
 /// ends with `N errors, M above their bounds`.
 std::string accuracy_report(const std::vector<AccuracyRow>& rows);
-/// An array of {op, label, dtype, order, error, bound, at, computed, exact, ok}. Infinities and
-/// NaN, which JSON lacks, are strings.
-Json accuracy_json(const std::vector<AccuracyRow>& rows);
 
 }  // namespace twice::experiments

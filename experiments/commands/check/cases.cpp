@@ -43,25 +43,25 @@ class Cases {
     const Json graph = graph_json(y, names, prefix, file_);
 
     Tensors everything = y, values = y;
-    std::vector<std::pair<std::string, Tensor>> results = named(prefix + "y", y);
+    std::vector<std::pair<std::string, Tensors>> results = {{prefix + "y", y}};
     const Rng rng(options_.seed, list_.size());
     std::uint64_t draws = 0;
     for (int order = 1; order <= options_.order; ++order) {
-      Tensors weights;
-      for (std::size_t i = 0; i < values.size(); ++i) {
-        const Array numbers(values[i].shape(), values[i].dtype());
+      std::vector<Array> weights;
+      Tensors constants;
+      for (Tensor t : values) {
+        const Array& numbers = weights.emplace_back(t.shape(), t.dtype());
         fill_normal(rng.keyed(list_.size(), ++draws), 0, 1, numbers);
-        file_.tensors.emplace_back(fmt::format("{}u{}.{}", prefix, order - 1, i), numbers);
-        weights.push_back(tape.constant(numbers));
+        constants.push_back(tape.constant(numbers));
       }
-      values = grad(dot(values, weights), x);
-      for (const auto& result : named(fmt::format("{}g{}", prefix, order), values))
-        results.push_back(result);
+      store(fmt::format("{}u{}", prefix, order - 1), weights);
+      values = grad(dot(values, constants), x);
+      results.emplace_back(fmt::format("{}g{}", prefix, order), values);
       everything.insert(everything.end(), values.begin(), values.end());
     }
     Plan plan{everything};
     plan.run();
-    for (const auto& [known, t] : results) file_.tensors.emplace_back(known, plan.value(t).clone());
+    for (const auto& [known, list] : results) store(known, plan.values(list));
     list_.push_back(
         {{"name", name}, {"graph", graph}, {"inputs", float_inputs}, {"outputs", y.size()}});
   }
@@ -89,9 +89,7 @@ class Cases {
       Plan plan{g};
       plan.run();
       names.push_back(m.name);
-      for (std::size_t i = 0; i < g.size(); ++i)
-        file_.tensors.emplace_back(fmt::format("{}{}.{}", prefix, m.name, i),
-                                   plan.value(g[i]).clone());
+      store(fmt::format("{}{}", prefix, m.name), plan.values(g));
     }
     list_.back()["methods"] = {{"names", names},         {"gamma", o.gamma},
                                {"epsilon", o.epsilon},   {"rho", o.rho},
@@ -126,12 +124,10 @@ class Cases {
     };
   }
 
-  static std::vector<std::pair<std::string, Tensor>> named(const std::string& name,
-                                                           const Tensors& list) {
-    std::vector<std::pair<std::string, Tensor>> result;
-    for (std::size_t i = 0; i < list.size(); ++i)
-      result.emplace_back(fmt::format("{}.{}", name, i), list[i]);
-    return result;
+  /// Stores the arrays as NAME.0, NAME.1, ...
+  void store(const std::string& name, const std::vector<Array>& arrays) {
+    for (std::size_t i = 0; i < arrays.size(); ++i)
+      file_.tensors.emplace_back(fmt::format("{}.{}", name, i), arrays[i].clone());
   }
 
   CheckOptions options_;

@@ -46,18 +46,15 @@ struct Line {
 std::vector<Line> lines_of(const std::vector<CheckRow>& rows) {
   std::vector<Line> lines;
   for (const CheckRow& row : rows) {
-    const auto same_op = [&](const Line& line) { return line.op == row.op; };
-    auto line = std::find_if(lines.begin(), lines.end(), [&](const Line& known) {
-      return same_op(known) && known.label == row.label;
-    });
-    if (line == lines.end()) {
-      const auto last = std::find_if(lines.rbegin(), lines.rend(), same_op);
-      line = lines.insert(last == lines.rend() ? lines.end() : last.base(), {row.op, row.label});
-    }
+    auto line = std::ranges::find_if(
+        lines, [&](const Line& known) { return known.op == row.op && known.label == row.label; });
+    if (line == lines.end()) line = lines.insert(line, {row.op, row.label});
     double& worst = line->error[static_cast<std::size_t>(row.order - 1)];
     if (!(row.error <= worst)) worst = row.error;
     line->ok = line->ok && row.ok;
   }
+  std::ranges::stable_sort(
+      lines, {}, [&](const Line& line) { return std::ranges::find(rows, line.op, &CheckRow::op); });
   return lines;
 }
 
@@ -89,15 +86,14 @@ Function penalized(const Function& loss, double gamma) {
 CheckRow compared(const Problem& problem, const std::string& method, const std::string& check,
                   int order, const std::vector<double>& found, const std::vector<double>& expected,
                   double tolerance) {
-  CheckRow row;
-  row.op = problem.label();
-  row.label = method;
-  row.check = check;
-  row.order = order;
-  row.error = relative_error(found, expected);
-  row.tolerance = tolerance;
-  row.ok = row.error <= tolerance;
-  return row;
+  const double error = relative_error(found, expected);
+  return {{.check = check,
+           .order = order,
+           .error = error,
+           .tolerance = tolerance,
+           .ok = error <= tolerance},
+          problem.label(),
+          method};
 }
 
 /// Compares the gradient of a finite-difference method with its formula, evaluated step by step on
@@ -158,7 +154,7 @@ Report report_of(const std::vector<CheckRow>& rows, const Json& config = Json::o
   Json record = record_header("check");
   record["config"] = config;
   record["rows"] = rows;
-  record["accuracy"] = accuracy_json(errors);
+  record["accuracy"] = errors;
   return {record,
           check_report(rows) + accuracy_report(errors),
           {{"check.json", record_text(record)}},
@@ -264,8 +260,8 @@ int run_check(CheckCommandOptions options) {
   };
   alone("--graphs", {"--model", "--method", "--op"});
   alone("--write", {"--model", "--method", "--op", "--json"});
-  if (std::none_of(op_table().begin(), op_table().end(),
-                   [&](const OpCase& row) { return is_named(row, options.op); }))
+  if (std::ranges::none_of(op_table(),
+                           [&](const OpCase& row) { return is_named(row, options.op); }))
     throw UsageError(fmt::format("--op: no op has '{}' in its name", options.op));
   if (options.run.model != "mlp" && !given("--width")) options.run.width.reset();
   if (options.run.model != "mlp" && !given("--channels")) options.run.channels = 2;

@@ -98,7 +98,7 @@ std::vector<CheckRow> check_rows(const std::string& name, const Function& f,
 /// True if no check failed.
 template <class Row>
 bool all_ok(const std::vector<Row>& rows) {
-  return std::all_of(rows.begin(), rows.end(), [](const Row& row) { return row.ok; });
+  return std::ranges::all_of(rows, &Row::ok);
 }
 
 /// A table with a line for each op and mode, which holds the largest error of each order; then each

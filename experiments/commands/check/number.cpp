@@ -5,11 +5,12 @@
 #include <algorithm>
 #include <array>
 #include <boost/math/constants/constants.hpp>
+#include <boost/math/special_functions/erf.hpp>
+#include <boost/math/special_functions/expm1.hpp>
+#include <boost/math/special_functions/log1p.hpp>
 #include <boost/multiprecision/cpp_bin_float.hpp>
 #include <cmath>
-#include <cstring>
 #include <limits>
-#include <numbers>
 #include <optional>
 #include <regex>
 
@@ -40,92 +41,29 @@ Exact exact_pi() { return boost::math::constants::pi<Exact>(); }
 
 /// sin(x + quarters pi/2).
 Exact sine(const Exact& x, int quarters) {
-  static const Wide half_pi = boost::math::constants::half_pi<Wide>();
+  static const Wide turn = boost::math::constants::two_pi<Wide>();
   // Beyond the range of doubles, callers need only the limit at infinity.
-  if (!isfinite(x) || abs(x) > ldexp(Exact(1), 1100)) return nan;
-  // x is split into two doubles, because g++ 12 warns about the code that converts between the
-  // types.
-  const double high = static_cast<double>(x), low = static_cast<double>(Exact(x - high));
-  const Wide wide = Wide(high) + low, n = floor(wide / half_pi + Wide(0.5));
-  Exact r = 0;
-  Wide rest = wide - n * half_pi;
-  for (int i = 0; i < 5; ++i) {
-    const double part = static_cast<double>(rest);
-    r += part;
-    rest -= part;
-  }
-  const int quadrant = (static_cast<int>(Wide(n - 4 * floor(n / 4))) + quarters) % 4;
-  const Exact y = quadrant % 2 ? cos(r) : sin(r);
-  return quadrant >= 2 ? Exact(-y) : y;
+  if (abs(x) > ldexp(Exact(1), 1100)) return nan;
+  const Exact rest(fmod(Wide(x), turn));
+  const Exact y = quarters % 2 ? cos(rest) : sin(rest);
+  return quarters % 4 >= 2 ? Exact(-y) : y;
 }
 
-Exact exponential(const Exact& x) {
-  if (isinf(x)) return x > 0 ? x : Exact(0);
-  return exp(x);
-}
-Exact exponential_minus_1(const Exact& x) {
-  if (abs(x) < Exact(1e-20)) return x + x * x / 2 + x * x * x / 6;
-  return exponential(x) - 1;
-}
-Exact logarithm(const Exact& x) {
-  if (x == 0) return -infinity;
-  if (isinf(x)) return x > 0 ? x : nan;
-  return x > 0 ? log(x) : nan;
-}
-Exact logarithm_of_1_plus(const Exact& x) {
-  if (abs(x) < Exact(1e-20)) return x - x * x / 2 + x * x * x / 3;
-  return logarithm(1 + x);
+/// The derivative of order d > 0 of erf.
+Exact erf_derivative(int d, const Exact& x) {
+  static const Exact scale = 2 / sqrt(exact_pi());
+  const Exact slope = scale * exp(-x * x);
+  return d == 1 ? slope : Exact(-2 * x * slope);
 }
 
-/// The standard normal density phi(x).
-Exact density(const Exact& x) {
-  static const Exact scale = 1 / sqrt(2 * exact_pi());
-  return scale * exponential(-x * x / 2);
+// The derivatives of order d.
+Exact tanh_derivative(int d, const Exact& x) {
+  const Exact y = tanh(x), c = cosh(x), slope = 1 / (c * c);
+  if (d < 2) return d == 0 ? y : slope;
+  return d == 2 ? Exact(-2 * y * slope) : Exact(slope * (4 * y * y - 2 * slope));
 }
-/// Phi(-a) for a >= 0: 1/2 minus a series near 0, a continued fraction elsewhere.
-Exact normal_tail(const Exact& a) {
-  if (isnan(a)) return a;
-  if (a > 60) return 0;
-  if (a > 5) {
-    Exact fraction = a;
-    for (int n = 160; n > 0; --n) fraction = a + n / fraction;
-    return density(a) / fraction;
-  }
-  Exact term = a, sum = a;
-  for (int n = 1; abs(term) > Exact(1e-62) * abs(sum); ++n) {
-    term *= a * a / (2 * n + 1);
-    sum += term;
-  }
-  return Exact(0.5) - density(a) * sum;
-}
-Exact distribution(const Exact& x) { return x < 0 ? normal_tail(-x) : Exact(1 - normal_tail(x)); }
-Exact error_function(const Exact& x) {
-  const Exact u = abs(x) * sqrt(Exact(2));
-  Exact y = 1 - 2 * normal_tail(u);
-  if (u < 5) {  // the same series without the cancelling 1/2
-    Exact term = u, sum = u;
-    for (int n = 1; n < 200; ++n) {
-      term *= u * u / (2 * n + 1);
-      sum += term;
-    }
-    y = 2 * density(u) * sum;
-  }
-  return x < 0 ? Exact(-y) : y;
-}
-
-/// The logistic function s(x).
-Exact logistic(const Exact& x) {
-  const Exact z = exponential(-abs(x)), d = 1 / (1 + z);
-  return x < 0 ? Exact(z * d) : d;
-}
-Exact hyperbolic_tangent(const Exact& x) {
-  const Exact t = exponential_minus_1(-2 * abs(x)), y = -t / (2 + t);
-  return x < 0 ? Exact(-y) : y;
-}
-/// 1/cosh^2 x.
-Exact squared_sech(const Exact& x) {
-  const Exact z = exponential(-2 * abs(x));
-  return 4 * z / ((1 + z) * (1 + z));
+Exact logistic_derivative(int d, const Exact& x) {
+  return d == 0 ? Exact(1 / (1 + exp(-x))) : ldexp(tanh_derivative(d, x / 2), -d - 1);
 }
 
 /// C's pow for exponents that a dtype can hold.
@@ -142,7 +80,7 @@ Exact power(const Exact& x, const Exact& p) {
   else if (x < 0 && !whole)
     return nan;
   else
-    y = exponential(p * log(size));
+    y = exp(p * log(size));
   return negative ? Exact(-y) : y;
 }
 
@@ -152,6 +90,11 @@ Exact power_of(int d, const Exact& x, const Exact& p) {
   for (int i = 0; i < d; ++i) factor *= p - i;
   return factor * power(x, p - d);
 }
+/// The derivative of order d of sqrt x, but 0 at 0 for d = 1 and NaN for d > 1.
+Exact safe_sqrt_derivative(int d, const Exact& x) {
+  if (x == 0) return d == 0 ? x : d == 1 ? Exact(0) : nan;
+  return x < 0 ? nan : power_of(d, x, 0.5);
+}
 
 }  // namespace
 
@@ -160,7 +103,7 @@ struct Number::Parts {
   Exact value;
   std::array<Part, 5> derivatives = {};
   bool constant() const {
-    return std::none_of(derivatives.begin(), derivatives.end(), [](const Part& d) { return d; });
+    return std::ranges::none_of(derivatives, [](const Part& d) { return d.has_value(); });
   }
 };
 
@@ -188,32 +131,29 @@ Number composed(const Exact& value, const std::array<Part, 5>& g, const Number& 
   return made(value, result);
 }
 
-/// f(x), where f(d, x) is the derivative of order d.
+/// f(x), where f(d, x) is the derivative of order d. A call counts `flops` FLOPs.
 template <class F>
-Number function(const Number& x, F f) {
+Number function(const Number& x, F f, double flops = 1) {
+  Number::flops() += flops - 1;
   const Exact& at = x.parts().value;
   if (x.parts().constant()) return composed(f(0, at), {}, x, x);
   return composed(f(0, at), {f(1, at), {}, f(2, at)}, x, 0);
 }
 
-/// Counts the FLOPs of `formula` instead of the single FLOP of a function that keeps more digits.
-template <class F>
-void count_as(F formula) {
-  const unsigned before = choices;
-  formula();
-  choices = before;
-  --Number::flops();
-}
-
 /// If an input is NaN, the result of a comparison is a convention.
-void count_comparison(const Number& a, const Number& b) {
-  ++Number::flops();
+void mark_nan(const Number& a, const Number& b) {
   if (isnan(a.parts().value) || isnan(b.parts().value)) choices |= all_derivatives;
 }
 
+template <class Compare>
+bool comparison(const Number& a, const Number& b, Compare compare) {
+  ++Number::flops();
+  mark_nan(a, b);
+  return compare(a.parts().value, b.parts().value);
+}
+
 Number larger(const Number& a, const Number& b, bool max) {
-  count_comparison(a, b);
-  --Number::flops();
+  mark_nan(a, b);
   const Exact &x = a.parts().value, &y = b.parts().value;
   if (x == y) return composed(x, {Exact(0.5), Exact(0.5)}, a, b);
   return max == (x > y) ? composed(x, {Exact(1)}, a, b) : composed(y, {Part(), Exact(1)}, a, b);
@@ -258,61 +198,42 @@ Number operator*(const Number& a, const Number& b) {
 Number operator/(const Number& a, const Number& b) {
   const Exact &x = a.parts().value, &y = b.parts().value;
   if (!a.parts().constant() && (y == 0 || isinf(x) || isinf(y))) choices |= all_derivatives;
-  const Exact quotient = y != 0                     ? Exact(x / y)
-                         : x == 0 || isnan(x)       ? nan
-                         : signbit(x) != signbit(y) ? Exact(-infinity)
-                                                    : infinity;
+  const Exact quotient = x / y;
   if (b.parts().constant()) return composed(quotient, {1 / y}, a, b);
   const Exact by_b = -quotient / y;
   return composed(quotient, {1 / y, by_b, Part(), -1 / (y * y), -2 * by_b / y}, a, b);
 }
 Number operator-(const Number& x) { return composed(-x.parts().value, {Exact(-1)}, x, x); }
-bool operator>(const Number& a, const Number& b) {
-  count_comparison(a, b);
-  return a.parts().value > b.parts().value;
-}
+bool operator>(const Number& a, const Number& b) { return comparison(a, b, std::greater<>()); }
 bool operator>=(const Number& a, const Number& b) {
-  count_comparison(a, b);
-  return a.parts().value >= b.parts().value;
+  return comparison(a, b, std::greater_equal<>());
 }
-bool operator==(const Number& a, const Number& b) {
-  count_comparison(a, b);
-  return a.parts().value == b.parts().value;
-}
+bool operator==(const Number& a, const Number& b) { return comparison(a, b, std::equal_to<>()); }
 Number maximum(const Number& a, const Number& b) { return larger(a, b, true); }
 Number minimum(const Number& a, const Number& b) { return larger(a, b, false); }
 
 Number exp(const Number& x) {
-  return function(x, [](int, E v) { return exponential(v); });
+  return function(x, [](int, E v) { return exp(v); });
 }
 Number expm1(const Number& x) {
-  return function(x, [](int d, E v) { return d == 0 ? exponential_minus_1(v) : exponential(v); });
+  return function(x, [](int d, E v) { return d == 0 ? expm1(v) : exp(v); });
 }
 Number log(const Number& x) {
-  return function(x, [](int d, E v) { return d == 0 ? logarithm(v) : power_of(d - 1, v, -1); });
+  return function(x, [](int d, E v) { return d == 0 ? log(v) : power_of(d - 1, v, -1); });
 }
 Number log1p(const Number& x) {
-  return function(
-      x, [](int d, E v) { return d == 0 ? logarithm_of_1_plus(v) : power_of(d - 1, 1 + v, -1); });
+  return function(x, [](int d, E v) { return d == 0 ? log1p(v) : power_of(d - 1, 1 + v, -1); });
 }
 Number sqrt(const Number& x) {
   return function(x, [](int d, E v) -> Exact {
-    if (v == 0) return d == 0 ? v : Exact((d == 1) == signbit(v) ? -infinity : infinity);
-    return v < 0 ? nan : power_of(d, v, 0.5);
+    if (v == 0 && d > 0) return (d == 1) == signbit(v) ? -infinity : infinity;
+    return safe_sqrt_derivative(d, v);
   });
 }
-Number safe_sqrt(const Number& x) {
-  return function(x, [](int d, E v) -> Exact {
-    if (v == 0) return d == 0 ? v : d == 1 ? Exact(0) : nan;
-    return v < 0 ? nan : power_of(d, v, 0.5);
-  });
-}
+Number safe_sqrt(const Number& x) { return function(x, safe_sqrt_derivative); }
 Number safe_sqrt_slope(const Number& x) {
-  count_as([&] { return choose(x == 0, 0, 0.5 / sqrt(x)); });
-  return function(x, [](int d, E v) -> Exact {
-    if (v == 0) return d == 0 ? Exact(0) : nan;
-    return v < 0 ? nan : power_of(d + 1, v, 0.5);
-  });
+  const auto derivative = [](int d, E v) { return safe_sqrt_derivative(d + 1, v); };
+  return function(x, derivative, 3);
 }
 Number sin(const Number& x) {
   return function(x, [](int d, E v) { return sine(v, d); });
@@ -320,30 +241,19 @@ Number sin(const Number& x) {
 Number cos(const Number& x) {
   return function(x, [](int d, E v) { return sine(v, d + 1); });
 }
-Number tanh(const Number& x) {
-  return function(x, [](int d, E v) -> Exact {
-    const Exact y = hyperbolic_tangent(v), slope = squared_sech(v);
-    return d == 0 ? y : d == 1 ? slope : Exact(-2 * y * slope);
-  });
-}
+Number tanh(const Number& x) { return function(x, tanh_derivative); }
 Number sech2(const Number& x) {
-  count_as([&] {
-    const Number cosh = exp(x);  // same FLOPs as cosh
-    return 1 / (cosh * cosh);
-  });
-  return function(x, [](int d, E v) -> Exact {
-    const Exact y = hyperbolic_tangent(v), slope = squared_sech(v);
-    return d == 0 ? slope : d == 1 ? Exact(-2 * y * slope) : Exact(slope * (4 * y * y - 2 * slope));
-  });
+  const auto derivative = [](int d, E v) { return tanh_derivative(d + 1, v); };
+  return function(x, derivative, 3);
 }
 Number erf(const Number& x) {
-  return function(x, [](int d, E v) -> Exact {
-    const Exact slope = 2 / sqrt(exact_pi()) * exponential(-v * v);
-    return d == 0 ? error_function(v) : d == 1 ? slope : Exact(-2 * v * slope);
-  });
+  return function(x, [](int d, E v) { return d == 0 ? erf(v) : erf_derivative(d, v); });
+}
+Number erfc(const Number& x) {
+  return function(x, [](int d, E v) { return d == 0 ? erfc(v) : Exact(-erf_derivative(d, v)); });
 }
 Number abs(const Number& x) {
-  if (isnan(x.parts().value)) choices |= all_derivatives;
+  mark_nan(x, x);
   return function(x, [](int d, E v) -> Exact {
     return d == 0 ? abs(v) : Exact(d == 2 ? 0 : (v > 0) - (v < 0));
   });
@@ -352,34 +262,19 @@ Number pow(const Number& x, const Number& exponent) {
   if (!exponent.parts().constant()) return power_of_variables(x, exponent);
   return function(x, [&](int d, E v) { return power_of(d, v, exponent.parts().value); });
 }
-Number logistic(const Number& x) {
-  count_as([&] { return 1 / (1 + exp(-x)); });
-  return function(x, [](int d, E v) -> Exact {
-    const Exact slope = squared_sech(v / 2) / 4;
-    return d == 0 ? logistic(v) : d == 1 ? slope : Exact(-slope * hyperbolic_tangent(v / 2));
-  });
-}
+Number logistic(const Number& x) { return function(x, logistic_derivative, 4); }
 Number softplus(const Number& x) {
-  count_as([&] { return choose(x > 0, x, 0) + log1p(exp(-abs(x))); });
-  return function(x, [](int d, E v) -> Exact {
-    if (d == 0) return (v > 0 ? v : Exact(0)) + logarithm_of_1_plus(exponential(-abs(v)));
-    return d == 1 ? logistic(v) : Exact(squared_sech(v / 2) / 4);
-  });
+  const auto derivative = [](int d, E v) -> Exact {
+    if (d > 0) return logistic_derivative(d - 1, v);
+    return (v > 0 ? v : Exact(0)) + log1p(exp(-abs(v)));
+  };
+  return function(x, derivative, 6);
 }
 Number normal_pdf(const Number& x) {
-  count_as([&] { return std::numbers::inv_sqrtpi / std::numbers::sqrt2 * exp(-0.5 * x * x); });
-  return function(x, [](int d, E v) -> Exact {
-    const Exact y = density(v);
-    return d == 0 ? y : d == 1 ? Exact(-v * y) : Exact((v * v - 1) * y);
-  });
+  static const Number scale = made(1 / sqrt(2 * exact_pi()));
+  return scale * exp(-0.5 * x * x);
 }
-Number normal_cdf(const Number& x, double b) {
-  count_as([&] { return 0.5 * erf(-b / std::numbers::sqrt2 * x); });
-  return function(x, [b](int d, E v) -> Exact {
-    const Exact u = b * v;
-    return d == 0 ? distribution(u) : d == 1 ? b * density(u) : Exact(-b * b * u * density(u));
-  });
-}
+Number normal_cdf(const Number& x, double b) { return 0.5 * erfc(made(-b * sqrt(Exact(0.5))) * x); }
 Number pi() { return made(exact_pi()); }
 
 std::vector<double> numbers_in(const std::string& attributes) {
@@ -390,29 +285,30 @@ std::vector<double> numbers_in(const std::string& attributes) {
   return numbers;
 }
 
-namespace {
-
-struct Limits {
-  int digits, least, most;
-};
-Limits limits(DType dtype) {
-  return dtype == DType::f32 ? Limits{24, -126, 127} : Limits{53, -1022, 1023};
+FloatRange range_of(DType dtype) {
+  return visit_float(dtype, []<class T>(T) {
+    using Limits = std::numeric_limits<T>;
+    return FloatRange{Limits::digits, Limits::max_exponent, Limits::denorm_min(), Limits::min(),
+                      Limits::max()};
+  });
 }
 
-Exact limited(const Exact& y, int derivative, DType dtype) {
-  const Exact most = ldexp(Exact(1), limits(dtype).most + (derivative == 0 ? 1 : -9));
-  return y > most ? most : y < -most ? Exact(-most) : y;
+double rounded(double x, DType dtype) {
+  return visit_float(dtype, [&]<class T>(T) -> double { return static_cast<T>(x); });
 }
 
 double neighbour(double x, double towards, DType dtype) {
-  return dtype == DType::f32 ? static_cast<double>(std::nextafter(static_cast<float>(x),
-                                                                  static_cast<float>(towards)))
-                             : std::nextafter(x, towards);
+  return visit_float(dtype, [&]<class T>(T) -> double {
+    return std::nextafter(static_cast<T>(x), static_cast<T>(towards));
+  });
 }
 
-using Point = std::array<Exact, 2>;
-/// The value and the derivatives. An entry is empty if it is a convention.
-using Result = std::array<std::optional<Exact>, 6>;
+namespace {
+
+Exact limited(const Exact& y, std::size_t derivative, DType dtype) {
+  const Exact most = ldexp(Exact(1), range_of(dtype).max_exponent - (derivative == 0 ? 0 : 10));
+  return y > most ? most : y < -most ? Exact(-most) : y;
+}
 
 /// The function of a case, composed from the definitions of the ops that it records for scalar
 /// inputs.
@@ -457,120 +353,105 @@ Definition recorded(const OpCase& row) {
   return all;
 }
 
-}  // namespace
+/// Measures the errors of a function at one input.
+class PointErrors {
+ public:
+  PointErrors(Definition f, bool (*unmeasured)(int order, double x), std::vector<double> x,
+              DType dtype)
+      : f_(std::move(f)), unmeasured_(unmeasured), x_(std::move(x)), dtype_(dtype) {}
 
-/// The function, and its results at the most recent inputs. Callers ask for one derivative at a
-/// time.
-struct ExactFunction::State {
-  Definition f;
-  std::size_t inputs;
-  bool (*unmeasured)(int order, double x);
-  std::vector<double> last = {};
-  Result center = {};
-  std::array<std::optional<Result>, 4> moved = {};
+  ExactError operator()(std::size_t derivative, double computed, double known) {
+    const Part& exact = center_[derivative];
+    if (!exact) return {0, std::nan("")};
+    const auto is = [&](double error) { return ExactError{error, static_cast<double>(*exact)}; };
+    if (isnan(*exact)) {
+      // If a derivative's formula gives infinity times 0, its limit is correct too.
+      const bool at_infinity = std::ranges::any_of(x_, [](double v) { return std::isinf(v); });
+      return is(std::isnan(computed) || (derivative > 0 && at_infinity) ? 0 : infinite);
+    }
+    if (std::isnan(computed)) return is(infinite);
+    const Exact y = limited(*exact, derivative, dtype_);
+    const Exact off = abs(limited(Exact(computed), derivative, dtype_) - y);
+    if (off == 0) return is(0);
+    const FloatRange range = range_of(dtype_);
+    Exact unit = (derivative == 0 ? 1 : 1024) * Exact(range.smallest);
+    if (y != 0) unit = std::max(unit, Exact(ldexp(Exact(1), ilogb(y) - range.digits + 1)));
+    if (off <= known * unit) return is(static_cast<double>(Exact(off / unit)));
+    Exact width = 0;
+    if (!isinf(*exact))
+      for (const std::vector<Result>& results : beside()) {
+        Exact widest = 0;
+        for (const Result& result : results)
+          if (result[derivative] && !isnan(*result[derivative]))
+            widest =
+                std::max(widest, Exact(abs(limited(*result[derivative], derivative, dtype_) - y)));
+        width += widest;
+      }
+    return is(off <= width ? 0 : static_cast<double>(Exact((off - width) / std::max(unit, width))));
+  }
+
+ private:
+  using Point = std::vector<Exact>;
+  /// The value and the derivatives. An entry is empty if it is a convention.
+  using Result = std::array<Part, 6>;
 
   Result at(const Point& point) const {
     std::vector<Number> x;
-    for (std::size_t i = 0; i < inputs; ++i) {
+    for (const Exact& value : point) {
       std::array<Part, 5> slopes;
-      slopes[i] = 1;
-      x.push_back(made(point[i], slopes));
+      slopes[x.size()] = 1;
+      x.push_back(made(value, slopes));
     }
     choices = 0;
-    const Number y = f.call(x, {});
+    const Number y = f_.call(x, {});
     Result result{y.parts().value};
-    const bool one = inputs == 1;
+    const bool one = x.size() == 1;
     for (std::size_t d = 1; d <= (one ? 2 : 5); ++d)
       if (!(choices >> d & 1))
         result[d] = y.parts().derivatives[one && d == 2 ? 2 : d - 1].value_or(0);
     // The value at infinity is the limit there.
     if (one && isinf(point[0]) && isnan(y.parts().value)) {
       const std::array far{made(ldexp(Exact(point[0] > 0 ? 1 : -1), 1 << 20))};
-      result[0] = f.call(far, {}).parts().value;
+      result[0] = f_.call(far, {}).parts().value;
     }
-    // The order of derivative d.
-    const auto order = [&](std::size_t d) { return d == 0 ? 0 : d <= inputs ? 1 : 2; };
-    for (std::size_t d = 0; unmeasured && d < result.size(); ++d)
-      for (std::size_t i = 0; i < inputs; ++i)
-        if (unmeasured(order(d), static_cast<double>(point[i]))) result[d].reset();
+    for (std::size_t d = 0; unmeasured_ && d < result.size(); ++d)
+      for (const Exact& value : point)
+        if (unmeasured_(order_of(d, x.size()), static_cast<double>(value))) result[d].reset();
     return result;
   }
 
-  void move_to(std::span<const double> to) {
-    if (last.size() == to.size() && !std::memcmp(last.data(), to.data(), to.size_bytes())) return;
-    last.assign(to.begin(), to.end());
-    center = at(point());
-    moved = {};
+  /// For each finite input, the results halfway between it and its finite neighbours.
+  const std::vector<std::vector<Result>>& beside() {
+    if (beside_.empty())
+      for (std::size_t i = 0; i < x_.size(); ++i) {
+        beside_.emplace_back();
+        for (double side : {-infinite, infinite}) {
+          const double next = neighbour(x_[i], side, dtype_);
+          if (!std::isfinite(x_[i]) || !std::isfinite(next)) continue;
+          Point point(x_.begin(), x_.end());
+          point[i] = (point[i] + Exact(next)) / 2;
+          beside_[i].push_back(at(point));
+        }
+      }
+    return beside_;
   }
 
-  Point point() const {
-    Point result;
-    std::copy(last.begin(), last.end(), result.begin());
-    return result;
-  }
-
-  /// The results halfway between input i and the next number on one side. Empty at the ends of the
-  /// range.
-  const std::optional<Result>& beside(std::size_t i, int side, DType dtype) {
-    std::optional<Result>& result = moved[2 * i + static_cast<std::size_t>(side)];
-    const double infinite = std::numeric_limits<double>::infinity();
-    const double next = neighbour(last[i], side == 0 ? -infinite : infinite, dtype);
-    if (!result && std::isfinite(next)) {
-      Point to = point();
-      to[i] = (to[i] + Exact(next)) / 2;
-      result = at(to);
-    }
-    return result;
-  }
+  static constexpr double infinite = std::numeric_limits<double>::infinity();
+  Definition f_;
+  bool (*unmeasured_)(int order, double x);
+  std::vector<double> x_;
+  DType dtype_;
+  Result center_ = at(Point(x_.begin(), x_.end()));
+  std::vector<std::vector<Result>> beside_ = {};
 };
 
-ExactFunction::ExactFunction(const OpCase& row)
-    : state_(new State{row.exact.call ? row.exact : recorded(row), row.inputs.size(),
-                       row.unmeasured}) {}
+}  // namespace
 
-ExactFunction::~ExactFunction() = default;
-
-double ExactFunction::value(int derivative, std::span<const double> x) {
-  state_->move_to(x);
-  const auto& y = state_->center[static_cast<std::size_t>(derivative)];
-  return y ? static_cast<double>(*y) : std::nan("");
-}
-
-double ExactFunction::error(int derivative, std::span<const double> x, double computed, DType dtype,
-                            double known) {
-  const double infinite = std::numeric_limits<double>::infinity();
-  const auto d = static_cast<std::size_t>(derivative);
-  state_->move_to(x);
-  const std::optional<Exact> exact = state_->center[d];
-  if (!exact) return 0;
-  if (isnan(*exact)) {
-    // If a derivative's formula gives infinity times 0, its limit is correct too.
-    const bool at_infinity =
-        std::any_of(x.begin(), x.end(), [](double v) { return std::isinf(v); });
-    return std::isnan(computed) || (derivative > 0 && at_infinity) ? 0 : infinite;
-  }
-  if (std::isnan(computed)) return infinite;
-  const Exact y = limited(*exact, derivative, dtype);
-  const Exact off = abs(limited(Exact(computed), derivative, dtype) - y);
-  if (off == 0) return 0;
-  const Limits range = limits(dtype);
-  const int exponent = y == 0 ? range.least : std::max(range.least, static_cast<int>(ilogb(y)));
-  Exact unit = ldexp(Exact(1), exponent - range.digits + 1);
-  if (derivative > 0)
-    unit = std::max(unit, Exact(ldexp(Exact(1024), range.least - range.digits + 1)));
-  if (off <= known * unit) return static_cast<double>(Exact(off / unit));
-  Exact width = 0;
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    if (!std::isfinite(x[i]) || isinf(*exact)) continue;
-    Exact widest = 0;
-    for (int side : {0, 1}) {
-      const std::optional<Result>& result = state_->beside(i, side, dtype);
-      if (result && (*result)[d] && !isnan(*(*result)[d]))
-        widest = std::max(widest, Exact(abs(limited(*(*result)[d], derivative, dtype) - y)));
-    }
-    width += widest;
-  }
-  return off <= width ? 0 : static_cast<double>(Exact((off - width) / std::max(unit, width)));
+ExactFunction exact_function(const OpCase& row) {
+  return [f = row.exact.call ? row.exact : recorded(row), unmeasured = row.unmeasured](
+             const std::vector<double>& x, DType dtype) -> MeasureError {
+    return PointErrors(f, unmeasured, x, dtype);
+  };
 }
 
 }  // namespace twice::experiments::exact

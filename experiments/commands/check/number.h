@@ -60,6 +60,7 @@ Number sin(const Number& x);
 Number cos(const Number& x);
 Number tanh(const Number& x);
 Number erf(const Number& x);
+Number erfc(const Number& x);
 Number abs(const Number& x);
 Number pow(const Number& x, const Number& exponent);
 /// Where a = b, each input gets half of the derivative.
@@ -67,14 +68,14 @@ Number maximum(const Number& a, const Number& b);
 Number minimum(const Number& a, const Number& b);
 // These functions count the FLOPs of the formula in the comment, but keep the digits that the
 // formula would lose.
-Number logistic(const Number& x);                  ///< 1 / (1 + e^-x)
-Number softplus(const Number& x);                  ///< max(x, 0) + ln(1 + e^-|x|)
-Number sech2(const Number& x);                     ///< 1 / cosh^2 x
+Number logistic(const Number& x);         ///< 1 / (1 + e^-x)
+Number softplus(const Number& x);         ///< max(x, 0) + ln(1 + e^-|x|)
+Number sech2(const Number& x);            ///< 1 / cosh^2 x
+Number safe_sqrt_slope(const Number& x);  ///< the slope of safe_sqrt: 1/2 / sqrt(x) where x != 0
+/// sqrt x with slope 0 and curvature NaN at 0.
+Number safe_sqrt(const Number& x);
 Number normal_pdf(const Number& x);                ///< 1/sqrt(2 pi) e^(-1/2 x x)
 Number normal_cdf(const Number& x, double b = 1);  ///< Phi(b x) = 1/2 erfc(-b/sqrt(2) x)
-/// sqrt x with slope 0 and curvature NaN at 0, and its slope.
-Number safe_sqrt(const Number& x);
-Number safe_sqrt_slope(const Number& x);  ///< 1/2 / sqrt(x) where x != 0
 Number pi();
 
 /// The definition of an op as a function of its inputs and of the numbers in its attributes.
@@ -104,28 +105,39 @@ struct Definition {
 /// The numbers in the text of an op's attributes, in order.
 std::vector<double> numbers_in(const std::string& attributes);
 
+/// The range of a dtype: the bits of a significand, the exponent of the first power of two that is
+/// too large, and the smallest, smallest normal and largest number.
+struct FloatRange {
+  int digits, max_exponent;
+  double smallest, normal, largest;
+};
+FloatRange range_of(DType dtype);
+double rounded(double x, DType dtype);
+/// The number of the dtype next to x.
+double neighbour(double x, double towards, DType dtype);
+
+/// The order of derivative number `derivative` of a function. Number 0 is the value f. With one
+/// input, 1 is f' and 2 is f''. With two inputs, 1 to 5 are f_a, f_b, f_aa, f_ab and f_bb.
+inline int order_of(std::size_t derivative, std::size_t inputs) {
+  return derivative == 0 ? 0 : derivative <= inputs ? 1 : 2;
+}
+
+/// The error of a computed number, and the exact number, rounded to a double.
+struct ExactError {
+  double error, exact;
+};
+/// Measures `computed`, a value for a derivative at one input. If the error is at most `known`, the
+/// result may be any number up to `known`. The error is 0 where the derivative is defined only by
+/// convention.
+using MeasureError =
+    std::function<ExactError(std::size_t derivative, double computed, double known)>;
+using ExactFunction = std::function<MeasureError(const std::vector<double>& x, DType dtype)>;
 /// The function of a case of the op table, composed from the definitions of the ops that the case
 /// records.
-class ExactFunction {
- public:
-  explicit ExactFunction(const OpCase& row);
-  ~ExactFunction();
-  /// The error of `computed`, a value for derivative number `derivative`. Number 0 is the value f.
-  /// With one input, 1 is f' and 2 is f''. With two inputs, 1 to 5 are f_a, f_b, f_aa, f_ab and
-  /// f_bb. If the error is at most `known`, the result may be any number up to `known`. The result
-  /// is 0 where the derivative is defined only by convention.
-  double error(int derivative, std::span<const double> x, double computed, DType dtype,
-               double known);
-  /// The derivative, rounded to a double.
-  double value(int derivative, std::span<const double> x);
-
- private:
-  struct State;
-  std::unique_ptr<State> state_;
-};
+ExactFunction exact_function(const OpCase& row);
 
 }  // namespace exact
 
-using exact::Definition, exact::ExactFunction, exact::Number;
+using exact::Definition, exact::Number;
 
 }  // namespace twice::experiments

@@ -39,7 +39,12 @@ struct Row : OpRow {
   using Inputs = std::vector<RandomArray>;
 
   Row& defined(Definition d) { return set(definition, d); }
-  Row& built(std::string from) { return set(built_from, from); }
+  /// For a function that records several ops: the op under test, and the ops unless it is the only
+  /// one.
+  Row& built(std::string tested, std::string from = {}) {
+    built_from = from.empty() ? tested : from;
+    return set(op, tested);
+  }
   Row& any_dtype() { return set(moves, true); }
   /// Adds a case of the row's function or of another function. The errors of a case with `units`
   /// are measured.
@@ -103,19 +108,21 @@ Row unary(std::string op, std::string equation, std::string derivative, Tensor (
 Row binary(std::string op, std::string signature, std::string equation, std::string derivative,
            Tensor (*f)(Tensor, Tensor), Units units, Definition definition);
 /// The row of any other function, without cases.
-Row function(std::string op, std::string signature, std::string equation, std::string derivative,
+Row function(std::string signature, std::string equation, std::string derivative,
              std::vector<RandomArray> inputs, std::function<Tensor(X)> call);
 /// The row of an op without a public function.
 Row derivative_op(std::string op, Definition definition = {});
 
+// The rows of each section.
+std::vector<OpRow> arithmetic();
+std::vector<OpRow> powers();
+std::vector<OpRow> activations();
+std::vector<OpRow> pieces();
+std::vector<OpRow> moving();
+std::vector<OpRow> picking();
+std::vector<OpRow> reductions();
+std::vector<OpRow> products();
+std::vector<OpRow> pooling();
+std::vector<OpRow> normalizing();
+
 }  // namespace twice::experiments::rows
-
-namespace twice::experiments {
-
-// The sections of the table, one file for each family of ops.
-std::vector<OpSection> elementwise_sections();
-std::vector<OpSection> moving_sections();
-std::vector<OpSection> product_sections();
-OpSection row_section();
-
-}  // namespace twice::experiments

@@ -87,16 +87,25 @@ std::string OpRow::function() const {
 }
 
 const std::vector<OpSection>& op_sections() {
-  static const std::vector<OpSection> sections = [] {
-    std::vector<OpSection> all = elementwise_sections();
-    const auto add = [&](std::vector<OpSection> more) {
-      for (OpSection& section : more) all.push_back(std::move(section));
-    };
-    add(moving_sections());
-    add(product_sections());
-    add({row_section()});
-    return all;
-  }();
+  static const std::vector<OpSection> sections = {
+      {"Arithmetic", "", rows::arithmetic()},
+      {"Powers, exponentials, trigonometry", "", rows::powers()},
+      {"Activations", "s is the logistic function, s(x) = 1/(1 + e^-x).", rows::activations()},
+      {"Pieces and masks",
+       "Where a piecewise op does not depend on an input, its derivative by that input is 0, even "
+       "after a\nmultiplication by an infinity or NaN: d/dx sqrt(relu(x)) is 0 at x = -1. The "
+       "rules select (`masked`) and do\nnot multiply by a mask. A product in the user's program "
+       "remains a product.",
+       rows::pieces()},
+      {"Moving numbers", "", rows::moving()},
+      {"Indices", "Indices and labels are i32 and have no derivative.", rows::picking()},
+      {"Reductions",
+       "A reduction runs over the given axes, or over all axes if none are given. An option keeps "
+       "these axes at size 1. n is the number of reduced elements.",
+       rows::reductions()},
+      {"Products", "", rows::products()},
+      {"Pooling", "", rows::pooling()},
+      {"Softmax, normalization, losses", "", rows::normalizing()}};
   return sections;
 }
 
@@ -142,29 +151,31 @@ Tensor itself(X x) { return x[0]; }
 Tensor difference(X x) { return x[0] - x[1]; }
 Tensor cube(Tensor x) { return x * square(x); }
 
-Row function(std::string op, std::string signature, std::string equation, std::string derivative,
+Row function(std::string signature, std::string equation, std::string derivative,
              std::vector<RandomArray> inputs, std::function<Tensor(X)> call) {
-  return {{op, signature, equation, derivative, "", inputs, call}};
+  const std::string name = signature.substr(0, signature.find('('));
+  return {{name, signature, equation, derivative, "", inputs, call}};
 }
 
 Row unary(std::string op, std::string equation, std::string derivative, Tensor (*f)(Tensor),
           Units units, Definition definition) {
-  const std::string signature = op + "(x)";
-  Row row = function(std::move(op), signature, std::move(equation), std::move(derivative),
-                     {normal({3, 5})}, [f](X x) { return f(x[0]); });
+  Row row = function(op + "(x)", std::move(equation), std::move(derivative), {normal({3, 5})},
+                     [f](X x) { return f(x[0]); });
   return row.defined(std::move(definition)).check("", units).graph(f);
 }
 
 Row binary(std::string op, std::string signature, std::string equation, std::string derivative,
            Tensor (*f)(Tensor, Tensor), Units units, Definition definition) {
-  Row row =
-      function(std::move(op), std::move(signature), std::move(equation), std::move(derivative),
-               {normal({3, 5}), normal({3, 5})}, [f](X x) { return f(x[0], x[1]); });
+  Row row = function(std::move(signature), std::move(equation), std::move(derivative),
+                     {normal({3, 5}), normal({3, 5})}, [f](X x) { return f(x[0], x[1]); });
+  row.op = std::move(op);
   return row.defined(std::move(definition)).check("", units).graph(f);
 }
 
 Row derivative_op(std::string op, Definition definition) {
-  return function(std::move(op), "", "", "", {}, {}).defined(std::move(definition));
+  Row row;
+  row.op = std::move(op);
+  return row.defined(std::move(definition));
 }
 
 }  // namespace rows

@@ -10,15 +10,15 @@
 #include "autodiff/ops/trigonometric.h"
 #include "experiments/commands/check/op_rows.h"
 
-namespace twice::experiments {
+namespace twice::experiments::rows {
 
 namespace {
-
-using namespace rows;
 
 const Shape s{3, 5}, row{5}, column{3, 1}, ties{4, 5};
 const RandomArray positive_numbers = uniform(s, 0.5, 2), apart = distinct(s);
 const RandomArray near_zero = uniform(s, -0.05, 0.05);  // never ties with `apart`
+
+}  // namespace
 
 std::vector<OpRow> arithmetic() {
   return {
@@ -42,22 +42,22 @@ std::vector<OpRow> arithmetic() {
           .check("broadcast", {normal(column), uniform(row, 0.5, 2)},
                  [](X x) { return x[0] / x[1]; })
           .graph([](T a, T b) { return a / (1.7 + cos(b)); }),
-      function("affine", "affine(x, scale, shift)", "scale x + shift", "scale", {normal(s)},
+      function("affine(x, scale, shift)", "scale x + shift", "scale", {normal(s)},
                [](X x) { return affine(x[0], -1.7, 0.4); })
           .defined([](N x, Numbers n) { return n[0] * x + n[1]; })
           .check("", Units{2, 1, 1})
           .graph([](T x) { return 0.2 - 0.9 * x; }),
-      function("affine", "-x`, `x + c`, `x - c`, `c - x`, `c * x`, `x / c",
-               "as written, c a number", "1 or -1, c, 1/c", {normal(s)},
-               [](X x) { return (1 - 2 * x[0]) / 3; })
+      function("-x`, `x + c`, `x - c`, `c - x`, `c * x`, `x / c", "as written, c a number",
+               "1 or -1, c, 1/c", {normal(s)}, [](X x) { return (1 - 2 * x[0]) / 3; })
           .built("affine"),
-      function("reciprocal", "c / x", "c / x", "-y/x", {normal(s)}, [](X x) { return 2 / x[0]; })
+      function("c / x", "c / x", "-y/x", {normal(s)}, [](X x) { return 2 / x[0]; })
           .built("reciprocal"),
   };
 }
 
 std::vector<OpRow> powers() {
   const auto slope_of_safe_sqrt = [](X x) { return grad(sum(safe_sqrt(x[0])), {x[0]})[0]; };
+  const auto power = [](double p) { return [p](X x) { return pow(x[0], p); }; };
   return {
       unary("square", "x^2", "2x", square, {1, 1, 1}, [](N x) { return x * x; }).graph([](T x) {
         return square(tanh(x));
@@ -76,7 +76,7 @@ std::vector<OpRow> powers() {
             {1, 2, 4}, [](N x) { return safe_sqrt(x); })
           .on({positive_numbers})
           .graph([](T x) { return safe_sqrt(0.5 + square(x)) - 0.5; }),
-      function("safe_sqrt", "root_of_squares(x)",
+      function("root_of_squares(x)",
                "safe_sqrt x for a sum of squares x; `square` of the result is x", "as safe_sqrt",
                {positive_numbers}, [](X x) { return root_of_squares(x[0]); })
           .built("safe_sqrt")
@@ -84,33 +84,22 @@ std::vector<OpRow> powers() {
                  [](X x) { return root_of_squares(0.5 + square(x[0])); }),
       derivative_op("safe_sqrt_slope", [](N x) { return safe_sqrt_slope(x); })
           .check("", {positive_numbers}, slope_of_safe_sqrt, Units{2, 4, 6}),
-      function("pow", "pow(x, p)", "x^p, p a number", "p x^(p-1)", {normal(s)},
-               [](X x) { return pow(x[0], 3); })
+      function("pow(x, p)", "x^p, p a number", "p x^(p-1)", {normal(s)}, power(3))
           .defined([](N x, Numbers n) { return pow(x, n[0]); })
           .check("exponent 3", Units{1, 1, 1})
-          .check(
-              "exponent -2", {signed_uniform(s, 0.5, 2)}, [](X x) { return pow(x[0], -2); },
-              Units{2, 2, 3})
-          .check(
-              "exponent 2.5", {positive_numbers}, [](X x) { return pow(x[0], 2.5); },
-              Units{2, 2, 3})
-          .check(
-              "exponent -0.5", {positive_numbers}, [](X x) { return pow(x[0], -0.5); },
-              Units{2, 2, 3})
-          .check(
-              "exponent 7", {normal(s)}, [](X x) { return pow(x[0], 7); }, Units{2, 2, 3})
-          .check(
-              "exponent 0.1", {positive_numbers}, [](X x) { return pow(x[0], 0.1); },
-              Units{2, 2, 3})
+          .check("exponent -2", {signed_uniform(s, 0.5, 2)}, power(-2), Units{2, 2, 3})
+          .check("exponent 2.5", {positive_numbers}, power(2.5), Units{2, 2, 3})
+          .check("exponent -0.5", {positive_numbers}, power(-0.5), Units{2, 2, 3})
+          .check("exponent 7", {normal(s)}, power(7), Units{2, 2, 3})
+          .check("exponent 0.1", {positive_numbers}, power(0.1), Units{2, 2, 3})
           .graph([](T x) { return 0.5 * pow(1.5 + tanh(x), 2.5); })
           .graph("pow_3", any, [](T x) { return pow(sin(x), 3); })
           .graph("pow_-2", any, [](T x) { return pow(1.7 + cos(x), -2); })
           .kink("at 0", {repeated(ties)}, [](X x) { return pow(x[0], 3) + pow(x[0], 4); }),
-      function("pow_tensor", "pow(a, b)", "a^b (op `pow_tensor`)",
-               "b a^(b-1), y ln a (at a = 0: 0, for b < 0 infinite)",
-               {uniform(s, 0.5, 2), normal(s)}, [](X x) { return pow(x[0], x[1]); })
-          .defined([](N a, N b, Numbers n) { return pow(a, n.empty() ? b : b - n[0]); })
-          .check("", Units{2, 3, 4})
+      binary("pow_tensor", "pow(a, b)", "a^b (op `pow_tensor`)",
+             "b a^(b-1), y ln a (at a = 0: 0, for b < 0 infinite)", pow, {2, 3, 4},
+             [](N a, N b, Numbers n) { return pow(a, n.empty() ? b : b - n[0]); })
+          .on({uniform(s, 0.5, 2), normal(s)})
           .check("broadcast", {uniform(column, 0.5, 2), normal(row)},
                  [](X x) { return pow(x[0], x[1]); })
           .graph([](T a, T b) { return pow(1.5 + tanh(a), sin(b)); }),
@@ -149,13 +138,13 @@ std::vector<OpRow> activations() {
             [](N x) { return choose(x > 0, 1, 0); })
           .piece({apart}, [](X x) { return positive(x[0]) * x[0]; })
           .graph([](T x) { return positive(x) * sin(x) - 0.4 * x; }, itself),
-      function("leaky_relu", "leaky_relu(x, a)", "x where x > 0, else a x", "1 where x > 0, else a",
-               {apart}, [](X x) { return leaky_relu(x[0], 0.2); })
+      function("leaky_relu(x, a)", "x where x > 0, else a x", "1 where x > 0, else a", {apart},
+               [](X x) { return leaky_relu(x[0], 0.2); })
           .defined([](N x, Numbers n) { return choose(x > 0, x, n[0] * x); })
           .check("", Units{1, 1, 0})
           .graph([](T x) { return leaky_relu(x, 0.2); }, itself)
           .kink("at 0", {repeated(ties)}, [](X x) { return square(leaky_relu(x[0], 0.2) + x[0]); }),
-      function("elu", "elu(x, alpha)", "x where x > 0, else alpha (e^x - 1)",
+      function("elu(x, alpha)", "x where x > 0, else alpha (e^x - 1)",
                "1 where x > 0, else alpha e^x (op `elu_slope`)", {apart},
                [](X x) { return elu(x[0], 1.3); })
           .defined([](N x, Numbers n) { return choose(x > 0, x, n[0] * expm1(x)); })
@@ -172,20 +161,20 @@ std::vector<OpRow> activations() {
           .graph([](T x) { return 0.7 * softplus(x); }),
       unary("silu", "x s(x)", "s(x) + x s(x) s(-x)", silu, {2, 5, 6},
             [](N x) { return x * logistic(x); }),
-      function("beta_gelu", "beta_gelu(x, beta)", "x Phi(u), u = beta x", "Phi(u) + u phi(u)",
-               {normal(s)}, [](X x) { return beta_gelu(x[0], 3); })
+      function("beta_gelu(x, beta)", "x Phi(u), u = beta x", "Phi(u) + u phi(u)", {normal(s)},
+               [](X x) { return beta_gelu(x[0], 3); })
           .defined([](N x, Numbers n) { return x * normal_cdf(x, n[0]); })
           .check("beta 3", Units{4, 4, 5})
           .unmeasured([](int order, double x) { return order == 2 && std::isnan(x); })
           .graph([](T x) { return beta_gelu(x, 1.5); }),
-      function("beta_gelu", "gelu(x)", "x Phi(x)", "Phi(x) + x phi(x)", {normal(s)},
+      function("gelu(x)", "x Phi(x)", "Phi(x) + x phi(x)", {normal(s)},
                [](X x) { return gelu(x[0]); })
-          .built("beta_gelu with beta = 1")
+          .built("beta_gelu", "beta_gelu with beta = 1")
           .check("beta 1", Units{4, 4, 5})
           .graph("gelu", any, [](T x) { return gelu(x); }),
-      function("sigmoid", "gelu_tanh(x)", "x s(2u), u = sqrt(2/pi) (x + 0.044715 x^3)",
+      function("gelu_tanh(x)", "x s(2u), u = sqrt(2/pi) (x + 0.044715 x^3)",
                "s(2u) + 2 x s(2u) s(-2u) du/dx", {normal(s)}, [](X x) { return gelu_tanh(x[0]); })
-          .built("sigmoid, clamp")
+          .built("sigmoid", "sigmoid, clamp")
           .check("in gelu_tanh", Units{6, 8, 32})
           .exact([](N x) { return x * logistic(2 * sqrt(2 / pi()) * (x + 0.044715 * x * x * x)); })
           .unmeasured([](int order, double x) { return std::isinf(x) && (x < 0 || order > 0); })
@@ -234,9 +223,8 @@ std::vector<OpRow> pieces() {
           .graph([](T a, T b) { return minimum(a, b) - 0.2 * b; }, difference)
           .kink("ties", {repeated(ties), repeated(ties)},
                 [](X x) { return square(minimum(x[0], x[1])); }),
-      function("clamp", "clamp(x, low, high)", "min(max(x, low), high)",
-               "[low <= x <= high] (op `inside`)", {apart},
-               [](X x) { return clamp(x[0], -1.05, 0.75); })
+      function("clamp(x, low, high)", "min(max(x, low), high)", "[low <= x <= high] (op `inside`)",
+               {apart}, [](X x) { return clamp(x[0], -1.05, 0.75); })
           .defined([](N x, Numbers n) {
             const Number raised = choose(x < n[0], n[0], x);
             return choose(raised > n[1], n[1], raised);
@@ -254,7 +242,7 @@ std::vector<OpRow> pieces() {
                     })
           .check("", Units{0, 0, 0})
           .piece({apart}, [=](X x) { return x[0] * slope_of_clamp(x); }),
-      function("where", "where(mask, a, b)", "a where mask != 0, else b",
+      function("where(mask, a, b)", "a where mask != 0, else b",
                "by a: [mask != 0], by b: [mask = 0], by mask: 0", {apart, normal(s), normal(s)},
                [](X x) { return where(x[0], x[1], x[2]); })
           .defined([](N mask, N a, N b) { return choose(mask == 0, b, a); })
@@ -272,20 +260,4 @@ std::vector<OpRow> pieces() {
   };
 }
 
-}  // namespace
-
-std::vector<OpSection> elementwise_sections() {
-  return {
-      {"Arithmetic", "", arithmetic()},
-      {"Powers, exponentials, trigonometry", "", powers()},
-      {"Activations", "s is the logistic function, s(x) = 1/(1 + e^-x).", activations()},
-      {"Pieces and masks",
-       "Where a piecewise op does not depend on an input, its derivative by that input is 0, even "
-       "after a\nmultiplication by an infinity or NaN: d/dx sqrt(relu(x)) is 0 at x = -1. The "
-       "rules select (`masked`) and do\nnot multiply by a mask. A product in the user's program "
-       "remains a product.",
-       pieces()},
-  };
-}
-
-}  // namespace twice::experiments
+}  // namespace twice::experiments::rows

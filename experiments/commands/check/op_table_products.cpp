@@ -12,11 +12,9 @@
 #include "autodiff/ops/slice.h"
 #include "experiments/commands/check/op_rows.h"
 
-namespace twice::experiments {
+namespace twice::experiments::rows {
 
 namespace {
-
-using namespace rows;
 
 const PoolGeometry overlapping{3, 2, 1};
 const Shape image{1, 5, 4, 2};
@@ -73,21 +71,23 @@ Tensor pairs(X x) {
   return reshape(x[0], {n, 1}) - reshape(x[0], {1, n}) + x[0].tape().constant(diagonal);
 }
 
+}  // namespace
+
 std::vector<OpRow> products() {
+  const auto product = [](bool ta, bool tb) {
+    return [=](X x) { return matmul(x[0], x[1], ta, tb); };
+  };
   const auto square_of = [](bool ta, bool tb) {
     return [=](X x) { return square(batched_matmul(x[0], x[1], ta, tb)); };
   };
   std::vector<OpRow> list{
-      function("matmul", "matmul(A, B, ta, tb)", "A B, each transposed when its flag is set",
+      function("matmul(A, B, ta, tb)", "A B, each transposed when its flag is set",
                "by A: g B', by B: A' g (transposed when flagged)", {normal({2, 3}), normal({3, 4})},
                [](X x) { return matmul(x[0], x[1]); })
           .check("A B")
-          .check("A' B", {normal({3, 2}), normal({3, 4})},
-                 [](X x) { return matmul(x[0], x[1], true, false); })
-          .check("A B'", {normal({2, 3}), normal({4, 3})},
-                 [](X x) { return matmul(x[0], x[1], false, true); })
-          .check("A' B'", {normal({3, 2}), normal({4, 3})},
-                 [](X x) { return matmul(x[0], x[1], true, true); })
+          .check("A' B", {normal({3, 2}), normal({3, 4})}, product(true, false))
+          .check("A B'", {normal({2, 3}), normal({4, 3})}, product(false, true))
+          .check("A' B'", {normal({3, 2}), normal({4, 3})}, product(true, true))
           .check("A A'", {normal({3, 4})},
                  [](X x) { return square(matmul(x[0], x[0], false, true)); })
           .graph("matmul", multiply<2, 1, 0>, [](T a, T b) { return 0.6 * matmul(tanh(a), b); })
@@ -95,8 +95,8 @@ std::vector<OpRow> products() {
                  [](T a, T b) { return 0.6 * matmul(tanh(a), b, true); })
           .graph("matmul_tb", multiply<2, 1, 1>,
                  [](T a, T b) { return 0.6 * matmul(tanh(a), b, false, true); }),
-      function("batched_matmul", "batched_matmul(A, B, ta, tb)", "A[i] B[i]",
-               "as matmul, for each i", {normal({2, 2, 3}), normal({2, 3, 2})},
+      function("batched_matmul(A, B, ta, tb)", "A[i] B[i]", "as matmul, for each i",
+               {normal({2, 2, 3}), normal({2, 3, 2})},
                [](X x) { return batched_matmul(x[0], x[1]); })
           .check("A B", {normal({2, 2, 3}), normal({2, 3, 2})}, square_of(false, false))
           .check("A' B", {normal({2, 3, 2}), normal({2, 3, 2})}, square_of(true, false))
@@ -108,23 +108,22 @@ std::vector<OpRow> products() {
                  [](T a, T b) { return 0.6 * batched_matmul(a, tanh(b), true); })
           .graph("batched_matmul_tb", multiply<3, 2, 2>,
                  [](T a, T b) { return 0.6 * batched_matmul(tanh(a), b, false, true); }),
-      function("matmul", "outer(a, b)", "a_i b_j", "by a: g b, by b: g' a",
-               {normal({3}), normal({4})}, [](X x) { return outer(x[0], x[1]); })
+      function("outer(a, b)", "a_i b_j", "by a: g b, by b: g' a", {normal({3}), normal({4})},
+               [](X x) { return outer(x[0], x[1]); })
           .built("matmul")
           .check(square, "outer")
           .graph("outer", are_vectors, [](T a, T b) { return outer(tanh(a), b); }),
   };
   const Shape images{1, 4, 4, 2}, kernel{3, 3, 2, 3}, outputs{1, 2, 2, 3};
-  Row conv =
-      function("conv2d", "conv2d(x, w, geometry)", "x * w = dT/dg for T(x, w, g) = <x * w, g>",
-               "by x: conv2d_input_grad(w, g), by w: conv2d_weight_grad(x, g)",
-               {normal(images), normal(kernel)}, [](X x) { return conv2d(x[0], x[1]); });
-  Row by_input = function("conv2d_input_grad", "conv2d_input_grad(w, g, geometry, shape)", "dT/dx",
+  Row conv = function("conv2d(x, w, geometry)", "x * w = dT/dg for T(x, w, g) = <x * w, g>",
+                      "by x: conv2d_input_grad(w, g), by w: conv2d_weight_grad(x, g)",
+                      {normal(images), normal(kernel)}, [](X x) { return conv2d(x[0], x[1]); });
+  Row by_input = function("conv2d_input_grad(w, g, geometry, shape)", "dT/dx",
                           "by w: conv2d_weight_grad(c, g), by g: conv2d(c, w), c the cotangent",
                           {normal(kernel), normal(outputs)},
                           [=](X x) { return conv2d_input_grad(x[0], x[1], {}, images); });
-  Row by_weight = function("conv2d_weight_grad", "conv2d_weight_grad(x, g, geometry, shape)",
-                           "dT/dw", "by x: conv2d_input_grad(c, g), by g: conv2d(x, c)",
+  Row by_weight = function("conv2d_weight_grad(x, g, geometry, shape)", "dT/dw",
+                           "by x: conv2d_input_grad(c, g), by g: conv2d(x, c)",
                            {normal(images), normal(outputs)},
                            [=](X x) { return conv2d_weight_grad(x[0], x[1], {}, kernel); });
   const auto check = [&](const std::string& label, const Shape& x, const Shape& w,
@@ -161,23 +160,24 @@ std::vector<OpRow> pooling() {
       overlapped = kernel::pool2d_shape(image, overlapping);
   const PoolGeometry close{2, 1, 0}, wide{2, 2, 1};
   return {
-      function("average_pool2d", "average_pool2d(x, geometry)",
-               "mean of each window, padding counted as zeros", "adjoint: average_pool2d_adjoint",
-               {normal(images)}, [](X x) { return average_pool2d(x[0]); })
+      function("average_pool2d(x, geometry)", "mean of each window, padding counted as zeros",
+               "adjoint: average_pool2d_adjoint", {normal(images)},
+               [](X x) { return average_pool2d(x[0]); })
           .check(square)
           .check("overlapping, padded", {normal(image)},
                  [](X x) { return square(average_pool2d(x[0], overlapping)); })
           .graph("average_pool", is_image, [=](T x) { return average_pool2d(x, close); })
           .graph("average_pool_padded", is_image, [=](T x) { return average_pool2d(x, wide); }),
-      function("average_pool2d_adjoint", "average_pool2d_adjoint(g, geometry, shape)",
-               "g / window^2 spread over each window", "adjoint: average_pool2d", {normal(pooled)},
+      function("average_pool2d_adjoint(g, geometry, shape)", "g / window^2 spread over each window",
+               "adjoint: average_pool2d", {normal(pooled)},
                [=](X x) { return average_pool2d_adjoint(x[0], {}, images); })
           .check("overlapping, padded", {normal(overlapped)},
                  [](X x) { return square(average_pool2d_adjoint(x[0], overlapping, image)); }),
-      function("max_pool2d_indices", "max_pool2d(x, geometry)", "maximum of each window",
+      function("max_pool2d(x, geometry)", "maximum of each window",
                "1 at a window's first maximum, else 0", {distinct(images)},
                [](X x) { return max_pool2d(x[0]); })
-          .built("`pool_gather` (Linear; adjoint: `pool_scatter`) at max_pool2d_indices")
+          .built("max_pool2d_indices",
+                 "`pool_gather` (Linear; adjoint: `pool_scatter`) at max_pool2d_indices")
           .check(square, "max_pool2d")
           .graph(
               "max_pool", is_image, [=](T x) { return max_pool2d(x, close); }, pairs)
@@ -185,9 +185,8 @@ std::vector<OpRow> pooling() {
               "max_pool_padded", is_image, [=](T x) { return max_pool2d(x, wide); }, pairs)
           .kink("ties", {repeated(images)},
                 [=](X x) { return square(max_pool2d(x[0], close) + 2); }),
-      function("max_pool2d_indices", "max_pool2d_indices(x, geometry)",
-               "position of each window's first maximum", "0", {distinct(images)},
-               [](X x) { return max_pool2d_indices(x[0]); }),
+      function("max_pool2d_indices(x, geometry)", "position of each window's first maximum", "0",
+               {distinct(images)}, [](X x) { return max_pool2d_indices(x[0]); }),
       derivative_op("pool_gather")
           .check("overlapping, padded", {distinct(image)},
                  [](X x) { return square(max_pool2d(x[0], overlapping)); }),
@@ -197,19 +196,12 @@ std::vector<OpRow> pooling() {
                    const Tensor y = max_pool2d(x[0], overlapping);
                    return square(grad(y, {x[0]}, x[1])[0]) * x[0];
                  }),
-      function("sum_to", "global_average_pool(x)", "mean over height and width",
-               "adjoint: broadcast / n", {normal(image)},
-               [](X x) { return global_average_pool(x[0]); })
-          .built("mean")
+      function("global_average_pool(x)", "mean over height and width", "adjoint: broadcast / n",
+               {normal(image)}, [](X x) { return global_average_pool(x[0]); })
+          .built("sum_to", "mean")
           .check(square, "global_average_pool")
           .graph("global_average_pool", is_image, global_average_pool),
   };
 }
 
-}  // namespace
-
-std::vector<OpSection> product_sections() {
-  return {{"Products", "", products()}, {"Pooling", "", pooling()}};
-}
-
-}  // namespace twice::experiments
+}  // namespace twice::experiments::rows

@@ -12,11 +12,9 @@
 #include "experiments/commands/check/op_rows.h"
 #include "nn/layers.h"
 
-namespace twice::experiments {
+namespace twice::experiments::rows {
 
 namespace {
-
-using namespace rows;
 
 const Shape s{3, 5}, image{2, 3, 3, 2}, ties{4, 5};
 const RandomArray labels = indices({3}, 5);
@@ -42,10 +40,10 @@ Tensor huber_kinks(X x) { return abs(tanh(x[0]) - x[1]) - 0.7; }
 
 }  // namespace
 
-OpSection row_section() {
+std::vector<OpRow> normalizing() {
   const auto each_example = [](X x) { return cross_entropy(x[0], x[1], 0, Reduction::none); };
-  std::vector<OpRow> list{
-      function("softmax", "softmax(x, axis)", "e^x_i / sum_j e^x_j",
+  return {
+      function("softmax(x, axis)", "e^x_i / sum_j e^x_j",
                "J v = y (v - sum(y v)), symmetric (op `softmax_product`)", {normal(s)},
                [](X x) { return softmax(x[0]); })
           .check()
@@ -54,13 +52,13 @@ OpSection row_section() {
           .graph("softmax_first", has_axis, [](T x) { return 2 * softmax(x, 0); }),
       derivative_op("softmax_product")
           .check("", {normal(s), normal(s)}, [](X x) { return grad(softmax(x[0]), {x[0]}, x[1]); }),
-      function("log_softmax", "log_softmax(x, axis)", "x_i - ln sum_j e^x_j",
+      function("log_softmax(x, axis)", "x_i - ln sum_j e^x_j",
                "J v = v - sum(e^y v), J' g = g - e^y sum(g)", {normal(s)},
                [](X x) { return log_softmax(x[0]); })
           .check()
           .check("axis 1 of 3", {normal({2, 3, 4})}, [](X x) { return log_softmax(x[0], 1); })
           .graph("log_softmax", has_axis, [](T x) { return 0.5 * log_softmax(x); }),
-      function("standardize", "standardize(x, axes, epsilon)",
+      function("standardize(x, axes, epsilon)",
                "r (x - mean x), r = 1/sqrt(variance x + epsilon) (op `inverse_deviation`)",
                "J v = r (v - mean v - y mean(y v)), symmetric", {normal(s)},
                [](X x) { return standardize(x[0], dims(-1), 0.1); })
@@ -77,7 +75,7 @@ OpSection row_section() {
       derivative_op("inverse_deviation")
           .check("", {normal(s)},
                  [](X x) { return grad(sum(pow(standardize(x[0], dims(-1), 0.1), 3)), x)[0]; }),
-      function("cross_entropy", "cross_entropy(x, labels, smoothing)",
+      function("cross_entropy(x, labels, smoothing)",
                "ln sum_j e^x_j - x_label for each row, then the mean (or sum, or none)",
                "softmax(x) - onehot(labels), for each row (op `softmax_error`)",
                {normal(s), labels}, [](X x) { return cross_entropy(x[0], x[1]); })
@@ -90,26 +88,24 @@ OpSection row_section() {
       derivative_op("softmax_error")
           .check("", {normal(s), labels},
                  [=](X x) { return square(grad(sum(each_example(x)), {x[0]})[0]); }),
-      function("log_softmax", "soft_cross_entropy(x, p)", "-sum_j p_j log_softmax(x)_j",
-               "softmax(x) sum(p) - p", {normal(s), uniform(s, 0, 1)},
-               [](X x) { return soft_cross_entropy(x[0], x[1]); })
+      function("soft_cross_entropy(x, p)", "-sum_j p_j log_softmax(x)_j", "softmax(x) sum(p) - p",
+               {normal(s), uniform(s, 0, 1)}, [](X x) { return soft_cross_entropy(x[0], x[1]); })
           .built("log_softmax")
           .check("in soft_cross_entropy")
           .graph("soft_cross_entropy", same,
                  [](T a, T b) { return soft_cross_entropy(a, softmax(b)); }),
-      function("softplus", "binary_cross_entropy(x, t)", "(1 - t) softplus(x) + t softplus(-x)",
-               "s(x) - t", {normal(s), uniform(s, 0, 1)},
-               [](X x) { return binary_cross_entropy(x[0], x[1]); })
+      function("binary_cross_entropy(x, t)", "(1 - t) softplus(x) + t softplus(-x)", "s(x) - t",
+               {normal(s), uniform(s, 0, 1)}, [](X x) { return binary_cross_entropy(x[0], x[1]); })
           .built("softplus")
           .check("in binary_cross_entropy")
           .graph("binary_cross_entropy", same,
                  [](T a, T b) { return binary_cross_entropy(a, sigmoid(b), Reduction::none); }),
-      function("square", "mse(p, t)", "(p - t)^2", "2 (p - t)", {normal(s), normal(s)},
+      function("mse(p, t)", "(p - t)^2", "2 (p - t)", {normal(s), normal(s)},
                [](X x) { return mse(x[0], x[1]); })
           .built("square")
           .check("in mse")
           .graph("mse", same, [](T a, T b) { return mse(tanh(a), b); }),
-      function("clamp", "huber(p, t, delta)",
+      function("huber(p, t, delta)",
                "d^2/2 where \\|d\\| <= delta, else delta (\\|d\\| - delta/2); d = p - t",
                "d limited to [-delta, delta]", {distinct(s), uniform(s, -0.01, 0.01)},
                [](X x) { return huber(x[0], x[1], 0.9); })
@@ -126,7 +122,6 @@ OpSection row_section() {
           .graph("dropout", any,
                  [](T x) { return trained(dropout(0.4, 5), Tensors{x}) + 0.3 * x; }),
   };
-  return {"Softmax, normalization, losses", "", list};
 }
 
-}  // namespace twice::experiments
+}  // namespace twice::experiments::rows

@@ -22,31 +22,13 @@ constexpr double kink_margin = 0.004;
 bool kinks_are_far(const GraphOp& op, const Tensors& x) {
   if (!op.kinks) return true;
   const std::vector<double> distances = evaluate(op.kinks(x)).to_vector();
-  return std::all_of(distances.begin(), distances.end(),
-                     [](double d) { return std::abs(d) > kink_margin; });
+  return std::ranges::all_of(distances, [](double d) { return std::abs(d) > kink_margin; });
 }
 
 Array input_numbers(const RandomGraph& graph, const RandomNode& node) {
   Array numbers(node.shape, DType::f64);
   fill_normal(Rng(graph.seed, 1, node.draw), 0, 0.8, numbers);
   return numbers;
-}
-
-/// Removes inputs without readers and renumbers the nodes.
-RandomGraph compacted(const RandomGraph& graph, const std::vector<bool>& dropped) {
-  std::vector<bool> used(graph.nodes.size(), false);
-  for (std::size_t i = 0; i < graph.nodes.size(); ++i)
-    if (!dropped[i])
-      for (std::size_t input : graph.nodes[i].inputs) used[input] = true;
-  RandomGraph result{graph.seed, {}};
-  std::vector<std::size_t> place(graph.nodes.size());
-  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
-    if (dropped[i] || (!graph.nodes[i].op && !used[i])) continue;
-    place[i] = result.nodes.size();
-    result.nodes.push_back(graph.nodes[i]);
-    for (std::size_t& input : result.nodes.back().inputs) input = place[input];
-  }
-  return result;
 }
 
 std::vector<bool> used_values(const RandomGraph& graph) {
@@ -56,11 +38,24 @@ std::vector<bool> used_values(const RandomGraph& graph) {
   return used;
 }
 
+/// Removes inputs without readers and renumbers the nodes.
+RandomGraph compacted(const RandomGraph& graph) {
+  const std::vector<bool> used = used_values(graph);
+  RandomGraph result{graph.seed, {}};
+  std::vector<std::size_t> place(graph.nodes.size());
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+    if (!graph.nodes[i].op && !used[i]) continue;
+    place[i] = result.nodes.size();
+    result.nodes.push_back(graph.nodes[i]);
+    for (std::size_t& input : result.nodes.back().inputs) input = place[input];
+  }
+  return result;
+}
+
 }  // namespace
 
 int RandomGraph::ops() const {
-  return static_cast<int>(
-      std::count_if(nodes.begin(), nodes.end(), [](const RandomNode& node) { return node.op; }));
+  return static_cast<int>(std::ranges::count_if(nodes, &RandomNode::op));
 }
 
 std::vector<Array> RandomGraph::inputs() const {
@@ -167,21 +162,18 @@ RandomGraph random_graph(std::uint64_t seed, const std::vector<GraphOp>& table) 
     node.draw = graph.nodes.size();  // used if the node becomes an input
     if (y.shape().elements() <= most_elements && y.rank() <= 4) append(std::move(node), y);
   }
-  return compacted(graph, std::vector<bool>(graph.nodes.size(), false));
+  return compacted(graph);
 }
 
 RandomGraph shrunk(RandomGraph graph, const std::function<bool(const RandomGraph&)>& fails) {
   for (bool smaller = true; smaller;) {
     smaller = false;
-    const std::vector<bool> used = used_values(graph);
     for (std::size_t i = graph.nodes.size(); i-- > 0 && !smaller;) {
       if (!graph.nodes[i].op) continue;
-      std::vector<bool> dropped(graph.nodes.size(), false);
       RandomGraph candidate = graph;
       candidate.nodes[i].op = nullptr;
       candidate.nodes[i].inputs.clear();
-      dropped[i] = !used[i];
-      candidate = compacted(candidate, dropped);
+      candidate = compacted(candidate);
       if (candidate.ops() == 0 || !candidate.away_from_kinks() || !fails(candidate)) continue;
       graph = std::move(candidate);
       smaller = true;
