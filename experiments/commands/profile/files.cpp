@@ -12,7 +12,6 @@
 
 #include "autodiff/array/error.h"
 #include "experiments/commands/profile/page.h"
-#include "experiments/commands/profile/tables.h"
 #include "experiments/files/words.h"
 #include "experiments/measure/statistics.h"
 #include "experiments/report/html.h"

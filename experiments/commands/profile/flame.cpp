@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "experiments/commands/profile/page.h"
-#include "experiments/commands/profile/tables.h"
 
 namespace twice::experiments {
 

@@ -8,7 +8,6 @@
 #include <cmath>
 #include <set>
 
-#include "experiments/commands/profile/tables.h"
 #include "experiments/report/plots.h"
 #include "experiments/report/sections.h"
 
@@ -136,23 +135,9 @@ std::string live_figure(const Json& record) {
 std::string memory_section(const Json& record) {
   const Json& memory = member(record, "memory");
   if (!memory.is_object()) return "";
-  const auto in_mib = [&](const char* field) {
-    return format_number(number(memory, field) / mib) + " MiB";
-  };
   return section(
       "Memory",
-      tiles({{in_mib("arena_bytes"),
-              fmt::format("the arena, in which all computed values share memory; at least {} are "
-                          "alive at once",
-                          in_mib("most_alive_bytes"))},
-             {in_mib("without_reuse_bytes"), "with separate memory for every value"},
-             {in_mib("saved_bytes"), "saved by the planner"},
-             {in_mib("leaf_bytes"),
-              fmt::format("parameters ({}), inputs and constants{}", in_mib("parameter_bytes"),
-                          is_plan(record)
-                              ? ""
-                              : "; the optimiser keeps " + in_mib("optimizer_bytes") + " more")}}) +
-          legend(phase_legend(record)) +
+      tiles(terms("memory_tiles", texts_of(memory))) + legend(phase_legend(record)) +
           figures(
               live_figure(record) +
               figure("The arena: the place and lifetime of each value (framed: alive at the peak)",
@@ -180,29 +165,17 @@ std::string roofline_section(const Json& record) {
 }
 
 std::string measurement_section(const Json& record) {
-  const Json& a = member(record, "attribution");
-  const auto share = [&](const char* field) { return format_percent(number(a, field)); };
+  const Json& attribution = member(record, "attribution");
   std::vector<TextPair> costs, how;
-  if (a.is_object())
-    costs = {
-        {"attributed",
-         share("attributed_share") +
-             " of the wall time of a run is time inside its steps (median over the timed runs)"},
-        {"overhead", share("overhead_share") +
-                         ": the extra time of a run with clock readings between its "
-                         "steps, compared with a run without, measured in turn"},
-        {"clock",
-         text(a, "clock_ns") + " ns a reading, " + text(a, "readings") + " readings a run"},
-        {"runs", text(a, "timed_runs") + " with readings, " + text(a, "untimed_runs") + " without"},
-        {"mixed", share("mixed_share") + " of the time is in fused steps of more than one layer or "
-                                         "phase, which count for the value that they store"}};
-  if (const Json& counts = member(a, "counts"); counts.is_object())
-    costs.emplace_back(
-        "counted by the processor",
-        fmt::format("{} instructions, {} per cycle, and {} misses of the last-level cache in a run",
-                    format_number(number(counts, "instructions")),
-                    format_number(number(counts, "instructions") / number(counts, "cycles")),
-                    format_number(number(counts, "cache_misses"))));
+  if (attribution.is_object()) {
+    Json data = texts_of(attribution);
+    if (const Json& counts = member(attribution, "counts"); counts.is_object()) {
+      data["counts"] = texts_of(counts);
+      data["counts"]["per_cycle"] =
+          format_number(number(counts, "instructions") / number(counts, "cycles"));
+    }
+    costs = terms("measurement", data);
+  }
   if (const Json& object = member(record, "how"); object.is_object())
     for (const auto& [key, value] : object.members())
       how.emplace_back(replace_all(key, "_", " "), show(value));

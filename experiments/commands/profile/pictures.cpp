@@ -8,7 +8,6 @@
 #include <optional>
 
 #include "experiments/commands/profile/page.h"
-#include "experiments/commands/profile/tables.h"
 #include "experiments/report/plots.h"
 #include "experiments/report/table.h"
 

@@ -6,16 +6,15 @@
 
 #include <algorithm>
 #include <set>
-#include <sstream>
 
 #include "autodiff/kernels/blas.h"
 #include "autodiff/threads/threads.h"
 #include "experiments/app/terminal.h"
 #include "experiments/commands/profile/files.h"
+#include "experiments/commands/profile/page.h"
 #include "experiments/commands/profile/rows.h"
 #include "experiments/commands/profile/scaling.h"
 #include "experiments/commands/profile/step_record.h"
-#include "experiments/commands/profile/tables.h"
 #include "experiments/files/words.h"
 #include "experiments/measure/noise.h"
 #include "experiments/report/html.h"
@@ -81,10 +80,8 @@ Json how_of(const Json& record, double seconds, DType dtype, const std::string& 
               {"cores", machine["cores"]},
               {"dtype", str(dtype)},
               {"caches", caches_text(machine["caches"])}};
-  std::istringstream lines(render("profile_how", {{"data", data}, {"several", several_programs}}));
-  for (std::string line; std::getline(lines, line);)
-    if (const std::size_t colon = line.find(": "); colon != std::string::npos)
-      how[line.substr(0, colon)] = line.substr(colon + 2);
+  for (const auto& [term, meaning] : terms("how", {{"data", data}, {"several", several_programs}}))
+    how[term] = meaning;
   return how;
 }
 
