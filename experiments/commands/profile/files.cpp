@@ -14,7 +14,7 @@
 #include "experiments/commands/profile/page.h"
 #include "experiments/files/words.h"
 #include "experiments/measure/statistics.h"
-#include "experiments/report/html.h"
+#include "experiments/report/sections.h"
 
 namespace twice::experiments {
 
@@ -175,20 +175,17 @@ Json chrome_trace(const Json& record) {
   const auto microseconds = [](long long ns) { return static_cast<double>(ns) / 1e3; };
   add("M", "process_name", 0, {{"args", {{"name", "twice profile: " + text(record, "model")}}}});
   // The whole step first, then the phases in the order in which they first run.
-  std::vector<std::string> lanes;
-  const auto lane_of = [&](const std::string& name) {
-    const auto at = std::ranges::find(lanes, name);
-    const int lane = 1 + static_cast<int>(at - lanes.begin());
-    if (at == lanes.end()) {
-      add("M", "thread_name", lane, {{"args", {{"name", name}}}});
-      add("M", "thread_sort_index", lane, {{"args", {{"sort_index", lane - 1}}}});
-      lanes.push_back(name);
-    }
-    return lane;
+  std::vector<std::string> lanes = distinct(steps, "phase");
+  lanes.insert(lanes.begin(), "step");
+  for (int lane = 1; const std::string& name : lanes) {
+    add("M", "thread_name", lane, {{"args", {{"name", name}}}});
+    add("M", "thread_sort_index", lane, {{"args", {{"sort_index", lane - 1}}}});
+    ++lane;
+  }
+  constexpr int whole = 1;
+  const auto lane_of = [&](const Json& step) {
+    return 1 + static_cast<int>(std::ranges::find(lanes, text(step, "phase")) - lanes.begin());
   };
-  const int whole = lane_of("step");
-  const auto lane = [&](const Json& step) { return lane_of(text(step, "phase")); };
-  for (const Json& step : steps) lane(step);
   const auto slice = [&](const std::string& name, const std::string& category, int at,
                          long long begin, long long end, const Json& more) {
     add("X", name, at,
@@ -201,7 +198,7 @@ Json chrome_trace(const Json& record) {
   const long long end = steps.empty() ? 0 : end_ns(steps.back());
   slice(profiled(record), "step", whole, 0, end, Json::object());
   for (const Json& step : steps) {
-    slice(text(step, "label"), text(step, "phase"), lane(step), begin_ns(step), end_ns(step),
+    slice(text(step, "label"), text(step, "phase"), lane_of(step), begin_ns(step), end_ns(step),
           {{"args", arguments_of(step)}});
     counter(begin_ns(step), member(step, "live_bytes"));
   }
@@ -212,7 +209,7 @@ Json chrome_trace(const Json& record) {
   int arrow = 0;
   const auto end_of_arrow = [&](const char* kind, const Json& step) {
     const double middle = microseconds((begin_ns(step) + end_ns(step)) / 2);
-    add(kind, "spawned", lane(step), {{"cat", "origin"}, {"id", arrow}, {"ts", middle}});
+    add(kind, "spawned", lane_of(step), {{"cat", "origin"}, {"id", arrow}, {"ts", middle}});
   };
   for (const Json& step : steps)
     for (const std::size_t source : sources(step, forward)) {

@@ -9,6 +9,7 @@
 
 #include "experiments/commands/profile/page.h"
 #include "experiments/report/plots.h"
+#include "experiments/report/sections.h"
 #include "experiments/report/table.h"
 
 namespace twice::experiments {
@@ -121,11 +122,8 @@ Ink phase_ink(std::string_view phase) {
 
 Legend phase_legend(const Json& record) {
   Legend entries;
-  for (const Json& step : objects(member(record, "steps"))) {
-    const std::string phase = text(step, "phase");
-    if (std::ranges::find(entries, phase, &std::pair<std::string, Ink>::first) == entries.end())
-      entries.emplace_back(phase, phase_ink(phase));
-  }
+  for (const std::string& phase : distinct(objects(member(record, "steps")), "phase"))
+    entries.emplace_back(phase, phase_ink(phase));
   return entries;
 }
 

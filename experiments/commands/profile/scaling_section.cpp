@@ -15,12 +15,6 @@ namespace twice::experiments {
 
 namespace {
 
-std::vector<std::string> methods_of(const Json& scaling) {
-  std::vector<std::string> names;
-  for (const Json& law : objects(member(scaling, "laws"))) names.push_back(text(law, "method"));
-  return names;
-}
-
 /// The element of a method. Null if there is none.
 Json of_method(const Json& list, const std::string& method) {
   for (const Json& element : objects(list))
@@ -255,7 +249,7 @@ std::string left_out(const Json& scaling) {
 
 std::string scaling_section(const Json& record) {
   const Json& scaling = member(record, "scaling");
-  const std::vector<std::string> methods = methods_of(scaling);
+  const std::vector<std::string> methods = distinct(objects(member(scaling, "laws")), "method");
   if (methods.empty()) return "";
   Legend entries;
   for (const std::string& method : methods) entries.emplace_back(method, method_ink(method));
