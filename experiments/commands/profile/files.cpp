@@ -27,33 +27,12 @@ long long end_ns(const Json& step) {
   return std::llround((number(step, "start_ms") + number(step, "ms")) * 1e6);
 }
 
-/// The step that runs each forward op, by its tape node.
-std::map<Json, std::size_t> forward_steps(const std::vector<Json>& steps) {
-  std::map<Json, std::size_t> found;
-  for (const Json& step : steps) {
-    const Json& forward = member(step, "forward");
-    if (const Json& own = member(forward, "step"); own.is_number())
-      found[member(forward, "node")] = own.get<std::size_t>();
-    // A forward op that was fused with others runs in the step that holds the fused op.
-    if (text(step, "phase") == "forward")
-      for (const Json& part : objects(member(step, "members")))
-        if (text(part, "phase") == "forward")
-          found.emplace(member(part, "forward_node"), member(step, "index"));
-  }
-  return found;
-}
-
-/// The forward steps that a step comes from: the steps of its own forward op and of its parts'
-/// forward ops.
-std::set<std::size_t> sources(const Json& step, const std::map<Json, std::size_t>& forward) {
+/// The tape nodes of the forward ops of a step and of the ops that are fused in it.
+std::vector<Json> forward_nodes(const Json& step) {
   std::vector<Json> nodes = {member(member(step, "forward"), "node")};
   for (const Json& part : objects(member(step, "members")))
     nodes.push_back(member(part, "forward_node"));
-  std::set<std::size_t> found;
-  for (const Json& node : nodes)
-    if (const auto at = forward.find(node); at != forward.end()) found.insert(at->second);
-  found.erase(member(step, "index").get<std::size_t>());
-  return found;
+  return nodes;
 }
 
 /// The details that a trace viewer shows after a click on a step.
@@ -205,20 +184,26 @@ Json chrome_trace(const Json& record) {
   counter(end, 0);
 
   // The arrows start and end inside their slices, at the middles.
-  const std::map<Json, std::size_t> forward = forward_steps(steps);
   int arrow = 0;
   const auto end_of_arrow = [&](const char* kind, const Json& step) {
     const double middle = microseconds((begin_ns(step) + end_ns(step)) / 2);
     add(kind, "spawned", lane_of(step), {{"cat", "origin"}, {"id", arrow}, {"ts", middle}});
   };
-  for (const Json& step : steps)
-    for (const std::size_t source : sources(step, forward)) {
-      if (source >= steps.size() || begin_ns(steps[source]) >= begin_ns(step)) continue;
+  std::map<Json, const Json*> forward;  // the step that runs each forward op
+  for (const Json& step : steps) {
+    std::set<const Json*> sources;
+    for (const Json& node : forward_nodes(step)) {
+      if (text(step, "phase") == "forward") forward.emplace(node, &step);
+      if (const auto at = forward.find(node); at != forward.end()) sources.insert(at->second);
+    }
+    for (const Json* source : sources) {
+      if (begin_ns(*source) >= begin_ns(step)) continue;
       ++arrow;
-      end_of_arrow("s", steps[source]);
+      end_of_arrow("s", *source);
       end_of_arrow("f", step);
       events.back()["bp"] = "e";
     }
+  }
   return {{"traceEvents", events},
           {"displayTimeUnit", "ns"},
           {"otherData",
