@@ -64,23 +64,23 @@ std::string caches_text(const Json& caches) {
 
 /// Describes in words how each number was measured. `data` describes the data and is empty for a
 /// plan.
-Json how_of(const Json& record, double seconds, DType dtype, const std::string& data,
-            bool several_programs) {
-  const Json& machine = record["machine"];
+Json how_of(const Json& record, const std::string& data) {
+  const Json &machine = record["machine"], &config = record["config"];
   Json how = {{"warm_up", 2},
               {"rounds", record["rows"][0]["samples"]},
               {"least_rounds", least_rounds},
               {"most_rounds", most_rounds},
-              {"seconds", seconds},
+              {"seconds", config["seconds"]},
               {"compiler", machine["compiler"]},
               {"flags", machine["flags"]},
               {"blas", machine["blas"]},
               {"blas_core", kernel::blas_core()},
               {"threads", machine["threads"]},
               {"cores", machine["cores"]},
-              {"dtype", str(dtype)},
+              {"dtype", config["dtype"]},
               {"caches", caches_text(machine["caches"])}};
-  for (const auto& [term, meaning] : terms("how", {{"data", data}, {"several", several_programs}}))
+  for (const auto& [term, meaning] :
+       terms("how", {{"data", data}, {"several", member(record, "programs")}}))
     how[term] = meaning;
   return how;
 }
@@ -134,14 +134,14 @@ std::vector<double> times_of_the_step(const Json& record) {
   std::vector<double> ms = {number(record["attribution"], "step_ms")};
   // The other numbers of a method with several programs are means over them.
   if (record.contains("programs")) return ms;
-  for (const Json& row : record["rows"])
-    if (row["name"] == "step of " + method) ms.push_back(number(row, "ms"));
+  const auto add = [&](const Json& rows) {
+    for (const Json& row : rows)
+      if (row["method"] == method) ms.push_back(number(row, "ms"));
+  };
+  add(record["rows"]);
   for (const Json& axis : objects(member(member(record, "scaling"), "axes")))
-    if (text(axis, "axis") == "batch")
-      for (const Json& point : objects(member(axis, "points")))
-        for (const Json& row : point["methods"])
-          if (point["value"] == axis["base"] && row["method"] == method)
-            ms.push_back(number(row, "ms"));
+    for (const Json& point : objects(member(axis, "points")))
+      if (axis["axis"] == "batch" && point["value"] == axis["base"]) add(point["methods"]);
   return ms;
 }
 
@@ -180,7 +180,7 @@ Report profile(std::initializer_list<Tensors> outputs, const PlanProfile& option
   record["rows"].push_back(
       timed_row(options.name, "program", mean_cost("", {1}, plans, std::array{times.untimed})));
   add_peaks(record, peaks, dtype);
-  record["how"] = how_of(record, options.seconds, dtype, "", false);
+  record["how"] = how_of(record, "");
   return report_of(record);
 }
 
@@ -250,13 +250,11 @@ Report profile(const Problem& given, const ProblemProfile& options) {
   add_errors(rows, problem, [&] { checks.advance(1, "errors"); });
   if (options.memory) add_memory(rows, problem, [&] { checks.advance(1, "memory"); });
   checks.clear();
-  record["how"] =
-      how_of(record, options.seconds, o.number_type(),
-             fmt::format("the first {} training examples of {} in the data set's order, initial "
-                         "parameters of seed {}; learning rate {}{}",
-                         o.batch, problem.data.train.name, o.seed, *o.lr,
-                         *o.lr > small_lr ? "" : ", small enough to leave them almost unchanged"),
-             profiled.programs > 1);
+  record["how"] = how_of(
+      record, fmt::format("the first {} training examples of {} in the data set's order, initial "
+                          "parameters of seed {}; learning rate {}{}",
+                          o.batch, problem.data.train.name, o.seed, *o.lr,
+                          *o.lr > small_lr ? "" : ", small enough to leave them almost unchanged"));
   end_if_stopped();
   if (options.scaling) {
     Progress points("scaling", options.seconds);
