@@ -79,7 +79,31 @@ class RowProgram {
  public:
   /// Records and plans the row. A step always starts at the parameters of the seed. Other rows read
   /// the arrays of `point` in place. `program` selects one of the method's programs.
-  RowProgram(const Problem& problem, const RowKind& kind, const Point& point, int program = 0);
+  RowProgram(const Problem& problem, const RowKind& kind, const Point& point, int program = 0)
+      : state_(point.state) {
+    const RunOptions& o = problem.options;
+    RecordedStep step;
+    if (kind.method) {
+      state_ = initial_state(problem.model, o.seed_of_weights(), o.number_type());
+      step = record_step(problem, *kind.method, state_, program);
+      plan_ = plan_step(step, o, *kind.method);
+      gradient_ = plan_->values(step.estimate.gradient);
+      optimizer_.emplace(optimizer_options(o));
+    } else {
+      step = record_inputs(problem, state_);
+      const ScalarFunction loss = [&](const Tensors& at) { return record_loss(problem, step, at); };
+      if (kind.kind == "loss") outputs_ = loss(step.w);
+      if (kind.kind == "gradient") outputs_ = grad(loss(step.w), step.w);
+      if (kind.kind == "hvp") {
+        Tensors v;
+        for (const Array& array : point.direction) v.push_back(step.tape->parameter(array, "v"));
+        outputs_ = hvp(loss, step.w, v, kind.mode, o.regularization.epsilon);
+      }
+      plan_ = Plan({outputs_}, plan_options(o, "sgd"));
+    }
+    inputs_ = step.bind(problem.data.train);
+    tape_ = std::move(step.tape);
+  }
 
   /// The program's first run, without an update.
   void start() { plan_->run(inputs_); }
@@ -93,8 +117,6 @@ class RowProgram {
   std::vector<double> result() const { return flat(plan_->values(outputs_)); }
 
  private:
-  void record(const Problem& problem, const RowKind& kind, const std::vector<Array>& direction);
-
   ModelState state_;
   std::unique_ptr<Tape> tape_;
   std::vector<Binding> inputs_;
@@ -104,39 +126,6 @@ class RowProgram {
   std::optional<Optimizer> optimizer_;
   std::vector<Array> gradient_;
 };
-
-RowProgram::RowProgram(const Problem& problem, const RowKind& kind, const Point& point, int program)
-    : state_(point.state) {
-  if (kind.method) {
-    state_ = initial_state(problem.model, problem.options.seed_of_weights(),
-                           problem.options.number_type());
-    RecordedStep step = record_step(problem, *kind.method, state_, program);
-    plan_ = plan_step(step, problem.options, *kind.method);
-    gradient_ = plan_->values(step.estimate.gradient);
-    tape_ = std::move(step.tape);
-    inputs_ = step.bind(problem.data.train);
-    optimizer_.emplace(optimizer_options(problem.options));
-  } else {
-    record(problem, kind, point.direction);
-    plan_ = Plan({outputs_}, plan_options(problem.options, "sgd"));
-  }
-}
-
-void RowProgram::record(const Problem& problem, const RowKind& kind,
-                        const std::vector<Array>& direction) {
-  RecordedStep recorded = record_inputs(problem, state_);
-  const Tensors& w = recorded.w;
-  const ScalarFunction loss = [&](const Tensors& at) { return record_loss(problem, recorded, at); };
-  if (kind.kind == "loss") outputs_ = loss(w);
-  if (kind.kind == "gradient") outputs_ = grad(loss(w), w);
-  if (kind.kind == "hvp") {
-    Tensors v;
-    for (const Array& array : direction) v.push_back(recorded.tape->parameter(array, "v"));
-    outputs_ = hvp(loss, w, v, kind.mode, problem.options.regularization.epsilon);
-  }
-  inputs_ = recorded.bind(problem.data.train);
-  tape_ = std::move(recorded.tape);
-}
 
 /// The expected number of products of the row's program.
 ProductLaw law_of(const Problem& problem, const RowKind& kind) {
@@ -244,13 +233,10 @@ Json time_rows(const Problem& problem, const std::vector<std::string>& methods, 
                 {"products_law", expected_products(problem, law)},
                 {"products_law_text", law.per_layer == 1 ? "L" : str(law)}});
   }
-  const auto times = [&](std::size_t row) -> std::vector<double> {
-    return rows[row]["samples_ms"];
-  };
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    add_ratio(rows[i], "ratio_to_loss", ratio_in_rounds(times(i), times(0)));
-    add_ratio(rows[i], "ratio_to_gradient", ratio_in_rounds(times(i), times(1)));
-  }
+  for (Json& row : rows)
+    for (const auto& [other, name] : {std::pair{0, "ratio_to_loss"}, {1, "ratio_to_gradient"}})
+      add_ratio(row, name,
+                ratio_in_rounds(numbers(row["samples_ms"]), numbers(rows[other]["samples_ms"])));
   return rows;
 }
 
