@@ -37,13 +37,6 @@ std::vector<std::string> words(const char* part, Json data);
 /// The same for lines of the form "TERM: MEANING".
 std::vector<TextPair> terms(const char* part, Json data);
 
-/// The large numbers at the top of the page.
-std::vector<TextPair> profile_tiles(const Json& record);
-
-/// Sentences on the cost of gradient, H v and the methods' steps, on the time of the profiled step
-/// by bound, phase and layer, and on its memory.
-std::vector<std::string> profile_findings(const Json& record);
-
 /// The growth of the cost with depth, width, batch and threads, with the laws fitted to the points,
 /// and the sizes at which exact and finite differences cost the same. Empty if the record has no
 /// `scaling`.
