@@ -35,16 +35,10 @@ std::string ratio_of(const Json& a, const Json& b) {
   return ratio_sentence(row, "ratio");
 }
 
-/// The row of this name. Null if the record does not have it.
-Json named(const std::vector<Json>& rows, const std::string& name) {
-  const auto found =
-      std::ranges::find(rows, name, [](const Json& row) { return text(row, "name"); });
-  return found == rows.end() ? Json() : *found;
-}
-
 /// The row of the profiled plan or method.
 Json own_row(const std::vector<Json>& rows, const Json& record) {
-  return named(rows, is_plan(record) ? text(record, "model") : "step of " + text(record, "method"));
+  return with_text(rows, "name",
+                   is_plan(record) ? text(record, "model") : "step of " + text(record, "method"));
 }
 
 /// The row of the fastest exact H v.
@@ -105,8 +99,8 @@ std::string predicted_parts(const std::vector<Json>& steps, std::size_t most) {
 std::vector<TextPair> profile_tiles(const Json& record) {
   const std::vector<Json> rows = table_rows(record, "rows");
   const std::string method = text(record, "method");
-  const Json loss = named(rows, "loss"), gradient = named(rows, "gradient"),
-             own = own_row(rows, record), sgd = named(rows, "step of sgd");
+  const Json loss = with_text(rows, "name", "loss"), gradient = with_text(rows, "name", "gradient"),
+             own = own_row(rows, record), sgd = with_text(rows, "name", "step of sgd");
   std::vector<TextPair> pairs;
   if (is_plan(record)) pairs.emplace_back(ms_text(own), "a " + profiled(record));
   const auto add_ratio_tile = [&](const std::string& ratio, const std::string& caption) {
@@ -122,7 +116,7 @@ std::vector<TextPair> profile_tiles(const Json& record) {
                    fmt::format("a step of {} over a step of sgd, of {} over {} products", method,
                                text(own, "products"), text(sgd, "products")));
   if (method != "f-gr")
-    add_ratio_tile(ratio_of(own, named(rows, "step of f-gr")),
+    add_ratio_tile(ratio_of(own, with_text(rows, "name", "step of f-gr")),
                    fmt::format("a step of {} over one of f-gr", method));
   if (const double share = number(own, "peak_share"); std::isfinite(share))
     pairs.emplace_back(percent(share),
@@ -137,17 +131,18 @@ std::vector<std::string> profile_findings(const Json& record) {
   const std::vector<Json> rows = table_rows(record, "rows"),
                           steps = objects(member(record, "steps"));
   const std::string method = text(record, "method");
-  const Json own = own_row(rows, record), gradient = named(rows, "gradient"),
-             hvp = fastest_hvp(rows), sgd = named(rows, "step of sgd");
+  const Json own = own_row(rows, record), gradient = with_text(rows, "name", "gradient"),
+             hvp = fastest_hvp(rows), sgd = with_text(rows, "name", "step of sgd");
   const Json &memory = member(record, "memory"), &attribution = member(record, "attribution");
   const auto other = [&](const char* name) {
-    return method == name ? Json() : words_of(named(rows, std::string("step of ") + name));
+    return method == name ? Json()
+                          : words_of(with_text(rows, "name", std::string("step of ") + name));
   };
   Json data = {{"method", method},
-               {"loss", words_of(named(rows, "loss"))},
+               {"loss", words_of(with_text(rows, "name", "loss"))},
                {"hvp", words_of(hvp)},
                {"way", replace_all(text(hvp, "name"), "H v, ", "")},
-               {"finite", words_of(named(rows, finite_differences))},
+               {"finite", words_of(with_text(rows, "name", finite_differences))},
                {"step", is_plan(record) ? Json() : words_of(own)},
                {"over_sgd", other("sgd").is_null() ? "" : ratio_of(own, sgd)},
                {"exact", other("exact")},

@@ -27,6 +27,9 @@ std::string profiled(const Json& record);
 /// The levels of memory from the nearest to the farthest, and their fields in `peak`.
 const std::vector<std::pair<std::string, std::string>>& data_levels();
 
+/// The first element of a list whose member `key` has this text. Null if there is none.
+Json with_text(const Json& list, const std::string& key, const std::string& value);
+
 /// The milliseconds of a row.
 std::string ms_text(const Json& row);
 /// The numbers of an object as texts: bytes in MiB, shares in percent, others with three digits.

@@ -61,6 +61,12 @@ const std::vector<std::pair<std::string, std::string>>& data_levels() {
 
 bool is_plan(const Json& record) { return member(record, "method").is_null(); }
 
+Json with_text(const Json& list, const std::string& key, const std::string& value) {
+  for (const Json& element : objects(list))
+    if (text(element, key) == value) return element;
+  return {};
+}
+
 std::string ms_text(const Json& row) { return format_number(number(row, "ms")) + " ms"; }
 
 std::string profiled(const Json& record) {
