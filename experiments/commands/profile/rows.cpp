@@ -59,21 +59,6 @@ struct Point {
   std::vector<Array> direction;
 };
 
-/// The parameters that the options' seed gives, in the options' dtype, and v = g at that point.
-Point start_of(const Problem& problem) {
-  const DType dtype = problem.options.number_type();
-  Point point{initial_state(problem.model, problem.options.seed_of_weights(), dtype), {}};
-  const std::vector<double> g =
-      gradient_vectors(problem, method("sgd"), point.state, fixed_batch(problem)).gradient;
-  auto at = g.begin();
-  for (const Array& w : point.state.parameters) {
-    const auto end = at + w.elements();
-    point.direction.push_back(Array::from(std::vector<double>(at, end), w.shape()).cast(dtype));
-    at = end;
-  }
-  return point;
-}
-
 /// The work of a row: a program and, for a step, the optimiser's update.
 class RowProgram {
  public:
@@ -113,8 +98,8 @@ class RowProgram {
     if (optimizer_) optimizer_->update(state_.parameters, gradient_);
   }
   const Plan& plan() const { return *plan_; }
-  /// The outputs as one long vector, for a row other than a step.
-  std::vector<double> result() const { return flat(plan_->values(outputs_)); }
+  /// The outputs of a row other than a step.
+  std::vector<Array> result() const { return plan_->values(outputs_); }
 
  private:
   ModelState state_;
@@ -126,6 +111,16 @@ class RowProgram {
   std::optional<Optimizer> optimizer_;
   std::vector<Array> gradient_;
 };
+
+/// The parameters that the options' seed gives, in the options' dtype, and v = g at that point.
+Point start_of(const Problem& problem) {
+  const RunOptions& o = problem.options;
+  Point point{initial_state(problem.model, o.seed_of_weights(), o.number_type()), {}};
+  RowProgram gradient(problem, kind_of("gradient"), point);
+  gradient.start();
+  for (const Array& g : gradient.result()) point.direction.push_back(g.clone());
+  return point;
+}
 
 /// The expected number of products of the row's program.
 ProductLaw law_of(const Problem& problem, const RowKind& kind) {
@@ -251,7 +246,7 @@ void add_errors(Json& rows, const Problem& problem, const std::function<void()>&
   const auto result = [&](const RowKind& kind, const Point& point) {
     RowProgram program(problem, kind, point);
     program.start();
-    return program.result();
+    return flat(program.result());
   };
   for (Json& row : rows) {
     if (stop_requested()) return;

@@ -416,19 +416,6 @@ class StepRecord {
 
 }  // namespace
 
-TimedProgram::TimedProgram(OurStep& s)
-    : program(s.plan().program()),
-      tape(*s.recorded().tape),
-      run([&s] { s.run(); }),
-      run_timed([&s](std::span<ClockReading> readings) { s.run_timed(readings); }),
-      step(&s) {}
-
-TimedProgram::TimedProgram(Plan& plan, const Tape& recorded)
-    : program(plan.program()),
-      tape(recorded),
-      run([&plan] { plan.run(); }),
-      run_timed([&plan](std::span<ClockReading> readings) { plan.run_timed(readings); }) {}
-
 StepMeasurement measure_steps(const TimedProgram& timed, double seconds,
                               const TimingProgress& progress) {
   StepMeasurement result{StepTimes(timed.parts(), most_rounds), {}, {}, {}};
