@@ -86,10 +86,8 @@ Json how_of(const Json& record, const std::string& data) {
 }
 
 /// The machine's peaks are measured before, during and after the rest. The maximum is kept.
-void measure(std::vector<Peak>& peaks, DType dtype) {
-  const std::vector<Peak> now = measured_peaks(dtype, threads());
-  if (peaks.empty()) peaks = now;
-  keep_best(peaks, now);
+void measure_again(std::vector<Peak>& peaks, DType dtype) {
+  keep_best(peaks, measured_peaks(dtype, threads()));
 }
 
 Json peak_record(const Peak& peak, DType dtype) {
@@ -164,8 +162,7 @@ Report profile(std::initializer_list<Tensors> outputs, const PlanProfile& option
 
   Progress progress("profiling", options.seconds);
   progress.advance(0, "the machine's peaks");
-  std::vector<Peak> peaks;
-  measure(peaks, dtype);
+  std::vector<Peak> peaks = measured_peaks(dtype, threads());
   NoiseMeter meter(dtype);
   const TimedProgram timed(plan, first.tape());
   progress.advance(0, "each kernel alone");
@@ -174,7 +171,7 @@ Report profile(std::initializer_list<Tensors> outputs, const PlanProfile& option
       timed, options.seconds, [&](double seconds) { progress.advance(seconds, options.name); });
   end_if_stopped();
   record["noise"] = meter.record();
-  measure(peaks, dtype);
+  measure_again(peaks, dtype);
   record.update(step_record(timed, times, predicted));
   const Plan* const plans[] = {&plan};
   record["rows"].push_back(
@@ -221,14 +218,13 @@ Report profile(const Problem& given, const ProblemProfile& options) {
   constexpr double step_seconds = 0.3;
   Progress progress("profiling", options.seconds);
   progress.advance(0, "the machine's peaks");
-  std::vector<Peak> peaks;
-  measure(peaks, o.number_type());
+  std::vector<Peak> peaks = measured_peaks(o.number_type(), threads());
   NoiseMeter meter(o.number_type());
   progress.advance(0, "recording and planning");
   record["rows"] = time_rows(problem, names, options.seconds * (1 - step_seconds),
                              [&](double seconds) { progress.advance(seconds, "rows in turn"); });
   end_if_stopped();
-  measure(peaks, o.number_type());
+  measure_again(peaks, o.number_type());
   {
     OurStep step(problem, profiled, options.program);
     progress.advance(0, "each kernel alone");
@@ -238,7 +234,7 @@ Report profile(const Problem& given, const ProblemProfile& options) {
           progress.advance(seconds, fmt::format("steps of {}", profiled.name));
         });
     end_if_stopped();
-    measure(peaks, o.number_type());
+    measure_again(peaks, o.number_type());
     record.update(step_record(step, times, predicted));
   }
   record["noise"] = meter.record();
