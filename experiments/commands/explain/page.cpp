@@ -9,6 +9,7 @@
 #include <cmath>
 #include <functional>
 #include <map>
+#include <ranges>
 #include <set>
 
 #include "autodiff/profile/ledger.h"
@@ -246,17 +247,14 @@ std::vector<Array> values_of(const Graph& graph, const std::vector<Binding>& bin
 
 /// "0.12, -0.3, ...; from -1.2 to 3, norm 4.1"
 std::string value_text(const Array& value) {
-  constexpr Index few = 6;
-  const Index count = value.elements();
-  std::vector<std::string> first;
+  constexpr std::size_t few = 6;
+  const std::vector<double> elements = value.to_vector();
+  std::string text = fmt::format("{:.4g}{}", fmt::join(elements | std::views::take(few), ", "),
+                                 elements.size() > few ? ", ..." : "");
   double low = INFINITY, high = -INFINITY, squares = 0;
-  for (Index i = 0; i < count; ++i) {
-    const double x = value.at(i);
-    if (i < few) first.push_back(fmt::format("{:.4g}", x));
+  for (const double x : elements)
     low = std::min(low, x), high = std::max(high, x), squares += x * x;
-  }
-  std::string text = fmt::format("{}{}", fmt::join(first, ", "), count > few ? ", ..." : "");
-  if (count > 1)
+  if (elements.size() > 1)
     text += fmt::format("; from {:.4g} to {:.4g}, norm {:.4g}", low, high, std::sqrt(squares));
   return text;
 }

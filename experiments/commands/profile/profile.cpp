@@ -70,15 +70,10 @@ Json how_of(const Json& record, const std::string& data) {
               {"rounds", record["rows"][0]["samples"]},
               {"least_rounds", least_rounds},
               {"most_rounds", most_rounds},
-              {"seconds", config["seconds"]},
-              {"compiler", machine["compiler"]},
-              {"flags", machine["flags"]},
-              {"blas", machine["blas"]},
               {"blas_core", kernel::blas_core()},
-              {"threads", machine["threads"]},
-              {"cores", machine["cores"]},
-              {"dtype", config["dtype"]},
               {"caches", caches_text(machine["caches"])}};
+  for (const char* key : {"compiler", "flags", "blas", "threads", "cores"}) how[key] = machine[key];
+  for (const char* key : {"seconds", "dtype"}) how[key] = config[key];
   for (const auto& [term, meaning] :
        terms("how", {{"data", data}, {"several", member(record, "programs")}}))
     how[term] = meaning;
