@@ -80,7 +80,7 @@ std::string shares_in(const Json& record, const char* table, const char* name, c
                       std::size_t most) {
   Shares shares;
   for (const Json& row : objects(member(record, table)))
-    shares.emplace_back(text(row, name), number(row, share));
+    shares.emplace_back(one_line(text(row, name)), number(row, share));
   return largest(std::move(shares), most);
 }
 

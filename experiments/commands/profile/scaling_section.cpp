@@ -104,20 +104,17 @@ std::string laws_table(const Json& scaling, double drift) {
   return rows_table(rows, columns);
 }
 
-/// "6L - 4" for 6, -4.
-std::string line_text(double slope, double intercept) {
-  return fmt::format("{:g}L {} {:g}", slope, intercept < 0 ? "-" : "+", std::abs(intercept));
-}
-
 std::string products_table(const Json& scaling) {
   std::vector<Json> rows = objects(member(scaling, "products"));
   if (rows.empty()) return "";
   for (Json& row : rows) {
     const std::vector<double> L = numbers(member(row, "L"));
+    const double intercept = number(row, "intercept");
     row.update({{"equation", ""},
                 {"range", fmt::format("{:g} to {:g}", L.front(), L.back())},
                 {"line", member(row, "straight") == true
-                             ? line_text(number(row, "slope"), number(row, "intercept"))
+                             ? fmt::format("{:g}L {} {:g}", number(row, "slope"),
+                                           intercept < 0 ? "-" : "+", std::abs(intercept))
                              : "no straight line"},
                 {"follows", member(row, "follows_law") == true ? "yes" : "no"}});
   }
