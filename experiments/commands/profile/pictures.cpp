@@ -116,8 +116,8 @@ std::optional<Picture> roofline(const Json& record) {
 
 /// The parts of the steps by the first of `fields`, each with its own parts by the other fields.
 /// `above` names the enclosing parts. All parts inside a phase have its colour, `ink`.
-Json parts_of(const std::vector<Json>& steps, std::span<const std::string> fields, double whole_ms,
-              const std::string& above = "", std::string ink = "") {
+Json flame_parts(const std::vector<Json>& steps, std::span<const std::string> fields,
+                 double whole_ms, const std::string& above = "", std::string ink = "") {
   Json parts = Json::array();
   for (const std::string& name : distinct(steps, fields[0])) {
     std::vector<Json> inside;
@@ -136,7 +136,7 @@ Json parts_of(const std::vector<Json>& steps, std::span<const std::string> field
          {"ink", ink}});
     if (fields.size() > 1)
       parts.back()[fields[1] + "s"] =
-          parts_of(inside, fields.subspan(1), whole_ms, above + name + ", ", ink);
+          flame_parts(inside, fields.subspan(1), whole_ms, above + name + ", ", ink);
   }
   return parts;
 }
@@ -225,7 +225,7 @@ std::string flame_figure(const Json& record) {
   }
   return render("flame", {{"name", profiled(record)},
                           {"title", fmt::format("{} ms", format_number(whole_ms))},
-                          {"layers", parts_of(by_layer, fields, whole_ms)},
+                          {"layers", flame_parts(by_layer, fields, whole_ms)},
                           {"lanes", lanes},
                           {"end", format_number(whole_ms) + " ms"},
                           {"style", embedded_file("flame.css")},

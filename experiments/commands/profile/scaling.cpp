@@ -45,7 +45,7 @@ RunOptions varied(const RunOptions& options, const std::string& option, Index va
 double rounded(double value) { return std::round(value * 1e9) / 1e9; }
 
 /// A field of each row.
-std::vector<double> column(const std::vector<Json>& rows, const char* field) {
+std::vector<double> values_in(const std::vector<Json>& rows, const char* field) {
   std::vector<double> values;
   for (const Json& row : rows) values.push_back(number(row, field));
   return values;
@@ -158,8 +158,8 @@ class Scaling {
       at = after;
     }
     const std::vector<Json> exact = over_points(points, "exact");
-    const std::vector<double> measured = column(exact, "ratio_to_f_gr"),
-                              values = column(points, "value");
+    const std::vector<double> measured = values_in(exact, "ratio_to_f_gr"),
+                              values = values_in(points, "value");
     Json intervals = Json::array();
     for (const Json& row : exact) intervals.push_back(row["ratio_to_f_gr_interval"]);
     return {{"axis", axis.name},
@@ -183,7 +183,7 @@ class Scaling {
           points.push_back(point);
     for (const Method* m : methods_) {
       const std::vector<Json> rows = over_points(points, m->name);
-      const Line line = fit_line(column(rows, "gflop"), column(rows, "ms"));
+      const Line line = fit_line(values_in(rows, "gflop"), values_in(rows, "ms"));
       laws.push_back({{"method", m->name},
                       {"ms_per_gflop", line.slope},
                       {"ms_fixed", line.intercept},
@@ -198,10 +198,10 @@ class Scaling {
   /// its own cost. On other axes, it is a power of the varied number.
   Json fits(const std::string& axis, const std::vector<Json>& points) const {
     Json all = Json::array();
-    const std::vector<double> x = column(points, "value");
+    const std::vector<double> x = values_in(points, "value");
     for (const Method* m : methods_) {
       const std::vector<Json> rows = over_points(points, m->name);
-      const std::vector<double> ms = column(rows, "ms");
+      const std::vector<double> ms = values_in(rows, "ms");
       if (axis == "depth") {
         const Line line = fit_line(x, ms);
         all.push_back({{"method", m->name},
@@ -212,7 +212,7 @@ class Scaling {
         const Power power = fit_power(x, ms);
         all.push_back({{"method", m->name},
                        {"exponent", power.exponent},
-                       {"gflop_exponent", log_slope(x, column(rows, "gflop"))},
+                       {"gflop_exponent", log_slope(x, values_in(rows, "gflop"))},
                        {"residual", power.residual}});
       }
     }
