@@ -50,10 +50,11 @@ document.addEventListener('DOMContentLoaded', () => document.querySelectorAll('.
     describe(name);
   };
   const resize = () => {
-    const picture = pictures[now].querySelector('svg'), width = picture && picture.viewBox.baseVal.width;
+    const picture = pictures[now].querySelector('svg');
+    if (!picture) return;
+    const width = picture.viewBox.baseVal.width;
     const fit = Math.min(1, Math.max(0.6, (root.querySelector('.stages').clientWidth - 16) / width));
-    if (picture) picture.style.width = width * fit * 1.25 ** zoom + 'px';
-    if (picture) picture.style.height = 'auto';
+    Object.assign(picture.style, {width: width * fit * 1.25 ** zoom + 'px', height: 'auto'});
   };
   const show = stage => {
     now = Math.min(stages.length - 1, Math.max(0, stage));
@@ -92,10 +93,7 @@ document.addEventListener('DOMContentLoaded', () => document.querySelectorAll('.
     for (const event of ['pointerenter', 'focus']) node.addEventListener(event, () => describe(name));
     for (const event of ['pointerleave', 'blur']) node.addEventListener(event, () => describe(chosen));
     node.addEventListener('click', () => choose(name));
-    node.addEventListener('keydown', event => {
-      if (event.key !== 'Enter') return;
-      choose(name);
-    });
+    node.addEventListener('keydown', event => { if (event.key === 'Enter') choose(name); });
   }));
   addEventListener('resize', resize);
   show(0);

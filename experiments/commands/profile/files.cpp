@@ -12,10 +12,9 @@
 
 #include "autodiff/array/error.h"
 #include "experiments/commands/profile/page.h"
-#include "experiments/commands/profile/tables.h"
 #include "experiments/files/words.h"
 #include "experiments/measure/statistics.h"
-#include "experiments/report/html.h"
+#include "experiments/report/sections.h"
 
 namespace twice::experiments {
 
@@ -28,33 +27,12 @@ long long end_ns(const Json& step) {
   return std::llround((number(step, "start_ms") + number(step, "ms")) * 1e6);
 }
 
-/// The step that runs each forward op, by its tape node.
-std::map<Json, std::size_t> forward_steps(const std::vector<Json>& steps) {
-  std::map<Json, std::size_t> found;
-  for (const Json& step : steps) {
-    const Json& forward = member(step, "forward");
-    if (const Json& own = member(forward, "step"); own.is_number())
-      found[member(forward, "node")] = own.get<std::size_t>();
-    // A forward op that was fused with others runs in the step that holds the fused op.
-    if (text(step, "phase") == "forward")
-      for (const Json& part : objects(member(step, "members")))
-        if (text(part, "phase") == "forward")
-          found.emplace(member(part, "forward_node"), member(step, "index"));
-  }
-  return found;
-}
-
-/// The forward steps that a step comes from: the steps of its own forward op and of its parts'
-/// forward ops.
-std::set<std::size_t> sources(const Json& step, const std::map<Json, std::size_t>& forward) {
+/// The tape nodes of the forward ops of a step and of the ops that are fused in it.
+std::vector<Json> forward_nodes(const Json& step) {
   std::vector<Json> nodes = {member(member(step, "forward"), "node")};
   for (const Json& part : objects(member(step, "members")))
     nodes.push_back(member(part, "forward_node"));
-  std::set<std::size_t> found;
-  for (const Json& node : nodes)
-    if (const auto at = forward.find(node); at != forward.end()) found.insert(at->second);
-  found.erase(member(step, "index").get<std::size_t>());
-  return found;
+  return nodes;
 }
 
 /// The details that a trace viewer shows after a click on a step.
@@ -176,20 +154,17 @@ Json chrome_trace(const Json& record) {
   const auto microseconds = [](long long ns) { return static_cast<double>(ns) / 1e3; };
   add("M", "process_name", 0, {{"args", {{"name", "twice profile: " + text(record, "model")}}}});
   // The whole step first, then the phases in the order in which they first run.
-  std::vector<std::string> lanes;
-  const auto lane_of = [&](const std::string& name) {
-    const auto at = std::ranges::find(lanes, name);
-    const int lane = 1 + static_cast<int>(at - lanes.begin());
-    if (at == lanes.end()) {
-      add("M", "thread_name", lane, {{"args", {{"name", name}}}});
-      add("M", "thread_sort_index", lane, {{"args", {{"sort_index", lane - 1}}}});
-      lanes.push_back(name);
-    }
-    return lane;
+  std::vector<std::string> lanes = distinct(steps, "phase");
+  lanes.insert(lanes.begin(), "step");
+  for (int lane = 1; const std::string& name : lanes) {
+    add("M", "thread_name", lane, {{"args", {{"name", name}}}});
+    add("M", "thread_sort_index", lane, {{"args", {{"sort_index", lane - 1}}}});
+    ++lane;
+  }
+  constexpr int whole = 1;
+  const auto lane_of = [&](const Json& step) {
+    return 1 + static_cast<int>(std::ranges::find(lanes, text(step, "phase")) - lanes.begin());
   };
-  const int whole = lane_of("step");
-  const auto lane = [&](const Json& step) { return lane_of(text(step, "phase")); };
-  for (const Json& step : steps) lane(step);
   const auto slice = [&](const std::string& name, const std::string& category, int at,
                          long long begin, long long end, const Json& more) {
     add("X", name, at,
@@ -202,27 +177,33 @@ Json chrome_trace(const Json& record) {
   const long long end = steps.empty() ? 0 : end_ns(steps.back());
   slice(profiled(record), "step", whole, 0, end, Json::object());
   for (const Json& step : steps) {
-    slice(text(step, "label"), text(step, "phase"), lane(step), begin_ns(step), end_ns(step),
+    slice(text(step, "label"), text(step, "phase"), lane_of(step), begin_ns(step), end_ns(step),
           {{"args", arguments_of(step)}});
     counter(begin_ns(step), member(step, "live_bytes"));
   }
   counter(end, 0);
 
   // The arrows start and end inside their slices, at the middles.
-  const std::map<Json, std::size_t> forward = forward_steps(steps);
   int arrow = 0;
   const auto end_of_arrow = [&](const char* kind, const Json& step) {
     const double middle = microseconds((begin_ns(step) + end_ns(step)) / 2);
-    add(kind, "spawned", lane(step), {{"cat", "origin"}, {"id", arrow}, {"ts", middle}});
+    add(kind, "spawned", lane_of(step), {{"cat", "origin"}, {"id", arrow}, {"ts", middle}});
   };
-  for (const Json& step : steps)
-    for (const std::size_t source : sources(step, forward)) {
-      if (source >= steps.size() || begin_ns(steps[source]) >= begin_ns(step)) continue;
+  std::map<Json, const Json*> forward;  // the step that runs each forward op
+  for (const Json& step : steps) {
+    std::set<const Json*> sources;
+    for (const Json& node : forward_nodes(step)) {
+      if (text(step, "phase") == "forward") forward.emplace(node, &step);
+      if (const auto at = forward.find(node); at != forward.end()) sources.insert(at->second);
+    }
+    for (const Json* source : sources) {
+      if (begin_ns(*source) >= begin_ns(step)) continue;
       ++arrow;
-      end_of_arrow("s", steps[source]);
+      end_of_arrow("s", *source);
       end_of_arrow("f", step);
       events.back()["bp"] = "e";
     }
+  }
   return {{"traceEvents", events},
           {"displayTimeUnit", "ns"},
           {"otherData",

@@ -5,10 +5,7 @@ document.addEventListener('DOMContentLoaded', () => document.querySelectorAll('.
   const table = section.querySelector('details table'), explanation = words.textContent;
   const headings = Array.from(table.tHead.rows[0].cells, cell => cell.textContent.trim());
   const text = (row, name) => row.cells[headings.indexOf(name)].textContent;
-  const part = (element, name) => {
-    const holder = element.closest('[data-' + name + ']');
-    return holder ? holder.dataset[name] : undefined;
-  };
+  const part = (element, name) => element.closest('[data-' + name + ']')?.dataset[name];
   const show = (element, branch) => {
     flame.querySelectorAll('.branch').forEach(b => b.classList.remove('hidden'));
     for (let b = branch; b; b = b.parentElement.closest('.branch'))
@@ -25,10 +22,8 @@ document.addEventListener('DOMContentLoaded', () => document.querySelectorAll('.
         : count + (count === 1 ? ' step of ' : ' steps of ') +
           wanted.map(pair => pair[1]).join(', ') + '. A click on the top bar shows all again.';
     if (wanted.length) table.closest('details').open = true;
-    section.querySelectorAll('.timeline button').forEach(step => {
-      const fits = wanted.every(pair => step.dataset[pair[0]] === pair[1]);
-      step.classList.toggle('faint', !fits);
-    });
+    for (const step of section.querySelectorAll('.timeline button'))
+      step.classList.toggle('faint', wanted.some(pair => step.dataset[pair[0]] !== pair[1]));
   };
   flame.querySelectorAll('.flame-bar').forEach(frame => frame.addEventListener('click', () => {
     show(frame.parentElement, frame.parentElement);

@@ -8,31 +8,21 @@ namespace twice::experiments {
 
 namespace {
 
-/// The layers that a node reads, without unknown layers.
-std::set<std::string> layers_read(const Tape& tape, const Node& node,
-                                  const std::vector<std::string>& layers) {
+/// The layer of a node that no scope recorded, from the layers that it reads. Empty if unknown.
+std::string layer_outside_scopes(const Tape& tape, const Node& node,
+                                 const std::vector<std::string>& layers) {
+  if (node.kind == NodeKind::input) return node.spec.dtype == DType::i32 ? loss_layer : input_layer;
   std::set<std::string> read;
   for (int input : tape.inputs_of(node)) read.insert(layers[static_cast<std::size_t>(input)]);
   read.erase("");
-  return read;
-}
-
-/// Arithmetic that reads one layer belongs to that layer, even if it also reads numbers that all
-/// layers share, such as 1/|g|.
-std::string layer_of_update(std::set<std::string> read) {
+  if (!node.op || (node.phase == Phase::forward && read.empty())) return "";
+  if (node.phase == Phase::forward)
+    return read == std::set<std::string>{input_layer} ? input_layer : loss_layer;
+  // Arithmetic that reads one layer belongs to that layer, even if it also reads numbers that all
+  // layers share, such as 1/|g|.
   const bool loss = read.erase(loss_layer) > 0, whole = read.erase(whole_model_layer) > 0;
   if (read.size() == 1) return *read.begin();
   return read.empty() && loss && !whole ? loss_layer : whole_model_layer;
-}
-
-std::string layer_of_leaf(const Node& leaf) {
-  if (leaf.kind != NodeKind::input) return "";
-  return leaf.spec.dtype == DType::i32 ? loss_layer : input_layer;
-}
-
-std::string layer_outside_scopes(const std::set<std::string>& read) {
-  if (read.empty()) return "";
-  return read == std::set<std::string>{input_layer} ? input_layer : loss_layer;
 }
 
 }  // namespace
@@ -51,16 +41,8 @@ std::vector<std::string> layers_of(const Tape& tape) {
     const Node& node = tape.node(i);
     if (node.origin != i)
       layer(i) = layer(tape.forward_origin(i));
-    else if (!layer(i).empty())
-      continue;
-    else if (node.scope)
-      layer(i) = *node.scope;
-    else if (!node.op)
-      layer(i) = layer_of_leaf(node);
-    else if (node.phase == Phase::forward)
-      layer(i) = layer_outside_scopes(layers_read(tape, node, layers));
-    else
-      layer(i) = layer_of_update(layers_read(tape, node, layers));
+    else if (layer(i).empty())
+      layer(i) = node.scope ? *node.scope : layer_outside_scopes(tape, node, layers);
   }
   std::ranges::replace(layers, std::string(), std::string(whole_model_layer));
   return layers;

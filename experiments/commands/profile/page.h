@@ -1,20 +1,44 @@
-// report.html of a profile: the cost of a derivative and its causes, on one self-contained page.
+// The report of a profile on the terminal and on its page: the cost of a derivative and its causes.
+// report/columns.txt defines the columns of the tables.
 #pragma once
 
-#include "experiments/files/record.h"
 #include "experiments/report/html.h"
+#include "experiments/report/table.h"
 
 namespace twice::experiments {
 
-/// The page of a record of `profile`. Parts without data in the record are omitted.
+/// A profile for the terminal, with as many of the page's columns as fit.
+std::string profile_text(const Json& record);
+
+/// The self-contained page of a record of `profile`. Parts without data in the record are omitted.
 std::string profile_html(const Json& record);
 
-/// The large numbers at the top of the page.
-std::vector<TextPair> profile_tiles(const Json& record);
+/// The elements of a list of the record, as its table shows them. `rows` get `gave_up`, which
+/// describes the difference from the exact result: rounding, an error, the penalty, or another
+/// objective. `steps` and `origins` are sorted by decreasing time. Both, and `at_peak`, get a
+/// `forward_op`.
+std::vector<Json> table_rows(const Json& record, const std::string& list);
 
-/// Sentences on the cost of gradient, H v and the methods' steps, on the time of the profiled step
-/// by bound, phase and layer, and on its memory.
-std::vector<std::string> profile_findings(const Json& record);
+/// True for the record of a plan, which has no method.
+bool is_plan(const Json& record);
+/// The profiled program: "step of exact", or "run of NAME".
+std::string profiled(const Json& record);
+
+/// The levels of memory from the nearest to the farthest, and their fields in `peak`.
+const std::vector<std::pair<std::string, std::string>>& data_levels();
+
+/// The first element of a list whose member `key` has this text. Null if there is none.
+Json with_text(const Json& list, const std::string& key, const std::string& value);
+
+/// The milliseconds of a row.
+std::string ms_text(const Json& row);
+/// The numbers of an object as texts: bytes in MiB, shares in percent, others with three digits.
+Json texts_of(const Json& object);
+
+/// The lines of a part of profile_words.mustache, filled with `data`.
+std::vector<std::string> words(const char* part, Json data);
+/// The same for lines of the form "TERM: MEANING".
+std::vector<TextPair> terms(const char* part, Json data);
 
 /// The growth of the cost with depth, width, batch and threads, with the laws fitted to the points,
 /// and the sizes at which exact and finite differences cost the same. Empty if the record has no

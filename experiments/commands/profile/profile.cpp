@@ -6,16 +6,15 @@
 
 #include <algorithm>
 #include <set>
-#include <sstream>
 
 #include "autodiff/kernels/blas.h"
 #include "autodiff/threads/threads.h"
 #include "experiments/app/terminal.h"
 #include "experiments/commands/profile/files.h"
+#include "experiments/commands/profile/page.h"
 #include "experiments/commands/profile/rows.h"
 #include "experiments/commands/profile/scaling.h"
 #include "experiments/commands/profile/step_record.h"
-#include "experiments/commands/profile/tables.h"
 #include "experiments/files/words.h"
 #include "experiments/measure/noise.h"
 #include "experiments/report/html.h"
@@ -65,34 +64,25 @@ std::string caches_text(const Json& caches) {
 
 /// Describes in words how each number was measured. `data` describes the data and is empty for a
 /// plan.
-Json how_of(const Json& record, double seconds, DType dtype, const std::string& data,
-            bool several_programs) {
-  const Json& machine = record["machine"];
+Json how_of(const Json& record, const std::string& data) {
+  const Json &machine = record["machine"], &config = record["config"];
   Json how = {{"warm_up", 2},
               {"rounds", record["rows"][0]["samples"]},
               {"least_rounds", least_rounds},
               {"most_rounds", most_rounds},
-              {"seconds", seconds},
-              {"compiler", machine["compiler"]},
-              {"flags", machine["flags"]},
-              {"blas", machine["blas"]},
               {"blas_core", kernel::blas_core()},
-              {"threads", machine["threads"]},
-              {"cores", machine["cores"]},
-              {"dtype", str(dtype)},
               {"caches", caches_text(machine["caches"])}};
-  std::istringstream lines(render("profile_how", {{"data", data}, {"several", several_programs}}));
-  for (std::string line; std::getline(lines, line);)
-    if (const std::size_t colon = line.find(": "); colon != std::string::npos)
-      how[line.substr(0, colon)] = line.substr(colon + 2);
+  for (const char* key : {"compiler", "flags", "blas", "threads", "cores"}) how[key] = machine[key];
+  for (const char* key : {"seconds", "dtype"}) how[key] = config[key];
+  for (const auto& [term, meaning] :
+       terms("how", {{"data", data}, {"several", member(record, "programs")}}))
+    how[term] = meaning;
   return how;
 }
 
 /// The machine's peaks are measured before, during and after the rest. The maximum is kept.
-void measure(std::vector<Peak>& peaks, DType dtype) {
-  const std::vector<Peak> now = measured_peaks(dtype, threads());
-  if (peaks.empty()) peaks = now;
-  keep_best(peaks, now);
+void measure_again(std::vector<Peak>& peaks, DType dtype) {
+  keep_best(peaks, measured_peaks(dtype, threads()));
 }
 
 Json peak_record(const Peak& peak, DType dtype) {
@@ -137,14 +127,14 @@ std::vector<double> times_of_the_step(const Json& record) {
   std::vector<double> ms = {number(record["attribution"], "step_ms")};
   // The other numbers of a method with several programs are means over them.
   if (record.contains("programs")) return ms;
-  for (const Json& row : record["rows"])
-    if (row["name"] == "step of " + method) ms.push_back(number(row, "ms"));
+  const auto add = [&](const Json& rows) {
+    for (const Json& row : rows)
+      if (row["method"] == method) ms.push_back(number(row, "ms"));
+  };
+  add(record["rows"]);
   for (const Json& axis : objects(member(member(record, "scaling"), "axes")))
-    if (text(axis, "axis") == "batch")
-      for (const Json& point : objects(member(axis, "points")))
-        for (const Json& row : point["methods"])
-          if (point["value"] == axis["base"] && row["method"] == method)
-            ms.push_back(number(row, "ms"));
+    for (const Json& point : objects(member(axis, "points")))
+      if (axis["axis"] == "batch" && point["value"] == axis["base"]) add(point["methods"]);
   return ms;
 }
 
@@ -167,8 +157,7 @@ Report profile(std::initializer_list<Tensors> outputs, const PlanProfile& option
 
   Progress progress("profiling", options.seconds);
   progress.advance(0, "the machine's peaks");
-  std::vector<Peak> peaks;
-  measure(peaks, dtype);
+  std::vector<Peak> peaks = measured_peaks(dtype, threads());
   NoiseMeter meter(dtype);
   const TimedProgram timed(plan, first.tape());
   progress.advance(0, "each kernel alone");
@@ -177,13 +166,13 @@ Report profile(std::initializer_list<Tensors> outputs, const PlanProfile& option
       timed, options.seconds, [&](double seconds) { progress.advance(seconds, options.name); });
   end_if_stopped();
   record["noise"] = meter.record();
-  measure(peaks, dtype);
+  measure_again(peaks, dtype);
   record.update(step_record(timed, times, predicted));
   const Plan* const plans[] = {&plan};
   record["rows"].push_back(
       timed_row(options.name, "program", mean_cost("", {1}, plans, std::array{times.untimed})));
   add_peaks(record, peaks, dtype);
-  record["how"] = how_of(record, options.seconds, dtype, "", false);
+  record["how"] = how_of(record, "");
   return report_of(record);
 }
 
@@ -224,14 +213,13 @@ Report profile(const Problem& given, const ProblemProfile& options) {
   constexpr double step_seconds = 0.3;
   Progress progress("profiling", options.seconds);
   progress.advance(0, "the machine's peaks");
-  std::vector<Peak> peaks;
-  measure(peaks, o.number_type());
+  std::vector<Peak> peaks = measured_peaks(o.number_type(), threads());
   NoiseMeter meter(o.number_type());
   progress.advance(0, "recording and planning");
   record["rows"] = time_rows(problem, names, options.seconds * (1 - step_seconds),
                              [&](double seconds) { progress.advance(seconds, "rows in turn"); });
   end_if_stopped();
-  measure(peaks, o.number_type());
+  measure_again(peaks, o.number_type());
   {
     OurStep step(problem, profiled, options.program);
     progress.advance(0, "each kernel alone");
@@ -241,7 +229,7 @@ Report profile(const Problem& given, const ProblemProfile& options) {
           progress.advance(seconds, fmt::format("steps of {}", profiled.name));
         });
     end_if_stopped();
-    measure(peaks, o.number_type());
+    measure_again(peaks, o.number_type());
     record.update(step_record(step, times, predicted));
   }
   record["noise"] = meter.record();
@@ -253,13 +241,11 @@ Report profile(const Problem& given, const ProblemProfile& options) {
   add_errors(rows, problem, [&] { checks.advance(1, "errors"); });
   if (options.memory) add_memory(rows, problem, [&] { checks.advance(1, "memory"); });
   checks.clear();
-  record["how"] =
-      how_of(record, options.seconds, o.number_type(),
-             fmt::format("the first {} training examples of {} in the data set's order, initial "
-                         "parameters of seed {}; learning rate {}{}",
-                         o.batch, problem.data.train.name, o.seed, *o.lr,
-                         *o.lr > small_lr ? "" : ", small enough to leave them almost unchanged"),
-             profiled.programs > 1);
+  record["how"] = how_of(
+      record, fmt::format("the first {} training examples of {} in the data set's order, initial "
+                          "parameters of seed {}; learning rate {}{}",
+                          o.batch, problem.data.train.name, o.seed, *o.lr,
+                          *o.lr > small_lr ? "" : ", small enough to leave them almost unchanged"));
   end_if_stopped();
   if (options.scaling) {
     Progress points("scaling", options.seconds);

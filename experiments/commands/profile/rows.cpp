@@ -59,27 +59,36 @@ struct Point {
   std::vector<Array> direction;
 };
 
-/// The parameters that the options' seed gives, in the options' dtype, and v = g at that point.
-Point start_of(const Problem& problem) {
-  const DType dtype = problem.options.number_type();
-  Point point{initial_state(problem.model, problem.options.seed_of_weights(), dtype), {}};
-  const std::vector<double> g =
-      gradient_vectors(problem, method("sgd"), point.state, fixed_batch(problem)).gradient;
-  auto at = g.begin();
-  for (const Array& w : point.state.parameters) {
-    const auto end = at + w.elements();
-    point.direction.push_back(Array::from(std::vector<double>(at, end), w.shape()).cast(dtype));
-    at = end;
-  }
-  return point;
-}
-
 /// The work of a row: a program and, for a step, the optimiser's update.
 class RowProgram {
  public:
   /// Records and plans the row. A step always starts at the parameters of the seed. Other rows read
   /// the arrays of `point` in place. `program` selects one of the method's programs.
-  RowProgram(const Problem& problem, const RowKind& kind, const Point& point, int program = 0);
+  RowProgram(const Problem& problem, const RowKind& kind, const Point& point, int program = 0)
+      : state_(point.state) {
+    const RunOptions& o = problem.options;
+    RecordedStep step;
+    if (kind.method) {
+      state_ = initial_state(problem.model, o.seed_of_weights(), o.number_type());
+      step = record_step(problem, *kind.method, state_, program);
+      plan_ = plan_step(step, o, *kind.method);
+      gradient_ = plan_->values(step.estimate.gradient);
+      optimizer_.emplace(optimizer_options(o));
+    } else {
+      step = record_inputs(problem, state_);
+      const ScalarFunction loss = [&](const Tensors& at) { return record_loss(problem, step, at); };
+      if (kind.kind == "loss") outputs_ = loss(step.w);
+      if (kind.kind == "gradient") outputs_ = grad(loss(step.w), step.w);
+      if (kind.kind == "hvp") {
+        Tensors v;
+        for (const Array& array : point.direction) v.push_back(step.tape->parameter(array, "v"));
+        outputs_ = hvp(loss, step.w, v, kind.mode, o.regularization.epsilon);
+      }
+      plan_ = Plan({outputs_}, plan_options(o, "sgd"));
+    }
+    inputs_ = step.bind(problem.data.train);
+    tape_ = std::move(step.tape);
+  }
 
   /// The program's first run, without an update.
   void start() { plan_->run(inputs_); }
@@ -89,12 +98,10 @@ class RowProgram {
     if (optimizer_) optimizer_->update(state_.parameters, gradient_);
   }
   const Plan& plan() const { return *plan_; }
-  /// The outputs as one long vector, for a row other than a step.
-  std::vector<double> result() const { return flat(plan_->values(outputs_)); }
+  /// The outputs of a row other than a step.
+  std::vector<Array> result() const { return plan_->values(outputs_); }
 
  private:
-  void record(const Problem& problem, const RowKind& kind, const std::vector<Array>& direction);
-
   ModelState state_;
   std::unique_ptr<Tape> tape_;
   std::vector<Binding> inputs_;
@@ -105,37 +112,14 @@ class RowProgram {
   std::vector<Array> gradient_;
 };
 
-RowProgram::RowProgram(const Problem& problem, const RowKind& kind, const Point& point, int program)
-    : state_(point.state) {
-  if (kind.method) {
-    state_ = initial_state(problem.model, problem.options.seed_of_weights(),
-                           problem.options.number_type());
-    RecordedStep step = record_step(problem, *kind.method, state_, program);
-    plan_ = plan_step(step, problem.options, *kind.method);
-    gradient_ = plan_->values(step.estimate.gradient);
-    tape_ = std::move(step.tape);
-    inputs_ = step.bind(problem.data.train);
-    optimizer_.emplace(optimizer_options(problem.options));
-  } else {
-    record(problem, kind, point.direction);
-    plan_ = Plan({outputs_}, plan_options(problem.options, "sgd"));
-  }
-}
-
-void RowProgram::record(const Problem& problem, const RowKind& kind,
-                        const std::vector<Array>& direction) {
-  RecordedStep recorded = record_inputs(problem, state_);
-  const Tensors& w = recorded.w;
-  const ScalarFunction loss = [&](const Tensors& at) { return record_loss(problem, recorded, at); };
-  if (kind.kind == "loss") outputs_ = loss(w);
-  if (kind.kind == "gradient") outputs_ = grad(loss(w), w);
-  if (kind.kind == "hvp") {
-    Tensors v;
-    for (const Array& array : direction) v.push_back(recorded.tape->parameter(array, "v"));
-    outputs_ = hvp(loss, w, v, kind.mode, problem.options.regularization.epsilon);
-  }
-  inputs_ = recorded.bind(problem.data.train);
-  tape_ = std::move(recorded.tape);
+/// The parameters that the options' seed gives, in the options' dtype, and v = g at that point.
+Point start_of(const Problem& problem) {
+  const RunOptions& o = problem.options;
+  Point point{initial_state(problem.model, o.seed_of_weights(), o.number_type()), {}};
+  RowProgram gradient(problem, kind_of("gradient"), point);
+  gradient.start();
+  for (const Array& g : gradient.result()) point.direction.push_back(g.clone());
+  return point;
 }
 
 /// The expected number of products of the row's program.
@@ -244,13 +228,10 @@ Json time_rows(const Problem& problem, const std::vector<std::string>& methods, 
                 {"products_law", expected_products(problem, law)},
                 {"products_law_text", law.per_layer == 1 ? "L" : str(law)}});
   }
-  const auto times = [&](std::size_t row) -> std::vector<double> {
-    return rows[row]["samples_ms"];
-  };
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    add_ratio(rows[i], "ratio_to_loss", ratio_in_rounds(times(i), times(0)));
-    add_ratio(rows[i], "ratio_to_gradient", ratio_in_rounds(times(i), times(1)));
-  }
+  for (Json& row : rows)
+    for (const auto& [other, name] : {std::pair{0, "ratio_to_loss"}, {1, "ratio_to_gradient"}})
+      add_ratio(row, name,
+                ratio_in_rounds(numbers(row["samples_ms"]), numbers(rows[other]["samples_ms"])));
   return rows;
 }
 
@@ -265,7 +246,7 @@ void add_errors(Json& rows, const Problem& problem, const std::function<void()>&
   const auto result = [&](const RowKind& kind, const Point& point) {
     RowProgram program(problem, kind, point);
     program.start();
-    return program.result();
+    return flat(program.result());
   };
   for (Json& row : rows) {
     if (stop_requested()) return;

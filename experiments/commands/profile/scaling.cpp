@@ -34,33 +34,30 @@ std::vector<Index> fine_range(Index base, int below, int above) {
   return multiples(base, factors);
 }
 
-/// The options with one number changed.
-RunOptions varied(RunOptions options, const std::string& axis, Index value) {
-  if (axis == "depth") options.depth = static_cast<int>(value);
-  if (axis == "width") options.width = value;
-  if (axis == "channels") options.channels = value;
-  if (axis == "batch") options.batch = static_cast<int>(value);
-  if (axis == "threads") options.threads = static_cast<int>(value);
-  return options;
+/// The options with one number changed. `option` is empty for the options as they are.
+RunOptions varied(const RunOptions& options, const std::string& option, Index value) {
+  Json changed = to_json(options);
+  if (!option.empty()) changed[option] = value;
+  return run_options(changed);
 }
 
 /// Drops the last digits, which contain rounding from the fit of whole numbers.
 double rounded(double value) { return std::round(value * 1e9) / 1e9; }
 
-/// The value of each point.
-std::vector<double> values_of(const Json& points) {
+/// A field of each row.
+std::vector<double> values_in(const std::vector<Json>& rows, const char* field) {
   std::vector<double> values;
-  for (const Json& point : points) values.push_back(number(point, "value"));
+  for (const Json& row : rows) values.push_back(number(row, field));
   return values;
 }
 
-/// A field of one method over all points.
-std::vector<double> over_points(const Json& points, std::string_view method, const char* field) {
-  std::vector<double> values;
+/// The row of one method at each point.
+std::vector<Json> over_points(const std::vector<Json>& points, std::string_view method) {
+  std::vector<Json> rows;
   for (const Json& point : points)
     for (const Json& row : point["methods"])
-      if (row["method"] == method) values.push_back(number(row, field));
-  return values;
+      if (row["method"] == method) rows.push_back(row);
+  return rows;
 }
 
 /// The numbers that vary around a model, the examples, and the methods to time.
@@ -143,7 +140,7 @@ class Scaling {
 
   /// The size at which exact and f-gr cost the same: by counts over a fine range, to the unit, and
   /// by interpolation between the measured points.
-  Json crossover(const Axis& axis, const Json& points) const {
+  Json crossover(const Axis& axis, const std::vector<Json>& points) const {
     const auto ratio = [&](Index value) {
       const Problem problem = problem_at(axis.name, value);
       return counted(problem, "exact").flops / counted(problem, "f-gr").flops;
@@ -160,12 +157,11 @@ class Scaling {
       }
       at = after;
     }
-    const std::vector<double> measured = over_points(points, "exact", "ratio_to_f_gr"),
-                              values = values_of(points);
+    const std::vector<Json> exact = over_points(points, "exact");
+    const std::vector<double> measured = values_in(exact, "ratio_to_f_gr"),
+                              values = values_in(points, "value");
     Json intervals = Json::array();
-    for (const Json& point : points)
-      for (const Json& row : point["methods"])
-        if (row["method"] == "exact") intervals.push_back(row["ratio_to_f_gr_interval"]);
+    for (const Json& row : exact) intervals.push_back(row["ratio_to_f_gr_interval"]);
     return {{"axis", axis.name},
             {"counted", {{"values", axis.counted}, {"ratio", ratios}, {"at", at}}},
             {"measured",
@@ -178,47 +174,49 @@ class Scaling {
   /// Fits ms = ms_per_gflop * GFLOP + ms_fixed for each method over the points of all axes except
   /// threads.
   Json time_laws(const Json& axes) const {
-    Json points = Json::array(), laws = Json::array();
+    std::vector<Json> points;
+    Json laws = Json::array();
     for (const Json& axis : axes)
       for (const Json& point : axis["points"])
         // The chosen model is a point of each axis, but counts once.
         if (axis["axis"] != "threads" && (&axis == &axes[0] || point["value"] != axis["base"]))
           points.push_back(point);
     for (const Method* m : methods_) {
-      const std::vector<double> ms = over_points(points, m->name, "ms");
-      const Line line = fit_line(over_points(points, m->name, "gflop"), ms);
+      const std::vector<Json> rows = over_points(points, m->name);
+      const Line line = fit_line(values_in(rows, "gflop"), values_in(rows, "ms"));
       laws.push_back({{"method", m->name},
                       {"ms_per_gflop", line.slope},
                       {"ms_fixed", line.intercept},
                       {"residual", line.residual},
                       {"worst", line.worst},
-                      {"points", ms.size()}});
+                      {"points", rows.size()}});
     }
     return laws;
   }
 
   /// Fits the time along one axis. In the depth, the fit is a straight line, since every layer adds
   /// its own cost. On other axes, it is a power of the varied number.
-  Json fits(const std::string& axis, const Json& points) const {
-    Json rows = Json::array();
-    const std::vector<double> x = values_of(points);
+  Json fits(const std::string& axis, const std::vector<Json>& points) const {
+    Json all = Json::array();
+    const std::vector<double> x = values_in(points, "value");
     for (const Method* m : methods_) {
-      const std::vector<double> ms = over_points(points, m->name, "ms");
+      const std::vector<Json> rows = over_points(points, m->name);
+      const std::vector<double> ms = values_in(rows, "ms");
       if (axis == "depth") {
         const Line line = fit_line(x, ms);
-        rows.push_back({{"method", m->name},
-                        {"ms_per_layer", line.slope},
-                        {"ms_fixed", line.intercept},
-                        {"residual", line.residual}});
+        all.push_back({{"method", m->name},
+                       {"ms_per_layer", line.slope},
+                       {"ms_fixed", line.intercept},
+                       {"residual", line.residual}});
       } else {
         const Power power = fit_power(x, ms);
-        rows.push_back({{"method", m->name},
-                        {"exponent", power.exponent},
-                        {"gflop_exponent", log_slope(x, over_points(points, m->name, "gflop"))},
-                        {"residual", power.residual}});
+        all.push_back({{"method", m->name},
+                       {"exponent", power.exponent},
+                       {"gflop_exponent", log_slope(x, values_in(rows, "gflop"))},
+                       {"residual", power.residual}});
       }
     }
-    return rows;
+    return all;
   }
 
  private:
@@ -286,7 +284,8 @@ Json measure_scaling(const Problem& problem, const std::string& chosen, double s
   Json record = {
       {"axes", Json::array()}, {"products", Json::array()}, {"crossovers", Json::array()}};
   for (const Axis& axis : axes) {
-    Json points = Json::array(), left_out = Json::array();
+    std::vector<Json> points;
+    std::vector<Index> left_out;
     for (const Index value : axis.timed) {
       if (stop_requested()) return record;
       if (value == axis.base) {

@@ -1,5 +1,5 @@
 // The section on the growth of the cost: curves and laws from the record's `scaling`.
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
@@ -15,19 +15,6 @@ namespace twice::experiments {
 
 namespace {
 
-std::vector<std::string> methods_of(const Json& scaling) {
-  std::vector<std::string> names;
-  for (const Json& law : objects(member(scaling, "laws"))) names.push_back(text(law, "method"));
-  return names;
-}
-
-/// The element of a method. Null if there is none.
-Json of_method(const Json& list, const std::string& method) {
-  for (const Json& element : objects(list))
-    if (text(element, "method") == method) return element;
-  return {};
-}
-
 std::string axis_figure(const Json& axis, const std::vector<std::string>& methods) {
   const std::string name = text(axis, "axis");
   const std::vector<Json> points = objects(member(axis, "points"));
@@ -39,7 +26,7 @@ std::string axis_figure(const Json& axis, const std::vector<std::string>& method
     Curve curve{.name = method, .ink = method_ink(method), .points = true};
     for (const Json& point : points) {
       curve.x.push_back(number(point, "value"));
-      const Json row = of_method(member(point, "methods"), method);
+      const Json row = with_text(member(point, "methods"), "method", method);
       curve.y.push_back(number(row, "ms"));
       const Interval bounds =
           interval_of(row, "ms").value_or(Interval{curve.y.back(), curve.y.back()});
@@ -69,7 +56,7 @@ double of_law(const Json& law, const char* name, double uncertainty) {
 double uncertainty_of(const Json& axis, const std::string& method) {
   double widest = 0;
   for (const Json& point : objects(member(axis, "points"))) {
-    const Json row = of_method(member(point, "methods"), method);
+    const Json row = with_text(member(point, "methods"), "method", method);
     if (const std::optional<Interval> own = interval_of(row, "ms"))
       widest = std::max(widest, (own->high - own->low) / 2 / number(row, "ms"));
   }
@@ -86,36 +73,35 @@ double drift_of(const Json& record) {
 std::string laws_table(const Json& scaling, double drift) {
   std::vector<Column> columns = columns_of("laws");
   std::vector<Json> rows = objects(member(scaling, "laws"));
+  const std::vector<Json> axes = objects(member(scaling, "axes"));
+  // Two points follow any law.
+  const auto has_law = [](const Json& axis) { return objects(member(axis, "points")).size() > 2; };
   for (Json& row : rows) {
-    row["equation"] = "";
+    const std::string method = text(row, "method");
     double widest = drift;
-    for (const Json& axis : objects(member(scaling, "axes")))
-      if (text(axis, "axis") != "threads")
-        widest = std::max(widest, uncertainty_of(axis, text(row, "method")));
-    for (const char* name : {"ms_per_gflop", "ms_fixed"}) row[name] = of_law(row, name, widest);
-  }
-  for (const Json& axis : objects(member(scaling, "axes"))) {
-    const std::string name = text(axis, "axis");
-    if (objects(member(axis, "points")).size() < 3) continue;  // two points follow any law
-    const bool linear = name == "depth";
-    for (Json& row : rows) {
-      const Json fit = of_method(member(axis, "fits"), text(row, "method"));
-      row[name] = of_law(fit, linear ? "ms_per_layer" : "exponent",
-                         std::max(drift, uncertainty_of(axis, text(row, "method"))));
+    for (const Json& axis : axes) {
+      const std::string name = text(axis, "axis");
+      const double own = std::max(drift, uncertainty_of(axis, method));
+      if (name != "threads") widest = std::max(widest, own);
+      if (!has_law(axis)) continue;
+      const Json fit = with_text(member(axis, "fits"), "method", method);
+      row[name] = of_law(fit, name == "depth" ? "ms_per_layer" : "exponent", own);
       row[name + " residual"] = number(fit, "residual");
     }
+    for (const char* name : {"ms_per_gflop", "ms_fixed"}) row[name] = of_law(row, name, widest);
+    row["equation"] = "";
+  }
+  for (const Json& axis : axes) {
+    if (!has_law(axis)) continue;
+    const std::string name = text(axis, "axis");
     columns.push_back(
-        linear ? Column{name, "ms a layer", "slope of the straight line of ms against depth",
-                        format_number}
-               : Column{name, "power of " + name, "p in ms = c " + name + "^p", format_exponent});
+        name == "depth"
+            ? Column{name, "ms a layer", "slope of the straight line of ms against depth",
+                     format_number}
+            : Column{name, "power of " + name, "p in ms = c " + name + "^p", format_exponent});
     columns.push_back({name + " residual", "residual", "of that law", format_percent});
   }
   return rows_table(rows, columns);
-}
-
-/// "6L - 4" for 6, -4.
-std::string line_text(double slope, double intercept) {
-  return fmt::format("{:g}L {} {:g}", slope, intercept < 0 ? "-" : "+", std::abs(intercept));
 }
 
 std::string products_table(const Json& scaling) {
@@ -123,10 +109,12 @@ std::string products_table(const Json& scaling) {
   if (rows.empty()) return "";
   for (Json& row : rows) {
     const std::vector<double> L = numbers(member(row, "L"));
+    const double intercept = number(row, "intercept");
     row.update({{"equation", ""},
                 {"range", fmt::format("{:g} to {:g}", L.front(), L.back())},
                 {"line", member(row, "straight") == true
-                             ? line_text(number(row, "slope"), number(row, "intercept"))
+                             ? fmt::format("{:g}L {} {:g}", number(row, "slope"),
+                                           intercept < 0 ? "-" : "+", std::abs(intercept))
                              : "no straight line"},
                 {"follows", member(row, "follows_law") == true ? "yes" : "no"}});
   }
@@ -170,8 +158,7 @@ std::string side(const Json& part, const std::string& name, bool whole) {
   std::vector<double> ratios;
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (intervals.is_array()) {
-      Json row = Json::object();
-      if (i < intervals.size()) row["ratio_interval"] = intervals.elements()[i];
+      const Json row = {{"ratio_interval", i < intervals.size() ? intervals[i] : Json()}};
       const std::optional<Interval> own = interval_of(row, "ratio");
       if (!own || (own->low < 1 && own->high > 1)) continue;
     }
@@ -218,26 +205,23 @@ std::string crossover_section(const Json& scaling) {
 
 /// The speed-up of each method with all its threads over one thread.
 std::string speed_up(const Json& scaling, const std::vector<std::string>& methods) {
-  for (const Json& axis : objects(member(scaling, "axes"))) {
-    const std::vector<Json> points = objects(member(axis, "points"));
-    if (text(axis, "axis") != "threads" || points.size() < 2) continue;
-    std::string line;
-    for (const std::string& method : methods) {
-      // The points are measured one after another, so the intervals come from independent times.
-      const Json one = of_method(member(points.front(), "methods"), method),
-                 all = of_method(member(points.back(), "methods"), method);
-      const std::optional<Interval> slow = interval_of(one, "ms"), fast = interval_of(all, "ms");
-      Json row = {{"ratio", number(one, "ms") / number(all, "ms")}};
-      if (slow && fast)
-        row["ratio_interval"] = to_json({slow->low / fast->high, slow->high / fast->low});
-      line +=
-          fmt::format("{}{} {}", line.empty() ? "" : ", ", method, ratio_sentence(row, "ratio"));
-    }
-    return paragraph(fmt::format("Speed-up of {} threads over {}: {}.",
-                                 text(points.back(), "value"), text(points.front(), "value"), line),
-                     "note");
+  const Json axis = with_text(member(scaling, "axes"), "axis", "threads");
+  const std::vector<Json> points = objects(member(axis, "points"));
+  if (points.size() < 2) return "";
+  std::vector<std::string> ratios;
+  for (const std::string& method : methods) {
+    // The points are measured one after another, so the intervals come from independent times.
+    const Json one = with_text(member(points.front(), "methods"), "method", method),
+               all = with_text(member(points.back(), "methods"), "method", method);
+    const std::optional<Interval> slow = interval_of(one, "ms"), fast = interval_of(all, "ms");
+    Json row = {{"ratio", number(one, "ms") / number(all, "ms")}};
+    if (slow && fast)
+      row["ratio_interval"] = to_json({slow->low / fast->high, slow->high / fast->low});
+    ratios.push_back(method + " " + ratio_sentence(row, "ratio"));
   }
-  return "";
+  return paragraph(fmt::format("Speed-up of {} threads over {}: {}.", text(points.back(), "value"),
+                               text(points.front(), "value"), fmt::join(ratios, ", ")),
+                   "note");
 }
 
 /// Lists the points that were not timed, in a sentence.
@@ -255,7 +239,7 @@ std::string left_out(const Json& scaling) {
 
 std::string scaling_section(const Json& record) {
   const Json& scaling = member(record, "scaling");
-  const std::vector<std::string> methods = methods_of(scaling);
+  const std::vector<std::string> methods = distinct(objects(member(scaling, "laws")), "method");
   if (methods.empty()) return "";
   Legend entries;
   for (const std::string& method : methods) entries.emplace_back(method, method_ink(method));

@@ -61,7 +61,6 @@ class StepRecord {
         program_(timed.program),
         tape_(timed.tape),
         memory_(memory_profile(program_)),
-        live_bytes_(memory_.live_bytes),
         step_of_node_(steps_of_forward_nodes(program_)),
         layers_(layers_of(tape_)) {
     if (!step_)
@@ -95,7 +94,7 @@ class StepRecord {
                   {"calls", 1},
                   {"start_ms", start_ms},
                   {"inputs", Json::array()},
-                  {"live_bytes", live_bytes_[s]}};
+                  {"live_bytes", memory_.live_bytes[s]}};
       add_sums(row, {static_cast<int>(s)});
       add_times(row, milliseconds_of(s));
       start_ms += parts_[s].ms;
@@ -236,7 +235,7 @@ class StepRecord {
             {"input_bytes", leaf_bytes(NodeKind::input)},
             {"constant_bytes", leaf_bytes(NodeKind::constant)},
             {"optimizer_bytes", step_ ? Json(optimizer) : Json()},
-            {"live_bytes", live_bytes_},
+            {"live_bytes", memory_.live_bytes},
             {"peak_step", memory_.peak_step},
             {"at_peak", at_peak},
             {"values", values}};
@@ -295,9 +294,10 @@ class StepRecord {
     for (const auto& [name, memory] : step_->optimizer().state())
       update.bytes += 2.0 * static_cast<double>(memory.bytes());
     parts_.push_back({0, update, Phase::update, optimizer_layer});
-    live_bytes_.push_back(0);
+    std::size_t outputs = 0;
     for (const ArenaValue& v : memory_.values)
-      if (v.last == std::ssize(program_.steps)) live_bytes_.back() += v.padded();
+      if (v.last == std::ssize(program_.steps)) outputs += v.padded();
+    memory_.live_bytes.push_back(outputs);
   }
   const std::string& layer_of(int node) const { return layers_[static_cast<std::size_t>(node)]; }
   const Value& value(int index) const { return program_.values[static_cast<std::size_t>(index)]; }
@@ -404,9 +404,8 @@ class StepRecord {
   const std::vector<Prediction>& predicted_;
   const Program& program_;
   const Tape& tape_;
-  const MemoryProfile memory_;
-  /// Bytes of the arena that are alive during each part.
-  std::vector<std::size_t> live_bytes_;
+  /// With the live bytes of each part, also of the update.
+  MemoryProfile memory_;
   const std::vector<int> step_of_node_;
   /// The layer of each node of the tape.
   std::vector<std::string> layers_;
@@ -415,19 +414,6 @@ class StepRecord {
 };
 
 }  // namespace
-
-TimedProgram::TimedProgram(OurStep& s)
-    : program(s.plan().program()),
-      tape(*s.recorded().tape),
-      run([&s] { s.run(); }),
-      run_timed([&s](std::span<ClockReading> readings) { s.run_timed(readings); }),
-      step(&s) {}
-
-TimedProgram::TimedProgram(Plan& plan, const Tape& recorded)
-    : program(plan.program()),
-      tape(recorded),
-      run([&plan] { plan.run(); }),
-      run_timed([&plan](std::span<ClockReading> readings) { plan.run_timed(readings); }) {}
 
 StepMeasurement measure_steps(const TimedProgram& timed, double seconds,
                               const TimingProgress& progress) {

@@ -25,8 +25,8 @@ std::vector<std::string> layers_of(const Tape& tape);
 /// The timed object: a plan, or a training step, which is a program followed by the optimiser's
 /// update.
 struct TimedProgram {
-  TimedProgram(OurStep& s);
-  TimedProgram(Plan& plan, const Tape& recorded);
+  TimedProgram(OurStep& s) : TimedProgram(s, s.plan(), *s.recorded().tape, &s) {}
+  TimedProgram(Plan& plan, const Tape& recorded) : TimedProgram(plan, plan, recorded, nullptr) {}
 
   const Program& program;
   const Tape& tape;
@@ -34,9 +34,17 @@ struct TimedProgram {
   /// Needs one more reading than there are parts.
   std::function<void(std::span<ClockReading>)> run_timed;
   /// Null for a plan.
-  const OurStep* step = nullptr;
+  const OurStep* step;
   /// The number of steps of the program, plus 1 for the update.
   std::size_t parts() const { return program.steps.size() + (step ? 1 : 0); }
+
+ private:
+  TimedProgram(auto& runs, const Plan& plan, const Tape& recorded, const OurStep* s)
+      : program(plan.program()),
+        tape(recorded),
+        run([&runs] { runs.run(); }),
+        run_timed([&runs](std::span<ClockReading> readings) { runs.run_timed(readings); }),
+        step(s) {}
 };
 
 /// Repeated runs of a program, alternately with and without clock readings between its parts.

@@ -1,11 +1,11 @@
-// The rows of the tables, and the tables on the terminal.
-#include "experiments/commands/profile/tables.h"
-
+// The rows of the tables, the words of the report, and the report on the terminal.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
+#include <sstream>
 
+#include "experiments/commands/profile/page.h"
 #include "experiments/measure/noise.h"
 #include "experiments/measure/steps.h"
 
@@ -29,51 +29,6 @@ std::string forward_text(const Json& op, bool with_node) {
   const std::string shape = text(op, "shape");
   return text(op, "op") + (with_node ? " #" + text(op, "node") : "") +
          (shape == "-" ? "" : " " + shape);
-}
-
-std::string table_text(const std::string& title, const std::string& list,
-                       const std::vector<Json>& rows) {
-  return fmt::format("\n{}\n{}", title, screen_table(columns_of(list), rows).on_screen());
-}
-
-std::string memory_text(const Json& record) {
-  constexpr std::size_t most = 8;
-  const Json& m = record["memory"];
-  const auto in_mib = [&](const char* key) { return format_number(number(m, key) / mib); };
-  const std::size_t peak = m["peak_step"];
-  std::vector<Json> values = table_rows(record, "at_peak");
-  std::erase_if(values, [](const Json& value) { return value["overwritten"] == true; });
-  values.resize(std::min(values.size(), most));
-  return table_text(fmt::format("memory: the largest values alive at the peak, step {} of {} ({})",
-                                peak, record["steps"].size(), text(record["steps"][peak], "label")),
-                    "at_peak", values) +
-         fmt::format(
-             "arena {} MiB ({} alive at once at most); without reuse {} MiB, saved {} MiB; "
-             "parameters {}, inputs {}{} MiB\n",
-             in_mib("arena_bytes"), in_mib("most_alive_bytes"), in_mib("without_reuse_bytes"),
-             in_mib("saved_bytes"), in_mib("parameter_bytes"), in_mib("input_bytes"),
-             m["optimizer_bytes"].is_null() ? "" : ", optimiser " + in_mib("optimizer_bytes"));
-}
-
-std::string measured_text(const Json& record) {
-  const Json &a = record["attribution"], &peak = record["peak"];
-  std::vector<std::string> rates, levels;
-  for (const auto& [level, field] : data_levels())
-    if (const double gbs = number(peak, field); gbs > 0)
-      rates.push_back(format_number(gbs)), levels.push_back(level);
-  return fmt::format(
-      "\npeak with {} threads: {} GF/s (product); data at {} GB/s from {}\n"
-      "predicted without running it: {} ms; measured {} ms ({:+.1f} %)\n"
-      "attributed to steps: {} of the wall time; the fastest run with {} clock readings takes {} "
-      "more than the fastest without ({} and {} runs, in turn)\n"
-      "fused steps whose members come from several forward ops or phases: {} of the time, counted "
-      "for the value that they store\n",
-      text(peak, "threads"), format_number(number(peak, "gflops")), fmt::join(rates, ", "),
-      fmt::join(levels, ", "), format_number(number(a, "predicted_ms")),
-      format_number(number(a, "step_ms")), 100 * number(a, "residual"),
-      format_percent(number(a, "attributed_share")), text(a, "readings"),
-      format_percent(number(a, "overhead_share")), text(a, "timed_runs"), text(a, "untimed_runs"),
-      format_percent(number(a, "mixed_share")));
 }
 
 }  // namespace
@@ -106,6 +61,12 @@ const std::vector<std::pair<std::string, std::string>>& data_levels() {
 
 bool is_plan(const Json& record) { return member(record, "method").is_null(); }
 
+Json with_text(const Json& list, const std::string& key, const std::string& value) {
+  for (const Json& element : objects(list))
+    if (text(element, key) == value) return element;
+  return {};
+}
+
 std::string ms_text(const Json& row) { return format_number(number(row, "ms")) + " ms"; }
 
 std::string profiled(const Json& record) {
@@ -116,24 +77,63 @@ std::string profiled(const Json& record) {
                               number(record, "program_share"));
 }
 
+Json texts_of(const Json& object) {
+  Json texts = Json::object();
+  for (const auto& [key, value] : object.members()) {
+    if (!value.is_number()) continue;
+    const double x = value.get<double>();
+    texts[key] = key.ends_with("_bytes")                     ? format_number(x / mib)
+                 : key.ends_with("_share")                   ? format_percent(x)
+                 : value.is_float() && !key.ends_with("_ns") ? format_number(x)
+                                                             : show(value);
+  }
+  return texts;
+}
+
+std::vector<std::string> words(const char* part, Json data) {
+  std::istringstream text(render("profile_words", Json::Object{{part, std::move(data)}}));
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(text, line);)
+    if (!line.empty()) lines.push_back(std::move(line));
+  return lines;
+}
+
+std::vector<TextPair> terms(const char* part, Json data) {
+  std::vector<TextPair> pairs;
+  for (const std::string& line : words(part, std::move(data))) {
+    const std::size_t colon = line.find(": ");
+    pairs.emplace_back(line.substr(0, colon), line.substr(colon + 2));
+  }
+  return pairs;
+}
+
 std::string profile_text(const Json& record) {
-  const Json& config = record["config"];
-  const auto table = [&](const char* title, const char* list) {
-    return table_text(title, list, table_rows(record, list));
-  };
-  const bool plan = is_plan(record);
-  const std::string noise = noise_warning(record);
-  const std::string numbers = plan
-                                  ? ""
-                                  : fmt::format(", L = {}; gamma {}, epsilon {}", text(record, "L"),
-                                                text(config, "gamma"), text(config, "epsilon"));
-  return fmt::format("\n{}, {} threads{}; {} rounds\n", text(record, "model"),
-                     text(record["machine"], "threads"), numbers, text(record["how"], "rounds")) +
-         table(plan ? "the program" : "the headline: the cost of each derivative", "rows") +
-         fmt::format("\na {}{}\n", profiled(record), plan ? "" : ": " + text(record, "equation")) +
-         table("by op, times in ms", "ops") + table("by phase", "phases") +
-         table("by layer: the forward ops of a layer and all ops derived from them", "layers") +
-         memory_text(record) + measured_text(record) + (noise.empty() ? "" : noise + "\n");
+  constexpr std::size_t most_values = 8;
+  const Json &peak = record["peak"], &attribution = record["attribution"];
+  Json data = {{"plan", is_plan(record)},
+               {"profiled", profiled(record)},
+               {"steps", record["steps"].size()},
+               {"noise", noise_warning(record)}};
+  for (const char* part : {"model", "L", "equation", "config", "machine", "how"})
+    data[part] = member(record, part);
+  for (const char* part : {"memory", "attribution", "peak"}) data[part] = texts_of(record[part]);
+  for (const std::string list : {"rows", "ops", "phases", "layers", "at_peak"}) {
+    std::vector<Json> rows = table_rows(record, list);
+    if (list == "at_peak") {
+      std::erase_if(rows, [](const Json& value) { return value["overwritten"] == true; });
+      rows.resize(std::min(rows.size(), most_values));
+    }
+    data[list] = screen_table(columns_of(list), rows).on_screen();
+  }
+  data["peak_label"] = record["steps"][record["memory"]["peak_step"].get<std::size_t>()]["label"];
+  std::vector<std::string> rates, levels;
+  for (const auto& [level, field] : data_levels())
+    if (const double gbs = number(peak, field); gbs > 0)
+      rates.push_back(format_number(gbs)), levels.push_back(level);
+  data.update({{"rates", fmt::format("{}", fmt::join(rates, ", "))},
+               {"levels", fmt::format("{}", fmt::join(levels, ", "))},
+               {"residual", fmt::format("{:+.1f}", 100 * number(attribution, "residual"))}});
+  return render("profile_text", data);
 }
 
 }  // namespace twice::experiments
