@@ -14,10 +14,12 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <ranges>
 #include <set>
 
 #include "autodiff/kernels/cpu.h"
 #include "autodiff/threads/threads.h"
+#include "experiments/files/words.h"
 
 namespace twice::experiments {
 
@@ -117,9 +119,8 @@ double longest_silence(const Launch& launched) {
   constexpr double usual = 30, least = 2;
   const char* const given = std::getenv("TWICE_MPI_SILENCE");
   if (!given) return usual;
-  char* end = nullptr;
-  const double seconds = std::strtod(given, &end);
-  if (*end == '\0' && seconds >= least) return seconds;
+  const std::optional<double> seconds = parsed<double>(given);
+  if (seconds && *seconds >= least) return *seconds;
   if (launched.rank > 0) throw EndedElsewhere{};
   fail("mpi", "TWICE_MPI_SILENCE is '{}'; expected seconds, at least {}", given, least);
 }
@@ -154,22 +155,21 @@ std::unique_ptr<Ranks> Ranks::join(const std::string& command, Stop stop) {
   std::unique_ptr<Ranks> ranks(new Ranks);
   ranks->silence_ = longest_silence(launched);
   StartMessagePassing* const start = load(launched);
-  ranks->thread_ = std::thread([&ranks = *ranks, start] {
-    {
-      std::string error;
-      MessagePassing* const module = start(TWICE_VERSION, error);
-      const std::lock_guard lock(ranks.mutex_);
-      ranks.module_.reset(module);
-      ranks.error_ = error;
-      ranks.ready_ = true;
-      ranks.arrived_.notify_all();
-    }
-    if (ranks.module_) ranks.exchange();
-  });
-  ranks->start(stop);
+  std::promise<std::string> started;
+  std::promise<void> ended;
+  std::future<std::string> start_error = started.get_future();
+  ranks->ended_ = ended.get_future();
+  ranks->thread_ = std::thread(
+      [&ranks = *ranks, start, started = std::move(started), ended = std::move(ended)]() mutable {
+        ranks.exchange(start, started);
+        ended.set_value();
+      });
+  while (start_error.wait_for(milliseconds(100)) != std::future_status::ready)
+    if (stop()) ::_exit(130);  // the thread waits for ranks that may never come
+  const std::string error = start_error.get();
   forget_launch();  // after the start of MPI, which reads them
-  if (!ranks->error_.empty() && launched.place_on_node > 0) throw EndedElsewhere{};
-  if (!ranks->error_.empty()) fail("mpi", "twice-mpi.so {}", ranks->error_);
+  if (!error.empty() && launched.place_on_node > 0) throw EndedElsewhere{};
+  if (!error.empty()) fail("mpi", "twice-mpi.so {}", error);
   if (ranks->size_ != launched.size) {
     if (launched.rank > 0) throw EndedElsewhere{};
     fail("mpi",
@@ -181,19 +181,6 @@ std::unique_ptr<Ranks> Ranks::join(const std::string& command, Stop stop) {
   return ranks;
 }
 
-/// Waits for the start of MPI in the other thread.
-void Ranks::start(Stop stop) {
-  std::unique_lock lock(mutex_);
-  while (!arrived_.wait_for(lock, std::chrono::milliseconds(100), [&] { return ready_; }))
-    if (stop()) ::_exit(130);  // the other thread waits for ranks that may never come
-  if (!module_) return;
-  rank_ = module_->rank();
-  size_ = module_->size();
-  members_.resize(index(size_));
-  for (Member& member : members_) member.heard = Clock::now();
-  changed_.notify_all();
-}
-
 /// Each rank reports its node, cores and kernels to rank 0, which divides the cores of each node.
 void Ranks::meet(const std::string& command, Stop stop) {
   Json greeting = {{"kind", "hello"},
@@ -203,37 +190,19 @@ void Ranks::meet(const std::string& command, Stop stop) {
                    {"threads", allowed_threads()},
                    {"kernels", own_kernels()},
                    {"command", command}};
-  const auto until_met = [&](const auto& met, const auto& take) {
-    while (!met()) {
-      if (std::optional<Message> message = receive(long_pause)) take(*message);
-      if (stop()) throw EndedElsewhere{};
-      if (!leads() && lost(0)) fail("mpi", "{}", describe_loss(0));
-    }
-  };
   if (!leads()) {
     send(0, greeting);
-    bool welcome = false;
-    until_met([&] { return welcome; },
-              [&](const Message& message) {
-                const std::string kind = message.head.at("kind");
-                if (kind == "end") throw EndedElsewhere{};
-                if (kind != "welcome") return;
-                welcome = true;
-                members_[index(rank_)].host = own_host();
-                members_[index(rank_)].cores = message.head.at("cores");
-                set_cpu(message.head.at("kernels").string());
-              });
+    const Json welcome = gather("welcome", stop)[0];
+    if (stop()) throw EndedElsewhere{};
+    if (welcome.is_null()) fail("mpi", "{}", describe_loss(0));
+    members_[index(rank_)].host = own_host();
+    members_[index(rank_)].cores = welcome.at("cores");
+    set_cpu(welcome.at("kernels").string());
     return;
   }
-  std::vector<Json> greetings(index(size_));
+  std::vector<Json> greetings = gather("hello", stop);
+  if (stop()) throw EndedElsewhere{};
   greetings[0] = greeting;
-  until_met(
-      [&] {
-        for (int rank = 1; rank < size_; ++rank)
-          if (greetings[index(rank)].is_null() && !lost(rank)) return false;
-        return true;
-      },
-      [&](const Message& message) { greetings[index(message.from)] = message.head; });
   share_cores(greetings);
   agree_on_kernels(greetings);
   for (int rank = 1; rank < size_; ++rank)
@@ -299,10 +268,9 @@ Ranks::~Ranks() {
     closing_ = true;
     changed_.notify_all();
   }
-  const Clock::time_point latest = Clock::now() + 2 * farewell;
-  while (module_ && !*ended_ && Clock::now() < latest) std::this_thread::sleep_for(short_pause);
-  if (!module_ || *ended_) {
-    if (thread_.joinable()) thread_.join();
+  if (!thread_.joinable()) return;
+  if (ended_.wait_for(2 * farewell) == std::future_status::ready) {
+    thread_.join();
     return;
   }
   // The thread waits in the end of MPI for a rank that is gone. It uses nothing of this object.
@@ -334,9 +302,9 @@ void Ranks::send(int to, const Json& head, std::string_view body) {
   changed_.notify_all();
 }
 
-void Ranks::send_to_others(const Json& head, std::string_view body) {
+void Ranks::send_to_others(const Json& head) {
   for (int rank = 0; rank < size_; ++rank)
-    if (rank != rank_ && !lost(rank)) send(rank, head, body);
+    if (rank != rank_ && !lost(rank)) send(rank, head);
 }
 
 std::optional<Message> Ranks::receive(std::chrono::milliseconds wait) {
@@ -345,6 +313,21 @@ std::optional<Message> Ranks::receive(std::chrono::milliseconds wait) {
   Message message = std::move(inbox_.front());
   inbox_.pop_front();
   return message;
+}
+
+std::vector<Json> Ranks::gather(const std::string& kind, Stop stop) {
+  std::vector<Json> heads(index(size_));
+  const auto is_missing = [&](int rank) {
+    return talks_to(rank) && heads[index(rank)].is_null() && !lost(rank);
+  };
+  while (std::ranges::any_of(std::views::iota(0, size_), is_missing) && !stop()) {
+    const std::optional<Message> message = receive(long_pause);
+    if (!message) continue;
+    const std::string found = message->head.at("kind");
+    if (found == "end") throw EndedElsewhere{};
+    if (found == kind) heads[index(message->from)] = message->head;
+  }
+  return heads;
 }
 
 bool Ranks::incomplete() {
@@ -363,12 +346,17 @@ bool Ranks::lost(int rank) {
   return members_[index(rank)].lost;
 }
 
-/// The loop of the thread that calls MPI.
-void Ranks::exchange() {
-  {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return !members_.empty(); });
+/// The work of the thread that calls MPI. Sets `started` to the error of the start, or to "".
+void Ranks::exchange(StartMessagePassing* start, std::promise<std::string>& started) {
+  std::string error;
+  module_.reset(start(TWICE_VERSION, error));
+  if (module_) {
+    rank_ = module_->rank();
+    size_ = module_->size();
+    members_.assign(index(size_), {.heard = Clock::now()});
   }
+  started.set_value(error);
+  if (!module_) return;
   const Json heartbeat = {{"kind", "heartbeat"}};
   Clock::time_point closed{};
   for (;;) {
@@ -382,8 +370,7 @@ void Ranks::exchange() {
     if (now - last_heartbeat_ >= heartbeat_interval) {
       last_heartbeat_ = now;
       for (int rank = 0; rank < size_; ++rank)
-        if (rank != rank_ && (leads() || rank == 0))
-          outgoing.emplace_back(rank, packed(heartbeat, ""));
+        if (talks_to(rank)) outgoing.emplace_back(rank, packed(heartbeat, ""));
     }
     for (auto& [to, bytes] : outgoing) module_->send(to, std::move(bytes));
     int from = 0;
@@ -399,12 +386,11 @@ void Ranks::exchange() {
     changed_.wait_for(lock, busy ? short_pause : long_pause,
                       [&] { return !outbox_.empty() || (closing_ && !busy); });
   }
-  const bool without_all = incomplete();
-  if (without_all) leave_without_mpi();
-  MessagePassing* const module = without_all ? nullptr : module_.get();
-  const std::shared_ptr<std::atomic<bool>> ended = ended_;
-  if (module) module->finish();
-  *ended = true;
+  // The end of MPI may outlast this object.
+  if (incomplete())
+    leave_without_mpi();
+  else
+    module_->finish();
 }
 
 /// Puts a message into the inbox.
@@ -427,8 +413,7 @@ void Ranks::look_for_lost(Clock::time_point now) {
     Member& member = members_[index(rank)];
     const bool heard = module_->heard(rank);
     if (heard || suspended) member.heard = now;
-    // Ranks other than 0 exchange heartbeats only with rank 0.
-    if (rank == rank_ || (!leads() && rank != 0)) continue;
+    if (!talks_to(rank)) continue;
     if (member.lost && heard && leads())
       outbox_.emplace_back(rank, packed({{"kind", "end"}, {"incomplete", true}}, ""));
     if (now - member.heard > limit || module_->failed(rank)) member.lost = true;
