@@ -154,72 +154,11 @@ void print_summary(const Json& record) {
   screen_table(shown, lines).print();
 }
 
-}  // namespace
+// ---- Options ----
 
-std::vector<Json> models_of(const BenchOptions& options) {
-  if (options.suite.empty()) return {Json::object()};
-  std::vector<Json> result;
-  std::vector<std::string> labels;
-  for (const SuiteRow& row : paper_suite) {
-    Json model = {{"model", row.model}, {"batch", row.batch}, {"activation", row.activation}};
-    const bool mlp = model["model"] == "mlp";
-    model[mlp ? "width" : "channels"] = row.size;
-    if (mlp) model["depth"] = row.depth;
-    labels.push_back(random_problem(with(options.run, model)).label());
-    if (labels.back().find(options.rows) != std::string::npos) result.push_back(model);
-  }
-  if (result.empty())
-    throw UsageError(
-        fmt::format("--rows: no model of the suite has '{}' in its name; the names are {}",
-                    options.rows, fmt::join(labels, ", ")));
-  return result;
-}
-
-Json config_of(const BenchOptions& options) {
-  Json config = to_json(options.run);
-  if (!options.suite.empty())
-    for (const char* own : {"model", "width", "depth", "channels", "activation", "batch"})
-      config.erase(own);
-  config["suite"] = options.suite;
-  config["rows"] = options.rows;
-  config["seconds"] = *options.seconds;
-  config["peer"] = options.peer;
-  config["peer-python"] = options.peer_python;
-  config["peer-malloc"] = options.peer_malloc;
-  config["no-memory"] = options.no_memory;
-  config["no-prediction"] = options.no_prediction;
-  config["neighbours"] = options.neighbours;
-  config["neighbour-kind"] = options.neighbour_kind;
-  if (!options.against.empty()) {
-    config["against"] = options.against;
-    config["same-within"] = options.same_within;
-    config["fail-if-slower"] = options.fail_if_slower;
-  }
-  return config;
-}
-
-void complete(BenchOptions& options) {
-  RunOptions& o = options.run;
-  o.data = "random";
-  o.momentum = 0;
-  o.lr = 1e-4;
-  o.schedule = "constant";
-  complete(o, {"sgd", "f-gr", "exact"});
-  if (!options.seconds) options.seconds = options.against.empty() ? 10 : 30;
-  if (!(*options.seconds >= 0.01 && *options.seconds <= 3600))  // false for NaN
-    throw UsageError(
-        fmt::format("--seconds must be a number from 0.01 to 3600, was {}", *options.seconds));
-  if (options.suite.empty() && !options.rows.empty())
-    throw UsageError("--rows picks rows of a suite: it needs --suite");
-  if (options.against.empty() && !options.fail_if_slower.empty())
-    throw UsageError("--fail-if-slower needs --against");
-}
-
-void declare_bench(OptionSet& set, BenchOptions& options) {
-  declare(set, options.run, {.training = false, .norm = true});
-  // The inputs are random, and the record is the only output.
-  set.remove({"data", "augment", "out"});
-  set.group("Bench");
+/// Declares the options of bench alone.
+void declare_measurement(OptionSet& set, BenchOptions& options) {
+  set.group("Bench", true);
   set.add("suite", &options.suite, "A set of models instead of one: paper", one_of({"paper"}))
       .excludes = {"model", "width", "depth", "channels", "activation", "batch"};
   set.add("rows", &options.rows, "Only the suite's models whose names contain this");
@@ -247,6 +186,66 @@ void declare_bench(OptionSet& set, BenchOptions& options) {
   set.add("no-memory", &options.no_memory, "Do not measure memory");
   set.add("no-prediction", &options.no_prediction,
           "Do not predict times, which takes a few seconds for each model");
+}
+
+}  // namespace
+
+std::vector<Json> models_of(const BenchOptions& options) {
+  if (options.suite.empty()) return {Json::object()};
+  std::vector<Json> result;
+  std::vector<std::string> labels;
+  for (const SuiteRow& row : paper_suite) {
+    Json model = {{"model", row.model}, {"batch", row.batch}, {"activation", row.activation}};
+    const bool mlp = model["model"] == "mlp";
+    model[mlp ? "width" : "channels"] = row.size;
+    if (mlp) model["depth"] = row.depth;
+    labels.push_back(random_problem(with(options.run, model)).label());
+    if (labels.back().find(options.rows) != std::string::npos) result.push_back(model);
+  }
+  if (result.empty())
+    throw UsageError(
+        fmt::format("--rows: no model of the suite has '{}' in its name; the names are {}",
+                    options.rows, fmt::join(labels, ", ")));
+  return result;
+}
+
+Json config_of(const BenchOptions& options) {
+  BenchOptions copy = options;
+  OptionSet own;
+  declare_measurement(own, copy);
+  Json config = to_json(options.run);
+  config.update(own.to_json());
+  if (!options.suite.empty())
+    for (const char* of_model : {"model", "width", "depth", "channels", "activation", "batch"})
+      config.erase(of_model);
+  if (options.against.empty())
+    for (const char* of_comparison : {"against", "same-within", "fail-if-slower"})
+      config.erase(of_comparison);
+  return config;
+}
+
+void complete(BenchOptions& options) {
+  RunOptions& o = options.run;
+  o.data = "random";
+  o.momentum = 0;
+  o.lr = 1e-4;
+  o.schedule = "constant";
+  complete(o, {"sgd", "f-gr", "exact"});
+  if (!options.seconds) options.seconds = options.against.empty() ? 10 : 30;
+  if (!(*options.seconds >= 0.01 && *options.seconds <= 3600))  // false for NaN
+    throw UsageError(
+        fmt::format("--seconds must be a number from 0.01 to 3600, was {}", *options.seconds));
+  if (options.suite.empty() && !options.rows.empty())
+    throw UsageError("--rows picks rows of a suite: it needs --suite");
+  if (options.against.empty() && !options.fail_if_slower.empty())
+    throw UsageError("--fail-if-slower needs --against");
+}
+
+void declare_bench(OptionSet& set, BenchOptions& options) {
+  declare(set, options.run, {.training = false, .norm = true});
+  // The inputs are random, and the record is the only output.
+  set.remove({"data", "augment", "out"});
+  declare_measurement(set, options);
   set.group("");
   set.add("measure-memory", &options.measure_memory);
   set.add("serve", &options.serve);
