@@ -102,20 +102,20 @@ void write_received(const fs::path& out, const Message& message) {
 
 // ---- This machine ----
 
-void LocalRuns::start(const GridRun& run, const std::filesystem::path& folder) {
+void LocalRuns::start(const GridRun& run, const fs::path& folder, const std::string& kernels) {
   std::vector<std::string> words = {"/proc/self/exe", "train"};
   // All options are passed again, and `train` compares them with those of the checkpoint.
   for (std::string& word : arguments(run.config)) words.push_back(std::move(word));
   words.push_back(fmt::format("--threads={}", threads_));
   words.push_back(fmt::format("--checkpoint-every={}", checkpoint_every_));
   words.push_back(fmt::format("--out={}", folder.string()));
-  if (std::filesystem::exists(folder / "checkpoint.safetensors")) words.emplace_back("--resume");
+  if (fs::exists(folder / "checkpoint.safetensors")) words.emplace_back("--resume");
   // Without the variables that bind threads to cores, which would bind all runs to the same cores.
   ProcessOptions how{
       .environment = {{"OMP_PROC_BIND", {}}, {"OMP_PLACES", {}}, {"GOMP_CPU_AFFINITY", {}}},
       .drop_output = true,
       .inherited = lock_};
-  if (!kernels_.empty()) how.environment["TWICE_CPU"] = kernels_;
+  if (!kernels.empty()) how.environment["TWICE_CPU"] = kernels;
   try {
     running_.emplace(run.name, std::make_unique<Process>(std::move(words), how));
   } catch (const Error& error) {
@@ -137,17 +137,20 @@ void LocalRuns::stop() {
   for (const auto& [name, process] : running_) process->stop();
 }
 
-int threads_of_runs(const Ranks& ranks, int rank, int given, int jobs) {
-  return std::max((given > 0 ? given : ranks.cores(rank)) / jobs, 1);
+int jobs_of_ranks(const GridOptions& options) { return std::max(options.jobs, 1); }
+
+int threads_of_runs(const Ranks& ranks, int rank, const GridOptions& options) {
+  const int cores = options.threads > 0 ? options.threads : ranks.cores(rank);
+  return std::max(cores / jobs_of_ranks(options), 1);
 }
 
 // ---- Rank 0 ----
 
-Places::Places(LocalRuns local, Ranks* ranks, const fs::path& out, int threads_of_rank)
-    : local_(std::move(local)), ranks_(ranks), out_(out), workers_({{local_.threads()}}) {
+Places::Places(LocalRuns local, Ranks* ranks, const GridOptions& options)
+    : local_(std::move(local)), ranks_(ranks), out_(options.out), workers_({{local_.threads()}}) {
   if (!ranks) return;
   for (int rank = 1; rank < ranks->size(); ++rank)
-    workers_.push_back({threads_of_runs(*ranks, rank, threads_of_rank, local_.jobs())});
+    workers_.push_back({threads_of_runs(*ranks, rank, options)});
   find_folders();
 }
 
@@ -177,25 +180,16 @@ bool Places::start(const GridRun& run, const fs::path& folder) {
       best = rank;
   if (!best) return false;
   worker(*best).running.insert(run.name);
-  if (*best == 0)
-    local_.start(run, folder);
-  else
-    send(*best, run, folder);
-  return true;
-}
-
-void Places::send(int rank, const GridRun& run, const fs::path& folder) {
-  const Worker& to = worker(rank);
-  if (!to.shares) {
-    std::map<std::string, std::string> none;
-    send_changes(*ranks_, rank, run.name, folder, none);
+  const std::string kernels(ranks_ ? str(cpu()) : "");
+  if (*best == 0) {
+    local_.start(run, folder, kernels);
+    return true;
   }
-  ranks_->send(rank, {{"kind", "run"},
-                      {"name", run.name},
-                      {"config", run.config},
-                      {"kernels", str(cpu())},
-                      {"jobs", local_.jobs()},
-                      {"threads", to.threads}});
+  std::map<std::string, std::string> none;
+  if (!worker(*best).shares) send_changes(*ranks_, *best, run.name, folder, none);
+  ranks_->send(*best,
+               {{"kind", "run"}, {"name", run.name}, {"config", run.config}, {"kernels", kernels}});
+  return true;
 }
 
 /// A rank gets no more runs. Its runs go to others.
@@ -269,7 +263,11 @@ namespace {
 
 class Server {
  public:
-  Server(Ranks& ranks, const GridOptions& options) : ranks_(ranks), options_(options) {}
+  Server(Ranks& ranks, const GridOptions& options)
+      : ranks_(ranks),
+        options_(options),
+        runs_(jobs_of_ranks(options), threads_of_runs(ranks, ranks.rank(), options),
+              options.checkpoint_every) {}
 
   int serve() {
     constexpr milliseconds pause(10);
@@ -339,26 +337,22 @@ class Server {
 
   void start(const Json& head) {
     const GridRun run{head.at("name"), head.at("config")};
-    if (!runs_)
-      runs_.emplace(head.at("jobs").get<int>(), head.at("threads").get<int>(),
-                    options_.checkpoint_every, -1, head.at("kernels").string());
     if (const auto found = problems_.extract(run.name); !found.empty()) {
       report_end({run.name, found.mapped()});
       return;
     }
-    runs_->start(run, folder_of(run.name));
+    runs_.start(run, folder_of(run.name), head.at("kernels"));
     sent_.try_emplace(run.name);
   }
 
   void stop() {
     told_ = true;
-    if (runs_) runs_->stop();
+    runs_.stop();
   }
 
   /// Sends the ends of runs, and twice a second the files that have changed.
   void report() {
-    if (!runs_) return;
-    for (const RunEnd& end : runs_->collect()) report_end(end);
+    for (const RunEnd& end : runs_.collect()) report_end(end);
     constexpr auto interval = std::chrono::milliseconds(500);
     // A slow connection is not filled with versions of a file that are replaced before they arrive.
     if (shares_ || Clock::now() - looked_ < interval || ranks_.sending()) return;
@@ -380,10 +374,9 @@ class Server {
   }
 
   void stop_and_wait() {
-    if (!runs_) return;
-    runs_->stop();
+    runs_.stop();
     constexpr milliseconds pause(10);
-    for (; runs_->size() > 0; std::this_thread::sleep_for(pause)) runs_->collect();
+    for (; runs_.size() > 0; std::this_thread::sleep_for(pause)) runs_.collect();
   }
 
   int without_rank_0() {
@@ -397,7 +390,7 @@ class Server {
   const GridOptions& options_;
   /// Without a shared folder.
   std::optional<Temporary> own_;
-  std::optional<LocalRuns> runs_;
+  LocalRuns runs_;
   /// The stamps of the files that rank 0 has, for each run that it has handed out.
   std::map<std::string, std::map<std::string, std::string>> sent_;
   /// The reasons for which runs cannot start.

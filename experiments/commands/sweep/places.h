@@ -32,20 +32,16 @@ struct RunEnd {
 class LocalRuns {
  public:
   /// At most `jobs` runs at a time, with `threads` threads each. `lock` is a descriptor that stays
-  /// open in the processes, or -1. `kernels` is the kind of their kernels; "" leaves the choice to
-  /// them.
-  LocalRuns(int jobs, int threads, int checkpoint_every, int lock, std::string kernels)
-      : jobs_(jobs),
-        threads_(threads),
-        checkpoint_every_(checkpoint_every),
-        lock_(lock),
-        kernels_(std::move(kernels)) {}
+  /// open in the processes, or -1.
+  LocalRuns(int jobs, int threads, int checkpoint_every, int lock = -1)
+      : jobs_(jobs), threads_(threads), checkpoint_every_(checkpoint_every), lock_(lock) {}
 
   std::size_t size() const { return running_.size(); }
   int jobs() const { return jobs_; }
   int threads() const { return threads_; }
-  /// Starts a run, or continues it if its folder has a checkpoint.
-  void start(const GridRun& run, const std::filesystem::path& folder);
+  /// Starts a run, or continues it if its folder has a checkpoint. `kernels` is the kind of its
+  /// kernels; "" leaves the choice to the process.
+  void start(const GridRun& run, const std::filesystem::path& folder, const std::string& kernels);
   /// The runs that have ended since the last call.
   std::vector<RunEnd> collect();
   /// Sends SIGTERM to all runs.
@@ -53,7 +49,6 @@ class LocalRuns {
 
  private:
   int jobs_, threads_, checkpoint_every_, lock_;
-  std::string kernels_;
   std::map<std::string, std::unique_ptr<Process>> running_;
   std::vector<RunEnd> ended_;
 };
@@ -61,10 +56,9 @@ class LocalRuns {
 /// The places of a sweep, as rank 0 or a sweep without MPI sees them.
 class Places {
  public:
-  /// `local` executes the runs of this process. Each other rank has as many runs at a time.
-  /// `threads_of_rank` is --threads. Finds out which ranks share the folder `out`. `ranks` may be
-  /// null.
-  Places(LocalRuns local, Ranks* ranks, const std::filesystem::path& out, int threads_of_rank);
+  /// `local` executes the runs of this process. Finds out which ranks share the folder. `ranks` may
+  /// be null.
+  Places(LocalRuns local, Ranks* ranks, const GridOptions& options);
 
   /// Starts a run at the free place that gives it the most threads. Returns false if no place is
   /// free.
@@ -89,7 +83,6 @@ class Places {
 
   Worker& worker(int rank) { return workers_[static_cast<std::size_t>(rank)]; }
   void find_folders();
-  void send(int rank, const GridRun& run, const std::filesystem::path& folder);
   void give_up(int rank, const std::string& why, std::vector<RunEnd>& ends);
   void take(const Message& message, std::vector<RunEnd>& ends);
 
@@ -100,9 +93,10 @@ class Places {
   std::vector<Worker> workers_;
 };
 
-/// The threads of each of `jobs` runs on a rank. `given` is --threads, which replaces its share of
-/// the cores.
-int threads_of_runs(const Ranks& ranks, int rank, int given, int jobs);
+/// The number of runs at a time of each rank.
+int jobs_of_ranks(const GridOptions& options);
+/// The threads of each run on a rank.
+int threads_of_runs(const Ranks& ranks, int rank, const GridOptions& options);
 
 /// Executes the runs that rank 0 hands out, until rank 0 ends the work. Returns the exit status. If
 /// rank 0 is lost, stops the runs with a checkpoint and returns 1.

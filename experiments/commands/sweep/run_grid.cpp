@@ -362,8 +362,8 @@ std::vector<RunResult> run_grid(Grid grid, const GridOptions& options, LivePage&
   Layout layout;
   Ranks* const ranks = left.empty() ? nullptr : options.ranks;
   if (ranks) {
-    layout.jobs = std::max(options.jobs, 1);
-    layout.threads = threads_of_runs(*ranks, 0, options.threads, layout.jobs);
+    layout.jobs = jobs_of_ranks(options);
+    layout.threads = threads_of_runs(*ranks, 0, options);
     layout.reason = ranks_on_nodes(ranks->size(), ranks->nodes());
     if (ranks->kernels_differ())
       layout.reason += fmt::format(", all with the kernels {}", str(cpu()));
@@ -371,9 +371,8 @@ std::vector<RunResult> run_grid(Grid grid, const GridOptions& options, LivePage&
     const int cores = options.threads > 0 ? options.threads : allowed_threads();
     layout = choose_layout(left, options.jobs, cores);
   }
-  Places places({layout.jobs, layout.threads, options.checkpoint_every, lock.descriptor(),
-                 ranks ? std::string(str(cpu())) : ""},
-                ranks, options.out, options.threads);
+  Places places({layout.jobs, layout.threads, options.checkpoint_every, lock.descriptor()}, ranks,
+                options);
   layout.jobs *= places.ranks();
   if (!left.empty() && stop_requested()) return results;
   fmt::print("{}, {} done", counted(results.size(), "run"), results.size() - left.size());

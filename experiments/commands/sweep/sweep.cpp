@@ -136,8 +136,8 @@ int write_job_script(SweepOptions& options, const Grid& grid) {
   fmt::print(
       "{} runs in {} of at most {}: {} min and {} MiB for each part; sbatch {} starts "
       "them\n",
-      grid.runs.size(), counted(slurm.shards, "part"), need.runs, minutes_of(need), memory_of(need),
-      shell_word(slurm.file));
+      grid.runs.size(), counted(slurm.shards, "part"), need.runs, need.limit_minutes(),
+      need.limit_mib(), shell_word(slurm.file));
   return 0;
 }
 
