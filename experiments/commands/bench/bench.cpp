@@ -182,7 +182,7 @@ void declare_measurement(OptionSet& set, BenchOptions& options) {
   set.add("neighbour-kind", &options.neighbour_kind,
           "cpu: they compute; memory: they copy memory; bursts: they compute for 3 ms, then sleep "
           "for 3 ms",
-          one_of(neighbour_kinds()));
+          one_of(neighbour_kinds));
   set.add("no-memory", &options.no_memory, "Do not measure memory");
   set.add("no-prediction", &options.no_prediction,
           "Do not predict times, which takes a few seconds for each model");

@@ -108,8 +108,7 @@ ProcessTimes whole_command(const Contender& side, double seconds) {
   const fs::path file = folder.path() / "record.json";
   const Finished ended = run(command(side, {"--no-memory", fmt::format("--seconds={}", seconds),
                                             fmt::format("--json={}", file.string())}));
-  if (ended.status != 0)
-    fail("bench", "{} ended with {}", side.program.string(), ended.ending);
+  if (ended.status != 0) fail("bench", "{} ended with {}", side.program.string(), ended.ending);
   const Json record = Json::parse(read_file(file));
   ProcessTimes times;
   for (const Json& row : record.at("rows")) times.push_back(row.at("rounds_ms"));

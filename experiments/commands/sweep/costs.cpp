@@ -4,9 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <deque>
 #include <iostream>
 #include <map>
-#include <memory>
+#include <ranges>
 #include <sstream>
 
 #include "autodiff/threads/threads.h"
@@ -31,23 +32,22 @@ class Measured {
   Measured(Json config, int count) {
     config["threads"] = 1;
     for (int i = 0; i < count; ++i)
-      processes_.push_back(std::make_unique<Process>(
-          std::vector<std::string>{"/proc/self/exe", "sweep", "--measure-steps", config.dump()}));
-    for (const auto& process : processes_) answer(*process);
+      processes_.emplace_back(
+          std::vector<std::string>{"/proc/self/exe", "sweep", "--measure-steps", config.dump()});
+    for (Process& process : processes_) answer(process);
   }
 
   /// Steps per second of the first `count` runs together, each with `threads` threads, while the
   /// other runs wait. 0 after a stop was requested.
   double steps_per_second(int count, int threads) {
-    for (int i = 0; i < count; ++i) at(i).write_line(std::to_string(threads));
+    const auto first = std::views::take(processes_, count);
+    for (Process& process : first) process.write_line(std::to_string(threads));
     double sum = 0;
-    for (int i = 0; i < count; ++i) sum += answer(at(i));
+    for (Process& process : first) sum += answer(process);
     return sum;
   }
 
  private:
-  Process& at(int i) { return *processes_[static_cast<std::size_t>(i)]; }
-
   static double answer(Process& process) {
     const std::optional<std::string> line = process.read_line(stop_requested);
     double value = 0;
@@ -57,7 +57,7 @@ class Measured {
     return value;
   }
 
-  std::vector<std::unique_ptr<Process>> processes_;
+  std::deque<Process> processes_;
 };
 
 /// A key that is equal for runs with the same values of these options.

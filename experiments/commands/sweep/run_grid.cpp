@@ -169,10 +169,7 @@ class Scheduler {
         progress_("sweep", work_left()) {
     for (RunResult& result : ours) {
       by_name_[result.run.name] = &result;
-      if (result.state == RunState::done)
-        ++done_;
-      else
-        queue_.push_back(&result);
+      if (result.state != RunState::done) queue_.push_back(&result);
     }
     if (options.ranks)
       std::ranges::stable_sort(queue_, std::greater(),
@@ -239,10 +236,7 @@ class Scheduler {
     result = look_up(result.run, result.folder);
     if (result.state != RunState::done && (stop_requested() || must_repeat(result, end))) {
       queue_.push_front(&result);  // a stopped run can be resumed, so it counts as pending
-    } else if (result.state == RunState::done) {
-      ++done_;
-    } else {
-      ++failed_;
+    } else if (result.state != RunState::done) {
       result.state = RunState::failed;
       result.error = end.error.empty() ? "ended before its last epoch" : end.error;
     }
@@ -264,10 +258,15 @@ class Scheduler {
            ++found->second < most_tries;
   }
 
+  std::ptrdiff_t count(RunState state) const {
+    return std::ranges::count(ours_, state, &RunResult::state);
+  }
+
   void print(const RunResult& result, const std::string& host) {
     progress_.clear();
     const int width = static_cast<int>(fmt::formatted_size("{}", ours_.size()));
-    fmt::print("{:>{}}/{}  {}  ", done_ + failed_, width, ours_.size(), result.run.name);
+    fmt::print("{:>{}}/{}  {}  ", count(RunState::done) + count(RunState::failed), width,
+               ours_.size(), result.run.name);
     const std::string place =
         nodes_ > 1 ? " on " + (host.empty() ? options_.ranks->host(0) : host) : "";
     if (result.state == RunState::failed)
@@ -289,8 +288,9 @@ class Scheduler {
   }
 
   std::string counts() const {
-    std::string text = fmt::format("{} done, {} running, {} failed, {} to do", done_,
-                                   running_.size(), failed_, queue_.size());
+    std::string text =
+        fmt::format("{} done, {} running, {} failed, {} to do", count(RunState::done),
+                    running_.size(), count(RunState::failed), queue_.size());
     if (options_.ranks) text += fmt::format(", {}", ranks_on_nodes(places_.ranks(), nodes_));
     return text;
   }
@@ -322,7 +322,6 @@ class Scheduler {
   std::set<RunResult*> running_;
   /// The runs of ranks that were given up, and how often their folders were in use since then.
   std::map<const RunResult*, int> given_back_;
-  std::size_t done_ = 0, failed_ = 0;
   int nodes_ = options_.ranks ? options_.ranks->nodes() : 1;
   Clock::time_point shown_{}, begin_ = Clock::now();
 };
