@@ -9,10 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <bit>
-#include <cmath>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
 #include <ranges>
 #include <set>
@@ -74,23 +71,15 @@ std::vector<std::string> own_kernels() {
   return kinds;
 }
 
-/// The length of the head in 8 bytes, then the head, then the body.
-std::string packed(const Json& head, std::string_view body) {
-  const std::string text = head.dump();
-  const std::uint64_t length = text.size();
-  std::string bytes(sizeof length, '\0');
-  std::memcpy(bytes.data(), &length, sizeof length);
-  bytes.reserve(sizeof length + text.size() + body.size());
-  return bytes.append(text).append(body);
+/// The head on a line, then the body.
+std::string packed(const Json& head, std::string_view body = "") {
+  return head.dump().append("\n").append(body);
 }
 
 Message unpacked(int from, std::string bytes) {
-  std::uint64_t length = 0;
-  std::memcpy(&length, bytes.data(), sizeof length);
-  Message message{from, Json::parse(std::string_view(bytes).substr(sizeof length, length))};
-  bytes.erase(0, sizeof length + length);
-  message.body = std::move(bytes);
-  return message;
+  const std::size_t end = bytes.find('\n');
+  Json head = Json::parse(std::string_view(bytes).substr(0, end));
+  return {from, std::move(head), std::move(bytes.erase(0, end + 1))};
 }
 
 /// Loads the module beside the program. Throws if it is missing.
@@ -370,12 +359,11 @@ void Ranks::exchange(StartMessagePassing* start, std::promise<std::string>& star
     if (now - last_heartbeat_ >= heartbeat_interval) {
       last_heartbeat_ = now;
       for (int rank = 0; rank < size_; ++rank)
-        if (talks_to(rank)) outgoing.emplace_back(rank, packed(heartbeat, ""));
+        if (talks_to(rank)) outgoing.emplace_back(rank, packed(heartbeat));
     }
     for (auto& [to, bytes] : outgoing) module_->send(to, std::move(bytes));
-    int from = 0;
-    std::string bytes;
-    while (module_->receive(from, bytes)) take(from, std::move(bytes));
+    while (auto received = module_->receive())
+      take(unpacked(received->first, std::move(received->second)));
     std::unique_lock lock(mutex_);
     look_for_lost(now);
     bool busy = false;
@@ -394,11 +382,10 @@ void Ranks::exchange(StartMessagePassing* start, std::promise<std::string>& star
 }
 
 /// Puts a message into the inbox.
-void Ranks::take(int from, std::string bytes) {
-  Message message = unpacked(from, std::move(bytes));
+void Ranks::take(Message message) {
   if (message.head.at("kind") == Json("heartbeat")) return;
   const std::lock_guard lock(mutex_);
-  if (members_[index(from)].lost) return;
+  if (members_[index(message.from)].lost) return;
   if (message.head.at("kind") == Json("end")) incomplete_ = message.head.at("incomplete");
   inbox_.push_back(std::move(message));
   arrived_.notify_all();
@@ -415,7 +402,7 @@ void Ranks::look_for_lost(Clock::time_point now) {
     if (heard || suspended) member.heard = now;
     if (!talks_to(rank)) continue;
     if (member.lost && heard && leads())
-      outbox_.emplace_back(rank, packed({{"kind", "end"}, {"incomplete", true}}, ""));
+      outbox_.emplace_back(rank, packed({{"kind", "end"}, {"incomplete", true}}));
     if (now - member.heard > limit || module_->failed(rank)) member.lost = true;
   }
 }

@@ -105,7 +105,7 @@ class Ranks {
   void agree_on_kernels(const std::vector<Json>& greetings);
   void share_cores(const std::vector<Json>& greetings);
   void exchange(StartMessagePassing* start, std::promise<std::string>& started);
-  void take(int from, std::string bytes);
+  void take(Message message);
   void look_for_lost(Clock::time_point now);
   /// Ranks other than 0 exchange messages with rank 0 only.
   bool talks_to(int rank) const { return rank != rank_ && (leads() || rank == 0); }
