@@ -7,7 +7,6 @@
 #include <cmath>
 
 #include "autodiff/threads/threads.h"
-#include "experiments/commands/bench/against.h"
 #include "experiments/commands/bench/race.h"
 #include "experiments/commands/bench/serve.h"
 #include "experiments/measure/noise.h"

@@ -145,7 +145,7 @@ void check_models(Grid& grid, bool count_flops) {
 }
 
 Layout choose_layout(const std::vector<const GridRun*>& runs, int jobs, int cores) {
-  const int count = static_cast<int>(std::max<std::size_t>(runs.size(), 1));
+  const int count = static_cast<int>(runs.size());
   if (jobs > 0) return {jobs, std::max(cores / jobs, 1), "set by --jobs"};
   if (cores == 1) return {1, 1, "there is one core"};
   if (count == 1) return {1, cores, "there is one run"};

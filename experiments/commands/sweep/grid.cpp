@@ -28,15 +28,9 @@ bool contains(const Strings& words, const std::string& word) {
   return std::ranges::find(words, word) != words.end();
 }
 
-bool model_has(const std::string& model, const std::string& size) {
-  if (size == "width") return model == "mlp";
-  if (size == "channels") return model == "cnn" || model == "resnet";
-  return model == "mlp" || model == "resnet";
-}
-
-bool is_size(const std::string& option) {
-  return option == "width" || option == "depth" || option == "channels";
-}
+/// The sizes of models, and the models that have each.
+const std::map<std::string, Strings> sizes = {
+    {"width", {"mlp"}}, {"depth", {"mlp", "resnet"}}, {"channels", {"cnn", "resnet"}}};
 
 /// The name that a run chooses for an option such as "method".
 std::string choice(const Json& config, const char* option) {
@@ -78,8 +72,9 @@ std::string joined_name(const Json& config, const Strings& axes) {
 /// True if a run takes its value of an option. `config` holds the words of the run's options.
 bool takes(const Json& config, const Strings& models, const std::string& option) {
   // If no model of the grid has this size, the size remains, and the model then rejects it.
-  if (is_size(option) && !model_has(choice(config, "model"), option))
-    return std::ranges::none_of(models, [&](const auto& m) { return model_has(m, option); });
+  if (const auto size = sizes.find(option);
+      size != sizes.end() && !contains(size->second, choice(config, "model")))
+    return std::ranges::none_of(models, [&](const auto& m) { return contains(size->second, m); });
   // The parser of `train` rejects unknown names.
   return !contains(names_of(methods()), choice(config, "method")) ||
          !contains(names_of(optimizers()), choice(config, "optimizer")) || uses(config, option);
@@ -317,7 +312,7 @@ std::optional<std::string> clash(const Json& a, const Json& b, const Strings& ax
     // The defaults of these options depend on another option, which may vary.
     if ((option == "augment" || option == "epochs") && !same("data")) continue;
     if (option == "lr" && !same("optimizer")) continue;
-    if (is_size(option) && !same("model")) continue;
+    if (sizes.contains(option) && !same("model")) continue;
     if (a.value(option, Json()) != b.value(option, Json())) return option;
   }
   return std::nullopt;
