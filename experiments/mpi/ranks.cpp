@@ -181,36 +181,34 @@ void Ranks::meet(const std::string& command, Stop stop) {
                    {"command", command}};
   if (!leads()) {
     send(0, greeting);
-    const Json welcome = gather("welcome", stop)[0];
+    const std::map<int, Json> answers = gather("welcome", stop);
     if (stop()) throw EndedElsewhere{};
-    if (welcome.is_null()) fail("mpi", "{}", describe_loss(0));
+    if (answers.empty()) fail("mpi", "{}", describe_loss(0));
+    const Json& welcome = answers.at(0);
     members_[index(rank_)].host = own_host();
     members_[index(rank_)].cores = welcome.at("cores");
     set_cpu(welcome.at("kernels").string());
     return;
   }
-  std::vector<Json> greetings = gather("hello", stop);
+  std::map<int, Json> greetings = gather("hello", stop);
   if (stop()) throw EndedElsewhere{};
   greetings[0] = greeting;
   share_cores(greetings);
   agree_on_kernels(greetings);
-  for (int rank = 1; rank < size_; ++rank)
-    if (const Json& head = greetings[index(rank)];
-        !head.is_null() && std::string(head.at("command")) != command)
+  for (const auto& [rank, head] : greetings)
+    if (const std::string other = head.at("command"); other != command)
       fail("mpi",
            "{} was started with other options: {}; expected the same command for all ranks (sweep "
            "--shard divides a sweep without MPI)",
-           name(rank), std::string(head.at("command")));
+           name(rank), other);
   for (int rank = 1; rank < size_; ++rank)
     send(rank, {{"kind", "welcome"}, {"cores", cores(rank)}, {"kernels", kernels_.back()}});
 }
 
 /// All ranks use the widest kernels that each of them can run, so that their numbers agree.
-void Ranks::agree_on_kernels(const std::vector<Json>& greetings) {
+void Ranks::agree_on_kernels(const std::map<int, Json>& greetings) {
   std::set<std::string> widest;
-  for (int rank = 0; rank < size_; ++rank) {
-    const Json& head = greetings[index(rank)];
-    if (head.is_null()) continue;
+  for (const auto& [rank, head] : greetings) {
     const std::vector<std::string> usable = head.at("kernels");
     if (usable.empty())
       fail("mpi", "{} cannot run the kernels that --cpu or TWICE_CPU names", name(rank));
@@ -233,17 +231,12 @@ void Ranks::agree_on_kernels(const std::vector<Json>& greetings) {
 
 /// Ranks of a node with the same cores share them. Ranks that are bound to cores of their own have
 /// these.
-void Ranks::share_cores(const std::vector<Json>& greetings) {
-  const auto same = [](const Json& a, const Json& b) {
-    return !a.is_null() && !b.is_null() && a.at("host") == b.at("host") &&
-           a.at("set") == b.at("set");
-  };
-  for (int rank = 0; rank < size_; ++rank) {
-    const Json& own = greetings[index(rank)];
+void Ranks::share_cores(const std::map<int, Json>& greetings) {
+  for (const auto& [rank, own] : greetings) {
+    int sharing = 0;
+    for (const auto& [unused, other] : greetings)
+      sharing += own.at("host") == other.at("host") && own.at("set") == other.at("set");
     Member& member = members_[index(rank)];
-    if (own.is_null()) continue;
-    const auto sharing = static_cast<int>(
-        std::ranges::count_if(greetings, [&](const Json& other) { return same(own, other); }));
     member.host = own.at("host").string();
     member.cores = std::max(
         std::min(own.at("threads").get<int>(), own.at("processors").get<int>() / sharing), 1);
@@ -304,17 +297,17 @@ std::optional<Message> Ranks::receive(std::chrono::milliseconds wait) {
   return message;
 }
 
-std::vector<Json> Ranks::gather(const std::string& kind, Stop stop) {
-  std::vector<Json> heads(index(size_));
+std::map<int, Json> Ranks::gather(const std::string& kind, Stop stop) {
+  std::map<int, Json> heads;
   const auto is_missing = [&](int rank) {
-    return talks_to(rank) && heads[index(rank)].is_null() && !lost(rank);
+    return talks_to(rank) && !heads.contains(rank) && !lost(rank);
   };
   while (std::ranges::any_of(std::views::iota(0, size_), is_missing) && !stop()) {
     const std::optional<Message> message = receive(long_pause);
     if (!message) continue;
     const std::string found = message->head.at("kind");
     if (found == "end") throw EndedElsewhere{};
-    if (found == kind) heads[index(message->from)] = message->head;
+    if (found == kind) heads[message->from] = message->head;
   }
   return heads;
 }

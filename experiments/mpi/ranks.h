@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <deque>
 #include <future>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -79,8 +80,8 @@ class Ranks {
   /// The next message. Waits at most this long. Messages of lost ranks are dropped.
   std::optional<Message> receive(std::chrono::milliseconds wait);
   /// Waits for a message of this kind from each other rank, and drops those of other kinds. Returns
-  /// the heads by rank, with null for lost ranks, and after a stop for all that are missing.
-  std::vector<Json> gather(const std::string& kind, Stop stop);
+  /// the heads by rank, without lost ranks, and after a stop without all that are missing.
+  std::map<int, Json> gather(const std::string& kind, Stop stop);
   /// Whether a message is not yet sent.
   bool sending();
   /// Whether a rank has been silent for too long (TWICE_MPI_SILENCE seconds, 30 by default), or MPI
@@ -102,8 +103,8 @@ class Ranks {
   Ranks() = default;
   static std::size_t index(int rank) { return static_cast<std::size_t>(rank); }
   void meet(const std::string& command, Stop stop);
-  void agree_on_kernels(const std::vector<Json>& greetings);
-  void share_cores(const std::vector<Json>& greetings);
+  void agree_on_kernels(const std::map<int, Json>& greetings);
+  void share_cores(const std::map<int, Json>& greetings);
   void exchange(StartMessagePassing* start, std::promise<std::string>& started);
   void take(Message message);
   void look_for_lost(Clock::time_point now);

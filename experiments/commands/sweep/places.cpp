@@ -160,10 +160,7 @@ void Places::find_folders() {
   const std::string name = trial.path().filename().string();
   trial.write(name);
   ranks_->send_to_others({{"kind", "folder"}, {"name", name}});
-  const std::vector<Json> answers = ranks_->gather("folder", stop_requested);
-  for (int rank = 1; rank < ranks_->size(); ++rank) {
-    const Json& answer = answers[static_cast<std::size_t>(rank)];
-    if (answer.is_null()) continue;
+  for (const auto& [rank, answer] : ranks_->gather("folder", stop_requested)) {
     worker(rank).shares = answer.at("shares");
     const std::string error = answer.at("error");
     std::vector<RunEnd> unused;
