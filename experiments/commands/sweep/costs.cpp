@@ -8,10 +8,10 @@
 #include <iostream>
 #include <map>
 #include <ranges>
-#include <sstream>
 
 #include "autodiff/threads/threads.h"
 #include "experiments/files/process.h"
+#include "experiments/files/words.h"
 #include "experiments/measure/statistics.h"
 #include "experiments/measure/steps.h"
 #include "experiments/run/recording.h"
@@ -50,11 +50,10 @@ class Measured {
  private:
   static double answer(Process& process) {
     const std::optional<std::string> line = process.read_line(stop_requested);
-    double value = 0;
     if (stop_requested()) return 0;
-    if (!line || !(std::istringstream(*line) >> value))
-      fail("sweep", "{}", last_line(process.errors()));
-    return value;
+    const std::optional<double> rate = parsed<double>(line.value_or(""));
+    if (!rate) fail("sweep", "{}", last_line(process.errors()));
+    return *rate;
   }
 
   std::deque<Process> processes_;

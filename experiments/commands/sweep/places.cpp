@@ -268,16 +268,19 @@ class Server {
 
   int serve() {
     constexpr milliseconds pause(10);
-    while (!ended_) {
+    while (!ended_ && !ranks_.lost(0)) {
       for (milliseconds wait = pause; const std::optional<Message> message = ranks_.receive(wait);
            wait = milliseconds(0))
         take(*message);
       if (stop_requested() && !told_) stop();
-      if (ranks_.lost(0)) return without_rank_0();
       report();
     }
-    stop_and_wait();
-    return 0;
+    if (!ended_)
+      print_error(fmt::format("{}; {} stops its runs", ranks_.describe_loss(0),
+                              ranks_.name(ranks_.rank())));
+    runs_.stop();
+    for (; runs_.size() > 0; std::this_thread::sleep_for(pause)) runs_.collect();
+    return ended_ ? 0 : 1;
   }
 
  private:
@@ -368,19 +371,6 @@ class Server {
                     {"run", end.name},
                     {"error", printable(end.error)},
                     {"stopped", told_ && !end.error.empty()}});
-  }
-
-  void stop_and_wait() {
-    runs_.stop();
-    constexpr milliseconds pause(10);
-    for (; runs_.size() > 0; std::this_thread::sleep_for(pause)) runs_.collect();
-  }
-
-  int without_rank_0() {
-    print_error(
-        fmt::format("{}; {} stops its runs", ranks_.describe_loss(0), ranks_.name(ranks_.rank())));
-    stop_and_wait();
-    return 1;
   }
 
   Ranks& ranks_;
