@@ -6,7 +6,6 @@
 #include "autodiff/kernels/blas.h"
 #include "experiments/app/command_line.h"
 #include "experiments/app/terminal.h"
-#include "experiments/commands/bench/against.h"
 #include "experiments/commands/bench/bench.h"
 #include "experiments/commands/check/check.h"
 #include "experiments/commands/compare.h"

@@ -418,7 +418,7 @@ MUTATIONS = [
      "return true;",
      "own_passes"),
     ("sweep: an own option multiplies every run", "experiments/commands/sweep/grid.cpp",
-     "if (std::ranges::any_of(optimizers(), lists)) return lists(optimizer(choice(\"optimizer\")));",
+     "if (std::ranges::any_of(optimizers(), read)) return read(optimizer(choice(config, \"optimizer\")));",
      "",
      "sweep_grid"),
     ("sweep: linear instead of logarithmic", "experiments/commands/sweep/grid.cpp",

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <deque>
-#include <utility>
 #include <vector>
 
 namespace twice::experiments {
@@ -61,16 +60,12 @@ class Mpi final : public MessagePassing {
     post(rank);
   }
 
-  bool receive(int& from, std::string& bytes) override {
+  std::optional<std::pair<int, std::string>> receive() override {
     for (int rank = 0; rank < size(); ++rank) post(rank);
     accept();
-    for (int rank = 0; rank < size(); ++rank) {
-      if (!complete(peer(rank))) continue;
-      from = rank;
-      bytes = std::exchange(peer(rank).begun, "");
-      return true;
-    }
-    return false;
+    for (int rank = 0; rank < size(); ++rank)
+      if (complete(peer(rank))) return std::pair(rank, std::exchange(peer(rank).begun, ""));
+    return std::nullopt;
   }
 
   bool busy(int rank) const override {

@@ -3,7 +3,9 @@
 // it needs no MPI.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <utility>
 
 namespace twice::experiments {
 
@@ -16,8 +18,9 @@ class MessagePassing {
   virtual int size() const = 0;
   /// Queues a message of any size. Messages to the same rank arrive in order.
   virtual void send(int rank, std::string bytes) = 0;
-  /// Continues all transfers. Returns false if no message is complete.
-  virtual bool receive(int& from, std::string& bytes) = 0;
+  /// Continues all transfers. Returns a complete message and the rank that sent it, if there is
+  /// one.
+  virtual std::optional<std::pair<int, std::string>> receive() = 0;
   /// Whether a part of a message to or from a rank is still on its way.
   virtual bool busy(int rank) const = 0;
   /// Whether anything has come from a rank since the last call with this rank.

@@ -9,15 +9,14 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <bit>
-#include <cmath>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
+#include <ranges>
 #include <set>
 
 #include "autodiff/kernels/cpu.h"
 #include "autodiff/threads/threads.h"
+#include "experiments/files/words.h"
 
 namespace twice::experiments {
 
@@ -72,23 +71,15 @@ std::vector<std::string> own_kernels() {
   return kinds;
 }
 
-/// The length of the head in 8 bytes, then the head, then the body.
-std::string packed(const Json& head, std::string_view body) {
-  const std::string text = head.dump();
-  const std::uint64_t length = text.size();
-  std::string bytes(sizeof length, '\0');
-  std::memcpy(bytes.data(), &length, sizeof length);
-  bytes.reserve(sizeof length + text.size() + body.size());
-  return bytes.append(text).append(body);
+/// The head on a line, then the body.
+std::string packed(const Json& head, std::string_view body = "") {
+  return head.dump().append("\n").append(body);
 }
 
 Message unpacked(int from, std::string bytes) {
-  std::uint64_t length = 0;
-  std::memcpy(&length, bytes.data(), sizeof length);
-  Message message{from, Json::parse(std::string_view(bytes).substr(sizeof length, length))};
-  bytes.erase(0, sizeof length + length);
-  message.body = std::move(bytes);
-  return message;
+  const std::size_t end = bytes.find('\n');
+  Json head = Json::parse(std::string_view(bytes).substr(0, end));
+  return {from, std::move(head), std::move(bytes.erase(0, end + 1))};
 }
 
 /// Loads the module beside the program. Throws if it is missing.
@@ -117,9 +108,8 @@ double longest_silence(const Launch& launched) {
   constexpr double usual = 30, least = 2;
   const char* const given = std::getenv("TWICE_MPI_SILENCE");
   if (!given) return usual;
-  char* end = nullptr;
-  const double seconds = std::strtod(given, &end);
-  if (*end == '\0' && seconds >= least) return seconds;
+  const std::optional<double> seconds = parsed<double>(given);
+  if (seconds && *seconds >= least) return *seconds;
   if (launched.rank > 0) throw EndedElsewhere{};
   fail("mpi", "TWICE_MPI_SILENCE is '{}'; expected seconds, at least {}", given, least);
 }
@@ -154,22 +144,21 @@ std::unique_ptr<Ranks> Ranks::join(const std::string& command, Stop stop) {
   std::unique_ptr<Ranks> ranks(new Ranks);
   ranks->silence_ = longest_silence(launched);
   StartMessagePassing* const start = load(launched);
-  ranks->thread_ = std::thread([&ranks = *ranks, start] {
-    {
-      std::string error;
-      MessagePassing* const module = start(TWICE_VERSION, error);
-      const std::lock_guard lock(ranks.mutex_);
-      ranks.module_.reset(module);
-      ranks.error_ = error;
-      ranks.ready_ = true;
-      ranks.arrived_.notify_all();
-    }
-    if (ranks.module_) ranks.exchange();
-  });
-  ranks->start(stop);
+  std::promise<std::string> started;
+  std::promise<void> ended;
+  std::future<std::string> start_error = started.get_future();
+  ranks->ended_ = ended.get_future();
+  ranks->thread_ = std::thread(
+      [&ranks = *ranks, start, started = std::move(started), ended = std::move(ended)]() mutable {
+        ranks.exchange(start, started);
+        ended.set_value();
+      });
+  while (start_error.wait_for(milliseconds(100)) != std::future_status::ready)
+    if (stop()) ::_exit(130);  // the thread waits for ranks that may never come
+  const std::string error = start_error.get();
   forget_launch();  // after the start of MPI, which reads them
-  if (!ranks->error_.empty() && launched.place_on_node > 0) throw EndedElsewhere{};
-  if (!ranks->error_.empty()) fail("mpi", "twice-mpi.so {}", ranks->error_);
+  if (!error.empty() && launched.place_on_node > 0) throw EndedElsewhere{};
+  if (!error.empty()) fail("mpi", "twice-mpi.so {}", error);
   if (ranks->size_ != launched.size) {
     if (launched.rank > 0) throw EndedElsewhere{};
     fail("mpi",
@@ -181,19 +170,6 @@ std::unique_ptr<Ranks> Ranks::join(const std::string& command, Stop stop) {
   return ranks;
 }
 
-/// Waits for the start of MPI in the other thread.
-void Ranks::start(Stop stop) {
-  std::unique_lock lock(mutex_);
-  while (!arrived_.wait_for(lock, std::chrono::milliseconds(100), [&] { return ready_; }))
-    if (stop()) ::_exit(130);  // the other thread waits for ranks that may never come
-  if (!module_) return;
-  rank_ = module_->rank();
-  size_ = module_->size();
-  members_.resize(index(size_));
-  for (Member& member : members_) member.heard = Clock::now();
-  changed_.notify_all();
-}
-
 /// Each rank reports its node, cores and kernels to rank 0, which divides the cores of each node.
 void Ranks::meet(const std::string& command, Stop stop) {
   Json greeting = {{"kind", "hello"},
@@ -203,56 +179,36 @@ void Ranks::meet(const std::string& command, Stop stop) {
                    {"threads", allowed_threads()},
                    {"kernels", own_kernels()},
                    {"command", command}};
-  const auto until_met = [&](const auto& met, const auto& take) {
-    while (!met()) {
-      if (std::optional<Message> message = receive(long_pause)) take(*message);
-      if (stop()) throw EndedElsewhere{};
-      if (!leads() && lost(0)) fail("mpi", "{}", describe_loss(0));
-    }
-  };
   if (!leads()) {
     send(0, greeting);
-    bool welcome = false;
-    until_met([&] { return welcome; },
-              [&](const Message& message) {
-                const std::string kind = message.head.at("kind");
-                if (kind == "end") throw EndedElsewhere{};
-                if (kind != "welcome") return;
-                welcome = true;
-                members_[index(rank_)].host = own_host();
-                members_[index(rank_)].cores = message.head.at("cores");
-                set_cpu(message.head.at("kernels").string());
-              });
+    const std::map<int, Json> answers = gather("welcome", stop);
+    if (stop()) throw EndedElsewhere{};
+    if (answers.empty()) fail("mpi", "{}", describe_loss(0));
+    const Json& welcome = answers.at(0);
+    members_[index(rank_)].host = own_host();
+    members_[index(rank_)].cores = welcome.at("cores");
+    set_cpu(welcome.at("kernels").string());
     return;
   }
-  std::vector<Json> greetings(index(size_));
+  std::map<int, Json> greetings = gather("hello", stop);
+  if (stop()) throw EndedElsewhere{};
   greetings[0] = greeting;
-  until_met(
-      [&] {
-        for (int rank = 1; rank < size_; ++rank)
-          if (greetings[index(rank)].is_null() && !lost(rank)) return false;
-        return true;
-      },
-      [&](const Message& message) { greetings[index(message.from)] = message.head; });
   share_cores(greetings);
   agree_on_kernels(greetings);
-  for (int rank = 1; rank < size_; ++rank)
-    if (const Json& head = greetings[index(rank)];
-        !head.is_null() && std::string(head.at("command")) != command)
+  for (const auto& [rank, head] : greetings)
+    if (const std::string other = head.at("command"); other != command)
       fail("mpi",
            "{} was started with other options: {}; expected the same command for all ranks (sweep "
            "--shard divides a sweep without MPI)",
-           name(rank), std::string(head.at("command")));
+           name(rank), other);
   for (int rank = 1; rank < size_; ++rank)
     send(rank, {{"kind", "welcome"}, {"cores", cores(rank)}, {"kernels", kernels_.back()}});
 }
 
 /// All ranks use the widest kernels that each of them can run, so that their numbers agree.
-void Ranks::agree_on_kernels(const std::vector<Json>& greetings) {
+void Ranks::agree_on_kernels(const std::map<int, Json>& greetings) {
   std::set<std::string> widest;
-  for (int rank = 0; rank < size_; ++rank) {
-    const Json& head = greetings[index(rank)];
-    if (head.is_null()) continue;
+  for (const auto& [rank, head] : greetings) {
     const std::vector<std::string> usable = head.at("kernels");
     if (usable.empty())
       fail("mpi", "{} cannot run the kernels that --cpu or TWICE_CPU names", name(rank));
@@ -275,17 +231,12 @@ void Ranks::agree_on_kernels(const std::vector<Json>& greetings) {
 
 /// Ranks of a node with the same cores share them. Ranks that are bound to cores of their own have
 /// these.
-void Ranks::share_cores(const std::vector<Json>& greetings) {
-  const auto same = [](const Json& a, const Json& b) {
-    return !a.is_null() && !b.is_null() && a.at("host") == b.at("host") &&
-           a.at("set") == b.at("set");
-  };
-  for (int rank = 0; rank < size_; ++rank) {
-    const Json& own = greetings[index(rank)];
+void Ranks::share_cores(const std::map<int, Json>& greetings) {
+  for (const auto& [rank, own] : greetings) {
+    int sharing = 0;
+    for (const auto& [unused, other] : greetings)
+      sharing += own.at("host") == other.at("host") && own.at("set") == other.at("set");
     Member& member = members_[index(rank)];
-    if (own.is_null()) continue;
-    const auto sharing = static_cast<int>(
-        std::ranges::count_if(greetings, [&](const Json& other) { return same(own, other); }));
     member.host = own.at("host").string();
     member.cores = std::max(
         std::min(own.at("threads").get<int>(), own.at("processors").get<int>() / sharing), 1);
@@ -299,10 +250,9 @@ Ranks::~Ranks() {
     closing_ = true;
     changed_.notify_all();
   }
-  const Clock::time_point latest = Clock::now() + 2 * farewell;
-  while (module_ && !*ended_ && Clock::now() < latest) std::this_thread::sleep_for(short_pause);
-  if (!module_ || *ended_) {
-    if (thread_.joinable()) thread_.join();
+  if (!thread_.joinable()) return;
+  if (ended_.wait_for(2 * farewell) == std::future_status::ready) {
+    thread_.join();
     return;
   }
   // The thread waits in the end of MPI for a rank that is gone. It uses nothing of this object.
@@ -334,9 +284,9 @@ void Ranks::send(int to, const Json& head, std::string_view body) {
   changed_.notify_all();
 }
 
-void Ranks::send_to_others(const Json& head, std::string_view body) {
+void Ranks::send_to_others(const Json& head) {
   for (int rank = 0; rank < size_; ++rank)
-    if (rank != rank_ && !lost(rank)) send(rank, head, body);
+    if (rank != rank_ && !lost(rank)) send(rank, head);
 }
 
 std::optional<Message> Ranks::receive(std::chrono::milliseconds wait) {
@@ -345,6 +295,21 @@ std::optional<Message> Ranks::receive(std::chrono::milliseconds wait) {
   Message message = std::move(inbox_.front());
   inbox_.pop_front();
   return message;
+}
+
+std::map<int, Json> Ranks::gather(const std::string& kind, Stop stop) {
+  std::map<int, Json> heads;
+  const auto is_missing = [&](int rank) {
+    return talks_to(rank) && !heads.contains(rank) && !lost(rank);
+  };
+  while (std::ranges::any_of(std::views::iota(0, size_), is_missing) && !stop()) {
+    const std::optional<Message> message = receive(long_pause);
+    if (!message) continue;
+    const std::string found = message->head.at("kind");
+    if (found == "end") throw EndedElsewhere{};
+    if (found == kind) heads[message->from] = message->head;
+  }
+  return heads;
 }
 
 bool Ranks::incomplete() {
@@ -363,12 +328,17 @@ bool Ranks::lost(int rank) {
   return members_[index(rank)].lost;
 }
 
-/// The loop of the thread that calls MPI.
-void Ranks::exchange() {
-  {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return !members_.empty(); });
+/// The work of the thread that calls MPI. Sets `started` to the error of the start, or to "".
+void Ranks::exchange(StartMessagePassing* start, std::promise<std::string>& started) {
+  std::string error;
+  module_.reset(start(TWICE_VERSION, error));
+  if (module_) {
+    rank_ = module_->rank();
+    size_ = module_->size();
+    members_.assign(index(size_), {.heard = Clock::now()});
   }
+  started.set_value(error);
+  if (!module_) return;
   const Json heartbeat = {{"kind", "heartbeat"}};
   Clock::time_point closed{};
   for (;;) {
@@ -382,13 +352,11 @@ void Ranks::exchange() {
     if (now - last_heartbeat_ >= heartbeat_interval) {
       last_heartbeat_ = now;
       for (int rank = 0; rank < size_; ++rank)
-        if (rank != rank_ && (leads() || rank == 0))
-          outgoing.emplace_back(rank, packed(heartbeat, ""));
+        if (talks_to(rank)) outgoing.emplace_back(rank, packed(heartbeat));
     }
     for (auto& [to, bytes] : outgoing) module_->send(to, std::move(bytes));
-    int from = 0;
-    std::string bytes;
-    while (module_->receive(from, bytes)) take(from, std::move(bytes));
+    while (auto received = module_->receive())
+      take(unpacked(received->first, std::move(received->second)));
     std::unique_lock lock(mutex_);
     look_for_lost(now);
     bool busy = false;
@@ -399,20 +367,18 @@ void Ranks::exchange() {
     changed_.wait_for(lock, busy ? short_pause : long_pause,
                       [&] { return !outbox_.empty() || (closing_ && !busy); });
   }
-  const bool without_all = incomplete();
-  if (without_all) leave_without_mpi();
-  MessagePassing* const module = without_all ? nullptr : module_.get();
-  const std::shared_ptr<std::atomic<bool>> ended = ended_;
-  if (module) module->finish();
-  *ended = true;
+  // The end of MPI may outlast this object.
+  if (incomplete())
+    leave_without_mpi();
+  else
+    module_->finish();
 }
 
 /// Puts a message into the inbox.
-void Ranks::take(int from, std::string bytes) {
-  Message message = unpacked(from, std::move(bytes));
+void Ranks::take(Message message) {
   if (message.head.at("kind") == Json("heartbeat")) return;
   const std::lock_guard lock(mutex_);
-  if (members_[index(from)].lost) return;
+  if (members_[index(message.from)].lost) return;
   if (message.head.at("kind") == Json("end")) incomplete_ = message.head.at("incomplete");
   inbox_.push_back(std::move(message));
   arrived_.notify_all();
@@ -427,10 +393,9 @@ void Ranks::look_for_lost(Clock::time_point now) {
     Member& member = members_[index(rank)];
     const bool heard = module_->heard(rank);
     if (heard || suspended) member.heard = now;
-    // Ranks other than 0 exchange heartbeats only with rank 0.
-    if (rank == rank_ || (!leads() && rank != 0)) continue;
+    if (!talks_to(rank)) continue;
     if (member.lost && heard && leads())
-      outbox_.emplace_back(rank, packed({{"kind", "end"}, {"incomplete", true}}, ""));
+      outbox_.emplace_back(rank, packed({{"kind", "end"}, {"incomplete", true}}));
     if (now - member.heard > limit || module_->failed(rank)) member.lost = true;
   }
 }

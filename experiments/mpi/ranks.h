@@ -2,10 +2,11 @@
 // exchanges messages with each other rank and detects ranks that have ended or cannot be reached.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <future>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -75,9 +76,12 @@ class Ranks {
   /// Queues a message. `head["kind"]` names its kind.
   void send(int to, const Json& head, std::string_view body = "");
   /// Sends to all ranks but this one that are not lost.
-  void send_to_others(const Json& head, std::string_view body = "");
+  void send_to_others(const Json& head);
   /// The next message. Waits at most this long. Messages of lost ranks are dropped.
   std::optional<Message> receive(std::chrono::milliseconds wait);
+  /// Waits for a message of this kind from each other rank, and drops those of other kinds. Returns
+  /// the heads by rank, without lost ranks, and after a stop without all that are missing.
+  std::map<int, Json> gather(const std::string& kind, Stop stop);
   /// Whether a message is not yet sent.
   bool sending();
   /// Whether a rank has been silent for too long (TWICE_MPI_SILENCE seconds, 30 by default), or MPI
@@ -90,7 +94,7 @@ class Ranks {
  private:
   using Clock = std::chrono::steady_clock;
   struct Member {
-    std::string host;
+    std::string host = {};
     int cores = 1;
     Clock::time_point heard{};
     bool lost = false;
@@ -98,13 +102,14 @@ class Ranks {
 
   Ranks() = default;
   static std::size_t index(int rank) { return static_cast<std::size_t>(rank); }
-  void start(Stop stop);
   void meet(const std::string& command, Stop stop);
-  void agree_on_kernels(const std::vector<Json>& greetings);
-  void share_cores(const std::vector<Json>& greetings);
-  void exchange();
-  void take(int from, std::string bytes);
+  void agree_on_kernels(const std::map<int, Json>& greetings);
+  void share_cores(const std::map<int, Json>& greetings);
+  void exchange(StartMessagePassing* start, std::promise<std::string>& started);
+  void take(Message message);
   void look_for_lost(Clock::time_point now);
+  /// Ranks other than 0 exchange messages with rank 0 only.
+  bool talks_to(int rank) const { return rank != rank_ && (leads() || rank == 0); }
   /// Whether a rank is lost. The end of MPI would wait for it.
   bool incomplete();
 
@@ -113,15 +118,14 @@ class Ranks {
   std::vector<std::string> kernels_;
   bool kernels_differ_ = false;
   std::unique_ptr<MessagePassing> module_;
-  std::string error_;
   std::thread thread_;
+  /// The thread makes no more use of this object, except possibly of `module_`.
+  std::future<void> ended_;
   std::mutex mutex_;
   std::condition_variable changed_, arrived_;
   std::deque<std::pair<int, std::string>> outbox_;
   std::deque<Message> inbox_;
-  bool ready_ = false, closing_ = false, sending_ = false, incomplete_ = false;
-  /// The thread makes no more use of this object, except possibly of `module_`.
-  std::shared_ptr<std::atomic<bool>> ended_ = std::make_shared<std::atomic<bool>>(false);
+  bool closing_ = false, sending_ = false, incomplete_ = false;
   /// The limit of silence in seconds.
   double silence_ = 0;
   /// The times of the last heartbeat and of the last look for lost ranks.

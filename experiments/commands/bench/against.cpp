@@ -1,11 +1,12 @@
-// Compares two programs: parses their options, summarises their times, and prints verdicts.
-#include "experiments/commands/bench/against.h"
-
+// `./twice bench --against OTHER`: tests whether this program is faster than another build, another
+// revision, or itself with other options. Processes of both programs run alternately (turns.h).
+// measure/paired.h has the equations behind the verdict.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 
+#include "experiments/commands/bench/bench.h"
 #include "experiments/commands/bench/turns.h"
 #include "experiments/files/record.h"
 #include "experiments/measure/paired.h"

@@ -7,7 +7,6 @@
 #include <cmath>
 
 #include "autodiff/threads/threads.h"
-#include "experiments/commands/bench/against.h"
 #include "experiments/commands/bench/race.h"
 #include "experiments/commands/bench/serve.h"
 #include "experiments/measure/noise.h"
@@ -154,6 +153,40 @@ void print_summary(const Json& record) {
   screen_table(shown, lines).print();
 }
 
+// ---- Options ----
+
+/// Declares the options of bench alone.
+void declare_measurement(OptionSet& set, BenchOptions& options) {
+  set.group("Bench", true);
+  set.add("suite", &options.suite, "A set of models instead of one: paper", one_of({"paper"}))
+      .excludes = {"model", "width", "depth", "channels", "activation", "batch"};
+  set.add("rows", &options.rows, "Only the suite's models whose names contain this");
+  set.add("seconds", &options.seconds,
+          "Measuring time for each model, in seconds (10; 30 with --against)");
+  set.add("against", &options.against,
+          "Compare with another program: a build, a git revision, or this one with other options "
+          "(\"--without winograd\")");
+  set.add("same-within", &options.same_within, "With --against: smaller differences do not count");
+  set.add("fail-if-slower", &options.fail_if_slower,
+          "With --against: exit status 3 if this program is slower by more than this, such as 3%");
+  set.add("peer", &options.peer, "Another engine to measure beside ours: pytorch",
+          one_of({"pytorch"}));
+  set.add("peer-python", &options.peer_python, "The Python interpreter that has PyTorch");
+  set.add("peer-malloc", &options.peer_malloc,
+          "The peer's allocator: system, unchanged; keep, freed memory stays in the process",
+          one_of({"system", "keep"}));
+  set.add("neighbours", &options.neighbours,
+          "Number of busy processes beside the measurement, to see the cost of sharing the machine",
+          whole(0, 1024));
+  set.add("neighbour-kind", &options.neighbour_kind,
+          "cpu: they compute; memory: they copy memory; bursts: they compute for 3 ms, then sleep "
+          "for 3 ms",
+          one_of(neighbour_kinds));
+  set.add("no-memory", &options.no_memory, "Do not measure memory");
+  set.add("no-prediction", &options.no_prediction,
+          "Do not predict times, which takes a few seconds for each model");
+}
+
 }  // namespace
 
 std::vector<Json> models_of(const BenchOptions& options) {
@@ -176,25 +209,17 @@ std::vector<Json> models_of(const BenchOptions& options) {
 }
 
 Json config_of(const BenchOptions& options) {
+  BenchOptions copy = options;
+  OptionSet own;
+  declare_measurement(own, copy);
   Json config = to_json(options.run);
+  config.update(own.to_json());
   if (!options.suite.empty())
-    for (const char* own : {"model", "width", "depth", "channels", "activation", "batch"})
-      config.erase(own);
-  config["suite"] = options.suite;
-  config["rows"] = options.rows;
-  config["seconds"] = *options.seconds;
-  config["peer"] = options.peer;
-  config["peer-python"] = options.peer_python;
-  config["peer-malloc"] = options.peer_malloc;
-  config["no-memory"] = options.no_memory;
-  config["no-prediction"] = options.no_prediction;
-  config["neighbours"] = options.neighbours;
-  config["neighbour-kind"] = options.neighbour_kind;
-  if (!options.against.empty()) {
-    config["against"] = options.against;
-    config["same-within"] = options.same_within;
-    config["fail-if-slower"] = options.fail_if_slower;
-  }
+    for (const char* of_model : {"model", "width", "depth", "channels", "activation", "batch"})
+      config.erase(of_model);
+  if (options.against.empty())
+    for (const char* of_comparison : {"against", "same-within", "fail-if-slower"})
+      config.erase(of_comparison);
   return config;
 }
 
@@ -219,34 +244,7 @@ void declare_bench(OptionSet& set, BenchOptions& options) {
   declare(set, options.run, {.training = false, .norm = true});
   // The inputs are random, and the record is the only output.
   set.remove({"data", "augment", "out"});
-  set.group("Bench");
-  set.add("suite", &options.suite, "A set of models instead of one: paper", one_of({"paper"}))
-      .excludes = {"model", "width", "depth", "channels", "activation", "batch"};
-  set.add("rows", &options.rows, "Only the suite's models whose names contain this");
-  set.add("seconds", &options.seconds,
-          "Measuring time for each model, in seconds (10; 30 with --against)");
-  set.add("against", &options.against,
-          "Compare with another program: a build, a git revision, or this one with other options "
-          "(\"--without winograd\")");
-  set.add("same-within", &options.same_within, "With --against: smaller differences do not count");
-  set.add("fail-if-slower", &options.fail_if_slower,
-          "With --against: exit status 3 if this program is slower by more than this, such as 3%");
-  set.add("peer", &options.peer, "Another engine to measure beside ours: pytorch",
-          one_of({"pytorch"}));
-  set.add("peer-python", &options.peer_python, "The Python interpreter that has PyTorch");
-  set.add("peer-malloc", &options.peer_malloc,
-          "The peer's allocator: system, unchanged; keep, freed memory stays in the process",
-          one_of({"system", "keep"}));
-  set.add("neighbours", &options.neighbours,
-          "Number of busy processes beside the measurement, to see the cost of sharing the machine",
-          whole(0, 1024));
-  set.add("neighbour-kind", &options.neighbour_kind,
-          "cpu: they compute; memory: they copy memory; bursts: they compute for 3 ms, then sleep "
-          "for 3 ms",
-          one_of(neighbour_kinds()));
-  set.add("no-memory", &options.no_memory, "Do not measure memory");
-  set.add("no-prediction", &options.no_prediction,
-          "Do not predict times, which takes a few seconds for each model");
+  declare_measurement(set, options);
   set.group("");
   set.add("measure-memory", &options.measure_memory);
   set.add("serve", &options.serve);

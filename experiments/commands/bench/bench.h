@@ -1,5 +1,5 @@
 // `./twice bench`: measures the time of a step, for any model and methods or for a suite of models,
-// optionally beside another engine in the same run.
+// optionally beside another engine in the same run. `--against` compares two programs.
 #pragma once
 
 #include "experiments/run/options.h"
@@ -12,7 +12,7 @@ struct BenchOptions {
   std::string suite, rows;
   /// Measuring time for each model in seconds. The default is 30 with `against`, otherwise 10.
   std::optional<double> seconds;
-  /// Another program to compare with this one (against.h). The other two are percentages:
+  /// Another program to compare with this one (against.cpp). The other two are percentages:
   /// differences below `same_within` do not count, and a slowdown above `fail_if_slower`, if set,
   /// has its own exit status.
   std::string against, same_within = "2%", fail_if_slower;
@@ -49,5 +49,17 @@ Json config_of(const BenchOptions& options);
 /// Prints a table for each model and the means over all, and writes the record to `--json`. Returns
 /// the exit status.
 int bench(BenchOptions options);
+
+/// Compares two programs on each model, prints a table, and writes the record (docs/records.md).
+/// `ours` and `other` are each a word for `find_program` or a list of options. A list of options
+/// means this program with these options in place of its own, and "" means this program. Error
+/// messages name `option`. Returns the exit status. Throws Stopped if a stop was requested.
+int compare_programs(const BenchOptions& options, const std::string& ours, const std::string& other,
+                     const std::string& option);
+
+/// The same for `profile --compare`. `words` are options of bench. Differences below the fraction
+/// `margin` do not count.
+int compare_programs(const OptionWords& words, double margin, const std::string& ours,
+                     const std::string& other, const std::string& option);
 
 }  // namespace twice::experiments

@@ -105,18 +105,11 @@ int serve(const RunOptions& options, double handicap) {
   return 0;
 }
 
-const std::vector<std::string>& neighbour_kinds() {
-  static const std::vector<std::string> kinds = {"cpu", "memory", "bursts"};
-  return kinds;
-}
-
-std::vector<std::unique_ptr<Process>> start_neighbours(int count, const std::string& kind) {
-  std::vector<std::unique_ptr<Process>> processes;
-  for (int i = 0; i < count; ++i) {
-    processes.push_back(
-        std::make_unique<Process>(std::vector<std::string>{"/proc/self/exe", "bench", "--serve"}));
-    processes.back()->write_line(Json{{"do", "work"}, {"kind", kind}}.dump());
-  }
+std::deque<Process> start_neighbours(int count, const std::string& kind) {
+  std::deque<Process> processes;
+  for (int i = 0; i < count; ++i)
+    processes.emplace_back(std::vector<std::string>{"/proc/self/exe", "bench", "--serve"})
+        .write_line(Json{{"do", "work"}, {"kind", kind}}.dump());
   return processes;
 }
 

@@ -2,7 +2,7 @@
 // steps, which lets two programs alternate in short blocks, or it keeps a core busy.
 #pragma once
 
-#include <memory>
+#include <deque>
 
 #include "experiments/files/process.h"
 #include "experiments/run/options.h"
@@ -22,10 +22,10 @@ int serve(const RunOptions& options, double handicap);
 
 /// The kinds of neighbours: "cpu" computes without a pause, "memory" reads and writes 64 MiB
 /// without a pause, "bursts" computes for 3 ms and then sleeps for 3 ms.
-const std::vector<std::string>& neighbour_kinds();
+inline const std::vector<std::string> neighbour_kinds = {"cpu", "memory", "bursts"};
 
 /// Starts busy processes beside a measurement, to measure the cost of sharing the machine. The
 /// processes have our priority and run until the result is destroyed.
-std::vector<std::unique_ptr<Process>> start_neighbours(int count, const std::string& kind);
+std::deque<Process> start_neighbours(int count, const std::string& kind);
 
 }  // namespace twice::experiments

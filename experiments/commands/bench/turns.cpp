@@ -21,14 +21,15 @@ namespace {
 
 struct Finished {
   int status;
-  std::string last_line;
+  std::string last_line, ending;
 };
 
 Finished run(const std::vector<std::string>& words) {
   Process process(words);
   const std::string output = process.read_all(stop_requested);
   end_if_stopped();
-  return {process.wait(), last_line(output)};
+  const int status = process.wait();
+  return {status, last_line(output), process.ending()};
 }
 
 bool is_program(const fs::path& path) {
@@ -105,12 +106,9 @@ Json description(const Contender& side) {
 ProcessTimes whole_command(const Contender& side, double seconds) {
   const Temporary folder(fs::temp_directory_path(), "twice-bench", Temporary::Kind::folder);
   const fs::path file = folder.path() / "record.json";
-  Process process(command(side, {"--no-memory", fmt::format("--seconds={}", seconds),
-                                 fmt::format("--json={}", file.string())}));
-  process.read_all(stop_requested);
-  end_if_stopped();
-  if (process.wait() != 0)
-    fail("bench", "{} ended with {}", side.program.string(), process.ending());
+  const Finished ended = run(command(side, {"--no-memory", fmt::format("--seconds={}", seconds),
+                                            fmt::format("--json={}", file.string())}));
+  if (ended.status != 0) fail("bench", "{} ended with {}", side.program.string(), ended.ending);
   const Json record = Json::parse(read_file(file));
   ProcessTimes times;
   for (const Json& row : record.at("rows")) times.push_back(row.at("rounds_ms"));

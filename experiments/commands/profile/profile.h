@@ -66,7 +66,7 @@ struct ProfileOptions {
   std::string measure_memory;
   /// The options that were given.
   OptionWords given;
-  /// Compares two programs. The command `bench` provides this function (commands/bench/against.h),
+  /// Compares two programs. The command `bench` provides this function (commands/bench/bench.h),
   /// which keeps this command independent of `bench`.
   int (*compare_programs)(const OptionWords& words, double margin, const std::string& ours,
                           const std::string& other, const std::string& option) = nullptr;

@@ -4,13 +4,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
+#include <deque>
 #include <iostream>
-#include <memory>
-#include <sstream>
+#include <map>
+#include <ranges>
 
 #include "autodiff/threads/threads.h"
 #include "experiments/files/process.h"
+#include "experiments/files/words.h"
+#include "experiments/measure/statistics.h"
 #include "experiments/measure/steps.h"
 #include "experiments/run/recording.h"
 #include "experiments/run/registry.h"
@@ -20,10 +22,6 @@ namespace twice::experiments {
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-constexpr double seconds_of_timing = 0.3;
-constexpr int least_steps = 2;
 // The measurement leaves out the start of a run and its evaluation, which cost less if runs are
 // concurrent. Therefore one run on all cores must be faster by this factor.
 constexpr double margin = 1.1;
@@ -34,42 +32,71 @@ class Measured {
   Measured(Json config, int count) {
     config["threads"] = 1;
     for (int i = 0; i < count; ++i)
-      processes_.push_back(std::make_unique<Process>(
-          std::vector<std::string>{"/proc/self/exe", "sweep", "--measure-steps", config.dump()}));
-    for (const auto& process : processes_) answer(*process);
+      processes_.emplace_back(
+          std::vector<std::string>{"/proc/self/exe", "sweep", "--measure-steps", config.dump()});
+    for (Process& process : processes_) answer(process);
   }
 
   /// Steps per second of the first `count` runs together, each with `threads` threads, while the
   /// other runs wait. 0 after a stop was requested.
   double steps_per_second(int count, int threads) {
-    for (int i = 0; i < count; ++i) at(i).write_line(std::to_string(threads));
+    const auto first = std::views::take(processes_, count);
+    for (Process& process : first) process.write_line(std::to_string(threads));
     double sum = 0;
-    for (int i = 0; i < count; ++i) sum += answer(at(i));
+    for (Process& process : first) sum += answer(process);
     return sum;
   }
 
  private:
-  Process& at(int i) { return *processes_[static_cast<std::size_t>(i)]; }
-
   static double answer(Process& process) {
     const std::optional<std::string> line = process.read_line(stop_requested);
-    double value = 0;
     if (stop_requested()) return 0;
-    if (!line || !(std::istringstream(*line) >> value))
-      fail("sweep", "{}", last_line(process.errors()));
-    return value;
+    const std::optional<double> rate = parsed<double>(line.value_or(""));
+    if (!rate) fail("sweep", "{}", last_line(process.errors()));
+    return *rate;
   }
 
-  std::vector<std::unique_ptr<Process>> processes_;
+  std::deque<Process> processes_;
 };
+
+/// A key that is equal for runs with the same values of these options.
+std::string key_of(const Json& config, std::initializer_list<const char*> options) {
+  std::string key;
+  for (const char* option : options) key += config.value(option, Json()).dump() + " ";
+  return key;
+}
 
 /// Equal for runs with the same training, validation and test examples.
 std::string data_key(const Json& config) {
-  std::string key;
-  for (const char* option : {"problem", "data", "input", "classes", "target", "loss", "test-share",
-                             "validation-share", "split-seed"})
-    key += config.value(option, Json()).dump() + " ";
+  return key_of(config, {"problem", "data", "input", "classes", "target", "loss", "test-share",
+                         "validation-share", "split-seed"});
+}
+
+/// Equal for runs with the same model.
+std::string model_key(const Json& config) {
+  std::string key = data_key(config) +
+                    key_of(config, {"model", "width", "depth", "channels", "activation", "batch"});
+  for (const auto& [option, value] : config.members())
+    if (!registry().owner_of(option).empty()) key += value.dump() + " ";
   return key;
+}
+
+/// Runs whose steps are timed, one of each kind, and the number of runs of that kind.
+using Samples = std::map<std::string, std::pair<const GridRun*, double>>;
+
+/// Runs are of one kind if their steps take equally long.
+Samples samples_of(const std::vector<const GridRun*>& runs) {
+  // A grid over many models starts soon.
+  constexpr std::size_t most_models = 4;
+  Samples samples;
+  for (const GridRun* run : runs) {
+    const std::string key = model_key(run->config) + key_of(run->config, {"dtype", "augment"});
+    if (samples.size() == most_models && !samples.contains(key)) continue;
+    auto& [first, count] = samples[key];
+    if (!first) first = run;
+    count += 1;
+  }
+  return samples;
 }
 
 RunCost cost_of(const Problem& problem, const Method& method) {
@@ -89,68 +116,44 @@ RunCost cost_of(const Problem& problem, const Method& method) {
 
 }  // namespace
 
-std::string cost_key(const Json& config, bool steps) {
-  std::string key = data_key(config);
-  const auto add = [&](const char* option) { key += config.value(option, Json()).dump() + " "; };
-  for (const char* option : {"model", "width", "depth", "channels", "activation", "batch"})
-    add(option);
-  for (const auto& [option, value] : config.members())
-    if (!registry().owner_of(option).empty()) add(option.c_str());
-  if (steps)
-    for (const char* option : {"method", "dtype", "without"}) add(option);
-  return key;
-}
-
-std::string step_key(const Json& config) {
-  return cost_key(config, false) + config.value("dtype", Json()).dump() +
-         config.value("augment", Json()).dump();
-}
-
-std::vector<double> costs_of(const Grid& grid, const RunCosts& costs) {
+std::vector<double> costs_of(const Grid& grid) {
   std::vector<double> result;
-  for (const GridRun& run : grid.runs)
-    result.push_back(costs.at(cost_key(run.config, true)).epoch *
-                     run.config.at("epochs").get<double>());
+  for (const GridRun& run : grid.runs) result.push_back(run.cost.epoch * run.epochs());
   return result;
 }
 
-RunCosts check_models(const Grid& grid, bool count_flops) {
-  std::map<std::string, std::map<std::string, const GridRun*>> by_data;
-  for (const GridRun& run : grid.runs)
-    by_data[data_key(run.config)].emplace(cost_key(run.config, count_flops), &run);
-  RunCosts costs;
+void check_models(Grid& grid, bool count_flops) {
+  std::map<std::string, std::map<std::string, std::vector<GridRun*>>> by_data;
+  for (GridRun& run : grid.runs) {
+    std::string key = model_key(run.config);
+    if (count_flops) key += key_of(run.config, {"method", "dtype", "without"});
+    by_data[data_key(run.config)][key].push_back(&run);
+  }
   for (const auto& [unused, models] : by_data) {
-    const RunOptions first = grid_run_options(models.begin()->second->config, 1);
+    const RunOptions first = run_options(models.begin()->second[0]->config);
     const DataSplit data = first.problem.empty() ? load_data(first) : DataSplit{};
-    for (const auto& [key, run] : models) {
-      const RunOptions options = grid_run_options(run->config, 1);
+    for (const auto& [key, runs] : models) {
+      const RunOptions options = run_options(runs[0]->config);
       const Problem problem =
           first.problem.empty() ? make_problem(options, data) : make_problem(options);
-      if (count_flops) costs[key] = cost_of(problem, method(options.methods.at(0)));
+      if (!count_flops) continue;
+      const RunCost cost = cost_of(problem, method(options.methods.at(0)));
+      for (GridRun* run : runs) run->cost = cost;
     }
   }
-  return costs;
 }
 
 Layout choose_layout(const std::vector<const GridRun*>& runs, int jobs, int cores) {
-  const int count = static_cast<int>(std::max<std::size_t>(runs.size(), 1));
+  const int count = static_cast<int>(runs.size());
   if (jobs > 0) return {jobs, std::max(cores / jobs, 1), "set by --jobs"};
   if (cores == 1) return {1, 1, "there is one core"};
   if (count == 1) return {1, cores, "there is one run"};
   const Layout each{std::min(cores, count), cores / std::min(cores, count), ""};
 
-  std::map<std::string, std::pair<const GridRun*, double>> models;
-  for (const GridRun* run : runs) {
-    const std::string key = step_key(run->config);
-    if (models.size() == most_models && !models.contains(key)) continue;
-    auto& [first, weight] = models[key];
-    if (!first) first = run;
-    weight += 1;
-  }
   double apart = 0, together = 0;  // seconds for a step of each run, in each layout
   try {
-    for (const auto& [key, model] : models) {
-      const auto& [run, weight] = model;
+    for (const auto& [kind, sample] : samples_of(runs)) {
+      const auto& [run, weight] = sample;
       Measured measured(run->config, each.jobs);
       apart += weight / measured.steps_per_second(each.jobs, each.threads);
       together += weight / measured.steps_per_second(1, cores);
@@ -167,8 +170,31 @@ Layout choose_layout(const std::vector<const GridRun*>& runs, int jobs, int core
   return all_cores ? Layout{1, cores, reason} : Layout{each.jobs, each.threads, reason};
 }
 
-double steps_per_second(const Json& config, int jobs, int threads) {
-  return Measured(config, jobs).steps_per_second(jobs, threads);
+Forecast longest_part(const Grid& grid, int jobs, int threads, int parts) {
+  const std::vector<double> costs = costs_of(grid);
+  const std::vector<int> dealt = deal(costs, parts);
+  Forecast result;
+  for (int part = 1; part <= parts; ++part)
+    result.runs = std::max(result.runs, static_cast<int>(std::ranges::count(dealt, part)));
+  const int together = std::min(jobs > 0 ? jobs : threads, result.runs);
+  std::vector<const GridRun*> runs;
+  for (const GridRun& run : grid.runs) {
+    runs.push_back(&run);
+    result.bytes = std::max(result.bytes, run.cost.bytes * static_cast<std::size_t>(together));
+  }
+  double flops = 0, seconds = 0;
+  for (const auto& [kind, sample] : samples_of(runs)) {
+    const GridRun& run = *sample.first;
+    flops += run.cost.epoch;
+    seconds +=
+        run.cost.steps /
+        Measured(run.config, together).steps_per_second(together, std::max(threads / together, 1));
+  }
+  // `seconds` is for that many runs at a time. One run alone takes that many times as long.
+  const double longest = std::max(std::ranges::max(part_costs(costs, dealt, parts)),
+                                  together * std::ranges::max(costs));
+  result.seconds = longest / flops * seconds;
+  return result;
 }
 
 int measure_steps(const std::string& config) {
@@ -180,15 +206,8 @@ int measure_steps(const std::string& config) {
   for (int count = 0; std::cin >> count && !stop_requested();) {
     set_threads(count);
     trainer.step();  // wakes the threads up, and touches all memory for the first time
-    const Clock::time_point start = Clock::now();
-    double seconds = 0;
-    int steps = 0;
-    while ((seconds < seconds_of_timing || steps < least_steps) && !stop_requested()) {
-      trainer.step();
-      ++steps;
-      seconds = std::chrono::duration<double>(Clock::now() - start).count();
-    }
-    fmt::print("{}\n", steps / seconds);
+    const BlockTiming timing{.seconds = 0.3, .settle = 0, .lead = 0};
+    fmt::print("{}\n", 1e3 / mean(timed_block([&] { trainer.step(); }, timing)));
     std::fflush(stdout);
   }
   return 0;

@@ -6,9 +6,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <map>
 #include <random>
+#include <ranges>
 #include <set>
 
 #include "autodiff/plan/graph.h"
@@ -28,36 +28,15 @@ bool contains(const Strings& words, const std::string& word) {
   return std::ranges::find(words, word) != words.end();
 }
 
-/// The members of MethodOptions, by their command-line names.
-const Strings& method_option_names() {
-  static const Strings names = {"gamma", "epsilon", "rho", "asam-eta", "flood-level"};
-  return names;
-}
+/// The sizes of models, and the models that have each.
+const std::map<std::string, Strings> sizes = {
+    {"width", {"mlp"}}, {"depth", {"mlp", "resnet"}}, {"channels", {"cnn", "resnet"}}};
 
-bool model_has(const std::string& model, const std::string& size) {
-  if (size == "width") return model == "mlp";
-  if (size == "channels") return model == "cnn" || model == "resnet";
-  return model == "mlp" || model == "resnet";
-}
-
-bool is_size(const std::string& option) {
-  return option == "width" || option == "depth" || option == "channels";
-}
-
-/// Returns the name that a run chooses for an option such as "method".
-using Choice = std::function<std::string(const char* option)>;
-
-/// True if the run reads an option. This depends on the run's method and optimiser.
-bool reads(const Choice& choice, const std::string& option) {
-  if (contains(method_option_names(), option))
-    return method_reads(method(choice("method")), option);
-  const auto lists = [&](const OptimizerRule& rule) { return listed(rule.options, option); };
-  if (std::ranges::any_of(optimizers(), lists)) return lists(optimizer(choice("optimizer")));
-  const std::string owner = registry().owner_of(option);
-  if (owner.empty() || contains(names_of(passes()), owner)) return true;
-  for (const char* kind : {"method", "optimizer", "schedule", "model", "data", "problem"})
-    if (choice(kind) == owner) return true;
-  return false;
+/// The name that a run chooses for an option such as "method".
+std::string choice(const Json& config, const char* option) {
+  const Json value = config.value(option, Json());
+  if (value.is_array()) return value.at(0);
+  return value.is_string() ? value.string() : "";
 }
 
 RunOptions parsed_options(const Strings& arguments) {
@@ -90,21 +69,15 @@ std::string joined_name(const Json& config, const Strings& axes) {
   return name;
 }
 
-/// True if a run takes the given value of an option.
-bool takes(const std::map<std::string, std::string>& chosen, const Strings& models,
-           const std::string& option) {
-  static const Json defaults = to_json(RunOptions());
-  const Choice choice = [&](const char* name) -> std::string {
-    const auto found = chosen.find(name);
-    if (found != chosen.end()) return found->second;
-    return std::string_view(name) == "method" ? "exact" : defaults.value(name, std::string());
-  };
+/// True if a run takes its value of an option. `config` holds the words of the run's options.
+bool takes(const Json& config, const Strings& models, const std::string& option) {
   // If no model of the grid has this size, the size remains, and the model then rejects it.
-  if (is_size(option) && !model_has(choice("model"), option))
-    return std::ranges::none_of(models, [&](const auto& m) { return model_has(m, option); });
+  if (const auto size = sizes.find(option);
+      size != sizes.end() && !contains(size->second, choice(config, "model")))
+    return std::ranges::none_of(models, [&](const auto& m) { return contains(size->second, m); });
   // The parser of `train` rejects unknown names.
-  return !contains(names_of(methods()), choice("method")) ||
-         !contains(names_of(optimizers()), choice("optimizer")) || reads(choice, option);
+  return !contains(names_of(methods()), choice(config, "method")) ||
+         !contains(names_of(optimizers()), choice(config, "optimizer")) || uses(config, option);
 }
 
 struct Range {
@@ -129,18 +102,20 @@ struct Range {
   }
 };
 
+/// True if the option takes a value of one of these types.
+template <class... T>
+bool takes_value_of(const Option& option) {
+  const auto& target = option.target;
+  return (
+      (std::holds_alternative<T*>(target) || std::holds_alternative<std::optional<T>*>(target)) ||
+      ...);
+}
+
 /// Parses a word as a range if the option takes a number. Empty for any other word.
 std::optional<Range> range_of(const Option& option, const std::string& word) {
   const std::size_t dots = word.find("..");
-  const bool whole = std::holds_alternative<int*>(option.target) ||
-                     std::holds_alternative<Index*>(option.target) ||
-                     std::holds_alternative<std::uint64_t*>(option.target) ||
-                     std::holds_alternative<std::optional<int>*>(option.target) ||
-                     std::holds_alternative<std::optional<Index>*>(option.target) ||
-                     std::holds_alternative<std::optional<std::uint64_t>*>(option.target),
-             number = std::holds_alternative<double*>(option.target) ||
-                      std::holds_alternative<std::optional<double>*>(option.target);
-  if (dots == std::string::npos || !(whole || number)) return std::nullopt;
+  const bool whole = takes_value_of<int, Index, std::uint64_t>(option);
+  if (dots == std::string::npos || !(whole || takes_value_of<double>(option))) return std::nullopt;
   std::string rest = word.substr(dots + 2);
   const auto next_part = [&] {
     const std::string part = rest.substr(0, rest.find(':'));
@@ -185,23 +160,15 @@ struct Values {
 
 using Setting = std::map<std::string, std::string>;
 
-/// Every combination of the options' values, with the options in this order and the last option
-/// varying fastest.
-std::vector<Setting> combinations(const Strings& order,
-                                  const std::map<std::string, Values>& values) {
-  double count = 1;
-  for (const std::string& option : order)
-    count *= static_cast<double>(values.at(option).words.size());
-  if (count > most_runs)
-    throw UsageError(
-        fmt::format("the grid has {:.6g} points; at most {} are allowed", count, most_runs));
+/// Every combination of a setting of each list. The last list varies fastest.
+std::vector<Setting> combinations(const std::vector<std::vector<Setting>>& lists) {
   std::vector<Setting> settings = {{}};
-  for (const std::string& option : order) {
+  for (const std::vector<Setting>& list : lists) {
     std::vector<Setting> longer;
     for (const Setting& setting : settings)
-      for (const std::string& value : values.at(option).words) {
+      for (const Setting& more : list) {
         longer.push_back(setting);
-        longer.back()[option] = value;
+        longer.back().insert(more.begin(), more.end());
       }
     settings = std::move(longer);
   }
@@ -210,33 +177,31 @@ std::vector<Setting> combinations(const Strings& order,
 
 }  // namespace
 
-const Strings& grid_options() {
-  static const Strings names = [] {
-    RunOptions options;
+const std::vector<Option>& grid_options() {
+  static RunOptions defaults;
+  static const std::vector<Option> options = [] {
     OptionSet train;
-    declare(train, options, {.output = false});
-    Strings result;
-    for (const Option& option : train.options())
-      if (option.name != "threads") result.push_back(option.name);
-    return result;
+    declare(train, defaults, {.output = false});
+    train.remove({"threads"});
+    return train.options();
   }();
-  return names;
+  return options;
 }
 
 bool uses(const Json& config, const std::string& option) {
-  return reads(
-      [&](const char* name) -> std::string {
-        const Json value = config.value(name, Json());
-        return value.is_array()    ? value.at(0).get<std::string>()
-               : value.is_string() ? value.get<std::string>()
-                                   : "";
-      },
-      option);
+  const auto read = [&](const auto& rule) { return listed(rule.options, option); };
+  if (std::ranges::any_of(methods(), read)) return read(method(choice(config, "method")));
+  if (std::ranges::any_of(optimizers(), read)) return read(optimizer(choice(config, "optimizer")));
+  const std::string owner = registry().owner_of(option);
+  if (owner.empty() || contains(names_of(passes()), owner)) return true;
+  for (const char* kind : {"method", "optimizer", "schedule", "model", "data", "problem"})
+    if (choice(config, kind) == owner) return true;
+  return false;
 }
 
 Strings ordered_axes(const Strings& axes) {
   Strings result = {"method"};
-  for (const std::string& option : grid_options())
+  for (const std::string& option : std::views::transform(grid_options(), &Option::name))
     if (option != "method" && option != "seed" && contains(axes, option)) result.push_back(option);
   result.emplace_back("seed");
   return result;
@@ -258,26 +223,26 @@ void name_runs(Grid& grid) {
 }
 
 Grid expand(const std::vector<GridAxis>& given, const RandomSearch& search) {
-  RunOptions defaults;
-  OptionSet train;
-  declare(train, defaults, {.output = false});
+  const auto is_drawn = [&](const std::string& option) {
+    return search.settings > 0 && option != "method" && option != "seed";
+  };
   Strings varying, models = {"mlp"};
   std::map<std::string, Values> values = {{"method", {{"exact"}}}, {"seed", {{"1"}}}};
   for (const GridAxis& axis : given) {
-    if (!contains(grid_options(), axis.option))
+    const auto option = std::ranges::find(grid_options(), axis.option, &Option::name);
+    if (option == grid_options().end())
       throw UsageError(fmt::format("--{} is not an option that can vary", axis.option));
     if (axis.values.empty()) throw UsageError(fmt::format("--{} has no value", axis.option));
     Values list;
-    const bool all_run = axis.option == "method" || axis.option == "seed";
     for (const std::string& word : axis.values) {
-      const std::optional<Range> range = range_of(*train.find(axis.option), word);
+      const std::optional<Range> range = range_of(*option, word);
       if (!range) {
         list.words.push_back(word);
-      } else if (range->count || (range->whole && (search.settings == 0 || all_run))) {
+      } else if (range->count || (range->whole && !is_drawn(axis.option))) {
         if (range->high - range->low >= most_runs && !range->count)
           throw UsageError(fmt::format("--{}: '{}' has too many values", axis.option, word));
         for (std::string& value : range->values()) list.words.push_back(std::move(value));
-      } else if (search.settings > 0) {
+      } else if (is_drawn(axis.option)) {
         list.ranges.push_back(*range);
       } else {
         throw UsageError(fmt::format(
@@ -299,35 +264,37 @@ Grid expand(const std::vector<GridAxis>& given, const RandomSearch& search) {
   Strings order = ordered_axes(varying);
   for (const auto& [option, list] : values)
     if (!contains(order, option)) order.insert(order.end() - 1, option);
-  std::vector<Setting> settings;
+  std::vector<std::vector<Setting>> lists;
+  double points = 1;
+  for (const std::string& option : order) {
+    if (is_drawn(option)) continue;
+    std::vector<Setting>& list = lists.emplace_back();
+    for (const std::string& word : values.at(option).words) list.push_back({{option, word}});
+    points *= static_cast<double>(list.size());
+  }
+  if (search.settings == 0 && points > most_runs)
+    throw UsageError(
+        fmt::format("the grid has {:.6g} points; at most {} are allowed", points, most_runs));
   if (search.settings > 0) {
     std::mt19937_64 numbers(search.seed);
-    const Strings drawn(order.begin() + 1, order.end() - 1);
-    for (int i = 0; i < search.settings; ++i) {
-      Setting& setting = settings.emplace_back();
-      for (const std::string& option : drawn) setting[option] = values.at(option).drawn(numbers);
-    }
-    std::vector<Setting> all;
-    for (const std::string& method : values.at("method").words)
-      for (Setting& setting : settings)
-        for (const std::string& seed : values.at("seed").words) {
-          setting["method"] = method, setting["seed"] = seed;
-          all.push_back(setting);
-        }
-    settings = std::move(all);
-  } else {
-    settings = combinations(order, values);
+    std::vector<Setting> drawn(static_cast<std::size_t>(search.settings));
+    for (Setting& setting : drawn)
+      for (const std::string& option : order)
+        if (is_drawn(option)) setting[option] = values.at(option).drawn(numbers);
+    lists.insert(lists.begin() + 1, std::move(drawn));  // after the methods
   }
 
   Grid grid{ordered_axes(varying), {}};
+  const Json defaults = to_json(RunOptions());
+  std::set<Strings> tried;
   std::set<std::string> known;
-  for (const Setting& setting : settings) {
+  for (const Setting& setting : combinations(lists)) {
+    Json chosen = defaults;
+    chosen.update(setting);
     Strings words;
-    std::string key;
     for (const auto& [option, value] : setting)
-      if (takes(setting, models, option)) words.push_back(fmt::format("--{}={}", option, value));
-    for (const std::string& word : words) key += word + '\n';
-    if (!known.insert(key).second) continue;  // parsing is slow
+      if (takes(chosen, models, option)) words.push_back(fmt::format("--{}={}", option, value));
+    if (!tried.insert(words).second) continue;  // parsing is slow
     RunOptions options = parsed_options(words);
     complete(options, {"exact"});
     Json config = to_json(options);
@@ -340,21 +307,15 @@ Grid expand(const std::vector<GridAxis>& given, const RandomSearch& search) {
 
 std::optional<std::string> clash(const Json& a, const Json& b, const Strings& axes) {
   const auto same = [&](const char* option) { return a.at(option) == b.at(option); };
-  for (const std::string& option : grid_options()) {
+  for (const std::string& option : std::views::transform(grid_options(), &Option::name)) {
     if (contains(axes, option) || !uses(a, option) || !uses(b, option)) continue;
     // The defaults of these options depend on another option, which may vary.
     if ((option == "augment" || option == "epochs") && !same("data")) continue;
     if (option == "lr" && !same("optimizer")) continue;
-    if (is_size(option) && !same("model")) continue;
+    if (sizes.contains(option) && !same("model")) continue;
     if (a.value(option, Json()) != b.value(option, Json())) return option;
   }
   return std::nullopt;
-}
-
-RunOptions grid_run_options(const Json& config, int threads) {
-  Json whole = config;
-  whole["threads"] = threads;
-  return run_options(whole);
 }
 
 Strings arguments(const Json& config) {

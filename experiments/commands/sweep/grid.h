@@ -21,11 +21,26 @@ struct GridAxis {
   std::vector<std::string> values;
 };
 
+/// The needs of a run, from the plan of its step.
+struct RunCost {
+  /// Floating-point operations of the steps of one epoch, in units of f32 operations. In f64 a
+  /// vector register holds half as many numbers.
+  double epoch = 1;
+  /// The steps of an epoch.
+  double steps = 1;
+  /// The plan's memory, two more copies of the parameters for the optimiser, and the data.
+  std::size_t bytes = 0;
+};
+
 /// One run: its name, and every option as `to_json` writes it, except `threads`, which does not
 /// affect results. Options that the run's method does not read have their defaults.
 struct GridRun {
   std::string name;
   Json config;
+  /// Without counted costs, all epochs cost the same.
+  RunCost cost = {};
+
+  int epochs() const { return config.at("epochs"); }
 };
 
 struct Grid {
@@ -50,7 +65,7 @@ struct RandomSearch {
 Grid expand(const std::vector<GridAxis>& given, const RandomSearch& search = {});
 
 /// The options of `train` that may be axes, in the order of `train`'s help.
-const std::vector<std::string>& grid_options();
+const std::vector<Option>& grid_options();
 
 /// True if the method or optimiser of this config reads the option.
 bool uses(const Json& config, const std::string& option);
@@ -67,9 +82,7 @@ std::string setting_name(const Json& config, const std::vector<std::string>& axe
 std::optional<std::string> clash(const Json& a, const Json& b,
                                  const std::vector<std::string>& axes);
 
-/// The options of a run, with the given number of threads.
-RunOptions grid_run_options(const Json& config, int threads);
-/// The same options as a command line of `train`.
+/// The options of a run as a command line of `train`.
 std::vector<std::string> arguments(const Json& config);
 
 }  // namespace twice::experiments

@@ -16,8 +16,7 @@
 #include "experiments/app/command_line.h"
 #include "experiments/app/terminal.h"
 #include "experiments/commands/sweep/costs.h"
-#include "experiments/commands/sweep/local_runs.h"
-#include "experiments/commands/sweep/remote_runs.h"
+#include "experiments/commands/sweep/places.h"
 #include "experiments/files/atomic_file.h"
 #include "experiments/files/record.h"
 #include "experiments/files/words.h"
@@ -38,33 +37,31 @@ using Clock = std::chrono::steady_clock;
 struct Merged {
   Grid grid;
   std::vector<RunResult> earlier;
-  /// The layout of the earlier runs.
-  Layout layout;
+  /// The recorded layout of the earlier runs.
+  Json layout = Layout();
   /// The kinds of kernels of the earlier runs.
   std::set<std::string> kernels = {};
 };
 
-/// The places of the record of a sweep in this folder, and of the records of its shards.
-std::vector<fs::path> record_files(const fs::path& out) {
-  std::vector<fs::path> files = {out / "sweep.json"};
+/// The folder of the record of a sweep, and those of the records of its shards.
+std::set<fs::path> record_folders(const fs::path& out) {
+  std::set<fs::path> folders = {out};
   std::error_code error;
   for (fs::directory_iterator entry(out, error), end; !error && entry != end;
        entry.increment(error))
-    if (entry->path().filename().string().starts_with("shard-"))
-      files.push_back(entry->path() / "sweep.json");
-  std::sort(files.begin() + 1, files.end());
-  return files;
+    if (entry->path().filename().string().starts_with("shard-")) folders.insert(entry->path());
+  return folders;
 }
 
 /// Removes the shards' records after the record of the whole sweep has their runs. No shard has its
 /// lock, because a shard locks `out` first.
 void remove_shard_records(const fs::path& out) {
-  for (const fs::path& file : record_files(out))
-    if (file != out / "sweep.json") {
-      fs::remove(file);
+  for (const fs::path& folder : record_folders(out))
+    if (folder != out) {
+      fs::remove(folder / "sweep.json");
       std::error_code not_empty;
-      fs::remove(file.parent_path() / lock_file, not_empty);
-      fs::remove(file.parent_path(), not_empty);
+      fs::remove(folder / lock_file, not_empty);
+      fs::remove(folder, not_empty);
     }
 }
 
@@ -72,18 +69,14 @@ Merged merge(Grid grid, const fs::path& out) {
   if (fs::exists(out / "checkpoint.safetensors"))
     throw UsageError(fmt::format("{} holds a run of train: use another --out", out.string()));
   std::vector<Json> records;
-  for (const fs::path& file : record_files(out)) {
+  for (const fs::path& folder : record_folders(out)) {
+    const fs::path file = folder / "sweep.json";
     const std::optional<std::string> bytes = read_if_exists(file);
     if (!bytes) continue;
     records.push_back(Json::parse_or_null(*bytes));
     recorded_grid(records.back(), file);  // reports errors of this file
   }
-  if (records.empty()) return {std::move(grid), {}, {}};
-  std::set<std::string> kernels;
-  for (const Json& earlier : records)
-    for (const Json& run : objects(member(earlier, "runs")))
-      if (const Json& kinds = member(run, "kernels"); kinds.is_array())
-        for (const Json& kind : kinds) kernels.insert(show(kind));
+  if (records.empty()) return {std::move(grid), {}};
   const Json record = join_sweeps(records);
   Grid before = recorded_grid(record, out);
 
@@ -106,12 +99,14 @@ Merged merge(Grid grid, const fs::path& out) {
 
   std::set<std::string> ours;
   for (const GridRun& run : grid.runs) ours.insert(run.name);
-  Merged result{std::move(grid), {}, recorded_layout(record), std::move(kernels)};
+  Merged result{std::move(grid), {}, record.value("layout", Json(Layout()))};
   for (std::size_t i = 0; i < before.runs.size(); ++i) {
     const GridRun& run = before.runs[i];
+    const Json& entry = record.at("runs").at(i);
+    if (const Json& kernels = member(entry, "kernels"); kernels.is_array())
+      for (const Json& kernel : kernels) result.kernels.insert(show(kernel));
     if (ours.contains(run.name)) continue;
     RunResult found = look_up(run, out / run.name);
-    const Json& entry = record.at("runs").at(i);
     if (found.state == RunState::pending && entry.value("state", "") == "failed") {
       found.state = RunState::failed;
       found.error = entry.value("error", "");
@@ -145,11 +140,10 @@ void continue_with_kernels(const std::set<std::string>& earlier, const GridOptio
 }
 
 /// The runs of the grid, or those of a shard.
-std::vector<RunResult> look_up_all(const Grid& grid, const GridOptions& options,
-                                   const RunCosts& costs) {
+std::vector<RunResult> look_up_all(const Grid& grid, const GridOptions& options) {
   const Shard& shard = options.shard;
   std::vector<int> dealt;
-  if (shard) dealt = deal(costs_of(grid, costs), shard.parts);
+  if (shard) dealt = deal(costs_of(grid), shard.parts);
   std::vector<RunResult> results;
   for (std::size_t i = 0; i < grid.runs.size(); ++i)
     if (const GridRun& run = grid.runs[i]; !shard || dealt[i] == shard.part)
@@ -157,53 +151,47 @@ std::vector<RunResult> look_up_all(const Grid& grid, const GridOptions& options,
   return results;
 }
 
-std::string places(int ranks, int nodes) {
+std::string ranks_on_nodes(int ranks, int nodes) {
   return counted(ranks, "rank") + " on " + counted(nodes, "node");
 }
 
 /// Starts the runs of a grid and tracks their progress.
 class Scheduler {
  public:
-  /// `remote` executes runs on other ranks. It may be null.
-  Scheduler(std::vector<RunResult>& ours, const Merged& merged, const Layout& layout,
-            const GridOptions& options, const RunCosts& costs, const FolderLock& lock,
-            RemoteRuns* remote, LivePage& page)
+  Scheduler(std::vector<RunResult>& ours, const Merged& merged, const GridOptions& options,
+            const FolderLock& lock, Places& places, LivePage& page)
       : ours_(ours),
         merged_(merged),
-        layout_(layout),
         options_(options),
-        costs_(costs),
         lock_(lock),
-        remote_(remote),
-        local_(remote ? std::max(options.jobs, 1) : layout.jobs, layout.threads,
-               options.checkpoint_every, lock.descriptor(), remote ? std::string(str(cpu())) : ""),
+        places_(places),
         page_(page),
         progress_("sweep", work_left()) {
     for (RunResult& result : ours) {
       by_name_[result.run.name] = &result;
-      if (result.state == RunState::done)
-        ++done_;
-      else
-        queue_.push_back(&result);
+      if (result.state != RunState::done) queue_.push_back(&result);
     }
-    if (remote)
+    if (options.ranks)
       std::ranges::stable_sort(queue_, std::greater(),
-                               [&](const RunResult* result) { return cost_left(*result); });
+                               [](const RunResult* result) { return cost_left(*result); });
     write();
   }
 
   void run() {
     bool told = false;
     for (;;) {
-      while (!stop_requested() && !time_is_up() && !queue_.empty() && start_next()) {
+      while (!stop_requested() && !time_is_up() && !queue_.empty() &&
+             places_.start(queue_.front()->run, queue_.front()->folder)) {
+        running_.insert(queue_.front());
+        queue_.pop_front();
       }
       if (running_.empty()) break;
       if (stop_requested() && !told) {
-        local_.stop();
-        if (remote_) remote_->stop();
+        places_.stop();
         told = true;
       }
-      collect();
+      constexpr auto pause = std::chrono::milliseconds(10);
+      for (const RunEnd& end : places_.collect(pause)) finish(*by_name_.at(end.name), end);
       show();
     }
     progress_.clear();
@@ -216,14 +204,8 @@ class Scheduler {
            Clock::now() - begin_ > std::chrono::duration<double, std::ratio<60>>(options_.minutes);
   }
 
-  /// The cost of one epoch of a run. Without counted costs, all epochs cost the same.
-  double epoch_cost(const RunResult& result) const {
-    const auto cost = costs_.find(cost_key(result.run.config, true));
-    return cost == costs_.end() ? 1 : cost->second.epoch;
-  }
-
-  double cost_left(const RunResult& result) const {
-    return epoch_cost(result) * (result.epochs() - static_cast<double>(result.curve.size()));
+  static double cost_left(const RunResult& result) {
+    return result.run.cost.epoch * (result.run.epochs() - static_cast<double>(result.curve.size()));
   }
 
   double work_left() const {
@@ -242,39 +224,10 @@ class Scheduler {
       whole.runs.clear();
       for (const RunResult& result : all) whole.runs.push_back(result.run);
     }
-    Json record = sweep_record(whole, all, layout_);
+    Json record = sweep_record(whole, all, merged_.layout);
     if (const Shard& shard = options_.shard)
       record["shard"] = {{"part", shard.part}, {"of", shard.parts}};
     write_atomically(options_.record_folder() / "sweep.json", record_text(record));
-  }
-
-  /// Starts the next run on the free rank that gives it the most threads. Returns false if no rank
-  /// is free.
-  bool start_next() {
-    const int remote = remote_ ? remote_->threads_when_free() : 0;
-    const int local = local_.full() ? 0 : local_.threads();
-    if (remote == 0 && local == 0) return false;
-    RunResult& result = *queue_.front();
-    queue_.pop_front();
-    running_.insert(&result);
-    if (remote > local)
-      remote_->start(result.run, result.folder);
-    else
-      local_.start(result.run, result.folder);
-    return true;
-  }
-
-  /// Handles the runs that have ended. Waits a while for one.
-  void collect() {
-    constexpr auto pause = std::chrono::milliseconds(10);
-    std::vector<RunEnd> ends = local_.collect();
-    if (remote_) {
-      for (RunEnd& end : remote_->collect(ends.empty() ? pause : pause.zero()))
-        ends.push_back(std::move(end));
-    } else if (ends.empty()) {
-      std::this_thread::sleep_for(pause);
-    }
-    for (const RunEnd& end : ends) finish(*by_name_.at(end.name), end);
   }
 
   void finish(RunResult& result, const RunEnd& end) {
@@ -283,10 +236,7 @@ class Scheduler {
     result = look_up(result.run, result.folder);
     if (result.state != RunState::done && (stop_requested() || must_repeat(result, end))) {
       queue_.push_front(&result);  // a stopped run can be resumed, so it counts as pending
-    } else if (result.state == RunState::done) {
-      ++done_;
-    } else {
-      ++failed_;
+    } else if (result.state != RunState::done) {
       result.state = RunState::failed;
       result.error = end.error.empty() ? "ended before its last epoch" : end.error;
     }
@@ -308,10 +258,15 @@ class Scheduler {
            ++found->second < most_tries;
   }
 
+  std::ptrdiff_t count(RunState state) const {
+    return std::ranges::count(ours_, state, &RunResult::state);
+  }
+
   void print(const RunResult& result, const std::string& host) {
     progress_.clear();
     const int width = static_cast<int>(fmt::formatted_size("{}", ours_.size()));
-    fmt::print("{:>{}}/{}  {}  ", done_ + failed_, width, ours_.size(), result.run.name);
+    fmt::print("{:>{}}/{}  {}  ", count(RunState::done) + count(RunState::failed), width,
+               ours_.size(), result.run.name);
     const std::string place =
         nodes_ > 1 ? " on " + (host.empty() ? options_.ranks->host(0) : host) : "";
     if (result.state == RunState::failed)
@@ -327,15 +282,16 @@ class Scheduler {
   /// remaining epochs.
   void advance(const RunResult& result, std::size_t before) {
     const std::size_t now = result.state == RunState::failed
-                                ? static_cast<std::size_t>(result.epochs())
+                                ? static_cast<std::size_t>(result.run.epochs())
                                 : std::max(before, result.curve.size());
-    progress_.advance(epoch_cost(result) * static_cast<double>(now - before), counts());
+    progress_.advance(result.run.cost.epoch * static_cast<double>(now - before), counts());
   }
 
   std::string counts() const {
-    std::string text = fmt::format("{} done, {} running, {} failed, {} to do", done_,
-                                   running_.size(), failed_, queue_.size());
-    if (remote_) text += fmt::format(", {}", places(remote_->ranks(), nodes_));
+    std::string text =
+        fmt::format("{} done, {} running, {} failed, {} to do", count(RunState::done),
+                    running_.size(), count(RunState::failed), queue_.size());
+    if (options_.ranks) text += fmt::format(", {}", ranks_on_nodes(places_.ranks(), nodes_));
     return text;
   }
 
@@ -350,18 +306,15 @@ class Scheduler {
       advance(*result, before);
     }
     progress_.advance(0, counts());
-    if (remote_) progress_.report();
+    if (options_.ranks) progress_.report();
     if (!options_.shard) page_.update();
   }
 
   std::vector<RunResult>& ours_;
   const Merged& merged_;
-  const Layout& layout_;
   const GridOptions& options_;
-  const RunCosts& costs_;
   const FolderLock& lock_;
-  RemoteRuns* remote_;
-  LocalRuns local_;
+  Places& places_;
   LivePage& page_;
   Progress progress_;
   std::map<std::string, RunResult*> by_name_;
@@ -369,7 +322,6 @@ class Scheduler {
   std::set<RunResult*> running_;
   /// The runs of ranks that were given up, and how often their folders were in use since then.
   std::map<const RunResult*, int> given_back_;
-  std::size_t done_ = 0, failed_ = 0;
   int nodes_ = options_.ranks ? options_.ranks->nodes() : 1;
   Clock::time_point shown_{}, begin_ = Clock::now();
 };
@@ -377,82 +329,61 @@ class Scheduler {
 }  // namespace
 
 std::vector<RunResult> look_up_grid(Grid grid, const GridOptions& options) {
-  const RunCosts costs = check_models(grid, options.shard.parts > 0);
-  return look_up_all(merge(std::move(grid), options.out).grid, options, costs);
+  check_models(grid, options.shard.parts > 0);
+  return look_up_all(merge(std::move(grid), options.out).grid, options);
 }
 
 Forecast forecast(Grid grid, const GridOptions& options, int parts) {
-  const RunCosts costs = check_models(grid, true);
-  grid = merge(std::move(grid), options.out).grid;
-  const std::vector<double> of_runs = costs_of(grid, costs);
-  const std::vector<int> dealt = deal(of_runs, parts);
-  Forecast result;
-  for (int part = 1; part <= parts; ++part)
-    result.runs = std::max(result.runs, static_cast<int>(std::ranges::count(dealt, part)));
-  const int jobs = std::min(options.jobs > 0 ? options.jobs : options.threads, result.runs);
-  std::map<std::string, const GridRun*> models;
-  for (const GridRun& run : grid.runs) {
-    result.bytes = std::max(result.bytes, costs.at(cost_key(run.config, true)).bytes);
-    if (models.size() < most_models) models.emplace(step_key(run.config), &run);
-  }
-  result.bytes *= static_cast<std::size_t>(jobs);
-  double flops = 0, seconds = 0;
-  for (const auto& [key, run] : models) {
-    const RunCost& cost = costs.at(cost_key(run->config, true));
-    flops += cost.epoch;
-    seconds +=
-        cost.steps / steps_per_second(run->config, jobs, std::max(options.threads / jobs, 1));
-  }
-  // `seconds` is for `jobs` runs at a time. One run alone takes `jobs` times as long.
-  const double longest = std::max(std::ranges::max(part_costs(of_runs, dealt, parts)),
-                                  jobs * std::ranges::max(of_runs));
-  result.seconds = longest / flops * seconds;
-  return result;
+  check_models(grid, true);
+  merge(grid, options.out);  // reports errors
+  return longest_part(grid, options.jobs, options.threads, parts);
 }
 
 std::vector<RunResult> run_grid(Grid grid, const GridOptions& options, LivePage& page) {
   // Shards and ranks get runs by cost. Otherwise only a terminal shows the time left.
   const bool shard = options.shard.parts > 0;
-  const RunCosts costs = check_models(grid, shard || options.ranks || isatty(STDERR_FILENO) == 1);
+  check_models(grid, shard || options.ranks || isatty(STDERR_FILENO) == 1);
   merge(grid, options.out);  // reports errors before anything is created
   prepare_folder(options.out);
   // Shards share the folder, and each has the folder of its record alone.
-  const FolderLock lock(options.out,
-                        shard ? FolderLock::Kind::shared : FolderLock::Kind::exclusive);
+  const FolderLock whole(options.out,
+                         shard ? FolderLock::Kind::shared : FolderLock::Kind::exclusive);
   std::optional<FolderLock> own;
   if (shard) own.emplace(prepare_folder(options.record_folder()));
-  const Merged merged = merge(std::move(grid), options.out);
-  std::vector<RunResult> results = look_up_all(merged.grid, options, costs);
+  const FolderLock& lock = own ? *own : whole;
+  Merged merged = merge(std::move(grid), options.out);
+  std::vector<RunResult> results = look_up_all(merged.grid, options);
 
   std::vector<const GridRun*> left;
   for (const RunResult& result : results)
     if (result.state != RunState::done) left.push_back(&result.run);
   if (!left.empty()) continue_with_kernels(merged.kernels, options);
-  Layout layout = merged.layout;
-  std::optional<RemoteRuns> remote;
-  if (!left.empty() && options.ranks) {
-    const int jobs = std::max(options.jobs, 1);
-    remote.emplace(*options.ranks, options.out, jobs, options.threads);
-    layout = {
-        jobs * remote->ranks(), threads_of_runs(*options.ranks, 0, options.threads, jobs),
-        places(options.ranks->size(), options.ranks->nodes()) +
-            (options.ranks->kernels_differ() ? fmt::format(", all with the kernels {}", str(cpu()))
-                                             : ""),
-        remote->layout()};
-    if (stop_requested()) return results;
+  Layout layout;
+  Ranks* const ranks = left.empty() ? nullptr : options.ranks;
+  if (ranks) {
+    layout.jobs = jobs_of_ranks(options);
+    layout.threads = threads_of_runs(*ranks, 0, options);
+    layout.reason = ranks_on_nodes(ranks->size(), ranks->nodes());
+    if (ranks->kernels_differ())
+      layout.reason += fmt::format(", all with the kernels {}", str(cpu()));
   } else if (!left.empty()) {
     const int cores = options.threads > 0 ? options.threads : allowed_threads();
     layout = choose_layout(left, options.jobs, cores);
-    if (stop_requested()) return results;
   }
+  Places places({layout.jobs, layout.threads, options.checkpoint_every, lock.descriptor()}, ranks,
+                options);
+  layout.jobs *= places.ranks();
+  if (!left.empty() && stop_requested()) return results;
   fmt::print("{}, {} done", counted(results.size(), "run"), results.size() - left.size());
-  if (!left.empty())
+  if (!left.empty()) {
+    merged.layout = layout;
+    if (ranks) merged.layout["ranks"] = places.layout();
     fmt::print("; {} at a time, {} each ({})", layout.jobs, counted(layout.threads, "thread"),
                layout.reason);
+  }
   fmt::print("\n");
   flush_output();
-  Scheduler scheduler(results, merged, layout, options, costs, own ? *own : lock,
-                      remote ? &*remote : nullptr, page);
+  Scheduler scheduler(results, merged, options, lock, places, page);
   if (!shard) remove_shard_records(options.out);  // the scheduler has written their runs
   scheduler.run();
   return results;

@@ -49,8 +49,7 @@ std::vector<RunResult> run_grid(Grid grid, const GridOptions& options, LivePage&
 /// the folder's axes imply.
 std::vector<RunResult> look_up_grid(Grid grid, const GridOptions& options);
 
-/// The need of the longest of `parts` parts that each have `options.threads` cores. Steps of up to
-/// four models are timed on this machine, which gives the time of a FLOP.
+/// The need of the longest of `parts` parts that each have `options.threads` cores.
 Forecast forecast(Grid grid, const GridOptions& options, int parts);
 
 }  // namespace twice::experiments

@@ -20,11 +20,6 @@ std::string state_name(RunState state) {
   return state == RunState::done ? "done" : state == RunState::failed ? "failed" : "pending";
 }
 
-void add_moments(Json& row, const std::string& name, const std::vector<double>& x) {
-  row[name] = mean(x);
-  row[name + "_std"] = standard_deviation(x);
-}
-
 /// The options of a setting's runs that vary in the sweep.
 Json axis_values(const Json& config, const std::vector<std::string>& axes) {
   Json values = Json::object();
@@ -39,11 +34,9 @@ Json row_of(const std::vector<const RunResult*>& runs, const std::vector<std::st
   Json row = {{"method", config.at("method").at(0)},
               {"setting", setting_name(config, axes)},
               {"options", axis_values(config, axes)}};
-  std::map<std::string, std::vector<double>> results = {{"test_accuracy", {}},
-                                                        {"loss", {}},
-                                                        {"train_loss", {}},
-                                                        {"gradient_norm", {}},
-                                                        {"seconds", {}}};
+  std::map<std::string, std::vector<double>> results;
+  for (const char* name : {"test_accuracy", "loss", "train_loss", "gradient_norm", "seconds"})
+    results.try_emplace(name);
   std::size_t done = 0, failed = 0;
   row["model"] = nullptr;
   for (const RunResult* result : runs) {
@@ -59,7 +52,10 @@ Json row_of(const std::vector<const RunResult*>& runs, const std::vector<std::st
   row["n"] = done;
   row["failed"] = failed;
   row["to_do"] = runs.size() - done - failed;
-  for (const auto& [name, values] : results) add_moments(row, name, values);
+  for (const auto& [name, values] : results) {
+    row[name] = mean(values);
+    row[name + "_std"] = standard_deviation(values);
+  }
   return row;
 }
 
@@ -110,13 +106,13 @@ RunResult look_up(const GridRun& run, const fs::path& folder) {
     return result;
   }
   // A run writes the table of its curve last.
-  const bool whole = static_cast<int>(result.curve.size()) == result.epochs();
+  const bool whole = static_cast<int>(result.curve.size()) == run.epochs();
   std::error_code ignored;
   if (whole && fs::exists(folder / "curves.csv", ignored)) result.state = RunState::done;
   return result;
 }
 
-Json sweep_record(const Grid& grid, const std::vector<RunResult>& results, const Layout& layout) {
+Json sweep_record(const Grid& grid, const std::vector<RunResult>& results, const Json& layout) {
   const std::vector<std::string>& axes = grid.axes;
   Json record = record_header("sweep");
   // The options that all runs share appear once.
@@ -138,9 +134,7 @@ Json sweep_record(const Grid& grid, const std::vector<RunResult>& results, const
     }
     record["axes"].push_back({{"option", axis}, {"values", values}});
   }
-  record["layout"] = {
-      {"jobs", layout.jobs}, {"threads", layout.threads}, {"reason", layout.reason}};
-  if (!layout.ranks.is_null()) record["layout"]["ranks"] = layout.ranks;
+  record["layout"] = layout;
   record["runs"] = Json::array();
   record["data"] = Json::array();
   for (const RunResult& result : results) {
@@ -176,14 +170,6 @@ Json sweep_record(const Grid& grid, const std::vector<RunResult>& results, const
   return record;
 }
 
-Layout recorded_layout(const Json& record) {
-  const Json& layout = member(record, "layout");
-  const double jobs = number(layout, "jobs"), threads = number(layout, "threads");
-  if (!(jobs >= 1 && threads >= 1)) return {};
-  return {static_cast<int>(jobs), static_cast<int>(threads), text(layout, "reason"),
-          member(layout, "ranks")};
-}
-
 Grid recorded_grid(const Json& record, const fs::path& file) {
   Grid grid;
   try {
@@ -191,7 +177,7 @@ Grid recorded_grid(const Json& record, const fs::path& file) {
     for (const Json& entry : record.at("runs")) {
       Json config = record.at("config");
       config.update(entry.at("config"));
-      grid_run_options(config, 1);  // fails if an option is missing
+      run_options(config);  // fails if an option is wrong
       grid.runs.push_back({entry.at("name"), config});
     }
   } catch (const JsonError& error) {

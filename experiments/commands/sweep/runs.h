@@ -14,9 +14,12 @@ struct Layout {
   int jobs = 1, threads = 1;
   /// The reason for this layout in words, for the screen and the record.
   std::string reason;
-  /// With MPI, a list with `host`, `jobs` and `threads` of each rank. `threads` is then that of
-  /// rank 0.
-  Json ranks = {};
+
+  static void json_fields(auto& self, const auto& visit) {
+    visit("jobs", self.jobs);
+    visit("threads", self.threads);
+    visit("reason", self.reason);
+  }
 };
 
 enum class RunState { pending, done, failed };
@@ -35,7 +38,6 @@ struct RunResult {
   /// The completed epochs.
   std::vector<EpochRecord> curve = {};
 
-  int epochs() const { return run.config.at("epochs"); }
   /// The training time of the completed epochs, in seconds.
   double seconds() const;
 };
@@ -46,11 +48,9 @@ RunResult look_up(const GridRun& run, const std::filesystem::path& folder);
 
 /// The record sweep.json: the axes, the runs, a row for each setting, and the differences between
 /// methods. `grid` gives the axes and the options that all runs share. A shard's results are a part
-/// of its runs.
-Json sweep_record(const Grid& grid, const std::vector<RunResult>& results, const Layout& layout);
-
-/// The layout in such a record, or a default layout if the record has none.
-Layout recorded_layout(const Json& record);
+/// of its runs. `layout` is a Layout. With MPI, its member `ranks` is a list with `host`, `jobs`
+/// and `threads` of each rank, and `threads` is that of rank 0.
+Json sweep_record(const Grid& grid, const std::vector<RunResult>& results, const Json& layout);
 
 /// The grid of such a record. Error messages name `file`.
 Grid recorded_grid(const Json& record, const std::filesystem::path& file);

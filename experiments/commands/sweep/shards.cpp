@@ -61,14 +61,6 @@ std::vector<double> part_costs(const std::vector<double>& costs, const std::vect
   return sums;
 }
 
-long minutes_of(const Forecast& forecast) {
-  return std::lround(std::ceil(3 * forecast.seconds / 60)) + 10;
-}
-
-long memory_of(const Forecast& forecast) {
-  return std::lround(std::ceil(1.5 * static_cast<double>(forecast.bytes) / (1 << 20))) + 256;
-}
-
 std::string job_script(const SlurmOptions& slurm, const OptionWords& given, const fs::path& out,
                        int threads, const Forecast& forecast) {
   const std::string program = shell_word(fs::read_symlink("/proc/self/exe").string()),
@@ -100,7 +92,7 @@ cd {10} || exit 1
 exec {11} --shard="$SLURM_ARRAY_TASK_ID/{0}"
 )",
       slurm.shards, shell_word(slurm.file), program, shell_word(fs::absolute(out).string()),
-      std::ceil(forecast.seconds), threads, minutes_of(forecast), memory_of(forecast),
+      std::ceil(forecast.seconds), threads, forecast.limit_minutes(), forecast.limit_mib(),
       slurm.partition.empty() ? "" : fmt::format("#SBATCH --partition={}\n", slurm.partition),
       fs::absolute(out).string(), folder, command);
 }

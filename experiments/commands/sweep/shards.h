@@ -2,6 +2,7 @@
 // script of a Slurm array job that runs them.
 #pragma once
 
+#include <cmath>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -42,6 +43,14 @@ struct Forecast {
   std::size_t bytes = 0;
   /// The maximum number of runs in a part.
   int runs = 0;
+
+  /// The time limit of a job in minutes: three times the prediction, for evaluations and slower
+  /// nodes, and 10 minutes.
+  long limit_minutes() const { return std::lround(std::ceil(3 * seconds / 60)) + 10; }
+  /// The memory of a job in MiB: 1.5 times the planned memory, and 256 MiB for the program.
+  long limit_mib() const {
+    return std::lround(std::ceil(1.5 * static_cast<double>(bytes) / (1 << 20))) + 256;
+  }
 };
 
 struct SlurmOptions {
@@ -52,12 +61,6 @@ struct SlurmOptions {
   /// "" leaves the choice to Slurm.
   std::string partition;
 };
-
-/// The time limit of a job in minutes: three times the prediction, for evaluations and slower
-/// nodes, and 10 minutes.
-long minutes_of(const Forecast& forecast);
-/// The memory of a job in MiB: 1.5 times the planned memory, and 256 MiB for the program.
-long memory_of(const Forecast& forecast);
 
 /// The script for sbatch. `given` holds the options of the sweep, `out` its folder. Each part has
 /// `threads` cores.

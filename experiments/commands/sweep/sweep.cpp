@@ -11,7 +11,7 @@
 #include "experiments/app/command_line.h"
 #include "experiments/app/terminal.h"
 #include "experiments/commands/sweep/costs.h"
-#include "experiments/commands/sweep/remote_runs.h"
+#include "experiments/commands/sweep/places.h"
 #include "experiments/files/atomic_file.h"
 #include "experiments/files/record.h"
 #include "experiments/files/words.h"
@@ -46,7 +46,7 @@ std::vector<GridAxis> axes_of(const SweepOptions& options) {
 std::string state_text(const RunResult& result) {
   if (result.state == RunState::done) return "done";
   if (result.curve.empty()) return "to do";
-  return fmt::format("{} of {} epochs", result.curve.size(), result.epochs());
+  return fmt::format("{} of {} epochs", result.curve.size(), result.run.epochs());
 }
 
 void list_runs(const std::vector<RunResult>& results) {
@@ -75,16 +75,16 @@ void print_rows(const Json& record) {
   std::vector<std::string> fields = metric_names(objects(member(record, "runs")));
   fields.insert(fields.begin(), {"test_accuracy", "loss"});
   fields.insert(fields.end(), {"gradient_norm", "seconds"});
+  const std::vector<Json> rows = objects(member(record, "rows"));
   std::erase_if(fields, [&](const std::string& field) {
-    return std::ranges::none_of(objects(member(record, "rows")),
-                                [&](const Json& row) { return std::isfinite(number(row, field)); });
+    return !is_used({field, field, "", format_number}, rows);
   });
   const auto heading = [](const std::string& field) {
     return field == "loss" ? "test loss" : field == "gradient_norm" ? "|grad|" : heading_of(field);
   };
   for (const std::string& field : fields) headings.push_back(heading(field));
   Table table(headings);
-  for (const Json& row : objects(member(record, "rows"))) {
+  for (const Json& row : rows) {
     std::vector<std::string> cells = {text(row, "method")};
     for (const std::string& axis : axes) cells.push_back(text(member(row, "options"), axis));
     cells.push_back(text(row, "n"));
@@ -100,7 +100,7 @@ void print_rows(const Json& record) {
   const auto chosen_on_test = [](const Json& row) {
     return member(row, "chosen") == false && !text(row, "ranked_by").starts_with("validation");
   };
-  if (std::ranges::any_of(objects(member(record, "rows")), chosen_on_test))
+  if (std::ranges::any_of(rows, chosen_on_test))
     fmt::print(
         "settings chosen on the test data give optimistic results; --validation-share 0.1 sets "
         "aside training examples for the choice\n");
@@ -136,20 +136,15 @@ int write_job_script(SweepOptions& options, const Grid& grid) {
   fmt::print(
       "{} runs in {} of at most {}: {} min and {} MiB for each part; sbatch {} starts "
       "them\n",
-      grid.runs.size(), counted(slurm.shards, "part"), need.runs, minutes_of(need), memory_of(need),
-      shell_word(slurm.file));
+      grid.runs.size(), counted(slurm.shards, "part"), need.runs, need.limit_minutes(),
+      need.limit_mib(), shell_word(slurm.file));
   return 0;
 }
 
 }  // namespace
 
 void declare_sweep(OptionSet& set, SweepOptions& options) {
-  RunOptions unused;
-  unused.methods = {"exact"};
-  OptionSet train;
-  declare(train, unused, {.output = false});
-  for (const Option& option : train.options())
-    if (option.name != "threads") set.add_axis(option, options.values[option.name]);
+  for (const Option& option : grid_options()) set.add_axis(option, options.values[option.name]);
   set.group("Run");
   set.add("seeds", &options.seeds, "Seeds 1 to N", whole(1, 100000)).excludes = {"seed"};
   set.add("samples", &options.search.settings,
@@ -221,12 +216,8 @@ int sweep(SweepOptions options) {
   prepare_file(options.json);
   LivePage page(out);
   const std::vector<RunResult> results = run_grid(grid, options.grid, page);
-  std::size_t done = 0;
-  std::vector<const RunResult*> failed;
-  for (const RunResult& result : results) {
-    done += result.state == RunState::done;
-    if (result.state == RunState::failed) failed.push_back(&result);
-  }
+  const auto done = std::ranges::count(results, RunState::done, &RunResult::state),
+             failed = std::ranges::count(results, RunState::failed, &RunResult::state);
   if (stop_requested()) {
     print_error(fmt::format("stopped with {} of {} runs done; the same command continues", done,
                             results.size()));
@@ -248,13 +239,13 @@ int sweep(SweepOptions options) {
     print_comparisons(record);
     if (done > 0) page.finish();
   }
-  if (done + failed.size() < results.size())
+  if (done + failed < std::ssize(results))
     fmt::print("\nthe time limit was reached with {} of {} runs done; the same command continues\n",
                done, results.size());
-  if (!failed.empty())
-    throw RunFailure(fmt::format("{} of {} runs failed, {}{}: {}", failed.size(), results.size(),
-                                 failed.size() > 1 ? "first " : "", failed[0]->run.name,
-                                 failed[0]->error));
+  const auto first = std::ranges::find(results, RunState::failed, &RunResult::state);
+  if (first != results.end())
+    throw RunFailure(fmt::format("{} of {} runs failed, {}{}: {}", failed, results.size(),
+                                 failed > 1 ? "first " : "", first->run.name, first->error));
   return 0;
 }
 

@@ -1,6 +1,6 @@
 // The messages of a sweep. From rank 0: `folder` (is it shared?), `file`, `run`, `stop`, `end`. To
 // rank 0: `folder` (the answer), `file`, `ended`.
-#include "experiments/commands/sweep/remote_runs.h"
+#include "experiments/commands/sweep/places.h"
 
 #include <fmt/format.h>
 
@@ -21,6 +21,17 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
+
+/// The reason for a bad end. Empty if the run ended well.
+std::string ending(int status, const Process& process) {
+  if (status == 0) return "";
+  const std::string line = last_line(process.errors());
+  if (status < 0)
+    return fmt::format("ended by signal {}{}{}", -status,
+                       status == -9 ? " (killed, perhaps out of memory)" : "",
+                       line.empty() ? "" : ": " + line);
+  return line.empty() ? fmt::format("ended with status {}", status) : line;
+}
 
 /// Whether an error says that the node cannot write, such as a full disk.
 bool cannot_write(const std::string& error) {
@@ -89,87 +100,109 @@ void write_received(const fs::path& out, const Message& message) {
 
 }  // namespace
 
-int threads_of_runs(const Ranks& ranks, int rank, int given, int jobs) {
-  return std::max((given > 0 ? given : ranks.cores(rank)) / jobs, 1);
+// ---- This machine ----
+
+void LocalRuns::start(const GridRun& run, const fs::path& folder, const std::string& kernels) {
+  std::vector<std::string> words = {"/proc/self/exe", "train"};
+  // All options are passed again, and `train` compares them with those of the checkpoint.
+  for (std::string& word : arguments(run.config)) words.push_back(std::move(word));
+  words.push_back(fmt::format("--threads={}", threads_));
+  words.push_back(fmt::format("--checkpoint-every={}", checkpoint_every_));
+  words.push_back(fmt::format("--out={}", folder.string()));
+  if (fs::exists(folder / "checkpoint.safetensors")) words.emplace_back("--resume");
+  // Without the variables that bind threads to cores, which would bind all runs to the same cores.
+  ProcessOptions how{
+      .environment = {{"OMP_PROC_BIND", {}}, {"OMP_PLACES", {}}, {"GOMP_CPU_AFFINITY", {}}},
+      .drop_output = true,
+      .inherited = lock_};
+  if (!kernels.empty()) how.environment["TWICE_CPU"] = kernels;
+  try {
+    running_.emplace(run.name, std::make_unique<Process>(std::move(words), how));
+  } catch (const Error& error) {
+    ended_.push_back({run.name, error.what()});  // no memory for a process; the others continue
+  }
+}
+
+std::vector<RunEnd> LocalRuns::collect() {
+  std::erase_if(running_, [&](const auto& run) {
+    const auto& [name, process] = run;
+    const std::optional<int> status = process->poll();
+    if (status) ended_.push_back({name, ending(*status, *process)});
+    return status.has_value();
+  });
+  return std::exchange(ended_, {});
+}
+
+void LocalRuns::stop() {
+  for (const auto& [name, process] : running_) process->stop();
+}
+
+int jobs_of_ranks(const GridOptions& options) { return std::max(options.jobs, 1); }
+
+int threads_of_runs(const Ranks& ranks, int rank, const GridOptions& options) {
+  const int cores = options.threads > 0 ? options.threads : ranks.cores(rank);
+  return std::max(cores / jobs_of_ranks(options), 1);
 }
 
 // ---- Rank 0 ----
 
-RemoteRuns::RemoteRuns(Ranks& ranks, const fs::path& out, int jobs, int threads_of_rank)
-    : ranks_(ranks), out_(out), jobs_(jobs) {
-  for (int rank = 0; rank < ranks.size(); ++rank)
-    workers_.push_back({threads_of_runs(ranks, rank, threads_of_rank, jobs), rank > 0});
+Places::Places(LocalRuns local, Ranks* ranks, const GridOptions& options)
+    : local_(std::move(local)), ranks_(ranks), out_(options.out), workers_({{local_.threads()}}) {
+  if (!ranks) return;
+  for (int rank = 1; rank < ranks->size(); ++rank)
+    workers_.push_back({threads_of_runs(*ranks, rank, options)});
   find_folders();
 }
 
 /// Writes a file with a name that cannot be guessed. A rank that can read it shares the folder.
-void RemoteRuns::find_folders() {
+void Places::find_folders() {
   const Temporary trial(out_, "ranks", Temporary::Kind::file);
   const std::string name = trial.path().filename().string();
   trial.write(name);
-  ranks_.send_to_others({{"kind", "folder"}, {"name", name}});
-  std::set<int> waiting;
-  for (int rank = 1; rank < ranks_.size(); ++rank) waiting.insert(rank);
-  while (!waiting.empty() && !stop_requested()) {
-    constexpr milliseconds pause(10);
-    std::erase_if(waiting, [&](int rank) { return ranks_.lost(rank); });
-    const std::optional<Message> message = ranks_.receive(pause);
-    if (!message || message->head.at("kind") != Json("folder")) continue;
-    waiting.erase(message->from);
-    worker(message->from).shares = message->head.at("shares");
-    const std::string error = message->head.at("error");
+  ranks_->send_to_others({{"kind", "folder"}, {"name", name}});
+  for (const auto& [rank, answer] : ranks_->gather("folder", stop_requested)) {
+    worker(rank).shares = answer.at("shares");
+    const std::string error = answer.at("error");
     std::vector<RunEnd> unused;
-    if (!error.empty()) give_up(message->from, ranks_.name(message->from) + ": " + error, unused);
+    if (!error.empty()) give_up(rank, ranks_->name(rank) + ": " + error, unused);
   }
 }
 
-int RemoteRuns::best() {
-  int best = 0;
-  for (int rank = 1; rank < ranks_.size(); ++rank) {
-    const Worker& w = worker(rank);
-    if (w.usable && w.running.size() < static_cast<std::size_t>(jobs_) && !ranks_.lost(rank) &&
-        (best == 0 || w.threads > worker(best).threads))
+bool Places::start(const GridRun& run, const fs::path& folder) {
+  std::optional<int> best;
+  for (int rank = 0; rank < std::ssize(workers_); ++rank)
+    if (const Worker& w = worker(rank); w.usable && std::ssize(w.running) < local_.jobs() &&
+                                        !(rank > 0 && ranks_->lost(rank)) &&
+                                        (!best || w.threads > worker(*best).threads))
       best = rank;
+  if (!best) return false;
+  worker(*best).running.insert(run.name);
+  const std::string kernels(ranks_ ? str(cpu()) : "");
+  if (*best == 0) {
+    local_.start(run, folder, kernels);
+    return true;
   }
-  return best;
-}
-
-int RemoteRuns::threads_when_free() {
-  const int rank = best();
-  return rank > 0 ? worker(rank).threads : 0;
-}
-
-void RemoteRuns::start(const GridRun& run, const fs::path& folder) {
-  const int rank = best();
-  Worker& to = worker(rank);
-  if (!to.shares) {
-    std::map<std::string, std::string> none;
-    send_changes(ranks_, rank, run.name, folder, none);
-  }
-  ranks_.send(rank, {{"kind", "run"},
-                     {"name", run.name},
-                     {"config", run.config},
-                     {"kernels", str(cpu())},
-                     {"jobs", jobs_},
-                     {"threads", to.threads}});
-  to.running.emplace(run.name, run);
+  std::map<std::string, std::string> none;
+  if (!worker(*best).shares) send_changes(*ranks_, *best, run.name, folder, none);
+  ranks_->send(*best,
+               {{"kind", "run"}, {"name", run.name}, {"config", run.config}, {"kernels", kernels}});
+  return true;
 }
 
 /// A rank gets no more runs. Its runs go to others.
-void RemoteRuns::give_up(int rank, const std::string& why, std::vector<RunEnd>& ends) {
+void Places::give_up(int rank, const std::string& why, std::vector<RunEnd>& ends) {
   Worker& from = worker(rank);
   if (!from.usable) return;
   from.usable = false;
-  std::vector<std::string> names;
-  for (const auto& [name, run] : from.running) names.push_back(name);
   const std::string passed_on =
-      names.empty() ? "" : fmt::format(", and others get its {}", fmt::join(names, ", "));
+      from.running.empty() ? ""
+                           : fmt::format(", and others get its {}", fmt::join(from.running, ", "));
   print_error(fmt::format("{}; it gets no more runs{}", why, passed_on));
-  for (const std::string& name : names) ends.push_back({name, why, "", true});
-  from.running.clear();
+  for (const std::string& name : std::exchange(from.running, {}))
+    ends.push_back({name, why, "", true});
 }
 
-void RemoteRuns::take(const Message& message, std::vector<RunEnd>& ends) {
+void Places::take(const Message& message, std::vector<RunEnd>& ends) {
   const std::string kind = message.head.at("kind");
   Worker& from = worker(message.from);
   const std::string run = message.head.value("run", "");
@@ -180,39 +213,45 @@ void RemoteRuns::take(const Message& message, std::vector<RunEnd>& ends) {
   const std::string error = message.head.at("error");
   const bool stopped = message.head.at("stopped");
   if (stopped ? !stop_follows() : !stop_requested() && cannot_write(error)) {
-    const std::string name = ranks_.name(message.from);
+    const std::string name = ranks_->name(message.from);
     give_up(message.from, stopped ? name + " was stopped" : name + ": " + error, ends);
     return;
   }
   from.running.erase(run);
-  ends.push_back({run, error, ranks_.host(message.from)});
+  ends.push_back({run, error, ranks_->host(message.from)});
 }
 
-std::vector<RunEnd> RemoteRuns::collect(milliseconds wait) {
-  std::vector<RunEnd> ends;
-  for (milliseconds pause = wait;; pause = milliseconds(0)) {
-    const std::optional<Message> message = ranks_.receive(pause);
-    if (!message) break;
-    take(*message, ends);
+std::vector<RunEnd> Places::collect(milliseconds wait) {
+  std::vector<RunEnd> ends = local_.collect();
+  for (const RunEnd& end : ends) worker(0).running.erase(end.name);
+  if (!ends.empty()) wait = milliseconds(0);
+  if (!ranks_) {
+    std::this_thread::sleep_for(wait);
+    return ends;
   }
-  for (int rank = 1; rank < ranks_.size(); ++rank)
-    if (ranks_.lost(rank)) give_up(rank, ranks_.describe_loss(rank), ends);
+  for (; const std::optional<Message> message = ranks_->receive(wait); wait = milliseconds(0))
+    take(*message, ends);
+  for (int rank = 1; rank < ranks_->size(); ++rank)
+    if (ranks_->lost(rank)) give_up(rank, ranks_->describe_loss(rank), ends);
   return ends;
 }
 
-void RemoteRuns::stop() { ranks_.send_to_others({{"kind", "stop"}}); }
+void Places::stop() {
+  local_.stop();
+  if (ranks_) ranks_->send_to_others({{"kind", "stop"}});
+}
 
-Json RemoteRuns::layout() const {
+Json Places::layout() const {
   Json list = Json::array();
-  for (int rank = 0; rank < ranks_.size(); ++rank)
-    list.push_back({{"host", ranks_.host(rank)},
-                    {"jobs", jobs_},
+  for (int rank = 0; rank < ranks_->size(); ++rank)
+    list.push_back({{"host", ranks_->host(rank)},
+                    {"jobs", local_.jobs()},
                     {"threads", workers_[static_cast<std::size_t>(rank)].threads}});
   return list;
 }
 
-int RemoteRuns::ranks() const {
-  return 1 + static_cast<int>(std::ranges::count(workers_, true, &Worker::usable));
+int Places::ranks() const {
+  return static_cast<int>(std::ranges::count(workers_, true, &Worker::usable));
 }
 
 // ---- The other ranks ----
@@ -221,20 +260,27 @@ namespace {
 
 class Server {
  public:
-  Server(Ranks& ranks, const GridOptions& options) : ranks_(ranks), options_(options) {}
+  Server(Ranks& ranks, const GridOptions& options)
+      : ranks_(ranks),
+        options_(options),
+        runs_(jobs_of_ranks(options), threads_of_runs(ranks, ranks.rank(), options),
+              options.checkpoint_every) {}
 
   int serve() {
     constexpr milliseconds pause(10);
-    while (!ended_) {
+    while (!ended_ && !ranks_.lost(0)) {
       for (milliseconds wait = pause; const std::optional<Message> message = ranks_.receive(wait);
            wait = milliseconds(0))
         take(*message);
       if (stop_requested() && !told_) stop();
-      if (ranks_.lost(0)) return without_rank_0();
       report();
     }
-    stop_and_wait();
-    return 0;
+    if (!ended_)
+      print_error(fmt::format("{}; {} stops its runs", ranks_.describe_loss(0),
+                              ranks_.name(ranks_.rank())));
+    runs_.stop();
+    for (; runs_.size() > 0; std::this_thread::sleep_for(pause)) runs_.collect();
+    return ended_ ? 0 : 1;
   }
 
  private:
@@ -291,41 +337,32 @@ class Server {
 
   void start(const Json& head) {
     const GridRun run{head.at("name"), head.at("config")};
-    if (!runs_)
-      runs_.emplace(head.at("jobs").get<int>(), head.at("threads").get<int>(),
-                    options_.checkpoint_every, -1, head.at("kernels").string());
     if (const auto found = problems_.extract(run.name); !found.empty()) {
       report_end({run.name, found.mapped()});
       return;
     }
-    runs_->start(run, folder_of(run.name));
-    active_.insert(run.name);
+    runs_.start(run, folder_of(run.name), head.at("kernels"));
+    sent_.try_emplace(run.name);
   }
 
   void stop() {
     told_ = true;
-    if (runs_) runs_->stop();
+    runs_.stop();
   }
 
   /// Sends the ends of runs, and twice a second the files that have changed.
   void report() {
-    if (!runs_) return;
-    for (const RunEnd& end : runs_->collect()) report_end(end);
+    for (const RunEnd& end : runs_.collect()) report_end(end);
     constexpr auto interval = std::chrono::milliseconds(500);
     // A slow connection is not filled with versions of a file that are replaced before they arrive.
     if (shares_ || Clock::now() - looked_ < interval || ranks_.sending()) return;
     looked_ = Clock::now();
-    for (const std::string& run : active_) send_files(run);
-  }
-
-  void send_files(const std::string& run) {
-    send_changes(ranks_, 0, run, folder_of(run), sent_[run]);
+    for (auto& [run, stamps] : sent_) send_changes(ranks_, 0, run, folder_of(run), stamps);
   }
 
   void report_end(const RunEnd& end) {
-    active_.erase(end.name);
     if (!shares_) {
-      send_files(end.name);
+      send_changes(ranks_, 0, end.name, folder_of(end.name), sent_[end.name]);
       std::error_code ignored;  // the whole folder is removed at the end
       fs::remove_all(folder_of(end.name), ignored);
       sent_.erase(end.name);
@@ -336,27 +373,12 @@ class Server {
                     {"stopped", told_ && !end.error.empty()}});
   }
 
-  void stop_and_wait() {
-    if (!runs_) return;
-    runs_->stop();
-    constexpr milliseconds pause(10);
-    for (; runs_->size() > 0; std::this_thread::sleep_for(pause)) runs_->collect();
-  }
-
-  int without_rank_0() {
-    print_error(
-        fmt::format("{}; {} stops its runs", ranks_.describe_loss(0), ranks_.name(ranks_.rank())));
-    stop_and_wait();
-    return 1;
-  }
-
   Ranks& ranks_;
   const GridOptions& options_;
   /// Without a shared folder.
   std::optional<Temporary> own_;
-  std::optional<LocalRuns> runs_;
-  std::set<std::string> active_;
-  /// The stamps of the files that rank 0 has, by run.
+  LocalRuns runs_;
+  /// The stamps of the files that rank 0 has, for each run that it has handed out.
   std::map<std::string, std::map<std::string, std::string>> sent_;
   /// The reasons for which runs cannot start.
   std::map<std::string, std::string> problems_;
