@@ -221,7 +221,7 @@ DataSplit pattern_of(const Json& recorded) {
 DataSplit load_data(const RunOptions& options) {
   if (!is_registered(options.data)) return load_file(options);
   const DataEntry& entry = row_named("data set", registry().data(), options.data);
-  DataSplit data = entry.load(options, options.own_of(entry.name));
+  DataSplit data = entry.load(options);
   add_validation(options, data);
   return data;
 }
@@ -277,7 +277,7 @@ void check_same_files(const Json& trained_on, const Json& now, const std::string
 Problem make_problem(const RunOptions& options) {
   if (options.problem.empty()) return make_problem(options, load_data(options));
   const ProblemEntry& entry = row_named("problem", registry().problems(), options.problem);
-  Problem problem = entry.make(options, options.own_of(entry.name));
+  Problem problem = entry.make(options);
   problem.options = options;
   add_validation(options, problem.data);
   return checked(std::move(problem));
@@ -330,8 +330,7 @@ Problem make_problem(const RunOptions& options, DataSplit data) {
         "--model dln is a regression on a vector and cannot learn classes: use mlp, cnn or resnet");
   try {
     const ModelEntry& entry = row_named("model", registry().models(), options.model);
-    problem.model =
-        entry.make(options, train, problem.loss->outputs(train), options.own_of(entry.name));
+    problem.model = entry.make(options, train, problem.loss->outputs(train));
   } catch (const Error& error) {
     throw UsageError(error.what());
   }
