@@ -160,12 +160,9 @@ void gather(const Dataset& data, std::span<const std::int32_t> rows, const Datas
         is_float(to.dtype()) != is_float(from.dtype()))
       fail("batch", "{} rows of {} do not fit '{}' {} {}", count, data.name, name, str(to.dtype()),
            str(to.shape()));
-    if (!is_float(from.dtype()))
-      copy_rows<std::int32_t, std::int32_t>(from, rows, to);
-    else
-      visit_float(from.dtype(), [&]<class From>(From) {
-        visit_float(to.dtype(), [&]<class To>(To) { copy_rows<From, To>(from, rows, to); });
-      });
+    visit_any(from.dtype(), [&]<class From>(From) {
+      visit_any(to.dtype(), [&]<class To>(To) { copy_rows<From, To>(from, rows, to); });
+    });
   }
 }
 

@@ -151,7 +151,7 @@ void complete(RunOptions& options, const std::vector<std::string>& default_metho
   // The digits are few images: without augmentation, an mlp memorises them (docs/decisions.md).
   if (options.augment.empty())
     options.augment = digits && options.problem.empty() ? "warp" : "none";
-  // The default model converges in so many epochs.
+  // The default model needs this many epochs to converge.
   if (options.epochs == 0) options.epochs = digits ? 40 : 8;
   if (!options.lr) options.lr = optimizer(options.optimizer).default_lr;
   if (!options.channels && (options.model == "cnn" || options.model == "resnet"))
@@ -201,10 +201,6 @@ OptimizerOptions optimizer_options(const RunOptions& options) {
   result.decoupled = !options.coupled_decay;
   result.own = options.own_of(options.optimizer);
   return result;
-}
-
-SyntheticOptions synthetic_options(const RunOptions& options) {
-  return synthetic_options(options.input.value_or(""), options.classes.value_or(0));
 }
 
 ScheduleOptions schedule_options(const RunOptions& options) {

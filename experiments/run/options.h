@@ -109,8 +109,6 @@ PlanOptions plan_options(const RunOptions& options, const std::string& method);
 MethodOptions method_options(const RunOptions& options, std::string_view method);
 /// The optimiser and its constants, with the entry's own options.
 OptimizerOptions optimizer_options(const RunOptions& options);
-/// The shape, classes and seed of synthetic data.
-SyntheticOptions synthetic_options(const RunOptions& options);
 /// The learning rate schedule, with the entry's own options.
 ScheduleOptions schedule_options(const RunOptions& options);
 

@@ -128,7 +128,7 @@ Registry::Registry() {
                    }});
   for (const DataSource& source : data_sources())
     add(DataEntry{source.name, source.title, [name = source.name](const RunOptions& o) {
-                    return load_data(name, synthetic_options(o));
+                    return load_data(name, synthetic_options(o.input, o.classes));
                   }});
   add_losses(*this);
 }
