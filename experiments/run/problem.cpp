@@ -206,9 +206,8 @@ DataSplit pattern_of(const Json& recorded) {
                 {{"inputs", inputs}, {"targets", targets}},
                 static_cast<int>(data.class_names.size())};
   // Older records have neither.
-  if (recorded.contains("target_mean")) recorded.at("target_mean").get_to(data.train.target_mean);
-  if (recorded.contains("target_stddev"))
-    recorded.at("target_stddev").get_to(data.train.target_stddev);
+  data.train.target_mean = recorded.value("target_mean", data.train.target_mean);
+  data.train.target_stddev = recorded.value("target_stddev", data.train.target_stddev);
   const Index numbers = data.train.target_mean.empty() ? 0 : targets.shape().back();
   if (std::ssize(data.train.target_mean) != numbers ||
       std::ssize(data.train.target_stddev) != numbers)
