@@ -416,7 +416,7 @@ BOOST_AUTO_TEST_CASE(augmented_images_are_those_of_seed_and_epoch) {
   gather(data.train, rows, batch);
   const Array images = batch.inputs().clone();
   const Vector background = {-data.mean[0] / data.stddev[0]};
-  augment(Augmentation::warp, {7, 0, rows}, background, images, batch.inputs());
+  augment("warp", {7, 0, rows}, background, images, batch.inputs());
   const double expected = loss.at(w, {}, batch).loss;
   BOOST_TEST(trainer.step() == expected, boost::test_tools::tolerance(1e-12));
   BOOST_TEST(std::abs(loss.at(w, {}, labelled("plain", images, batch.targets(), 10)).loss -
