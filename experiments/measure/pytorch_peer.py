@@ -8,6 +8,7 @@ disturb each other. An exception ends the process, and its last line on stderr g
 
 import gc
 import json
+import math
 import os
 import re
 import signal
@@ -51,14 +52,9 @@ def read_safetensors(path):
         data = bytearray(os.path.getsize(path) - file.tell())
         file.readinto(data)
     header.pop("__metadata__", None)
-    result = {}
-    for name, entry in header.items():
-        begin, end = entry["data_offsets"]
-        dtype = DTYPES[entry["dtype"]]
-        result[name] = (torch.frombuffer(data, dtype=dtype, offset=begin,
-                                         count=(end - begin) // torch.empty(0, dtype=dtype).element_size())
-                        .reshape(entry["shape"]))
-    return result
+    return {name: torch.frombuffer(data, dtype=DTYPES[entry["dtype"]], count=math.prod(entry["shape"]),
+                                   offset=entry["data_offsets"][0]).reshape(entry["shape"])
+            for name, entry in header.items()}
 
 
 def write_safetensors(path, tensors):

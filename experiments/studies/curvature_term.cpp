@@ -49,8 +49,7 @@ Model without_second_derivative(const Problem& problem, const std::string& activ
 
 Problem problem_of(const StudyContext& context, const std::string& activation,
                    const Variant& variant, std::uint64_t seed) {
-  RunOptions options =
-      digits_run(activation, context.count("width"), context.count("epochs"), seed);
+  RunOptions options = digits_run(context, activation, seed);
   options.regularization.gamma = context.number("gamma");
   options.regularization.epsilon = variant.epsilon;
   Problem problem = make_problem(options);

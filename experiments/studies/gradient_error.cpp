@@ -140,8 +140,7 @@ void judge(const std::vector<Repeated>& found, double order, StudyResult& result
 
 void run(StudyContext& context, StudyResult& result) {
   const auto problem_of = [&](std::size_t a, std::uint64_t seed) {
-    return make_problem(
-        digits_run(activations[a], context.count("width"), context.count("epochs"), seed));
+    return make_problem(digits_run(context, activations[a], seed));
   };
   constexpr double sweep_units = 300;
   const std::vector<Repeated> found = context.jobs(

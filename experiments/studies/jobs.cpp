@@ -180,9 +180,6 @@ void StudyContext::deal(const std::string& task, std::deque<std::size_t> waiting
   std::vector<std::set<std::size_t>> running(ranks_ ? static_cast<std::size_t>(ranks_->size())
                                                     : std::size_t{1});
   const auto runs_on = [&](int rank) -> auto& { return running[static_cast<std::size_t>(rank)]; };
-  const auto add = [&](std::size_t done, const Measured& result) {
-    if (!journal_.find(task, done)) journal_.add(task, done, result);
-  };
   JobThreads own(capacity(0), job);
   std::exception_ptr failure;
   for (std::size_t left = all; left > 0 && !failure;) {
@@ -204,7 +201,7 @@ void StudyContext::deal(const std::string& task, std::deque<std::size_t> waiting
     for (const JobThreads::End& end : own.collect(ranks_ ? no_wait : pause)) {
       runs_on(0).erase(end.job);
       if (!failure) failure = end.failure;
-      if (!end.failure) add(end.job, end.result), --left;
+      if (!end.failure) journal_.add(task, end.job, end.result), --left;
     }
     std::optional<Message> message;
     if (ranks_) {
@@ -230,7 +227,7 @@ void StudyContext::deal(const std::string& task, std::deque<std::size_t> waiting
     if (kind != "done" || message->head.at("task") != Json(task)) continue;
     const std::size_t done = message->head.at("job");
     if (runs_on(message->from).erase(done) == 0) continue;
-    add(done, measured(message->head.at("result")));
+    journal_.add(task, done, measured(message->head.at("result")));
     --left;
     const std::lock_guard lock(mutex_);
     progress_->advance(units);

@@ -86,12 +86,13 @@ Vector PlannedMethod::hvp() const {
   return estimated_hvp({flat(gradient()), flat(plain())}, gamma_);
 }
 
-RunOptions digits_run(const std::string& activation, Index width, int epochs, std::uint64_t seed) {
+RunOptions digits_run(const StudyContext& context, const std::string& activation,
+                      std::uint64_t seed) {
   RunOptions options;
-  options.width = width;
+  options.width = context.count("width");
   options.depth = 3;
   options.activation = activation;
-  options.epochs = epochs;
+  options.epochs = context.count("epochs");
   options.seed = seed;
   complete(options, {"sgd"});
   return options;

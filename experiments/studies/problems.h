@@ -76,8 +76,9 @@ class PlannedMethod {
 // ---- Training on the digits ----
 
 /// The options of a run that trains an mlp with this activation on the digits: batch 64, momentum
-/// 0.9, cosine schedule from 0.05, float32.
-RunOptions digits_run(const std::string& activation, Index width, int epochs, std::uint64_t seed);
+/// 0.9, cosine schedule from 0.05, float32. The study has the settings `width` and `epochs`.
+RunOptions digits_run(const StudyContext& context, const std::string& activation,
+                      std::uint64_t seed);
 
 /// The number of steps of a run on this problem. `train_run` adds its steps to the progress.
 double steps_of(const Problem& problem);

@@ -87,7 +87,7 @@ const Entry entries[] = {
 
 void train_side_by_side(StudyContext& context, StudyResult& result) {
   const auto problem_of = [&](const Entry& entry, std::uint64_t seed) {
-    RunOptions options = digits_run("relu", context.count("width"), context.count("epochs"), seed);
+    RunOptions options = digits_run(context, "relu", seed);
     options.regularization = entry.options;
     return make_problem(options);
   };
