@@ -227,7 +227,8 @@ StepCost mean_cost(std::string_view method, const std::vector<double>& shares,
                    std::span<const Plan* const> plans,
                    std::span<const std::vector<double>> samples) {
   constexpr double mib = 1 << 20;
-  StepCost mean{std::string(method), std::vector<double>(samples[0].size())};
+  StepCost mean{std::string(method)};
+  if (!samples.empty()) mean.samples.resize(samples[0].size());
   for (std::size_t p = 0; p < shares.size(); ++p) {
     const Program& program = plans[p]->program();
     const Ledger costs = ledger(program);
@@ -242,13 +243,6 @@ StepCost mean_cost(std::string_view method, const std::vector<double>& shares,
   return mean;
 }
 
-StepCost step_cost(const Problem& problem, const Method& method, std::span<const Plan* const> plans,
-                   const std::vector<double>& ms) {
-  // The shares sum to 1, so that the mean of equal times is `ms`.
-  return mean_cost(method.name, program_shares(problem, method), plans,
-                   std::vector(plans.size(), ms));
-}
-
 StepCost planned_cost(const Problem& problem, const Method& method, const ModelState& state) {
   std::vector<Plan> plans;
   std::vector<const Plan*> all;
@@ -256,7 +250,7 @@ StepCost planned_cost(const Problem& problem, const Method& method, const ModelS
     plans.push_back(
         plan_step(record_step(problem, method, state, program), problem.options, method));
   for (const Plan& plan : plans) all.push_back(&plan);
-  return step_cost(problem, method, all, {});
+  return mean_cost(method.name, program_shares(problem, method), all);
 }
 
 MethodSteps::MethodSteps(const Problem& problem, const Method& method)
@@ -294,34 +288,27 @@ double MethodSteps::predicted_seconds(const Peak& peak) const {
   return mean;
 }
 
-StepCost MethodSteps::cost(const Problem& problem, const std::vector<double>& ms) const {
+StepCost MethodSteps::cost(const std::vector<double>& ms) const {
   std::vector<const Plan*> plans;
   for (const auto& step : steps_) plans.push_back(&step->plan());
-  return step_cost(problem, method(), plans, ms);
+  StepCost cost = mean_cost(method().name, shares_, plans);
+  cost.samples = ms;
+  return cost;
 }
 
 std::vector<StepCost> step_costs(const Problem& problem, const std::vector<const Method*>& methods,
                                  double seconds, const TimingProgress& progress) {
+  constexpr BlockTiming one_step{.settle = 0, .lead = 0};
   const Problem batch = one_batch(problem);
-  std::vector<std::unique_ptr<OurStep>> steps;
-  std::vector<const Plan*> plans;
-  std::vector<std::function<void()>> work;
+  std::vector<MethodSteps> steps;
   for (const Method* m : methods)
-    for (int program = 0; program < m->programs; ++program) {
-      OurStep& step = *steps.emplace_back(std::make_unique<OurStep>(batch, *m, program));
-      step.run();
-      plans.push_back(&step.plan());
-      work.push_back([&step] { step.run(); });
-    }
-  const std::vector<std::vector<double>> samples = timed_in_turns(work, seconds, progress);
+    steps.emplace_back(batch, *m).timed_block(one_step);  // a first step may take longer
+  std::vector<std::vector<double>> samples(steps.size());
+  for (Rounds rounds(seconds, progress, least_rounds, most_rounds); rounds.next();)
+    for (std::size_t i = 0; i < steps.size(); ++i)
+      samples[i].push_back(steps[i].timed_block(one_step)[0]);
   std::vector<StepCost> costs;
-  std::size_t at = 0;
-  for (const Method* m : methods) {
-    const std::vector<double> shares = program_shares(problem, *m);
-    costs.push_back(mean_cost(m->name, shares, std::span(plans).subspan(at, shares.size()),
-                              std::span(samples).subspan(at, shares.size())));
-    at += shares.size();
-  }
+  for (std::size_t i = 0; i < steps.size(); ++i) costs.push_back(steps[i].cost(samples[i]));
   return costs;
 }
 

@@ -161,15 +161,11 @@ struct StepCost {
   Spread ms() const { return spread_of(samples); }
 };
 
-/// Counts the cost from the plans of the programs, and takes the times from `samples`. `shares`
-/// holds the share of the steps of each program.
+/// Counts the cost from the plans of the programs, and takes the times from `samples`, if there are
+/// any. `shares` holds the share of the steps of each program.
 StepCost mean_cost(std::string_view method, const std::vector<double>& shares,
                    std::span<const Plan* const> plans,
-                   std::span<const std::vector<double>> samples);
-/// The cost of the method's steps, with the plans of its programs, on this problem. `ms` holds
-/// times of a step that are means over the programs already.
-StepCost step_cost(const Problem& problem, const Method& method, std::span<const Plan* const> plans,
-                   const std::vector<double>& ms);
+                   std::span<const std::vector<double>> samples = {});
 
 /// The cost of the method's steps at this state without times, from plans that never run.
 StepCost planned_cost(const Problem& problem, const Method& method, const ModelState& state);
@@ -188,8 +184,8 @@ class MethodSteps {
                                   const std::function<void()>& after_step = {}) const;
   /// The predicted seconds of a step, a mean over the programs. Throws Stopped at a stop.
   double predicted_seconds(const Peak& peak) const;
-  /// The cost of a step whose times are `ms`.
-  StepCost cost(const Problem& problem, const std::vector<double>& ms) const;
+  /// The cost of a step whose times are `ms`, which are means over the programs.
+  StepCost cost(const std::vector<double>& ms) const;
 
  private:
   std::vector<std::unique_ptr<OurStep>> steps_;
