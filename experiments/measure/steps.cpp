@@ -288,27 +288,29 @@ double MethodSteps::predicted_seconds(const Peak& peak) const {
   return mean;
 }
 
-StepCost MethodSteps::cost(const std::vector<double>& ms) const {
+StepCost MethodSteps::cost(std::span<const std::vector<double>> samples) const {
   std::vector<const Plan*> plans;
   for (const auto& step : steps_) plans.push_back(&step->plan());
-  StepCost cost = mean_cost(method().name, shares_, plans);
-  cost.samples = ms;
-  return cost;
+  return mean_cost(method().name, shares_, plans, samples);
 }
 
 std::vector<StepCost> step_costs(const Problem& problem, const std::vector<const Method*>& methods,
                                  double seconds, const TimingProgress& progress) {
-  constexpr BlockTiming one_step{.settle = 0, .lead = 0};
   const Problem batch = one_batch(problem);
-  std::vector<MethodSteps> steps;
+  std::vector<MethodSteps> all;
+  std::vector<std::function<void()>> work;
   for (const Method* m : methods)
-    steps.emplace_back(batch, *m).timed_block(one_step);  // a first step may take longer
-  std::vector<std::vector<double>> samples(steps.size());
-  for (Rounds rounds(seconds, progress, least_rounds, most_rounds); rounds.next();)
-    for (std::size_t i = 0; i < steps.size(); ++i)
-      samples[i].push_back(steps[i].timed_block(one_step)[0]);
+    for (const auto& step : all.emplace_back(batch, *m).steps()) {
+      step->run();
+      work.push_back([&step = *step] { step.run(); });
+    }
+  const std::vector<std::vector<double>> samples = timed_in_turns(work, seconds, progress);
   std::vector<StepCost> costs;
-  for (std::size_t i = 0; i < steps.size(); ++i) costs.push_back(steps[i].cost(samples[i]));
+  std::span left(samples);
+  for (const MethodSteps& one : all) {
+    costs.push_back(one.cost(left.first(one.steps().size())));
+    left = left.subspan(one.steps().size());
+  }
   return costs;
 }
 

@@ -178,14 +178,15 @@ class MethodSteps {
   const Method& method() const { return steps_.front()->method(); }
   /// The step with the first program.
   OurStep& first() const { return *steps_.front(); }
+  const std::vector<std::unique_ptr<OurStep>>& steps() const { return steps_; }
   /// As the function `timed_block`. For a method with several programs, each has a part of the
   /// block, and the only result is the mean of their medians, weighted by `program_shares`.
   std::vector<double> timed_block(const BlockTiming& timing,
                                   const std::function<void()>& after_step = {}) const;
   /// The predicted seconds of a step, a mean over the programs. Throws Stopped at a stop.
   double predicted_seconds(const Peak& peak) const;
-  /// The cost of a step whose times are `ms`, which are means over the programs.
-  StepCost cost(const std::vector<double>& ms) const;
+  /// The cost of a step, with the times of each program if there are any.
+  StepCost cost(std::span<const std::vector<double>> samples = {}) const;
 
  private:
   std::vector<std::unique_ptr<OurStep>> steps_;
