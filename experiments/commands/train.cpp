@@ -94,7 +94,8 @@ void complete_run(RunOptions& run) {
 Json record_of(const Trainer& trainer, const RunHistory& history) {
   const Problem& problem = trainer.problem();
   const Method& method = trainer.method();
-  Json row = cost_fields(problem, step_cost(problem, method, trainer.plans(), {}));
+  Json row = cost_fields(problem,
+                         mean_cost(method.name, program_shares(problem, method), trainer.plans()));
   for (const char* of_several : {"ms", "ms_min", "ms_iqr", "ms_interval", "samples"})
     row.erase(of_several);
   if (!history.curve.empty()) {

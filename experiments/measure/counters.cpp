@@ -1,18 +1,14 @@
 // Opens a counter for each event and thread with perf_event_open.
 #include "experiments/measure/counters.h"
 
-#ifdef __linux__
 #include <linux/perf_event.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
 #include <filesystem>
-#endif
 
 namespace twice::experiments {
-
-#ifdef __linux__
 
 std::vector<Counters::Event> Counters::hardware() {
   return {{"cycles", PERF_TYPE_HARDWARE, PERF_COUNT_HW_CPU_CYCLES},
@@ -33,12 +29,12 @@ Counters::Counters(const std::vector<Event>& events) {
       const long file =
           ::syscall(SYS_perf_event_open, &attributes, std::stoi(thread.path().filename().string()),
                     -1, -1, PERF_FLAG_FD_CLOEXEC);
-      if (file >= 0) open_.push_back({event.name, static_cast<int>(file)});
+      if (file >= 0) open_.emplace_back(event.name, static_cast<int>(file));
     }
 }
 
 Counters::~Counters() {
-  for (const Open& counter : open_) ::close(counter.file);
+  for (const auto& [name, file] : open_) ::close(file);
 }
 
 std::map<std::string, double> Counters::read() const {
@@ -51,14 +47,5 @@ std::map<std::string, double> Counters::read() const {
   }
   return counts;
 }
-
-#else
-
-std::vector<Counters::Event> Counters::hardware() { return {}; }
-Counters::Counters(const std::vector<Event>&) {}
-Counters::~Counters() = default;
-std::map<std::string, double> Counters::read() const { return {}; }
-
-#endif
 
 }  // namespace twice::experiments

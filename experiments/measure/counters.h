@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace twice::experiments {
@@ -32,11 +33,8 @@ class Counters {
   std::map<std::string, double> read() const;
 
  private:
-  struct Open {
-    std::string name;
-    int file;
-  };
-  std::vector<Open> open_;
+  /// The names and file descriptors of the open counters.
+  std::vector<std::pair<std::string, int>> open_;
 };
 
 }  // namespace twice::experiments

@@ -23,6 +23,14 @@ Distance distance(const std::vector<double>& a, const std::vector<double>& b) {
   return result;
 }
 
+GradientVectors vectors_of(const Problem& problem, const Method& method, const RecordedStep& step,
+                           const Dataset& batch) {
+  Plan plan({step.estimate.gradient, step.estimate.plain},
+            plan_options(problem.options, std::string(method.name)));
+  plan.run(step.bind(batch));
+  return {flat(plan.values(step.estimate.gradient)), flat(plan.values(step.estimate.plain))};
+}
+
 }  // namespace
 
 Dataset fixed_batch(const Problem& problem) { return one_batch(problem).data.train; }
@@ -35,18 +43,6 @@ std::vector<double> flat(const std::vector<Array>& arrays) {
   }
   return all;
 }
-
-namespace {
-
-GradientVectors vectors_of(const Problem& problem, const Method& method, const RecordedStep& step,
-                           const Dataset& batch) {
-  Plan plan({step.estimate.gradient, step.estimate.plain},
-            plan_options(problem.options, std::string(method.name)));
-  plan.run(step.bind(batch));
-  return {flat(plan.values(step.estimate.gradient)), flat(plan.values(step.estimate.plain))};
-}
-
-}  // namespace
 
 GradientVectors gradient_vectors(const Problem& problem, const Method& method,
                                  const ModelState& state, const Dataset& batch) {

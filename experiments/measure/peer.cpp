@@ -64,12 +64,12 @@ Peer::Peer(const Options& options)
     write_atomically(folder_.path() / name, embedded_file(name));
   process_ = start(description_);
   const std::string package = description_["package"], version = description_["version"];
-  name_ = "pytorch " + (package.empty() ? version : package.substr(0, package.find_first_of("+-")));
+  description_["name"] =
+      "pytorch " + (package.empty() ? version : package.substr(0, package.find_first_of("+-")));
   // With OMP_PROC_BIND, our first thread is bound to one CPU, and a new process inherits this.
   if (description_["cpus"] < std::min(options.threads, processors()))
-    fail("bench", "{} may use {} CPUs only, and we {}: unset OMP_PROC_BIND and OMP_PLACES", name_,
+    fail("bench", "{} may use {} CPUs only, and we {}: unset OMP_PROC_BIND and OMP_PLACES", name(),
          description_["cpus"].get<int>(), processors());
-  description_["name"] = name_;
   description_["python"] = options.python;
   description_["malloc"] = options.malloc;
   description_["same_blas"] = description_["blas"] == loaded_blas().string();
@@ -108,9 +108,8 @@ void Peer::check(const RunOptions& o) const {
 
 std::map<std::string, std::vector<std::string>> Peer::load(const Problem& problem,
                                                            const ModelState& state) {
-  process_->set_name(problem.label() + ": " + name_);
+  process_->set_name(problem.label() + ": " + name());
   const RunOptions& o = problem.options;
-  const Shape& input = problem.model.input();
   const DType dtype = o.number_type();
   TensorFile file;
   file.tensors.emplace_back("images", problem.data.train.inputs().cast(dtype));
@@ -123,9 +122,6 @@ std::map<std::string, std::vector<std::string>> Peer::load(const Problem& proble
   }
   const fs::path path = folder_.path() / "model.safetensors";
   write_safetensors(path, file);
-  // The two poolings of a cnn divide the height and the width by 4.
-  const std::vector<Index> pixels = {input.rank() == 3 ? input[0] / 4 : 1,
-                                     input.rank() == 3 ? input[1] / 4 : 1};
   model_ = {{"do", "model"},
             {"file", path.string()},
             {"model", o.model},
@@ -134,8 +130,7 @@ std::map<std::string, std::vector<std::string>> Peer::load(const Problem& proble
             {"epsilon", o.regularization.epsilon},
             {"lr", *o.lr},
             {"methods", o.methods},
-            {"parameters", names},
-            {"pixels", pixels}};
+            {"parameters", names}};
   return process_->ask(model_)["variants"];
 }
 

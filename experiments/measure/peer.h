@@ -48,7 +48,7 @@ class Peer {
   explicit Peer(const Options& options);
 
   /// The peer's name, such as `pytorch 1.13.1`.
-  const std::string& name() const { return name_; }
+  const std::string& name() const { return description_.at("name").string(); }
   /// For records: the name, the versions, the interpreter, the malloc, the BLAS library that the
   /// peer loaded, and the threads.
   const Json& description() const { return description_; }
@@ -80,7 +80,6 @@ class Peer {
   Options options_;
   Temporary folder_;  ///< holds the files that both sides exchange
   Json description_, model_;
-  std::string name_;
   std::unique_ptr<Answerer> process_;
 };
 

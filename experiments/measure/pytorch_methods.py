@@ -79,9 +79,10 @@ class Step:
         self.act = ACTIVATIONS[request["activation"]]
         self.gamma, self.epsilon, self.lr = request["gamma"], request["epsilon"], request["lr"]
         self.names = request["parameters"]
-        self.pixels = request["pixels"]  # of the features that a cnn flattens: (height, width)
         format = torch.channels_last if last else torch.contiguous_format
         images = array("images")
+        # Height and width of the features that a cnn flattens, after its two poolings.
+        self.pixels = [size // 4 for size in images.shape[1:3]]
         self.x = (images.flatten(1).clone() if request["model"] == "mlp"
                   else images.permute(0, 3, 1, 2).clone(memory_format=format))
         self.y = array("labels").long()

@@ -8,6 +8,7 @@ disturb each other. An exception ends the process, and its last line on stderr g
 
 import gc
 import json
+import math
 import os
 import re
 import signal
@@ -29,19 +30,13 @@ except ImportError as error:
 from pytorch_methods import ACTIVATIONS, METHODS, MODELS, Step, memory_formats, variant_name
 
 
-class Variants:
-    """Every variant of every requested method, by method and name, ready to run."""
-
-    def __init__(self, request, array):
-        formats = memory_formats(request["model"], array)
-        steps = {last: Step(request, array, last) for last in formats}
-        self.table = {m: {variant_name(way, last, formats): (steps[last], gradient)
-                          for way, gradient in METHODS[m].items() for last in formats}
-                      for m in request["methods"]}
-
-    def step(self, method, variant):
-        step, gradient = self.table[method][variant]
-        return lambda: step.update(gradient(step))
+def variants(request, array):
+    """Every variant of every requested method, by method and name: its memory format, and the
+    function that returns G."""
+    formats = memory_formats(request["model"], array)
+    return {m: {variant_name(way, last, formats): (last, gradient)
+                for way, gradient in METHODS[m].items() for last in formats}
+            for m in request["methods"]}
 
 
 # ---- Files and memory ----
@@ -57,14 +52,9 @@ def read_safetensors(path):
         data = bytearray(os.path.getsize(path) - file.tell())
         file.readinto(data)
     header.pop("__metadata__", None)
-    result = {}
-    for name, entry in header.items():
-        begin, end = entry["data_offsets"]
-        dtype = DTYPES[entry["dtype"]]
-        result[name] = (torch.frombuffer(data, dtype=dtype, offset=begin,
-                                         count=(end - begin) // torch.empty(0, dtype=dtype).element_size())
-                        .reshape(entry["shape"]))
-    return result
+    return {name: torch.frombuffer(data, dtype=DTYPES[entry["dtype"]], count=math.prod(entry["shape"]),
+                                   offset=entry["data_offsets"][0]).reshape(entry["shape"])
+            for name, entry in header.items()}
 
 
 def write_safetensors(path, tensors):
@@ -127,30 +117,38 @@ class Peer:
 
     def model(self, request):
         """Builds all variants from the file's parameters and batch. Returns their names."""
-        self.variants = None
+        self.steps = None
         gc.collect()
-        self.variants = Variants(request, read_safetensors(request["file"]).__getitem__)
-        return {"variants": {m: list(v) for m, v in self.variants.table.items()}}
+        array = read_safetensors(request["file"]).__getitem__
+        self.variants = variants(request, array)
+        self.steps = {last: Step(request, array, last)
+                      for last in memory_formats(request["model"], array)}
+        return {"variants": {m: list(v) for m, v in self.variants.items()}}
+
+    def variant(self, request):
+        """The step of the requested variant, and the function that returns its G."""
+        last, gradient = self.variants[request["method"]][request["variant"]]
+        return self.steps[last], gradient
 
     def gradient(self, request):
         """Writes G in our layout, before any step has changed the parameters."""
-        step, gradient = self.variants.table[request["method"]][request["variant"]]
+        step, gradient = self.variant(request)
         G = gradient(step)
         write_safetensors(request["file"], {n: step.to_ours(v) for n, v in zip(step.names, G)})
         return {}
 
     def time(self, request):
         """The milliseconds of each step in `seconds`, after untimed steps for `lead` seconds."""
-        step = self.variants.step(request["method"], request["variant"])
+        step, gradient = self.variant(request)
         clock, times = time.perf_counter, []
         time.sleep(request["settle"])
         end = clock() + request["lead"]
         while clock() < end:
-            step()
+            step.update(gradient(step))
         end = clock() + request["seconds"]
         while not times or clock() < end:
             start = clock()
-            step()
+            step.update(gradient(step))
             times.append((clock() - start) * 1e3)
         return {"ms": times}
 
@@ -159,14 +157,12 @@ class Peer:
         one small product is computed. Pages of files, such as library code, do not count."""
         t = torch.ones(4, 4, requires_grad=True)
         torch.autograd.grad((t @ t).sum(), t)
-        arrays = read_safetensors(request["file"])
+        array = read_safetensors(request["file"]).__getitem__
+        last, gradient = variants(request, array)[request["method"]][request["variant"]]
         with open("/proc/self/clear_refs", "w") as file:
             file.write("5")  # resets the high-water mark
         before, file_before = memory(["VmRSS", "RssFile"])
-        last = "channels last" in request["variant"]
-        way = request["variant"].split(", channels")[0].replace("plain", "")
-        step = Step(request, arrays.__getitem__, last)
-        gradient = METHODS[request["method"]].get(way) or METHODS[request["method"]][""]
+        step = Step(request, array, last)
         for _ in range(2):
             step.update(gradient(step))
         most, file_after = memory(["VmHWM", "RssFile"])

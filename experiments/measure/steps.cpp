@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <ctime>
 #include <fstream>
 #include <sstream>
 #include <thread>
@@ -17,68 +18,58 @@
 
 namespace twice::experiments {
 
-ExampleShapes image_examples(const Shape& image, int classes) {
-  return {{{"images", image, DType::f32}, {"labels", {}, DType::i32}}, classes};
+Dataset image_examples(const Shape& image, int classes) {
+  return labelled("", {{0, image[0], image[1], image[2]}, DType::f32}, {{0}, DType::i32}, classes);
 }
 
-ExampleShapes usual_examples(const RunOptions& options) {
+Dataset usual_examples(const RunOptions& options) {
   const Shape usual = options.model == "mlp" ? Shape{28, 28, 1} : Shape{32, 32, 3};
-  ExampleShapes shapes = image_examples(
+  Dataset examples = image_examples(
       options.input ? synthetic_options(options.input, options.classes).image : usual,
       options.classes.value_or(10));
   if (!options.loss || row_named("loss", registry().losses(), *options.loss).takes_classes)
-    return shapes;
-  shapes.arrays[1] = {"targets", {shapes.classes}, DType::f32};
-  shapes.classes = 0;
-  return shapes;
+    return examples;
+  examples.arrays[1] = {"targets", {{0, examples.classes}, DType::f32}};
+  examples.classes = 0;
+  return examples;
 }
 
-ExampleShapes shapes_of(const Dataset& examples) {
-  ExampleShapes shapes{{}, examples.classes};
-  for (const auto& [name, array] : examples.arrays) {
-    const Shape& shape = array.shape();
-    shapes.arrays.push_back(
-        {name, Shape(std::vector<Index>(shape.begin() + 1, shape.end())), array.dtype()});
-  }
-  return shapes;
-}
-
-Json to_json(const ExampleShapes& shapes) {
+Json shapes_of(const Dataset& examples) {
   Json arrays = Json::array();
-  for (const auto& [name, shape, dtype] : shapes.arrays)
-    arrays.push_back({{"name", name},
-                      {"shape", std::vector<Index>(shape.begin(), shape.end())},
-                      {"dtype", str(dtype)}});
-  return {{"arrays", arrays}, {"classes", shapes.classes}};
-}
-
-ExampleShapes example_shapes(const Json& json) {
-  ExampleShapes shapes{{}, json.at("classes").get<int>()};
-  for (const Json& one : json.at("arrays")) {
-    const std::string dtype = one.at("dtype");
-    shapes.arrays.push_back({one.at("name"), Shape(one.at("shape").get<std::vector<Index>>()),
-                             dtype == "i32"   ? DType::i32
-                             : dtype == "f64" ? DType::f64
-                                              : DType::f32});
+  for (const auto& [name, array] : examples.arrays) {
+    const std::vector<Index> shape(array.shape().begin(), array.shape().end());
+    arrays.push_back(
+        {{"name", name}, {"shape", shape}, {"dtype", static_cast<int>(array.dtype())}});
   }
-  return shapes;
+  return {{"arrays", arrays}, {"classes", examples.classes}};
 }
 
-Problem random_problem(const RunOptions& options, const ExampleShapes& shapes) {
+Dataset without_examples(const Json& shapes) {
+  Dataset examples{"", {}, shapes.at("classes")};
+  for (const Json& one : shapes.at("arrays")) {
+    std::vector<Index> shape = one.at("shape");
+    shape[0] = 0;
+    examples.arrays.emplace_back(
+        one.at("name"), Array(Shape(shape), static_cast<DType>(one.at("dtype").get<int>())));
+  }
+  return examples;
+}
+
+Problem random_problem(const RunOptions& options, const Dataset& like) {
   if (!options.problem.empty()) return one_batch(make_problem(options));
   // The `use` of this random stream. Training has other uses.
   constexpr std::uint64_t images_use = 0xbe1c;
   DataSplit data;
-  data.train = {"random", {}, shapes.classes};
-  for (std::uint64_t k = 0; const auto& [name, one, dtype] : shapes.arrays) {
-    std::vector<Index> shape = {options.batch};
-    shape.insert(shape.end(), one.begin(), one.end());
-    const Array array{Shape(shape), dtype};
-    if (is_float(dtype))
+  data.train = {"random", {}, like.classes};
+  for (std::uint64_t k = 0; const auto& [name, one] : like.arrays) {
+    Shape shape = one.shape();
+    shape[0] = options.batch;
+    const Array array(shape, one.dtype());
+    if (is_float(one.dtype()))
       fill_normal(Rng(options.seed, k, images_use), 0, 1, array);
     else
       for (Index i = 0; i < array.elements(); ++i)
-        array.set(i, static_cast<double>(i % std::max(shapes.classes, 1)));
+        array.set(i, static_cast<double>(i % std::max(like.classes, 1)));
     ++k;
     data.train.arrays.emplace_back(name, array);
   }
@@ -140,6 +131,12 @@ std::vector<Prediction> predict(const OurStep& step, const Peak& peak) {
 
 double seconds_since(ClockReading start) {
   return std::chrono::duration<double>(ClockReading::clock::now() - start).count();
+}
+
+double thread_seconds() {
+  timespec now{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
 Rounds::Rounds(double seconds, TimingProgress progress, int least, int most)
@@ -231,7 +228,8 @@ StepCost mean_cost(std::string_view method, const std::vector<double>& shares,
                    std::span<const Plan* const> plans,
                    std::span<const std::vector<double>> samples) {
   constexpr double mib = 1 << 20;
-  StepCost mean{std::string(method), std::vector<double>(samples[0].size())};
+  StepCost mean{std::string(method)};
+  if (!samples.empty()) mean.samples.resize(samples[0].size());
   for (std::size_t p = 0; p < shares.size(); ++p) {
     const Program& program = plans[p]->program();
     const Ledger costs = ledger(program);
@@ -246,23 +244,14 @@ StepCost mean_cost(std::string_view method, const std::vector<double>& shares,
   return mean;
 }
 
-StepCost step_cost(const Problem& problem, const Method& method, std::span<const Plan* const> plans,
-                   const std::vector<double>& ms) {
-  // The shares sum to 1, so that the mean of equal times is `ms`.
-  return mean_cost(method.name, program_shares(problem, method), plans,
-                   std::vector(plans.size(), ms));
-}
-
 StepCost planned_cost(const Problem& problem, const Method& method, const ModelState& state) {
-  std::vector<RecordedStep> recorded;
   std::vector<Plan> plans;
   std::vector<const Plan*> all;
-  for (int program = 0; program < method.programs; ++program) {
-    recorded.push_back(record_step(problem, method, state, program));
-    plans.push_back(plan_step(recorded.back(), problem.options, method));
-  }
+  for (int program = 0; program < method.programs; ++program)
+    plans.push_back(
+        plan_step(record_step(problem, method, state, program), problem.options, method));
   for (const Plan& plan : plans) all.push_back(&plan);
-  return step_cost(problem, method, all, {});
+  return mean_cost(method.name, program_shares(problem, method), all);
 }
 
 MethodSteps::MethodSteps(const Problem& problem, const Method& method)
@@ -300,33 +289,28 @@ double MethodSteps::predicted_seconds(const Peak& peak) const {
   return mean;
 }
 
-StepCost MethodSteps::cost(const Problem& problem, const std::vector<double>& ms) const {
+StepCost MethodSteps::cost(std::span<const std::vector<double>> samples) const {
   std::vector<const Plan*> plans;
   for (const auto& step : steps_) plans.push_back(&step->plan());
-  return step_cost(problem, method(), plans, ms);
+  return mean_cost(method().name, shares_, plans, samples);
 }
 
 std::vector<StepCost> step_costs(const Problem& problem, const std::vector<const Method*>& methods,
                                  double seconds, const TimingProgress& progress) {
   const Problem batch = one_batch(problem);
-  std::vector<std::unique_ptr<OurStep>> steps;
-  std::vector<const Plan*> plans;
+  std::vector<MethodSteps> all;
   std::vector<std::function<void()>> work;
   for (const Method* m : methods)
-    for (int program = 0; program < m->programs; ++program) {
-      OurStep& step = *steps.emplace_back(std::make_unique<OurStep>(batch, *m, program));
-      step.run();
-      plans.push_back(&step.plan());
-      work.push_back([&step] { step.run(); });
+    for (const auto& step : all.emplace_back(batch, *m).steps()) {
+      step->run();
+      work.push_back([&step = *step] { step.run(); });
     }
   const std::vector<std::vector<double>> samples = timed_in_turns(work, seconds, progress);
   std::vector<StepCost> costs;
-  std::size_t at = 0;
-  for (const Method* m : methods) {
-    const std::vector<double> shares = program_shares(problem, *m);
-    costs.push_back(mean_cost(m->name, shares, std::span(plans).subspan(at, shares.size()),
-                              std::span(samples).subspan(at, shares.size())));
-    at += shares.size();
+  std::span left(samples);
+  for (const MethodSteps& one : all) {
+    costs.push_back(one.cost(left.first(one.steps().size())));
+    left = left.subspan(one.steps().size());
   }
   return costs;
 }
@@ -385,52 +369,52 @@ double memory_rise(const std::function<void()>& work) {
 
 double anonymous_mib() { return mib_in("/proc/self/smaps_rollup", "Anonymous"); }
 
-std::vector<double> numbers_of_fresh_process(std::vector<std::string> arguments,
-                                             std::string_view measured) {
+std::vector<double> memory_in_fresh_processes(const std::string& command, const Problem& problem,
+                                              std::string_view row, int programs) {
   // A program whose main ignores its arguments would start itself again and again.
   std::ifstream words("/proc/self/cmdline");
   for (std::string word; std::getline(words, word, '\0');)
     if (word == "--measure-memory")
-      fail("memory", "{} was not measured: main must pass its arguments to App::run", measured);
-  arguments.insert(arguments.begin(), "/proc/self/exe");
-  Process process(std::move(arguments));
-  std::istringstream line(process.read_line(stop_requested).value_or(""));
-  std::vector<double> numbers;
-  if (stop_requested()) return numbers;
-  for (double number = 0; line >> number;) numbers.push_back(number);
-  if (numbers.empty()) {
-    process.wait();
-    fail("memory", "measuring the memory of {} failed: {}", measured, last_line(process.errors()));
+      fail("memory", "{} was not measured: main must pass its arguments to App::run", row);
+  std::vector<double> most;
+  for (int program = 0; program < programs; ++program) {
+    const Json request = {{"options", to_json(problem.options)},
+                          {"examples", shapes_of(problem.data.train)},
+                          {"row", row},
+                          {"program", program}};
+    Process process({"/proc/self/exe", command, "--measure-memory", request.dump()});
+    const std::optional<std::string> answer = process.read_line(stop_requested);
+    if (stop_requested()) return {};
+    std::istringstream line(answer.value_or(""));
+    const std::vector<double> numbers(std::istream_iterator<double>(line), {});
+    if (numbers.empty()) {
+      process.wait();
+      fail("memory", "measuring the memory of {} failed: {}", row, last_line(process.errors()));
+    }
+    most.resize(numbers.size());
+    std::ranges::transform(numbers, most, most.begin(), std::ranges::max);
   }
-  return numbers;
+  return most;
 }
 
 double step_memory(const Problem& problem, std::string_view name) {
-  Json request = {{"options", to_json(problem.options)},
-                  {"examples", to_json(shapes_of(problem.data.train))}};
-  request["options"]["method"] = Json::array({name});
-  double most = 0;
-  for (int program = 0; program < method(name).programs; ++program) {
-    request["program"] = program;
-    const std::vector<double> mib =
-        numbers_of_fresh_process({"bench", "--measure-memory", request.dump()}, name);
-    if (!mib.empty()) most = std::max(most, mib[0]);
-  }
-  return most;
+  const std::vector<double> mib =
+      memory_in_fresh_processes("bench", problem, name, method(name).programs);
+  return mib.empty() ? 0 : mib[0];
 }
 
 double step_memory_here(const std::string& request) {
   const Json asked = Json::parse(request);
   const RunOptions options = run_options(asked.at("options"));
   set_threads(options.threads);
-  const Problem problem = random_problem(options, example_shapes(asked.at("examples")));
+  const Problem problem = random_problem(options, without_examples(asked.at("examples")));
   const DType dtype = options.number_type();
   const Array small = Array::filled({4, 4}, dtype, 1), product({4, 4}, dtype);
   kernel::matmul(small, small, false, false, product);
 
   std::optional<OurStep> step;
   return memory_rise([&] {
-    step.emplace(problem, method(options.methods.at(0)), asked.at("program").get<int>());
+    step.emplace(problem, method(asked.at("row").string()), asked.at("program").get<int>());
     step->run();
     step->run();
   });

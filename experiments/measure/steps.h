@@ -17,28 +17,20 @@ namespace twice::experiments {
 
 // ---- Steps ----
 
-/// The names, shapes and number types of examples, without the data.
-struct ExampleShapes {
-  /// An array of one example: its name, shape and number type.
-  struct One {
-    std::string name;
-    Shape shape;
-    DType dtype;
-  };
-  std::vector<One> arrays;
-  int classes = 0;
-};
+// A Dataset without examples gives the names, shapes and number types of the arrays of one example.
+
 /// The shapes that --input and --classes give. Without these options, 28 x 28 x 1 for an mlp, 32 x
 /// 32 x 3 for the other models, and 10 classes.
-ExampleShapes usual_examples(const RunOptions& options);
-ExampleShapes image_examples(const Shape& image, int classes);
-ExampleShapes shapes_of(const Dataset& examples);
-Json to_json(const ExampleShapes& shapes);
-ExampleShapes example_shapes(const Json& json);
+Dataset usual_examples(const RunOptions& options);
+Dataset image_examples(const Shape& image, int classes);
+/// The names, shapes and number types of examples, for another process of this program.
+Json shapes_of(const Dataset& examples);
+Dataset without_examples(const Json& shapes);
 
-/// The model of the options with one batch of random numbers of these shapes. No data is loaded. A
-/// problem of the registry generates its own examples, which are one batch.
-Problem random_problem(const RunOptions& options, const ExampleShapes& shapes);
+/// The model of the options with one batch of random numbers, of the names, shapes and number types
+/// of these examples. No data is loaded. A problem of the registry generates its own examples,
+/// which are one batch.
+Problem random_problem(const RunOptions& options, const Dataset& like);
 inline Problem random_problem(const RunOptions& options) {
   return random_problem(options, usual_examples(options));
 }
@@ -87,6 +79,9 @@ std::vector<Prediction> predict(const OurStep& step, const Peak& peak);
 // ---- Time ----
 
 double seconds_since(ClockReading start);
+/// CPU time of the calling thread, in seconds. Time in which other work uses the core does not
+/// count.
+double thread_seconds();
 
 /// A function that receives the seconds since its last call.
 using TimingProgress = std::function<void(double)>;
@@ -166,15 +161,11 @@ struct StepCost {
   Spread ms() const { return spread_of(samples); }
 };
 
-/// Counts the cost from the plans of the programs, and takes the times from `samples`. `shares`
-/// holds the share of the steps of each program.
+/// Counts the cost from the plans of the programs, and takes the times from `samples`, if there are
+/// any. `shares` holds the share of the steps of each program.
 StepCost mean_cost(std::string_view method, const std::vector<double>& shares,
                    std::span<const Plan* const> plans,
-                   std::span<const std::vector<double>> samples);
-/// The cost of the method's steps, with the plans of its programs, on this problem. `ms` holds
-/// times of a step that are means over the programs already.
-StepCost step_cost(const Problem& problem, const Method& method, std::span<const Plan* const> plans,
-                   const std::vector<double>& ms);
+                   std::span<const std::vector<double>> samples = {});
 
 /// The cost of the method's steps at this state without times, from plans that never run.
 StepCost planned_cost(const Problem& problem, const Method& method, const ModelState& state);
@@ -187,14 +178,15 @@ class MethodSteps {
   const Method& method() const { return steps_.front()->method(); }
   /// The step with the first program.
   OurStep& first() const { return *steps_.front(); }
+  const std::vector<std::unique_ptr<OurStep>>& steps() const { return steps_; }
   /// As the function `timed_block`. For a method with several programs, each has a part of the
   /// block, and the only result is the mean of their medians, weighted by `program_shares`.
   std::vector<double> timed_block(const BlockTiming& timing,
                                   const std::function<void()>& after_step = {}) const;
   /// The predicted seconds of a step, a mean over the programs. Throws Stopped at a stop.
   double predicted_seconds(const Peak& peak) const;
-  /// The cost of a step whose times are `ms`.
-  StepCost cost(const Problem& problem, const std::vector<double>& ms) const;
+  /// The cost of a step, with the times of each program if there are any.
+  StepCost cost(std::span<const std::vector<double>> samples = {}) const;
 
  private:
   std::vector<std::unique_ptr<OurStep>> steps_;
@@ -224,19 +216,21 @@ double memory_rise(const std::function<void()>& work);
 /// batches.
 double anonymous_mib();
 
-/// Starts this program again with these arguments, and returns the numbers that it prints on one
-/// line. Throws an error with `measured` if that fails. Empty if a stop was requested.
-std::vector<double> numbers_of_fresh_process(std::vector<std::string> arguments,
-                                             std::string_view measured);
+/// Measures the memory of `row`, which is a method or a row of `profile`, in a fresh process of
+/// this program for each of its programs: `twice COMMAND --measure-memory REQUEST`. The request has
+/// the `options` and the `examples` (`shapes_of`) of the problem, `row` and `program`. Returns the
+/// numbers that the process prints on one line. Of several programs, each number is the largest.
+/// Throws if the measurement fails. Empty if a stop was requested.
+std::vector<double> memory_in_fresh_processes(const std::string& command, const Problem& problem,
+                                              std::string_view row, int programs);
 
 /// The MiB that two steps of a method take, with their updates, on a batch like the problem's
 /// examples: their `memory_rise`. It is measured in a fresh process of this program that has made
 /// its data and computed one small product. Parameters, gradients and the plan's copy of the batch
-/// count. Of several programs, the one that takes the most is reported. Throws if the measurement
-/// fails.
+/// count.
 double step_memory(const Problem& problem, std::string_view name);
 
-/// Does the measurement in that process. `step_memory` makes `request`.
+/// Does the measurement in that process.
 double step_memory_here(const std::string& request);
 
 }  // namespace twice::experiments

@@ -56,14 +56,10 @@ Measured costs(StudyContext& context, const CostCase& c, const Names& methods, b
   }
   options.activation = c.activation;
   options.batch = c.batch;
-  options.data = "synthetic";
   if (!rewrite) options.without = {"accumulate", "gram", "reassociate"};
   complete(options, {"sgd"});
-  SyntheticOptions data;
-  data.train = c.batch;
-  data.test = 10;
-  data.image = c.model == "mlp" ? Shape{1, 1, c.inputs} : Shape{32, 32, 3};
-  const Problem problem = make_problem(options, synthetic_data(data));
+  const Shape image = c.model == "mlp" ? Shape{1, 1, c.inputs} : Shape{32, 32, 3};
+  const Problem problem = random_problem(options, image_examples(image, 10));
 
   std::vector<StepCost> steps;
   if (seconds > 0) {

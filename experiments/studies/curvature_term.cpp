@@ -29,21 +29,15 @@ enum : std::size_t { sgd, exact, without, f_gr_small, f_gr_middle, f_gr_large };
 
 const Vector sweep = {1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1};  // eps
 
-/// y = phi(x) with slope phi'(x) and second derivative 0: phi and phi' are computed at a constant
-/// copy of x, and y = phi + phi' (x - copy).
-Tensor without_second_derivative(const std::function<Tensor(Tensor)>& phi, Tensor x) {
-  const Tensor fixed = stop_gradient(x), y = phi(fixed);
-  const Tensor ones = x.tape().constant(Array::filled(x.shape(), x.dtype(), 1));
-  return y + grad(y, fixed, ones)[0] * (x - fixed);
-}
-
-/// The mlp of nn/models.h with 3 layers. Its activation has its phi'' only if `second_derivative`
-/// is true.
-Model network(const Problem& problem, const std::string& activation, Index width,
-              bool second_derivative) {
+/// The mlp of nn/models.h with 3 layers and an activation with slope phi'(x) and second derivative
+/// 0: phi and phi' are computed at a constant copy of x, and y = phi + phi' (x - copy).
+Model without_second_derivative(const Problem& problem, const std::string& activation,
+                                Index width) {
   const std::function<Tensor(Tensor)> phi = activation_named(activation);
-  const Layer act = function_layer([phi, second_derivative](Tensor x) {
-    return second_derivative ? phi(x) : without_second_derivative(phi, x);
+  const Layer act = function_layer([phi](Tensor x) {
+    const Tensor fixed = stop_gradient(x), y = phi(fixed);
+    const Tensor ones = x.tape().constant(Array::filled(x.shape(), x.dtype(), 1));
+    return y + grad(y, fixed, ones)[0] * (x - fixed);
   });
   const Initializer init = initializer_for(activation);
   const Index inputs = problem.model.input().elements(), classes = problem.data.train.classes;
@@ -55,13 +49,12 @@ Model network(const Problem& problem, const std::string& activation, Index width
 
 Problem problem_of(const StudyContext& context, const std::string& activation,
                    const Variant& variant, std::uint64_t seed) {
-  RunOptions options =
-      digits_run(activation, context.count("width"), context.count("epochs"), seed);
+  RunOptions options = digits_run(context, activation, seed);
   options.regularization.gamma = context.number("gamma");
   options.regularization.epsilon = variant.epsilon;
   Problem problem = make_problem(options);
-  const bool keep = variant.second_derivative || context.count("drop") == 0;
-  problem.model = network(problem, activation, context.count("width"), keep);
+  if (!variant.second_derivative && context.flag("drop"))
+    problem.model = without_second_derivative(problem, activation, context.count("width"));
   return problem;
 }
 
@@ -95,9 +88,9 @@ Measured measure(StudyContext& context, const std::string& activation, std::uint
     const Problem problem = problem_of(context, activation, variant, seed);
     const Measured run = train_run(context, problem, variant.method,
                                    &variant == &variants[sgd] ? &trained : nullptr);
-    result["accuracy"].push_back(100 * run.at("test_accuracy")[0]);
-    result["test loss"].push_back(run.at("test_loss")[0]);
-    result["gradient norm"].push_back(run.at("gradient_norm")[0]);
+    result["accuracy"].push_back(100 * run.at("test accuracy").back());
+    for (const char* name : {"test loss", "gradient norm"})
+      result[name].push_back(run.at(name).back());
   }
   add_distances(context, activation, seed, trained, "trained", result);
   return result;

@@ -86,8 +86,7 @@ Measured identity_errors(StudyContext& context, std::uint64_t seed, const Setup&
         PlannedMethod& predicting = up ? ahead : behind;
         assign(predicting.parameters(), last[0].parameters);
         predicting.run(last[0].batch);
-        Vector predicted = predicting.hvp();
-        for (double& value : predicted) value *= -setup.eta * setup.eta;
+        const Vector predicted = scaled(predicting.hvp(), -setup.eta * setup.eta);
         found.push_back(relative_error(predicted, differences(now, last[0].parameters)));
       }
       last.erase(last.begin());

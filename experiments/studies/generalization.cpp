@@ -2,8 +2,8 @@
 // the exact gradient of the same penalty? Validation images select the settings. The test set is
 // used only at the end of a run.
 #include <cmath>
-#include <ctime>
 
+#include "experiments/measure/steps.h"
 #include "experiments/report/plots.h"
 #include "experiments/studies/problems.h"
 #include "optim/curvature.h"
@@ -56,14 +56,6 @@ DataSplit draw(const StudyContext& context, const DataSplit& all, std::uint64_t 
     return part;
   };
   return {subset(0, train), subset(train, validation), all.mean, all.stddev};
-}
-
-/// CPU time of this thread, and thus of its run. It does not advance while other threads use the
-/// core.
-double thread_seconds() {
-  std::timespec now;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
 /// Measures the Hessian of the loss on 256 training images, with batch normalisation by this batch:
@@ -191,7 +183,7 @@ std::vector<Arena> arenas_of(const StudyContext& context) {
   return arenas;
 }
 
-Vector accuracies(const Repeated& seeds) { return percent(each(seeds, "test accuracy")); }
+Vector accuracies(const Repeated& seeds) { return scaled(each(seeds, "test accuracy"), 100); }
 
 Explored explore(StudyContext& context, const DataSplit& data, const Arena& arena) {
   const std::vector<std::uint64_t> seeds = context.seeds();
@@ -314,8 +306,8 @@ StudyTable accuracy_table(const Explored& e) {
     };
     table.rows.push_back({names[m], fmt::format("{:g}", e.grid[k].gamma),
                           m < 2 ? "" : fmt::format("{:g}", e.grid[k].epsilon),
-                          with_deviation(percent(each(e.runs[k], "validation", last))),
-                          with_deviation(percent(each(e.ends[m], "train accuracy"))),
+                          with_deviation(scaled(each(e.runs[k], "validation", last), 100)),
+                          with_deviation(scaled(each(e.ends[m], "train accuracy"), 100)),
                           with_deviation(own), minus(0), minus(1),
                           fmt::format("{:.3f}", mean(each(e.ends[m], "test loss")))});
   }

@@ -118,9 +118,9 @@ void judge(const std::vector<Repeated>& found, double order, StudyResult& result
       const std::string single = stage + " f-gr f32", twice = stage + " f-gr f64";
       const Vector floors =
           powers_of_ten(of_seeds(found[a], single, least), of_seeds(found[a], twice, least));
-      Vector shifts = differences(of_seeds(found[a], single, best_index),
-                                  of_seeds(found[a], twice, best_index));
-      for (double& shift : shifts) shift /= 2;
+      const Vector shifts = scaled(differences(of_seeds(found[a], single, best_index),
+                                               of_seeds(found[a], twice, best_index)),
+                                   0.5);
       result.claim(
           {on_mean(where + ": f-gr's smallest error in float32 over float64, powers of ten", floors,
                    at_least(1)),
@@ -140,8 +140,7 @@ void judge(const std::vector<Repeated>& found, double order, StudyResult& result
 
 void run(StudyContext& context, StudyResult& result) {
   const auto problem_of = [&](std::size_t a, std::uint64_t seed) {
-    return make_problem(
-        digits_run(activations[a], context.count("width"), context.count("epochs"), seed));
+    return make_problem(digits_run(context, activations[a], seed));
   };
   constexpr double sweep_units = 300;
   const std::vector<Repeated> found = context.jobs(

@@ -22,9 +22,7 @@ class Landscape {
   Vector velocity(const Vector& point, double gamma) {
     assign(w_, point);
     step_.run(data_);
-    Vector v = moved(flat(step_.plain()), gamma, step_.hvp());
-    for (double& value : v) value = -value;
-    return v;
+    return scaled(moved(flat(step_.plain()), gamma, step_.hvp()), -1);
   }
 
   /// The end point of gradient descent with `steps` steps of size time / steps.
@@ -81,12 +79,8 @@ Measured follow(StudyContext& context, std::uint64_t seed) {
     // To first order, the flow's end point is linear in c, so c is the least-squares solution of
     // descended - flow(c) = 0.
     const Vector per_factor = differences(land.flow(time, eta, fine), plain);
-    double along = 0, squares = 0;
-    for (std::size_t i = 0; i < plain.size(); ++i) {
-      along += (descended[i] - plain[i]) * per_factor[i];
-      squares += per_factor[i] * per_factor[i];
-    }
-    result["best factor"].push_back(along / squares);
+    result["best factor"].push_back(dot(differences(descended, plain), per_factor) /
+                                    dot(per_factor, per_factor));
     context.advance();
   }
   return result;

@@ -2,6 +2,7 @@
 #include "experiments/studies/problems.h"
 
 #include <cmath>
+#include <numeric>
 
 #include "autodiff/autodiff.h"
 
@@ -14,11 +15,11 @@ enum Use : std::uint64_t { inputs_use = 0x57D1, teacher_use, noise_use };
 
 }  // namespace
 
-double norm(const Vector& a) {
-  double sum = 0;
-  for (const double value : a) sum += value * value;
-  return std::sqrt(sum);
+double dot(const Vector& a, const Vector& b) {
+  return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
 }
+
+double norm(const Vector& a) { return std::sqrt(dot(a, a)); }
 
 Vector moved(Vector a, double scale, const Vector& b) {
   for (std::size_t i = 0; i < a.size(); ++i) a[i] += scale * b[i];
@@ -82,17 +83,16 @@ PlannedMethod::PlannedMethod(const Model& model, const SmallData& like, Index ro
             twice::method(method_name).plan) {}
 
 Vector PlannedMethod::hvp() const {
-  Vector result = differences(flat(gradient()), flat(plain()));
-  for (double& value : result) value /= gamma_;
-  return result;
+  return estimated_hvp({flat(gradient()), flat(plain())}, gamma_);
 }
 
-RunOptions digits_run(const std::string& activation, Index width, int epochs, std::uint64_t seed) {
+RunOptions digits_run(const StudyContext& context, const std::string& activation,
+                      std::uint64_t seed) {
   RunOptions options;
-  options.width = width;
+  options.width = context.count("width");
   options.depth = 3;
   options.activation = activation;
-  options.epochs = epochs;
+  options.epochs = context.count("epochs");
   options.seed = seed;
   complete(options, {"sgd"});
   return options;
@@ -106,27 +106,22 @@ double steps_of(const Problem& problem) {
 Measured train_run(StudyContext& context, const Problem& problem, const std::string& method_name,
                    ModelState* end) {
   Trainer trainer(problem, method(method_name));
-  const Vector none = {std::nan("")};
-  Measured run = {
-      {"test_accuracy", none},
-      {"test_loss", none},
-      {"train_loss", none},
-      {"gradient_norm", none},
-      {"test_accuracies", Vector(static_cast<std::size_t>(problem.options.epochs), none[0])}};
+  Measured run;
+  Vector &accuracies = run["test accuracy"], &losses = run["test loss"],
+         &norms = run["gradient norm"];
   try {
-    std::optional<EpochRecord> epoch;
     while (!trainer.finished()) {
-      epoch = run_epoch(trainer, [&] { context.advance(); });
+      const std::optional<EpochRecord> epoch = run_epoch(trainer, [&] { context.advance(); });
       if (!epoch) throw Stopped();
-      run["test_accuracies"][static_cast<std::size_t>(epoch->epoch - 1)] = epoch->test_accuracy;
+      accuracies.push_back(epoch->test_accuracy);
+      losses.push_back(epoch->test_loss);
+      norms.push_back(epoch->gradient_norm);
     }
-    run["test_accuracy"] = {epoch->test_accuracy};
-    run["test_loss"] = {epoch->test_loss};
-    run["train_loss"] = {epoch->train_loss};
-    run["gradient_norm"] = {epoch->gradient_norm};
   } catch (const RunFailure&) {
     context.advance(static_cast<double>(trainer.total_steps() - trainer.steps()));
   }
+  for (auto& [name, numbers] : run)
+    numbers.resize(static_cast<std::size_t>(problem.options.epochs), std::nan(""));
   if (end) *end = trainer.state();
   return run;
 }

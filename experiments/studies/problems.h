@@ -12,6 +12,7 @@ namespace twice::experiments {
 
 // ---- Long vectors ----
 
+double dot(const Vector& a, const Vector& b);
 double norm(const Vector& a);
 /// a + scale b
 Vector moved(Vector a, double scale, const Vector& b);
@@ -75,15 +76,15 @@ class PlannedMethod {
 // ---- Training on the digits ----
 
 /// The options of a run that trains an mlp with this activation on the digits: batch 64, momentum
-/// 0.9, cosine schedule from 0.05, float32.
-RunOptions digits_run(const std::string& activation, Index width, int epochs, std::uint64_t seed);
+/// 0.9, cosine schedule from 0.05, float32. The study has the settings `width` and `epochs`.
+RunOptions digits_run(const StudyContext& context, const std::string& activation,
+                      std::uint64_t seed);
 
 /// The number of steps of a run on this problem. `train_run` adds its steps to the progress.
 double steps_of(const Problem& problem);
 
-/// At the end of the run: `test_accuracy`, `test_loss`, `train_loss` and `gradient_norm`, which are
-/// NaN if the run diverged. After each epoch: `test_accuracies`, with NaN for missing epochs. `end`
-/// receives the final state.
+/// `test accuracy`, `test loss` and `gradient norm` after each epoch. They are NaN from the epoch
+/// on in which the run diverged. `end` receives the final state.
 Measured train_run(StudyContext& context, const Problem& problem, const std::string& method_name,
                    ModelState* end = nullptr);
 

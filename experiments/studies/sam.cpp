@@ -57,7 +57,7 @@ void check_equalities(StudyContext& context, StudyResult& result) {
       "step by step", 2, context.seeds(), context.number("identity-steps"),
       [&](std::size_t d, std::uint64_t seed) { return equalities(context, seed, dtypes[d]); });
   for (std::size_t d = 0; d < 2; ++d) {
-    const Range rounding = at_most(d == 0 ? 1e-12 : 1e-5);
+    const Interval rounding = at_most(d == 0 ? 1e-12 : 1e-5);
     const std::string is =
         fmt::format(" (relative error of G at each step, {})", d == 0 ? "float64" : "float32");
     result.claim(
@@ -87,7 +87,7 @@ const Entry entries[] = {
 
 void train_side_by_side(StudyContext& context, StudyResult& result) {
   const auto problem_of = [&](const Entry& entry, std::uint64_t seed) {
-    RunOptions options = digits_run("relu", context.count("width"), context.count("epochs"), seed);
+    RunOptions options = digits_run(context, "relu", seed);
     options.regularization = entry.options;
     return make_problem(options);
   };
@@ -104,17 +104,18 @@ void train_side_by_side(StudyContext& context, StudyResult& result) {
   Vector epochs;
   for (int epoch = 1; epoch <= context.count("epochs"); ++epoch) epochs.push_back(epoch);
   const auto gain = [&](std::size_t i) {
-    return differences(each(runs[i], "test_accuracy"), each(runs[0], "test_accuracy"));
+    return differences(each(runs[i], "test accuracy", last), each(runs[0], "test accuracy", last));
   };
   for (std::size_t i = 0; i < std::size(entries); ++i) {
     plot.curves.push_back(
         mean_curve(entries[i].name, entries[i].ink, epochs, Shown::mean,
-                   [&](std::size_t k) { return each(runs[i], "test_accuracies", k); }));
-    table.rows.push_back({entries[i].name,
-                          with_interval(percent(each(runs[i], "test_accuracy")), "{:.2f}", " %"),
-                          i == 0 ? "" : with_interval(percent(gain(i)), "{:+.2f}"),
-                          with_interval(each(runs[i], "test_loss"), "{:.4f}"),
-                          with_interval(each(runs[i], "gradient_norm"), "{:.4f}")});
+                   [&](std::size_t k) { return each(runs[i], "test accuracy", k); }));
+    table.rows.push_back(
+        {entries[i].name,
+         with_interval(scaled(each(runs[i], "test accuracy", last), 100), "{:.2f}", " %"),
+         i == 0 ? "" : with_interval(scaled(gain(i), 100), "{:+.2f}"),
+         with_interval(each(runs[i], "test loss", last), "{:.4f}"),
+         with_interval(each(runs[i], "gradient norm", last), "{:.4f}")});
   }
   result.plots.push_back(plot);
   result.tables.push_back(table);

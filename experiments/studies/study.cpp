@@ -1,16 +1,13 @@
-// Implements studies: their table, their jobs and the journal, claims and verdicts, and curves of
+// Implements studies: their table, the journal of their jobs, claims and verdicts, and curves of
 // means.
 #include "experiments/studies/study.h"
 
 #include <algorithm>
 #include <cmath>
-#include <exception>
 #include <limits>
 #include <sstream>
 
-#include "autodiff/threads/parallel.h"
 #include "experiments/files/atomic_file.h"
-#include "experiments/run/stop.h"
 
 namespace twice::experiments {
 
@@ -25,10 +22,7 @@ constexpr double none = std::numeric_limits<double>::quiet_NaN();
 
 Measured measured(const Json& lists) {
   Measured result;
-  for (const auto& [name, list] : lists.members()) {
-    Vector& values = result[name];
-    for (const Json& value : list) values.push_back(value.is_null() ? none : value.get<double>());
-  }
+  for (const auto& [name, list] : lists.members()) result[name] = numbers(list);
   return result;
 }
 
@@ -70,8 +64,8 @@ Interval range_of(const Vector& values) {
   return range;
 }
 
-Vector percent(Vector a) {
-  for (double& value : a) value *= 100;
+Vector scaled(Vector a, double factor) {
+  for (double& value : a) value *= factor;
   return a;
 }
 
@@ -140,72 +134,10 @@ void Journal::remove() {
   fs::remove_all(folder_, ignored);
 }
 
-std::vector<std::uint64_t> StudyContext::seeds(int after, int count) const {
-  std::vector<std::uint64_t> result;
-  for (int i = 0; i < count; ++i) result.push_back(seed_ + static_cast<std::uint64_t>(after + i));
-  return result;
-}
-
-void StudyContext::advance(double units) {
-  end_if_stopped();
-  const std::lock_guard lock(mutex_);
-  if (progress_) progress_->advance(units);
-}
-
-std::vector<Repeated> StudyContext::jobs(
-    const std::string& task, std::size_t count, const std::vector<std::uint64_t>& seeds,
-    double units, const std::function<Measured(std::size_t, std::uint64_t)>& body, Order order) {
-  std::vector<std::size_t> open;
-  for (std::size_t job = 0; job < count * seeds.size(); ++job)
-    if (!journal_.find(task, job)) open.push_back(job);
-  const Job one = [&](std::size_t job) {
-    return body(job / seeds.size(), seeds[job % seeds.size()]);
-  };
-  const auto results = [&] {
-    std::vector<Repeated> found(count);
-    for (std::size_t job = 0; job < count * seeds.size(); ++job)
-      found[job / seeds.size()].push_back(*journal_.find(task, job));
-    return found;
-  };
-  if (ranks_ && !ranks_->leads()) {
-    follow(task, one);
-    return results();
-  }
-  // The estimate of the time left covers the unfinished jobs only.
-  progress_.emplace(task, std::max(units * static_cast<double>(open.size()), 1.0));
-  std::exception_ptr failure;
-  const auto run = [&](Index k) {
-    const std::size_t job = open[static_cast<std::size_t>(k)];
-    try {
-      {
-        const std::lock_guard lock(mutex_);
-        if (failure) return;
-      }
-      const Measured result = one(job);
-      const std::lock_guard lock(mutex_);
-      journal_.add(task, job, result);
-    } catch (...) {
-      const std::lock_guard lock(mutex_);
-      if (!failure) failure = std::current_exception();
-    }
-  };
-  const auto jobs = static_cast<Index>(open.size());
-  if (order == Order::together && ranks_)
-    share(task, open, units, one);
-  else if (order == Order::together)
-    parallel_for(jobs, run);
-  else
-    for (Index k = 0; k < jobs; ++k) run(k);
-  progress_.reset();
-  if (failure) std::rethrow_exception(failure);
-  if (ranks_) send_results(task, count * seeds.size());
-  return results();
-}
-
 // ---- Claims ----
 
-Range at_most(double high) { return {-infinity, high}; }
-Range at_least(double low) { return {low, infinity}; }
+Interval at_most(double high) { return {-infinity, high}; }
+Interval at_least(double low) { return {low, infinity}; }
 
 bool Claim::holds() const {
   // This form of the conditions fails for NaN.
@@ -213,7 +145,7 @@ bool Claim::holds() const {
          interval.high <= expected.high;
 }
 
-Claim on_mean(std::string claim, const Vector& values, Range expected, Weight weight,
+Claim on_mean(std::string claim, const Vector& values, Interval expected, Weight weight,
               int comparisons) {
   std::string uncertainty = fmt::format("95 % for the mean of {} seeds", values.size());
   if (comparisons > 1) uncertainty += fmt::format(", jointly for {} comparisons", comparisons);
@@ -221,7 +153,7 @@ Claim on_mean(std::string claim, const Vector& values, Range expected, Weight we
           std::move(uncertainty), expected,     weight};
 }
 
-Claim on_all(std::string claim, const Vector& values, Range expected, Weight weight) {
+Claim on_all(std::string claim, const Vector& values, Interval expected, Weight weight) {
   return {std::move(claim), median(values),
           range_of(values), fmt::format("smallest and largest of {}", values.size()),
           expected,         weight};

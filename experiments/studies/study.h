@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <deque>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -52,8 +53,8 @@ Vector each(const Repeated& seeds, const std::string& name, std::size_t k = 0);
 inline constexpr std::size_t last = static_cast<std::size_t>(-1);
 /// The smallest and the largest value. NaN if any value is NaN.
 Interval range_of(const Vector& values);
-/// 100 a_i
-Vector percent(Vector a);
+/// factor a_i
+Vector scaled(Vector a, double factor);
 /// a_i / b_i
 Vector ratios(Vector a, const Vector& b);
 /// log10(a_i / b_i)
@@ -134,9 +135,8 @@ class StudyContext {
 
  private:
   using Job = std::function<Measured(std::size_t)>;
-  void share(const std::string& task, const std::vector<std::size_t>& open, double units,
-             const Job& job);
-  void send_results(const std::string& task, std::size_t count);
+  void lead(const std::string& task, std::size_t total, double units, const Job& job, Order order);
+  void deal(const std::string& task, std::deque<std::size_t> waiting, double units, const Job& job);
   void follow(const std::string& task, const Job& job);
   int capacity(int rank) const;
   void exclude(int rank, const std::string& why);
@@ -155,12 +155,9 @@ class StudyContext {
 
 // ---- Claims ----
 
-/// The range in which a claim's value must lie. Ends may be infinite.
-struct Range {
-  double low, high;
-};
-Range at_most(double high);
-Range at_least(double low);
+// The ranges in which a claim's value may have to lie.
+Interval at_most(double high);
+Interval at_least(double low);
 
 /// The conclusion if a claim fails.
 enum class Weight {
@@ -175,7 +172,8 @@ struct Claim {
   Interval interval;
   /// The meaning of the interval: `95 % for the mean of 5 seeds`.
   std::string uncertainty;
-  Range expected;
+  /// The range in which the whole interval must lie. Ends may be infinite.
+  Interval expected;
   Weight weight = Weight::core;
 
   /// True if the whole interval is in the range. False if a number is NaN.
@@ -194,11 +192,12 @@ struct Claim {
 
 /// A claim on the mean over seeds, with its 95 % interval. If a conclusion depends on several
 /// `comparisons`, the interval is widened accordingly.
-Claim on_mean(std::string claim, const Vector& values, Range expected, Weight weight = Weight::core,
-              int comparisons = 1);
+Claim on_mean(std::string claim, const Vector& values, Interval expected,
+              Weight weight = Weight::core, int comparisons = 1);
 /// A claim on every value, such as an identity's errors. The claim's value is the median, and its
 /// interval runs from the smallest to the largest value.
-Claim on_all(std::string claim, const Vector& values, Range expected, Weight weight = Weight::core);
+Claim on_all(std::string claim, const Vector& values, Interval expected,
+             Weight weight = Weight::core);
 
 /// `not reproduced` if a core claim fails or there is none; `reproduced within limits` if only a
 /// limit claim fails; otherwise `reproduced`. The verdict depends only on the claims, so it cannot

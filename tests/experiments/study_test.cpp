@@ -17,7 +17,8 @@ namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
-Claim claim(double low, double value, double high, Range expected, Weight weight = Weight::core) {
+Claim claim(double low, double value, double high, Interval expected,
+            Weight weight = Weight::core) {
   return {"", value, {low, high}, "", expected, weight};
 }
 

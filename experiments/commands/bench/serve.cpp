@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <ctime>
 #include <iostream>
 #include <thread>
 
@@ -16,14 +15,6 @@
 namespace twice::experiments {
 
 namespace {
-
-/// CPU time of the calling thread, in seconds. Time in which other processes use the core does not
-/// count.
-double thread_seconds() {
-  timespec now{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
-}
 
 /// The steps of one method. The handicap makes each step longer.
 class Served {

@@ -285,26 +285,14 @@ void add_errors(Json& rows, const Problem& problem, const std::function<void()>&
 }
 
 void add_memory(Json& rows, const Problem& problem, const std::function<void()>& progress) {
-  const Json shapes = to_json(shapes_of(problem.data.train));
   for (Json& row : rows) {
-    if (stop_requested()) return;
     const std::string name = text(row, "name");
     const Method* const of = kind_of(name).method;
-    // Of several programs, the one that takes the most is reported.
-    double all = 0, arena = 0;
-    for (int program = 0; program < (of ? of->programs : 1); ++program) {
-      const Json request = {{"options", to_json(problem.options)},
-                            {"examples", shapes},
-                            {"row", name},
-                            {"program", program}};
-      const std::vector<double> numbers =
-          numbers_of_fresh_process({"profile", "--measure-memory", request.dump()}, name);
-      if (numbers.size() != 2) continue;
-      all = std::max(all, numbers[0]);
-      arena = std::max(arena, numbers[1]);
-    }
-    row["measured_mib"] = all;
-    row["measured_arena_mib"] = arena;
+    const std::vector<double> measured =
+        memory_in_fresh_processes("profile", problem, name, of ? of->programs : 1);
+    if (stop_requested()) return;
+    row["measured_mib"] = measured.at(0);
+    row["measured_arena_mib"] = measured.at(1);
     progress();
   }
 }
@@ -324,7 +312,7 @@ std::string row_memory_here(const std::string& request) {
   Point point;
   std::optional<RowProgram> row;
   const double all = memory_rise([&] {
-    problem = random_problem(options, example_shapes(asked.at("examples")));
+    problem = random_problem(options, without_examples(asked.at("examples")));
     if (!kind.method)
       point.state = initial_state(problem->model, options.seed_of_weights(), options.number_type());
     if (kind.kind == "hvp")

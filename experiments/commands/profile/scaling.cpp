@@ -64,8 +64,9 @@ std::vector<Json> over_points(const std::vector<Json>& points, std::string_view 
 class Scaling {
  public:
   Scaling(const Problem& problem, const std::string& chosen)
-      : options_(problem.options), methods_({&method("sgd"), &method("f-gr"), &method("exact")}) {
-    examples_ = shapes_of(problem.data.train);
+      : options_(problem.options),
+        examples_(problem.data.train),
+        methods_({&method("sgd"), &method("f-gr"), &method("exact")}) {
     // The steps need not learn anything, and they must not diverge.
     options_.lr = 1e-6;
     if (std::ranges::find(methods_, &method(chosen)) == methods_.end())
@@ -234,7 +235,7 @@ class Scaling {
   }
 
   RunOptions options_;
-  ExampleShapes examples_;
+  Dataset examples_;
   std::vector<const Method*> methods_;
 };
 

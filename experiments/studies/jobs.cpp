@@ -1,5 +1,6 @@
-// The jobs of a study on several ranks of MPI. Rank 0 deals them, and each rank computes several at
-// a time. Messages from rank 0: `job`, `results`, `end`. To rank 0: `identity`, `done`, `unable`.
+// The jobs of a study, on the threads of this process or on several ranks of MPI. Rank 0 deals
+// them, and each rank computes several at a time. Messages from rank 0: `job`, `results`, `end`. To
+// rank 0: `identity`, `done`, `unable`.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -49,12 +50,13 @@ class JobThreads {
   void add(std::size_t job) {
     const std::lock_guard lock(mutex_);
     waiting_.push_back(job);
-    changed_.notify_one();
+    changed_.notify_all();
   }
 
-  /// The jobs that have ended since the last call.
-  std::vector<End> collect() {
-    const std::lock_guard lock(mutex_);
+  /// The jobs that have ended since the last call. Waits at most this long for the first one.
+  std::vector<End> collect(std::chrono::milliseconds wait) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, wait, [&] { return !ended_.empty(); });
     return std::exchange(ended_, {});
   }
 
@@ -74,6 +76,7 @@ class JobThreads {
       }
       lock.lock();
       ended_.push_back(std::move(end));
+      changed_.notify_all();
     }
   }
 
@@ -87,7 +90,7 @@ class JobThreads {
   std::thread thread_;
 };
 
-constexpr std::chrono::milliseconds pause(10);
+constexpr std::chrono::milliseconds no_wait(0), pause(10);
 
 std::string message_of(const std::exception_ptr& failure) {
   try {
@@ -106,7 +109,61 @@ void StudyContext::use_ranks(Ranks& ranks, const Json& identity, int threads) {
   if (!ranks.leads()) ranks.send(0, {{"kind", "identity"}, {"identity", identity_}});
 }
 
+std::vector<std::uint64_t> StudyContext::seeds(int after, int count) const {
+  std::vector<std::uint64_t> result;
+  for (int i = 0; i < count; ++i) result.push_back(seed_ + static_cast<std::uint64_t>(after + i));
+  return result;
+}
+
+void StudyContext::advance(double units) {
+  end_if_stopped();
+  const std::lock_guard lock(mutex_);
+  if (progress_) progress_->advance(units);
+}
+
+std::vector<Repeated> StudyContext::jobs(
+    const std::string& task, std::size_t count, const std::vector<std::uint64_t>& seeds,
+    double units, const std::function<Measured(std::size_t, std::uint64_t)>& body, Order order) {
+  const std::size_t total = count * seeds.size();
+  const Job one = [&](std::size_t job) {
+    return body(job / seeds.size(), seeds[job % seeds.size()]);
+  };
+  if (ranks_ && !ranks_->leads())
+    follow(task, one);
+  else
+    lead(task, total, units, one, order);
+  std::vector<Repeated> found(count);
+  for (std::size_t job = 0; job < total; ++job)
+    found[job / seeds.size()].push_back(*journal_.find(task, job));
+  return found;
+}
+
+/// Computes the jobs that are not in the journal, and sends all results to the other ranks.
+void StudyContext::lead(const std::string& task, std::size_t total, double units, const Job& job,
+                        Order order) {
+  std::deque<std::size_t> open;
+  for (std::size_t next = 0; next < total; ++next)
+    if (!journal_.find(task, next)) open.push_back(next);
+  // The estimate of the time left covers the unfinished jobs only.
+  progress_.emplace(task, std::max(units * static_cast<double>(open.size()), 1.0));
+  try {
+    if (order == Order::together)
+      deal(task, open, units, job);
+    else
+      for (const std::size_t next : open) journal_.add(task, next, job(next));
+  } catch (...) {
+    progress_.reset();  // erases the bar before the error is printed
+    throw;
+  }
+  progress_.reset();
+  if (!ranks_) return;
+  Json results = Json::array();
+  for (std::size_t done = 0; done < total; ++done) results.push_back(*journal_.find(task, done));
+  ranks_->send_to_others({{"kind", "results"}, {"task", task}, {"results", results}});
+}
+
 int StudyContext::capacity(int rank) const {
+  if (!ranks_) return threads();
   return threads_of_rank_ > 0 ? threads_of_rank_ : ranks_->cores(rank);
 }
 
@@ -115,21 +172,18 @@ void StudyContext::exclude(int rank, const std::string& why) {
   print_error(why + "; it gets no more jobs");
 }
 
-/// Rank 0 deals the open jobs. Each rank has as many at a time as it has cores. A failed job ends
-/// the study, as without MPI.
-void StudyContext::share(const std::string& task, const std::vector<std::size_t>& open,
-                         double units, const Job& job) {
-  std::deque<std::size_t> waiting(open.begin(), open.end());
-  std::vector<std::set<std::size_t>> running(static_cast<std::size_t>(ranks_->size()));
+/// Deals the waiting jobs to this process and to the other ranks, if there are any. Each rank has
+/// as many at a time as it has cores. After a failed job, no other job starts.
+void StudyContext::deal(const std::string& task, std::deque<std::size_t> waiting, double units,
+                        const Job& job) {
+  const std::size_t all = waiting.size();
+  std::vector<std::set<std::size_t>> running(ranks_ ? static_cast<std::size_t>(ranks_->size())
+                                                    : std::size_t{1});
   const auto runs_on = [&](int rank) -> auto& { return running[static_cast<std::size_t>(rank)]; };
-  const auto add = [&](std::size_t done, const Measured& result) {
-    const std::lock_guard lock(mutex_);
-    if (!journal_.find(task, done)) journal_.add(task, done, result);
-  };
   JobThreads own(capacity(0), job);
   std::exception_ptr failure;
-  for (std::size_t left = open.size(); left > 0 && !failure;) {
-    for (int rank = 0; rank < ranks_->size(); ++rank) {
+  for (std::size_t left = all; left > 0 && !failure;) {
+    for (int rank = 0; rank < std::ssize(running); ++rank) {
       if (rank > 0 && ranks_->lost(rank)) exclude(rank, ranks_->describe_loss(rank));
       if (excluded_.contains(rank)) {
         for (const std::size_t lost : std::exchange(runs_on(rank), {})) waiting.push_front(lost);
@@ -144,20 +198,22 @@ void StudyContext::share(const std::string& task, const std::vector<std::size_t>
           ranks_->send(rank, {{"kind", "job"}, {"task", task}, {"job", next}});
       }
     }
-    for (JobThreads::End& end : own.collect()) {
+    for (const JobThreads::End& end : own.collect(ranks_ ? no_wait : pause)) {
       runs_on(0).erase(end.job);
-      if (end.failure) failure = end.failure;
-      if (!end.failure) add(end.job, end.result), --left;
+      if (!failure) failure = end.failure;
+      if (!end.failure) journal_.add(task, end.job, end.result), --left;
     }
-    {
-      const std::lock_guard lock(mutex_);
-      progress_->advance(0,
-                         fmt::format("{} of {} jobs to do, {} ranks on {} nodes", left, open.size(),
-                                     ranks_->size() - excluded_.size(), ranks_->nodes()));
-      progress_->report();
+    std::optional<Message> message;
+    if (ranks_) {
+      {
+        const std::lock_guard lock(mutex_);
+        progress_->advance(0, fmt::format("{} of {} jobs to do, {} ranks on {} nodes", left, all,
+                                          ranks_->size() - excluded_.size(), ranks_->nodes()));
+        progress_->report();
+      }
+      message = ranks_->receive(pause);
     }
-    const std::optional<Message> message = ranks_->receive(pause);
-    if (stop_requested()) failure = failure ? failure : std::make_exception_ptr(Stopped());
+    if (stop_requested() && !failure) failure = std::make_exception_ptr(Stopped());
     if (!message) continue;
     const std::string kind = message->head.at("kind");
     if (kind == "unable" && !(message->head.at("stopped") && stop_follows()))
@@ -171,7 +227,7 @@ void StudyContext::share(const std::string& task, const std::vector<std::size_t>
     if (kind != "done" || message->head.at("task") != Json(task)) continue;
     const std::size_t done = message->head.at("job");
     if (runs_on(message->from).erase(done) == 0) continue;
-    add(done, measured(message->head.at("result")));
+    journal_.add(task, done, measured(message->head.at("result")));
     --left;
     const std::lock_guard lock(mutex_);
     progress_->advance(units);
@@ -179,18 +235,11 @@ void StudyContext::share(const std::string& task, const std::vector<std::size_t>
   if (failure) std::rethrow_exception(failure);
 }
 
-/// Rank 0 sends all results of a task. They include those of an earlier process.
-void StudyContext::send_results(const std::string& task, std::size_t count) {
-  Json results = Json::array();
-  for (std::size_t job = 0; job < count; ++job) results.push_back(*journal_.find(task, job));
-  ranks_->send_to_others({{"kind", "results"}, {"task", task}, {"results", results}});
-}
-
 /// Another rank computes the jobs that it gets, until rank 0 sends the results of all.
 void StudyContext::follow(const std::string& task, const Job& job) {
   JobThreads own(capacity(ranks_->rank()), job);
   for (;;) {
-    for (const JobThreads::End& end : own.collect()) {
+    for (const JobThreads::End& end : own.collect(no_wait)) {
       if (end.failure) {
         ranks_->send(0, {{"kind", "unable"},
                          {"error", printable(message_of(end.failure))},
