@@ -168,41 +168,39 @@ std::string cost_figures(const std::vector<Json>& rows) {
                  bars(rows, "peak_mib", "Peak memory of one step", mib));
 }
 
-/// One curve of `epsilon_sweep`, in order of eps.
+/// One curve of `epsilon_sweep`: its points in order of eps.
 struct EpsilonCurve {
   std::string method, dtype;
-  std::vector<double> epsilons = {};
-  std::vector<double> errors = {};      ///< of the whole gradient
-  std::vector<double> hvp_errors = {};  ///< of its estimate of H g
+  std::vector<Json> points = {};
+
+  std::vector<double> values(const char* field) const {
+    std::vector<double> list;
+    for (const Json& point : points) list.push_back(number(point, field));
+    return list;
+  }
 };
 
 /// The curves in the order of the record. Later curves lie on top of earlier ones.
 std::vector<EpsilonCurve> epsilon_curves(const Json& record) {
   std::vector<EpsilonCurve> curves;
-  std::vector<Json> points = objects(member(record, "epsilon_sweep"));
-  const auto curve_of = [&](const Json& point) {
-    const std::string method = text(point, "method"), dtype = text(point, "dtype");
-    const auto same = [&](const EpsilonCurve& c) { return c.method == method && c.dtype == dtype; };
-    const auto found = std::ranges::find_if(curves, same);
-    return found == curves.end() ? curves.insert(found, {.method = method, .dtype = dtype}) : found;
+  const std::vector<Json> points = objects(member(record, "epsilon_sweep"));
+  const auto key_of = [](const Json& point) {
+    return text(point, "method") + " in " + text(point, "dtype");
   };
-  for (const Json& point : points) curve_of(point);
-  std::erase_if(points, [](const Json& point) {
-    return !std::isfinite(number(point, "epsilon") - number(point, "error"));
-  });
-  std::ranges::stable_sort(points, {}, [](const Json& point) { return number(point, "epsilon"); });
-  for (const Json& point : points) {
-    const auto curve = curve_of(point);
-    curve->epsilons.push_back(number(point, "epsilon"));
-    curve->errors.push_back(number(point, "error"));
-    curve->hvp_errors.push_back(number(point, "hvp_error"));
+  for (const auto& [key, own] : grouped(points, key_of)) {
+    curves.push_back({text(*own[0], "method"), text(*own[0], "dtype")});
+    for (const Json* point : own)
+      if (std::isfinite(number(*point, "epsilon") - number(*point, "error")))
+        curves.back().points.push_back(*point);
+    std::ranges::stable_sort(curves.back().points, {},
+                             [](const Json& point) { return number(point, "epsilon"); });
   }
   return curves;
 }
 
-/// A plot of errors over eps. `errors` selects the errors.
+/// A plot of the errors in a field over eps.
 std::string epsilon_plot(const Json& record, const std::vector<EpsilonCurve>& curves,
-                         const std::string& label, std::vector<double> EpsilonCurve::*errors) {
+                         const std::string& label, const char* field) {
   CurvePlot plot{.label = label + " against eps, both axes logarithmic",
                  .x_title = "step size ε",
                  .large = true,
@@ -211,10 +209,10 @@ std::string epsilon_plot(const Json& record, const std::vector<EpsilonCurve>& cu
                  .mark = number(member(record, "config"), "epsilon"),
                  .mark_text = "ε of this run"};
   for (const EpsilonCurve& curve : curves) {
-    const std::vector<double>& y = curve.*errors;
+    const std::vector<double> x = curve.values("epsilon"), y = curve.values(field);
     const bool faint = curve.dtype != curves.back().dtype;
     plot.curves.push_back({.name = curve.method,
-                           .x = curve.epsilons,
+                           .x = x,
                            .y = y,
                            .ink = method_ink(curve.method),
                            .note = faint ? curve.dtype : "",
@@ -225,8 +223,7 @@ std::string epsilon_plot(const Json& record, const std::vector<EpsilonCurve>& cu
     if (faint || (curve.method != "f-gr" && curve.method != "c-gr")) continue;
     for (std::size_t i = y.size(); i-- > 0;)
       if (y[i] > 0 && y[i] < 0.3) {
-        plot.guides.push_back(
-            {slope, curve.epsilons[i], y[i] * (slope == 1 ? 3 : 0.3), slope == 1});
+        plot.guides.push_back({slope, x[i], y[i] * (slope == 1 ? 3 : 0.3), slope == 1});
         break;
       }
   }
@@ -234,9 +231,9 @@ std::string epsilon_plot(const Json& record, const std::vector<EpsilonCurve>& cu
 }
 
 Json epsilon_errors(const Json& record, const std::vector<EpsilonCurve>& curves) {
-  const std::string plots = figures(
-      epsilon_plot(record, curves, "Relative error of the gradient", &EpsilonCurve::errors) +
-      epsilon_plot(record, curves, "Relative error of H∇ℒ alone", &EpsilonCurve::hvp_errors));
+  const std::string plots =
+      figures(epsilon_plot(record, curves, "Relative error of the gradient", "error") +
+              epsilon_plot(record, curves, "Relative error of H∇ℒ alone", "hvp_error"));
   if (plots.empty()) return {};
   Legend entries;
   std::string faint;
@@ -300,7 +297,7 @@ std::string record_name(const Json& record) {
   return data.empty() ? name : name + " on " + data;
 }
 
-std::string compare_section(const Json& record, std::string_view title, std::string_view id) {
+std::string compare_section(const Json& record) {
   const std::vector<Json> rows = objects(member(record, "rows"));
   const std::vector<std::string> models = distinct(rows, "model");
   const std::vector<EpsilonCurve> curves = epsilon_curves(record);
@@ -311,7 +308,7 @@ std::string compare_section(const Json& record, std::string_view title, std::str
   }
   std::vector<std::string> slopes;
   for (const EpsilonCurve& curve : curves)
-    if (const double slope = error_slope(curve.epsilons, curve.errors);
+    if (const double slope = error_slope(curve.values("epsilon"), curve.values("error"));
         curve.dtype == "f64" && std::isfinite(slope))
       slopes.push_back(fmt::format("{} at slope {:.2f}", curve.method, slope));
   for (const std::string& model : models) {
@@ -322,12 +319,12 @@ std::string compare_section(const Json& record, std::string_view title, std::str
     part["name"] = models.size() > 1 ? model : "";
     part["slopes"] = models.size() == 1 ? fmt::format("{}", fmt::join(slopes, ", ")) : "";
     part["tiles"] = headline_tiles(own);
-    part["table"] = run_table_section(own);
-    part["costs"] = cost_figures(own);
-    part["curves"] = training_plots(own);
+    part["sections"] = section("Head to head", explained_table(own, run_columns(own)), 3) +
+                       section("Cost", cost_figures(own), 3) +
+                       section("Training", training_plots(own), 3);
     data["models"].push_back(part);
   }
-  return record_section(record, title, id, rows, render("compare", data));
+  return render("compare", data) + equations_section(rows);
 }
 
 std::string compare_html(const Json& record) {
@@ -335,8 +332,9 @@ std::string compare_html(const Json& record) {
   const std::string head =
       "<header>\n<h1>Exact against finite-difference gradient regularization</h1>\n" +
       paragraph(name + (version == "-" ? "" : " · twice " + version), "subtitle") + "</header>\n";
-  return page(record_title(record, name),
-              head + compare_section(record, "What was compared", "compare"));
+  return page(
+      record_title(record, name),
+      head + record_section(record, "What was compared", "compare", compare_section(record)));
 }
 
 }  // namespace twice::experiments

@@ -52,13 +52,6 @@ void Picture::text(double x, double y, std::string_view words, std::string_view 
                          y, anchor, turn, attributes, escape(words));
 }
 
-void Picture::begin_frame(double x, double y, double width, double height) {
-  shapes_ += fmt::format(
-      "<svg x=\"{0:.1f}\" y=\"{1:.1f}\" width=\"{2:.1f}\" height=\"{3:.1f}\" "
-      "viewBox=\"{0:.1f} {1:.1f} {2:.1f} {3:.1f}\">\n",
-      x, y, width, height);
-}
-
 std::string Picture::str(std::string_view label, std::string_view attributes) const {
   return render("picture", {{"page", true},
                             {"label", label},

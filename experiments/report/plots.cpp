@@ -212,10 +212,7 @@ std::string recorded_plot(const Json& plot) {
 
 Legend recorded_legend(const Json& plot) {
   Legend entries;
-  for (const Json& curve : objects(member(plot, "curves"))) {
-    entries.emplace_back(text(curve, "name"), ink_named(text(curve, "ink")));
-    entries.back().second.dashed |= member(curve, "dashed") == true;
-  }
+  for (const Curve& curve : curves_of(plot).curves) entries.emplace_back(curve.name, curve.ink);
   return entries;
 }
 

@@ -43,6 +43,8 @@ struct Run {
 
   /// The points of the curve; null if there is no curve.
   const Json& curve() const;
+  /// A value of `results`; NaN if there is none.
+  double result(const std::string& field) const;
 };
 
 /// Runs that may be compared: they were trained on the same problem, for the same number of steps.
@@ -97,10 +99,10 @@ struct Moments {
 
 /// Runs that differ only in their seeds.
 struct RunSetting {
-  std::string method, model;
+  std::string method;
   Json options;
   std::vector<std::string> axes;  ///< the set's axes, for the order of options
-  std::vector<const Run*> runs = {};
+  std::vector<const Run*> runs;
   std::size_t failed = 0, unfinished = 0;
 
   /// The result of each finished run, with its seeds. Of runs with the same seeds, only the first

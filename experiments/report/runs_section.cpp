@@ -28,15 +28,6 @@ std::vector<Json> axis_values(const std::vector<RunSetting>& settings, const std
   return values;
 }
 
-/// The methods in order of appearance.
-std::vector<std::string> methods_of(const std::vector<RunSetting>& settings) {
-  std::vector<std::string> methods;
-  std::set<std::string> seen;
-  for (const RunSetting& setting : settings)
-    if (seen.insert(setting.method).second) methods.push_back(setting.method);
-  return methods;
-}
-
 /// The mean with its deviation, "95.1 % ± 0.2 %". An unknown deviation is left out.
 std::string plus_minus(const Moments& moments, const Column& field) {
   std::string text = field.format(moments.mean);
@@ -44,86 +35,62 @@ std::string plus_minus(const Moments& moments, const Column& field) {
   return text;
 }
 
-Cell number_cell(std::string text, double value, const char* css_class = "") {
-  return {.text = std::move(text), .is_number = true, .order = value, .css_class = css_class};
+/// Adds columns for the method and the options to a table of runs or settings.
+template <class Item>
+void add_options(TableOf<Item>& table, const RunSet& set) {
+  table.add("method", "", [](const Item& item) {
+    return Cell{.text = item.method, .ink = method_ink(item.method).name};
+  });
+  for (const std::string& axis : set.axes)
+    table.add(axis, "option --" + axis, [&](const Item& item) {
+      Cell cell{.text = text(item.options, axis)};
+      if (const Json& value = member(item.options, axis); value.is_number() || value.is_null())
+        cell.order = number(item.options, axis);
+      return cell;
+    });
 }
 
-/// A table of runs or settings, column by column.
-template <class Item>
-struct ItemTable {
-  const RunSet& set;
-  const std::vector<Item>& items;
-  std::vector<Heading> headings = {};
-  std::vector<std::vector<Cell>> rows = std::vector<std::vector<Cell>>(items.size());
-
-  void add(const std::string& name, const std::string& tooltip, const auto& cell_of) {
-    headings.push_back({name, tooltip});
-    for (std::size_t i = 0; i < items.size(); ++i) rows[i].push_back(cell_of(items[i]));
-    // If one cell is a word, all cells of the column sort as words. Otherwise a sort would mix two
-    // orders.
-    if (std::ranges::any_of(rows, [](const auto& row) { return !row.back().is_number; }))
-      for (std::vector<Cell>& row : rows) row.back().is_number = false;
-  }
-  void add_method() {
-    add("method", "", [](const Item& item) {
-      return Cell{.text = item.method, .ink = method_ink(item.method).name};
-    });
-  }
-  void add_options() {
-    for (const std::string& axis : set.axes)
-      add(axis, "option --" + axis, [&](const Item& item) {
-        const Json& value = member(item.options, axis);
-        const bool is_number = value.is_number() || value.is_null();
-        return Cell{
-            .text = show(value), .is_number = is_number, .order = number(item.options, axis)};
-      });
-  }
-  void add_results(const std::string& more, const auto& cell_of) {
-    for (const Column& field : result_columns(set))
-      add(field.heading, field.meaning + more, [&](const Item& i) { return cell_of(i, field); });
-  }
-};
-
 std::string settings_table(const RunSet& set, const std::vector<RunSetting>& settings) {
-  ItemTable<RunSetting> table{set, settings};
+  TableOf<RunSetting> table{settings};
   const auto count = [](std::size_t number, const char* css_class) {
-    return number_cell(std::to_string(number), static_cast<double>(number),
-                       number > 0 ? css_class : "");
+    return Cell{.text = std::to_string(number),
+                .order = static_cast<double>(number),
+                .css_class = number > 0 ? css_class : ""};
   };
-  table.add_method();
-  table.add_options();
+  add_options(table, set);
   table.add("n", "runs that are done", [&](const RunSetting& s) { return count(s.done(), ""); });
   table.add("failed", "runs that ended before their last epoch, with an error",
             [&](const RunSetting& s) { return count(s.failed, "bad"); });
   table.add("unfinished", "runs that are still to do, running or stopped",
             [&](const RunSetting& s) { return count(s.unfinished, "bad"); });
-  table.add_results(" Mean ± standard deviation over seeds.",
-                    [](const RunSetting& setting, const Column& field) {
-                      const Moments moments = setting.moments(field.key);
-                      return number_cell(plus_minus(moments, field), moments.mean);
-                    });
-  return sortable_table(table.headings, table.rows);
+  for (const Column& field : result_columns(set))
+    table.add(field.heading, field.meaning + " Mean ± standard deviation over seeds.",
+              [&](const RunSetting& setting) {
+                const Moments moments = setting.moments(field.key);
+                return Cell{.text = plus_minus(moments, field), .order = moments.mean};
+              });
+  return table.html();
 }
 
 std::string runs_table(const RunSet& set) {
-  ItemTable<Run> table{set, set.runs};
+  TableOf<Run> table{set.runs};
   table.add("run", "", [](const Run& run) { return Cell{run.name, run.file}; });
   table.add("state", "", [](const Run& run) {
     return Cell{
         .text = run.state, .tooltip = run.error, .css_class = run.state == "done" ? "" : "bad"};
   });
-  table.add_method();
-  table.add_options();
-  table.add("seed", "",
-            [](const Run& run) { return number_cell(run.seed, std::atof(run.seed.c_str())); });
-  table.add("epochs", "complete epochs",
-            [](const Run& run) { return number_cell(show(run.epochs), run.epochs); });
-  table.add_results("", [](const Run& run, const Column& field) {
-    const auto value = run.results.find(field.key);
-    const double number = value == run.results.end() ? std::nan("") : value->second;
-    return number_cell(field.format(number), number);
+  add_options(table, set);
+  table.add("seed", "", [](const Run& run) {
+    return Cell{.text = run.seed, .order = std::atof(run.seed.c_str())};
   });
-  return sortable_table(table.headings, table.rows);
+  table.add("epochs", "complete epochs",
+            [](const Run& run) { return Cell{.text = show(run.epochs), .order = run.epochs}; });
+  for (const Column& field : result_columns(set))
+    table.add(field.heading, field.meaning, [&](const Run& run) {
+      const double value = run.result(field.key);
+      return Cell{.text = field.format(value), .order = value};
+    });
+  return table.html();
 }
 
 std::string failures(const RunSet& set) {
@@ -140,35 +107,25 @@ std::string failures(const RunSet& set) {
 /// Bars of each method's medians over the finished runs, with their intervals.
 std::string cost_figures(const RunSet& set) {
   const auto bars = [&](const char* title, const char* unit, const auto& value_of) {
-    std::vector<std::pair<const Run*, std::vector<double>>> costs;
-    for (const Run& run : set.runs) {
-      const double value = run.state == "done" ? value_of(run) : std::nan("");
-      if (!std::isfinite(value)) continue;
-      auto cost =
-          std::ranges::find_if(costs, [&](const auto& c) { return c.first->method == run.method; });
-      if (cost == costs.end()) cost = costs.insert(costs.end(), {&run, {}});
-      cost->second.push_back(value);
-    }
     BarPlot plot{.label = std::string(title) + ", one bar per method"};
-    for (const auto& [run, values] : costs) {
+    const auto is_known = [&](const Run& run) { return std::isfinite(value_of(run)); };
+    for (const auto& [method, runs] :
+         grouped(set.runs | std::views::filter(is_known), &Run::method)) {
+      std::vector<double> values;
+      for (const Run* run : runs) values.push_back(value_of(*run));
       const Interval interval = median_interval(values);
-      plot.bars.push_back({.name = run->method,
+      plot.bars.push_back({.name = method,
                            .value = format_number(median(values)) + unit,
                            .parts = {median(values)},
-                           .inks = {method_ink(run->method)},
+                           .inks = {method_ink(method)},
                            .low = interval.low,
                            .high = interval.high});
     }
     return figure(title, bar_plot(plot));
   };
-  const auto result = [](const Run& run, const char* field) {
-    const auto found = run.results.find(field);
-    return found == run.results.end() ? std::nan("") : found->second;
-  };
-  return figures(
-      bars("Time of one step", " ms", [&](const Run& run) { return result(run, "ms"); }) +
-      bars("Training time of one epoch", " s",
-           [&](const Run& run) { return result(run, "seconds") / run.epochs; }));
+  return figures(bars("Time of one step", " ms", [](const Run& run) { return run.result("ms"); }) +
+                 bars("Training time of one epoch", " s",
+                      [](const Run& run) { return run.result("seconds") / run.epochs; }));
 }
 
 /// A map with a row for each value of `down`, or with a single row if `down` is "".
@@ -212,19 +169,20 @@ std::string field_maps(const RunSet& set, const std::vector<RunSetting>& setting
   const std::string down = usual ? "gamma" : set.axes[0], across = usual ? "epsilon" : set.axes[1];
 
   // One map for each method and combination of the other options.
-  std::vector<std::pair<std::string, std::vector<const RunSetting*>>> parts;
-  std::vector<double> all;
-  for (const RunSetting& setting : settings) {
-    if (!setting.options.contains(down) && !setting.options.contains(across)) continue;
+  const auto is_shown = [&](const RunSetting& setting) {
+    return setting.options.contains(down) || setting.options.contains(across);
+  };
+  const auto title_of = [&](const RunSetting& setting) {
     std::string title = setting.method;
     for (const std::string& axis : set.axes)
       if (axis != down && axis != across && setting.options.contains(axis))
         title += fmt::format(", {} {}", axis, text(setting.options, axis));
-    auto part = std::ranges::find_if(parts, [&](const auto& p) { return p.first == title; });
-    if (part == parts.end()) part = parts.insert(parts.end(), {title, {}});
-    part->second.push_back(&setting);
-    all.push_back(setting.moments(field.key).mean);
-  }
+    return title;
+  };
+  auto shown = settings | std::views::filter(is_shown);
+  const auto parts = grouped(shown, title_of);
+  std::vector<double> all;
+  for (const RunSetting& setting : shown) all.push_back(setting.moments(field.key).mean);
   const std::vector<Json> rows = axis_values(settings, down),
                           columns = axis_values(settings, across);
   std::string html;
@@ -285,7 +243,7 @@ std::string run_maps(const RunSet& set, const std::vector<RunSetting>& settings)
     if (!is_cost(field))
       if (const std::string maps = field_maps(set, settings, field); !maps.empty())
         parts.emplace_back(field.heading, maps);
-  return choice("Show", parts);
+  return choice(parts);
 }
 
 std::string run_curves(const std::vector<RunSetting>& settings) {
@@ -298,18 +256,14 @@ std::string run_curves(const std::vector<RunSetting>& settings) {
                                  method_ink(setting->method)));
   }
   const auto add = [&](const std::string& title, const std::vector<TrainingLine>& lines) {
-    // A legend hides series only in the plots of its own section.
-    if (const std::string html = training_plots(lines); !html.empty())
-      views.emplace_back(title, "<section>\n" + html + "</section>\n");
+    if (const std::string html = unnamed_section(training_plots(lines)); !html.empty())
+      views.emplace_back(title, html);
   };
   add("the best setting of each method", best);
   constexpr std::size_t most_views = 24;
   const std::string result = ranking_result(settings);
-  for (const std::string& method : methods_of(settings)) {
+  for (auto& [method, own] : grouped(settings, &RunSetting::method)) {
     if (views.size() == most_views) break;
-    std::vector<const RunSetting*> own;
-    for (const RunSetting& setting : settings)
-      if (setting.method == method) own.push_back(&setting);
     if (own.size() == 1 && std::ranges::find(chosen, own[0]) != chosen.end())
       continue;  // it is in the first view
     std::ranges::stable_sort(own, {}, [&](const RunSetting* setting) {
@@ -328,7 +282,7 @@ std::string run_curves(const std::vector<RunSetting>& settings) {
             : method + ": " + counted(shown, "setting"),
         lines);
   }
-  return choice("Show", views);
+  return choice(views);
 }
 
 std::string runs_section(const RunSet& set, const Json& record, std::string_view title,
@@ -386,10 +340,10 @@ std::string runs_section(const RunSet& set, const Json& record, std::string_view
                     {"run_table", runs_table(set)}};
   }
   std::vector<Json> rows;  // one for each method, for its equation
-  std::set<std::string> seen;
-  for (const Run& run : set.runs)
-    if (run.row && seen.insert(run.method).second) rows.push_back(*run.row);
-  return record_section(record, title, id, rows, render("sweep", data));
+  const auto has_row = [](const Run& run) { return run.row != nullptr; };
+  for (const auto& [method, runs] : grouped(set.runs | std::views::filter(has_row), &Run::method))
+    rows.push_back(*runs[0]->row);
+  return record_section(record, title, id, render("sweep", data) + equations_section(rows));
 }
 
 }  // namespace twice::experiments

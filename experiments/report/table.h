@@ -68,9 +68,8 @@ struct Column {
 
 /// The columns of the table @TABLE in columns.txt.
 std::vector<Column> columns_of(const std::string& table);
-/// The columns of the rows of `compare` and `train`.
-const std::vector<Column>& run_columns();
-/// The same with a column for each of the rows' metrics, after the test accuracy.
+/// The columns of the rows of `compare` and `train`, with a column for each of the rows' metrics
+/// after the test accuracy.
 std::vector<Column> run_columns(const std::vector<Json>& rows);
 /// The names in the `metrics` of the rows, at most 64.
 std::vector<std::string> metric_names(const std::vector<Json>& rows);

@@ -219,10 +219,9 @@ Cell best_result(const std::vector<Json>& rows) {
   for (const Json& row : rows)
     best = lower_is_better(result) ? std::fmin(best, number(row, result))
                                    : std::fmax(best, number(row, result));
-  if (!std::isfinite(best)) return {.text = "-", .is_number = true, .order = best};
+  if (!std::isfinite(best)) return {.text = "-", .order = best};
   return {.text = (result == "loss" ? "test loss" : heading_of(result)) + " " +
                   format_metric(result, best),
-          .is_number = true,
           .order = best};
 }
 
@@ -232,15 +231,11 @@ Cell best_result(const Json& record) {
   for (const Json& mean : objects(member(record, "means")))
     if (const double ratio = number(mean, "ratio_to_f_gr");
         text(mean, "method") == "exact" && std::isfinite(ratio))
-      return {.text = "exact / f-gr " + ratio_sentence(mean, "ratio_to_f_gr"),
-              .is_number = true,
-              .order = ratio};
+      return {.text = "exact / f-gr " + ratio_sentence(mean, "ratio_to_f_gr"), .order = ratio};
   if (text(record, "command") == "evaluate")
     for (const char* metric : {"accuracy", "loss"})
       if (const double value = number(record, metric); std::isfinite(value))
-        return {.text = fmt::format("{} {}", metric, format_metric(metric, value)),
-                .is_number = true,
-                .order = value};
+        return {.text = fmt::format("{} {}", metric, format_metric(metric, value)), .order = value};
   return best_result(objects(member(record, "rows")));
 }
 
@@ -255,11 +250,10 @@ Cell best_result(const RunSet& set) {
 }
 
 std::string counts_text(const RunSet& set) {
-  std::set<std::string> methods;
-  std::string line;
-  for (const Run& run : set.runs)
-    if (methods.insert(run.method).second) line += (line.empty() ? "" : ", ") + run.method;
-  line += "; " + counted(set.runs.size(), "run");
+  std::vector<std::string> methods;
+  for (const auto& [method, runs] : grouped(set.runs, &Run::method)) methods.push_back(method);
+  std::string line =
+      fmt::format("{}; {}", fmt::join(methods, ", "), counted(set.runs.size(), "run"));
   for (const char* state : {"failed", "unfinished"})
     if (const auto count = std::ranges::count(set.runs, state, &Run::state); count > 0)
       line += fmt::format(", {} {}", count, state);
@@ -367,7 +361,7 @@ struct Page {
                         : command == "profile"  ? profile_section
                         : command == "compare"  ? compare_section
                                                 : train_section;
-      return make(content, command + ": " + name, id);
+      return record_section(content, command + ": " + name, id, make(content));
     });
   }
 };
