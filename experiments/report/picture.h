@@ -31,6 +31,7 @@ constexpr double letter_width = 0.6 * 13;
 class Picture {
  public:
   Picture(double width, double height) : width_(width), height_(height) {}
+  double width() const { return width_; }
 
   /// Adds an SVG element. A legend can hide the elements of one `series`. `tooltip` is shown when
   /// the mouse rests on the shape.
