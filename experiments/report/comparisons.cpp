@@ -161,42 +161,31 @@ std::string comparison_text(const Json& row) {
 }
 
 void add_comparisons(Json& sweep) {
-  struct Place {
-    std::size_t group;
-    bool chosen;
-    std::string ranked_by;
-  };
-  std::map<std::string, Place> places;
-  std::map<std::string, std::string> setting_of;
-  for (const Json& entry : objects(member(sweep, "runs")))
-    setting_of[text(entry, "name")] = text(entry, "setting");
+  // The group of each setting, and the fields that its row gets.
+  std::map<std::string, std::pair<std::size_t, Json>> places;
   Json comparisons = Json::array();
   const std::vector<RunSet> groups = sweep_runs(sweep, {});
   for (std::size_t g = 0; g < groups.size(); ++g) {
     const std::vector<RunSetting> settings = settings_of(groups[g]);
     const std::vector<const RunSetting*> chosen = chosen_settings(settings);
     const std::string ranked_by = ranking_result(settings);
-    for (const RunSetting& setting : settings)
-      for (const Run* run : setting.runs)
-        places.emplace(setting_of[run->name],
-                       Place{g, std::ranges::find(chosen, &setting) != chosen.end(), ranked_by});
+    for (const RunSetting& setting : settings) {
+      const bool is_chosen = std::ranges::find(chosen, &setting) != chosen.end();
+      const Json fields = {{"chosen", is_chosen}, {"ranked_by", ranked_by}};
+      for (const Run* run : setting.runs) places.emplace(run->setting, std::pair(g, fields));
+    }
     for (Json& row : paired_differences(groups[g], settings)) comparisons.push_back(std::move(row));
   }
   std::vector<Json> rows = objects(member(sweep, "rows"));
-  for (Json& row : rows) {
-    const Place& place = places.at(text(row, "setting"));
-    row["ranked_by"] = place.ranked_by;
-    row["chosen"] = place.chosen;
-  }
+  for (Json& row : rows) row.update(places.at(text(row, "setting")).second);
   const auto rank = [&](const Json& row) {
-    const Place& place = places.at(text(row, "setting"));
     const auto method = std::ranges::find(methods(), text(row, "method"), &Method::name);
     const auto cost = [&](const std::string& name) {
       const double value = lower_is_better(name) ? number(row, name) : -number(row, name);
       return std::isfinite(value) ? value : std::numeric_limits<double>::infinity();
     };
-    return std::tuple(place.group, method - methods().begin(), !place.chosen, cost(place.ranked_by),
-                      cost("loss"));
+    return std::tuple(places.at(text(row, "setting")).first, method - methods().begin(),
+                      member(row, "chosen") == false, cost(text(row, "ranked_by")), cost("loss"));
   };
   std::ranges::stable_sort(rows, {}, rank);
   sweep["ranked_by"] = rows.empty() ? Json() : member(rows[0], "ranked_by");

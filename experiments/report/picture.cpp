@@ -3,24 +3,15 @@
 
 #include <fmt/core.h>
 
-#include <algorithm>
 #include <cmath>
-#include <iterator>
 
 #include "experiments/report/html.h"
 #include "experiments/report/table.h"
 
 namespace twice::experiments {
-namespace {
-
-// The methods that have a colour of their own in picture.css.
-constexpr std::string_view methods_with_ink[] = {
-    "sgd", "exact", "exact-naive", "f-gr", "b-gr", "c-gr", "sam", "asam", "pgn", "flooding"};
-
-}  // namespace
 
 Ink method_ink(std::string_view method) {
-  if (std::ranges::find(methods_with_ink, method) != std::end(methods_with_ink))
+  if (embedded_file("picture.css").find(fmt::format("--{}: ", method)) != std::string_view::npos)
     return {std::string(method), method == "exact-naive"};
   if (constexpr std::string_view variant = "-normalized"; method.ends_with(variant))
     return {method_ink(method.substr(0, method.size() - variant.size())).name, true};

@@ -78,6 +78,14 @@ void add_record(Run& run, const FoundRecord& train) {
                             text(*run.row, "threads"));
 }
 
+/// All options of a run that a sweep's record lists.
+Json config_of(const Json& sweep, const Json& entry) {
+  Json config = member(sweep, "config");
+  if (!config.is_object()) config = Json::object();
+  if (const Json& own = member(entry, "config"); own.is_object()) config.update(own);
+  return config;
+}
+
 /// The seeds of a run, such as "3", or "3, init-seed 5" for a run with another seed.
 std::string seeds_of(const Json& config) {
   std::string seeds = text(config, "seed");
@@ -211,14 +219,12 @@ std::vector<RunSet> comparable(std::vector<Run> runs, std::vector<std::string> a
     }
     groups[place->second].runs.push_back(std::move(run));
   }
-  std::map<std::string, std::set<std::string>> values;
+  // The number of groups that have an option or a fact with a value.
+  std::map<std::pair<std::string, std::string>, std::size_t> having;
   for (Group& group : groups) {
     if (group.facts.is_object()) group.options.update(group.facts);
-    for (const auto& [name, value] : group.options.members()) values[name].insert(value.dump());
+    for (const auto& [name, value] : group.options.members()) ++having[{name, value.dump()}];
   }
-  std::map<std::string, std::size_t> having;
-  for (const Group& group : groups)
-    for (const auto& [name, value] : group.options.members()) ++having[name];
   std::erase_if(axes, [&](const std::string& axis) { return decided[axis]; });
   std::vector<RunSet> sets;
   constexpr std::size_t widest = 60, most_parts = 6;
@@ -227,7 +233,7 @@ std::vector<RunSet> comparable(std::vector<Run> runs, std::vector<std::string> a
     std::size_t parts = 0;
     for (const auto& [name, value] : group.options.members())
       // The label repeats the model's options.
-      if (name != "label" && (values[name].size() > 1 || having[name] < groups.size()))
+      if (name != "label" && having[{name, value.dump()}] < groups.size())
         if (++parts <= most_parts)
           set.title += fmt::format("{}{} {}", set.title.empty() ? "" : ", ",
                                    shortened(name, widest), shortened(show(value), widest));
@@ -253,16 +259,13 @@ std::pair<std::vector<std::string>, std::vector<Run>> listed_runs(
   const Json& data = member(sweep, "data");
   std::vector<Run> runs;
   for (const Json& entry : objects(member(sweep, "runs"))) {
-    Run run{.name = text(entry, "name"), .config = member(sweep, "config")};
-    if (!run.config.is_object()) run.config = Json::object();
-    if (const Json& own = member(entry, "config"); own.is_object()) run.config.update(own);
+    Run run{.name = text(entry, "name"), .config = config_of(sweep, entry)};
     run.method = text(run.config, "method");
     run.seed = text(run.config, "seed");
     run.seeds = seeds_of(run.config);
-    const std::string setting = entry.contains("setting")
-                                    ? text(entry, "setting")
-                                    : run.name.substr(0, run.name.rfind("-seed"));
-    if (const Json& own = used[setting]; own.is_object())
+    run.setting = entry.contains("setting") ? text(entry, "setting")
+                                            : run.name.substr(0, run.name.rfind("-seed"));
+    if (const Json& own = used[run.setting]; own.is_object())
       for (const std::string& axis : axes)
         if (!own.contains(axis) && axis != "method" && !is_seed(axis)) run.config.erase(axis);
     const std::string state = text(entry, "state");
@@ -339,10 +342,7 @@ Json join_sweeps(const std::vector<Json>& parts) {
       for (const Json& entry : data) whole["data"].push_back(entry);
     for (const Json& row : objects(member(part, "rows"))) whole["rows"].push_back(row);
     for (Json run : objects(member(part, "runs"))) {
-      Json config = member(part, "config");
-      if (!config.is_object()) config = Json::object();
-      if (const Json& own = member(run, "config"); own.is_object()) config.update(own);
-      run["config"] = config;
+      run["config"] = config_of(part, run);
       if (const double place = number(run, "data"); place >= 0) run["data"] = data_of_part + place;
       const auto [known, is_new] = places.emplace(text(run, "name"), places.size());
       if (is_new)

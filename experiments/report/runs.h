@@ -23,9 +23,10 @@ struct FoundRecord {
 struct Run {
   std::string name;
   Json config = {};
-  std::string state = {};  ///< "done", "failed" or "unfinished"
-  std::string error = {};  ///< of a failed run
-  std::string file = {};   ///< the path of the record in the reported folder, or ""
+  std::string setting = {};  ///< the name of its row in a sweep's record
+  std::string state = {};    ///< "done", "failed" or "unfinished"
+  std::string error = {};    ///< of a failed run
+  std::string file = {};     ///< the path of the record in the reported folder, or ""
   std::string method = {}, model = {}, seed = {};
   std::string seeds = {};    ///< all seeds or "-"; runs with equal seeds are paired
   std::string machine = {};  ///< CPU and threads, which affect times; "" if not known

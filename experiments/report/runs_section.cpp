@@ -8,6 +8,7 @@
 #include <set>
 
 #include "experiments/files/words.h"
+#include "experiments/measure/noise.h"
 #include "experiments/measure/statistics.h"
 #include "experiments/report/plots.h"
 #include "experiments/report/runs.h"
@@ -107,31 +108,30 @@ std::string failures(const RunSet& set) {
 /// Bars of each method's medians over the finished runs, with their intervals.
 std::string cost_figures(const RunSet& set) {
   const auto bars = [&](const char* title, const char* unit, const auto& value_of) {
-    BarPlot plot{.label = std::string(title) + ", one bar per method"};
     const auto is_known = [&](const Run& run) { return std::isfinite(value_of(run)); };
+    std::vector<Json> rows;
     for (const auto& [method, runs] :
          grouped(set.runs | std::views::filter(is_known), &Run::method)) {
       std::vector<double> values;
       for (const Run* run : runs) values.push_back(value_of(*run));
-      const Interval interval = median_interval(values);
-      plot.bars.push_back({.name = method,
-                           .value = format_number(median(values)) + unit,
-                           .parts = {median(values)},
-                           .inks = {method_ink(method)},
-                           .low = interval.low,
-                           .high = interval.high});
+      rows.push_back({{"method", method},
+                      {"cost", median(values)},
+                      {"cost_interval", to_json(median_interval(values))}});
     }
-    return figure(title, bar_plot(plot));
+    return bars_figure(rows, "cost", title,
+                       [&](const Json& row) { return format_number(number(row, "cost")) + unit; });
   };
   return figures(bars("Time of one step", " ms", [](const Run& run) { return run.result("ms"); }) +
                  bars("Training time of one epoch", " s",
                       [](const Run& run) { return run.result("seconds") / run.epochs; }));
 }
 
-/// A map with a row for each value of `down`, or with a single row if `down` is "".
-HeatMap map_of(const std::vector<const RunSetting*>& settings, const Column& field,
-               const std::vector<Json>& columns, const std::string& across,
-               const std::vector<Json>& rows, const std::string& down) {
+/// A map of the settings `own` with the values that the axes have in all settings, and with a
+/// single row if `down` is "".
+HeatMap map_of(const std::vector<RunSetting>& settings, const std::vector<const RunSetting*>& own,
+               const Column& field, const std::string& across, const std::string& down) {
+  const std::vector<Json> columns = axis_values(settings, across),
+                          rows = down.empty() ? std::vector<Json>(1) : axis_values(settings, down);
   HeatMap map{.label = "",
               .x_title = across,
               .y_title = down,
@@ -143,10 +143,9 @@ HeatMap map_of(const std::vector<const RunSetting*>& settings, const Column& fie
   for (const Json& row : rows) map.y.push_back(down.empty() ? "" : show(row));
   if (std::max(map.x.size(), map.y.size()) > most_heat_lines) return map;
   map.cells.resize(columns.size() * rows.size());
-  for (const RunSetting* setting : settings) {
+  for (const RunSetting* setting : own) {
     const auto x = std::ranges::find(columns, member(setting->options, across)),
-               y = down.empty() ? rows.begin()
-                                : std::ranges::find(rows, member(setting->options, down));
+               y = std::ranges::find(rows, member(setting->options, down));
     if (x == columns.end() || y == rows.end()) continue;
     HeatCell& cell = map.cells[static_cast<std::size_t>(y - rows.begin()) * columns.size() +
                                static_cast<std::size_t>(x - columns.begin())];
@@ -183,17 +182,14 @@ std::string field_maps(const RunSet& set, const std::vector<RunSetting>& setting
   const auto parts = grouped(shown, title_of);
   std::vector<double> all;
   for (const RunSetting& setting : shown) all.push_back(setting.moments(field.key).mean);
-  const std::vector<Json> rows = axis_values(settings, down),
-                          columns = axis_values(settings, across);
   std::string html;
   constexpr std::size_t most_maps = 24;
   for (std::size_t i = 0; i < std::min(parts.size(), most_maps); ++i) {
     const auto& [title, own] = parts[i];
     const bool has_across = own[0]->options.contains(across);
-    const bool both = has_across && own[0]->options.contains(down);
     // If a method does not read one of the two options, its map has one row.
-    HeatMap map = map_of(own, field, has_across ? columns : rows, has_across ? across : down,
-                         both ? rows : std::vector<Json>(1), both ? down : "");
+    HeatMap map = map_of(settings, own, field, has_across ? across : down,
+                         has_across && own[0]->options.contains(down) ? down : "");
     map.label = field.heading + " of " + title;
     map.beside = all;
     html += figure(title, heat_map(map));

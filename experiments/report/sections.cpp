@@ -251,6 +251,20 @@ std::string row_label(const Json& row, const std::vector<Json>& rows) {
   return method + ", " + text(row, "threads") + " threads";
 }
 
+std::string bars_figure(const std::vector<Json>& rows, const std::string& key,
+                        const std::string& title,
+                        const std::function<std::string(const Json&)>& text_of) {
+  BarPlot plot{.label = title + ", one bar per method"};
+  for (const Json& row : rows) {
+    plot.bars.push_back({row_label(row, rows),
+                         text_of(row),
+                         {number(row, key)},
+                         {method_ink(text(row, "method"))}});
+    add_whisker(plot.bars.back(), row, key);
+  }
+  return figure(title, bar_plot(plot));
+}
+
 std::string training_plots(const std::vector<TrainingLine>& lines) {
   std::string list = training_figure(lines, "train_loss", "Training loss", false) +
                      training_figure(lines, "test_accuracy", "Test accuracy", true);

@@ -39,6 +39,12 @@ std::string training_plots(const std::vector<TrainingLine>& lines);
 /// The same with a line for each row.
 std::string training_plots(const std::vector<Json>& rows);
 
+/// A figure with a bar for a number of each row, with its interval. `text_of` makes the text after
+/// a bar.
+std::string bars_figure(const std::vector<Json>& rows, const std::string& key,
+                        const std::string& title,
+                        const std::function<std::string(const Json&)>& text_of);
+
 /// The command that makes the record again, and a warning if other work disturbed the measurement
 /// (`noise_warning`).
 std::string record_head(const Json& record);

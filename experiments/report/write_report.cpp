@@ -31,6 +31,13 @@ constexpr std::size_t most_values = 6000000, most_files = 20000, most_sections =
                       most_rows = 1000;
 constexpr JsonLimits of_record{3000000, 64 << 10, 5000, 10000};
 
+/// The contents of the sections of records. A sweep has a section for each of its groups.
+using Section = std::string (*)(const Json& record);
+const std::map<std::string, Section> sections_by_command = {
+    {"compare", compare_section}, {"train", train_section}, {"sweep", nullptr},
+    {"study", study_section},     {"bench", bench_section}, {"evaluate", evaluate_section},
+    {"profile", profile_section}};
+
 bool has_command(const FoundRecord& record, std::string_view command) {
   return member(record.content, "command") == Json(command);
 }
@@ -116,9 +123,7 @@ Found read_records(const fs::path& folder) {
     // A record of profile is the member "twice" of a file in the format of google/benchmark.
     if (Json inner = member(record.content, "twice"); inner.is_object()) record.content = inner;
     const Json& command = member(record.content, "command");
-    constexpr std::string_view shown[] = {"compare",  "train", "sweep",  "study",
-                                          "evaluate", "bench", "profile"};
-    if (std::ranges::any_of(shown, [&](std::string_view c) { return has_command(record, c); })) {
+    if (command.is_string() && sections_by_command.contains(command.string())) {
       values += values_in(record.content);
       if (Json* rows = has_command(record, "sweep") ? nullptr : &record.content["rows"];
           rows && rows->is_array() && rows->size() > most_rows) {
@@ -355,13 +360,8 @@ struct Page {
     if (member(content, "error").is_string()) result += "; failed";
     if (command == "evaluate") result = text(content, "examples_of");
     add(name, command, result, record.file, best_result(content), [&](const std::string& id) {
-      const auto make = study                   ? study_section
-                        : command == "bench"    ? bench_section
-                        : command == "evaluate" ? evaluate_section
-                        : command == "profile"  ? profile_section
-                        : command == "compare"  ? compare_section
-                                                : train_section;
-      return record_section(content, command + ": " + name, id, make(content));
+      return record_section(content, command + ": " + name, id,
+                            sections_by_command.at(command)(content));
     });
   }
 };
