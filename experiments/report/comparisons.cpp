@@ -10,6 +10,7 @@
 #include "experiments/measure/statistics.h"
 #include "experiments/report/html.h"
 #include "experiments/report/runs.h"
+#include "optim/gradient_regularization.h"
 
 namespace twice::experiments {
 namespace {

@@ -13,6 +13,7 @@
 #include "experiments/measure/statistics.h"
 #include "experiments/report/sections.h"
 #include "experiments/run/registry.h"
+#include "optim/gradient_regularization.h"
 
 namespace twice::experiments {
 namespace {
@@ -103,7 +104,7 @@ bool is_free(const std::string& option) {
 
 /// Whether the run uses the option. False if only other methods read it.
 bool is_used(const std::string& method_name, const std::string& option) {
-  const auto reads = [&](const Method& method) { return method_reads(method, option); };
+  const auto reads = [&](const Method& method) { return listed(method.options, option); };
   const auto own = std::ranges::find(methods(), method_name, &Method::name);
   return own == methods().end() || reads(*own) || std::ranges::none_of(methods(), reads);
 }
@@ -160,7 +161,8 @@ bool is_task(const std::string& option) {
 /// options were varied.
 bool is_of_method(const std::string& option) {
   return is_free(option) ||
-         std::ranges::any_of(methods(), [&](const Method& m) { return method_reads(m, option); }) ||
+         std::ranges::any_of(methods(),
+                             [&](const Method& m) { return listed(m.options, option); }) ||
          is_name_of(methods(), registry().owner_of(option));
 }
 
@@ -316,10 +318,6 @@ std::vector<Column> result_columns(const RunSet& set) {
 }
 
 bool is_cost(const Column& result) { return result.key == "ms" || result.key == "seconds"; }
-
-bool method_reads(const Method& method, std::string option) {
-  return listed(method.options, std::move(option));
-}
 
 bool is_seed(const std::string& option) { return option == "seed" || option.ends_with("-seed"); }
 

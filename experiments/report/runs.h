@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "experiments/report/table.h"
-#include "optim/gradient_regularization.h"
 
 namespace twice::experiments {
 
@@ -65,8 +64,6 @@ std::vector<Column> result_columns(const RunSet& set);
 /// Whether a result is a time.
 bool is_cost(const Column& result);
 
-/// Whether the method reads the option, given by its command-line name without dashes.
-bool method_reads(const Method& method, std::string option);
 /// Whether the option is a seed: runs that differ in seeds alone are repetitions.
 bool is_seed(const std::string& option);
 

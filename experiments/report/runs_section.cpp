@@ -1,4 +1,4 @@
-// Collects the data of a set of runs for the template sweep.mustache.
+// Makes the section of a set of runs: the chosen settings, tables, maps, curves and costs.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -221,6 +221,41 @@ std::string common_text(const Json& record) {
   return line;
 }
 
+/// The chosen setting of each method with its result, and the rule of the choice.
+std::string chosen_list(const RunSet& set, const std::vector<RunSetting>& settings) {
+  const std::string ranking = ranking_result(settings), result = result_name(ranking);
+  const bool validated = ranking.starts_with("validation"), lowest = lower_is_better(ranking);
+  const std::vector<Column> columns = result_columns(set);
+  const auto shown = [&](const RunSetting& setting, const std::string& key) -> std::string {
+    const auto field = std::ranges::find(columns, key, &Column::key);
+    return field == columns.end() ? "-" : plus_minus(setting.moments(key), *field);
+  };
+  std::vector<std::string> lines;
+  for (const RunSetting* setting : chosen_settings(settings)) {
+    std::string line = fmt::format("{}: {}", setting->method, shown(*setting, ranking));
+    if (validated)
+      line += fmt::format(" on validation, {} on the test set",
+                          shown(*setting, lowest ? "loss" : "test_accuracy"));
+    lines.push_back(fmt::format("{}{} (n = {})", line,
+                                setting->options.empty() ? "" : " at " + setting->values(),
+                                setting->moments(ranking).n));
+  }
+  if (lines.empty()) return paragraph("No run is done yet.", "warning");
+  std::string rule = "Each method has one setting, so nothing was chosen.";
+  if (has_choice(settings))
+    rule = fmt::format(
+        "For each method, the list shows the setting with the {} mean {} among the settings with "
+        "the most finished seeds. The setting is chosen {}",
+        lowest ? "lowest" : "highest", result,
+        validated ? "by the validation examples alone, without the test set."
+                  : "on the test data, which is optimistic, especially with many settings. "
+                    "--validation-share 0.1 sets training examples aside for the choice.");
+  return paragraph(fmt::format("{} The numbers are the mean {} and the standard deviation over n "
+                               "seeds.",
+                               rule, result)) +
+         bullets(lines);
+}
+
 TrainingLine training_line(const RunSetting& setting, const std::string& name, const Ink& ink) {
   TrainingLine line{name, ink, {}};
   // The loss of a failed run just before its end would dwarf the others.
@@ -284,62 +319,65 @@ std::string run_curves(const std::vector<RunSetting>& settings) {
 std::string runs_section(const RunSet& set, const Json& record, std::string_view title,
                          std::string_view id) {
   const std::vector<RunSetting> settings = settings_of(set);
-  Json data = Json::object();
-  if (!settings.empty()) {
-    const std::string ranking = ranking_result(settings);
-    const bool validated = ranking.starts_with("validation");
-    const std::vector<Column> results = result_columns(set);
-    const auto shown = [&](const RunSetting& setting, const std::string& key) -> std::string {
-      const auto field = std::ranges::find(results, key, &Column::key);
-      return field == results.end() ? "-" : plus_minus(setting.moments(key), *field);
-    };
-    std::vector<std::string> best;
-    for (const RunSetting* setting : chosen_settings(settings)) {
-      std::string line = fmt::format("{}: {}", setting->method, shown(*setting, ranking));
-      if (validated)
-        line += fmt::format(" on validation, {} on the test set",
-                            shown(*setting, lower_is_better(ranking) ? "loss" : "test_accuracy"));
-      best.push_back(fmt::format("{}{} (n = {})", line,
-                                 setting->options.empty() ? "" : " at " + setting->values(),
-                                 setting->moments(ranking).n));
-    }
-    Json axes = Json::array();
-    for (const std::string& axis : set.axes)
-      axes.push_back({{"axis", axis}, {"values", show(axis_values(settings, axis))}});
-    std::set<std::string> seeds;
-    for (const Run& run : set.runs) seeds.insert(run.seeds);
-    const auto in_state = [&](const char* state) {
-      return std::ranges::count(set.runs, state, &Run::state);
-    };
-    const std::string by_option = run_axes(set, settings);
-    data["runs"] = {{"count", counted(set.runs.size(), "run")},
-                    {"settings", counted(settings.size(), "setting")},
-                    {"done", in_state("done")},
-                    {"failed", in_state("failed")},
-                    {"unfinished", in_state("unfinished")},
-                    {"seeds", counted(seeds.size(), "seed")},
-                    {"axes", axes},
-                    {"best", bullets(best)},
-                    {"ranking", ranking == "loss" ? "test loss" : heading_of(ranking)},
-                    {"order", lower_is_better(ranking) ? "lowest" : "highest"},
-                    {"validated", validated},
-                    {"choice", has_choice(settings)},
-                    {"common", common_text(record)},
-                    {"timed", set.timed},
-                    {"differences", comparison_tables(paired_differences(set, settings))},
-                    {"table", settings_table(set, settings)},
-                    {"by_option", by_option},
-                    {"maps", by_option.empty() ? run_maps(set, settings) : ""},
-                    {"curves", run_curves(settings)},
-                    {"costs", cost_figures(set)},
-                    {"failures", failures(set)},
-                    {"run_table", runs_table(set)}};
-  }
+  if (settings.empty())
+    return record_section(record, title, id, paragraph("This record has no runs.", "warning"));
+  std::set<std::string> seeds;
+  for (const Run& run : set.runs) seeds.insert(run.seeds);
+  const auto in_state = [&](const char* state) {
+    return std::ranges::count(set.runs, state, &Run::state);
+  };
+  std::string counts = fmt::format(
+      "{} of {}: {} done, {} failed, {} unfinished; {}.", counted(set.runs.size(), "run"),
+      counted(settings.size(), "setting"), in_state("done"), in_state("failed"),
+      in_state("unfinished"), counted(seeds.size(), "seed"));
+  for (const std::string& axis : set.axes)
+    counts += fmt::format(" {}: {}.", axis, show(axis_values(settings, axis)));
+  std::string html = paragraph(counts);
+  if (const std::string common = common_text(record); !common.empty())
+    html += paragraph("Common to these runs: " + common + ".", "note");
+  if (!set.timed)
+    html += paragraph("Times are left out: the runs had different machines or numbers of threads.",
+                      "note");
+  html += chosen_list(set, settings);
+
+  const auto add = [&](const char* heading, const std::string& note, const std::string& content) {
+    if (!content.empty()) html += section(heading, paragraph(note, "note") + content, 3);
+  };
+  add("Differences between methods",
+      "The settings above are compared seed by seed. The table shows the mean difference and its "
+      "95 % interval by Student's t, without a correction for several comparisons. Inconclusive "
+      "means that the interval contains 0.",
+      comparison_tables(paired_differences(set, settings)));
+  html += section("Settings", settings_table(set, settings), 3);
+  const std::string by_option = run_axes(set, settings);
+  add("Results by option",
+      "Means over seeds, with the standard deviation as a band. A method that does not read the "
+      "option has a level line. Dots are the settings of a random search.",
+      by_option);
+  add("Heat maps",
+      "Cells show the mean over seeds and, below it, the standard deviation. Brighter is better, "
+      "and the best cell of a map is outlined. All maps of one quantity have the same colour "
+      "scale. An asterisk marks a setting with runs that are not done.",
+      by_option.empty() ? run_maps(set, settings) : "");
+  add("Training",
+      fmt::format("Thin lines are single seeds, and bold lines are means over the finished seeds. "
+                  "The best setting is the one with the best {} at the end. Failed runs are not "
+                  "drawn.",
+                  result_name(ranking_result(settings))),
+      run_curves(settings));
+  add("Cost",
+      "Medians over the finished runs of each method in all settings, with the 95 % interval of "
+      "the median (for fewer than 6 runs, their range). Runs that ran side by side slowed each "
+      "other down. Compare them with each other, not with other machines or with runs that had "
+      "all cores.",
+      cost_figures(set));
+  html += section("Runs", failures(set) + runs_table(set), 3);
+
   std::vector<Json> rows;  // one for each method, for its equation
   const auto has_row = [](const Run& run) { return run.row != nullptr; };
   for (const auto& [method, runs] : grouped(set.runs | std::views::filter(has_row), &Run::method))
     rows.push_back(*runs[0]->row);
-  return record_section(record, title, id, render("sweep", data) + equations_section(rows));
+  return record_section(record, title, id, html + equations_section(rows));
 }
 
 }  // namespace twice::experiments

@@ -283,6 +283,10 @@ bool lower_is_better(std::string_view result) {
   return !result.ends_with("accuracy") && !result.ends_with("r2");
 }
 
+std::string result_name(const std::string& result) {
+  return result == "loss" ? "test loss" : heading_of(result);
+}
+
 namespace {
 
 std::string uncertainty(const Json& row, const std::string& key, double value, bool is_ratio) {

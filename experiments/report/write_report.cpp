@@ -225,9 +225,7 @@ Cell best_result(const std::vector<Json>& rows) {
     best = lower_is_better(result) ? std::fmin(best, number(row, result))
                                    : std::fmax(best, number(row, result));
   if (!std::isfinite(best)) return {.text = "-", .order = best};
-  return {.text = (result == "loss" ? "test loss" : heading_of(result)) + " " +
-                  format_metric(result, best),
-          .order = best};
+  return {.text = result_name(result) + " " + format_metric(result, best), .order = best};
 }
 
 /// The best result of a record. For bench it is the cost of exact GR, for an evaluation the

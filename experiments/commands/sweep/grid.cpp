@@ -50,7 +50,7 @@ using Choice = std::function<std::string(const char* option)>;
 /// True if the run reads an option. This depends on the run's method and optimiser.
 bool reads(const Choice& choice, const std::string& option) {
   if (contains(method_option_names(), option))
-    return method_reads(method(choice("method")), option);
+    return listed(method(choice("method")).options, option);
   const auto lists = [&](const OptimizerRule& rule) { return listed(rule.options, option); };
   if (std::ranges::any_of(optimizers(), lists)) return lists(optimizer(choice("optimizer")));
   const std::string owner = registry().owner_of(option);
