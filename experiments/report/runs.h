@@ -161,9 +161,8 @@ std::string run_axes(const RunSet& set, const std::vector<RunSetting>& settings)
 /// run has an epoch.
 std::string run_curves(const std::vector<RunSetting>& settings);
 
-/// The section with settings, comparisons, maps, curves, costs and every run. `record` gives the
-/// machine and the options. It may be null.
-std::string runs_section(const RunSet& set, const Json& record, std::string_view title,
-                         std::string_view id);
+/// The content of the section: settings, comparisons, maps, curves, costs and every run. `record`
+/// gives what all runs have in common. It may be null.
+std::string runs_section(const RunSet& set, const Json& record);
 
 }  // namespace twice::experiments

@@ -316,11 +316,9 @@ std::string run_curves(const std::vector<RunSetting>& settings) {
   return choice(views);
 }
 
-std::string runs_section(const RunSet& set, const Json& record, std::string_view title,
-                         std::string_view id) {
+std::string runs_section(const RunSet& set, const Json& record) {
   const std::vector<RunSetting> settings = settings_of(set);
-  if (settings.empty())
-    return record_section(record, title, id, paragraph("This record has no runs.", "warning"));
+  if (settings.empty()) return paragraph("This record has no runs.", "warning");
   std::set<std::string> seeds;
   for (const Run& run : set.runs) seeds.insert(run.seeds);
   const auto in_state = [&](const char* state) {
@@ -377,7 +375,7 @@ std::string runs_section(const RunSet& set, const Json& record, std::string_view
   const auto has_row = [](const Run& run) { return run.row != nullptr; };
   for (const auto& [method, runs] : grouped(set.runs | std::views::filter(has_row), &Run::method))
     rows.push_back(*runs[0]->row);
-  return record_section(record, title, id, html + equations_section(rows));
+  return html + equations_section(rows);
 }
 
 }  // namespace twice::experiments

@@ -175,18 +175,17 @@ std::string claims_table(const std::vector<Json>& claims) {
 
 /// Gives the cells of a column an order if each is a number or a word without digits ("never").
 void find_numbers(std::vector<std::vector<Cell>>& rows, std::size_t column) {
-  const auto starts = [](const Cell& cell) {
-    const std::size_t first = cell.text.find_first_of("0123456789");
+  const auto first_digit = [](const Cell& cell) { return cell.text.find_first_of("0123456789"); };
+  const auto starts = [&](const Cell& cell) {
+    const std::size_t first = first_digit(cell);
     return first == 0 || (first == 1 && (cell.text[0] == '-' || cell.text[0] == '+'));
   };
-  bool any = false;
-  for (const auto& row : rows) {
-    if (column >= row.size()) return;
-    const Cell& cell = row[column];
-    any = any || starts(cell);
-    if (!starts(cell) && cell.text.find_first_of("0123456789") != std::string::npos) return;
-  }
-  if (!any) return;
+  const auto fits = [&](const auto& row) {
+    return column < row.size() &&
+           (starts(row[column]) || first_digit(row[column]) == std::string::npos);
+  };
+  const auto is_number = [&](const auto& row) { return starts(row[column]); };
+  if (!std::ranges::all_of(rows, fits) || std::ranges::none_of(rows, is_number)) return;
   for (auto& row : rows)
     row[column].order = starts(row[column]) ? std::atof(row[column].text.c_str()) : std::nan("");
 }

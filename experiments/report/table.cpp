@@ -31,9 +31,7 @@ std::string_view variable(const char* name) {
   return value ? value : "";
 }
 
-struct Transliteration {
-  std::string_view text, ascii;
-};
+using Transliteration = std::pair<std::string_view, std::string_view>;
 constexpr Transliteration transliterations[] = {
     {"×", "x"},  {"±", "+-"}, {"…", "..."},   {"·", "*"},      {"≤", "<="},
     {"≥", ">="}, {"µ", "u"},  {"γ", "gamma"}, {"ε", "eps"},    {"∇", "grad"},
@@ -185,12 +183,12 @@ std::string in_charset(std::string_view text) {
     while (end < text.size() && is_continuation(text[end])) ++end;
     const std::string_view letter = text.substr(begin, end - begin);
     const auto power = std::ranges::find(superscripts, letter);
-    const auto known = std::ranges::find(transliterations, letter, &Transliteration::text);
+    const auto known = std::ranges::find(transliterations, letter, &Transliteration::first);
     if (power != std::end(superscripts)) {
       const std::size_t digit = static_cast<std::size_t>(power - superscripts);
       result += fmt::format("{}{}", raised ? "" : "^", "0123456789-"[digit]);
     } else if (known != std::end(transliterations)) {
-      result += known->ascii;
+      result += known->second;
     } else {
       result += static_cast<unsigned char>(letter[0]) < 0x80 ? letter : "?";
     }

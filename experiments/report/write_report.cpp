@@ -295,12 +295,12 @@ struct Page {
   std::string sections = {};
   std::vector<Run> runs = {};  ///< of all records
 
-  /// Adds a line to the index and a section. `section` makes the HTML of a section with a given id.
+  /// Adds a line to the index, and the section of a record with the HTML that `content` makes.
   void add(const std::string& name, const std::string& command, const std::string& result,
-           const std::string& file, Cell best, const auto& section) {
+           const std::string& file, Cell best, const Json& record, const auto& content) {
     const bool shown = index.size() < most_sections;
     const std::string id = shown ? fmt::format("record-{}", index.size() + 1) : "";
-    if (shown) sections += section(id);
+    if (shown) sections += record_section(record, command + ": " + name, id, content());
     index.push_back({{.text = name, .link = id},
                      {.text = command},
                      {.text = result, .css_class = "words"},
@@ -311,11 +311,9 @@ struct Page {
   /// Adds a section for runs that may be compared.
   void add(const RunSet& set, const Json& record, const std::string& command,
            const std::string& file) {
-    std::string name = record_name(record);
-    if (!set.title.empty()) name += ": " + set.title;
-    add(name, command, counts_text(set), file, best_result(set), [&](const std::string& id) {
-      return runs_section(set, record, command + ": " + name, id);
-    });
+    const std::string name = record_name(record) + (set.title.empty() ? "" : ": " + set.title);
+    add(name, command, counts_text(set), file, best_result(set), record,
+        [&] { return runs_section(set, record); });
   }
 
   void add_sweep(const FoundRecord& record, const std::map<std::string, FoundRecord>& trains) {
@@ -338,29 +336,25 @@ struct Page {
                             return set.title.starts_with(all.axes[0] + " ") &&
                                    set.title.find(',') == std::string::npos;
                           });
-    if (const std::string plots = one_axis ? run_axes(all, settings_of(all)) : ""; !plots.empty())
-      sections += section("sweep: over " + all.axes[0], plots);
+    if (one_axis)
+      sections += section("sweep: over " + all.axes[0], run_axes(all, settings_of(all)));
   }
 
   void add(const FoundRecord& record) {
     const Json& content = record.content;
     const std::string command = text(content, "command");
-    const bool study = command == "study";
-    std::string name = study ? text(content, "study") : record_name(content);
+    std::string name = command == "study" ? text(content, "study") : record_name(content);
     if (const std::string threads = text(member(content, "machine"), "threads"); command == "bench")
       name += fmt::format(", {} thread{}", threads, threads == "1" ? "" : "s");
     if (command == "compare")
       for (Run& run : compare_runs(record).runs) runs.push_back(std::move(run));
-    std::string result =
-        study ? text(content, "verdict")
-              : fmt::format("{}",
-                            fmt::join(distinct(objects(member(content, "rows")), "method"), ", "));
+    const std::vector<std::string> methods = distinct(objects(member(content, "rows")), "method");
+    std::string result = command == "study"      ? text(content, "verdict")
+                         : command == "evaluate" ? text(content, "examples_of")
+                                                 : fmt::format("{}", fmt::join(methods, ", "));
     if (member(content, "error").is_string()) result += "; failed";
-    if (command == "evaluate") result = text(content, "examples_of");
-    add(name, command, result, record.file, best_result(content), [&](const std::string& id) {
-      return record_section(content, command + ": " + name, id,
-                            sections_by_command.at(command)(content));
-    });
+    add(name, command, result, record.file, best_result(content), content,
+        [&] { return sections_by_command.at(command)(content); });
   }
 };
 
