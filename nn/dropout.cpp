@@ -55,8 +55,9 @@ Layer dropout(double rate, std::uint64_t use) {
     if (!pass.dropout)
       fail("dropout", "a training pass needs a key (ForwardPass::dropout) to draw its masks from");
     check_floats("dropout", {x});
+    const DropoutKey key = pass.dropout();
     const Scope scope(x);
-    return x * record(DropoutMask(pass.dropout->rng, rate, use, x.spec()), {pass.dropout->step});
+    return x * record(DropoutMask(key.rng, rate, use, x.spec()), {key.step});
   }};
 }
 

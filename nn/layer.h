@@ -41,8 +41,8 @@ struct ForwardPass {
   /// True: batch norm uses the statistics of the batch, and dropout is on. False: batch norm uses
   /// the running statistics, and dropout is off.
   bool training = true;
-  /// Required by dropout in a training pass.
-  std::optional<DropoutKey> dropout = {};
+  /// Gives the key for dropout. Required by dropout in a training pass.
+  std::function<DropoutKey()> dropout = {};
   /// In: the values of the buffers, in order. A training pass may leave it empty if `updated` is
   /// not needed.
   Tensors running = {};

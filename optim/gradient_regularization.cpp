@@ -300,7 +300,10 @@ Estimate Method::operator()(const MethodContext& context) const {
   phased.read_memory = context.read_memory;
   phased.write_memory = context.write_memory;
   const RecordingScope scope(tape, Phase::update);
-  Estimate estimate = record_in ? record_in(phased) : record(loss, w, context.options);
+  const Estimate estimate = [&] {
+    const ErrorPlace place(std::make_shared<const std::string>(fmt::format("method {}", name)));
+    return record_in ? record_in(phased) : record(loss, w, context.options);
+  }();
   check_estimate(name, estimate, w);
   return estimate;
 }

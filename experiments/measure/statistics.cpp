@@ -67,9 +67,12 @@ double quantile(Values values, double q) {
 
 double standard_deviation(const Values& values) {
   if (values.size() < 2) return none;
-  const double center = mean(values);
+  // The distances from the first value. They are exactly 0 if all values are equal.
+  Values distances;
+  for (const double value : values) distances.push_back(value - values[0]);
+  const double center = mean(distances);
   double squares = 0;
-  for (const double value : values) squares += (value - center) * (value - center);
+  for (const double d : distances) squares += (d - center) * (d - center);
   return std::sqrt(squares / static_cast<double>(values.size() - 1));
 }
 

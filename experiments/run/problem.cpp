@@ -12,11 +12,17 @@
 #include "experiments/data/file_data.h"
 #include "experiments/files/atomic_file.h"
 #include "experiments/files/record.h"
+#include "experiments/files/words.h"
 #include "nn/models.h"
 
 namespace twice::experiments {
 
 namespace {
+
+/// The shape of an example.
+std::vector<Index> shape_of_one(const Array& array) {
+  return {array.shape().begin() + 1, array.shape().end()};
+}
 
 /// Refuses a model that cannot fit in memory. Otherwise the system would kill the program.
 void check_memory(const Problem& problem) {
@@ -32,13 +38,29 @@ void check_memory(const Problem& problem) {
          problem.model.name(), numbers, bytes / gib, memory / gib);
 }
 
+/// The names of arrays, and the dtype and shape of one example of each.
+std::string examples_text(const Dataset& part) {
+  std::string text;
+  for (const auto& [name, array] : part.arrays)
+    text += fmt::format("{}'{}' {} {}", text.empty() ? "" : ", ", name, str(array.dtype()),
+                        str(Shape(shape_of_one(array))));
+  return text.empty() ? "no arrays" : text;
+}
+
+/// Parts without arrays are allowed, except for training.
 void check_data(const Problem& problem) {
   const Dataset& train = problem.data.train;
-  for (const Dataset* part : {&train, &problem.data.test, &problem.data.validation})
+  for (const Dataset* part : {&train, &problem.data.test, &problem.data.validation}) {
     for (const auto& [name, array] : part->arrays)
       if (array.shape().rank() == 0 || array.shape()[0] != part->size())
         fail("data", "{}: '{}' is {}; expected {} rows, as many as '{}' has", part->name, name,
              str(array.shape()), part->size(), part->arrays[0].first);
+    // Evaluation binds the arrays of a part in the order of the training arrays.
+    if (!part->arrays.empty() && examples_text(*part) != examples_text(train))
+      fail("data", "{}: the {} examples have {}; expected {}, as in training", train.name,
+           part == &problem.data.test ? "test" : "validation", examples_text(*part),
+           examples_text(train));
+  }
   if (problem.options.batch > train.size())
     throw UsageError(fmt::format("--batch {} is more than the {} training examples of {}",
                                  problem.options.batch, train.size(), train.name));
@@ -59,6 +81,8 @@ const LossEntry& loss_for(const RunOptions& options, const Dataset& train) {
 Problem checked(Problem problem) {
   const std::string& name = problem.options.problem;
   if (!problem.loss && !problem.own_loss) fail("problem", "{} has no loss; set `own_loss`", name);
+  if (problem.model.parameter_info().empty())
+    fail("problem", "{} has no weights; expected at least one parameter", name);
   if (!problem.own_predictions != !problem.own_metrics)
     fail("problem", "{} needs `own_predictions` and `own_metrics`, or neither", name);
   if (problem.data.train.arrays.empty())
@@ -72,13 +96,20 @@ Problem checked(Problem problem) {
 }  // namespace
 
 std::string Problem::label() const {
-  const std::string& activation = loss ? options.activation : model.activation();
+  const std::string& activation = model.activation();
   return fmt::format("{}-b{}{}{}-{}", model.architecture(), options.batch,
                      activation.empty() ? "" : "-", activation, options.dtype);
 }
 
 Tensor Problem::record_loss(const Tensors& w, const BatchTensors& batch, ForwardPass& pass) const {
-  if (!own_loss) pass.predictions = model(w, batch.inputs(), pass);
+  if (!own_loss) {
+    pass.predictions = model(w, batch.inputs(), pass);
+    const Shape& shape = pass.predictions.shape();
+    if (const Index outputs = loss->outputs(data.train);
+        shape.rank() == 0 || shape.elements() != shape[0] * outputs)
+      fail("model", "{} gives predictions of shape {}; --loss {} needs {} for each example",
+           model.name(), str(shape), loss->name, counted(outputs, "number"));
+  }
   const Tensor value =
       own_loss ? own_loss(w, batch, pass) : loss->record(pass.predictions, batch.targets());
   if (const Tape& tape = value.tape(); value.shape().rank() != 0) {
@@ -116,11 +147,6 @@ BatchTensors Problem::batch_on(Tape& tape, Index rows, DType dtype) const {
 }
 
 namespace {
-
-/// The shape of an example.
-std::vector<Index> shape_of_one(const Array& array) {
-  return {array.shape().begin() + 1, array.shape().end()};
-}
 
 /// Reads the examples of a file. The loss determines whether the targets are classes or numbers.
 /// With `like`, the examples are for a model that was trained on such data.
@@ -267,7 +293,10 @@ Json data_record(const Problem& problem) {
 void check_same_files(const Json& trained_on, const Json& now, const std::string& run) {
   const std::vector<Json> was = objects(member(trained_on, "files")),
                           is = objects(member(now, "files"));
-  for (std::size_t i = 0; i < std::min(was.size(), is.size()); ++i)
+  if (was.size() != is.size())
+    fail("data", "{} has {}; {} was trained on {}", text(now, "name"), counted(is.size(), "file"),
+         run, was.size());
+  for (std::size_t i = 0; i < was.size(); ++i)
     if (text(was[i], "checksum") != text(is[i], "checksum"))
       fail("data", "{} is not the file that {} was trained on: checksum {}; expected {}",
            text(is[i], "name"), run, text(is[i], "checksum"), text(was[i], "checksum"));
@@ -309,8 +338,12 @@ Problem completed(Problem problem, const std::vector<std::string>& methods) {
 
 Problem make_problem(const RunOptions& options, DataSplit data) {
   Problem problem{mlp(), std::move(data), options};
-  check_data(problem);
   const Dataset& train = problem.data.train;
+  if (train.arrays.size() != 2)
+    fail("data", "{} has {} for training; expected inputs and targets", options.data,
+         counted(train.arrays.size(), "array"));
+  if (problem.data.test.arrays.empty()) problem.data.test = train;
+  check_data(problem);
   std::vector<std::string>& names = problem.data.class_names;
   while (std::ssize(names) < train.classes) names.push_back(std::to_string(names.size()));
   problem.loss = &loss_for(options, train);
@@ -324,9 +357,6 @@ Problem make_problem(const RunOptions& options, DataSplit data) {
       part->classes = 0;
     }
   }
-  if (options.model == "dln" && train.classes > 0)
-    throw UsageError(
-        "--model dln is a regression on a vector and cannot learn classes: use mlp, cnn or resnet");
   try {
     const ModelEntry& entry = row_named("model", registry().models(), options.model);
     problem.model = entry.make(options, train, problem.loss->outputs(train));

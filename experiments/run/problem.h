@@ -29,8 +29,6 @@ struct Problem {
   /// The loss of the predictions; null if the problem records its own loss.
   const LossEntry* loss = nullptr;
 
-  /// Whether the loss draws random masks. If it does, training passes have `pass.dropout`.
-  bool random_masks = false;
   /// The problem's own loss: a scalar, usually the mean over the batch.
   OnBatch own_loss = {};
   /// The problem's own predictions, of shape (rows, ...), and their metrics. If a problem with its

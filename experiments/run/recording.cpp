@@ -1,6 +1,7 @@
 // Records a step, and writes a recorded graph as JSON.
 #include "experiments/run/recording.h"
 
+#include <map>
 #include <set>
 
 #include "autodiff/ops/power.h"
@@ -17,6 +18,8 @@ Tensor number_of(RecordedStep& step) {
   if (!step.number) step.number = step.tape->input({}, DType::i32, "step");
   return *step.number;
 }
+
+std::string spec_text(const Array& array) { return str(Spec{array.shape(), array.dtype()}); }
 
 /// The inputs of a run for the arrays of a batch.
 std::vector<Binding> bindings(const BatchTensors& tensors, const Dataset& batch) {
@@ -53,7 +56,7 @@ RecordedStep record_inputs(const Problem& problem, const ModelState& state) {
 
 Tensor record_loss(const Problem& problem, RecordedStep& step, const Tensors& w) {
   ForwardPass pass;
-  if (problem.random_masks) pass.dropout = mask_key(problem, number_of(step));
+  pass.dropout = [&] { return mask_key(problem, number_of(step)); };
   return problem.record_loss(w, step.batch, pass);
 }
 
@@ -70,7 +73,7 @@ RecordedStep record_step(const Problem& problem, const Method& method, const Mod
   bool first_pass = true;
   const auto loss_on = [&](const Tensors& w, const BatchTensors& batch, ForwardPass& pass) {
     pass.running = running;
-    if (problem.random_masks) pass.dropout = mask_key(problem, number_of(step));
+    pass.dropout = [&] { return mask_key(problem, number_of(step)); };
     const Tensor value = problem.record_loss(w, batch, pass);
     if (first_pass) {
       step.updated = pass.updated;
@@ -90,24 +93,27 @@ RecordedStep record_step(const Problem& problem, const Method& method, const Mod
   context.rng = Rng(options.seed, 0, method_use);
   context.step_input = [&] { return number_of(step); };
   context.read_memory = [&](const std::string& name, const Array& initial) {
-    const auto place = state.memory->try_emplace(name, initial.clone()).first;
+    const Array& held = state.memory->try_emplace(name, initial.clone()).first->second;
+    if (held.shape() != initial.shape() || held.dtype() != initial.dtype())
+      fail("memory", "'{}' starts as {}, but holds {}", name, spec_text(initial), spec_text(held));
     step.reads_memory = true;
-    return tape.parameter(place->second, name);
+    return tape.parameter(held, name);
   };
-  std::vector<std::pair<std::string, Tensor>> kept;
+  std::map<std::string, Tensor> kept;
   context.write_memory = [&](const std::string& name, Tensor value) {
-    kept.emplace_back(name, value);
+    const auto held = state.memory->find(name);
+    if (held == state.memory->end())
+      fail("keep", "there is no memory '{}'; call memory(\"{}\", initial) first", name, name);
+    if (held->second.shape() != value.shape() || held->second.dtype() != value.dtype())
+      fail("keep", "'{}' is {}, but its memory holds {}", name, str(value.spec()),
+           spec_text(held->second));
+    if (!kept.emplace(name, value).second) fail("keep", "'{}' is kept twice in one program", name);
   };
   step.estimate = method(context);
   if (step.updated.empty()) step.carried.clear();
   for (const auto& [name, value] : kept) {
-    const auto place = state.memory->find(name);
-    if (place == state.memory->end() || place->second.shape() != value.shape() ||
-        place->second.dtype() != value.dtype())
-      fail("method", "{} keeps '{}' as {} {}, which is not what its memory holds", method.name,
-           name, str(value.dtype()), str(value.shape()));
     step.updated.push_back(value);
-    step.carried.push_back(place->second);
+    step.carried.push_back(state.memory->at(name));
   }
   if (options.log_norm) {
     const RecordingScope scope(*step.tape, Phase::update);

@@ -42,9 +42,13 @@ Metrics number_metrics(const Array& predictions, const Dataset& examples) {
   const Index n = targets.shape()[0], outputs = targets.elements() / n;
   double variance = 0;
   for (Index k = 0; k < outputs; ++k) {
+    // The distances from the first target. They are exactly 0 if all targets are equal.
+    const double first = targets.at(k);
     double mean = 0;
-    for (Index i = 0; i < n; ++i) mean += targets.at(i * outputs + k) / static_cast<double>(n);
-    for (Index i = 0; i < n; ++i) variance += std::pow(targets.at(i * outputs + k) - mean, 2);
+    for (Index i = 0; i < n; ++i)
+      mean += (targets.at(i * outputs + k) - first) / static_cast<double>(n);
+    for (Index i = 0; i < n; ++i)
+      variance += std::pow(targets.at(i * outputs + k) - first - mean, 2);
   }
   const double squares =
       mean_of(predictions, targets, [](double p, double t) { return (p - t) * (p - t); });
@@ -115,17 +119,18 @@ void add_losses(Registry& to) {
 
 Registry::Registry() {
   for (const std::string& name : model_names())
-    add(ModelEntry{name, "", [name](const RunOptions& o, const Dataset& train, Index outputs) {
-                     const Shape& shape = train.inputs().shape();
-                     return make_model(
-                         {.model = name,
-                          .input = Shape(std::vector<Index>(shape.begin() + 1, shape.end())),
-                          .classes = outputs,
-                          .width = o.width,
-                          .channels = o.channels,
-                          .depth = o.depth,
-                          .activation = o.activation});
-                   }});
+    if (name != "dln")  // takes none of the shared options
+      add(ModelEntry{name, "", [name](const RunOptions& o, const Dataset& train, Index outputs) {
+                       const Shape& shape = train.inputs().shape();
+                       return make_model(
+                           {.model = name,
+                            .input = Shape(std::vector<Index>(shape.begin() + 1, shape.end())),
+                            .classes = outputs,
+                            .width = o.width,
+                            .channels = o.channels,
+                            .depth = o.depth,
+                            .activation = o.activation});
+                     }});
   for (const DataSource& source : data_sources())
     add(DataEntry{source.name, source.title, [name = source.name](const RunOptions& o) {
                     return load_data(name, synthetic_options(o.input, o.classes));

@@ -34,7 +34,8 @@ Recorded record_layer(const Layer& layer, const Shape& x, bool training = true) 
     r.pass.running.push_back(r.tape->parameter(values, b.name));
   }
   r.pass.training = training;
-  r.pass.dropout = {Rng(9), r.tape->constant(Array::scalar(3, DType::i32))};
+  const Tensor step = r.tape->constant(Array::scalar(3, DType::i32));
+  r.pass.dropout = [=] { return DropoutKey{Rng(9), step}; };
   const std::span<const Tensor> w(r.leaves.data(), layer.parameters.size());
   r.y = layer.forward(w, r.pass.running, r.leaves.back(), r.pass);
   return r;
@@ -222,7 +223,7 @@ BOOST_AUTO_TEST_CASE(dropout_masks) {
   const Tensor x = tape.constant(Array::filled({200, 50}, DType::f32, 3)),
                step = tape.input({}, DType::i32, "step");
   const auto dropped = [&](std::uint64_t use, std::uint64_t seed) {
-    ForwardPass pass = {.dropout = DropoutKey{Rng(seed), step}};
+    ForwardPass pass = {.dropout = [&] { return DropoutKey{Rng(seed), step}; }};
     return dropout(0.25, use).forward({}, {}, x, pass);
   };
   const Tensor a = dropped(1, 5), again = dropped(1, 5), use = dropped(2, 5), seed = dropped(1, 6);

@@ -317,7 +317,7 @@ void train(const Model& model, const Method& method, DType dtype) {
   fill_normal(Rng(3), 0, 1, targets);
   const auto loss = [&](const Tensors& at) {
     ForwardPass pass;
-    pass.dropout = DropoutKey{Rng(13), tape.constant(4, DType::i32)};
+    pass.dropout = [&] { return DropoutKey{Rng(13), tape.constant(4, DType::i32)}; };
     const Tensor y = model(at, tape.constant(images), pass);
     if (y.size(1) == 1) return quarter_mse(y, tape.constant(targets));
     for (Index i = 0; i < 7; ++i) classes.set(i, static_cast<double>(i * i % y.size(1)));

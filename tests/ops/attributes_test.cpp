@@ -45,7 +45,7 @@ Tensor indices(Tensor x) { return x.tape().constant(Array(Shape{2}, DType::i32))
 
 Tensor dropped(Tensor x, std::uint64_t seed, double rate, std::uint64_t use) {
   ForwardPass pass;
-  pass.dropout = DropoutKey{Rng(seed), x.tape().constant(1, DType::i32)};
+  pass.dropout = [&] { return DropoutKey{Rng(seed), x.tape().constant(1, DType::i32)}; };
   return dropout(rate, use).forward({}, {}, x, pass);
 }
 

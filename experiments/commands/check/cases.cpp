@@ -115,7 +115,7 @@ class Cases {
       fill_normal(Rng(11), 0, 1, images);
       fill_normal(Rng(12), 0, 1, targets);
       ForwardPass pass;
-      pass.dropout = DropoutKey{Rng(13), tape.constant(4, DType::i32)};
+      pass.dropout = [&] { return DropoutKey{Rng(13), tape.constant(4, DType::i32)}; };
       const Tensor y = model(w, tape.constant(images), pass);
       if (y.size(1) == 1) return quarter_mse(y, tape.constant(targets));
       const Array classes(Shape{7}, DType::i32);

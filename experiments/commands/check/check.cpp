@@ -64,8 +64,7 @@ Function loss_of(const Problem& problem, const Dataset& batch, const ModelState&
     Tape& tape = w[0].tape();
     ForwardPass pass;
     pass.running = problem.model.buffers(tape, state.buffers);
-    if (problem.random_masks)
-      pass.dropout = mask_key(problem, tape.constant(Array::scalar(0, DType::i32)));
+    pass.dropout = [&] { return mask_key(problem, tape.constant(Array::scalar(0, DType::i32))); };
     std::vector<std::pair<std::string, Tensor>> tensors;
     for (const auto& [name, array] : batch.arrays)
       tensors.emplace_back(
