@@ -394,13 +394,12 @@ std::vector<RunSet> train_runs(const std::vector<FoundRecord>& trains) {
 
 RunSet compare_runs(const FoundRecord& compare) {
   const Json& rows = member(compare.content, "rows");
-  const std::vector<Json> all = objects(rows);
   const fs::path folder = fs::path(compare.file).parent_path();
   RunSet set;
   if (!rows.is_array()) return set;
   for (const Json& row : rows) {
     if (!row.is_object()) continue;
-    Run run{.name = (folder / row_label(row, all)).string(),
+    Run run{.name = (folder / text(row, "method")).string(),
             .config = member(compare.content, "config"),
             .state = "done",
             .method = text(row, "method"),

@@ -242,19 +242,12 @@ std::string explained_table(const std::vector<Json>& rows, const std::vector<Col
          details("What each column means", definitions(pairs, "meanings"));
 }
 
-std::string row_label(const Json& row, const std::vector<Json>& rows) {
-  const std::string method = text(row, "method");
-  const auto same = [&](const Json& other) { return text(other, "method") == method; };
-  if (std::ranges::count_if(rows, same) == 1) return method;
-  return method + ", " + text(row, "threads") + " threads";
-}
-
 std::string bars_figure(const std::vector<Json>& rows, const std::string& key,
                         const std::string& title,
                         const std::function<std::string(const Json&)>& text_of) {
   BarPlot plot{.label = title + ", one bar per method"};
   for (const Json& row : rows)
-    plot.bars.push_back({row_label(row, rows),
+    plot.bars.push_back({text(row, "method"),
                          text_of(row),
                          {number(row, key)},
                          {method_ink(text(row, "method"))},
@@ -281,9 +274,10 @@ std::string training_plots(const std::vector<TrainingLine>& lines) {
 
 std::string training_plots(const std::vector<Json>& rows) {
   std::vector<TrainingLine> lines;
-  for (const Json& row : rows)
-    lines.push_back(
-        {row_label(row, rows), method_ink(text(row, "method")), {&member(row, "curve")}});
+  for (const Json& row : rows) {
+    const std::string method = text(row, "method");
+    lines.push_back({method, method_ink(method), {&member(row, "curve")}});
+  }
   return training_plots(lines);
 }
 
