@@ -129,12 +129,8 @@ std::string phase_bars(const std::vector<Json>& rows) {
   const auto gflop = [](const Json& row, const std::string& phase) {
     return number(member(member(row, "phases"), phase), "gflop");
   };
-  // The phases in the order in which a step runs them. Unknown phases come last.
+  // The phases in the order in which a step runs them.
   std::vector<std::string> phases = {"forward", "backward", "double backward", "update"};
-  for (const Json& row : rows)
-    if (member(row, "phases").is_object())
-      for (const auto& [phase, cost] : member(row, "phases").members())
-        if (std::ranges::find(phases, phase) == phases.end()) phases.push_back(phase);
   std::erase_if(phases, [&](const std::string& phase) {
     return std::ranges::none_of(rows, [&](const Json& row) { return gflop(row, phase) > 0; });
   });
@@ -151,8 +147,7 @@ std::string phase_bars(const std::vector<Json>& rows) {
     bar.value = format_si(1e9 * sum, "FLOP");
     plot.bars.push_back(std::move(bar));
   }
-  for (const std::string& phase : phases)
-    entries.emplace_back(replace_all(phase, "_", " "), ramp_ink(entries.size()));
+  for (const std::string& phase : phases) entries.emplace_back(phase, ramp_ink(entries.size()));
   const std::string svg = bar_plot(plot);
   return svg.empty() ? "" : figure("Work of one step by phase", svg + legend(entries, false));
 }

@@ -257,11 +257,11 @@ std::string chosen_list(const RunSet& set, const std::vector<RunSetting>& settin
 }
 
 TrainingLine training_line(const RunSetting& setting, const std::string& name, const Ink& ink) {
-  TrainingLine line{name, ink, {}};
+  TrainingLine line{name, ink, {}, setting.done()};
   // The loss of a failed run just before its end would dwarf the others.
-  for (const Run* run : setting.runs)
-    if (run->state != "failed")
-      (run->state == "done" ? line.done : line.unfinished).push_back(&run->curve());
+  for (const char* state : {"done", "unfinished"})
+    for (const Run* run : setting.runs)
+      if (run->state == state) line.curves.push_back(&run->curve());
   return line;
 }
 
