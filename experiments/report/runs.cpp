@@ -459,14 +459,13 @@ std::string ranking_result(const std::vector<RunSetting>& settings) {
 
 std::vector<const RunSetting*> chosen_settings(const std::vector<RunSetting>& settings) {
   const std::string result = ranking_result(settings);
-  const double sign = lower_is_better(result) ? -1 : 1;
   const auto is_finished = [&](const RunSetting& setting) {
     return std::isfinite(setting.moments(result).mean);
   };
   // A setting with fewer seeds may have a good mean only because of the missing seeds.
   const auto rank = [&](const RunSetting* setting) {
     const Moments moments = setting->moments(result);
-    return std::pair(moments.n, sign * moments.mean);
+    return std::pair(moments.n, -rank_of(result, moments.mean));
   };
   std::vector<const RunSetting*> chosen;
   for (const auto& [method, own] :

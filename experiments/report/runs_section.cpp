@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <limits>
 #include <set>
 
 #include "experiments/files/words.h"
@@ -298,10 +297,7 @@ std::string run_curves(const std::vector<RunSetting>& settings) {
     if (own.size() == 1 && std::ranges::find(chosen, own[0]) != chosen.end())
       continue;  // it is in the first view
     std::ranges::stable_sort(own, {}, [&](const RunSetting* setting) {
-      const double value = setting->moments(result).mean;
-      return std::isnan(value)         ? std::numeric_limits<double>::infinity()
-             : lower_is_better(result) ? value
-                                       : -value;
+      return rank_of(result, setting->moments(result).mean);
     });
     const std::size_t shown = std::min(own.size(), most_lines);
     std::vector<TrainingLine> lines;
