@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <limits>
 #include <set>
 
 #include "experiments/files/words.h"
@@ -257,11 +256,11 @@ std::string chosen_list(const RunSet& set, const std::vector<RunSetting>& settin
 }
 
 TrainingLine training_line(const RunSetting& setting, const std::string& name, const Ink& ink) {
-  TrainingLine line{name, ink, {}};
+  TrainingLine line{name, ink, {}, setting.done()};
   // The loss of a failed run just before its end would dwarf the others.
-  for (const Run* run : setting.runs)
-    if (run->state != "failed")
-      (run->state == "done" ? line.done : line.unfinished).push_back(&run->curve());
+  for (const char* state : {"done", "unfinished"})
+    for (const Run* run : setting.runs)
+      if (run->state == state) line.curves.push_back(&run->curve());
   return line;
 }
 
@@ -298,10 +297,7 @@ std::string run_curves(const std::vector<RunSetting>& settings) {
     if (own.size() == 1 && std::ranges::find(chosen, own[0]) != chosen.end())
       continue;  // it is in the first view
     std::ranges::stable_sort(own, {}, [&](const RunSetting* setting) {
-      const double value = setting->moments(result).mean;
-      return std::isnan(value)         ? std::numeric_limits<double>::infinity()
-             : lower_is_better(result) ? value
-                                       : -value;
+      return rank_of(result, setting->moments(result).mean);
     });
     const std::size_t shown = std::min(own.size(), most_lines);
     std::vector<TrainingLine> lines;
