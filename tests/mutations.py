@@ -148,12 +148,12 @@ MUTATIONS = [
 
     # Sweeps
     ("grad: a fan-out forgotten", "autodiff/derive/grad.cpp",
-     "if (part) add_to(cotangent[input], part);", "if (part) cotangent[input] = part;", BOTH),
+     "add_to(cotangent[input], part);", "cotangent[input] = part;", BOTH),
     ("hvp: factor", "autodiff/derive/hvp.cpp", "(2 * eps)", "eps", "forward_sweep"),
     ("method: perturbed weights followed", "optim/gradient_regularization.cpp",
      "point = stop_gradient(moved)", "point = moved", "gradient_regularization"),
     ("push: a sum forgotten", "autodiff/derive/grad.cpp",
-     "if (part) add_to(tangent[at], part);", "if (part) tangent[at] = part;", BOTH),
+     "add_to(tangent[at], part);", "tangent[at] = part;", BOTH),
 
     # The planner, and faults of the past
     ("product_uses: both factors", "autodiff/plan/passes/product_uses.cpp",

@@ -184,6 +184,9 @@ int CommandLine::run(const std::string& program, const std::vector<std::string>&
     for (const Command& command : commands_)
       if (name == command.name)
         return guarded("twice " + name, [&] {
+          for (const std::string& word : words)
+            if (!is_utf8(word))
+              throw UsageError(fmt::format("'{}' is not in UTF-8, as records need", word));
           if (!command.shares_work) refuse_ranks();
           const int status = guarded("twice " + name, [&] {
             return command.run({words.begin() + 1, words.end()});

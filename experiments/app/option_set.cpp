@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #define TOML_HEADER_ONLY 1
@@ -269,7 +270,8 @@ void OptionSet::parse(const std::vector<std::string>& words) {
 
 void OptionSet::read_file(const std::string& file, OptionWords& given) const {
   std::ifstream stream(file);
-  if (!stream) throw UsageError(fmt::format("--config: cannot read {}", file));
+  if (!stream || std::filesystem::is_directory(file))
+    throw UsageError(fmt::format("--config: cannot read {}", file));
   const std::string text{std::istreambuf_iterator<char>(stream), {}};
   toml::table table;
   try {
@@ -280,7 +282,8 @@ void OptionSet::read_file(const std::string& file, OptionWords& given) const {
   }
   Words names;
   for (const Option& option : options_)
-    if (!option.group.empty() && !option.is_argument()) names.push_back(option.name);
+    if (!option.group.empty() && !option.is_argument() && option.name != "config")
+      names.push_back(option.name);
   for (const auto& [key, node] : table) {
     const std::string name(key.str());
     const std::string where = fmt::format("{}, line {}", file, node.source().begin.line);

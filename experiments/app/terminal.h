@@ -7,6 +7,9 @@
 
 namespace twice::experiments {
 
+/// True if the text is valid UTF-8.
+bool is_utf8(std::string_view text);
+
 /// Returns the text as one line that cannot control a terminal. Control characters and bytes that
 /// are not UTF-8 become escapes such as `\n`, `\t` and `\x1b`. Other text is unchanged.
 std::string printable(std::string_view text);

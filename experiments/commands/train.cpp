@@ -163,8 +163,12 @@ int run_to_end(Trainer& trainer, RunHistory& history, const FolderLock& lock, in
   const fs::path checkpoint = folder / "checkpoint.safetensors", best = folder / best_weights;
   const auto save = [&] {
     lock.check();
-    if (std::error_code error; best_epoch(history.curve) == 0)
-      fs::remove(best, error);  // from another run
+    // Files of another run.
+    std::error_code error;
+    if (best_epoch(history.curve) == 0) fs::remove(best, error);
+    if (history.curve.empty())
+      for (const char* file : {"train.json", "report.html", "runs.csv", "curves.csv"})
+        fs::remove(folder / file, error);
     write_checkpoint(checkpoint, trainer, history);
   };
   // The best weights are saved after the checkpoint. Otherwise a kill in between could leave the
@@ -254,10 +258,11 @@ int train(TrainOptions options) {
     continue_with_kernels(history);
   }
   const MethodOptions& r = options.run.regularization;
-  fmt::print("{} on {}, {}: {}\ngamma {}, epsilon {}, lr {}, {} epochs of {} steps, seed {}\n\n",
+  fmt::print("{} on {}, {}: {}\ngamma {}, epsilon {}, lr {}, {} of {}, seed {}\n\n",
              problem.label(), problem.data.train.name, trainer.method().name,
-             trainer.method().equation, r.gamma, r.epsilon, *options.run.lr, options.run.epochs,
-             trainer.steps_per_epoch(), options.run.seed);
+             trainer.method().equation, r.gamma, r.epsilon, *options.run.lr,
+             counted(options.run.epochs, "epoch"), counted(trainer.steps_per_epoch(), "step"),
+             options.run.seed);
   LivePage page(folder);
   int status = 0;
   try {

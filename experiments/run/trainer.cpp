@@ -153,12 +153,16 @@ double Trainer::step() {
   for (const Array& g : gradient) finite = finite && kernel::all_finite(g);
   if (!finite) {
     const std::optional<NonFinite> cause = plan.first_non_finite();
+    // Only what can matter: no update precedes the first step.
+    std::vector<std::string> smaller;
+    if (steps() > 0) smaller.emplace_back("--lr");
+    for (const std::string option : {"gamma", "epsilon", "rho"})
+      if (listed(method_.options, option)) smaller.push_back("--" + option);
     throw RunFailure(
-        fmt::format("[{}] step {} (epoch {}): {}; loss {}. The state before the step "
-                    "is unchanged; try a smaller --lr, --gamma or --epsilon{}",
+        fmt::format("[{}] step {} (epoch {}): {}; loss {}. The state before the step is unchanged{}{}",
                     method_.name, steps() + 1, steps() / steps_per_epoch_ + 1,
                     cause ? str(*cause) : "a value was not finite", loss,
-                    problem_.options.optimizer == "sgd" ? ", or --optimizer adam" : ""));
+                    smaller.empty() ? "" : "; try a smaller ", fmt::join(smaller, " or ")));
   }
   if (problem_.options.clip > 0) clip_by_global_norm(gradient, problem_.options.clip);
   optimizer_.update(state_.parameters, gradient,

@@ -195,6 +195,88 @@ BOOST_AUTO_TEST_CASE(a_problem_by_hand) {
   BOOST_TEST(contains(error_of([&] { profile(problem); }), "has no loss"));
 }
 
+BOOST_AUTO_TEST_CASE(a_problem_that_does_not_fit_its_data_is_refused) {
+  const Problem problem = small_problem(small("mlp"));
+  const auto complaint = [](const Problem& wrong) {
+    return error_of([&] { completed(wrong, {"sgd"}); });
+  };
+  Problem wrong = problem;
+  wrong.data.test.arrays[0].first = "pixels";
+  BOOST_TEST(contains(complaint(wrong),
+                      ": the test examples have 'pixels' f32 (6, 6, 1), 'labels' i32 (); expected "
+                      "'images' f32 (6, 6, 1), 'labels' i32 (), as in training"));
+  wrong = problem;
+  wrong.data.test.arrays.pop_back();
+  BOOST_TEST(contains(complaint(wrong), "the test examples have 'images' f32 (6, 6, 1); expected"));
+  wrong = problem;
+  wrong.data.test.arrays[1].second = wrong.data.test.arrays[1].second.cast(DType::f32);
+  BOOST_TEST(contains(complaint(wrong), "'labels' f32 (); expected"));
+
+  wrong = problem;
+  wrong.model = mlp({.inputs = 36, .width = 8, .depth = 2, .outputs = 11});
+  BOOST_TEST(error_of([&] { compare(wrong, {.methods = {"sgd"}, .seconds = 0.01}); }) ==
+             "[model] mlp-8x2-relu gives predictions of shape (4, 11); --loss cross-entropy needs "
+             "10 numbers for each example");
+}
+
+BOOST_AUTO_TEST_CASE(a_model_with_dropout_trains) {
+  Problem problem = small_problem(small("mlp"));
+  problem.model = mlp({.inputs = 36, .width = 8, .depth = 2, .outputs = 10, .dropout = 0.3});
+  problem.options.epochs = 1;
+  BOOST_TEST(check_derivatives(problem, {"exact"}, {.order = 2, .entries = 2}).ok);
+  const Report report = compare(problem, {.methods = {"exact"}, .seconds = 0.01});
+  BOOST_TEST(number(report.record["rows"][0], "loss") > 0);
+}
+
+BOOST_AUTO_TEST_CASE(the_memory_of_a_method_keeps_its_shape) {
+  const Problem problem = completed(small_problem(small("mlp")), {"sgd"});
+  const auto complaint = [&](const std::function<void(const MethodContext&)>& use) {
+    Method mine{.name = "mine"};
+    mine.record_in = [&](const MethodContext& c) {
+      use(c);
+      return method("sgd")(c);
+    };
+    return error_of([&] { record_step(problem, mine, starting_state(problem)); });
+  };
+  const Array two = Array::zeros({2}, DType::f32);
+  BOOST_TEST(complaint([&](const MethodContext& c) { c.keep("m", c.memory("m", two)); }).empty());
+  BOOST_TEST(complaint([&](const MethodContext& c) { c.keep("m", c.w[0]); }) ==
+             "[keep] there is no memory 'm'; call memory(\"m\", initial) first in method mine");
+  BOOST_TEST(complaint([&](const MethodContext& c) {
+               c.memory("m", two);
+               c.keep("m", c.w[0]);
+             }) == "[keep] 'm' is f32 (36, 24), but its memory holds f32 (2) in method mine");
+  BOOST_TEST(complaint([&](const MethodContext& c) {
+               for (int i = 0; i < 2; ++i) c.keep("m", c.memory("m", two));
+             }) == "[keep] 'm' is kept twice in one program in method mine");
+  BOOST_TEST(complaint([&](const MethodContext& c) {
+               c.memory("m", two);
+               c.memory("m", Array::zeros({3}, DType::f32));
+             }) == "[memory] 'm' starts as f32 (3), but holds f32 (2) in method mine");
+}
+
+BOOST_AUTO_TEST_CASE(equal_targets_have_no_r2) {
+  const Dataset examples{"equal",
+                         {{"inputs", Array::zeros({7, 1}, DType::f32)},
+                          {"targets", Array::filled({7, 1}, DType::f32, 0.3)}}};
+  const Metrics metrics = row_named("loss", registry().losses(), "mse")
+                              .metrics(Array::zeros({7, 1}, DType::f32), examples);
+  BOOST_TEST(std::isnan(metrics.at("r2")));
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_came_or_went_is_noticed) {
+  const auto record = [](int files) {
+    Json list = Json::array();
+    for (int i = 0; i < files; ++i) list.push_back({{"name", "a"}, {"checksum", "c"}});
+    return Json{{"name", "folder"}, {"files", list}};
+  };
+  check_same_files(record(2), record(2), "runs/a");
+  BOOST_TEST(error_of([&] { check_same_files(record(1), record(2), "runs/a"); }) ==
+             "[data] folder has 2 files; runs/a was trained on 1");
+  BOOST_TEST(error_of([&] { check_same_files(record(2), record(1), "runs/a"); }) ==
+             "[data] folder has 1 file; runs/a was trained on 2");
+}
+
 BOOST_AUTO_TEST_CASE(a_method_with_several_programs_costs_their_mean) {
   const Problem problem = small_problem(small("mlp"));
   BOOST_CHECK(program_shares(problem, method("sgd")) == std::vector{1.});

@@ -26,8 +26,8 @@ Report check_derivatives(const std::string& name, const Function& f,
                          const std::vector<Array>& inputs, const CheckOptions& options = {});
 
 /// Checks the derivatives of a problem's loss with respect to the weights, on the first batch. Also
-/// checks the gradients of the methods that are exact or use finite differences. Always computes in
-/// f64.
+/// checks the gradients of the methods that are exact or use finite differences. For other methods,
+/// only compares the gradients planned with all passes and with none. Always computes in f64.
 Report check_derivatives(const Problem& problem,
                          const std::vector<std::string>& methods = {"exact", "f-gr", "b-gr",
                                                                     "c-gr"},
@@ -50,8 +50,8 @@ struct CheckCommandOptions {
 void declare_check(OptionSet& set, CheckCommandOptions& options);
 
 /// Checks every op and measures the errors of elementwise ops. With --graphs, checks random graphs
-/// instead. If the options name a model or method, checks that model's loss to third order and each
-/// method's gradient. Everything is computed in f64. The exit status is 1 if a check fails. With
+/// instead. If any option describes a problem, such as its model, data or method, checks its loss to
+/// third order and each method's gradient. Everything is computed in f64. The exit status is 1 if a check fails. With
 /// `write`, the command checks nothing and writes the ops and graphs to files (cases.h) for another
 /// engine.
 int run_check(CheckCommandOptions options);
