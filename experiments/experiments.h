@@ -37,95 +37,84 @@ class App {
   /// Adds a problem for `--problem NAME`. `make` returns the problem. The help shows `purpose`.
   void add_problem(const std::string& name, const std::string& purpose,
                    Problem (*make)(const RunOptions&)) {
-    registry().add(ProblemEntry{name, purpose,
-                                [make](const RunOptions& o, const std::any&) { return make(o); }});
+    registry().add(ProblemEntry{name, purpose, make});
   }
   template <class Own>
   void add_problem(const std::string& name, const std::string& purpose,
                    void (*declare)(OptionSet&, Own&),
                    Problem (*make)(const RunOptions&, const Own&)) {
-    registry().add(ProblemEntry{name, purpose,
-                                [make](const RunOptions& o, const std::any& own) {
-                                  return make(o, std::any_cast<const Own&>(own));
-                                },
-                                OwnOptions::of(declare)});
+    registry().add_own(name, declare);
+    registry().add(ProblemEntry{
+        name, purpose, [=](const RunOptions& o) { return make(o, o.own_options<Own>(name)); }});
   }
 
   /// `make` receives the training examples and `outputs`, the number of values that the loss needs
   /// per example.
   void add_model(const std::string& name, const std::string& purpose,
                  Model (*make)(const RunOptions&, const Dataset& train, Index outputs)) {
-    registry().add(ModelEntry{name, purpose,
-                              [make](const RunOptions& o, const Dataset& train, Index outputs,
-                                     const std::any&) { return make(o, train, outputs); }});
+    registry().add(ModelEntry{name, purpose, make});
   }
   template <class Own>
   void add_model(const std::string& name, const std::string& purpose,
                  void (*declare)(OptionSet&, Own&),
                  Model (*make)(const RunOptions&, const Dataset& train, Index outputs,
                                const Own&)) {
-    registry().add(ModelEntry{
-        name, purpose,
-        [make](const RunOptions& o, const Dataset& train, Index outputs, const std::any& own) {
-          return make(o, train, outputs, std::any_cast<const Own&>(own));
-        },
-        OwnOptions::of(declare)});
+    registry().add_own(name, declare);
+    registry().add(
+        ModelEntry{name, purpose, [=](const RunOptions& o, const Dataset& train, Index outputs) {
+                     return make(o, train, outputs, o.own_options<Own>(name));
+                   }});
   }
 
   /// Adds a data set for `--data NAME`. `load` returns the training and test examples.
   void add_data(const std::string& name, const std::string& purpose,
                 DataSplit (*load)(const RunOptions&)) {
-    registry().add(
-        DataEntry{name, purpose, [load](const RunOptions& o, const std::any&) { return load(o); }});
+    registry().add(DataEntry{name, purpose, load});
   }
   template <class Own>
   void add_data(const std::string& name, const std::string& purpose,
                 void (*declare)(OptionSet&, Own&),
                 DataSplit (*load)(const RunOptions&, const Own&)) {
-    registry().add(DataEntry{name, purpose,
-                             [load](const RunOptions& o, const std::any& own) {
-                               return load(o, std::any_cast<const Own&>(own));
-                             },
-                             OwnOptions::of(declare)});
+    registry().add_own(name, declare);
+    registry().add(DataEntry{
+        name, purpose, [=](const RunOptions& o) { return load(o, o.own_options<Own>(name)); }});
   }
 
   /// Adds a loss for `--loss NAME`.
   void add_loss(LossEntry loss) { registry().add(std::move(loss)); }
 
   /// Adds a method that has `record` or `record_in` set.
-  void add_method(Method method) { registry().add(MethodEntry{std::move(method)}); }
+  void add_method(Method method) { twice::add_method(std::move(method)); }
   /// Adds a method with its own options. `method` must have neither `record` nor `record_in` set.
   template <class Own>
   void add_method(Method method, void (*declare)(OptionSet&, Own&),
                   Estimate (*record)(const MethodContext&, const Own&)) {
+    registry().add_own(std::string(method.name), declare);
     method.record_in = [record](const MethodContext& context) {
       return record(context, context.options.own_options<Own>());
     };
-    registry().add(MethodEntry{std::move(method), OwnOptions::of(declare)});
+    add_method(std::move(method));
   }
 
-  void add_optimizer(OptimizerRule rule) { registry().add(OptimizerEntry{std::move(rule)}); }
-  /// Adds an optimiser with its own options, which `update` reads from
-  /// `options.own_options<Own>()`.
-  template <class Own>
-  void add_optimizer(OptimizerRule rule, void (*declare)(OptionSet&, Own&)) {
-    registry().add(OptimizerEntry{std::move(rule), OwnOptions::of(declare)});
+  /// Adds an optimiser. `update` reads its own options from `options.own_options<Own>()`.
+  void add_optimizer(OptimizerRule rule, OwnOptions own = {}) {
+    registry().add_own(rule.name, std::move(own));
+    twice::add_optimizer(std::move(rule));
   }
 
   /// Adds a learning rate schedule for `--schedule NAME`.
-  void add_schedule(Schedule schedule) { registry().add(ScheduleEntry{std::move(schedule)}); }
-  template <class Own>
-  void add_schedule(Schedule schedule, void (*declare)(OptionSet&, Own&)) {
-    registry().add(ScheduleEntry{std::move(schedule), OwnOptions::of(declare)});
+  void add_schedule(Schedule schedule, OwnOptions own = {}) {
+    registry().add_own(schedule.name, std::move(own));
+    twice::add_schedule(std::move(schedule));
   }
 
   /// Adds a planner pass that runs before the pass `before`. `--without` can switch it off.
   void add_pass(Pass pass, const std::string& before = "fuse") {
-    registry().add(PassEntry{std::move(pass), before});
+    add_pass(std::move(pass), OwnOptions(), before);
   }
-  template <class Own>
-  void add_pass(Pass pass, void (*declare)(OptionSet&, Own&), const std::string& before = "fuse") {
-    registry().add(PassEntry{std::move(pass), before, OwnOptions::of(declare)});
+  void add_pass(Pass pass, OwnOptions own, const std::string& before = "fuse") {
+    registry().add_own(pass.name, std::move(own));
+    twice::add_pass(std::move(pass), before);
   }
 
   /// Runs the command that the arguments name and returns the exit status. An error is printed as

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <new>
+#include <ranges>
 #include <system_error>
 
 #include "autodiff/kernels/cpu.h"
@@ -69,11 +70,8 @@ void refuse_ranks() {
 void name_written_files() {
   for (const auto& [folder, names] : written_files()) {
     constexpr std::size_t most = 12;
-    std::vector<std::string> shown_names;
-    for (const std::string& name : names)
-      if (shown_names.size() < most) shown_names.push_back(name);
     fmt::print("wrote {}{}{}\n", folder.empty() ? "" : (folder / "").string(),
-               fmt::join(shown_names, ", "),
+               fmt::join(std::views::take(names, most), ", "),
                names.size() > most ? fmt::format(" and {} more", names.size() - most) : "");
   }
 }
@@ -110,8 +108,7 @@ void CommandLine::parse(OptionSet& set, const std::vector<std::string>& words) {
 }
 
 std::vector<std::string> CommandLine::names() const {
-  std::vector<std::string> names;
-  for (const Command& command : commands_) names.push_back(command.name);
+  std::vector<std::string> names = names_of(commands_);
   names.emplace_back("test");
   return names;
 }

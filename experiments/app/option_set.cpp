@@ -20,15 +20,9 @@ namespace {
 
 using Words = std::vector<std::string>;
 
+/// The type of the value of a variable of type T, which may be optional.
 template <class T>
-constexpr bool is_optional = false;
-template <class T>
-constexpr bool is_optional<std::optional<T>> = true;
-
-template <class T>
-std::string complaint_of(const std::string& text) {
-  return fmt::format("must be a {}number, was '{}'", std::is_integral_v<T> ? "whole " : "", text);
-}
+using ValueOf = typename decltype(std::optional(std::declval<T>()))::value_type;
 
 std::optional<bool> truth(const std::string& text) {
   for (const char* yes : {"true", "on", "yes", "1"})
@@ -53,15 +47,6 @@ std::string word_of(const Json& value) {
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
-Words split(const std::string& list) {
-  Words parts;
-  std::size_t first = 0;
-  for (std::size_t comma; (comma = list.find(',', first)) != std::string::npos; first = comma + 1)
-    parts.push_back(list.substr(first, comma - first));
-  parts.push_back(list.substr(first));
-  return parts;
-}
-
 std::string one_line(std::string text) {
   std::ranges::replace(text, '\n', ' ');
   while (text.ends_with(' ')) text.pop_back();
@@ -74,10 +59,9 @@ std::string type_name(const Option& option) {
     return fmt::format("{}", fmt::join(option.accepted.words, "|"));
   return std::visit(
       []<class T>(T*) -> std::string {
-        if constexpr (std::is_same_v<T, double> || std::is_same_v<T, std::optional<double>>)
+        if constexpr (std::is_same_v<ValueOf<T>, double>)
           return "NUMBER";
-        else if constexpr (std::is_same_v<T, std::string> || std::is_same_v<T, Words> ||
-                           std::is_same_v<T, std::optional<std::string>>)
+        else if constexpr (std::is_same_v<ValueOf<T>, std::string> || std::is_same_v<T, Words>)
           return "TEXT";
         else
           return "WHOLE";
@@ -124,8 +108,6 @@ std::vector<std::string> split_words(const std::string& line) {
   return words;
 }
 
-std::optional<double> parse_number(const std::string& text) { return parsed<double>(text); }
-
 Accepted whole(long long low, long long high) {
   return {[=](const std::string& text) -> std::string {
     const std::optional<long long> value = parsed<long long>(text);
@@ -156,7 +138,7 @@ Accepted one_of(std::vector<std::string> words) {
 Json Option::value() const {
   return std::visit(
       []<class T>(const T* value) -> Json {
-        if constexpr (!is_optional<T>)
+        if constexpr (std::is_same_v<T, ValueOf<T>>)
           return *value;
         else if (*value)
           return **value;
@@ -180,17 +162,18 @@ void Option::set(const std::vector<std::string>& words) const {
       [&]<class T>(T* value) {
         if constexpr (std::is_same_v<T, Words>) {
           *value = words;
-        } else if constexpr (std::is_same_v<T, std::string> ||
-                             std::is_same_v<T, std::optional<std::string>>) {
+        } else if constexpr (std::is_same_v<ValueOf<T>, std::string>) {
           *value = words[0];
         } else if constexpr (std::is_same_v<T, bool>) {
           const std::optional<bool> read = truth(words[0]);
           if (!read) refuse(fmt::format("must be true or false, was '{}'", words[0]));
           *value = *read;
         } else {
-          using Number = std::remove_cvref_t<decltype(std::optional(*value).value())>;
+          using Number = ValueOf<T>;
           const std::optional<Number> read = parsed<Number>(words[0]);
-          if (!read) refuse(complaint_of<Number>(words[0]));
+          if (!read)
+            refuse(fmt::format("must be a {}number, was '{}'",
+                               std::is_integral_v<Number> ? "whole " : "", words[0]));
           *value = *read;
         }
       },
@@ -328,11 +311,8 @@ void OptionSet::read(const Json& config) const {
     if (!option || !option->stored) throw JsonError(fmt::format("there is no option '{}'", name));
     if (value.is_null()) continue;
     try {
-      const std::string word = word_of(value);
-      if (option->is_list())
-        option->set(value.empty() ? Words() : split(word));
-      else if (!word.empty())
-        option->set({word});
+      const Words words = value.is_array() ? value.get<Words>() : Words{word_of(value)};
+      if (option->is_list() || words != Words{""}) option->set(words);
     } catch (const UsageError& error) {
       throw JsonError(error.what());
     }

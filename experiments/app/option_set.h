@@ -131,7 +131,4 @@ class OptionSet {
 /// Splits a line into words as a shell does, with quotes.
 std::vector<std::string> split_words(const std::string& line);
 
-/// Parses all of `text` as a decimal number. Returns no value if it is not a number.
-std::optional<double> parse_number(const std::string& text);
-
 }  // namespace twice::experiments

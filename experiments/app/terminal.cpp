@@ -67,12 +67,11 @@ namespace {
 bool quiet = false;
 }
 
-void be_quiet() { quiet = true; }
 bool is_quiet() { return quiet; }
 
 void print_nothing() {
   if (!std::freopen("/dev/null", "w", stdout)) fail("output", "cannot open /dev/null");
-  be_quiet();
+  quiet = true;
 }
 
 void flush_output() {

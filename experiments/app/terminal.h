@@ -14,11 +14,10 @@ std::string printable(std::string_view text);
 /// Writes `printable(text)` as a line to stderr. If the write fails, the line is lost.
 void print_error(std::string_view text);
 
-/// Turns off progress output (`--quiet`).
-void be_quiet();
-bool is_quiet();
-/// `be_quiet`, and discards what is written to stdout from now on.
+/// Turns off progress output (`--quiet`), and discards what is written to stdout from now on.
 void print_nothing();
+/// Whether `print_nothing` was called.
+bool is_quiet();
 
 /// Flushes standard output. Throws `[output] cannot write the output: reason` if that fails, as on
 /// a full disk.

@@ -30,7 +30,7 @@ double draw(const Rng& rng, std::int32_t row, std::uint64_t k) {
   return 2 * rng.uniform(static_cast<std::uint64_t>(row) * draws_per_image + k) - 1;
 }
 
-AffineMap warp_map(const Rng& rng, std::int32_t row) {
+AffineMap warp_map(const Rng& rng, std::int32_t row, Index, Index) {
   const double angle = most_rotation * draw(rng, row, 0);
   const double wide = 1 + most_scaling * draw(rng, row, 1);
   const double high = 1 + most_scaling * draw(rng, row, 2);
@@ -48,6 +48,14 @@ AffineMap crop_flip_map(const Rng& rng, std::int32_t row, Index height, Index wi
   };
   return {draw(rng, row, 2) < 0 ? -1.0 : 1.0, 0, shift(0, width), 0, 1, shift(1, height)};
 }
+
+/// The augmentations, and the map of an image in each. A null `map` changes nothing.
+struct Augmentation {
+  std::string_view name;
+  AffineMap (*map)(const Rng& rng, std::int32_t row, Index height, Index width);
+};
+constexpr Augmentation augmentations[] = {
+    {"none", nullptr}, {"warp", warp_map}, {"crop-flip", crop_flip_map}};
 
 /// Applies a map to one image, with bilinear interpolation between pixel centres.
 template <class T>
@@ -81,21 +89,12 @@ void sample(const AffineMap& m, const Shape& shape, std::span<const double> back
 
 }  // namespace
 
-const std::vector<std::string>& augmentation_names() {
-  static const std::vector<std::string> names = {"none", "warp", "crop-flip"};
-  return names;
-}
+std::vector<std::string> augmentation_names() { return names_of(augmentations); }
 
-Augmentation augmentation_named(const std::string& name) {
-  const std::vector<std::string>& names = augmentation_names();
-  for (std::size_t i = 0; i < names.size(); ++i)
-    if (names[i] == name) return static_cast<Augmentation>(i);
-  fail("augment", "unknown augmentation '{}'; expected none, warp or crop-flip", name);
-}
-
-void augment(Augmentation kind, const AugmentationKey& key, std::span<const double> background,
-             const Array& images, const Array& out) {
-  if (kind == Augmentation::none) {
+void augment(const std::string& name, const AugmentationKey& key,
+             std::span<const double> background, const Array& images, const Array& out) {
+  const auto map = row_named("augmentation", augmentations, name).map;
+  if (!map) {
     copy(images, out);
     return;
   }
@@ -105,10 +104,8 @@ void augment(Augmentation kind, const AugmentationKey& key, std::span<const doub
   visit_float(images.dtype(), [&]<class T>(T) {
     parallel_for(shape[0], [&](Index i) {
       const std::int32_t row = key.rows[static_cast<std::size_t>(i)];
-      const AffineMap map = kind == Augmentation::warp
-                                ? warp_map(rng, row)
-                                : crop_flip_map(rng, row, shape[1], shape[2]);
-      sample(map, shape, background, images.data<T>() + i * size, out.data<T>() + i * size);
+      sample(map(rng, row, shape[1], shape[2]), shape, background, images.data<T>() + i * size,
+             out.data<T>() + i * size);
     });
   });
 }
@@ -160,12 +157,9 @@ void gather(const Dataset& data, std::span<const std::int32_t> rows, const Datas
         is_float(to.dtype()) != is_float(from.dtype()))
       fail("batch", "{} rows of {} do not fit '{}' {} {}", count, data.name, name, str(to.dtype()),
            str(to.shape()));
-    if (!is_float(from.dtype()))
-      copy_rows<std::int32_t, std::int32_t>(from, rows, to);
-    else
-      visit_float(from.dtype(), [&]<class From>(From) {
-        visit_float(to.dtype(), [&]<class To>(To) { copy_rows<From, To>(from, rows, to); });
-      });
+    visit_any(from.dtype(), [&]<class From>(From) {
+      visit_any(to.dtype(), [&]<class To>(To) { copy_rows<From, To>(from, rows, to); });
+    });
   }
 }
 
@@ -185,7 +179,7 @@ std::vector<std::int32_t> epoch_order(std::uint64_t seed, std::uint64_t epoch, I
 }
 
 Batches::Batches(const Dataset& data, Index rows, DType dtype, std::uint64_t seed,
-                 Augmentation augmentation, std::vector<double> background)
+                 const std::string& augmentation, std::vector<double> background)
     : data_(data),
       rows_(rows),
       seed_(seed),
@@ -195,13 +189,14 @@ Batches::Batches(const Dataset& data, Index rows, DType dtype, std::uint64_t see
     fail("batch", "a batch of {} examples; expected 1 to {}, the training examples of {}", rows,
          data.size(), data.name);
   const Shape& shape = data.inputs().shape();
-  if (augmentation != Augmentation::none && shape.rank() != 4)
+  const bool augmented = row_named("augmentation", augmentations, augmentation).map != nullptr;
+  if (augmented && shape.rank() != 4)
     fail("augment", "the inputs of {} are {}; expected images (n, height, width, channels)",
          data.name, str(shape));
   per_epoch_ = data.size() / rows;
   batch_ = make_batch(data, rows, dtype);
   original_ = batch_;
-  if (augmentation != Augmentation::none) original_.arrays[0].second = batch_.inputs().clone();
+  if (augmented) original_.arrays[0].second = batch_.inputs().clone();
   background_.resize(static_cast<std::size_t>(shape.back()));
 }
 
@@ -215,7 +210,7 @@ const Dataset& Batches::at(Index step) {
   const auto rows = std::span<const std::int32_t>(order_).subspan(static_cast<std::size_t>(first),
                                                                   static_cast<std::size_t>(rows_));
   gather(data_, rows, original_);
-  if (augmentation_ != Augmentation::none)
+  if (augmentation_ != "none")
     augment(augmentation_, {seed_, static_cast<std::uint64_t>(epoch), rows}, background_,
             original_.inputs(), batch_.inputs());
   return batch_;

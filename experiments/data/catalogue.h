@@ -40,8 +40,6 @@ struct DataSource {
 
 /// All data sets, in the order of `twice data`. `load_data` can read each of them.
 const std::vector<DataSource>& data_sources();
-/// The names of all data sets.
-std::vector<std::string> data_names();
 
 /// The data set of that name. If there is none, throws an error that lists the names.
 const DataSource& data_source(const std::string& name);

@@ -16,9 +16,6 @@
 
 namespace twice::experiments {
 
-extern const unsigned char digits_csv_gz[];
-extern const std::size_t digits_csv_gz_size;
-
 namespace {
 
 // ---- digits ----
@@ -30,7 +27,6 @@ constexpr Index train_images = 1437;
 RawImages rows(const RawImages& all, Index first, Index last) {
   const Index size = all.height * all.width * all.channels;
   RawImages result = all;
-  result.count = last - first;
   result.pixels = {all.pixels.begin() + first * size, all.pixels.begin() + last * size};
   result.labels = {all.labels.begin() + first, all.labels.begin() + last};
   return result;
@@ -70,13 +66,13 @@ std::pair<std::vector<Index>, std::span<const unsigned char>> read_idx(std::stri
 }  // namespace
 
 RawSplit load_digits() {
-  const std::string_view bytes(reinterpret_cast<const char*>(digits_csv_gz), digits_csv_gz_size);
+  const std::string_view bytes = embedded_file("digits.csv.gz");
   if (const std::string actual = sha256(bytes); actual != embedded_sha256)
     fail("data", "digits: the embedded copy is wrong: sha256 {} instead of {}", actual,
          embedded_sha256);
   constexpr std::size_t most = 1 << 20;  // the text has 264,712 bytes
   const std::string csv = gunzip(bytes, "the embedded digits.csv.gz", most);
-  RawImages all{0, 8, 8, 1, {}, {}};
+  RawImages all{8, 8, 1, {}, {}};
   // Each line has 64 pixels and a label. The checksum guarantees this format.
   constexpr int pixels = 64;
   const char* next = csv.data();
@@ -88,20 +84,14 @@ RawSplit load_digits() {
     else
       all.labels.push_back(value);
   }
-  all.count = std::ssize(all.labels);
-  return {rows(all, 0, train_images), rows(all, train_images, all.count), 10, 16};
+  return {rows(all, 0, train_images), rows(all, train_images, all.count()), 10, 16};
 }
 
 RawImages parse_idx(std::string_view images, std::string_view labels, const std::string& name) {
   const auto [sizes, pixels] = read_idx(images, 3, name + ": the images");
   const auto [counts, classes] = read_idx(labels, 1, name + ": the labels");
   if (counts[0] != sizes[0]) fail("data", "{}: {} labels for {} images", name, counts[0], sizes[0]);
-  return {sizes[0],
-          sizes[1],
-          sizes[2],
-          1,
-          {pixels.begin(), pixels.end()},
-          {classes.begin(), classes.end()}};
+  return {sizes[1], sizes[2], 1, {pixels.begin(), pixels.end()}, {classes.begin(), classes.end()}};
 }
 
 void append_cifar(std::string_view records, std::size_t label_bytes, const std::string& name,
@@ -114,7 +104,6 @@ void append_cifar(std::string_view records, std::size_t label_bytes, const std::
   const std::size_t count = records.size() / record, before = images.labels.size();
   images.height = images.width = side;
   images.channels = channels;
-  images.count += static_cast<Index>(count);
   images.labels.resize(before + count);
   images.pixels.resize((before + count) * image);
   parallel_ranges(static_cast<Index>(count), 64, [&](Index first, Index last) {
@@ -184,7 +173,7 @@ Dataset standardized(const std::string& name, const RawSplit& raw, const RawImag
   for (const std::int32_t label : images.labels)
     if (label < 0 || label >= raw.classes)
       fail("data", "{}: a label is {}; expected 0 to {}", name, label, raw.classes - 1);
-  const Array numbers({images.count, images.height, images.width, images.channels}, DType::f32);
+  const Array numbers({images.count(), images.height, images.width, images.channels}, DType::f32);
   const auto channels = static_cast<std::size_t>(images.channels);
   parallel_ranges(
       static_cast<Index>(images.pixels.size()), elements_per_tile, [&](Index first, Index last) {
@@ -193,7 +182,7 @@ Dataset standardized(const std::string& name, const RawSplit& raw, const RawImag
               (static_cast<double>(images.pixels[i]) / raw.full_scale - split.mean[i % channels]) /
               split.stddev[i % channels]);
       });
-  return labelled(name, numbers, Array::from(images.labels, {images.count}), raw.classes);
+  return labelled(name, numbers, Array::from(images.labels, {images.count()}), raw.classes);
 }
 
 }  // namespace
@@ -211,7 +200,8 @@ DataSplit load_data(const std::string& name, const SyntheticOptions& options) {
   DataSplit split;
   split.scale = raw.full_scale;
   split.files = source.files;
-  if (name == "digits") split.files = {{"digits.csv", embedded_sha256, digits_csv_gz_size}};
+  if (name == "digits")
+    split.files = {{"digits.csv", embedded_sha256, embedded_file("digits.csv.gz").size()}};
   measure_channels(raw, split);
   split.train = standardized(name, raw, raw.train, split);
   split.test = standardized(name, raw, raw.test, split);
@@ -260,13 +250,14 @@ std::vector<Index> parsed_shape(const std::string& text) {
   return sizes;
 }
 
-SyntheticOptions synthetic_options(const std::string& input, int classes) {
+SyntheticOptions synthetic_options(const std::optional<std::string>& input,
+                                   std::optional<int> classes) {
   SyntheticOptions options;
-  if (classes != 0) options.classes = classes;
-  if (input.empty()) return options;
-  const std::vector<Index> sizes = parsed_shape(input);
+  options.classes = classes.value_or(options.classes);
+  if (!input) return options;
+  const std::vector<Index> sizes = parsed_shape(*input);
   if (sizes.empty() || sizes.size() > 3)
-    fail("data", "images of {}; expected height x width x channels, such as 32x32x3", input);
+    fail("data", "images of {}; expected height x width x channels, such as 32x32x3", *input);
   options.image = sizes.size() == 1 ? Shape{1, sizes[0], 1}
                                     : Shape{sizes[0], sizes[1], sizes.size() == 3 ? sizes[2] : 1};
   options.train = std::clamp(most_numbers / options.image.elements(), Index{1}, options.train);

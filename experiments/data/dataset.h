@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -83,9 +84,10 @@ struct SyntheticOptions {
 std::vector<Index> parsed_shape(const std::string& text);
 
 /// The options for images of shape `input` in `classes` classes. "32x32x3" is height, width and
-/// channels; "32x32" has one channel; "20" is one row of 20 pixels. An empty `input` and 0 classes
-/// stand for the defaults. Throws if `input` is not the shape of an image.
-SyntheticOptions synthetic_options(const std::string& input, int classes);
+/// channels; "32x32" has one channel; "20" is one row of 20 pixels. Throws if `input` is not the
+/// shape of an image.
+SyntheticOptions synthetic_options(const std::optional<std::string>& input,
+                                   std::optional<int> classes);
 
 /// Draws the mixture of Gaussians. Image i is of class i mod `classes`. The result depends on the
 /// options alone.
@@ -96,12 +98,13 @@ DataSplit synthetic_data(const SyntheticOptions& options);
 /// missing, cut or wrong. `options` are for "synthetic".
 DataSplit load_data(const std::string& name, const SyntheticOptions& options = {});
 
-/// 8-bit images as files hold them: `pixels` is (count, height, width, channels), row-major;
-/// `labels` has `count` entries.
+/// 8-bit images as files hold them: `pixels` is (count, height, width, channels), row-major.
 struct RawImages {
-  Index count = 0, height = 0, width = 0, channels = 0;
+  Index height = 0, width = 0, channels = 0;
   std::vector<std::uint8_t> pixels;
   std::vector<std::int32_t> labels;
+
+  Index count() const { return std::ssize(labels); }
 };
 
 /// Training and test images as the files of a data set hold them.

@@ -144,10 +144,10 @@ DataSplit read_npy_pair(const FileDataOptions& options, Source& source) {
 // ---- images ----
 
 Dataset part_of(const RawImages& raw) {
-  const Shape shape{raw.count, raw.height, raw.width, raw.channels};
+  const Shape shape{raw.count(), raw.height, raw.width, raw.channels};
   const Array inputs(shape, DType::f32);
   std::ranges::copy(raw.pixels, inputs.data<float>());
-  return examples(inputs, Array::from(raw.labels, {raw.count}));
+  return examples(inputs, Array::from(raw.labels, {raw.count()}));
 }
 
 DataSplit read_idx(const FileDataOptions& options, Source& source) {
@@ -183,11 +183,11 @@ DataSplit read_cifar(const FileDataOptions& options, Source& source) {
     const bool test = !error && path.filename().string().find("test") != std::string::npos;
     append_cifar(source.read(path), 1, path.string(), parts[test]);
   }
-  if (parts[0].count == 0)
+  if (parts[0].count() == 0)
     fail("data", "{}: has no .bin file to train on; expected images as CIFAR-10 stores them",
          options.file);
   DataSplit data{.train = part_of(parts[0])};
-  if (parts[1].count > 0) data.test = part_of(parts[1]);
+  if (parts[1].count() > 0) data.test = part_of(parts[1]);
   return data;
 }
 
@@ -446,8 +446,6 @@ DataSplit read_file_data(const FileDataOptions& asked) {
   Rows train = all(data.train), test, validation;
   if (options.like) {
     test = std::exchange(train, {});
-    data.mean = pattern.mean;
-    data.stddev = pattern.stddev;
   } else if (parts.size() == 2) {
     test = all(data.test);
   } else {
@@ -460,15 +458,14 @@ DataSplit read_file_data(const FileDataOptions& asked) {
                                             options.validation_share, options.seed);
   if (parts.size() == 1) data.test = data.train;
   if (!validation.empty()) data.validation = data.train;
+  data.mean = pattern.mean;
+  data.stddev = pattern.stddev;
+  std::vector<double> target_mean = pattern.train.target_mean,
+                      target_stddev = pattern.train.target_stddev;
   if (options.standardize && !options.like)
     std::tie(data.mean, data.stddev) = measured(data.train.inputs(), train);
-  std::vector<double> target_mean, target_stddev;
-  if (options.like) {
-    target_mean = pattern.train.target_mean;
-    target_stddev = pattern.train.target_stddev;
-  } else if (options.regression && options.standardize_targets) {
+  if (options.standardize_targets && options.regression && !options.like)
     std::tie(target_mean, target_stddev) = measured(data.train.targets(), train);
-  }
   const std::pair<Dataset*, const Rows*> taken[] = {
       {&data.train, &train}, {&data.test, &test}, {&data.validation, &validation}};
   for (const auto& [part, rows] : taken) {

@@ -12,7 +12,6 @@
 #include <ctime>
 #include <fstream>
 #include <system_error>
-#include <variant>
 
 #include "autodiff/array/error.h"
 
@@ -27,14 +26,13 @@ constexpr std::string_view ending = ".tmp";
 // Writing a file takes seconds, and fetching data minutes.
 constexpr std::time_t abandoned_seconds = 24 * 3600;
 
-std::string reason(int error) { return std::generic_category().message(error); }
-
 [[noreturn]] void throw_errno(int error = errno) {
   throw std::system_error(error, std::generic_category());
 }
 
-[[noreturn]] void cannot_write(const fs::path& path, const std::string& why) {
-  fail("write", "cannot write {}: {}", path.string(), why);
+/// `verb` is "read" or "write".
+[[noreturn]] void cannot(const char* verb, const fs::path& path, const std::string& why) {
+  fail(verb, "cannot {} {}: {}", verb, path.string(), why);
 }
 
 void write_all(const Descriptor& file, std::string_view bytes) {
@@ -48,7 +46,7 @@ void write_all(const Descriptor& file, std::string_view bytes) {
 
 /// The reason for refusing a file of this kind.
 std::string no_file(const struct stat& status) {
-  if (S_ISDIR(status.st_mode)) return reason(EISDIR);
+  if (S_ISDIR(status.st_mode)) return std::generic_category().message(EISDIR);
   return fmt::format("it is a {}; expected a file", S_ISFIFO(status.st_mode)   ? "pipe"
                                                     : S_ISSOCK(status.st_mode) ? "socket"
                                                                                : "device");
@@ -177,14 +175,14 @@ void Temporary::become(const fs::path& target) {
 void write_copy(const fs::path& path, std::string_view bytes) {
   struct stat status;
   if (::lstat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode) && !S_ISLNK(status.st_mode))
-    cannot_write(path, no_file(status));
+    cannot("write", path, no_file(status));
   try {
     Temporary file(path.has_parent_path() ? path.parent_path() : fs::path("."),
                    path.filename().string(), Temporary::Kind::file);
     file.write(bytes);
     file.become(path);
   } catch (const std::system_error& error) {
-    cannot_write(path, reason(error.code().value()));
+    cannot("write", path, error.code().message());
   }
 }
 
@@ -212,7 +210,7 @@ void write_directly(const fs::path& path, std::string_view bytes) try {
   if (file.number() < 0) throw_errno();
   write_all(file, bytes);
 } catch (const std::system_error& error) {
-  cannot_write(path, reason(error.code().value()));
+  cannot("write", path, error.code().message());
 }
 
 void refresh(const fs::path& folder) {
@@ -229,18 +227,16 @@ void refresh(const fs::path& folder) {
 
 namespace {
 
-/// The bytes of a file, or the error number of the system.
-std::variant<std::string, int> try_to_read(const fs::path& path, std::uintmax_t most) {
-  const auto cannot_read = [&](const std::string& why) {
-    fail("read", "cannot read {}: {}", path.string(), why);
-  };
+/// The bytes of a file. Throws std::system_error if the system cannot open or read it.
+std::string bytes_of(const fs::path& path, std::uintmax_t most) {
   // Without O_NONBLOCK, opening a pipe that has no writer would block.
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
   struct stat status;
-  if (file.number() < 0 || ::fstat(file.number(), &status) != 0) return errno;
-  if (!S_ISREG(status.st_mode)) cannot_read(no_file(status));
+  if (file.number() < 0 || ::fstat(file.number(), &status) != 0) throw_errno();
+  if (!S_ISREG(status.st_mode)) cannot("read", path, no_file(status));
   const auto size = static_cast<std::uintmax_t>(status.st_size);
-  if (size > most) cannot_read(fmt::format("it has {} bytes; expected at most {}", size, most));
+  if (size > most)
+    cannot("read", path, fmt::format("it has {} bytes; expected at most {}", size, most));
   std::string bytes;
   bytes.reserve(size);
   std::array<char, 1 << 16> part;
@@ -248,40 +244,41 @@ std::variant<std::string, int> try_to_read(const fs::path& path, std::uintmax_t 
   for (;;) {
     const ssize_t got = ::read(file.number(), part.data(), part.size());
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return errno;
+    if (got < 0) throw_errno();
     if (got == 0) return bytes;
     bytes.append(part.data(), static_cast<std::size_t>(got));
-    if (bytes.size() > most) cannot_read(fmt::format("it has more than {} bytes", most));
+    if (bytes.size() > most) cannot("read", path, fmt::format("it has more than {} bytes", most));
   }
 }
 
 /// Reads again while an NFS server reports that another machine has replaced the open file.
-std::variant<std::string, int> read_current(const fs::path& path, std::uintmax_t most) {
+std::string current_bytes(const fs::path& path, std::uintmax_t most) {
   constexpr int tries = 10;
   for (int i = 1;; ++i) {
-    std::variant<std::string, int> result = try_to_read(path, most);
-    const int* const error = std::get_if<int>(&result);
-    if (!error || *error != ESTALE || i == tries) return result;
+    try {
+      return bytes_of(path, most);
+    } catch (const std::system_error& error) {
+      if (error.code().value() != ESTALE || i == tries) throw;
+    }
   }
 }
 
 }  // namespace
 
-std::string read_file(const fs::path& path, std::uintmax_t most) {
-  std::variant<std::string, int> result = read_current(path, most);
-  if (const int* const error = std::get_if<int>(&result))
-    fail("read", "cannot read {}: {}", path.string(), reason(*error));
-  return std::get<std::string>(std::move(result));
+std::string read_file(const fs::path& path, std::uintmax_t most) try {
+  return current_bytes(path, most);
+} catch (const std::system_error& error) {
+  cannot("read", path, error.code().message());
 }
 
 std::optional<std::string> read_if_exists(const fs::path& path, std::uintmax_t most) {
   refresh(path.parent_path());
-  std::variant<std::string, int> result = read_current(path, most);
-  if (const int* const error = std::get_if<int>(&result)) {
-    if (*error == ENOENT || *error == ENOTDIR) return {};
-    fail("read", "cannot read {}: {}", path.string(), reason(*error));
+  try {
+    return current_bytes(path, most);
+  } catch (const std::system_error& error) {
+    if (error.code().value() == ENOENT || error.code().value() == ENOTDIR) return {};
+    cannot("read", path, error.code().message());
   }
-  return std::get<std::string>(std::move(result));
 }
 
 std::string gunzip(std::string_view bytes, const std::string& name, std::size_t most) {

@@ -101,6 +101,10 @@ std::optional<std::string> read_if_exists(
 std::string read_file(const std::filesystem::path& path,
                       std::uintmax_t most = std::numeric_limits<std::uintmax_t>::max());
 
+/// The contents of a file that CMakeLists.txt embeds, by its name without folder, such as
+/// "style.css".
+std::string_view embedded_file(std::string_view name);
+
 /// Decompresses gzip data. Throws if the data is cut or corrupt, or as soon as the result exceeds
 /// `most` bytes. Messages call the data `name`.
 std::string gunzip(std::string_view bytes, const std::string& name, std::size_t most);

@@ -8,8 +8,6 @@
 #include <ostream>
 #include <utility>
 
-#include "experiments/files/large_json.h"
-
 namespace twice::experiments {
 
 namespace {

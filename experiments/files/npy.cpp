@@ -33,6 +33,12 @@ struct Half {
   }
 };
 
+/// The upper half of a float.
+struct BrainFloat {
+  std::uint16_t bits;
+  operator float() const { return std::bit_cast<float>(std::uint32_t{bits} << 16); }
+};
+
 template <class From, class To>
 void convert(std::string_view bytes, bool swapped, const Array& out) {
   To* to = out.data<To>();
@@ -44,25 +50,21 @@ void convert(std::string_view bytes, bool swapped, const Array& out) {
   }
 }
 
-/// A number type in files, and the dtype it is read as.
-struct Format {
-  std::string_view name;
-  std::size_t bytes;
-  DType dtype;
-  void (*convert)(std::string_view bytes, bool swapped, const Array& out);
-};
-constexpr Format formats[] = {{"f2", 2, DType::f32, convert<Half, float>},
-                              {"f4", 4, DType::f32, convert<float, float>},
-                              {"f8", 8, DType::f64, convert<double, double>},
-                              {"b1", 1, DType::f32, convert<std::uint8_t, float>},
-                              {"i1", 1, DType::f32, convert<std::int8_t, float>},
-                              {"u1", 1, DType::f32, convert<std::uint8_t, float>},
-                              {"i2", 2, DType::f32, convert<std::int16_t, float>},
-                              {"u2", 2, DType::f32, convert<std::uint16_t, float>},
-                              {"i4", 4, DType::i32, convert<std::int32_t, std::int32_t>},
-                              {"u4", 4, DType::f64, convert<std::uint32_t, double>},
-                              {"i8", 8, DType::f64, convert<std::int64_t, double>},
-                              {"u8", 8, DType::f64, convert<std::uint64_t, double>}};
+constexpr NumberFormat formats[] = {
+    {"f4", "F32", 4, DType::f32, convert<float, float>},
+    {"f8", "F64", 8, DType::f64, convert<double, double>},
+    {"i4", "I32", 4, DType::i32, convert<std::int32_t, std::int32_t>},
+    {"f2", "F16", 2, DType::f32, convert<Half, float>},
+    {"", "BF16", 2, DType::f32, convert<BrainFloat, float>},
+    {"b1", "BOOL", 1, DType::f32, convert<std::uint8_t, float>},
+    {"i1", "I8", 1, DType::f32, convert<std::int8_t, float>},
+    {"u1", "U8", 1, DType::f32, convert<std::uint8_t, float>},
+    {"i2", "I16", 2, DType::f32, convert<std::int16_t, float>},
+    {"u2", "U16", 2, DType::f32, convert<std::uint16_t, float>},
+    {"u4", "U32", 4, DType::f64, convert<std::uint32_t, double>},
+    {"i8", "", 8, DType::f64, convert<std::int64_t, double>},
+    {"", "I64", 8, DType::i32, convert<std::int64_t, std::int32_t>},
+    {"u8", "", 8, DType::f64, convert<std::uint64_t, double>}};
 
 template <class T>
 void append(std::string& bytes, T number) {
@@ -71,9 +73,7 @@ void append(std::string& bytes, T number) {
 
 }  // namespace
 
-void convert_numbers(std::string_view type, std::string_view bytes, const Array& out) {
-  std::ranges::find(formats, type, &Format::name)->convert(bytes, false, out);
-}
+std::span<const NumberFormat> number_formats() { return formats; }
 
 std::string encode_npz(const std::vector<NamedColumn>& columns) {
   std::string bytes, directory;
@@ -140,7 +140,7 @@ Array decode_npy(std::string_view bytes, const std::string& name) {
       "\\(([0-9, ]*)\\)");
   std::smatch found;
   const bool matches = std::regex_search(header, found, entries);
-  const auto format = std::ranges::find(formats, found.str(2), &Format::name);
+  const auto format = std::ranges::find(formats, found.str(2), &NumberFormat::numpy);
   if (!matches || format == std::end(formats))
     fail("data",
          "{}: has the header {}; expected numbers f2, f4, f8, i1 to i8, u1 to u8 or bool (no "
@@ -262,11 +262,8 @@ Array NpzFile::read(const std::string& name) const {
   }
   std::string gzip("\x1f\x8b\x08\0\0\0\0\0\0\xff", 10);
   gzip += packed;
-  const auto append = [&](std::uint32_t number) {
-    for (int shift = 0; shift < 32; shift += 8) gzip += static_cast<char>(number >> shift & 255);
-  };
-  append(member.checksum);
-  append(static_cast<std::uint32_t>(member.size));
+  append(gzip, member.checksum);
+  append(gzip, static_cast<std::uint32_t>(member.size));
   return decode_npy(gunzip(gzip, title, member.size), title);
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,9 +18,17 @@ namespace twice::experiments {
 /// types and for damaged files.
 Array decode_npy(std::string_view bytes, const std::string& name);
 
-/// Converts little-endian numbers of one of these types into `out`, which must have the
-/// dtype that these numbers get in `decode_npy`.
-void convert_numbers(std::string_view type, std::string_view bytes, const Array& out);
+/// A number type in files, and the dtype that it becomes.
+struct NumberFormat {
+  /// The type's names. Empty: a file of this kind has no such type, or it becomes another dtype.
+  std::string_view numpy, safetensors;
+  std::size_t bytes;
+  DType dtype;
+  /// Converts little-endian numbers or, if `swapped`, big-endian ones.
+  void (*convert)(std::string_view bytes, bool swapped, const Array& out);
+};
+/// All number types. The first one of a dtype has its numbers unchanged.
+std::span<const NumberFormat> number_formats();
 
 /// A column of numbers or, if `numbers` is empty, of words.
 struct NamedColumn {

@@ -24,24 +24,10 @@ constexpr const char* checksum_key = "sha256";
 const std::string blank_checksum(64, '0');
 constexpr std::size_t prefix = sizeof(std::uint64_t);
 
-/// A number type in files, and the dtype that it becomes.
-struct NumberType {
-  std::string_view name;
-  DType dtype;
-  std::uint64_t bytes;
-  /// NumPy's name of the type, if `convert_numbers` converts it.
-  std::string_view numpy = {};
-};
-constexpr NumberType number_types[] = {
-    {"F32", DType::f32, 4},        {"F64", DType::f64, 8},       {"I32", DType::i32, 4},
-    {"I64", DType::i32, 8},        {"F16", DType::f32, 2, "f2"}, {"BF16", DType::f32, 2},
-    {"BOOL", DType::f32, 1, "b1"}, {"U8", DType::f32, 1, "u1"},  {"I8", DType::f32, 1, "i1"},
-    {"U16", DType::f32, 2, "u2"},  {"I16", DType::f32, 2, "i2"}, {"U32", DType::f64, 4, "u4"}};
-
 /// An entry of the header: the type and shape of an array, and the position of its numbers.
 struct Entry {
   std::string name;
-  const NumberType* format;
+  const NumberFormat* format;
   Shape shape;
   std::uint64_t begin = 0, end = 0;
 };
@@ -75,13 +61,14 @@ struct Reader {
     if (!dtype || !dtype->is_string() || !are_counts(sizes) || !are_counts(offsets) ||
         offsets->size() != 2)
       refuse("the header of '{}' is damaged; expected dtype, shape and two data_offsets", name);
-    const auto format = std::ranges::find(number_types, dtype->string(), &NumberType::name);
-    if (format == std::end(number_types))
+    const auto format =
+        std::ranges::find(number_formats(), dtype->string(), &NumberFormat::safetensors);
+    if (format == number_formats().end() || format->safetensors.empty())
       refuse("'{}' has dtype {}; expected F16, BF16, F32, F64, BOOL, U8 to U32 or I8 to I64", name,
              dtype->string());
     if (sizes->size() > static_cast<std::size_t>(max_rank))
       refuse("'{}' has {} axes; expected at most {}", name, sizes->size(), max_rank);
-    Entry result{name, format, {}, offsets->at(0), offsets->at(1)};
+    Entry result{name, &*format, {}, offsets->at(0), offsets->at(1)};
     if (result.begin > result.end || result.end > data_bytes)
       refuse("'{}' should lie at bytes {} to {} of the data, which has {}: cut or corrupt", name,
              result.begin, result.end, data_bytes);
@@ -97,7 +84,7 @@ struct Reader {
     const std::uint64_t expected = result.shape.contains(0) ? 0 : elements * format->bytes;
     if (result.end - result.begin != expected)
       refuse("'{}' of dtype {} and shape {} needs {} bytes, its data_offsets hold {}", name,
-             format->name, str(result.shape), expected, result.end - result.begin);
+             format->safetensors, str(result.shape), expected, result.end - result.begin);
     return result;
   }
 
@@ -118,32 +105,15 @@ struct Reader {
   }
 
   Array array(const Entry& entry, const char* data) const {
-    const char* const from = data + entry.begin;
+    const std::string_view bytes(data + entry.begin, entry.end - entry.begin);
     Array result(entry.shape, entry.format->dtype);
-    const std::string_view bytes(from, entry.end - entry.begin);
-    if (!entry.format->numpy.empty()) {
-      convert_numbers(entry.format->numpy, bytes, result);
-      return result;
-    }
-    if (entry.format->bytes == size_of(entry.format->dtype)) {
-      if (result.bytes() > 0) std::memcpy(result.raw(), from, result.bytes());
-      return result;
-    }
-    if (entry.format->name == "BF16") {  // the upper half of an f32
-      for (Index i = 0; i < result.elements(); ++i) {
-        std::uint16_t upper;
-        std::memcpy(&upper, from + 2 * i, 2);
-        result.data<float>()[i] = std::bit_cast<float>(std::uint32_t{upper} << 16);
-      }
-      return result;
-    }
-    for (Index i = 0; i < result.elements(); ++i) {
+    entry.format->convert(bytes, false, result);
+    for (std::size_t i = 0; entry.format->safetensors == "I64" && i < bytes.size(); i += 8) {
       std::int64_t value;
-      std::memcpy(&value, from + i * 8, 8);
+      std::memcpy(&value, bytes.data() + i, 8);
       if (value != static_cast<std::int32_t>(value))
         refuse("'{}' holds {} of dtype I64, which does not fit the i32 of twice", entry.name,
                value);
-      result.data<std::int32_t>()[i] = static_cast<std::int32_t>(value);
     }
     return result;
   }
@@ -162,10 +132,10 @@ std::string header_of(const TensorFile& file) {
   for (const auto& [name, array] : file.tensors) {
     if (array.empty()) fail("safetensors", "the tensor '{}' is empty: it has no storage", name);
     if (!names.insert(name).second) fail("safetensors", "the tensor name '{}' is taken", name);
-    const auto format = std::ranges::find(number_types, array.dtype(), &NumberType::dtype);
+    const auto format = std::ranges::find(number_formats(), array.dtype(), &NumberFormat::dtype);
     text += fmt::format(",{}:{{\"dtype\":\"{}\",\"shape\":[{}],\"data_offsets\":[{},{}]}}",
-                        Json(name).dump(), format->name, fmt::join(array.shape(), ","), begin,
-                        begin + array.bytes());
+                        Json(name).dump(), format->safetensors, fmt::join(array.shape(), ","),
+                        begin, begin + array.bytes());
     begin += array.bytes();
   }
   text += "}";

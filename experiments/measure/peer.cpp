@@ -14,10 +14,6 @@
 
 namespace twice::experiments {
 
-// The two files of the peer, embedded by CMakeLists.txt.
-extern const unsigned char pytorch_methods_py[], pytorch_peer_py[];
-extern const std::size_t pytorch_methods_py_size, pytorch_peer_py_size;
-
 namespace {
 
 namespace fs = std::filesystem;
@@ -64,11 +60,8 @@ std::vector<double> Answerer::timed_block(const Json& of, const BlockTiming& tim
 Peer::Peer(const Options& options)
     : options_(options),
       folder_(fs::temp_directory_path(), "twice-bench", Temporary::Kind::folder) {
-  const auto write = [&](const char* name, const unsigned char* bytes, std::size_t size) {
-    write_atomically(folder_.path() / name, {reinterpret_cast<const char*>(bytes), size});
-  };
-  write("pytorch_methods.py", pytorch_methods_py, pytorch_methods_py_size);
-  write("pytorch_peer.py", pytorch_peer_py, pytorch_peer_py_size);
+  for (const char* name : {"pytorch_methods.py", "pytorch_peer.py"})
+    write_atomically(folder_.path() / name, embedded_file(name));
   process_ = start(description_);
   const std::string package = description_["package"], version = description_["version"];
   name_ = "pytorch " + (package.empty() ? version : package.substr(0, package.find_first_of("+-")));

@@ -23,8 +23,9 @@ ExampleShapes image_examples(const Shape& image, int classes) {
 
 ExampleShapes usual_examples(const RunOptions& options) {
   const Shape usual = options.model == "mlp" ? Shape{28, 28, 1} : Shape{32, 32, 3};
-  ExampleShapes shapes = image_examples(options.input ? synthetic_options(options).image : usual,
-                                        options.classes.value_or(10));
+  ExampleShapes shapes = image_examples(
+      options.input ? synthetic_options(options.input, options.classes).image : usual,
+      options.classes.value_or(10));
   if (!options.loss || row_named("loss", registry().losses(), *options.loss).takes_classes)
     return shapes;
   shapes.arrays[1] = {"targets", {shapes.classes}, DType::f32};

@@ -7,13 +7,11 @@
 #include <utility>
 #include <vector>
 
+#include "experiments/files/atomic_file.h"
 #include "experiments/files/record.h"
 #include "experiments/report/picture.h"
 
 namespace twice::experiments {
-
-/// The text of a file that CMakeLists.txt embeds, by its name, such as "style.css".
-std::string_view embedded_file(std::string_view name);
 
 /// Fills the template NAME.mustache with `data`, an object. {{key}} is `show` of a member, escaped.
 /// {{{key}}} is the same as HTML. {{#key}}...{{/key}} is repeated for each element of an array, and

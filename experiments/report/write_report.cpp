@@ -14,7 +14,7 @@
 #include "autodiff/array/error.h"
 #include "experiments/app/terminal.h"
 #include "experiments/files/atomic_file.h"
-#include "experiments/files/large_json.h"
+#include "experiments/files/json.h"
 #include "experiments/files/words.h"
 #include "experiments/report/runs.h"
 #include "experiments/report/sections.h"

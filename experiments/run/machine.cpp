@@ -38,6 +38,25 @@ std::string field(const char* path, const std::string& key) {
   return "unknown";
 }
 
+Json origin_record() {
+  Json environment = Json::object();
+  for (char** line = environ; line && *line; ++line) {
+    const std::string_view entry = *line, name = entry.substr(0, entry.find('='));
+    for (const char* first : {"OMP_", "GOMP_", "OPENBLAS_", "MKL_", "TWICE_"})
+      if (name.starts_with(first) && name.size() < entry.size())
+        environment[std::string(name)] = std::string(entry.substr(name.size() + 1));
+  }
+  utsname system{};
+  uname(&system);
+  const std::string commit = TWICE_COMMIT;
+  return {{"date", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)))},
+          {"host", system.nodename},
+          {"commit", commit.empty() ? Json() : Json(commit)},
+          {"changed", commit.empty() ? Json() : Json(TWICE_CHANGED)},
+          {"command_line", command_text()},
+          {"environment", std::move(environment)}};
+}
+
 }  // namespace
 
 Json machine_record() {
@@ -92,26 +111,6 @@ Json team_record(const TeamUse& use) {
           {"helper_share", static_cast<double>(use.by_helpers) /
                                static_cast<double>(std::max<std::int64_t>(use.tiles, 1))},
           {"put_aside", use.put_aside}};
-}
-
-Json origin_record() {
-  Json environment = Json::object();
-  for (char** line = environ; line && *line; ++line) {
-    const std::string_view entry = *line, name = entry.substr(0, entry.find('='));
-    for (const char* first : {"OMP_", "GOMP_", "OPENBLAS_", "MKL_", "TWICE_"})
-      if (name.starts_with(first) && name.size() < entry.size())
-        environment[std::string(name)] = std::string(entry.substr(name.size() + 1));
-  }
-  utsname system{};
-  uname(&system);
-  const std::string commit = TWICE_COMMIT;
-  Json record = {{"date", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)))},
-                 {"host", system.nodename},
-                 {"commit", commit.empty() ? Json() : Json(commit)},
-                 {"changed", commit.empty() ? Json() : Json(TWICE_CHANGED)},
-                 {"command_line", command_text()},
-                 {"environment", std::move(environment)}};
-  return record;
 }
 
 Json record_header(const std::string& command) {

@@ -18,12 +18,9 @@ Json caches_record();
 /// helper's core.
 Json team_record(const TeamUse& use = team_use());
 
-/// The origin of a record: the date, the host, the commit of the program, whether its files had
-/// other changes when it was built, the command line, and the environment variables that affect
-/// results.
-Json origin_record();
-
-/// The first fields of every record: command, version, origin and machine.
+/// The first fields of every record: command, version, machine, and the origin: the date, the host,
+/// the commit of the program, whether its files had other changes when it was built, the command
+/// line, and the environment variables that affect results.
 Json record_header(const std::string& command);
 
 }  // namespace twice::experiments

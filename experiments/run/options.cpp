@@ -145,17 +145,14 @@ void declare(OptionSet& set, RunOptions& options, const OptionGroups& groups) {
   }
 }
 
-int default_epochs(const std::string& data) { return data == "digits" ? 40 : 8; }
-
-std::string default_augmentation(const std::string& data) {
-  return data == "digits" ? "warp" : "none";
-}
-
 void complete(RunOptions& options, const std::vector<std::string>& default_methods) {
   if (options.methods.empty()) options.methods = default_methods;
+  const bool digits = options.data == "digits";
+  // The digits are few images: without augmentation, an mlp memorises them (docs/decisions.md).
   if (options.augment.empty())
-    options.augment = options.problem.empty() ? default_augmentation(options.data) : "none";
-  if (options.epochs == 0) options.epochs = default_epochs(options.data);
+    options.augment = digits && options.problem.empty() ? "warp" : "none";
+  // The default model needs this many epochs to converge.
+  if (options.epochs == 0) options.epochs = digits ? 40 : 8;
   if (!options.lr) options.lr = optimizer(options.optimizer).default_lr;
   if (!options.channels && (options.model == "cnn" || options.model == "resnet"))
     options.channels = 8;
@@ -204,10 +201,6 @@ OptimizerOptions optimizer_options(const RunOptions& options) {
   result.decoupled = !options.coupled_decay;
   result.own = options.own_of(options.optimizer);
   return result;
-}
-
-SyntheticOptions synthetic_options(const RunOptions& options) {
-  return synthetic_options(options.input.value_or(""), options.classes.value_or(0));
 }
 
 ScheduleOptions schedule_options(const RunOptions& options) {

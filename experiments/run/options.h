@@ -56,9 +56,9 @@ struct RunOptions {
   int warmup = 0;
   double clip = 0;
   int batch = 64;
-  /// Empty: the data set's default (`default_augmentation`).
+  /// Empty: the data set's default.
   std::string augment;
-  /// 0: the data set's default (`default_epochs`).
+  /// 0: the data set's default.
   int epochs = 0;
   std::uint64_t seed = 1;
   /// Not set: `seed`.
@@ -83,6 +83,10 @@ struct RunOptions {
     const auto found = own.find(entry);
     return found == own.end() ? none : found->second;
   }
+  template <class Own>
+  const Own& own_options(const std::string& entry) const {
+    return std::any_cast<const Own&>(own_of(entry));
+  }
   DType number_type() const { return dtype == "f64" ? DType::f64 : DType::f32; }
 };
 
@@ -99,20 +103,12 @@ void declare(OptionSet& set, RunOptions& options, const OptionGroups& groups = {
 /// other options. Throws UsageError with a one-line message.
 void complete(RunOptions& options, const std::vector<std::string>& default_methods);
 
-/// The number of epochs that the default model needs to converge on the data set.
-int default_epochs(const std::string& data);
-/// `warp` for digits, which has few images: without augmentation, an mlp memorises them
-/// (docs/decisions.md).
-std::string default_augmentation(const std::string& data);
-
 /// The passes for a method: its own, without those of `--without`.
 PlanOptions plan_options(const RunOptions& options, const std::string& method);
 /// The numbers in a method's equation, and the method's own options.
 MethodOptions method_options(const RunOptions& options, std::string_view method);
 /// The optimiser and its constants, with the entry's own options.
 OptimizerOptions optimizer_options(const RunOptions& options);
-/// The shape, classes and seed of synthetic data.
-SyntheticOptions synthetic_options(const RunOptions& options);
 /// The learning rate schedule, with the entry's own options.
 ScheduleOptions schedule_options(const RunOptions& options);
 

@@ -103,10 +103,9 @@ Attempt try_lock(const Descriptor& file, off_t& start, off_t length, std::string
     }
     start = lock.l_start + lock.l_len;
   }
-  std::string name = fmt::format("process {} on {}", ::getpid(), host_name())
-                         .substr(0, static_cast<std::size_t>(slot) - 1);
-  name.resize(static_cast<std::size_t>(slot) - 1, ' ');
-  name += '\n';
+  const std::string name =
+      fmt::format("{:<{width}.{width}}\n", fmt::format("process {} on {}", ::getpid(), host_name()),
+                  fmt::arg("width", slot - 1));
   // Without the name, the lock holds all the same.
   [[maybe_unused]] const ssize_t written = ::pwrite(file.number(), name.data(), name.size(), start);
   return Attempt::locked;

@@ -206,9 +206,8 @@ DataSplit pattern_of(const Json& recorded) {
                 {{"inputs", inputs}, {"targets", targets}},
                 static_cast<int>(data.class_names.size())};
   // Older records have neither.
-  if (recorded.contains("target_mean")) recorded.at("target_mean").get_to(data.train.target_mean);
-  if (recorded.contains("target_stddev"))
-    recorded.at("target_stddev").get_to(data.train.target_stddev);
+  data.train.target_mean = recorded.value("target_mean", data.train.target_mean);
+  data.train.target_stddev = recorded.value("target_stddev", data.train.target_stddev);
   const Index numbers = data.train.target_mean.empty() ? 0 : targets.shape().back();
   if (std::ssize(data.train.target_mean) != numbers ||
       std::ssize(data.train.target_stddev) != numbers)
@@ -221,7 +220,7 @@ DataSplit pattern_of(const Json& recorded) {
 DataSplit load_data(const RunOptions& options) {
   if (!is_registered(options.data)) return load_file(options);
   const DataEntry& entry = row_named("data set", registry().data(), options.data);
-  DataSplit data = entry.load(options, options.own_of(entry.name));
+  DataSplit data = entry.load(options);
   add_validation(options, data);
   return data;
 }
@@ -277,7 +276,7 @@ void check_same_files(const Json& trained_on, const Json& now, const std::string
 Problem make_problem(const RunOptions& options) {
   if (options.problem.empty()) return make_problem(options, load_data(options));
   const ProblemEntry& entry = row_named("problem", registry().problems(), options.problem);
-  Problem problem = entry.make(options, options.own_of(entry.name));
+  Problem problem = entry.make(options);
   problem.options = options;
   add_validation(options, problem.data);
   return checked(std::move(problem));
@@ -330,8 +329,7 @@ Problem make_problem(const RunOptions& options, DataSplit data) {
         "--model dln is a regression on a vector and cannot learn classes: use mlp, cnn or resnet");
   try {
     const ModelEntry& entry = row_named("model", registry().models(), options.model);
-    problem.model =
-        entry.make(options, train, problem.loss->outputs(train), options.own_of(entry.name));
+    problem.model = entry.make(options, train, problem.loss->outputs(train));
   } catch (const Error& error) {
     throw UsageError(error.what());
   }

@@ -1,6 +1,8 @@
 // Records a step, and writes a recorded graph as JSON.
 #include "experiments/run/recording.h"
 
+#include <set>
+
 #include "autodiff/ops/power.h"
 #include "autodiff/ops/tensors.h"
 
@@ -172,22 +174,19 @@ Json graph_json(const Tensors& outputs, const std::map<int, std::string>& names,
                 const std::string& prefix, TensorFile& file) {
   if (outputs.empty()) fail("graph", "a graph needs at least one output");
   Tape& tape = outputs[0].tape();
-  // For each node of the tape: whether an output needs it.
-  std::vector<char> needed(static_cast<std::size_t>(tape.size()), 0);
-  for (Tensor output : outputs) needed[static_cast<std::size_t>(output.index())] = 1;
+  std::set<int> needed;  // nodes of the tape
+  for (Tensor output : outputs) needed.insert(output.index());
   for (int i = tape.size(); i-- > 0;)
-    if (needed[static_cast<std::size_t>(i)])
-      for (int input : tape.inputs_of(tape.node(i))) needed[static_cast<std::size_t>(input)] = 1;
-  std::vector<int> place(needed.size(), -1);
+    if (needed.contains(i))
+      for (int input : tape.inputs_of(tape.node(i))) needed.insert(input);
+  std::map<int, std::size_t> place;  // of these nodes in the JSON
   Json nodes = Json::array();
-  for (int i = 0; i < tape.size(); ++i) {
-    if (!needed[static_cast<std::size_t>(i)]) continue;
+  for (int i : needed) {
     const Node& node = tape.node(i);
     Json entry;
     if (node.op) {
       Json inputs = Json::array();
-      for (int input : tape.inputs_of(node))
-        inputs.push_back(place[static_cast<std::size_t>(input)]);
+      for (int input : tape.inputs_of(node)) inputs.push_back(place.at(input));
       entry = {{"op", node.op->name()},
                {"attributes", node.op->attributes()},
                {"inputs", inputs},
@@ -202,11 +201,11 @@ Json graph_json(const Tensors& outputs, const std::map<int, std::string>& names,
     }
     entry["shape"] = std::vector<Index>(node.spec.shape.begin(), node.spec.shape.end());
     entry["dtype"] = str(node.spec.dtype);
-    place[static_cast<std::size_t>(i)] = static_cast<int>(nodes.size());
+    place[i] = nodes.size();
     nodes.push_back(std::move(entry));
   }
   Json places = Json::array();
-  for (Tensor output : outputs) places.push_back(place[static_cast<std::size_t>(output.index())]);
+  for (Tensor output : outputs) places.push_back(place.at(output.index()));
   return {{"nodes", nodes}, {"outputs", places}};
 }
 

@@ -14,24 +14,6 @@ namespace twice::experiments {
 
 namespace {
 
-template <class Entry>
-void add_to(std::vector<Entry>& entries, const char* kind, Entry entry) {
-  check_new(kind, entries, entry.name);
-  entries.push_back(std::move(entry));
-}
-
-Model built_in_model(const RunOptions& o, const Dataset& train, Index outputs,
-                     const std::string& name) {
-  const Shape& shape = train.inputs().shape();
-  return make_model({.model = name,
-                     .input = Shape(std::vector<Index>(shape.begin() + 1, shape.end())),
-                     .classes = outputs,
-                     .width = o.width,
-                     .channels = o.channels,
-                     .depth = o.depth,
-                     .activation = o.activation});
-}
-
 // ---- losses ----
 
 Index class_count(const Dataset& train) { return train.classes; }
@@ -97,8 +79,7 @@ void add_losses(Registry& to) {
                    .standardizes_targets = true,
                    .outputs = numbers_each,
                    .record = [](Tensor p, Tensor t) { return mse(p, fitted(t, p)); },
-                   .metrics = [](const Array& p,
-                                 const Dataset& examples) { return number_metrics(p, examples); }});
+                   .metrics = number_metrics});
   to.add(LossEntry{.name = "huber",
                    .purpose = "square error, linear beyond 1",
                    .takes_numbers = true,
@@ -134,52 +115,29 @@ void add_losses(Registry& to) {
 
 Registry::Registry() {
   for (const std::string& name : model_names())
-    add(ModelEntry{name, "",
-                   [name](const RunOptions& o, const Dataset& train, Index outputs,
-                          const std::any&) { return built_in_model(o, train, outputs, name); }});
+    add(ModelEntry{name, "", [name](const RunOptions& o, const Dataset& train, Index outputs) {
+                     const Shape& shape = train.inputs().shape();
+                     return make_model(
+                         {.model = name,
+                          .input = Shape(std::vector<Index>(shape.begin() + 1, shape.end())),
+                          .classes = outputs,
+                          .width = o.width,
+                          .channels = o.channels,
+                          .depth = o.depth,
+                          .activation = o.activation});
+                   }});
   for (const DataSource& source : data_sources())
-    add(DataEntry{source.name, source.title,
-                  [name = source.name](const RunOptions& o, const std::any&) {
-                    return load_data(name, synthetic_options(o));
+    add(DataEntry{source.name, source.title, [name = source.name](const RunOptions& o) {
+                    return load_data(name, synthetic_options(o.input, o.classes));
                   }});
   add_losses(*this);
 }
 
-void Registry::add(ModelEntry entry) {
-  add_own(entry.name, entry.own);
-  add_to(models_, "model", std::move(entry));
-}
-void Registry::add(DataEntry entry) {
-  add_own(entry.name, entry.own);
-  add_to(data_, "data set", std::move(entry));
-}
-void Registry::add(LossEntry entry) { add_to(losses_, "loss", std::move(entry)); }
-void Registry::add(ProblemEntry entry) {
-  add_own(entry.name, entry.own);
-  add_to(problems_, "problem", std::move(entry));
-}
-void Registry::add(MethodEntry entry) {
-  add_own(std::string(entry.method.name), entry.own);
-  add_method(std::move(entry.method));
-}
-void Registry::add(OptimizerEntry entry) {
-  add_own(entry.rule.name, entry.own);
-  add_optimizer(std::move(entry.rule));
-}
-void Registry::add(ScheduleEntry entry) {
-  add_own(entry.schedule.name, entry.own);
-  add_schedule(std::move(entry.schedule));
-}
-void Registry::add(PassEntry entry) {
-  add_own(entry.pass.name, entry.own);
-  add_pass(std::move(entry.pass), entry.before);
-}
-
-void Registry::add_own(const std::string& name, const OwnOptions& own) {
+void Registry::add_own(const std::string& name, OwnOptions own) {
   if (!own.declare) return;
   for (const auto& [known, options] : own_)
     if (known == name) fail("registry", "there is an entry {} with options already", name);
-  own_.emplace_back(name, own);
+  own_.emplace_back(name, std::move(own));
 }
 
 void Registry::declare(OptionSet& set, std::map<std::string, std::any>& own) const {

@@ -1,6 +1,7 @@
-// The registry of models, data sets, losses, methods, optimisers, schedules, planner passes and
-// problems. Each is an entry and may have its own options. The built-in entries are added in the
-// same way as a user's entries.
+// The registry of models, data sets, losses and problems. The library keeps methods, optimisers,
+// schedules and planner passes in its own tables. An entry of any of these kinds may have its own
+// options, which the registry keeps. The built-in entries are added in the same way as a user's
+// entries.
 #pragma once
 
 #include <any>
@@ -12,28 +13,26 @@
 #include "experiments/app/option_set.h"
 #include "experiments/data/dataset.h"
 #include "nn/model.h"
-#include "optim/gradient_regularization.h"
-#include "optim/optimizers.h"
-#include "optim/schedules.h"
 
 namespace twice::experiments {
 
 struct RunOptions;
 struct Problem;
 
-/// An entry's own options: a struct whose members `declare` turns into options.
+/// An entry's own options: a struct whose members a function turns into options. By default there
+/// are none.
 struct OwnOptions {
+  OwnOptions() = default;
+  /// `Own` is a copyable struct with defaults.
+  template <class Own>
+  OwnOptions(void (*declare_members)(OptionSet&, Own&))
+      : declare([declare_members](OptionSet& set, std::any& own) {
+          if (!own.has_value()) own = Own();
+          declare_members(set, *std::any_cast<Own>(&own));
+        }) {}
+
   /// Makes the struct with its defaults if `own` is empty, and declares its members.
   std::function<void(OptionSet& set, std::any& own)> declare = {};
-
-  /// The options that `declare` declares; `Own` is a copyable struct with defaults.
-  template <class Own>
-  static OwnOptions of(void (*declare)(OptionSet&, Own&)) {
-    return {[declare](OptionSet& set, std::any& own) {
-      if (!own.has_value()) own = Own();
-      declare(set, *std::any_cast<Own>(&own));
-    }};
-  }
 };
 
 /// Numbers that measure the quality of predictions, by name. "accuracy" is a share, from 0 to 1.
@@ -43,17 +42,13 @@ using Metrics = std::map<std::string, double>;
 struct ModelEntry {
   std::string name, purpose;
   /// Makes a model with `outputs` outputs for inputs like those of `train`.
-  std::function<Model(const RunOptions& options, const Dataset& train, Index outputs,
-                      const std::any& own)>
-      make;
-  OwnOptions own = {};
+  std::function<Model(const RunOptions& options, const Dataset& train, Index outputs)> make;
 };
 
 /// A data set for `--data NAME`.
 struct DataEntry {
   std::string name, purpose;
-  std::function<DataSplit(const RunOptions& options, const std::any& own)> load;
-  OwnOptions own = {};
+  std::function<DataSplit(const RunOptions& options)> load;
 };
 
 /// A loss for `--loss NAME`.
@@ -76,47 +71,23 @@ struct LossEntry {
 /// A problem that is not a model with data and a loss of its predictions.
 struct ProblemEntry {
   std::string name, purpose;
-  std::function<Problem(const RunOptions& options, const std::any& own)> make;
-  OwnOptions own = {};
+  std::function<Problem(const RunOptions& options)> make;
 };
 
-// The library keeps the following four kinds in its own tables. The registry adds their options.
-struct MethodEntry {
-  Method method;
-  OwnOptions own = {};
-};
-/// An optimiser for `--optimizer NAME`.
-struct OptimizerEntry {
-  OptimizerRule rule;
-  OwnOptions own = {};
-};
-/// A learning rate schedule for `--schedule NAME`.
-struct ScheduleEntry {
-  Schedule schedule;
-  OwnOptions own = {};
-};
-/// A planner pass, which runs before the pass `before`.
-struct PassEntry {
-  Pass pass;
-  std::string before = "fuse";
-  OwnOptions own = {};
-};
-
-/// All models, data sets, losses, problems and further entries, by name.
+/// All models, data sets, losses and problems by name, and the own options of all entries.
 class Registry {
  public:
   /// A registry with the built-in models, data sets and losses.
   Registry();
 
   // Each throws if the name is taken.
-  void add(ModelEntry entry);
-  void add(DataEntry entry);
-  void add(LossEntry entry);
-  void add(ProblemEntry entry);
-  void add(MethodEntry entry);
-  void add(OptimizerEntry entry);
-  void add(ScheduleEntry entry);
-  void add(PassEntry entry);
+  void add(ModelEntry entry) { add_to(models_, "model", std::move(entry)); }
+  void add(DataEntry entry) { add_to(data_, "data set", std::move(entry)); }
+  void add(LossEntry entry) { add_to(losses_, "loss", std::move(entry)); }
+  void add(ProblemEntry entry) { add_to(problems_, "problem", std::move(entry)); }
+  /// Adds the own options of the entry `name`, of any kind. Throws if an entry of that name has
+  /// options already.
+  void add_own(const std::string& name, OwnOptions own);
 
   const std::vector<ModelEntry>& models() const { return models_; }
   const std::vector<DataEntry>& data() const { return data_; }
@@ -129,7 +100,11 @@ class Registry {
   std::string owner_of(const std::string& option) const;
 
  private:
-  void add_own(const std::string& name, const OwnOptions& own);
+  template <class Entry>
+  static void add_to(std::vector<Entry>& entries, const char* kind, Entry entry) {
+    check_new(kind, entries, entry.name);
+    entries.push_back(std::move(entry));
+  }
 
   std::vector<ModelEntry> models_;
   std::vector<DataEntry> data_;

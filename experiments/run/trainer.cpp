@@ -114,8 +114,7 @@ Trainer::Trainer(const Problem& problem, const Method& method)
       state_(starting_state(problem)),
       optimizer_(optimizer_options(problem.options)),
       batches_(problem.data.train, problem.options.batch, problem.options.number_type(),
-               problem.options.seed_of_data(), augmentation_named(problem.options.augment),
-               background(problem.data)),
+               problem.options.seed_of_data(), problem.options.augment, background(problem.data)),
       evaluation_(record_evaluation(problem, state_, rows_of_evaluation(problem))),
       evaluation_plan_({evaluation_.result}),
       plain_(record_step(problem, twice::method("sgd"), state_)),
@@ -142,16 +141,6 @@ std::size_t Trainer::program() const {
   return static_cast<std::size_t>(program);
 }
 
-void Trainer::update(const std::vector<Array>& gradient) {
-  optimizer_.update(state_.parameters, gradient,
-                    learning_rate(schedule_options(problem_.options), steps(), total_steps()));
-}
-
-void Trainer::run_and_update() {
-  plans_[0].run();
-  update(plans_[0].values(recorded_[0].estimate.gradient));
-}
-
 double Trainer::step() {
   const auto start = std::chrono::steady_clock::now();
   const std::size_t which = program();
@@ -172,7 +161,8 @@ double Trainer::step() {
                     problem_.options.optimizer == "sgd" ? ", or --optimizer adam" : ""));
   }
   if (problem_.options.clip > 0) clip_by_global_norm(gradient, problem_.options.clip);
-  update(gradient);
+  optimizer_.update(state_.parameters, gradient,
+                    learning_rate(schedule_options(problem_.options), steps(), total_steps()));
   recorded.carry(plan);
   epoch_.loss_sum += loss;
   epoch_.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -316,7 +306,7 @@ RunHistory read_checkpoint(const std::filesystem::path& file, Trainer& trainer) 
   const Json epoch = from.note("epoch"), step = from.note("step");
   RunHistory history = from.history();
   try {
-    trainer.set_epoch_progress(epoch);
+    epoch.get_to(trainer.epoch_progress());
     trainer.optimizer().restore(memory, step.get<std::int64_t>());
   } catch (const Error& error) {
     fail("checkpoint", "{}: its state is damaged: {}", from.name, error.what());

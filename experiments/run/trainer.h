@@ -83,12 +83,7 @@ class Trainer {
   Array predict(const Dataset& data);
   /// The results of the epoch that the last step completed. Resets the sums for the next epoch.
   EpochRecord finish_epoch();
-  const EpochProgress& epoch_progress() const { return epoch_; }
-  void set_epoch_progress(const EpochProgress& progress) { epoch_ = progress; }
-
-  /// Runs only the program and the update of a step on the loaded batch, without checks, for
-  /// timing.
-  void run_and_update();
+  EpochProgress& epoch_progress() { return epoch_; }
 
   /// The plan of each of the method's programs.
   std::vector<const Plan*> plans() const;
@@ -101,7 +96,6 @@ class Trainer {
  private:
   /// The program that the next step runs.
   std::size_t program() const;
-  void update(const std::vector<Array>& gradient);
   double gradient_norm();
   /// Calls use(values, first, count) for each group of examples. Only the first `count` rows of the
   /// values are used.

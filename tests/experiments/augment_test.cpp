@@ -16,7 +16,7 @@ namespace {
 using Rows = std::vector<std::int32_t>;
 
 /// Augments a single image as image number `row` of this seed and epoch.
-std::vector<double> augmented(Augmentation kind, const Array& image, std::int32_t row,
+std::vector<double> augmented(const std::string& kind, const Array& image, std::int32_t row,
                               const std::vector<double>& background, std::uint64_t seed = 1,
                               std::uint64_t epoch = 1) {
   const Rows rows = {row};
@@ -84,7 +84,7 @@ Map warp_of(std::int32_t row, Index size) {
   const Rows rows = {row, row};
   const std::vector<double> background = {100};
   const Array out(images.shape(), DType::f64);
-  augment(Augmentation::warp, {1, 1, rows}, background, images, out);
+  augment("warp", {1, 1, rows}, background, images, out);
   const auto value = [&](Index image, Index y, Index x) {
     return out.at((image * size + y) * size + x);
   };
@@ -120,7 +120,7 @@ BOOST_AUTO_TEST_CASE(crop_flip_gives_exactly_the_moved_pixels) {
     std::set<Move> moves;
     int mirrored = 0;
     for (std::int32_t row = 0; row < 400; ++row) {
-      const std::vector<double> result = augmented(Augmentation::crop_flip, image, row, background);
+      const std::vector<double> result = augmented("crop-flip", image, row, background);
       const std::vector<Move> found = explanations(image, result, background, most_y, most_x);
       BOOST_REQUIRE(found.size() == 1u);
       moves.insert(found[0]);
@@ -138,15 +138,14 @@ BOOST_AUTO_TEST_CASE(an_image_by_hand) {
       {1, 2, 3, 4, 5, 6, 7, 8}, {0, 1, 2, 3, 4, 5, 6, 7}, {2, 3, 4, 5, 6, 7, 8, 0},
       {8, 7, 6, 5, 4, 3, 2, 1}, {7, 6, 5, 4, 3, 2, 1, 0}, {0, 8, 7, 6, 5, 4, 3, 2}};
   std::set<std::vector<double>> seen;
-  for (std::int32_t row = 0; row < 200; ++row)
-    seen.insert(augmented(Augmentation::crop_flip, image, row, {0}));
+  for (std::int32_t row = 0; row < 200; ++row) seen.insert(augmented("crop-flip", image, row, {0}));
   BOOST_TEST((seen == expected));
 }
 
 BOOST_AUTO_TEST_CASE(keyed_by_seed_epoch_and_index_alone) {
   const Index size = 16;
   const Array one = numbered(size, size, 1, DType::f32);
-  for (const Augmentation kind : {Augmentation::warp, Augmentation::crop_flip}) {
+  for (const char* kind : {"warp", "crop-flip"}) {
     const auto become = [&](std::int32_t row, std::uint64_t seed, std::uint64_t epoch) {
       return augmented(kind, one, row, {0}, seed, epoch);
     };
@@ -225,7 +224,7 @@ BOOST_AUTO_TEST_CASE(warp_moves_mass_as_its_map_says) {
     const double determinant = map.m[0] * map.m[4] - map.m[1] * map.m[3];
     const double centre_x = -(map.m[4] * map.m[2] - map.m[1] * map.m[5]) / determinant;
     const double centre_y = -(map.m[0] * map.m[5] - map.m[3] * map.m[2]) / determinant;
-    const std::vector<double> result = augmented(Augmentation::warp, blob, row, {0});
+    const std::vector<double> result = augmented("warp", blob, row, {0});
     double sum = 0, sum_x = 0, sum_y = 0;
     for (Index y = 0; y < size; ++y)
       for (Index x = 0; x < size; ++x) {
@@ -240,7 +239,7 @@ BOOST_AUTO_TEST_CASE(warp_moves_mass_as_its_map_says) {
 
 BOOST_AUTO_TEST_CASE(augmentation_none_changes_nothing) {
   const Array image = numbered(8, 8, 3, DType::f32);
-  BOOST_TEST((augmented(Augmentation::none, image, 3, {0, 0, 0}) == image.to_vector()));
+  BOOST_TEST((augmented("none", image, 3, {0, 0, 0}) == image.to_vector()));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

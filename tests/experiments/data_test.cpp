@@ -52,8 +52,8 @@ BOOST_AUTO_TEST_SUITE(data_sets)
 
 BOOST_AUTO_TEST_CASE(digits_are_the_published_ones) {
   const RawSplit raw = load_digits();
-  BOOST_TEST(raw.train.count == 1437);
-  BOOST_TEST(raw.test.count == 360);
+  BOOST_TEST(raw.train.count() == 1437);
+  BOOST_TEST(raw.test.count() == 360);
   std::vector<std::int32_t> labels = raw.train.labels;
   labels.insert(labels.end(), raw.test.labels.begin(), raw.test.labels.end());
   BOOST_TEST((class_counts(labels, 10) ==
@@ -86,7 +86,7 @@ BOOST_AUTO_TEST_CASE(training_images_are_standardized) {
 BOOST_AUTO_TEST_CASE(idx_files) {
   const std::string images = idx({2, 1, 3}, "abcdef"), labels = idx({2}, "\1\2");
   const RawImages raw = parse_idx(images, labels, "set");
-  BOOST_TEST(raw.count == 2);
+  BOOST_TEST(raw.count() == 2);
   BOOST_TEST(raw.height == 1);
   BOOST_TEST(raw.width == 3);
   BOOST_TEST(raw.pixels[5] == 'f');
@@ -113,7 +113,7 @@ BOOST_AUTO_TEST_CASE(cifar_records) {
   RawImages images;
   append_cifar(records, 2, "train.bin", images);
   append_cifar(records, 2, "train.bin", images);
-  BOOST_TEST(images.count == 4);
+  BOOST_TEST(images.count() == 4);
   BOOST_TEST((images.labels == std::vector<std::int32_t>{99, 1, 99, 1}));
   BOOST_TEST(images.pixels.size() == 4u * 3072);
   const auto pixel = [&](std::size_t image, std::size_t row, std::size_t column) {
@@ -167,17 +167,17 @@ BOOST_AUTO_TEST_CASE(synthetic_data_are_a_function_of_their_options) {
 }
 
 BOOST_AUTO_TEST_CASE(synthetic_data_of_any_shape) {
-  BOOST_TEST((synthetic_options("", 0).image == SyntheticOptions().image));
-  BOOST_TEST(synthetic_options("", 0).classes == SyntheticOptions().classes);
+  BOOST_TEST((synthetic_options({}, {}).image == SyntheticOptions().image));
+  BOOST_TEST(synthetic_options({}, {}).classes == SyntheticOptions().classes);
   const SyntheticOptions options = synthetic_options("32x16x3", 7);
   BOOST_TEST((options.image == Shape{32, 16, 3}));
   BOOST_TEST(options.classes == 7);
-  BOOST_TEST((synthetic_options("28x28", 0).image == Shape{28, 28, 1}));
-  BOOST_TEST((synthetic_options("20", 0).image == Shape{1, 20, 1}));
+  BOOST_TEST((synthetic_options("28x28", {}).image == Shape{28, 28, 1}));
+  BOOST_TEST((synthetic_options("20", {}).image == Shape{1, 20, 1}));
   // The training images hold at most 2^27 numbers.
-  BOOST_TEST(synthetic_options("224x224x3", 0).train == (1 << 27) / (224 * 224 * 3));
+  BOOST_TEST(synthetic_options("224x224x3", {}).train == (1 << 27) / (224 * 224 * 3));
   for (const char* wrong : {"32x", "0x8x1", "8x8x8x8", "8 x 8", "-8x8", "99999x9", "x"})
-    BOOST_TEST(contains(error_of([&] { synthetic_options(wrong, 0); }), wrong), wrong);
+    BOOST_TEST(contains(error_of([&] { synthetic_options(wrong, {}); }), wrong), wrong);
 }
 
 BOOST_AUTO_TEST_CASE(synthetic_classes_can_be_learned) {
@@ -204,8 +204,9 @@ BOOST_AUTO_TEST_CASE(synthetic_classes_can_be_learned) {
 }
 
 BOOST_AUTO_TEST_CASE(bad_options_are_refused) {
-  BOOST_TEST((data_names() == std::vector<std::string>{"digits", "fashion-mnist", "mnist",
-                                                       "cifar10", "cifar100", "synthetic"}));
+  BOOST_TEST(
+      (names_of(data_sources()) == std::vector<std::string>{"digits", "fashion-mnist", "mnist",
+                                                            "cifar10", "cifar100", "synthetic"}));
   BOOST_TEST(contains(error_of([] { load_data("minst"); }), "there is no data set 'minst'"));
   SyntheticOptions flat;
   flat.image = {64};

@@ -401,27 +401,6 @@ BOOST_AUTO_TEST_CASE(validation_examples_judge_the_epochs) {
   BOOST_TEST(best_epoch({{.epoch = 1}}) == 0);
 }
 
-/// The step that `compare` and `profile` time repeats the last batch and makes the same update as
-/// training.
-BOOST_AUTO_TEST_CASE(the_timed_step_makes_the_same_update) {
-  DataSplit data = small_data();
-  // The training set is one batch, so each epoch has the same batch in another order.
-  data.train.arrays[0].second = data.train.inputs().sliced(0, 0, 8).clone();
-  data.train.arrays[1].second = data.train.targets().sliced(0, 0, 8).clone();
-  const Problem problem = make_problem(
-      options_of(joined(joined(plain, mlp_words), {"--warmup", "4", "--nesterov", "--weight-decay",
-                                                   "0.3", "--coupled-decay"})),
-      data);
-  Trainer trainer(problem, method("sgd"));
-  trainer.step();
-  trainer.run_and_update();
-  trainer.run_and_update();
-  Written expected;
-  expected.warmup = 4, expected.nesterov = expected.coupled = true, expected.decay = 0.3;
-  BOOST_TEST(difference(flattened(trainer.state().parameters),
-                        written_out(problem, expected, 3).w) < 1e-10);
-}
-
 BOOST_AUTO_TEST_CASE(augmented_images_are_those_of_seed_and_epoch) {
   const DataSplit data = small_data();
   Words words = joined(plain, mlp_words);
@@ -437,7 +416,7 @@ BOOST_AUTO_TEST_CASE(augmented_images_are_those_of_seed_and_epoch) {
   gather(data.train, rows, batch);
   const Array images = batch.inputs().clone();
   const Vector background = {-data.mean[0] / data.stddev[0]};
-  augment(Augmentation::warp, {7, 0, rows}, background, images, batch.inputs());
+  augment("warp", {7, 0, rows}, background, images, batch.inputs());
   const double expected = loss.at(w, {}, batch).loss;
   BOOST_TEST(trainer.step() == expected, boost::test_tools::tolerance(1e-12));
   BOOST_TEST(std::abs(loss.at(w, {}, labelled("plain", images, batch.targets(), 10)).loss -

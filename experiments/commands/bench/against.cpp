@@ -29,7 +29,7 @@ constexpr double error_level = 0.005;
 /// Converts a percentage such as "3%" to a fraction.
 double share_of(const char* option, const std::string& text) {
   const std::size_t end = text.find_last_not_of(" %") + 1;
-  const std::optional<double> percent = parse_number(text.substr(0, end));
+  const std::optional<double> percent = parsed<double>(text.substr(0, end));
   if (!text.ends_with('%') || !percent || !(*percent >= 0 && *percent <= 1000))
     throw UsageError(fmt::format("{} must be a percentage such as 3%, was '{}'", option, text));
   return *percent / 100;

@@ -122,12 +122,12 @@ std::optional<Range> range_of(const Option& option, const std::string& word) {
     rest.erase(0, part.size() + 1);
     return part;
   };
-  const std::optional<double> low = parse_number(word.substr(0, dots)),
-                              high = parse_number(next_part());
+  const std::optional<double> low = parsed<double>(word.substr(0, dots)),
+                              high = parsed<double>(next_part());
   Range range{low.value_or(0), high.value_or(0), whole};
   if (rest.starts_with("log")) range.log = next_part() == "log";
   const bool has_count = !rest.empty();
-  const double count = has_count ? parse_number(next_part()).value_or(0) : 2;
+  const double count = has_count ? parsed<double>(next_part()).value_or(0) : 2;
   if (!low || !high || !(range.low < range.high) || !std::isfinite(range.high - range.low) ||
       !rest.empty() || (range.log && range.low <= 0) || count < 2 || count > most_runs ||
       count != std::floor(count) || (whole && (range.low < 0 || range.high > 1e15)))
