@@ -2,6 +2,7 @@
 // and images in the formats of MNIST and CIFAR-10.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -32,6 +33,9 @@ struct FileDataOptions {
   const DataSplit* like = nullptr;
 };
 
+/// Whether the f32 nearest to x is finite.
+inline bool fits_f32(double x) { return std::isfinite(static_cast<float>(x)); }
+
 /// Positions of examples.
 using Rows = std::vector<std::int32_t>;
 
@@ -41,7 +45,8 @@ enum class SetAside : std::uint64_t { test, validation };
 /// Splits rows at random into those that stay and those that are set aside, both in ascending
 /// order. The share of each class is rounded and set aside, but never the whole class. The result
 /// is a function of seed, part and classes. `classes` has the class of every example, or is empty.
-/// Throws an error that mentions `name` if the share is not in (0, 1) or is too small for one row.
+/// Throws an error that mentions `name` if the share is not in (0, 1) or is too small for one row,
+/// also of classes with few examples each.
 std::pair<Rows, Rows> set_aside(const std::string& name, SetAside part, const Rows& rows,
                                 const Array& classes, double share, std::uint64_t seed);
 
