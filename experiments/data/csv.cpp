@@ -5,8 +5,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <map>
+#include <set>
 
 #include "experiments/files/json.h"
 #include "experiments/files/words.h"
@@ -47,10 +47,16 @@ class Table {
 
   /// Parses a field as a number. In a table separated by `;`, a comma is the decimal point.
   std::optional<double> number(std::string_view field) const {
-    if (separator_ != ';') return parsed<double>(field);
-    std::string with_point(field);
-    std::ranges::replace(with_point, ',', '.');
-    return parsed<double>(with_point);
+    std::string with_point;
+    if (separator_ == ';') {
+      with_point = field;
+      std::ranges::replace(with_point, ',', '.');
+      field = with_point;
+    }
+    if (const std::optional<double> value = parsed<double>(field)) return value;
+    // Beyond the range of f64, a number becomes 0 or infinite.
+    if (const auto wide = parsed<long double>(field)) return static_cast<double>(*wide);
+    return std::nullopt;
   }
 
   template <class... Args>
@@ -98,6 +104,15 @@ class Table {
 bool is_missing(std::string_view text) {
   const std::string lower = lower_case(text.substr(0, 4));
   return lower.empty() || lower == "na" || lower == "n/a" || lower == "nan";
+}
+
+/// Whether a model's columns have names. Those of a table without a header have positions only.
+bool has_column_names(const DataSplit& model) {
+  std::set<std::string> names(model.input_names.begin(), model.input_names.end());
+  names.insert(model.target_names.begin(), model.target_names.end());
+  std::size_t position = 1;
+  while (names.contains(std::to_string(position))) ++position;
+  return position <= names.size();
 }
 
 /// The positions of a table's columns: the inputs, in the order in which a model takes them, and
@@ -154,12 +169,23 @@ DataSplit read_csv(std::string text, char separator, const FileDataOptions& opti
   if (columns == 1 && !options.like) table.refuse(" has one column; expected inputs and a target");
 
   std::vector<std::string> names(fields.begin(), fields.end());
+  const auto in_first_row = [&](const std::string& name) {
+    return std::ranges::find(names, name) != names.end();
+  };
   const auto numbers =
       std::ranges::count_if(fields, [&](auto field) { return table.number(field).has_value(); });
   const std::size_t position = parsed<std::size_t>(options.target).value_or(0);
-  const bool by_position =
-      position > 0 && position <= columns && std::ranges::count(names, options.target) == 0;
-  const bool has_header = numbers < std::ssize(fields) && !(numbers > 0 && by_position);
+  const bool is_position = position > 0 && position <= columns,
+             is_name = !options.target.empty() && in_first_row(options.target);
+  bool has_header = numbers < std::ssize(fields) && (numbers == 0 || !is_position || is_name);
+  if (options.like) {
+    has_header |= has_column_names(*options.like) &&
+                  std::ranges::all_of(options.like->input_names, in_first_row);
+  } else {  // the header may consist of numbers
+    std::size_t counted = 0;
+    while (counted < columns && names[counted] == std::to_string(counted)) ++counted;
+    has_header |= (is_name && !is_position) || (counted == columns && columns > 3);
+  }
   std::map<std::string, std::size_t> known;
   for (std::size_t i = 0; i < columns; ++i) {
     if (!has_header) names[i] = std::to_string(i + 1);
@@ -171,7 +197,7 @@ DataSplit read_csv(std::string text, char separator, const FileDataOptions& opti
 
   // In a table without header and target, the columns are the inputs in their order.
   if (options.like && !has_header && columns == options.like->input_names.size() &&
-      parsed<std::size_t>(options.like->input_names[0]))
+      !has_column_names(*options.like))
     names = options.like->input_names;
 
   DataSplit data;
@@ -196,10 +222,10 @@ DataSplit read_csv(std::string text, char separator, const FileDataOptions& opti
     for (std::size_t i = 0; i < columns; ++i) {
       const bool is_label = i == target && !options.regression;
       const std::optional<double> value = table.number(fields[i]);
-      const bool fits = value && std::abs(*value) <= std::numeric_limits<float>::max();
-      if (is_missing(fields[i]) || !(is_label || fits))
+      if (is_missing(fields[i]) || !(is_label || (value && fits_f32(*value))))
         table.refuse(", column '{}': found '{}'; expected {}", shown(names[i]), shown(fields[i]),
-                     is_label ? "a class (none may be missing)"
+                     is_label ? fmt::format("a class{} (none may be missing)",
+                                            options.guess ? " or a number" : "")
                               : "a finite number of f32 (words are not encoded, no value may be "
                                 "missing)");
       if (is_label)
@@ -213,7 +239,11 @@ DataSplit read_csv(std::string text, char separator, const FileDataOptions& opti
 
   if (!options.regression) {
     const auto is_word = [&](const auto& label) { return !table.number(label.first); };
-    const bool words = std::ranges::any_of(labels, is_word);
+    const bool words =
+        std::ranges::any_of(labels, is_word) ||
+        (options.like && std::ranges::any_of(options.like->class_names, [](const auto& name) {
+           return !parsed<double>(name);
+         }));
     std::vector<double> values(labels.size());
     for (const auto& [label, place] : labels) {
       values[static_cast<std::size_t>(place)] =

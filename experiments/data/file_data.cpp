@@ -210,18 +210,21 @@ DataSplit read_parts(const FileDataOptions& options, Source& source) {
     for (const auto& [key, array] : tensors.tensors) names.push_back(key);
     return read_arrays(options, names, [&](const std::string& array) { return tensors.at(array); });
   }
+  const std::string original = fs::path(file).filename().string();
+  const bool is_npy = name.ends_with(".npy"), is_idx = original.find("images") != original.npos &&
+                                                       original.find("idx3") != original.npos;
+  if (std::error_code error;
+      !is_npy && !is_idx && !name.ends_with(".bin") && !fs::is_directory(file, error))
+    fail("data",
+         "{}: expected a file X.csv, X.tsv, X.npz, x.npy, X.safetensors, images-idx3-ubyte or "
+         "X.bin",
+         file);
   if (!options.target.empty() && !options.like)
     fail("data", "{}: has no named columns or arrays; expected no target '{}'", file,
          options.target);
-  if (name.ends_with(".npy")) return read_npy_pair(options, source);
-  const std::string original = fs::path(file).filename().string();
-  if (original.find("images") != original.npos && original.find("idx3") != original.npos)
-    return read_idx(options, source);
-  if (std::error_code error; name.ends_with(".bin") || fs::is_directory(file, error))
-    return read_cifar(options, source);
-  fail("data",
-       "{}: expected a file X.csv, X.tsv, X.npz, x.npy, X.safetensors, images-idx3-ubyte or X.bin",
-       file);
+  return is_npy   ? read_npy_pair(options, source)
+         : is_idx ? read_idx(options, source)
+                  : read_cifar(options, source);
 }
 
 // ---- checks and classes ----
@@ -231,8 +234,7 @@ void check_numbers(const FileDataOptions& options, const Array& array, const cha
   const Index count = array.shape()[0], size = array.elements() / count;
   visit_any(array.dtype(), [&]<class T>(T) {
     for (Index i = 0; i < array.elements(); ++i)
-      if (const auto x = static_cast<double>(array.data<T>()[i]);
-          !(std::abs(x) <= std::numeric_limits<float>::max()))
+      if (const auto x = static_cast<double>(array.data<T>()[i]); !fits_f32(x))
         fail("data", "{}: the {} of example {} of {} have {}; expected finite numbers of f32",
              options.file, what, i / size + 1, count, x);
   });
@@ -333,12 +335,21 @@ std::pair<std::vector<double>, std::vector<double>> measured(const Array& inputs
   };
   const auto count = static_cast<double>(std::ssize(rows) * size / groups);
   // Sums the distances from the first numbers. If all numbers are equal, the sums are exactly 0.
-  std::vector<double> first, sums(static_cast<std::size_t>(groups)), squares = sums, mean, stddev;
+  std::vector<double> first, sums(static_cast<std::size_t>(groups)), squares = sums, scaled = sums,
+                                                                     mean, stddev;
   for (Index c = 0; c < groups; ++c) first.push_back(inputs.at(rows[0] * size + c));
   visit([&](std::size_t c, double x) { sums[c] += x - first[c]; });
   for (std::size_t c = 0; c < sums.size(); ++c) mean.push_back(first[c] + sums[c] / count);
-  visit([&](std::size_t c, double x) { squares[c] += (x - mean[c]) * (x - mean[c]); });
-  for (const double square : squares) stddev.push_back(square > 0 ? std::sqrt(square / count) : 1);
+  // The squares of tiny distances become 0. So they are also summed with distances times 2^600.
+  visit([&](std::size_t c, double x) {
+    squares[c] += (x - mean[c]) * (x - mean[c]);
+    scaled[c] += (x - mean[c]) * 0x1p600 * ((x - mean[c]) * 0x1p600);
+  });
+  for (std::size_t c = 0; c < squares.size(); ++c) {
+    const double spread = squares[c] > 0x1p-800 ? std::sqrt(squares[c] / count)
+                                                : std::sqrt(scaled[c] / count) * 0x1p-600;
+    stddev.push_back(spread > 0 ? spread : 1);
+  }
   return {mean, stddev};
 }
 
@@ -394,6 +405,11 @@ std::pair<Rows, Rows> set_aside(const std::string& name, SetAside part, const Ro
     aside.insert(aside.end(), own.begin(), own.begin() + take);
     stay.insert(stay.end(), own.begin() + take, own.end());
   }
+  if (aside.empty() && rounded(seen) > 0 && members.size() > 1)
+    fail("data",
+         "{}: its {} examples have {} classes, so a share of {} leaves none for {}; expected fewer "
+         "classes (for numbers, use --loss mse or huber)",
+         name, rows.size(), members.size(), share, purpose);
   if (aside.empty())
     fail("data", "{}: a share of {} of its {} examples leaves none for {}; expected more", name,
          share, rows.size(), purpose);

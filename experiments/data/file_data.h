@@ -2,6 +2,7 @@
 // and images in the formats of MNIST and CIFAR-10.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -32,6 +33,9 @@ struct FileDataOptions {
   const DataSplit* like = nullptr;
 };
 
+/// Whether the f32 nearest to x is finite.
+inline bool fits_f32(double x) { return std::isfinite(static_cast<float>(x)); }
+
 /// Positions of examples.
 using Rows = std::vector<std::int32_t>;
 
@@ -41,16 +45,20 @@ enum class SetAside : std::uint64_t { test, validation };
 /// Splits rows at random into those that stay and those that are set aside, both in ascending
 /// order. The share of each class is rounded and set aside, but never the whole class. The result
 /// is a function of seed, part and classes. `classes` has the class of every example, or is empty.
-/// Throws an error that mentions `name` if the share is not in (0, 1) or is too small for one row.
+/// Throws an error that mentions `name` if the share is not in (0, 1) or is too small for one row,
+/// also of classes with few examples each.
 std::pair<Rows, Rows> set_aside(const std::string& name, SetAside part, const Rows& rows,
                                 const Array& classes, double share, std::uint64_t seed);
 
 /// Reads `options.file`, which is one of these (.csv, .tsv and idx files may be gzipped):
 ///   X.csv, X.tsv           A table in UTF-8, with quoted fields where needed. The first row is the
 ///                          header unless all its fields are numbers, or some are numbers and
-///                          `target` is the number of a column. If the first row contains `;`, then
-///                          `;` is the separator and `,` the decimal point, as in spreadsheets.
-///                          Inputs must be numbers.
+///                          `target` is the number of a column. A row of numbers is a header, too,
+///                          if it has the names of all inputs of `like`. Without `like`, it is one
+///                          if it has the `target`, which is no column's number, or if it is 0, 1,
+///                          2, 3, ... (as pandas names columns). If the first row contains `;`,
+///                          then `;` is the separator and `,` the decimal point, as in
+///                          spreadsheets. Inputs must be numbers.
 ///   X.npz, X.safetensors   Named arrays. Inputs are named x, inputs, images, data, features or
 ///                          arr_0. Targets are named y, targets, target, labels, label, class,
 ///                          classes or arr_1, or have the name `target`. If `target` is given and
@@ -67,7 +75,8 @@ std::pair<Rows, Rows> set_aside(const std::string& name, SetAside part, const Ro
 /// Without `target`, the target of a table is the column with one of the names of target arrays
 /// above. Inputs of shape (n) become (n, 1), and (n, h, w) becomes (n, h, w, 1). Pixels keep their
 /// values, 0 to 255. Classes are the sorted distinct labels of both parts: whole numbers of 32 bits
-/// or, in a table, words. Standardised inputs are (x - mean) / stddev.
+/// or, in a table, words. If a class of `like` is a word, all labels are. Standardised inputs are
+/// (x - mean) / stddev.
 ///
 /// Without a test part, `set_aside` takes the share test_share of the examples for the test.
 /// Validation examples are taken from the training part in the same way. All parts keep the order

@@ -98,9 +98,9 @@ std::string encode_npz(const std::vector<NamedColumn>& columns) {
     if (bytes.size() + file.size() >= std::uint64_t{1} << 31)
       fail("npz", "'{}' would make a file of 2 GiB or more", name);
 
-    // The fields of an entry: version 2.0, no flags, stored, 1 January 1980; then the checksum, the
-    // compressed and the uncompressed size, and the length of the name.
-    std::string entry("\x14\0\0\0\0\0\0\0\x21\0", 10);
+    // The fields of an entry: version 2.0, a name in UTF-8 (flag 11), stored, 1 January 1980; then
+    // the checksum, the compressed and the uncompressed size, and the length of the name.
+    std::string entry("\x14\0\0\x08\0\0\0\0\x21\0", 10);
     append(entry, static_cast<std::uint32_t>(
                       crc32_z(0, reinterpret_cast<const Bytef*>(file.data()), file.size())));
     for (int i = 0; i < 2; ++i) append(entry, static_cast<std::uint32_t>(file.size()));
@@ -147,13 +147,18 @@ Array decode_npy(std::string_view bytes, const std::string& name) {
          "objects, texts or records)",
          name, shown(header));
   Shape shape;
+  // The limit of the product of all axes but those of size 0, which the bytes do not limit.
+  Index most = std::max<Index>(std::ssize(bytes), 1 << 20);
   const std::string list = found[4];
   static const std::regex digits("[0-9]+");
   for (std::sregex_iterator size(list.begin(), list.end(), digits), end; size != end; ++size) {
     const std::optional<Index> axis = parsed<Index>(size->str());
-    if (!axis || *axis > std::ssize(bytes) || shape.rank() == max_rank)
-      fail("data", "{}: is cut or damaged: {} bytes for shape ({}); expected at most {} axes", name,
-           bytes.size(), shown(list), max_rank);
+    if (!axis || *axis > most || shape.rank() == max_rank)
+      fail("data",
+           "{}: is cut or damaged: {} bytes for shape ({}); expected all its numbers, on at most "
+           "{} axes",
+           name, bytes.size(), shown(list), max_rank);
+    most /= std::max<Index>(*axis, 1);
     shape.push_back(*axis);
   }
   if (bytes.size() != static_cast<std::size_t>(shape.elements()) * format->bytes)

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstring>
 #include <fstream>
+#include <limits>
 #include <numeric>
 #include <set>
 
@@ -249,6 +250,14 @@ BOOST_AUTO_TEST_CASE(headers_and_targets_of_tables) {
   BOOST_TEST((table(mixed, with_target("kind")).input_names == Words{"400", "402"}));
   BOOST_TEST(
       (table("1,2,a\n3,4,b\n5,6,a\n7,8,b\n", with_target("3")).class_names == Words{"a", "b"}));
+  // A row of numbers is a header if it counts from 0 or names the target.
+  for (const auto& [header, target] : {std::pair("0,1,2,3", "3"), std::pair("9,8,7,30", "30")}) {
+    const std::string rows = "5,6,7,0\n5,6,7,1\n5,6,7,0\n5,6,7,1\n";
+    const DataSplit data = table(fmt::format("{}\n{}", header, rows), with_target(target));
+    BOOST_TEST((data.target_names == Words{target}));
+    BOOST_TEST((data.class_names == Words{"0", "1"}));
+  }
+  BOOST_TEST((table("0,1\n0,2\n2,3\n2,4\n", with_target("1")).input_names == Words{"2"}));
   // Common target names are found in upper or lower case. A name takes precedence over a position.
   BOOST_TEST((table("x,Label\n1,5\n2,6\n3,5\n4,6\n", half).target_names == Words{"Label"}));
   BOOST_TEST((table("2,a\n5,1\n6,2\n5,3\n6,4\n", with_target("2")).input_names == Words{"a"}));
@@ -275,6 +284,7 @@ BOOST_AUTO_TEST_CASE(bad_tables) {
   for (const char* missing : {"", "NA", "nan", "N/A", "\"\""})
     place(fmt::format("a,y\n{},2\n", missing), "no value may be missing");
   place("a,y\n1,\n", "row 2, column 'y': found ''; expected a class (none may");
+  BOOST_TEST(contains(refusal("a,y\n1,\n", {.guess = true}), "expected a class or a number (none"));
   place("a,y\n1,2\n3\n", "row 3 has 1 fields; expected 2");
   place("a,y\n1,2\n3,4,5\n", "row 3 has 3 fields; expected 2");
   place("a,y,a\n1,2,3\n", "row 1: columns 1 and 3 have the name 'a'");
@@ -286,6 +296,11 @@ BOOST_AUTO_TEST_CASE(bad_tables) {
   place("a,y\n1,3000000000\n2,2\n", "is 3000000000; expected a class: a whole number of 32 bits");
   place("a,y\n1,2\n2,2\n", "all examples are of the class '2'; expected at least two classes");
   place("a,y\n1,2\n2,3\n", "a share of 0.2 of its 2 examples leaves none for the test");
+  std::string prices = "a,y\n";
+  for (int i = 0; i < 40; ++i) prices += fmt::format("{},{}\n", i, 100 + i);
+  place(prices,
+        "its 40 examples have 40 classes, so a share of 0.2 leaves none for the test; expected "
+        "fewer classes (for numbers, use --loss mse or huber)");
   place("a,y\n", "expected 1 to 2^31 - 1 examples");
   place("", "is empty; expected a table");
   place("\n\r\n", "is empty; expected a table");
@@ -305,6 +320,14 @@ BOOST_AUTO_TEST_CASE(bad_tables) {
   // Messages cut long texts short.
   BOOST_TEST(refusal("a,y\n" + std::string(5000, 'x') + ",1\n").size() < 300u);
   BOOST_TEST(contains(refusal("a,y\n1,2\n2,3\n", {.test_share = 1}), "a share of 1"));
+}
+
+BOOST_AUTO_TEST_CASE(numbers_at_the_limits_of_f32) {
+  const DataSplit data = table("a,y\n1e-400,0\n3.4028235e38,1\n-3,0\n-0.1e-4000,1\n");
+  const double largest = std::numeric_limits<float>::max();
+  BOOST_TEST((sorted_inputs(data) == Numbers{-3, 0, 0, largest}));
+  for (const char* number : {"3.4028236e38", "-1e39", "1e400"})
+    BOOST_TEST(contains(refusal(fmt::format("a,y\n{},0\n1,1\n", number)), "expected a finite"));
 }
 
 BOOST_AUTO_TEST_CASE(regression) {
@@ -443,22 +466,51 @@ BOOST_AUTO_TEST_CASE(examples_like_those_of_a_model) {
                  read_like("n.npz", npz({{"x", npy("<f8", "(1, 3)", bytes_of(Numbers{3, 5, 4}))}}));
                }),
                "do not fit the input shape (2)"));
+  // A header may consist of numbers.
+  const DataSplit counted =
+      read_file_data({.file = files.write("c.csv", "0,1,kind\n5,6,1\n7,8,2\n5,6,1\n7,8,2\n"),
+                      .target = "kind",
+                      .test_share = 0.5,
+                      .standardize = false});
+  const auto like_counted = [&](const std::string& rows) {
+    return read_file_data({.file = files.write("q.csv", rows), .target = "kind", .like = &counted});
+  };
+  BOOST_TEST((like_counted("1,0\n6,5\n").test.inputs().to_vector() == Numbers{5, 6}));
+  BOOST_TEST(contains(error_of([&] { like_counted("6,5\n7,8\n"); }), "there is no column '0'"));
   // Without a header, the order of the columns counts. The target may be missing.
   const DataSplit plain =
       read_file_data({.file = files.write("p.csv", "1,5,6\n2,7,8\n1,9,9\n2,1,3\n"),
                       .target = "1",
                       .test_share = 0.5,
                       .standardize = false});
-  for (const char* rows : {"5,6\n", "2,5,6\n"})
+  for (const char* rows : {"3,2\n", "2,3,2\n"})
     BOOST_TEST((read_file_data({.file = files.write("q.csv", rows), .target = "1", .like = &plain})
                     .test.inputs()
-                    .to_vector() == Numbers{5, 6}));
+                    .to_vector() == Numbers{3, 2}));
+}
+
+BOOST_AUTO_TEST_CASE(labels_are_words_if_the_model_has_words) {
+  const Files files;
+  const std::string text = "a,code\n1,007\n2,12A\n3,1\n4,1.0\n5,007\n6,12A\n7,1\n8,1.0\n";
+  const DataSplit model =
+      read_file_data({.file = files.write("t.csv", text), .target = "code", .test_share = 0.5});
+  BOOST_TEST((model.class_names == Words{"007", "1", "1.0", "12A"}));
+  const auto labels = [&](const std::string& rows) {
+    const std::string file = files.write("n.csv", "a,code\n" + rows);
+    return read_file_data({.file = file, .target = "code", .like = &model})
+        .test.targets()
+        .to_vector();
+  };
+  BOOST_TEST((labels("1,1.0\n2,1\n3,007\n") == Numbers{2, 1, 0}));
+  BOOST_TEST(
+      contains(error_of([&] { labels("1,7\n"); }), "has the class '7'; expected one of 007"));
 }
 
 BOOST_AUTO_TEST_CASE(standardised_by_the_training_part) {
   const Files files;
-  std::string text = "a,b,c,y\n";
-  for (int i = 0; i < 20; ++i) text += fmt::format("{},0.1,{},{}\n", i, 1700000000 + i, i % 2);
+  std::string text = "a,b,c,d,y\n";
+  for (int i = 0; i < 20; ++i)
+    text += fmt::format("{},0.1,{},{}e-200,{}\n", i, 1700000000 + i, i, i % 2);
   const FileDataOptions options{.file = files.write("t.csv", text)};
   FileDataOptions as_it_is = options;
   as_it_is.standardize = false;
@@ -467,20 +519,20 @@ BOOST_AUTO_TEST_CASE(standardised_by_the_training_part) {
   BOOST_TEST(raw.stddev.empty());
   const Numbers inputs = raw.train.inputs().to_vector();
   double mean = 0, square = 0;
-  for (std::size_t i = 0; i < inputs.size(); i += 3) mean += inputs[i] / 16;
-  for (std::size_t i = 0; i < inputs.size(); i += 3) square += std::pow(inputs[i] - mean, 2) / 16;
+  for (std::size_t i = 0; i < inputs.size(); i += 4) mean += inputs[i] / 16;
+  for (std::size_t i = 0; i < inputs.size(); i += 4) square += std::pow(inputs[i] - mean, 2) / 16;
   BOOST_TEST(std::abs(data.mean.at(0) - mean) < 1e-12);
   BOOST_TEST(std::abs(data.stddev.at(0) - std::sqrt(square)) < 1e-12);
   // A constant column is only centred. A column keeps its spread even if f32 rounds its values to
-  // one number.
+  // one number, or their squares are too small for f64.
   BOOST_TEST(data.mean.at(1) == 0.1);
   BOOST_TEST(data.stddev.at(1) == 1.0);
   BOOST_TEST(std::abs(data.stddev.at(2) - data.stddev.at(0)) < 1e-6);
   for (Index i = 0; i < 4; ++i) {
-    const double expected = (raw.test.inputs().at(3 * i) - mean) / std::sqrt(square);
-    BOOST_TEST(std::abs(data.test.inputs().at(3 * i) - expected) < 1e-6);
-    BOOST_TEST(data.test.inputs().at(3 * i + 1) == 0.0);
-    BOOST_TEST(std::abs(data.test.inputs().at(3 * i + 2) - expected) < 1e-6);
+    const double expected = (raw.test.inputs().at(4 * i) - mean) / std::sqrt(square);
+    BOOST_TEST(data.test.inputs().at(4 * i + 1) == 0.0);
+    for (const Index column : {0, 2, 3})
+      BOOST_TEST(std::abs(data.test.inputs().at(4 * i + column) - expected) < 1e-6);
   }
 }
 
@@ -649,11 +701,15 @@ BOOST_AUTO_TEST_CASE(bad_archives) {
 BOOST_AUTO_TEST_CASE(arrays_for_numpy_come_back) {
   const Array a = Array::from<double>({1, 2.5, -3}, {3}), b = Array::from<std::int32_t>({7}, {1}),
               c = Array::from<float>({0.5f, 1}, {2});
-  const NpzFile file(
-      encode_npz({{"a", a}, {"b", b}, {"c", c.sliced(0, 1, 1)}, {"t", {}, {"x", "yz"}}}), "n.npz");
-  BOOST_TEST((file.names() == Words{"a", "b", "c", "t"}));
-  BOOST_TEST((file.read("a").to_vector() == a.to_vector()));
-  BOOST_TEST((file.read("a").dtype() == DType::f64));
+  const std::string bytes =
+      encode_npz({{"\u00e4", a}, {"b", b}, {"c", c.sliced(0, 1, 1)}, {"t", {}, {"x", "yz"}}});
+  const NpzFile file(bytes, "n.npz");
+  BOOST_TEST((file.names() == Words{"\u00e4", "b", "c", "t"}));
+  // The flag of names in UTF-8 is in both headers of an array.
+  for (const std::size_t flags : {std::size_t{6}, bytes.find("PK\1\2") + 8})
+    BOOST_TEST(bytes.substr(flags, 2) == little<std::uint16_t>(1 << 11));
+  BOOST_TEST((file.read("\u00e4").to_vector() == a.to_vector()));
+  BOOST_TEST((file.read("\u00e4").dtype() == DType::f64));
   BOOST_TEST((file.read("b").to_vector() == b.to_vector()));
   BOOST_TEST((file.read("c").to_vector() == Numbers{1}));
   BOOST_TEST(contains(error_of([&] { file.read("t"); }), "S2"));
@@ -723,7 +779,8 @@ BOOST_AUTO_TEST_CASE(arrays_that_do_not_fit) {
   BOOST_TEST(contains(error(inputs(1e39, 1), labels), "the inputs of example 1 of 2 have 1e+39"));
   BOOST_TEST(
       contains(error(npy("<f8", "()", bytes_of<double>({1})), labels), "inputs of shape ()"));
-  BOOST_TEST(contains(error(npy("<f8", "(0, 3)", ""), npy("<f8", "(0,)", "")), "shape (0, 3)"));
+  BOOST_TEST(contains(error(npy("<f8", "(0, 3)", ""), npy("<f8", "(0,)", "")),
+                      "inputs of shape (0, 3), targets of shape (0); expected 1 to"));
   const auto label_error = [&](double label) {
     return error(inputs(1, 2), npy("<f8", "(2,)", bytes_of(Numbers{0, label})));
   };
@@ -740,15 +797,16 @@ BOOST_AUTO_TEST_CASE(arrays_that_do_not_fit) {
 
 BOOST_AUTO_TEST_CASE(files_that_cannot_be_read) {
   const Files files;
-  const auto error = [&](const std::string& name) {
-    return error_of([&] { read((files.path / name).string()); });
+  const auto error = [&](const std::string& name, const std::string& target = "") {
+    return error_of([&] { read((files.path / name).string(), target); });
   };
   for (const char* name : {"none.csv", "none.npz", "x.npy", "none.safetensors", "none.bin"})
     BOOST_TEST(contains(error(name), std::string(name) + ": No such file"), name);
   std::filesystem::create_directory(files.path / "folder.csv");
   BOOST_TEST(contains(error("folder.csv"), "folder.csv: Is a directory"));
   for (const char* name : {"photo.jpeg", "images.png", "IMAGES-IDX3", "table"})
-    BOOST_TEST(contains(error(name), "expected a file X.csv"), name);
+    for (const char* target : {"", "y"})
+      BOOST_TEST(contains(error(name, target), "expected a file X.csv"), name);
   BOOST_TEST(contains(error(""), "has no .bin file"));
   BOOST_TEST(contains(error("a.npy"), "where are its targets?"));
 }
