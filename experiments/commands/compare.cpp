@@ -37,8 +37,8 @@ void add_error(Json& row, const std::string& when, Trainer& trainer, const Datas
 }
 
 /// Trains with the method of a row until the end or until a stop is requested, and adds the results
-/// to the row.
-void train(const Problem& problem, const Dataset& batch, Progress& progress, Json& row) {
+/// to the row. A method that diverges has its error in place of results.
+void train(const Problem& problem, const Dataset& batch, Progress& progress, Json& row) try {
   const Method& m = method(text(row, "method"));
   const double ms = number(row, "ms");
   Trainer trainer(problem, m);
@@ -55,6 +55,8 @@ void train(const Problem& problem, const Dataset& batch, Progress& progress, Jso
   add_error(row, "end", trainer, batch);
   for (const char* field : {"loss", "train_loss", "test_accuracy", "metrics", "gradient_norm"})
     row[field] = curve.back()[field];
+} catch (const RunFailure& failure) {
+  row["error"] = failure.what();
 }
 
 Json phases_of(const StepCost& cost) {
@@ -70,7 +72,9 @@ Json phases_of(const StepCost& cost) {
 
 std::string text_of(const Problem& problem, const Json& record) {
   const RunOptions& o = problem.options;
-  const std::string warning = noise_warning(record);
+  std::string warning = noise_warning(record);
+  for (const Json& row : objects(member(record, "rows")))
+    if (row.contains("error")) warning += (warning.empty() ? "" : "\n") + text(row, "error");
   return fmt::format(
       "\n{} on {}: {} epochs, gamma {}, epsilon {}, lr {}, seed {}, {} threads\n\n{}\nms/step: "
       "median, methods timed in turn. products: full-size matrix products and convolutions in a "

@@ -13,6 +13,7 @@
 #include "experiments/app/terminal.h"
 #include "experiments/files/atomic_file.h"
 #include "experiments/files/json.h"
+#include "experiments/files/words.h"
 #include "experiments/measure/steps.h"
 #include "experiments/report/progress.h"
 #include "experiments/report/table.h"

@@ -2,6 +2,8 @@
 // checkpoints.
 #include "experiments/run/trainer.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -10,6 +12,7 @@
 #include "autodiff/kernels/reduce.h"
 #include "autodiff/threads/parallel.h"
 #include "experiments/files/safetensors.h"
+#include "experiments/files/words.h"
 #include "experiments/run/stop.h"
 #include "optim/clipping.h"
 
@@ -158,11 +161,12 @@ double Trainer::step() {
     if (steps() > 0) smaller.emplace_back("--lr");
     for (const std::string option : {"gamma", "epsilon", "rho"})
       if (listed(method_.options, option)) smaller.push_back("--" + option);
-    throw RunFailure(
-        fmt::format("[{}] step {} (epoch {}): {}; loss {}. The state before the step is unchanged{}{}",
-                    method_.name, steps() + 1, steps() / steps_per_epoch_ + 1,
-                    cause ? str(*cause) : "a value was not finite", loss,
-                    smaller.empty() ? "" : "; try a smaller ", fmt::join(smaller, " or ")));
+    throw RunFailure(fmt::format(
+        "[{}] step {} (epoch {}): {}; loss {}. The state before the step is unchanged{}{}",
+        method_.name, steps() + 1, steps() / steps_per_epoch_ + 1,
+        cause ? str(*cause) : "a value was not finite",
+        std::isnan(loss) ? std::nan("") : loss,  // without a sign
+        smaller.empty() ? "" : "; try a smaller ", fmt::join(smaller, " or ")));
   }
   if (problem_.options.clip > 0) clip_by_global_norm(gradient, problem_.options.clip);
   optimizer_.update(state_.parameters, gradient,

@@ -1,6 +1,8 @@
 // Checks ops, graphs and models, prints the table of checks, and implements the command.
 #include "experiments/commands/check/check.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -123,8 +125,8 @@ std::vector<CheckRow> check_plan(const Problem& problem, const Method& m, const 
              recorded = gradients_of_programs(plain, m, state, batch, 1);
   std::vector<CheckRow> rows;
   for (std::size_t i = 0; i < planned.size(); ++i)
-      rows.push_back(compared(problem, std::string(m.name), only_planned, 1, planned[i]->gradient,
-                              recorded[i]->gradient, 1e-9));
+    rows.push_back(compared(problem, std::string(m.name), only_planned, 1, planned[i]->gradient,
+                            recorded[i]->gradient, 1e-9));
   return rows;
 }
 
@@ -259,9 +261,9 @@ std::string check_report(const std::vector<CheckRow>& rows) {
   for (const CheckRow& row : rows)
     if (row.check == only_planned) half.insert(row.label);
   if (!half.empty())
-    text += fmt::format(
-        "only the plan was checked of {}: no second form of the equation is known\n",
-        fmt::join(half, ", "));
+    text +=
+        fmt::format("only the plan was checked of {}: no second form of the equation is known\n",
+                    fmt::join(half, ", "));
   std::size_t failed = 0;
   for (const CheckRow& row : rows)
     if (!row.ok) {
@@ -292,9 +294,9 @@ void declare_check(OptionSet& set, CheckCommandOptions& options) {
 int run_check(CheckCommandOptions options) {
   const auto given = [&](const char* name) { return options.given.contains(name); };
   // Every other option describes a problem.
-  const std::set<std::string> general = {"--op",      "--order", "--graphs", "--write",
-                                         "--seed",    "--dtype", "--threads", "--out",
-                                         "--json",    "--config", "--quiet", "--cpu"};
+  const std::set<std::string> general = {"--op",   "--order",  "--graphs",  "--write",
+                                         "--seed", "--dtype",  "--threads", "--out",
+                                         "--json", "--config", "--quiet",   "--cpu"};
   const auto of_problem = std::ranges::find_if(
       options.given, [&](const auto& word) { return !general.contains(word.first); });
   const bool model = of_problem != options.given.end();
