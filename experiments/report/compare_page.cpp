@@ -41,25 +41,26 @@ std::string headline_tiles(const std::vector<Json>& rows) {
   return tiles(pairs);
 }
 
-Json training_finding(const std::vector<Json>& rows) {
+std::string training_finding(const std::vector<Json>& rows) {
   std::vector<std::pair<double, std::string>> results;
   for (const Json& row : rows)
     if (std::isfinite(number(row, "test_accuracy")))
       results.emplace_back(number(row, "test_accuracy"), text(row, "method"));
-  if (results.size() < 2) return {};
+  if (results.size() < 2) return "";
   std::ranges::stable_sort(results, std::greater(), &std::pair<double, std::string>::first);
   const double high = results.front().first, low = results.back().first;
   std::vector<std::string> best;
   for (const auto& [accuracy, method] : results)
     if (accuracy == high) best.push_back(method);
-  return {{"high", format_percent(high)},
-          {"best", fmt::format("{}", fmt::join(best, ", "))},
-          {"low", format_percent(low)},
-          {"worst", results.back().second},
-          {"equal", high == low ? format_percent(high) : ""}};
+  const std::string accuracies =
+      high == low
+          ? fmt::format("Every method ends at a test accuracy of {}.", format_percent(high))
+          : fmt::format("Test accuracy ends between {} ({}) and {} ({}).", format_percent(low),
+                        results.back().second, format_percent(high), fmt::join(best, ", "));
+  return accuracies + " These are single runs, so small differences may be chance.";
 }
 
-Json law_finding(const std::vector<Json>& rows) {
+std::string law_finding(const std::vector<Json>& rows) {
   std::vector<std::string> differing;
   bool compared = false;
   for (const Json& row : rows) {
@@ -69,60 +70,57 @@ Json law_finding(const std::vector<Json>& rows) {
       differing.push_back(fmt::format("{} has {} products, the law {} says {}", text(row, "method"),
                                       products, text(row, "products_law_text"), law));
   }
-  if (!compared) return {};
-  return {{"differing", fmt::format("{}", fmt::join(differing, "; "))}};
+  if (!compared) return "";
+  return differing.empty()
+             ? "Every method's count of products is the one its law predicts."
+             : fmt::format("Counted products differ from the law: {}.", fmt::join(differing, "; "));
 }
 
-/// The findings about one model, for the sentences of the template.
-Json findings(const std::vector<Json>& rows) {
-  Json data = Json::object();
+/// The findings about one model. A sentence is left out if the record lacks a number for it.
+std::vector<std::string> findings(const std::vector<Json>& rows, const std::string& slopes) {
+  std::vector<std::string> lines;
   const double exact = of(rows, "exact", "ms"), f_gr = of(rows, "f-gr", "ms"),
                naive = of(rows, "exact-naive", "ms"),
                gradient = of(rows, "exact", "ratio_to_gradient");
   if (std::isfinite(exact / f_gr))
-    data["cost"] = {{"ms", format_number(exact)},
-                    {"ratio", ratio_to_f_gr(rows, "exact")},
-                    {"f_gr", format_number(f_gr)},
-                    {"gradient", std::isfinite(gradient) ? format_ratio(gradient) : ""}};
+    lines.push_back(fmt::format(
+        "A step of exact takes {} ms, {} the time of f-gr ({} ms){}.", format_number(exact),
+        ratio_to_f_gr(rows, "exact"), format_number(f_gr),
+        std::isfinite(gradient) ? " and " + format_ratio(gradient) + " that of sgd" : ""));
+  if (const double error = of(rows, "exact", "gradient_error_start"); std::isfinite(error)) {
+    std::string line = "At the start of training the gradient of exact is off by ";
+    line += error_text(error);
+    const char* separator = "; ";
+    for (const char* method : {"f-gr", "b-gr", "c-gr"})
+      if (const double other = of(rows, method, "gradient_error_start"); std::isfinite(other)) {
+        line += fmt::format("{}{}'s by {}", separator, method, error_text(other));
+        separator = ", ";
+      }
+    lines.push_back(line + " (relative error against exact in float64).");
+  }
   if (std::isfinite(exact / naive)) {
-    data["plan"] = {{"before", format_number(naive)},
-                    {"after", format_number(exact)},
-                    {"share", format_ratio(exact / naive)},
-                    {"products", nullptr}};
     const double before = of(rows, "exact-naive", "products"),
                  after = of(rows, "exact", "products");
-    if (std::isfinite(before - after))
-      data["plan"]["products"] = {{"before", before}, {"after", after}};
+    lines.push_back(fmt::format(
+        "Planning changes the time of the exact method from {} ms (exact-naive) to {} ms, {}{}.",
+        format_number(naive), format_number(exact), format_ratio(exact / naive),
+        std::isfinite(before - after)
+            ? fmt::format(", and its products from {} to {}", before, after)
+            : ""));
   }
-  if (const double error = of(rows, "exact", "gradient_error_start"); std::isfinite(error)) {
-    std::vector<std::string> others;
-    for (const char* method : {"f-gr", "b-gr", "c-gr"})
-      if (const double other = of(rows, method, "gradient_error_start"); std::isfinite(other))
-        others.push_back(fmt::format("{}'s by {}", method, error_text(other)));
-    data["accuracy"] = {
-        {"exact", error_text(error)},
-        {"others", fmt::format("{}{}", others.empty() ? "" : "; ", fmt::join(others, ", "))}};
-  }
-  data["training"] = training_finding(rows);
-  data["law"] = law_finding(rows);
+  lines.push_back(training_finding(rows));
   const double sgd_norm = of(rows, "sgd", "gradient_norm"),
                exact_norm = of(rows, "exact", "gradient_norm");
   if (std::isfinite(sgd_norm - exact_norm))
-    data["norm"] = {{"exact", format_number(exact_norm)}, {"sgd", format_number(sgd_norm)}};
-  return data;
-}
-
-std::string bars(const std::vector<Json>& rows, const std::string& key, const std::string& title,
-                 const auto& value_text) {
-  BarPlot plot{.label = title + ", one bar per method"};
-  for (const Json& row : rows) {
-    plot.bars.push_back({row_label(row, rows),
-                         value_text(row),
-                         {number(row, key)},
-                         {method_ink(text(row, "method"))}});
-    add_whisker(plot.bars.back(), row, key);
-  }
-  return figure(title, bar_plot(plot));
+    lines.push_back(fmt::format("The gradient norm ends at {} with exact and at {} with sgd.",
+                                format_number(exact_norm), format_number(sgd_norm)));
+  lines.push_back(law_finding(rows));
+  if (!slopes.empty())
+    lines.push_back("In float64 the error falls with ε until rounding dominates: " + slopes +
+                    " (in theory, for smooth activations, 1 for one-sided and 2 for central "
+                    "differences).");
+  std::erase(lines, "");
+  return lines;
 }
 
 std::string phase_bars(const std::vector<Json>& rows) {
@@ -164,45 +162,43 @@ std::string cost_figures(const std::vector<Json>& rows) {
            (std::isfinite(ratio) ? " · " + format_ratio(ratio) : "");
   };
   const auto mib = [](const Json& row) { return format_number(number(row, "peak_mib")) + " MiB"; };
-  return figures(bars(rows, "ms", "Time of one step (× a gradient)", ms) + phase_bars(rows) +
-                 bars(rows, "peak_mib", "Peak memory of one step", mib));
+  return figures(bars_figure(rows, "ms", "Time of one step (× a gradient)", ms) + phase_bars(rows) +
+                 bars_figure(rows, "peak_mib", "Peak memory of one step", mib));
 }
 
-/// One curve of `epsilon_sweep`, in order of eps.
+/// One curve of `epsilon_sweep`: its points in order of eps.
 struct EpsilonCurve {
   std::string method, dtype;
-  std::vector<double> epsilons = {};
-  std::vector<double> errors = {};      ///< of the whole gradient
-  std::vector<double> hvp_errors = {};  ///< of its estimate of H g
+  std::vector<Json> points = {};
+
+  std::vector<double> values(const char* field) const {
+    std::vector<double> list;
+    for (const Json& point : points) list.push_back(number(point, field));
+    return list;
+  }
 };
 
 /// The curves in the order of the record. Later curves lie on top of earlier ones.
 std::vector<EpsilonCurve> epsilon_curves(const Json& record) {
   std::vector<EpsilonCurve> curves;
-  std::vector<Json> points = objects(member(record, "epsilon_sweep"));
-  const auto curve_of = [&](const Json& point) {
-    const std::string method = text(point, "method"), dtype = text(point, "dtype");
-    const auto same = [&](const EpsilonCurve& c) { return c.method == method && c.dtype == dtype; };
-    const auto found = std::ranges::find_if(curves, same);
-    return found == curves.end() ? curves.insert(found, {.method = method, .dtype = dtype}) : found;
+  const std::vector<Json> points = objects(member(record, "epsilon_sweep"));
+  const auto key_of = [](const Json& point) {
+    return text(point, "method") + " in " + text(point, "dtype");
   };
-  for (const Json& point : points) curve_of(point);
-  std::erase_if(points, [](const Json& point) {
-    return !std::isfinite(number(point, "epsilon") - number(point, "error"));
-  });
-  std::ranges::stable_sort(points, {}, [](const Json& point) { return number(point, "epsilon"); });
-  for (const Json& point : points) {
-    const auto curve = curve_of(point);
-    curve->epsilons.push_back(number(point, "epsilon"));
-    curve->errors.push_back(number(point, "error"));
-    curve->hvp_errors.push_back(number(point, "hvp_error"));
+  for (const auto& [key, own] : grouped(points, key_of)) {
+    curves.push_back({text(*own[0], "method"), text(*own[0], "dtype")});
+    for (const Json* point : own)
+      if (std::isfinite(number(*point, "epsilon") - number(*point, "error")))
+        curves.back().points.push_back(*point);
+    std::ranges::stable_sort(curves.back().points, {},
+                             [](const Json& point) { return number(point, "epsilon"); });
   }
   return curves;
 }
 
-/// A plot of errors over eps. `errors` selects the errors.
+/// A plot of the errors in a field over eps.
 std::string epsilon_plot(const Json& record, const std::vector<EpsilonCurve>& curves,
-                         const std::string& label, std::vector<double> EpsilonCurve::*errors) {
+                         const std::string& label, const char* field) {
   CurvePlot plot{.label = label + " against eps, both axes logarithmic",
                  .x_title = "step size ε",
                  .large = true,
@@ -211,10 +207,10 @@ std::string epsilon_plot(const Json& record, const std::vector<EpsilonCurve>& cu
                  .mark = number(member(record, "config"), "epsilon"),
                  .mark_text = "ε of this run"};
   for (const EpsilonCurve& curve : curves) {
-    const std::vector<double>& y = curve.*errors;
+    const std::vector<double> x = curve.values("epsilon"), y = curve.values(field);
     const bool faint = curve.dtype != curves.back().dtype;
     plot.curves.push_back({.name = curve.method,
-                           .x = curve.epsilons,
+                           .x = x,
                            .y = y,
                            .ink = method_ink(curve.method),
                            .note = faint ? curve.dtype : "",
@@ -225,8 +221,7 @@ std::string epsilon_plot(const Json& record, const std::vector<EpsilonCurve>& cu
     if (faint || (curve.method != "f-gr" && curve.method != "c-gr")) continue;
     for (std::size_t i = y.size(); i-- > 0;)
       if (y[i] > 0 && y[i] < 0.3) {
-        plot.guides.push_back(
-            {slope, curve.epsilons[i], y[i] * (slope == 1 ? 3 : 0.3), slope == 1});
+        plot.guides.push_back({slope, x[i], y[i] * (slope == 1 ? 3 : 0.3), slope == 1});
         break;
       }
   }
@@ -234,9 +229,9 @@ std::string epsilon_plot(const Json& record, const std::vector<EpsilonCurve>& cu
 }
 
 Json epsilon_errors(const Json& record, const std::vector<EpsilonCurve>& curves) {
-  const std::string plots = figures(
-      epsilon_plot(record, curves, "Relative error of the gradient", &EpsilonCurve::errors) +
-      epsilon_plot(record, curves, "Relative error of H∇ℒ alone", &EpsilonCurve::hvp_errors));
+  const std::string plots =
+      figures(epsilon_plot(record, curves, "Relative error of the gradient", "error") +
+              epsilon_plot(record, curves, "Relative error of H∇ℒ alone", "hvp_error"));
   if (plots.empty()) return {};
   Legend entries;
   std::string faint;
@@ -300,7 +295,7 @@ std::string record_name(const Json& record) {
   return data.empty() ? name : name + " on " + data;
 }
 
-std::string compare_section(const Json& record, std::string_view title, std::string_view id) {
+std::string compare_section(const Json& record) {
   const std::vector<Json> rows = objects(member(record, "rows"));
   const std::vector<std::string> models = distinct(rows, "model");
   const std::vector<EpsilonCurve> curves = epsilon_curves(record);
@@ -311,23 +306,23 @@ std::string compare_section(const Json& record, std::string_view title, std::str
   }
   std::vector<std::string> slopes;
   for (const EpsilonCurve& curve : curves)
-    if (const double slope = error_slope(curve.epsilons, curve.errors);
+    if (const double slope = error_slope(curve.values("epsilon"), curve.values("error"));
         curve.dtype == "f64" && std::isfinite(slope))
       slopes.push_back(fmt::format("{} at slope {:.2f}", curve.method, slope));
   for (const std::string& model : models) {
     std::vector<Json> own;
     for (const Json& row : rows)
       if (text(row, "model") == model) own.push_back(row);
-    Json part = findings(own);
-    part["name"] = models.size() > 1 ? model : "";
-    part["slopes"] = models.size() == 1 ? fmt::format("{}", fmt::join(slopes, ", ")) : "";
-    part["tiles"] = headline_tiles(own);
-    part["table"] = run_table_section(own);
-    part["costs"] = cost_figures(own);
-    part["curves"] = training_plots(own);
-    data["models"].push_back(part);
+    const std::string of_curves =
+        models.size() == 1 ? fmt::format("{}", fmt::join(slopes, ", ")) : "";
+    data["models"].push_back(
+        {{"name", models.size() > 1 ? model : ""},
+         {"html", headline_tiles(own) + bullets(findings(own, of_curves)) +
+                      section("Head to head", explained_table(own, run_columns(own)), 3) +
+                      section("Cost", cost_figures(own), 3) +
+                      section("Training", training_plots(own), 3)}});
   }
-  return record_section(record, title, id, rows, render("compare", data));
+  return render("compare", data) + equations_section(rows);
 }
 
 std::string compare_html(const Json& record) {
@@ -335,8 +330,9 @@ std::string compare_html(const Json& record) {
   const std::string head =
       "<header>\n<h1>Exact against finite-difference gradient regularization</h1>\n" +
       paragraph(name + (version == "-" ? "" : " · twice " + version), "subtitle") + "</header>\n";
-  return page(record_title(record, name),
-              head + compare_section(record, "What was compared", "compare"));
+  return page(
+      record_title(record, name),
+      head + record_section(record, "What was compared", "compare", compare_section(record)));
 }
 
 }  // namespace twice::experiments

@@ -10,6 +10,7 @@
 #include "experiments/measure/statistics.h"
 #include "experiments/report/html.h"
 #include "experiments/report/runs.h"
+#include "optim/gradient_regularization.h"
 
 namespace twice::experiments {
 namespace {
@@ -110,48 +111,46 @@ std::vector<Json> paired_differences(const RunSet& set, const std::vector<RunSet
 }
 
 std::string comparison_tables(const std::vector<Json>& rows) {
-  std::vector<std::vector<Cell>> table, values;
-  const auto number_cell = [](const std::string& text, double value) {
-    return Cell{.text = text, .is_number = true, .order = value};
-  };
-  for (const Json& row : rows) {
-    const std::string metric = text(row, "metric");
-    const std::vector<Cell> who = {
-        {.text = name_of(row, "method", "options"), .ink = method_ink(text(row, "method")).name},
-        {.text = name_of(row, "baseline", "baseline_options")},
-        {.text = heading_of_test(metric)}};
-    table.push_back(who);
-    table.back().push_back(number_cell(signed_number(metric, number(row, "mean")) + unit_of(metric),
-                                       number(row, "mean")));
-    table.back().push_back({.text = interval_text(row)});
-    table.back().push_back(number_cell(text(row, "n"), number(row, "n")));
-    table.back().push_back({.text = text(row, "verdict")});
+  if (rows.empty()) return "";
+  std::vector<Json> pairs;  // each row again for each of its seeds
+  for (const Json& row : rows)
     for (std::size_t i = 0; i < row.at("seeds").size(); ++i) {
-      values.push_back(who);
-      values.back().push_back({.text = show(row.at("seeds").at(i))});
-      for (const char* list : {"values", "baseline_values", "differences"}) {
-        const double value = row.at(list).at(i);
-        values.back().push_back(number_cell(fmt::format("{:.9g}", value), value));
-      }
+      pairs.push_back(row);
+      for (const char* list : {"seeds", "values", "baseline_values", "differences"})
+        pairs.back()[list] = row.at(list).at(i);
     }
+  TableOf<Json> means{rows}, values{pairs};
+  for (TableOf<Json>* table : {&means, &values}) {
+    table->add("method", "", [](const Json& row) {
+      return Cell{.text = name_of(row, "method", "options"),
+                  .ink = method_ink(text(row, "method")).name};
+    });
+    table->add("against", "",
+               [](const Json& row) { return name_of(row, "baseline", "baseline_options"); });
+    table->add("result", "", [](const Json& row) { return heading_of_test(text(row, "metric")); });
   }
-  if (table.empty()) return "";
-  return sortable_table({{"method", ""},
-                         {"against", ""},
-                         {"result", ""},
-                         {"mean difference", "mean of the method's results minus the other's"},
-                         {"95 % interval", "of the mean, by Student's t"},
-                         {"seeds", "seeds that both have"},
-                         {"verdict", "inconclusive: the interval contains 0"}},
-                        table) +
-         details("The values of each seed", sortable_table({{"method", ""},
-                                                            {"against", ""},
-                                                            {"result", ""},
-                                                            {"seed", ""},
-                                                            {"its value", ""},
-                                                            {"the other's", ""},
-                                                            {"difference", ""}},
-                                                           values));
+  means.add("mean difference", "mean of the method's results minus the other's",
+            [](const Json& row) {
+              const std::string metric = text(row, "metric");
+              const double mean = number(row, "mean");
+              return Cell{.text = signed_number(metric, mean) + unit_of(metric), .order = mean};
+            });
+  means.add("95 % interval", "of the mean, by Student's t", interval_text);
+  means.add("seeds", "seeds that both have", [](const Json& row) {
+    return Cell{.text = text(row, "n"), .order = number(row, "n")};
+  });
+  means.add("verdict", "inconclusive: the interval contains 0",
+            [](const Json& row) { return text(row, "verdict"); });
+  values.add("seed", "", [](const Json& row) { return text(row, "seeds"); });
+  for (const auto& [list, heading] :
+       std::initializer_list<TextPair>{{"values", "its value"},
+                                       {"baseline_values", "the other's"},
+                                       {"differences", "difference"}})
+    values.add(heading, "", [&](const Json& row) {
+      const double value = row.at(list);
+      return Cell{.text = fmt::format("{:.9g}", value), .order = value};
+    });
+  return means.html() + details("The values of each seed", values.html());
 }
 
 std::string comparison_text(const Json& row) {
@@ -163,42 +162,31 @@ std::string comparison_text(const Json& row) {
 }
 
 void add_comparisons(Json& sweep) {
-  struct Place {
-    std::size_t group;
-    bool chosen;
-    std::string ranked_by;
-  };
-  std::map<std::string, Place> places;
-  std::map<std::string, std::string> setting_of;
-  for (const Json& entry : objects(member(sweep, "runs")))
-    setting_of[text(entry, "name")] = text(entry, "setting");
+  // The group of each setting, and the fields that its row gets.
+  std::map<std::string, std::pair<std::size_t, Json>> places;
   Json comparisons = Json::array();
   const std::vector<RunSet> groups = sweep_runs(sweep, {});
   for (std::size_t g = 0; g < groups.size(); ++g) {
     const std::vector<RunSetting> settings = settings_of(groups[g]);
     const std::vector<const RunSetting*> chosen = chosen_settings(settings);
     const std::string ranked_by = ranking_result(settings);
-    for (const RunSetting& setting : settings)
-      for (const Run* run : setting.runs)
-        places.emplace(setting_of[run->name],
-                       Place{g, std::ranges::find(chosen, &setting) != chosen.end(), ranked_by});
+    for (const RunSetting& setting : settings) {
+      const bool is_chosen = std::ranges::find(chosen, &setting) != chosen.end();
+      const Json fields = {{"chosen", is_chosen}, {"ranked_by", ranked_by}};
+      for (const Run* run : setting.runs) places.emplace(run->setting, std::pair(g, fields));
+    }
     for (Json& row : paired_differences(groups[g], settings)) comparisons.push_back(std::move(row));
   }
   std::vector<Json> rows = objects(member(sweep, "rows"));
-  for (Json& row : rows) {
-    const Place& place = places.at(text(row, "setting"));
-    row["ranked_by"] = place.ranked_by;
-    row["chosen"] = place.chosen;
-  }
+  for (Json& row : rows) row.update(places.at(text(row, "setting")).second);
   const auto rank = [&](const Json& row) {
-    const Place& place = places.at(text(row, "setting"));
     const auto method = std::ranges::find(methods(), text(row, "method"), &Method::name);
     const auto cost = [&](const std::string& name) {
       const double value = lower_is_better(name) ? number(row, name) : -number(row, name);
       return std::isfinite(value) ? value : std::numeric_limits<double>::infinity();
     };
-    return std::tuple(place.group, method - methods().begin(), !place.chosen, cost(place.ranked_by),
-                      cost("loss"));
+    return std::tuple(places.at(text(row, "setting")).first, method - methods().begin(),
+                      member(row, "chosen") == false, cost(text(row, "ranked_by")), cost("loss"));
   };
   std::ranges::stable_sort(rows, {}, rank);
   sweep["ranked_by"] = rows.empty() ? Json() : member(rows[0], "ranked_by");

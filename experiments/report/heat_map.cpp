@@ -2,7 +2,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "autodiff/array/error.h"
@@ -12,48 +11,27 @@
 namespace twice::experiments {
 namespace {
 
-struct Rgb {
-  double red, green, blue;
-};
+// Viridis (Smith and van der Walt 2015) at nine positions: red, green and blue. Linear
+// interpolation between them is accurate enough for the eye.
+constexpr int viridis[][3] = {{68, 1, 84},    {71, 45, 123},  {59, 82, 139},
+                              {44, 114, 142}, {33, 145, 140}, {40, 174, 128},
+                              {94, 201, 98},  {173, 220, 48}, {253, 231, 37}};
 
-// Viridis (Smith and van der Walt 2015) at nine positions. Linear interpolation between them is
-// accurate enough for the eye.
-constexpr std::array<Rgb, 9> viridis = {{{68, 1, 84},
-                                         {71, 45, 123},
-                                         {59, 82, 139},
-                                         {44, 114, 142},
-                                         {33, 145, 140},
-                                         {40, 174, 128},
-                                         {94, 201, 98},
-                                         {173, 220, 48},
-                                         {253, 231, 37}}};
-
-/// The colour at `place` in [0, 1].
-Rgb colour(double place) {
-  const double at = std::clamp(place, 0.0, 1.0) * (viridis.size() - 1);
-  const std::size_t i = std::min<std::size_t>(static_cast<std::size_t>(at), viridis.size() - 2);
+/// The colour at `place` in [0, 1], such as "#21918c".
+std::string colour(double place) {
+  const double at = std::clamp(place, 0.0, 1.0) * (std::size(viridis) - 1);
+  const std::size_t i = std::min<std::size_t>(static_cast<std::size_t>(at), std::size(viridis) - 2);
   const double t = at - static_cast<double>(i);
-  const auto mix = [&](double Rgb::*part) {
-    return std::round((1 - t) * viridis[i].*part + t * viridis[i + 1].*part);
-  };
-  return {mix(&Rgb::red), mix(&Rgb::green), mix(&Rgb::blue)};
+  std::string text = "#";
+  for (const int part : {0, 1, 2})
+    text +=
+        fmt::format("{:02x}", std::lround((1 - t) * viridis[i][part] + t * viridis[i + 1][part]));
+  return text;
 }
 
-std::string hex(const Rgb& c) {
-  return fmt::format("#{:02x}{:02x}{:02x}", static_cast<int>(c.red), static_cast<int>(c.green),
-                     static_cast<int>(c.blue));
-}
-
-/// White or nearly black, whichever contrasts more (WCAG's relative luminance).
-const char* letters_on(const Rgb& c) {
-  const auto linear = [](double part) {
-    part /= 255;
-    return part <= 0.04045 ? part / 12.92 : std::pow((part + 0.055) / 1.055, 2.4);
-  };
-  const double luminance =
-      0.2126 * linear(c.red) + 0.7152 * linear(c.green) + 0.0722 * linear(c.blue);
-  return luminance < 0.18 ? "#ffffff" : "#0b0b0b";
-}
+/// White or nearly black, whichever contrasts more with the colour at `place`: by WCAG's relative
+/// luminance it is white below this place.
+const char* letters_at(double place) { return place < 0.433468 ? "#ffffff" : "#0b0b0b"; }
 
 /// Maps values to positions on the colour scale.
 struct Scale {
@@ -109,7 +87,7 @@ struct Frame {
   bool turned;  ///< the names of columns are slanted
 };
 
-Frame frame_of(const HeatMap& map, bool spreads) {
+Frame frame_of(const HeatMap& map) {
   const auto widest = [](const std::vector<std::string>& names) {
     std::size_t length = 0;
     for (const std::string& name : names)
@@ -120,7 +98,8 @@ Frame frame_of(const HeatMap& map, bool spreads) {
   Frame frame{};
   frame.left = widest(map.y) + 40;
   frame.cell_width = std::max((least_width - frame.left - right) / columns, least_cell);
-  frame.cell_height = spreads ? 46 : 36;
+  const auto has_spread = [](const HeatCell& cell) { return std::isfinite(cell.spread); };
+  frame.cell_height = std::ranges::any_of(map.cells, has_spread) ? 46 : 36;
   frame.turned = widest(map.x) + 6 > frame.cell_width;
   frame.bottom = 48 + (frame.turned ? widest(map.x) / 2 : 0);
   frame.width = frame.left + columns * frame.cell_width + right;
@@ -145,10 +124,10 @@ void draw_key(Picture& picture, const HeatMap& map, const Scale& scale, const Fr
                step = key_width / (steps + 0.0);
   for (int i = 0; i < steps; ++i) {
     const double share = i / (steps - 1.0);
-    const Rgb c = colour(scale.best == low ? 1 - share : share);
+    const std::string fill = colour(scale.best == low ? 1 - share : share);
     // A small overlap avoids seams.
     picture.shape("rect", rectangle(from + i * step, 9, step + (i + 1 < steps ? 0.6 : 0), 12,
-                                    fmt::format("fill=\"{}\"", hex(c))));
+                                    fmt::format("fill=\"{}\"", fill)));
   }
   picture.text(from - 8, 20, end_text(low, "≤ "), "end");
   picture.text(from + key_width + 8, 20, end_text(high, "≥ "));
@@ -187,9 +166,7 @@ std::optional<Picture> draw(const HeatMap& map) {
   double best = std::nan("");
   for (const HeatCell& cell : map.cells)
     best = map.lower_is_better ? std::fmin(best, cell.value) : std::fmax(best, cell.value);
-  const Frame frame = frame_of(map, std::ranges::any_of(map.cells, [](const HeatCell& cell) {
-                                 return std::isfinite(cell.spread);
-                               }));
+  const Frame frame = frame_of(map);
   Picture picture(frame.width, frame.height);
   draw_key(picture, map, scale, frame);
   const double floor = frame.height - frame.bottom;
@@ -221,13 +198,13 @@ std::optional<Picture> draw(const HeatMap& map) {
                       "", tooltip);
       };
       if (has_value(cell)) {
-        const Rgb c = colour(scale.place(cell.value));
+        const double place = scale.place(cell.value);
         const std::string tooltip = where + full_text(map, cell);
-        box(2, fmt::format("fill=\"{}\"", hex(c)), tooltip);
+        box(2, fmt::format("fill=\"{}\"", colour(place)), tooltip);
         std::vector<std::string> lines = {value_text(map, cell.value) +
                                           (cell.note.empty() ? "" : "*")};
         if (std::isfinite(cell.spread)) lines.push_back("± " + value_text(map, cell.spread));
-        draw_words(picture, lines, x_of(x), y_of(y), frame.cell_width, letters_on(c));
+        draw_words(picture, lines, x_of(x), y_of(y), frame.cell_width, letters_at(place));
         if (cell.value == best)
           box(0.5, "fill=\"none\" stroke=\"currentColor\" stroke-width=\"3\"",
               tooltip + ", the best");
@@ -245,11 +222,12 @@ std::string heat_map(const HeatMap& map) {
   const std::optional<Picture> picture = draw(map);
   if (!picture) return "";
   // In a map of many columns the words stay legible, and the figure scrolls.
-  const int width = map.x.size() > most_heat_lines ? 0 : frame_of(map, false).width;
-  return picture->str(map.label, width > least_width
-                                     ? fmt::format(" style=\"min-width: {}px; max-width: {}px\"",
-                                                   4 * width / 5, 5 * width / 4)
-                                     : "");
+  const double width = picture->width();
+  return picture->str(map.label,
+                      width > least_width
+                          ? fmt::format(" style=\"min-width: {:.0f}px; max-width: {:.0f}px\"",
+                                        std::floor(0.8 * width), std::floor(1.25 * width))
+                          : "");
 }
 
 }  // namespace twice::experiments

@@ -3,6 +3,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cmath>
 #include <kainjow/mustache.hpp>
 #include <map>
@@ -109,7 +110,12 @@ std::string page(std::string_view title, const std::string& html) {
 
 std::string section(std::string_view title, const std::string& html, int level,
                     std::string_view id) {
+  if (html.empty()) return "";
   return part("section", {{"title", title}, {"html", html}, {"level", level}, {"id", id}});
+}
+
+std::string unnamed_section(const std::string& html) {
+  return html.empty() ? "" : "<section>\n" + html + "</section>\n";
 }
 
 std::string paragraph(std::string_view text, std::string_view css_class) {
@@ -135,10 +141,9 @@ std::string details(std::string_view summary, const std::string& html) {
   return part("details", {{"title", summary}, {"html", html}});
 }
 
-std::string choice(std::string_view label, const std::vector<TextPair>& html_parts) {
+std::string choice(const std::vector<TextPair>& html_parts) {
   if (html_parts.empty()) return "";
-  return part("choice",
-              {{"label", label}, {"list", html_parts.size() > 1}, {"parts", to_json(html_parts)}});
+  return part("choice", {{"list", html_parts.size() > 1}, {"parts", to_json(html_parts)}});
 }
 
 std::string figure(std::string_view title, const std::string& svg_html) {
@@ -157,10 +162,12 @@ std::string legend(const Legend& entries, bool clickable) {
 std::string sortable_table(const std::vector<Heading>& headings,
                            const std::vector<std::vector<Cell>>& rows) {
   Json heads = Json::array(), body = Json::array();
-  for (std::size_t c = 0; c < headings.size(); ++c)
+  for (std::size_t c = 0; c < headings.size(); ++c) {
+    const auto is_number = [c](const auto& row) { return c < row.size() && row[c].order; };
     heads.push_back({{"name", headings[c].name},
                      {"tooltip", headings[c].tooltip},
-                     {"number", !rows.empty() && c < rows[0].size() && rows[0][c].is_number}});
+                     {"number", !rows.empty() && std::ranges::all_of(rows, is_number)}});
+  }
   constexpr std::size_t most_cells = 100000;
   const std::size_t most = std::min<std::size_t>(2000, most_cells / (headings.size() + 1) + 1);
   for (const std::vector<Cell>& row : rows) {
@@ -168,11 +175,12 @@ std::string sortable_table(const std::vector<Heading>& headings,
     Json cells = Json::array();
     for (const Cell& cell : row) {
       const bool first = cells.empty();
+      const double order = cell.order.value_or(std::nan(""));
       cells.push_back(
           {{"text", cell.text},
            {"tooltip", cell.tooltip},
-           {"number", cell.is_number},
-           {"order", std::isfinite(cell.order) ? fmt::format("{:.9g}", cell.order) : ""},
+           {"number", cells.size() < heads.size() && heads[cells.size()]["number"] == true},
+           {"order", std::isfinite(order) ? fmt::format("{:.9g}", order) : ""},
            {"ink", cell.ink},
            {"link", cell.link},
            {"class", cell.css_class},

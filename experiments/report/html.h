@@ -2,6 +2,7 @@
 // templates (*.mustache). Parameters are plain text unless their name contains html.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -34,11 +35,13 @@ std::string replace_all(std::string text, std::string_view from, std::string_vie
 /// anything.
 std::string page(std::string_view title, const std::string& html);
 
-// The parts of pages, from parts.mustache. A part that shows a list is "" if the list is empty.
+// The parts of pages, from parts.mustache. A part without content, such as an empty list, is "".
 
 /// A heading of level 2 to 4 with its content. `id` may be empty.
 std::string section(std::string_view title, const std::string& html, int level = 2,
                     std::string_view id = "");
+/// A section without a heading. A legend in it hides series in its own plots only.
+std::string unnamed_section(const std::string& html);
 std::string paragraph(std::string_view text, std::string_view css_class = "");
 /// A line with the command that makes the content again.
 std::string command(std::string_view line);
@@ -52,7 +55,7 @@ std::string tiles(const std::vector<TextPair>& pairs);
 /// Content that a click on the heading shows.
 std::string details(std::string_view summary, const std::string& html);
 /// Named parts. A list selects the part that is shown. Without the script, all parts are shown.
-std::string choice(std::string_view label, const std::vector<TextPair>& html_parts);
+std::string choice(const std::vector<TextPair>& html_parts);
 
 /// A plot under its title; "" without a plot.
 std::string figure(std::string_view title, const std::string& svg_html);
@@ -68,15 +71,30 @@ struct Heading {
 struct Cell {
   std::string text;
   std::string tooltip = {};
-  bool is_number = false;
-  double order = 0;            ///< the sort key in a column of numbers; NaN is last
-  std::string ink = {};        ///< the name of a colour, for a swatch before the text
-  std::string link = {};       ///< an id on this page, to which the text links
-  std::string css_class = {};  ///< "bad" for a failure
+  std::optional<double> order = {};  ///< the sort key of a number; NaN is last
+  std::string ink = {};              ///< the name of a colour, for a swatch before the text
+  std::string link = {};             ///< an id on this page, to which the text links
+  std::string css_class = {};        ///< "bad" for a failure
 };
 
-/// A table. A click on a heading sorts the table by that column. A long table scrolls in its frame.
+/// A table. A click on a heading sorts the table by that column, as numbers if all its cells have
+/// an order, else as words. A long table scrolls in its frame.
 std::string sortable_table(const std::vector<Heading>& headings,
                            const std::vector<std::vector<Cell>>& rows);
+
+/// Makes a table with a row for each item, column by column.
+template <class Item>
+struct TableOf {
+  const std::vector<Item>& items;
+  std::vector<Heading> headings = {};
+  std::vector<std::vector<Cell>> rows = std::vector<std::vector<Cell>>(items.size());
+
+  /// `cell_of` returns the Cell or the text of an item.
+  void add(const std::string& heading, const std::string& tooltip, const auto& cell_of) {
+    headings.push_back({heading, tooltip});
+    for (std::size_t i = 0; i < rows.size(); ++i) rows[i].push_back({cell_of(items[i])});
+  }
+  std::string html() const { return sortable_table(headings, rows); }
+};
 
 }  // namespace twice::experiments

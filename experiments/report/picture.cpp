@@ -3,24 +3,15 @@
 
 #include <fmt/core.h>
 
-#include <algorithm>
 #include <cmath>
-#include <iterator>
 
 #include "experiments/report/html.h"
 #include "experiments/report/table.h"
 
 namespace twice::experiments {
-namespace {
-
-// The methods that have a colour of their own in picture.css.
-constexpr std::string_view methods_with_ink[] = {
-    "sgd", "exact", "exact-naive", "f-gr", "b-gr", "c-gr", "sam", "asam", "pgn", "flooding"};
-
-}  // namespace
 
 Ink method_ink(std::string_view method) {
-  if (std::ranges::find(methods_with_ink, method) != std::end(methods_with_ink))
+  if (embedded_file("picture.css").find(fmt::format("--{}: ", method)) != std::string_view::npos)
     return {std::string(method), method == "exact-naive"};
   if (constexpr std::string_view variant = "-normalized"; method.ends_with(variant))
     return {method_ink(method.substr(0, method.size() - variant.size())).name, true};
@@ -50,13 +41,6 @@ void Picture::text(double x, double y, std::string_view words, std::string_view 
       degrees == 0 ? "" : fmt::format(" transform=\"rotate({:.1f} {:.1f} {:.1f})\"", degrees, x, y);
   shapes_ += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"{}\"{} {}>{}</text>\n", x,
                          y, anchor, turn, attributes, escape(words));
-}
-
-void Picture::begin_frame(double x, double y, double width, double height) {
-  shapes_ += fmt::format(
-      "<svg x=\"{0:.1f}\" y=\"{1:.1f}\" width=\"{2:.1f}\" height=\"{3:.1f}\" "
-      "viewBox=\"{0:.1f} {1:.1f} {2:.1f} {3:.1f}\">\n",
-      x, y, width, height);
 }
 
 std::string Picture::str(std::string_view label, std::string_view attributes) const {

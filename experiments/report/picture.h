@@ -31,6 +31,7 @@ constexpr double letter_width = 0.6 * 13;
 class Picture {
  public:
   Picture(double width, double height) : width_(width), height_(height) {}
+  double width() const { return width_; }
 
   /// Adds an SVG element. A legend can hide the elements of one `series`. `tooltip` is shown when
   /// the mouse rests on the shape.
@@ -41,9 +42,6 @@ class Picture {
   /// Adds a text. `anchor` is start, middle or end. `degrees` turns the text about (x, y).
   void text(double x, double y, std::string_view words, std::string_view anchor = "start",
             double degrees = 0, std::string_view attributes = "class=\"label\"");
-  /// Clips the shapes from here to `end_frame` to this rectangle.
-  void begin_frame(double x, double y, double width, double height);
-  void end_frame() { shapes_ += "</svg>\n"; }
 
   /// The picture for a page. `label` describes the picture for readers who cannot see it.
   std::string str(std::string_view label, std::string_view attributes = "") const;

@@ -15,12 +15,6 @@
 namespace twice::experiments {
 namespace {
 
-Ink ink_named(const std::string& name) {
-  constexpr std::string_view ramp = "ramp-";
-  return name.starts_with(ramp) ? ramp_ink(static_cast<std::size_t>(name.back() - '1'))
-                                : method_ink(name);
-}
-
 std::vector<std::string> words(const Json& values) {
   std::vector<std::string> result;
   for (const Json& value : values) result.push_back(show(value));
@@ -71,7 +65,7 @@ CurvePlot curves_of(const Json& record) {
   plot.log_y = member(record, "log_y") == true;
   for (const Json& curve : objects(member(record, "curves"))) {
     Curve line{text(curve, "name"), numbers(member(curve, "x")), numbers(member(curve, "y")),
-               ink_named(text(curve, "ink"))};
+               method_ink(text(curve, "ink"))};
     line.ink.dashed = line.ink.dashed || member(curve, "dashed") == true;
     line.points = line.x.size() <= 20;
     line.low = numbers(member(curve, "low"));
@@ -212,10 +206,7 @@ std::string recorded_plot(const Json& plot) {
 
 Legend recorded_legend(const Json& plot) {
   Legend entries;
-  for (const Json& curve : objects(member(plot, "curves"))) {
-    entries.emplace_back(text(curve, "name"), ink_named(text(curve, "ink")));
-    entries.back().second.dashed |= member(curve, "dashed") == true;
-  }
+  for (const Curve& curve : curves_of(plot).curves) entries.emplace_back(curve.name, curve.ink);
   return entries;
 }
 

@@ -87,11 +87,9 @@ std::string run_axes(const RunSet& set, const std::vector<RunSetting>& settings)
     const bool some = std::ranges::any_of(settings, [&](const RunSetting& setting) {
       return std::isfinite(setting.moments(field.key).mean);
     });
-    if (some)
-      views.emplace_back(field.heading,
-                         "<section>\n" + legend(entries) + figures(html) + "</section>\n");
+    if (some) views.emplace_back(field.heading, unnamed_section(legend(entries) + figures(html)));
   }
-  return choice("Show", views);
+  return choice(views);
 }
 
 }  // namespace twice::experiments

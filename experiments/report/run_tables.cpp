@@ -57,22 +57,19 @@ Json numbers_of(const Json& object) {
 
 std::vector<std::pair<std::string, std::string>> run_tables(const std::vector<Run>& runs) {
   const auto object = [](const Json& value) { return value.is_object() ? value : Json::object(); };
-  const auto column = [](const std::string& name, const Json& value) {
-    return Json(Json::Object{{name, value}});
-  };
   const auto seed = [&](const Run& run) {
-    return column("seed", run.seed == "-" ? Json() : Json(run.seed));
+    return Json{{"seed", run.seed == "-" ? Json() : Json(run.seed)}};
   };
   const std::string of_runs = csv([&](const auto& use) {
     for (const Run& run : runs) {
       Json results = run.state == "done" && run.row ? numbers_of(*run.row) : Json::object();
       results.update(numbers_of(run.results));
       use(Groups{
-          column("run", run.name), column("state", run.state), column("method", run.method),
+          Json{{"run", run.name}}, Json{{"state", run.state}}, Json{{"method", run.method}},
           seed(run), object(run.config),
-          column("epochs_done",
-                 run.epochs >= 0 ? Json(static_cast<int>(std::min(run.epochs, 1e9))) : Json()),
-          results, column("error", run.error)});
+          Json{{"epochs_done",
+                run.epochs >= 0 ? Json(static_cast<int>(std::min(run.epochs, 1e9))) : Json()}},
+          results, Json{{"error", run.error}}});
     }
   });
   const std::string of_epochs = csv([&](const auto& use) {
@@ -80,8 +77,8 @@ std::vector<std::pair<std::string, std::string>> run_tables(const std::vector<Ru
       if (run.curve().is_array())
         for (const Json& epoch : run.curve())
           if (epoch.is_object())
-            use(Groups{column("run", run.name), column("method", run.method), seed(run),
-                       column("epoch", member(epoch, "epoch")), numbers_of(epoch),
+            use(Groups{Json{{"run", run.name}}, Json{{"method", run.method}}, seed(run),
+                       Json{{"epoch", member(epoch, "epoch")}}, numbers_of(epoch),
                        object(member(epoch, "metrics"))});
   });
   std::vector<std::pair<std::string, std::string>> files;

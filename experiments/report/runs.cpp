@@ -13,6 +13,7 @@
 #include "experiments/measure/statistics.h"
 #include "experiments/report/sections.h"
 #include "experiments/run/registry.h"
+#include "optim/gradient_regularization.h"
 
 namespace twice::experiments {
 namespace {
@@ -67,18 +68,23 @@ const Json* only_row(const Json& record) {
   return rows.is_array() && rows.size() == 1 && rows[0].is_object() ? &rows[0] : nullptr;
 }
 
-/// Adds the fields of the run's own record, if there is one, and the results, if the run is done.
-void add_record(Run& run, const FoundRecord* train, const Json& entry) {
-  if (train) {
-    run.data = member(train->content, "data");
-    if ((run.row = only_row(train->content))) {
-      run.file = train->file;
-      run.model = text(*run.row, "model");
-      run.machine = fmt::format("{}, threads {}", text(member(train->content, "machine"), "cpu"),
-                                text(*run.row, "threads"));
-    }
-  }
-  add_results(run, entry);
+/// Adds the fields of the run's own record.
+void add_record(Run& run, const FoundRecord& train) {
+  run.data = member(train.content, "data");
+  run.row = only_row(train.content);
+  if (!run.row) return;
+  run.file = train.file;
+  run.model = text(*run.row, "model");
+  run.machine = fmt::format("{}, threads {}", text(member(train.content, "machine"), "cpu"),
+                            text(*run.row, "threads"));
+}
+
+/// All options of a run that a sweep's record lists.
+Json config_of(const Json& sweep, const Json& entry) {
+  Json config = member(sweep, "config");
+  if (!config.is_object()) config = Json::object();
+  if (const Json& own = member(entry, "config"); own.is_object()) config.update(own);
+  return config;
 }
 
 /// The seeds of a run, such as "3", or "3, init-seed 5" for a run with another seed.
@@ -90,9 +96,15 @@ std::string seeds_of(const Json& config) {
   return seeds;
 }
 
+/// Whether runs that differ in the option may still be repetitions of one setting of a method.
+bool is_free(const std::string& option) {
+  return option == "method" || option == "threads" || option == "checkpoint-every" ||
+         is_seed(option);
+}
+
 /// Whether the run uses the option. False if only other methods read it.
 bool is_used(const std::string& method_name, const std::string& option) {
-  const auto reads = [&](const Method& method) { return method_reads(method, option); };
+  const auto reads = [&](const Method& method) { return listed(method.options, option); };
   const auto own = std::ranges::find(methods(), method_name, &Method::name);
   return own == methods().end() || reads(*own) || std::ranges::none_of(methods(), reads);
 }
@@ -100,7 +112,6 @@ bool is_used(const std::string& method_name, const std::string& option) {
 /// A set of the runs. Its axes are those of `axes` in which two runs that use them differ. Method,
 /// seeds, and options on which no result depends are never axes.
 RunSet set_of(std::vector<Run> runs, const std::vector<std::string>& axes) {
-  static const std::set<std::string> others = {"method", "threads", "checkpoint-every"};
   RunSet set{{}, std::move(runs)};
   std::set<std::string> machines;
   for (Run& run : set.runs) {
@@ -118,7 +129,7 @@ RunSet set_of(std::vector<Run> runs, const std::vector<std::string>& axes) {
     std::set<std::string> values;
     for (const Run& run : set.runs)
       if (const Json& value = value_of(run); !value.is_null()) values.insert(value.dump());
-    if (others.contains(axis) || is_seed(axis) || values.size() < 2) continue;
+    if (is_free(axis) || values.size() < 2) continue;
     set.axes.push_back(axis);
     for (Run& run : set.runs)
       if (const Json& value = value_of(run); !value.is_null()) run.options[axis] = value;
@@ -149,9 +160,9 @@ bool is_task(const std::string& option) {
 /// Whether single runs may differ in the option and still be compared. A folder does not say which
 /// options were varied.
 bool is_of_method(const std::string& option) {
-  static const std::set<std::string> others = {"method", "threads", "checkpoint-every"};
-  return others.contains(option) || is_seed(option) ||
-         std::ranges::any_of(methods(), [&](const Method& m) { return method_reads(m, option); }) ||
+  return is_free(option) ||
+         std::ranges::any_of(methods(),
+                             [&](const Method& m) { return listed(m.options, option); }) ||
          is_name_of(methods(), registry().owner_of(option));
 }
 
@@ -210,14 +221,12 @@ std::vector<RunSet> comparable(std::vector<Run> runs, std::vector<std::string> a
     }
     groups[place->second].runs.push_back(std::move(run));
   }
-  std::map<std::string, std::set<std::string>> values;
+  // The number of groups that have an option or a fact with a value.
+  std::map<std::pair<std::string, std::string>, std::size_t> having;
   for (Group& group : groups) {
     if (group.facts.is_object()) group.options.update(group.facts);
-    for (const auto& [name, value] : group.options.members()) values[name].insert(value.dump());
+    for (const auto& [name, value] : group.options.members()) ++having[{name, value.dump()}];
   }
-  std::map<std::string, std::size_t> having;
-  for (const Group& group : groups)
-    for (const auto& [name, value] : group.options.members()) ++having[name];
   std::erase_if(axes, [&](const std::string& axis) { return decided[axis]; });
   std::vector<RunSet> sets;
   constexpr std::size_t widest = 60, most_parts = 6;
@@ -226,7 +235,7 @@ std::vector<RunSet> comparable(std::vector<Run> runs, std::vector<std::string> a
     std::size_t parts = 0;
     for (const auto& [name, value] : group.options.members())
       // The label repeats the model's options.
-      if (name != "label" && (values[name].size() > 1 || having[name] < groups.size()))
+      if (name != "label" && having[{name, value.dump()}] < groups.size())
         if (++parts <= most_parts)
           set.title += fmt::format("{}{} {}", set.title.empty() ? "" : ", ",
                                    shortened(name, widest), shortened(show(value), widest));
@@ -252,16 +261,13 @@ std::pair<std::vector<std::string>, std::vector<Run>> listed_runs(
   const Json& data = member(sweep, "data");
   std::vector<Run> runs;
   for (const Json& entry : objects(member(sweep, "runs"))) {
-    Run run{.name = text(entry, "name"), .config = member(sweep, "config")};
-    if (!run.config.is_object()) run.config = Json::object();
-    if (const Json& own = member(entry, "config"); own.is_object()) run.config.update(own);
+    Run run{.name = text(entry, "name"), .config = config_of(sweep, entry)};
     run.method = text(run.config, "method");
     run.seed = text(run.config, "seed");
     run.seeds = seeds_of(run.config);
-    const std::string setting = entry.contains("setting")
-                                    ? text(entry, "setting")
-                                    : run.name.substr(0, run.name.rfind("-seed"));
-    if (const Json& own = used[setting]; own.is_object())
+    run.setting = entry.contains("setting") ? text(entry, "setting")
+                                            : run.name.substr(0, run.name.rfind("-seed"));
+    if (const Json& own = used[run.setting]; own.is_object())
       for (const std::string& axis : axes)
         if (!own.contains(axis) && axis != "method" && !is_seed(axis)) run.config.erase(axis);
     const std::string state = text(entry, "state");
@@ -271,8 +277,9 @@ std::pair<std::vector<std::string>, std::vector<Run>> listed_runs(
     if (const double place = number(entry, "data");
         data.is_array() && place >= 0 && place < static_cast<double>(data.size()))
       run.data = data[static_cast<std::size_t>(place)];
-    const auto train = trains.find(run.name);
-    add_record(run, train == trains.end() ? nullptr : &train->second, entry);
+    if (const auto train = trains.find(run.name); train != trains.end())
+      add_record(run, train->second);
+    add_results(run, entry);
     runs.push_back(std::move(run));
   }
   return {std::move(axes), std::move(runs)};
@@ -283,6 +290,11 @@ std::pair<std::vector<std::string>, std::vector<Run>> listed_runs(
 const Json& Run::curve() const {
   static const Json none;
   return row ? member(*row, "curve") : none;
+}
+
+double Run::result(const std::string& field) const {
+  const auto found = results.find(field);
+  return found == results.end() ? std::nan("") : found->second;
 }
 
 std::vector<Column> result_columns(const RunSet& set) {
@@ -307,10 +319,6 @@ std::vector<Column> result_columns(const RunSet& set) {
 
 bool is_cost(const Column& result) { return result.key == "ms" || result.key == "seconds"; }
 
-bool method_reads(const Method& method, std::string option) {
-  return listed(method.options, std::move(option));
-}
-
 bool is_seed(const std::string& option) { return option == "seed" || option.ends_with("-seed"); }
 
 std::vector<RunSet> sweep_runs(const Json& sweep,
@@ -332,10 +340,7 @@ Json join_sweeps(const std::vector<Json>& parts) {
       for (const Json& entry : data) whole["data"].push_back(entry);
     for (const Json& row : objects(member(part, "rows"))) whole["rows"].push_back(row);
     for (Json run : objects(member(part, "runs"))) {
-      Json config = member(part, "config");
-      if (!config.is_object()) config = Json::object();
-      if (const Json& own = member(run, "config"); own.is_object()) config.update(own);
-      run["config"] = config;
+      run["config"] = config_of(part, run);
       if (const double place = number(run, "data"); place >= 0) run["data"] = data_of_part + place;
       const auto [known, is_new] = places.emplace(text(run, "name"), places.size());
       if (is_new)
@@ -361,7 +366,8 @@ std::vector<RunSet> train_runs(const std::vector<FoundRecord>& trains) {
     run.name.resize(std::min({run.name.size(), run.name.rfind('/'), run.name.rfind(".json")}));
     if (run.config.is_object())
       for (const auto& [option, value] : run.config.members()) options.insert(option);
-    run.row = only_row(train.content);
+    add_record(run, train);
+    run.file = train.file;
     run.method = run.row ? text(*run.row, "method") : "-";
     run.seed = text(run.config, "seed");
     run.seeds = seeds_of(run.config);
@@ -372,8 +378,7 @@ std::vector<RunSet> train_runs(const std::vector<FoundRecord>& trains) {
       run.state = "failed";
       run.error = error.string();
     }
-    add_record(run, &train, {});
-    run.file = train.file;
+    add_results(run, {});
     runs.push_back(std::move(run));
   }
   std::ranges::stable_sort(runs, {}, [](const Run& run) {
@@ -413,9 +418,9 @@ std::vector<std::pair<std::string, double>> RunSetting::values_of(const std::str
   std::vector<std::pair<std::string, double>> values;
   std::set<std::string> seen;
   for (const Run* run : runs)
-    if (const auto value = run->results.find(field);
-        value != run->results.end() && (seen.insert(run->seeds).second || run->seed == "-"))
-      values.emplace_back(run->seeds, value->second);
+    if (const double value = run->result(field);
+        std::isfinite(value) && (seen.insert(run->seeds).second || run->seed == "-"))
+      values.emplace_back(run->seeds, value);
   return values;
 }
 
@@ -435,15 +440,13 @@ std::string RunSetting::values() const {
 
 std::vector<RunSetting> settings_of(const RunSet& set) {
   std::vector<RunSetting> settings;
-  std::map<std::string, std::size_t> index;
-  for (const Run& run : set.runs) {
-    const auto [place, is_new] = index.emplace(run.method + run.options.dump(), settings.size());
-    if (is_new) settings.push_back({run.method, run.model, run.options, set.axes});
-    RunSetting& setting = settings[place->second];
-    if (setting.model.empty()) setting.model = run.model;
-    setting.runs.push_back(&run);
-    setting.failed += run.state == "failed";
-    setting.unfinished += run.state == "unfinished";
+  const auto key_of = [](const Run& run) { return run.method + run.options.dump(); };
+  for (const auto& [key, runs] : grouped(set.runs, key_of)) {
+    settings.push_back({runs[0]->method, runs[0]->options, set.axes, runs});
+    for (const Run* run : runs) {
+      settings.back().failed += run->state == "failed";
+      settings.back().unfinished += run->state == "unfinished";
+    }
   }
   return settings;
 }
@@ -458,33 +461,23 @@ std::string ranking_result(const std::vector<RunSetting>& settings) {
 std::vector<const RunSetting*> chosen_settings(const std::vector<RunSetting>& settings) {
   const std::string result = ranking_result(settings);
   const double sign = lower_is_better(result) ? -1 : 1;
-  struct Best {
-    const RunSetting* setting;
-    std::size_t n;
-    double value;
+  const auto is_finished = [&](const RunSetting& setting) {
+    return std::isfinite(setting.moments(result).mean);
   };
-  std::vector<Best> best;
-  std::map<std::string, std::size_t> places;
-  for (const RunSetting& setting : settings) {
-    const Moments moments = setting.moments(result);
-    const double value = sign * moments.mean;
-    if (!std::isfinite(value)) continue;
-    const auto [place, is_new] = places.emplace(setting.method, best.size());
-    if (is_new) best.push_back({&setting, moments.n, value});
-    // A setting with fewer seeds may have a good mean only because of the missing seeds.
-    Best& found = best[place->second];
-    if (moments.n > found.n || (moments.n == found.n && value > found.value))
-      found = {&setting, moments.n, value};
-  }
+  // A setting with fewer seeds may have a good mean only because of the missing seeds.
+  const auto rank = [&](const RunSetting* setting) {
+    const Moments moments = setting->moments(result);
+    return std::pair(moments.n, sign * moments.mean);
+  };
   std::vector<const RunSetting*> chosen;
-  for (const Best& one : best) chosen.push_back(one.setting);
+  for (const auto& [method, own] :
+       grouped(settings | std::views::filter(is_finished), &RunSetting::method))
+    chosen.push_back(*std::ranges::max_element(own, {}, rank));
   return chosen;
 }
 
 bool has_choice(const std::vector<RunSetting>& settings) {
-  std::set<std::string> seen;
-  return std::ranges::any_of(
-      settings, [&](const RunSetting& setting) { return !seen.insert(setting.method).second; });
+  return grouped(settings, &RunSetting::method).size() < settings.size();
 }
 
 }  // namespace twice::experiments

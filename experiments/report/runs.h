@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "experiments/report/table.h"
-#include "optim/gradient_regularization.h"
 
 namespace twice::experiments {
 
@@ -23,9 +22,10 @@ struct FoundRecord {
 struct Run {
   std::string name;
   Json config = {};
-  std::string state = {};  ///< "done", "failed" or "unfinished"
-  std::string error = {};  ///< of a failed run
-  std::string file = {};   ///< the path of the record in the reported folder, or ""
+  std::string setting = {};  ///< the name of its row in a sweep's record
+  std::string state = {};    ///< "done", "failed" or "unfinished"
+  std::string error = {};    ///< of a failed run
+  std::string file = {};     ///< the path of the record in the reported folder, or ""
   std::string method = {}, model = {}, seed = {};
   std::string seeds = {};    ///< all seeds or "-"; runs with equal seeds are paired
   std::string machine = {};  ///< CPU and threads, which affect times; "" if not known
@@ -43,6 +43,8 @@ struct Run {
 
   /// The points of the curve; null if there is no curve.
   const Json& curve() const;
+  /// A value of `results`; NaN if there is none.
+  double result(const std::string& field) const;
 };
 
 /// Runs that may be compared: they were trained on the same problem, for the same number of steps.
@@ -62,8 +64,6 @@ std::vector<Column> result_columns(const RunSet& set);
 /// Whether a result is a time.
 bool is_cost(const Column& result);
 
-/// Whether the method reads the option, given by its command-line name without dashes.
-bool method_reads(const Method& method, std::string option);
 /// Whether the option is a seed: runs that differ in seeds alone are repetitions.
 bool is_seed(const std::string& option);
 
@@ -97,10 +97,10 @@ struct Moments {
 
 /// Runs that differ only in their seeds.
 struct RunSetting {
-  std::string method, model;
+  std::string method;
   Json options;
   std::vector<std::string> axes;  ///< the set's axes, for the order of options
-  std::vector<const Run*> runs = {};
+  std::vector<const Run*> runs;
   std::size_t failed = 0, unfinished = 0;
 
   /// The result of each finished run, with its seeds. Of runs with the same seeds, only the first
@@ -161,9 +161,8 @@ std::string run_axes(const RunSet& set, const std::vector<RunSetting>& settings)
 /// run has an epoch.
 std::string run_curves(const std::vector<RunSetting>& settings);
 
-/// The section with settings, comparisons, maps, curves, costs and every run. `record` gives the
-/// machine and the options. It may be null.
-std::string runs_section(const RunSet& set, const Json& record, std::string_view title,
-                         std::string_view id);
+/// The content of the section: settings, comparisons, maps, curves, costs and every run. `record`
+/// gives what all runs have in common. It may be null.
+std::string runs_section(const RunSet& set, const Json& record);
 
 }  // namespace twice::experiments

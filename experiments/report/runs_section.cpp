@@ -1,4 +1,4 @@
-// Collects the data of a set of runs for the template sweep.mustache.
+// Makes the section of a set of runs: the chosen settings, tables, maps, curves and costs.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,6 +8,7 @@
 #include <set>
 
 #include "experiments/files/words.h"
+#include "experiments/measure/noise.h"
 #include "experiments/measure/statistics.h"
 #include "experiments/report/plots.h"
 #include "experiments/report/runs.h"
@@ -28,15 +29,6 @@ std::vector<Json> axis_values(const std::vector<RunSetting>& settings, const std
   return values;
 }
 
-/// The methods in order of appearance.
-std::vector<std::string> methods_of(const std::vector<RunSetting>& settings) {
-  std::vector<std::string> methods;
-  std::set<std::string> seen;
-  for (const RunSetting& setting : settings)
-    if (seen.insert(setting.method).second) methods.push_back(setting.method);
-  return methods;
-}
-
 /// The mean with its deviation, "95.1 % ± 0.2 %". An unknown deviation is left out.
 std::string plus_minus(const Moments& moments, const Column& field) {
   std::string text = field.format(moments.mean);
@@ -44,86 +36,62 @@ std::string plus_minus(const Moments& moments, const Column& field) {
   return text;
 }
 
-Cell number_cell(std::string text, double value, const char* css_class = "") {
-  return {.text = std::move(text), .is_number = true, .order = value, .css_class = css_class};
+/// Adds columns for the method and the options to a table of runs or settings.
+template <class Item>
+void add_options(TableOf<Item>& table, const RunSet& set) {
+  table.add("method", "", [](const Item& item) {
+    return Cell{.text = item.method, .ink = method_ink(item.method).name};
+  });
+  for (const std::string& axis : set.axes)
+    table.add(axis, "option --" + axis, [&](const Item& item) {
+      Cell cell{.text = text(item.options, axis)};
+      if (const Json& value = member(item.options, axis); value.is_number() || value.is_null())
+        cell.order = number(item.options, axis);
+      return cell;
+    });
 }
 
-/// A table of runs or settings, column by column.
-template <class Item>
-struct ItemTable {
-  const RunSet& set;
-  const std::vector<Item>& items;
-  std::vector<Heading> headings = {};
-  std::vector<std::vector<Cell>> rows = std::vector<std::vector<Cell>>(items.size());
-
-  void add(const std::string& name, const std::string& tooltip, const auto& cell_of) {
-    headings.push_back({name, tooltip});
-    for (std::size_t i = 0; i < items.size(); ++i) rows[i].push_back(cell_of(items[i]));
-    // If one cell is a word, all cells of the column sort as words. Otherwise a sort would mix two
-    // orders.
-    if (std::ranges::any_of(rows, [](const auto& row) { return !row.back().is_number; }))
-      for (std::vector<Cell>& row : rows) row.back().is_number = false;
-  }
-  void add_method() {
-    add("method", "", [](const Item& item) {
-      return Cell{.text = item.method, .ink = method_ink(item.method).name};
-    });
-  }
-  void add_options() {
-    for (const std::string& axis : set.axes)
-      add(axis, "option --" + axis, [&](const Item& item) {
-        const Json& value = member(item.options, axis);
-        const bool is_number = value.is_number() || value.is_null();
-        return Cell{
-            .text = show(value), .is_number = is_number, .order = number(item.options, axis)};
-      });
-  }
-  void add_results(const std::string& more, const auto& cell_of) {
-    for (const Column& field : result_columns(set))
-      add(field.heading, field.meaning + more, [&](const Item& i) { return cell_of(i, field); });
-  }
-};
-
 std::string settings_table(const RunSet& set, const std::vector<RunSetting>& settings) {
-  ItemTable<RunSetting> table{set, settings};
+  TableOf<RunSetting> table{settings};
   const auto count = [](std::size_t number, const char* css_class) {
-    return number_cell(std::to_string(number), static_cast<double>(number),
-                       number > 0 ? css_class : "");
+    return Cell{.text = std::to_string(number),
+                .order = static_cast<double>(number),
+                .css_class = number > 0 ? css_class : ""};
   };
-  table.add_method();
-  table.add_options();
+  add_options(table, set);
   table.add("n", "runs that are done", [&](const RunSetting& s) { return count(s.done(), ""); });
   table.add("failed", "runs that ended before their last epoch, with an error",
             [&](const RunSetting& s) { return count(s.failed, "bad"); });
   table.add("unfinished", "runs that are still to do, running or stopped",
             [&](const RunSetting& s) { return count(s.unfinished, "bad"); });
-  table.add_results(" Mean ± standard deviation over seeds.",
-                    [](const RunSetting& setting, const Column& field) {
-                      const Moments moments = setting.moments(field.key);
-                      return number_cell(plus_minus(moments, field), moments.mean);
-                    });
-  return sortable_table(table.headings, table.rows);
+  for (const Column& field : result_columns(set))
+    table.add(field.heading, field.meaning + " Mean ± standard deviation over seeds.",
+              [&](const RunSetting& setting) {
+                const Moments moments = setting.moments(field.key);
+                return Cell{.text = plus_minus(moments, field), .order = moments.mean};
+              });
+  return table.html();
 }
 
 std::string runs_table(const RunSet& set) {
-  ItemTable<Run> table{set, set.runs};
+  TableOf<Run> table{set.runs};
   table.add("run", "", [](const Run& run) { return Cell{run.name, run.file}; });
   table.add("state", "", [](const Run& run) {
     return Cell{
         .text = run.state, .tooltip = run.error, .css_class = run.state == "done" ? "" : "bad"};
   });
-  table.add_method();
-  table.add_options();
-  table.add("seed", "",
-            [](const Run& run) { return number_cell(run.seed, std::atof(run.seed.c_str())); });
-  table.add("epochs", "complete epochs",
-            [](const Run& run) { return number_cell(show(run.epochs), run.epochs); });
-  table.add_results("", [](const Run& run, const Column& field) {
-    const auto value = run.results.find(field.key);
-    const double number = value == run.results.end() ? std::nan("") : value->second;
-    return number_cell(field.format(number), number);
+  add_options(table, set);
+  table.add("seed", "", [](const Run& run) {
+    return Cell{.text = run.seed, .order = std::atof(run.seed.c_str())};
   });
-  return sortable_table(table.headings, table.rows);
+  table.add("epochs", "complete epochs",
+            [](const Run& run) { return Cell{.text = show(run.epochs), .order = run.epochs}; });
+  for (const Column& field : result_columns(set))
+    table.add(field.heading, field.meaning, [&](const Run& run) {
+      const double value = run.result(field.key);
+      return Cell{.text = field.format(value), .order = value};
+    });
+  return table.html();
 }
 
 std::string failures(const RunSet& set) {
@@ -140,41 +108,30 @@ std::string failures(const RunSet& set) {
 /// Bars of each method's medians over the finished runs, with their intervals.
 std::string cost_figures(const RunSet& set) {
   const auto bars = [&](const char* title, const char* unit, const auto& value_of) {
-    std::vector<std::pair<const Run*, std::vector<double>>> costs;
-    for (const Run& run : set.runs) {
-      const double value = run.state == "done" ? value_of(run) : std::nan("");
-      if (!std::isfinite(value)) continue;
-      auto cost =
-          std::ranges::find_if(costs, [&](const auto& c) { return c.first->method == run.method; });
-      if (cost == costs.end()) cost = costs.insert(costs.end(), {&run, {}});
-      cost->second.push_back(value);
+    const auto is_known = [&](const Run& run) { return std::isfinite(value_of(run)); };
+    std::vector<Json> rows;
+    for (const auto& [method, runs] :
+         grouped(set.runs | std::views::filter(is_known), &Run::method)) {
+      std::vector<double> values;
+      for (const Run* run : runs) values.push_back(value_of(*run));
+      rows.push_back({{"method", method},
+                      {"cost", median(values)},
+                      {"cost_interval", to_json(median_interval(values))}});
     }
-    BarPlot plot{.label = std::string(title) + ", one bar per method"};
-    for (const auto& [run, values] : costs) {
-      const Interval interval = median_interval(values);
-      plot.bars.push_back({.name = run->method,
-                           .value = format_number(median(values)) + unit,
-                           .parts = {median(values)},
-                           .inks = {method_ink(run->method)},
-                           .low = interval.low,
-                           .high = interval.high});
-    }
-    return figure(title, bar_plot(plot));
+    return bars_figure(rows, "cost", title,
+                       [&](const Json& row) { return format_number(number(row, "cost")) + unit; });
   };
-  const auto result = [](const Run& run, const char* field) {
-    const auto found = run.results.find(field);
-    return found == run.results.end() ? std::nan("") : found->second;
-  };
-  return figures(
-      bars("Time of one step", " ms", [&](const Run& run) { return result(run, "ms"); }) +
-      bars("Training time of one epoch", " s",
-           [&](const Run& run) { return result(run, "seconds") / run.epochs; }));
+  return figures(bars("Time of one step", " ms", [](const Run& run) { return run.result("ms"); }) +
+                 bars("Training time of one epoch", " s",
+                      [](const Run& run) { return run.result("seconds") / run.epochs; }));
 }
 
-/// A map with a row for each value of `down`, or with a single row if `down` is "".
-HeatMap map_of(const std::vector<const RunSetting*>& settings, const Column& field,
-               const std::vector<Json>& columns, const std::string& across,
-               const std::vector<Json>& rows, const std::string& down) {
+/// A map of the settings `own` with the values that the axes have in all settings, and with a
+/// single row if `down` is "".
+HeatMap map_of(const std::vector<RunSetting>& settings, const std::vector<const RunSetting*>& own,
+               const Column& field, const std::string& across, const std::string& down) {
+  const std::vector<Json> columns = axis_values(settings, across),
+                          rows = down.empty() ? std::vector<Json>(1) : axis_values(settings, down);
   HeatMap map{.label = "",
               .x_title = across,
               .y_title = down,
@@ -186,10 +143,9 @@ HeatMap map_of(const std::vector<const RunSetting*>& settings, const Column& fie
   for (const Json& row : rows) map.y.push_back(down.empty() ? "" : show(row));
   if (std::max(map.x.size(), map.y.size()) > most_heat_lines) return map;
   map.cells.resize(columns.size() * rows.size());
-  for (const RunSetting* setting : settings) {
+  for (const RunSetting* setting : own) {
     const auto x = std::ranges::find(columns, member(setting->options, across)),
-               y = down.empty() ? rows.begin()
-                                : std::ranges::find(rows, member(setting->options, down));
+               y = std::ranges::find(rows, member(setting->options, down));
     if (x == columns.end() || y == rows.end()) continue;
     HeatCell& cell = map.cells[static_cast<std::size_t>(y - rows.begin()) * columns.size() +
                                static_cast<std::size_t>(x - columns.begin())];
@@ -212,30 +168,28 @@ std::string field_maps(const RunSet& set, const std::vector<RunSetting>& setting
   const std::string down = usual ? "gamma" : set.axes[0], across = usual ? "epsilon" : set.axes[1];
 
   // One map for each method and combination of the other options.
-  std::vector<std::pair<std::string, std::vector<const RunSetting*>>> parts;
-  std::vector<double> all;
-  for (const RunSetting& setting : settings) {
-    if (!setting.options.contains(down) && !setting.options.contains(across)) continue;
+  const auto is_shown = [&](const RunSetting& setting) {
+    return setting.options.contains(down) || setting.options.contains(across);
+  };
+  const auto title_of = [&](const RunSetting& setting) {
     std::string title = setting.method;
     for (const std::string& axis : set.axes)
       if (axis != down && axis != across && setting.options.contains(axis))
         title += fmt::format(", {} {}", axis, text(setting.options, axis));
-    auto part = std::ranges::find_if(parts, [&](const auto& p) { return p.first == title; });
-    if (part == parts.end()) part = parts.insert(parts.end(), {title, {}});
-    part->second.push_back(&setting);
-    all.push_back(setting.moments(field.key).mean);
-  }
-  const std::vector<Json> rows = axis_values(settings, down),
-                          columns = axis_values(settings, across);
+    return title;
+  };
+  auto shown = settings | std::views::filter(is_shown);
+  const auto parts = grouped(shown, title_of);
+  std::vector<double> all;
+  for (const RunSetting& setting : shown) all.push_back(setting.moments(field.key).mean);
   std::string html;
   constexpr std::size_t most_maps = 24;
   for (std::size_t i = 0; i < std::min(parts.size(), most_maps); ++i) {
     const auto& [title, own] = parts[i];
     const bool has_across = own[0]->options.contains(across);
-    const bool both = has_across && own[0]->options.contains(down);
     // If a method does not read one of the two options, its map has one row.
-    HeatMap map = map_of(own, field, has_across ? columns : rows, has_across ? across : down,
-                         both ? rows : std::vector<Json>(1), both ? down : "");
+    HeatMap map = map_of(settings, own, field, has_across ? across : down,
+                         has_across && own[0]->options.contains(down) ? down : "");
     map.label = field.heading + " of " + title;
     map.beside = all;
     html += figure(title, heat_map(map));
@@ -267,6 +221,41 @@ std::string common_text(const Json& record) {
   return line;
 }
 
+/// The chosen setting of each method with its result, and the rule of the choice.
+std::string chosen_list(const RunSet& set, const std::vector<RunSetting>& settings) {
+  const std::string ranking = ranking_result(settings), result = result_name(ranking);
+  const bool validated = ranking.starts_with("validation"), lowest = lower_is_better(ranking);
+  const std::vector<Column> columns = result_columns(set);
+  const auto shown = [&](const RunSetting& setting, const std::string& key) -> std::string {
+    const auto field = std::ranges::find(columns, key, &Column::key);
+    return field == columns.end() ? "-" : plus_minus(setting.moments(key), *field);
+  };
+  std::vector<std::string> lines;
+  for (const RunSetting* setting : chosen_settings(settings)) {
+    std::string line = fmt::format("{}: {}", setting->method, shown(*setting, ranking));
+    if (validated)
+      line += fmt::format(" on validation, {} on the test set",
+                          shown(*setting, lowest ? "loss" : "test_accuracy"));
+    lines.push_back(fmt::format("{}{} (n = {})", line,
+                                setting->options.empty() ? "" : " at " + setting->values(),
+                                setting->moments(ranking).n));
+  }
+  if (lines.empty()) return paragraph("No run is done yet.", "warning");
+  std::string rule = "Each method has one setting, so nothing was chosen.";
+  if (has_choice(settings))
+    rule = fmt::format(
+        "For each method, the list shows the setting with the {} mean {} among the settings with "
+        "the most finished seeds. The setting is chosen {}",
+        lowest ? "lowest" : "highest", result,
+        validated ? "by the validation examples alone, without the test set."
+                  : "on the test data, which is optimistic, especially with many settings. "
+                    "--validation-share 0.1 sets training examples aside for the choice.");
+  return paragraph(fmt::format("{} The numbers are the mean {} and the standard deviation over n "
+                               "seeds.",
+                               rule, result)) +
+         bullets(lines);
+}
+
 TrainingLine training_line(const RunSetting& setting, const std::string& name, const Ink& ink) {
   TrainingLine line{name, ink, {}};
   // The loss of a failed run just before its end would dwarf the others.
@@ -285,7 +274,7 @@ std::string run_maps(const RunSet& set, const std::vector<RunSetting>& settings)
     if (!is_cost(field))
       if (const std::string maps = field_maps(set, settings, field); !maps.empty())
         parts.emplace_back(field.heading, maps);
-  return choice("Show", parts);
+  return choice(parts);
 }
 
 std::string run_curves(const std::vector<RunSetting>& settings) {
@@ -298,18 +287,14 @@ std::string run_curves(const std::vector<RunSetting>& settings) {
                                  method_ink(setting->method)));
   }
   const auto add = [&](const std::string& title, const std::vector<TrainingLine>& lines) {
-    // A legend hides series only in the plots of its own section.
-    if (const std::string html = training_plots(lines); !html.empty())
-      views.emplace_back(title, "<section>\n" + html + "</section>\n");
+    if (const std::string html = unnamed_section(training_plots(lines)); !html.empty())
+      views.emplace_back(title, html);
   };
   add("the best setting of each method", best);
   constexpr std::size_t most_views = 24;
   const std::string result = ranking_result(settings);
-  for (const std::string& method : methods_of(settings)) {
+  for (auto& [method, own] : grouped(settings, &RunSetting::method)) {
     if (views.size() == most_views) break;
-    std::vector<const RunSetting*> own;
-    for (const RunSetting& setting : settings)
-      if (setting.method == method) own.push_back(&setting);
     if (own.size() == 1 && std::ranges::find(chosen, own[0]) != chosen.end())
       continue;  // it is in the first view
     std::ranges::stable_sort(own, {}, [&](const RunSetting* setting) {
@@ -328,68 +313,69 @@ std::string run_curves(const std::vector<RunSetting>& settings) {
             : method + ": " + counted(shown, "setting"),
         lines);
   }
-  return choice("Show", views);
+  return choice(views);
 }
 
-std::string runs_section(const RunSet& set, const Json& record, std::string_view title,
-                         std::string_view id) {
+std::string runs_section(const RunSet& set, const Json& record) {
   const std::vector<RunSetting> settings = settings_of(set);
-  Json data = Json::object();
-  if (!settings.empty()) {
-    const std::string ranking = ranking_result(settings);
-    const bool validated = ranking.starts_with("validation");
-    const std::vector<Column> results = result_columns(set);
-    const auto shown = [&](const RunSetting& setting, const std::string& key) -> std::string {
-      const auto field = std::ranges::find(results, key, &Column::key);
-      return field == results.end() ? "-" : plus_minus(setting.moments(key), *field);
-    };
-    std::vector<std::string> best;
-    for (const RunSetting* setting : chosen_settings(settings)) {
-      std::string line = fmt::format("{}: {}", setting->method, shown(*setting, ranking));
-      if (validated)
-        line += fmt::format(" on validation, {} on the test set",
-                            shown(*setting, lower_is_better(ranking) ? "loss" : "test_accuracy"));
-      best.push_back(fmt::format("{}{} (n = {})", line,
-                                 setting->options.empty() ? "" : " at " + setting->values(),
-                                 setting->moments(ranking).n));
-    }
-    Json axes = Json::array();
-    for (const std::string& axis : set.axes)
-      axes.push_back({{"axis", axis}, {"values", show(axis_values(settings, axis))}});
-    std::set<std::string> seeds;
-    for (const Run& run : set.runs) seeds.insert(run.seeds);
-    const auto in_state = [&](const char* state) {
-      return std::ranges::count(set.runs, state, &Run::state);
-    };
-    const std::string by_option = run_axes(set, settings);
-    data["runs"] = {{"count", counted(set.runs.size(), "run")},
-                    {"settings", counted(settings.size(), "setting")},
-                    {"done", in_state("done")},
-                    {"failed", in_state("failed")},
-                    {"unfinished", in_state("unfinished")},
-                    {"seeds", counted(seeds.size(), "seed")},
-                    {"axes", axes},
-                    {"best", bullets(best)},
-                    {"ranking", ranking == "loss" ? "test loss" : heading_of(ranking)},
-                    {"order", lower_is_better(ranking) ? "lowest" : "highest"},
-                    {"validated", validated},
-                    {"choice", has_choice(settings)},
-                    {"common", common_text(record)},
-                    {"timed", set.timed},
-                    {"differences", comparison_tables(paired_differences(set, settings))},
-                    {"table", settings_table(set, settings)},
-                    {"by_option", by_option},
-                    {"maps", by_option.empty() ? run_maps(set, settings) : ""},
-                    {"curves", run_curves(settings)},
-                    {"costs", cost_figures(set)},
-                    {"failures", failures(set)},
-                    {"run_table", runs_table(set)}};
-  }
+  if (settings.empty()) return paragraph("This record has no runs.", "warning");
+  std::set<std::string> seeds;
+  for (const Run& run : set.runs) seeds.insert(run.seeds);
+  const auto in_state = [&](const char* state) {
+    return std::ranges::count(set.runs, state, &Run::state);
+  };
+  std::string counts = fmt::format(
+      "{} of {}: {} done, {} failed, {} unfinished; {}.", counted(set.runs.size(), "run"),
+      counted(settings.size(), "setting"), in_state("done"), in_state("failed"),
+      in_state("unfinished"), counted(seeds.size(), "seed"));
+  for (const std::string& axis : set.axes)
+    counts += fmt::format(" {}: {}.", axis, show(axis_values(settings, axis)));
+  std::string html = paragraph(counts);
+  if (const std::string common = common_text(record); !common.empty())
+    html += paragraph("Common to these runs: " + common + ".", "note");
+  if (!set.timed)
+    html += paragraph("Times are left out: the runs had different machines or numbers of threads.",
+                      "note");
+  html += chosen_list(set, settings);
+
+  const auto add = [&](const char* heading, const std::string& note, const std::string& content) {
+    if (!content.empty()) html += section(heading, paragraph(note, "note") + content, 3);
+  };
+  add("Differences between methods",
+      "The settings above are compared seed by seed. The table shows the mean difference and its "
+      "95 % interval by Student's t, without a correction for several comparisons. Inconclusive "
+      "means that the interval contains 0.",
+      comparison_tables(paired_differences(set, settings)));
+  html += section("Settings", settings_table(set, settings), 3);
+  const std::string by_option = run_axes(set, settings);
+  add("Results by option",
+      "Means over seeds, with the standard deviation as a band. A method that does not read the "
+      "option has a level line. Dots are the settings of a random search.",
+      by_option);
+  add("Heat maps",
+      "Cells show the mean over seeds and, below it, the standard deviation. Brighter is better, "
+      "and the best cell of a map is outlined. All maps of one quantity have the same colour "
+      "scale. An asterisk marks a setting with runs that are not done.",
+      by_option.empty() ? run_maps(set, settings) : "");
+  add("Training",
+      fmt::format("Thin lines are single seeds, and bold lines are means over the finished seeds. "
+                  "The best setting is the one with the best {} at the end. Failed runs are not "
+                  "drawn.",
+                  result_name(ranking_result(settings))),
+      run_curves(settings));
+  add("Cost",
+      "Medians over the finished runs of each method in all settings, with the 95 % interval of "
+      "the median (for fewer than 6 runs, their range). Runs that ran side by side slowed each "
+      "other down. Compare them with each other, not with other machines or with runs that had "
+      "all cores.",
+      cost_figures(set));
+  html += section("Runs", failures(set) + runs_table(set), 3);
+
   std::vector<Json> rows;  // one for each method, for its equation
-  std::set<std::string> seen;
-  for (const Run& run : set.runs)
-    if (run.row && seen.insert(run.method).second) rows.push_back(*run.row);
-  return record_section(record, title, id, rows, render("sweep", data));
+  const auto has_row = [](const Run& run) { return run.row != nullptr; };
+  for (const auto& [method, runs] : grouped(set.runs | std::views::filter(has_row), &Run::method))
+    rows.push_back(*runs[0]->row);
+  return html + equations_section(rows);
 }
 
 }  // namespace twice::experiments

@@ -109,22 +109,6 @@ std::string training_figure(const std::vector<TrainingLine>& lines, const std::s
   return figure(title + note, curve_plot(plot));
 }
 
-/// Equation and convention of each method.
-Json methods_of(const std::vector<Json>& rows) {
-  Json list = Json::array();
-  std::set<std::string> seen;
-  for (const Json& row : rows) {
-    const std::string method = text(row, "method");
-    const std::string equation = text(row, "equation"), convention = text(row, "convention");
-    if (!seen.insert(method).second || (equation == "-" && convention == "-")) continue;
-    list.push_back({{"method", method},
-                    {"ink", method_ink(method).name},
-                    {"equation", equation},
-                    {"convention", convention}});
-  }
-  return list;
-}
-
 /// A bar for us and a bar for the peer, for each method of a model.
 std::string model_figure(const std::vector<Json>& rows, const std::string& model,
                          const std::string& peer) {
@@ -169,15 +153,14 @@ std::string claims_table(const std::vector<Json>& claims) {
   std::vector<std::vector<Cell>> rows;
   for (const Json& claim : claims) {
     const bool holds = member(claim, "holds") == true;
-    rows.push_back({{.text = text(claim, "claim"), .css_class = "words"},
-                    {.text = holds ? "yes" : "no", .css_class = holds ? "" : "bad"},
-                    {.text = record_number(member(claim, "value")),
-                     .is_number = true,
-                     .order = number(claim, "value")},
-                    {.text = record_interval(member(claim, "interval"))},
-                    {.text = text(claim, "uncertainty"), .css_class = "words"},
-                    {.text = record_range(member(claim, "expected"))},
-                    {.text = text(claim, "weight")}});
+    rows.push_back(
+        {{.text = text(claim, "claim"), .css_class = "words"},
+         {.text = holds ? "yes" : "no", .css_class = holds ? "" : "bad"},
+         {.text = record_number(member(claim, "value")), .order = number(claim, "value")},
+         {.text = record_interval(member(claim, "interval"))},
+         {.text = text(claim, "uncertainty"), .css_class = "words"},
+         {.text = record_range(member(claim, "expected"))},
+         {.text = text(claim, "weight")}});
   }
   return sortable_table(
       {{"claim", ""},
@@ -190,25 +173,21 @@ std::string claims_table(const std::vector<Json>& claims) {
       rows);
 }
 
-/// Turns a column into numbers if each of its cells is a number or a word without digits ("never").
+/// Gives the cells of a column an order if each is a number or a word without digits ("never").
 void find_numbers(std::vector<std::vector<Cell>>& rows, std::size_t column) {
-  const auto starts = [](const Cell& cell) {
-    const std::size_t first = cell.text.find_first_of("0123456789");
+  const auto first_digit = [](const Cell& cell) { return cell.text.find_first_of("0123456789"); };
+  const auto starts = [&](const Cell& cell) {
+    const std::size_t first = first_digit(cell);
     return first == 0 || (first == 1 && (cell.text[0] == '-' || cell.text[0] == '+'));
   };
-  bool any = false;
-  for (const auto& row : rows) {
-    if (column >= row.size()) return;
-    const Cell& cell = row[column];
-    any = any || starts(cell);
-    if (!starts(cell) && cell.text.find_first_of("0123456789") != std::string::npos) return;
-  }
-  if (!any) return;
-  for (auto& row : rows) {
-    Cell& cell = row[column];
-    cell.is_number = true;
-    cell.order = starts(cell) ? std::atof(cell.text.c_str()) : std::nan("");
-  }
+  const auto fits = [&](const auto& row) {
+    return column < row.size() &&
+           (starts(row[column]) || first_digit(row[column]) == std::string::npos);
+  };
+  const auto is_number = [&](const auto& row) { return starts(row[column]); };
+  if (!std::ranges::all_of(rows, fits) || std::ranges::none_of(rows, is_number)) return;
+  for (auto& row : rows)
+    row[column].order = starts(row[column]) ? std::atof(row[column].text.c_str()) : std::nan("");
 }
 
 std::string recorded_table(const Json& table) {
@@ -224,6 +203,11 @@ std::string recorded_table(const Json& table) {
   return sortable_table(headings, rows);
 }
 
+/// The facts under a heading.
+std::string facts_section(std::string_view title, const std::vector<TextPair>& pairs) {
+  return section(title, definitions(pairs, "facts"), 3);
+}
+
 /// The elements of an array as a list; "" for any other value.
 std::string lines(const Json& array) {
   std::vector<std::string> result;
@@ -235,36 +219,28 @@ std::string lines(const Json& array) {
 }  // namespace
 
 std::string rows_table(const std::vector<Json>& rows, const std::vector<Column>& columns) {
-  std::vector<Heading> headings;
-  std::vector<std::vector<Cell>> cells(rows.size());
-  for (const Column& column : columns) {
-    if (!is_used(column, rows)) continue;
-    headings.push_back({column.heading, column.meaning});
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      Cell cell{.text = cell_text(column, rows[i])};
-      if (column.key == "method") {
-        cell.ink = method_ink(cell.text).name;
-        cell.tooltip = text(rows[i], "equation");
-      } else if (column.format) {
-        cell.is_number = true;
-        cell.order = number(rows[i], column.key);
-      }
-      cells[i].push_back(std::move(cell));
-    }
-  }
-  return sortable_table(headings, cells);
+  TableOf<Json> table{rows};
+  for (const Column& column : columns)
+    if (is_used(column, rows))
+      table.add(column.heading, column.meaning, [&](const Json& row) {
+        Cell cell{.text = cell_text(column, row)};
+        if (column.key == "method") {
+          cell.ink = method_ink(cell.text).name;
+          cell.tooltip = text(row, "equation");
+        } else if (column.format) {
+          cell.order = number(row, column.key);
+        }
+        return cell;
+      });
+  return table.html();
 }
 
-std::string columns_legend(const std::vector<Json>& rows, const std::vector<Column>& columns) {
+std::string explained_table(const std::vector<Json>& rows, const std::vector<Column>& columns) {
   std::vector<TextPair> pairs;
   for (const Column& column : columns)
     if (is_used(column, rows)) pairs.emplace_back(column.heading, column.meaning);
-  return details("What each column means", definitions(pairs, "meanings"));
-}
-
-std::string run_table_section(const std::vector<Json>& rows) {
-  const std::vector<Column> columns = run_columns(rows);
-  return rows_table(rows, columns) + columns_legend(rows, columns);
+  return rows_table(rows, columns) +
+         details("What each column means", definitions(pairs, "meanings"));
 }
 
 std::string row_label(const Json& row, const std::vector<Json>& rows) {
@@ -272,6 +248,20 @@ std::string row_label(const Json& row, const std::vector<Json>& rows) {
   const auto same = [&](const Json& other) { return text(other, "method") == method; };
   if (std::ranges::count_if(rows, same) == 1) return method;
   return method + ", " + text(row, "threads") + " threads";
+}
+
+std::string bars_figure(const std::vector<Json>& rows, const std::string& key,
+                        const std::string& title,
+                        const std::function<std::string(const Json&)>& text_of) {
+  BarPlot plot{.label = title + ", one bar per method"};
+  for (const Json& row : rows) {
+    plot.bars.push_back({row_label(row, rows),
+                         text_of(row),
+                         {number(row, key)},
+                         {method_ink(text(row, "method"))}});
+    add_whisker(plot.bars.back(), row, key);
+  }
+  return figure(title, bar_plot(plot));
 }
 
 std::string training_plots(const std::vector<TrainingLine>& lines) {
@@ -300,45 +290,38 @@ std::string training_plots(const std::vector<Json>& rows) {
 }
 
 std::string setup_section(const Json& record) {
-  const std::string machine =
-      definitions(facts(member(record, "machine"), {"cpu", "cores", "threads", "memory_gib", "os",
-                                                    "compiler", "flags", "kernels", "blas"}),
-                  "facts");
-  const std::string options = definitions(
-      facts(member(record, "config"), {"model", "width", "depth", "channels", "activation", "data",
-                                       "batch", "epochs", "method", "gamma", "epsilon"}),
-      "facts");
   Json data = member(record, "data");
   if (data.is_object())
     for (const char* of_a_model : {"mean", "stddev", "input_names", "input_shape", "target_shape"})
       data.erase(of_a_model);
-  const std::string source = definitions(facts(data), "facts");
   Json made = member(record, "origin");
   if (made.is_object()) {
     if (member(made, "changed") != true) made.erase("changed");
     if (member(made, "environment").empty()) made.erase("environment");
     made.erase("command_line");  // shown at the head
   }
-  const std::string origin =
-      definitions(facts(made, {"date", "host", "commit", "changed", "environment"}), "facts");
-  std::vector<TextPair> of_noise;
+  std::vector<TextPair> noise;
   if (const Json& measured = member(record, "noise"); measured.is_object()) {
     const auto range = [&](const char* name) {
       return replace_all(text(measured, name), ", ", " to ");
     };
-    of_noise = {{"waited", format_percent(number(measured, "waited")) +
-                               " of the time other work had the threads' cores"},
-                {"stolen", format_percent(number(measured, "stolen")) +
-                               " of the cores' time went to other virtual machines"},
-                {"load", range("load")},
-                {"speed", range("speed") + " GFLOP/s of a fixed product"}};
+    noise = {{"waited", format_percent(number(measured, "waited")) +
+                            " of the time other work had the threads' cores"},
+             {"stolen", format_percent(number(measured, "stolen")) +
+                            " of the cores' time went to other virtual machines"},
+             {"load", range("load")},
+             {"speed", range("speed") + " GFLOP/s of a fixed product"}};
   }
-  const std::string noise = of_noise.empty() ? "" : definitions(of_noise, "facts");
-  return (origin.empty() ? "" : section("Origin", origin, 3)) +
-         (noise.empty() ? "" : section("Noise", noise, 3)) +
-         (machine.empty() ? "" : section("Machine", machine, 3)) +
-         (source.empty() ? "" : section("Data", source, 3)) +
-         (options.empty() ? "" : section("Options", options, 3));
+  return facts_section("Origin",
+                       facts(made, {"date", "host", "commit", "changed", "environment"})) +
+         facts_section("Noise", noise) +
+         facts_section("Machine", facts(member(record, "machine"),
+                                        {"cpu", "cores", "threads", "memory_gib", "os", "compiler",
+                                         "flags", "kernels", "blas"})) +
+         facts_section("Data", facts(data)) +
+         facts_section("Options", facts(member(record, "config"),
+                                        {"model", "width", "depth", "channels", "activation",
+                                         "data", "batch", "epochs", "method", "gamma", "epsilon"}));
 }
 
 std::string record_head(const Json& record) {
@@ -353,51 +336,49 @@ std::string record_title(const Json& record, const std::string& name) {
   return fmt::format("{}: {}{}", text(record, "command"), name, date == "-" ? "" : " · " + date);
 }
 
+std::string equations_section(const std::vector<Json>& rows) {
+  Json list = Json::array();
+  std::set<std::string> seen;
+  for (const Json& row : rows) {
+    const std::string method = text(row, "method"), equation = text(row, "equation"),
+                      convention = text(row, "convention");
+    if (!seen.insert(method).second || (equation == "-" && convention == "-")) continue;
+    list.push_back({{"method", method},
+                    {"ink", method_ink(method).name},
+                    {"equation", equation},
+                    {"convention", convention}});
+  }
+  return list.empty() ? "" : render("parts", {{"equations", {{"methods", list}}}});
+}
+
 std::string record_section(const Json& record, std::string_view title, std::string_view id,
-                           const std::vector<Json>& rows, const std::string& html) {
-  const Json methods = methods_of(rows);
-  const std::string equations =
-      methods.empty() ? "" : render("parts", {{"equations", {{"methods", methods}}}});
-  return section(title, record_head(record) + html + equations + setup_section(record), 2, id);
+                           const std::string& html) {
+  return section(title, record_head(record) + html + setup_section(record), 2, id);
 }
 
 std::vector<std::string> distinct(const std::vector<Json>& rows, const std::string& field) {
   std::vector<std::string> values;
-  std::set<std::string> seen;
-  for (const Json& row : rows)
-    if (const std::string value = text(row, field); seen.insert(value).second)
-      values.push_back(value);
+  const auto value_of = [&](const Json& row) { return text(row, field); };
+  for (const auto& [value, same] : grouped(rows, value_of)) values.push_back(value);
   return values;
 }
 
-std::string train_section(const Json& record, std::string_view title, std::string_view id) {
+std::string train_section(const Json& record) {
   const std::vector<Json> rows = objects(member(record, "rows"));
-  if (rows.empty())
-    return section(title, paragraph("This record has no rows: nothing was trained.", "warning"), 2,
-                   id);
-  const std::string curves = training_plots(rows);
+  if (rows.empty()) return paragraph("This record has no rows: nothing was trained.", "warning");
   const Json& error = member(record, "error");
   const std::string failed =
       error.is_string() ? paragraph("This run failed: " + one_line(error.string()), "warning") : "";
-  return record_section(record, title, id, rows,
-                        failed + section("Result", run_table_section(rows), 3) +
-                            (curves.empty() ? "" : section("Training", curves, 3)));
+  return failed + section("Result", explained_table(rows, run_columns(rows)), 3) +
+         section("Training", training_plots(rows), 3) + equations_section(rows);
 }
 
-std::string profile_section(const Json& record, std::string_view title, std::string_view id) {
-  const std::vector<Json> rows = objects(member(record, "rows"));
-  const std::vector<Column> columns = columns_of("rows");
-  return section(title,
-                 record_head(record) +
-                     paragraph("The whole profile is on a page of its own, "
-                               "beside its record.",
-                               "note") +
-                     rows_table(rows, columns) + columns_legend(rows, columns) +
-                     setup_section(record),
-                 2, id);
+std::string profile_section(const Json& record) {
+  return paragraph("The whole profile is on a page of its own, beside its record.", "note") +
+         explained_table(objects(member(record, "rows")), columns_of("rows"));
 }
 
-std::string evaluate_section(const Json& record, std::string_view title, std::string_view id) {
+std::string evaluate_section(const Json& record) {
   std::vector<TextPair> pairs = {
       {"checkpoint", text(record, "checkpoint") + ", after " + text(record, "epochs") + " epochs"},
       {"examples", text(record, "examples") + " of " + text(record, "examples_of")}};
@@ -417,60 +398,52 @@ std::string evaluate_section(const Json& record, std::string_view title, std::st
       headings.push_back({name(k), ""});
       rows.push_back({{.text = name(k)}});
       for (const Json& count : confusion[k])
-        rows.back().push_back(
-            {.text = show(count), .is_number = true, .order = count.get<double>()});
+        rows.back().push_back({.text = show(count), .order = count.get<double>()});
     }
     table = section("True and predicted classes", sortable_table(headings, rows), 3);
   }
-  return section(title,
-                 record_head(record) + definitions(pairs, "facts") + table + setup_section(record),
-                 2, id);
+  return definitions(pairs, "facts") + table;
 }
 
-std::string bench_section(const Json& record, std::string_view title, std::string_view id) {
+std::string bench_section(const Json& record) {
   const std::vector<Json> rows = objects(member(record, "rows"));
-  const Json& peer = member(record, "peer");
-  const std::string name = peer.is_object() ? text(peer, "name") : "the peer";
-  std::string plots;
+  if (rows.empty()) return paragraph("This record has no rows: nothing was timed.", "warning");
+  const std::vector<TextPair> peer = facts(member(record, "peer"));
+  const std::string name = peer.empty() ? "the peer" : text(member(record, "peer"), "name");
+  std::string means = mean_tiles(record, name), plots;
+  if (!means.empty()) means += paragraph("Geometric means over the models.", "note");
   for (const std::string& model : distinct(rows, "model")) plots += model_figure(rows, model, name);
-  Json data = Json::object();
-  if (!rows.empty())
-    data = {{"means", mean_tiles(record, name)},
-            {"table",
-             rows_table(rows, columns_of("bench")) + columns_legend(rows, columns_of("bench"))},
-            {"plots", figures(plots)},
-            {"peer", definitions(facts(peer), "facts")}};
-  return section(title, record_head(record) + render("bench", data) + setup_section(record), 2, id);
+  plots = figures(plots);
+  if (!plots.empty() && !peer.empty())
+    plots = paragraph("The number after the peer's time is its ratio to our time.", "note") + plots;
+  return means + section("Times and memory", explained_table(rows, columns_of("bench")), 3) +
+         section("Time of one step", plots, 3) + facts_section("Peer", peer);
 }
 
-std::string study_section(const Json& record, std::string_view title, std::string_view id) {
+std::string study_section(const Json& record) {
   const std::vector<Json> claims = objects(member(record, "claims"));
   const auto holding = std::ranges::count_if(
       claims, [](const Json& claim) { return member(claim, "holds") == true; });
-  Json plots = Json::array(), tables = Json::array();
-  for (const Json& plot : objects(member(record, "plots")))
-    if (const std::string svg = recorded_plot(plot); !svg.empty())
-      plots.push_back({{"title", text(plot, "title")},
-                       {"values", member(plot, plot.contains("cells") ? "value_title" : "y_title")},
-                       {"legend", legend(recorded_legend(plot))},
-                       {"svg", svg}});
+  std::string plots, tables, setup = lines(member(record, "setup"));
+  for (const Json& plot : objects(member(record, "plots"))) {
+    const std::string values = text(plot, plot.contains("cells") ? "value_title" : "y_title"),
+                      title = text(plot, "title") +
+                              (values.empty() || values == "-" ? "" : ": " + values);
+    if (const std::string html = recorded_plot(plot); !html.empty())
+      plots += unnamed_section(figure(title, legend(recorded_legend(plot)) + html));
+  }
   for (const Json& table : objects(member(record, "tables")))
-    tables.push_back({{"title", text(table, "title")}, {"table", recorded_table(table)}});
-  const std::string html =
-      render("study",
-             {{"tiles",
-               tiles({{text(record, "verdict"), "verdict of the " + text(record, "form") + " form"},
-                      {fmt::format("{} of {}", holding, claims.size()), "claims that hold"},
-                      {format_seconds(number(record, "seconds")), "time of the study"}})},
-              {"claimed", text(record, "claimed")},
-              {"by", text(record, "by")},
-              {"claims", claims.empty() ? "" : claims_table(claims)},
-              {"remarks", lines(member(record, "remarks"))},
-              {"plots", plots},
-              {"tables", tables},
-              {"setup", lines(member(record, "setup"))},
-              {"larger", member(record, "larger")}});
-  return section(title, record_head(record) + html + setup_section(record), 2, id);
+    tables += section(text(table, "title"), recorded_table(table), 4);
+  if (const std::string larger = text(record, "larger"); !larger.empty() && larger != "-")
+    setup += paragraph("A larger machine would add: " + larger);
+  return tiles({{text(record, "verdict"), "verdict of the " + text(record, "form") + " form"},
+                {fmt::format("{} of {}", holding, claims.size()), "claims that hold"},
+                {format_seconds(number(record, "seconds")), "time of the study"}}) +
+         paragraph(text(record, "claimed")) +
+         paragraph("Source of the claim: " + text(record, "by"), "note") +
+         (claims.empty() ? paragraph("This record has no claims.", "warning")
+                         : section("Claims", claims_table(claims), 3)) +
+         lines(member(record, "remarks")) + figures(plots) + tables + section("Set-up", setup, 3);
 }
 
 }  // namespace twice::experiments

@@ -2,8 +2,12 @@
 // training curves, methods, machine and options), and the section of each command.
 #pragma once
 
+#include <functional>
+#include <map>
+#include <ranges>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "experiments/files/record.h"
@@ -15,11 +19,8 @@ namespace twice::experiments {
 /// A sortable table of the rows, with the columns that they use.
 std::string rows_table(const std::vector<Json>& rows, const std::vector<Column>& columns);
 
-/// The meanings of the used columns, closed at first.
-std::string columns_legend(const std::vector<Json>& rows, const std::vector<Column>& columns);
-
-/// Table and legend of the rows of `compare` and `train`.
-std::string run_table_section(const std::vector<Json>& rows);
+/// The same with the meanings of these columns, closed at first.
+std::string explained_table(const std::vector<Json>& rows, const std::vector<Column>& columns);
 
 /// The label of a row, such as "exact". If another row has the same method, the threads follow.
 std::string row_label(const Json& row, const std::vector<Json>& rows);
@@ -38,6 +39,12 @@ std::string training_plots(const std::vector<TrainingLine>& lines);
 /// The same with a line for each row.
 std::string training_plots(const std::vector<Json>& rows);
 
+/// A figure with a bar for a number of each row, with its interval. `text_of` makes the text after
+/// a bar.
+std::string bars_figure(const std::vector<Json>& rows, const std::string& key,
+                        const std::string& title,
+                        const std::function<std::string(const Json&)>& text_of);
+
 /// The command that makes the record again, and a warning if other work disturbed the measurement
 /// (`noise_warning`).
 std::string record_head(const Json& record);
@@ -46,28 +53,47 @@ std::string record_title(const Json& record, const std::string& name);
 /// Machine, data and options.
 std::string setup_section(const Json& record);
 
-/// The section of a record: its content `html`, the methods of the rows, machine and options.
-std::string record_section(const Json& record, std::string_view title, std::string_view id,
-                           const std::vector<Json>& rows, const std::string& html);
+/// Equation and convention of each method of the rows.
+std::string equations_section(const std::vector<Json>& rows);
 
-// A record as a section of a larger page. `id` allows links to the section.
-std::string train_section(const Json& record, std::string_view title, std::string_view id);
-std::string bench_section(const Json& record, std::string_view title, std::string_view id);
-std::string profile_section(const Json& record, std::string_view title, std::string_view id);
-std::string evaluate_section(const Json& record, std::string_view title, std::string_view id);
-std::string study_section(const Json& record, std::string_view title, std::string_view id);
+/// A record as a section of a page: its head, its content `html`, machine, data and options. `id`
+/// allows links to the section.
+std::string record_section(const Json& record, std::string_view title, std::string_view id,
+                           const std::string& html);
+
+// The contents of the section of a record of each command.
+std::string train_section(const Json& record);
+std::string bench_section(const Json& record);
+std::string profile_section(const Json& record);
+std::string evaluate_section(const Json& record);
+std::string study_section(const Json& record);
+
+/// The elements in groups by the text `key_of(element)`. Groups and elements are in order of
+/// appearance.
+auto grouped(auto&& elements, const auto& key_of) {
+  using Element = std::remove_reference_t<decltype(*std::ranges::begin(elements))>;
+  std::vector<std::pair<std::string, std::vector<const Element*>>> groups;
+  std::map<std::string, std::size_t> places;
+  for (const Element& element : elements) {
+    const std::string key = std::invoke(key_of, element);
+    const auto [place, is_new] = places.emplace(key, groups.size());
+    if (is_new) groups.push_back({key, {}});
+    groups[place->second].second.push_back(&element);
+  }
+  return groups;
+}
 
 /// The distinct texts of a field, in order of appearance.
 std::vector<std::string> distinct(const std::vector<Json>& rows, const std::string& field);
 
 // The following are in compare_page.cpp.
 
+/// The sentences are made from the record alone. A sentence is left out if the record lacks a
+/// number for it.
+std::string compare_section(const Json& record);
+
 /// The page of a record of compare.
 std::string compare_html(const Json& record);
-
-/// The same as a section. Its sentences are made from the record alone. A sentence is left out if
-/// the record lacks a number for it.
-std::string compare_section(const Json& record, std::string_view title, std::string_view id);
 
 /// The data set of a record; "" for a problem, which has its own data.
 std::string data_name(const Json& record);

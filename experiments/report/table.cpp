@@ -10,7 +10,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <map>
-#include <numeric>
 #include <set>
 #include <sstream>
 
@@ -32,9 +31,7 @@ std::string_view variable(const char* name) {
   return value ? value : "";
 }
 
-struct Transliteration {
-  std::string_view text, ascii;
-};
+using Transliteration = std::pair<std::string_view, std::string_view>;
 constexpr Transliteration transliterations[] = {
     {"×", "x"},  {"±", "+-"}, {"…", "..."},   {"·", "*"},      {"≤", "<="},
     {"≥", ">="}, {"µ", "u"},  {"γ", "gamma"}, {"ε", "eps"},    {"∇", "grad"},
@@ -186,12 +183,12 @@ std::string in_charset(std::string_view text) {
     while (end < text.size() && is_continuation(text[end])) ++end;
     const std::string_view letter = text.substr(begin, end - begin);
     const auto power = std::ranges::find(superscripts, letter);
-    const auto known = std::ranges::find(transliterations, letter, &Transliteration::text);
+    const auto known = std::ranges::find(transliterations, letter, &Transliteration::first);
     if (power != std::end(superscripts)) {
       const std::size_t digit = static_cast<std::size_t>(power - superscripts);
       result += fmt::format("{}{}", raised ? "" : "^", "0123456789-"[digit]);
     } else if (known != std::end(transliterations)) {
-      result += known->ascii;
+      result += known->second;
     } else {
       result += static_cast<unsigned char>(letter[0]) < 0x80 ? letter : "?";
     }
@@ -239,11 +236,6 @@ std::vector<Column> columns_of(const std::string& table) {
   return columns;
 }
 
-const std::vector<Column>& run_columns() {
-  static const std::vector<Column> columns = columns_of("runs");
-  return columns;
-}
-
 std::vector<std::string> metric_names(const std::vector<Json>& rows) {
   std::set<std::string, NameOrder> names;
   for (const Json& row : rows)
@@ -264,7 +256,7 @@ std::string format_metric(const std::string& name, double value) {
 }
 
 std::vector<Column> run_columns(const std::vector<Json>& rows) {
-  std::vector<Column> columns = run_columns();
+  std::vector<Column> columns = columns_of("runs");
   auto place = std::ranges::find(columns, "gradient_norm", &Column::key);
   for (const std::string& name : metric_names(rows)) {
     if (std::ranges::find(columns, name, &Column::key) != columns.end()) continue;
@@ -287,6 +279,10 @@ std::string ranking_result(const std::vector<Json>& rows) {
 
 bool lower_is_better(std::string_view result) {
   return !result.ends_with("accuracy") && !result.ends_with("r2");
+}
+
+std::string result_name(const std::string& result) {
+  return result == "loss" ? "test loss" : heading_of(result);
 }
 
 namespace {
@@ -340,75 +336,79 @@ std::string Table::str(bool bold_headings, std::size_t width) const {
   if (headings_.empty()) return "";
   // The names of rows may be longer than other texts.
   constexpr std::size_t least_name = 32, least_text = 16, widest_number = 24;
-  const std::size_t count = headings_.size();
-  std::vector<std::size_t> widths(count), least(count);
-  std::vector<bool> right(count, !rows_.empty());
-  for (std::size_t c = 0; c < count; ++c) {
+  struct Shown {
+    std::size_t index, width, least;
+    bool right;
+    Lines heading = {};
+  };
+  std::vector<Shown> shown;
+  for (std::size_t c = 0; c < headings_.size(); ++c) {
     std::size_t body = 0;
+    bool right = !rows_.empty();
     for (const Lines& row : rows_) {
       body = std::max(body, width_of(row[c]));
-      right[c] = right[c] && numeric(row[c]);
+      right = right && numeric(row[c]);
     }
     // Headings break first, so a column is as wide as its body or its heading's longest word.
     const std::size_t heading = widest(wrap(headings_[c], 0));
-    const bool fixed = right[c] && body <= widest_number;
-    widths[c] = std::max(body, heading);
-    least[c] = std::max(heading, fixed ? body : std::min(body, c == 0 ? least_name : least_text));
+    const bool fixed = right && body <= widest_number;
+    shown.push_back(
+        {c, std::max(body, heading),
+         std::max(heading, fixed ? body : std::min(body, c == 0 ? least_name : least_text)),
+         right});
   }
 
-  std::vector<std::size_t> shown(count);
-  std::iota(shown.begin(), shown.end(), std::size_t{0});
-  const auto total = [&](const std::vector<std::size_t>& of) {
+  const auto total = [&](std::size_t Shown::*of) {
     std::size_t sum = gap * (shown.size() - 1);
-    for (const std::size_t c : shown) sum += of[c];
+    for (const Shown& column : shown) sum += column.*of;
     return sum;
   };
   Lines left_out;
-  while (width > 0 && shown.size() > 1 && total(least) > width) {
+  while (width > 0 && shown.size() > 1 && total(&Shown::least) > width) {
     // The first column names the row and is never left out.
-    const auto last_minor =
-        std::find_if(shown.rbegin(), shown.rend() - 1, [&](std::size_t c) { return minor_[c]; });
+    const auto last_minor = std::find_if(shown.rbegin(), shown.rend() - 1,
+                                         [&](const Shown& c) { return minor_[c.index]; });
     const auto last = last_minor == shown.rend() - 1 ? shown.end() - 1 : last_minor.base() - 1;
-    left_out.insert(left_out.begin(), headings_[*last]);
+    left_out.insert(left_out.begin(), headings_[last->index]);
     shown.erase(last);
   }
-  if (shown.size() == 1 && width > 0) least[0] = std::min(least[0], width);
-  while (width > 0 && total(widths) > width) {
-    const auto room = [&](std::size_t c) { return widths[c] > least[c] ? widths[c] : 0; };
-    --widths[std::ranges::max(shown, {}, room)];
+  if (shown.size() == 1 && width > 0) shown[0].least = std::min(shown[0].least, width);
+  while (width > 0 && total(&Shown::width) > width) {
+    const auto room = [](const Shown& c) { return c.width > c.least ? c.width : 0; };
+    --std::ranges::max_element(shown, {}, room)->width;
   }
   // Width that is left goes to the column with the most lines in its heading, until each heading
   // has one line.
-  while (width == 0 || total(widths) < width) {
-    const auto lines = [&](std::size_t c) { return wrap(headings_[c], widths[c]).size(); };
-    const std::size_t highest = std::ranges::max(shown, {}, lines);
-    if (lines(highest) == 1) break;
-    ++widths[highest];
+  while (width == 0 || total(&Shown::width) < width) {
+    const auto lines = [&](const Shown& c) { return wrap(headings_[c.index], c.width).size(); };
+    const auto highest = std::ranges::max_element(shown, {}, lines);
+    if (lines(*highest) == 1) break;
+    ++highest->width;
   }
 
   std::string out;
   const auto append_line = [&](const auto& cell_of) {
     std::string line;
-    for (const std::size_t c : shown) {
-      const std::string cell = shortened(cell_of(c), widths[c]);
-      const std::string space(widths[c] - std::min(widths[c], width_of(cell)), ' ');
-      line += std::string(c == shown[0] ? 0 : gap, ' ') + (right[c] ? space + cell : cell + space);
+    for (const Shown& column : shown) {
+      const std::string cell = shortened(cell_of(column), column.width);
+      const std::string space(column.width - std::min(column.width, width_of(cell)), ' ');
+      line += std::string(&column == shown.data() ? 0 : gap, ' ') +
+              (column.right ? space + cell : cell + space);
     }
     line.erase(line.find_last_not_of(' ') + 1);
     out += line + "\n";
   };
-  std::vector<Lines> headings(count);
   std::size_t height = 0;
-  for (const std::size_t c : shown) {
-    headings[c] = wrap(headings_[c], widths[c]);
-    height = std::max(height, headings[c].size());
+  for (Shown& column : shown) {
+    column.heading = wrap(headings_[column.index], column.width);
+    height = std::max(height, column.heading.size());
   }
   for (std::size_t i = 0; i < height; ++i) {
     if (bold_headings) out += "\033[1m";
-    append_line([&](std::size_t c) { return i < headings[c].size() ? headings[c][i] : ""; });
+    append_line([&](const Shown& c) { return i < c.heading.size() ? c.heading[i] : ""; });
     if (bold_headings) out.insert(out.size() - 1, "\033[0m");
   }
-  for (const Lines& row : rows_) append_line([&](std::size_t c) { return row[c]; });
+  for (const Lines& row : rows_) append_line([&](const Shown& c) { return row[c.index]; });
   if (!left_out.empty())
     for (const std::string& line :
          wrap(fmt::format("(not in {} columns: {})", width, fmt::join(left_out, ", ")), width))

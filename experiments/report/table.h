@@ -68,9 +68,8 @@ struct Column {
 
 /// The columns of the table @TABLE in columns.txt.
 std::vector<Column> columns_of(const std::string& table);
-/// The columns of the rows of `compare` and `train`.
-const std::vector<Column>& run_columns();
-/// The same with a column for each of the rows' metrics, after the test accuracy.
+/// The columns of the rows of `compare` and `train`, with a column for each of the rows' metrics
+/// after the test accuracy.
 std::vector<Column> run_columns(const std::vector<Json>& rows);
 /// The names in the `metrics` of the rows, at most 64.
 std::vector<std::string> metric_names(const std::vector<Json>& rows);
@@ -83,6 +82,8 @@ std::string format_metric(const std::string& name, double value);
 /// loss that some row has.
 std::string ranking_result(const std::vector<Json>& rows);
 bool lower_is_better(std::string_view result);
+/// The name of such a result in a sentence: "test loss" for "loss".
+std::string result_name(const std::string& result);
 
 /// The text of a row in a column; "-" if the row has no value. A number with an interval
 /// (KEY_interval) is shown with half the interval's width, as in "1.53× ±2 %". A question mark

@@ -31,6 +31,13 @@ constexpr std::size_t most_values = 6000000, most_files = 20000, most_sections =
                       most_rows = 1000;
 constexpr JsonLimits of_record{3000000, 64 << 10, 5000, 10000};
 
+/// The contents of the sections of records. A sweep has a section for each of its groups.
+using Section = std::string (*)(const Json& record);
+const std::map<std::string, Section> sections_by_command = {
+    {"compare", compare_section}, {"train", train_section}, {"sweep", nullptr},
+    {"study", study_section},     {"bench", bench_section}, {"evaluate", evaluate_section},
+    {"profile", profile_section}};
+
 bool has_command(const FoundRecord& record, std::string_view command) {
   return member(record.content, "command") == Json(command);
 }
@@ -116,9 +123,7 @@ Found read_records(const fs::path& folder) {
     // A record of profile is the member "twice" of a file in the format of google/benchmark.
     if (Json inner = member(record.content, "twice"); inner.is_object()) record.content = inner;
     const Json& command = member(record.content, "command");
-    constexpr std::string_view shown[] = {"compare",  "train", "sweep",  "study",
-                                          "evaluate", "bench", "profile"};
-    if (std::ranges::any_of(shown, [&](std::string_view c) { return has_command(record, c); })) {
+    if (command.is_string() && sections_by_command.contains(command.string())) {
       values += values_in(record.content);
       if (Json* rows = has_command(record, "sweep") ? nullptr : &record.content["rows"];
           rows && rows->is_array() && rows->size() > most_rows) {
@@ -219,11 +224,8 @@ Cell best_result(const std::vector<Json>& rows) {
   for (const Json& row : rows)
     best = lower_is_better(result) ? std::fmin(best, number(row, result))
                                    : std::fmax(best, number(row, result));
-  if (!std::isfinite(best)) return {.text = "-", .is_number = true, .order = best};
-  return {.text = (result == "loss" ? "test loss" : heading_of(result)) + " " +
-                  format_metric(result, best),
-          .is_number = true,
-          .order = best};
+  if (!std::isfinite(best)) return {.text = "-", .order = best};
+  return {.text = result_name(result) + " " + format_metric(result, best), .order = best};
 }
 
 /// The best result of a record. For bench it is the cost of exact GR, for an evaluation the
@@ -232,15 +234,11 @@ Cell best_result(const Json& record) {
   for (const Json& mean : objects(member(record, "means")))
     if (const double ratio = number(mean, "ratio_to_f_gr");
         text(mean, "method") == "exact" && std::isfinite(ratio))
-      return {.text = "exact / f-gr " + ratio_sentence(mean, "ratio_to_f_gr"),
-              .is_number = true,
-              .order = ratio};
+      return {.text = "exact / f-gr " + ratio_sentence(mean, "ratio_to_f_gr"), .order = ratio};
   if (text(record, "command") == "evaluate")
     for (const char* metric : {"accuracy", "loss"})
       if (const double value = number(record, metric); std::isfinite(value))
-        return {.text = fmt::format("{} {}", metric, format_metric(metric, value)),
-                .is_number = true,
-                .order = value};
+        return {.text = fmt::format("{} {}", metric, format_metric(metric, value)), .order = value};
   return best_result(objects(member(record, "rows")));
 }
 
@@ -255,11 +253,10 @@ Cell best_result(const RunSet& set) {
 }
 
 std::string counts_text(const RunSet& set) {
-  std::set<std::string> methods;
-  std::string line;
-  for (const Run& run : set.runs)
-    if (methods.insert(run.method).second) line += (line.empty() ? "" : ", ") + run.method;
-  line += "; " + counted(set.runs.size(), "run");
+  std::vector<std::string> methods;
+  for (const auto& [method, runs] : grouped(set.runs, &Run::method)) methods.push_back(method);
+  std::string line =
+      fmt::format("{}; {}", fmt::join(methods, ", "), counted(set.runs.size(), "run"));
   for (const char* state : {"failed", "unfinished"})
     if (const auto count = std::ranges::count(set.runs, state, &Run::state); count > 0)
       line += fmt::format(", {} {}", count, state);
@@ -298,12 +295,12 @@ struct Page {
   std::string sections = {};
   std::vector<Run> runs = {};  ///< of all records
 
-  /// Adds a line to the index and a section. `section` makes the HTML of a section with a given id.
+  /// Adds a line to the index, and the section of a record with the HTML that `content` makes.
   void add(const std::string& name, const std::string& command, const std::string& result,
-           const std::string& file, Cell best, const auto& section) {
+           const std::string& file, Cell best, const Json& record, const auto& content) {
     const bool shown = index.size() < most_sections;
     const std::string id = shown ? fmt::format("record-{}", index.size() + 1) : "";
-    if (shown) sections += section(id);
+    if (shown) sections += record_section(record, command + ": " + name, id, content());
     index.push_back({{.text = name, .link = id},
                      {.text = command},
                      {.text = result, .css_class = "words"},
@@ -314,11 +311,9 @@ struct Page {
   /// Adds a section for runs that may be compared.
   void add(const RunSet& set, const Json& record, const std::string& command,
            const std::string& file) {
-    std::string name = record_name(record);
-    if (!set.title.empty()) name += ": " + set.title;
-    add(name, command, counts_text(set), file, best_result(set), [&](const std::string& id) {
-      return runs_section(set, record, command + ": " + name, id);
-    });
+    const std::string name = record_name(record) + (set.title.empty() ? "" : ": " + set.title);
+    add(name, command, counts_text(set), file, best_result(set), record,
+        [&] { return runs_section(set, record); });
   }
 
   void add_sweep(const FoundRecord& record, const std::map<std::string, FoundRecord>& trains) {
@@ -341,34 +336,25 @@ struct Page {
                             return set.title.starts_with(all.axes[0] + " ") &&
                                    set.title.find(',') == std::string::npos;
                           });
-    if (const std::string plots = one_axis ? run_axes(all, settings_of(all)) : ""; !plots.empty())
-      sections += section("sweep: over " + all.axes[0], plots);
+    if (one_axis)
+      sections += section("sweep: over " + all.axes[0], run_axes(all, settings_of(all)));
   }
 
   void add(const FoundRecord& record) {
     const Json& content = record.content;
     const std::string command = text(content, "command");
-    const bool study = command == "study";
-    std::string name = study ? text(content, "study") : record_name(content);
+    std::string name = command == "study" ? text(content, "study") : record_name(content);
     if (const std::string threads = text(member(content, "machine"), "threads"); command == "bench")
       name += fmt::format(", {} thread{}", threads, threads == "1" ? "" : "s");
     if (command == "compare")
       for (Run& run : compare_runs(record).runs) runs.push_back(std::move(run));
-    std::string result =
-        study ? text(content, "verdict")
-              : fmt::format("{}",
-                            fmt::join(distinct(objects(member(content, "rows")), "method"), ", "));
+    const std::vector<std::string> methods = distinct(objects(member(content, "rows")), "method");
+    std::string result = command == "study"      ? text(content, "verdict")
+                         : command == "evaluate" ? text(content, "examples_of")
+                                                 : fmt::format("{}", fmt::join(methods, ", "));
     if (member(content, "error").is_string()) result += "; failed";
-    if (command == "evaluate") result = text(content, "examples_of");
-    add(name, command, result, record.file, best_result(content), [&](const std::string& id) {
-      const auto make = study                   ? study_section
-                        : command == "bench"    ? bench_section
-                        : command == "evaluate" ? evaluate_section
-                        : command == "profile"  ? profile_section
-                        : command == "compare"  ? compare_section
-                                                : train_section;
-      return make(content, command + ": " + name, id);
-    });
+    add(name, command, result, record.file, best_result(content), content,
+        [&] { return sections_by_command.at(command)(content); });
   }
 };
 

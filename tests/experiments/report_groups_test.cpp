@@ -279,8 +279,7 @@ BOOST_AUTO_TEST_CASE(settings_are_chosen_on_validation_and_the_page_says_so) {
     Json sweep = sweep_of({"f-gr", "exact"}, 3, validated);
     add_comparisons(sweep);
     const RunSet set = sweep_runs(sweep, {}).at(0);
-    const std::string html = runs_section(set, sweep, "title", "id"),
-                      chosen = validated ? "0.01" : "0.1";
+    const std::string html = runs_section(set, sweep), chosen = validated ? "0.01" : "0.1";
     BOOST_TEST(chosen_settings(settings_of(set))[0]->values() == "gamma " + chosen);
     BOOST_TEST(contains(html, "chosen on the test data, which is optimistic") == !validated);
     BOOST_TEST(contains(html, "chosen by the validation examples") == validated);
@@ -312,7 +311,7 @@ BOOST_AUTO_TEST_CASE(times_of_different_machines_are_left_out) {
   const RunSet set = groups_with(other).at(0);
   BOOST_TEST(!set.timed);
   BOOST_TEST(!set.runs[0].results.contains("ms"));
-  BOOST_TEST(contains(runs_section(set, {}, "title", "id"), "Times are left out"));
+  BOOST_TEST(contains(runs_section(set, {}), "Times are left out"));
 }
 
 BOOST_AUTO_TEST_CASE(pages_of_runs_under_way) {

@@ -148,7 +148,7 @@ BOOST_AUTO_TEST_CASE(validation_ranks_settings) {
   const std::vector<RunSetting> settings = settings_of(set);
   BOOST_TEST(ranking_result(settings) == "validation_accuracy");
   BOOST_TEST(chosen_of(settings, "exact") == &settings[0]);
-  const std::string html = runs_section(set, sweep, "title", "id");
+  const std::string html = runs_section(set, sweep);
   for (const char* part : {"highest mean validation accuracy", "chosen by the validation examples",
                            "exact: 8.00 % ± 1.00 % on validation, 92.00 % ± 1.00 % on the test set",
                            ">own</button>", "<option>own</option>"})

@@ -32,7 +32,7 @@ BOOST_AUTO_TEST_CASE(compare_page_shows_every_row) {
     BOOST_TEST(count_curves(html, method) >= 3u);
     BOOST_TEST(contains(html, escape(text(row, "equation"))));
   }
-  for (const Column& column : run_columns())
+  for (const Column& column : columns_of("runs"))
     if (is_used(column, objects(record["rows"]))) {
       BOOST_TEST(contains(html, escape(column.heading)));
       BOOST_TEST(count(html, escape(column.meaning)) == 2u);  // in the tooltip and the legend

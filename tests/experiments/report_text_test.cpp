@@ -254,7 +254,7 @@ BOOST_AUTO_TEST_CASE(findings_follow_from_the_numbers) {
   BOOST_TEST(contains(text, "exact is off by 1.2e-07; f-gr&#39;s by 0.80 %, b-gr&#39;s by 0.80 %"));
   BOOST_TEST(contains(text, "between 91.00 % (sgd) and 96.00 % (c-gr)"));
   BOOST_TEST(contains(text, "f-gr at slope 1.00, c-gr at slope 2.00"));
-  BOOST_TEST(contains(text, "Every method's count of products is the one its law predicts."));
+  BOOST_TEST(contains(text, "Every method&#39;s count of products is the one its law predicts."));
   record["rows"][3]["products_law"] = 7;
   BOOST_TEST(contains(all(), "f-gr has 13 products, the law 6L-3 says 7"));
   record["rows"] = Json::array();
