@@ -159,13 +159,13 @@ std::string legend(const Legend& entries, bool clickable) {
   return list.empty() ? "" : part("legend", {{"entries", list}, {"clickable", clickable}});
 }
 
-std::string sortable_table(const std::vector<Heading>& headings,
+std::string sortable_table(const std::vector<TextPair>& headings,
                            const std::vector<std::vector<Cell>>& rows) {
   Json heads = Json::array(), body = Json::array();
   for (std::size_t c = 0; c < headings.size(); ++c) {
     const auto is_number = [c](const auto& row) { return c < row.size() && row[c].order; };
-    heads.push_back({{"name", headings[c].name},
-                     {"tooltip", headings[c].tooltip},
+    heads.push_back({{"name", headings[c].first},
+                     {"tooltip", headings[c].second},
                      {"number", !rows.empty() && std::ranges::all_of(rows, is_number)}});
   }
   constexpr std::size_t most_cells = 100000;

@@ -64,10 +64,6 @@ std::string figures(const std::string& html);
 /// Swatches with names. A click on a swatch hides its series in all plots of the section.
 std::string legend(const Legend& entries, bool clickable = true);
 
-struct Heading {
-  std::string name, tooltip;
-};
-
 struct Cell {
   std::string text;
   std::string tooltip = {};
@@ -77,16 +73,16 @@ struct Cell {
   std::string css_class = {};        ///< "bad" for a failure
 };
 
-/// A table. A click on a heading sorts the table by that column, as numbers if all its cells have
-/// an order, else as words. A long table scrolls in its frame.
-std::string sortable_table(const std::vector<Heading>& headings,
+/// A table under headings with their tooltips. A click on a heading sorts the table by that column,
+/// as numbers if all its cells have an order, else as words. A long table scrolls in its frame.
+std::string sortable_table(const std::vector<TextPair>& headings,
                            const std::vector<std::vector<Cell>>& rows);
 
 /// Makes a table with a row for each item, column by column.
 template <class Item>
 struct TableOf {
   const std::vector<Item>& items;
-  std::vector<Heading> headings = {};
+  std::vector<TextPair> headings = {};
   std::vector<std::vector<Cell>> rows = std::vector<std::vector<Cell>>(items.size());
 
   /// `cell_of` returns the Cell or the text of an item.

@@ -8,7 +8,6 @@
 #include <cstdlib>
 
 #include "experiments/app/terminal.h"
-#include "experiments/measure/noise.h"
 #include "experiments/report/html.h"
 #include "experiments/report/table.h"
 
@@ -127,11 +126,6 @@ std::string curve_plot(const CurvePlot& plot) {
                 {{"chart", {{"label", plot.label}, {"large", plot.large}, {"data", data.dump()}}}});
 }
 
-void add_whisker(Bar& bar, const Json& row, const std::string& key) {
-  if (const std::optional<Interval> interval = interval_of(row, key))
-    bar.low = interval->low, bar.high = interval->high;
-}
-
 std::string bar_plot(const BarPlot& plot) {
   // Sizes in the units of the picture. A narrow screen shows a picture at a scale of 0.8. A wide
   // screen shows three pictures in a row, at a scale of 0.9. Words are therefore about as large as
@@ -142,10 +136,13 @@ std::string bar_plot(const BarPlot& plot) {
   const auto width = [&](const std::string& words) {
     return letter_width * static_cast<double>(std::min(width_of(words), longest_text)) + 10;
   };
+  const auto has_whisker = [](const Bar& bar) {
+    return bar.whisker && std::isfinite(bar.whisker->high - bar.whisker->low);
+  };
   for (const Bar& bar : plot.bars) {
     double sum = 0;
     for (const double part : bar.parts) sum += drawable(part, true) ? part : 0;
-    longest = std::max({longest, sum, std::isfinite(bar.high) ? bar.high : 0});
+    longest = std::max({longest, sum, has_whisker(bar) ? bar.whisker->high : 0});
     left = std::max(left, width(bar.name));
     behind = std::max(behind, width(bar.value));
   }
@@ -168,13 +165,14 @@ std::string bar_plot(const BarPlot& plot) {
           bar.name, bar.name);
       begin += bar.parts[p];
     }
-    if (std::isfinite(bar.low) && std::isfinite(bar.high)) {
+    if (has_whisker(bar)) {
+      const auto [low, high] = *bar.whisker;
       constexpr double cap = thickness / 5;
       picture.shape("path",
                     fmt::format("class=\"whisker\" d=\"M{0:.2f} {2:.1f}V{4:.1f}M{0:.2f} {3:.1f}"
                                 "H{1:.2f}M{1:.2f} {2:.1f}V{4:.1f}\"",
-                                axis(bar.low), axis(bar.high), middle - cap, middle, middle + cap));
-      begin = std::max(begin, bar.high);
+                                axis(low), axis(high), middle - cap, middle, middle + cap));
+      begin = std::max(begin, high);
     }
     picture.text(axis(begin) + 8, middle + 4, shortened(bar.value, longest_text));
     middle += line;

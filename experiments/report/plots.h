@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "experiments/files/record.h"
+#include "experiments/measure/statistics.h"
 #include "experiments/report/picture.h"
 
 namespace twice::experiments {
@@ -55,11 +56,8 @@ struct Bar {
   std::string name, value = {};
   std::vector<double> parts = {};
   std::vector<Ink> inks = {};
-  double low = std::numeric_limits<double>::quiet_NaN(), high = low;  ///< ends of a whisker
+  std::optional<Interval> whisker = {};  ///< drawn if both ends are finite
 };
-
-/// Sets the ends of the whisker to KEY_interval of a row.
-void add_whisker(Bar& bar, const Json& row, const std::string& key);
 
 struct BarPlot {
   std::string label;

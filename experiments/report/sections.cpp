@@ -66,9 +66,9 @@ Curve mean_of(const TrainingLine& line, const std::string& field, std::size_t ev
 }
 
 std::string training_figure(const std::vector<TrainingLine>& lines, const std::string& field,
-                            const std::string& title, bool percent) {
+                            const std::string& title) {
   CurvePlot plot{.label = title + " over epochs", .x_title = "epoch"};
-  plot.percent = percent;
+  plot.percent = field.ends_with("accuracy");
   std::size_t longest = 0;
   double epochs = 0;
   for (const TrainingLine& line : lines)
@@ -99,7 +99,7 @@ std::string training_figure(const std::vector<TrainingLine>& lines, const std::s
   std::ranges::sort(values);
   if (values.empty()) return "";
   // Accuracies start far below their final values, and only the differences at the end matter.
-  if (percent)
+  if (plot.percent)
     plot.y_from = values[values.size() / 6];
   else
     plot.log_y = values.front() > 0 && values.back() > 5 * values.front();
@@ -117,16 +117,15 @@ std::string model_figure(const std::vector<Json>& rows, const std::string& model
     if (text(row, "model") != model) continue;
     const std::string method = text(row, "method");
     const double ms = number(row, "ms"), other = number(row, "peer_ms");
-    plot.bars.push_back({method, format_number(ms) + " ms", {ms}, {method_ink(method)}});
-    add_whisker(plot.bars.back(), row, "ms");
-    if (std::isfinite(other)) {
+    plot.bars.push_back(
+        {method, format_number(ms) + " ms", {ms}, {method_ink(method)}, interval_of(row, "ms")});
+    if (std::isfinite(other))
       plot.bars.push_back(
           {peer,
            fmt::format("{} ms · {}", format_number(other), format_ratio(number(row, "ratio"))),
            {other},
-           {ramp_ink(0)}});
-      add_whisker(plot.bars.back(), row, "peer_ms");
-    }
+           {ramp_ink(0)},
+           interval_of(row, "peer_ms")});
   }
   return figure(model, bar_plot(plot));
 }
@@ -191,7 +190,7 @@ void find_numbers(std::vector<std::vector<Cell>>& rows, std::size_t column) {
 }
 
 std::string recorded_table(const Json& table) {
-  std::vector<Heading> headings;
+  std::vector<TextPair> headings;
   std::vector<std::vector<Cell>> rows;
   for (const Json& heading : member(table, "headings")) headings.push_back({show(heading), ""});
   for (const Json& row : member(table, "rows")) {
@@ -254,27 +253,26 @@ std::string bars_figure(const std::vector<Json>& rows, const std::string& key,
                         const std::string& title,
                         const std::function<std::string(const Json&)>& text_of) {
   BarPlot plot{.label = title + ", one bar per method"};
-  for (const Json& row : rows) {
+  for (const Json& row : rows)
     plot.bars.push_back({row_label(row, rows),
                          text_of(row),
                          {number(row, key)},
-                         {method_ink(text(row, "method"))}});
-    add_whisker(plot.bars.back(), row, key);
-  }
+                         {method_ink(text(row, "method"))},
+                         interval_of(row, key)});
   return figure(title, bar_plot(plot));
 }
 
 std::string training_plots(const std::vector<TrainingLine>& lines) {
-  std::string list = training_figure(lines, "train_loss", "Training loss", false) +
-                     training_figure(lines, "test_accuracy", "Test accuracy", true);
+  std::string list = training_figure(lines, "train_loss", "Training loss") +
+                     training_figure(lines, "test_accuracy", "Test accuracy");
   std::vector<Json> points;
   for (const TrainingLine& line : lines)
     for (const auto* runs : {&line.done, &line.unfinished})
       for (const Json* curve : *runs)
         if (curve->is_array() && !curve->empty()) points.push_back(curve->front());
   for (const std::string& metric : metric_names(points))
-    list += training_figure(lines, metric, heading_of(metric), metric.ends_with("accuracy"));
-  list += training_figure(lines, "gradient_norm", "Gradient norm |∇ℒ|", false);
+    list += training_figure(lines, metric, heading_of(metric));
+  list += training_figure(lines, "gradient_norm", "Gradient norm |∇ℒ|");
   const std::string plots = figures(list);
   Legend entries;
   for (const TrainingLine& line : lines) entries.emplace_back(line.name, line.ink);
@@ -392,7 +390,7 @@ std::string evaluate_section(const Json& record) {
     const auto name = [&](std::size_t k) {
       return names.is_array() && k < names.size() ? show(names[k]) : std::to_string(k);
     };
-    std::vector<Heading> headings = {{"true \\ predicted", ""}};
+    std::vector<TextPair> headings = {{"true \\ predicted", ""}};
     std::vector<std::vector<Cell>> rows;
     for (std::size_t k = 0; k < confusion.size(); ++k) {
       headings.push_back({name(k), ""});

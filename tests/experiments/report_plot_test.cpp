@@ -59,8 +59,8 @@ BOOST_AUTO_TEST_CASE(bars_are_as_long_as_their_values) {
   BOOST_TEST(!contains(svg, "whisker"));
   BOOST_TEST(markup_error(svg) == "");
 
-  add_whisker(plot.bars[0], {{"ms", 1}, {"ms_interval", {0.5, 6}}}, "ms");
-  add_whisker(plot.bars[1], {{"ms", 1}, {"ms_interval", {nullptr, nullptr}}}, "ms");
+  plot.bars[0].whisker = {0.5, 6};
+  plot.bars[1].whisker = {-infinity, infinity};
   const std::string with = bar_plot(plot);
   BOOST_TEST(count(with, "whisker") == 1u);
   // The largest value is now 6 instead of 3, so the bars are half as long. The whisker begins in
