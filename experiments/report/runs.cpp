@@ -142,21 +142,6 @@ bool is_name_of(const auto& rows, const std::string& name) {
   return std::ranges::find(names, name) != names.end();
 }
 
-/// Whether the runs of a sweep must agree in the option to be compared. Runs that differ in other
-/// options belong to different settings.
-bool is_task(const std::string& option) {
-  static const std::set<std::string> tasks = {
-      "problem",    "data",   "input",      "classes",
-      "target",     "loss",   "test-share", "validation-share",
-      "model",      "width",  "depth",      "channels",
-      "activation", "dtype",  "batch",      "init",
-      "epochs",     "augment"};
-  if (tasks.contains(option)) return true;
-  const std::string owner = registry().owner_of(option);
-  return is_name_of(registry().models(), owner) || is_name_of(registry().data(), owner) ||
-         is_name_of(registry().problems(), owner);
-}
-
 /// Whether single runs may differ in the option and still be compared. A folder does not say which
 /// options were varied.
 bool is_of_method(const std::string& option) {
@@ -173,13 +158,10 @@ Json facts_of(const Run& run) {
   for (const char* of_split : {"mean", "stddev", "target_mean", "target_stddev", "split_seed"})
     if (facts.contains(of_split)) facts.erase(of_split);
   constexpr std::size_t enough = 12;
+  for (const auto& [name, checksum] : checksums_of(facts))
+    facts["checksum of " + name] = checksum.substr(0, enough);
   for (const char* files : {"files", "init"})
-    if (facts.contains(files)) {
-      const Json own = facts[files];
-      facts.erase(files);
-      for (const Json& file : objects(own.is_array() ? own : Json::array({own})))
-        facts["checksum of " + text(file, "name")] = text(file, "checksum").substr(0, enough);
-    }
+    if (facts.contains(files)) facts.erase(files);
   // The runs of a sweep need no label, because their options describe the model.
   if (run.record && !run.model.empty()) facts["label"] = run.model;
   return facts;
@@ -320,6 +302,28 @@ std::vector<Column> result_columns(const RunSet& set) {
 bool is_cost(const Column& result) { return result.key == "ms" || result.key == "seconds"; }
 
 bool is_seed(const std::string& option) { return option == "seed" || option.ends_with("-seed"); }
+
+bool is_task(const std::string& option) {
+  static const std::set<std::string> tasks = {
+      "problem",    "data",   "input",      "classes",
+      "target",     "loss",   "test-share", "validation-share",
+      "model",      "width",  "depth",      "channels",
+      "activation", "dtype",  "batch",      "init",
+      "epochs",     "augment"};
+  if (tasks.contains(option)) return true;
+  const std::string owner = registry().owner_of(option);
+  return is_name_of(registry().models(), owner) || is_name_of(registry().data(), owner) ||
+         is_name_of(registry().problems(), owner);
+}
+
+Checksums checksums_of(const Json& data) {
+  Checksums checksums;
+  std::vector<Json> files = objects(member(data, "files"));
+  files.push_back(member(data, "init"));
+  for (const Json& file : files)
+    if (file.is_object()) checksums.emplace(text(file, "name"), text(file, "checksum"));
+  return checksums;
+}
 
 std::vector<RunSet> sweep_runs(const Json& sweep,
                                const std::map<std::string, FoundRecord>& trains) {

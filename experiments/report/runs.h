@@ -67,6 +67,15 @@ bool is_cost(const Column& result);
 /// Whether the option is a seed: runs that differ in seeds alone are repetitions.
 bool is_seed(const std::string& option);
 
+/// Whether the runs of a sweep must agree in the option to be compared. Runs that differ in other
+/// options belong to different settings.
+bool is_task(const std::string& option);
+
+/// The checksum of each file, by its name.
+using Checksums = std::map<std::string, std::string>;
+/// The checksums in a record's `data`, with that of the file of --init.
+Checksums checksums_of(const Json& data);
+
 /// The runs that a sweep's record lists, in groups of one problem, data set, model, batch, number
 /// type and number of epochs. `trains` holds the runs' own records, if they exist, by the run's
 /// name.
