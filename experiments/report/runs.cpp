@@ -418,12 +418,19 @@ RunSet compare_runs(const FoundRecord& compare) {
   return set;
 }
 
-std::vector<std::pair<std::string, double>> RunSetting::values_of(const std::string& field) const {
-  std::vector<std::pair<std::string, double>> values;
+std::vector<const Run*> RunSetting::finished() const {
+  std::vector<const Run*> finished;
   std::set<std::string> seen;
   for (const Run* run : runs)
-    if (const double value = run->result(field);
-        std::isfinite(value) && (seen.insert(run->seeds).second || run->seed == "-"))
+    if (run->state == "done" && (seen.insert(run->seeds).second || run->seed == "-"))
+      finished.push_back(run);
+  return finished;
+}
+
+std::vector<std::pair<std::string, double>> RunSetting::values_of(const std::string& field) const {
+  std::vector<std::pair<std::string, double>> values;
+  for (const Run* run : finished())
+    if (const double value = run->result(field); std::isfinite(value))
       values.emplace_back(run->seeds, value);
   return values;
 }

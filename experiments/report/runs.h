@@ -17,6 +17,7 @@ namespace twice::experiments {
 struct FoundRecord {
   std::string file;
   Json content;
+  std::vector<std::string> copies = {};  ///< other files with the same record
 };
 
 struct Run {
@@ -112,8 +113,9 @@ struct RunSetting {
   std::vector<const Run*> runs;
   std::size_t failed = 0, unfinished = 0;
 
-  /// The result of each finished run, with its seeds. Of runs with the same seeds, only the first
-  /// counts.
+  /// The finished runs. Of runs with the same seeds, only the first counts.
+  std::vector<const Run*> finished() const;
+  /// The result of each of them, with its seeds.
   std::vector<std::pair<std::string, double>> values_of(const std::string& field) const;
   /// The moments of these values.
   Moments moments(const std::string& field) const;
