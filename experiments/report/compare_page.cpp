@@ -76,8 +76,9 @@ std::string law_finding(const std::vector<Json>& rows) {
              : fmt::format("Counted products differ from the law: {}.", fmt::join(differing, "; "));
 }
 
-/// The findings about one model. A sentence is left out if the record lacks a number for it.
-std::vector<std::string> findings(const std::vector<Json>& rows, const std::string& slopes) {
+/// The findings. A sentence is left out if the record lacks a number for it.
+std::vector<std::string> findings(const std::vector<Json>& rows,
+                                  const std::vector<std::string>& slopes) {
   std::vector<std::string> lines;
   const double exact = of(rows, "exact", "ms"), f_gr = of(rows, "f-gr", "ms"),
                naive = of(rows, "exact-naive", "ms"),
@@ -116,9 +117,10 @@ std::vector<std::string> findings(const std::vector<Json>& rows, const std::stri
                                 format_number(exact_norm), format_number(sgd_norm)));
   lines.push_back(law_finding(rows));
   if (!slopes.empty())
-    lines.push_back("In float64 the error falls with ε until rounding dominates: " + slopes +
-                    " (in theory, for smooth activations, 1 for one-sided and 2 for central "
-                    "differences).");
+    lines.push_back(fmt::format(
+        "In float64 the error falls with ε until rounding dominates: {} (in theory, for smooth "
+        "activations, 1 for one-sided and 2 for central differences).",
+        fmt::join(slopes, ", ")));
   std::erase(lines, "");
   return lines;
 }
@@ -127,19 +129,15 @@ std::string phase_bars(const std::vector<Json>& rows) {
   const auto gflop = [](const Json& row, const std::string& phase) {
     return number(member(member(row, "phases"), phase), "gflop");
   };
-  // The phases in the order in which a step runs them. Unknown phases come last.
+  // The phases in the order in which a step runs them.
   std::vector<std::string> phases = {"forward", "backward", "double backward", "update"};
-  for (const Json& row : rows)
-    if (member(row, "phases").is_object())
-      for (const auto& [phase, cost] : member(row, "phases").members())
-        if (std::ranges::find(phases, phase) == phases.end()) phases.push_back(phase);
   std::erase_if(phases, [&](const std::string& phase) {
     return std::ranges::none_of(rows, [&](const Json& row) { return gflop(row, phase) > 0; });
   });
   BarPlot plot{.label = "Floating-point operations by phase, one bar per method"};
   Legend entries;
   for (const Json& row : rows) {
-    Bar bar{.name = row_label(row, rows)};
+    Bar bar{.name = text(row, "method")};
     double sum = 0;
     for (const std::string& phase : phases) {
       bar.parts.push_back(gflop(row, phase));
@@ -149,8 +147,7 @@ std::string phase_bars(const std::vector<Json>& rows) {
     bar.value = format_si(1e9 * sum, "FLOP");
     plot.bars.push_back(std::move(bar));
   }
-  for (const std::string& phase : phases)
-    entries.emplace_back(replace_all(phase, "_", " "), ramp_ink(entries.size()));
+  for (const std::string& phase : phases) entries.emplace_back(phase, ramp_ink(entries.size()));
   const std::string svg = bar_plot(plot);
   return svg.empty() ? "" : figure("Work of one step by phase", svg + legend(entries, false));
 }
@@ -300,31 +297,19 @@ std::string record_name(const Json& record) {
 
 std::string compare_section(const Json& record) {
   const std::vector<Json> rows = objects(member(record, "rows"));
-  const std::vector<std::string> models = distinct(rows, "model");
+  if (rows.empty()) return paragraph("This record has no rows: nothing was compared.", "warning");
   const std::vector<EpsilonCurve> curves = epsilon_curves(record);
-  Json data = {{"models", Json::array()}};
-  if (!rows.empty()) {
-    data["introduction"] = introduction(record, rows.size());
-    data["errors"] = epsilon_errors(record, curves);
-  }
   std::vector<std::string> slopes;
   for (const EpsilonCurve& curve : curves)
     if (const double slope = error_slope(curve.values("epsilon"), curve.values("error"));
         curve.dtype == "f64" && std::isfinite(slope))
       slopes.push_back(fmt::format("{} at slope {:.2f}", curve.method, slope));
-  for (const std::string& model : models) {
-    std::vector<Json> own;
-    for (const Json& row : rows)
-      if (text(row, "model") == model) own.push_back(row);
-    const std::string of_curves =
-        models.size() == 1 ? fmt::format("{}", fmt::join(slopes, ", ")) : "";
-    data["models"].push_back(
-        {{"name", models.size() > 1 ? model : ""},
-         {"html", headline_tiles(own) + bullets(findings(own, of_curves)) +
-                      section("Head to head", explained_table(own, run_columns(own)), 3) +
-                      section("Cost", cost_figures(own), 3) +
-                      section("Training", training_plots(own), 3)}});
-  }
+  Json data = introduction(record, rows.size());
+  data["errors"] = epsilon_errors(record, curves);
+  data["results"] = headline_tiles(rows) + bullets(findings(rows, slopes)) +
+                    section("Head to head", explained_table(rows, run_columns(rows)), 3) +
+                    section("Cost", cost_figures(rows), 3) +
+                    section("Training", training_plots(rows), 3);
   return render("compare", data) + equations_section(rows);
 }
 

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <map>
 #include <tuple>
 
@@ -181,12 +180,10 @@ void add_comparisons(Json& sweep) {
   for (Json& row : rows) row.update(places.at(text(row, "setting")).second);
   const auto rank = [&](const Json& row) {
     const auto method = std::ranges::find(methods(), text(row, "method"), &Method::name);
-    const auto cost = [&](const std::string& name) {
-      const double value = lower_is_better(name) ? number(row, name) : -number(row, name);
-      return std::isfinite(value) ? value : std::numeric_limits<double>::infinity();
-    };
+    const std::string result = text(row, "ranked_by");
     return std::tuple(places.at(text(row, "setting")).first, method - methods().begin(),
-                      member(row, "chosen") == false, cost(text(row, "ranked_by")), cost("loss"));
+                      member(row, "chosen") == false, rank_of(result, number(row, result)),
+                      rank_of("loss", number(row, "loss")));
   };
   std::ranges::stable_sort(rows, {}, rank);
   sweep["ranked_by"] = rows.empty() ? Json() : member(rows[0], "ranked_by");

@@ -398,13 +398,12 @@ std::vector<RunSet> train_runs(const std::vector<FoundRecord>& trains) {
 
 RunSet compare_runs(const FoundRecord& compare) {
   const Json& rows = member(compare.content, "rows");
-  const std::vector<Json> all = objects(rows);
   const fs::path folder = fs::path(compare.file).parent_path();
   RunSet set;
   if (!rows.is_array()) return set;
   for (const Json& row : rows) {
     if (!row.is_object()) continue;
-    Run run{.name = (folder / row_label(row, all)).string(),
+    Run run{.name = (folder / text(row, "method")).string(),
             .config = member(compare.content, "config"),
             .state = "done",
             .method = text(row, "method"),
@@ -471,14 +470,13 @@ std::string ranking_result(const std::vector<RunSetting>& settings) {
 
 std::vector<const RunSetting*> chosen_settings(const std::vector<RunSetting>& settings) {
   const std::string result = ranking_result(settings);
-  const double sign = lower_is_better(result) ? -1 : 1;
   const auto is_finished = [&](const RunSetting& setting) {
     return std::isfinite(setting.moments(result).mean);
   };
   // A setting with fewer seeds may have a good mean only because of the missing seeds.
   const auto rank = [&](const RunSetting* setting) {
     const Moments moments = setting->moments(result);
-    return std::pair(moments.n, sign * moments.mean);
+    return std::pair(moments.n, -rank_of(result, moments.mean));
   };
   std::vector<const RunSetting*> chosen;
   for (const auto& [method, own] :

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <limits>
 #include <set>
 
 #include "experiments/files/words.h"
@@ -259,11 +258,12 @@ std::string chosen_list(const RunSet& set, const std::vector<RunSetting>& settin
 }
 
 TrainingLine training_line(const RunSetting& setting, const std::string& name, const Ink& ink) {
-  TrainingLine line{name, ink, {}};
+  const std::vector<const Run*> finished = setting.finished();
+  TrainingLine line{name, ink, {}, finished.size()};
+  for (const Run* run : finished) line.curves.push_back(&run->curve());
   // The loss of a failed run just before its end would dwarf the others.
-  for (const Run* run : setting.finished()) line.done.push_back(&run->curve());
   for (const Run* run : setting.runs)
-    if (run->state == "unfinished") line.unfinished.push_back(&run->curve());
+    if (run->state == "unfinished") line.curves.push_back(&run->curve());
   return line;
 }
 
@@ -300,10 +300,7 @@ std::string run_curves(const std::vector<RunSetting>& settings) {
     if (own.size() == 1 && std::ranges::find(chosen, own[0]) != chosen.end())
       continue;  // it is in the first view
     std::ranges::stable_sort(own, {}, [&](const RunSetting* setting) {
-      const double value = setting->moments(result).mean;
-      return std::isnan(value)         ? std::numeric_limits<double>::infinity()
-             : lower_is_better(result) ? value
-                                       : -value;
+      return rank_of(result, setting->moments(result).mean);
     });
     const std::size_t shown = std::min(own.size(), most_lines);
     std::vector<TrainingLine> lines;

@@ -51,14 +51,14 @@ Curve curve_of(const TrainingLine& line, const Json& points, const std::string& 
 /// The mean over the finished runs, at the epochs that all of them have.
 Curve mean_of(const TrainingLine& line, const std::string& field, std::size_t every) {
   std::map<double, std::vector<double>> values;
-  for (const Json* points : line.done) {
-    const Curve curve = curve_of(line, *points, field, every);
+  for (std::size_t run = 0; run < line.finished; ++run) {
+    const Curve curve = curve_of(line, *line.curves[run], field, every);
     for (std::size_t i = 0; i < curve.x.size(); ++i)
       if (std::isfinite(curve.x[i])) values[curve.x[i]].push_back(curve.y[i]);
   }
   Curve result{.name = line.name, .ink = line.ink};
   for (const auto& [epoch, several] : values)
-    if (several.size() == line.done.size()) {
+    if (several.size() == line.finished) {
       result.x.push_back(epoch);
       result.y.push_back(mean(several));
     }
@@ -72,19 +72,17 @@ std::string training_figure(const std::vector<TrainingLine>& lines, const std::s
   std::size_t longest = 0;
   double epochs = 0;
   for (const TrainingLine& line : lines)
-    for (const auto* runs : {&line.done, &line.unfinished})
-      for (const Json* points : *runs)
-        if (points->is_array() && points->size() > longest) {
-          longest = points->size();
-          epochs = number(points->back(), "epoch");
-        }
+    for (const Json* points : line.curves)
+      if (points->is_array() && points->size() > longest) {
+        longest = points->size();
+        epochs = number(points->back(), "epoch");
+      }
   const std::size_t every = longest / most_points + 1;
   std::vector<Curve> means;
   bool some_left_out = false;
   for (const TrainingLine& line : lines) {
-    const bool single = line.done.size() == 1 && line.unfinished.empty();
-    std::vector<const Json*> shown = line.done;
-    shown.insert(shown.end(), line.unfinished.begin(), line.unfinished.end());
+    const bool single = line.curves.size() == 1 && line.finished == 1;
+    std::vector<const Json*> shown = line.curves;
     some_left_out = some_left_out || shown.size() > most_runs_drawn;
     shown.resize(single ? 0 : std::min(shown.size(), most_runs_drawn));
     for (const Json* points : shown) plot.curves.push_back(curve_of(line, *points, field, every));
@@ -242,19 +240,12 @@ std::string explained_table(const std::vector<Json>& rows, const std::vector<Col
          details("What each column means", definitions(pairs, "meanings"));
 }
 
-std::string row_label(const Json& row, const std::vector<Json>& rows) {
-  const std::string method = text(row, "method");
-  const auto same = [&](const Json& other) { return text(other, "method") == method; };
-  if (std::ranges::count_if(rows, same) == 1) return method;
-  return method + ", " + text(row, "threads") + " threads";
-}
-
 std::string bars_figure(const std::vector<Json>& rows, const std::string& key,
                         const std::string& title,
                         const std::function<std::string(const Json&)>& text_of) {
   BarPlot plot{.label = title + ", one bar per method"};
   for (const Json& row : rows)
-    plot.bars.push_back({row_label(row, rows),
+    plot.bars.push_back({text(row, "method"),
                          text_of(row),
                          {number(row, key)},
                          {method_ink(text(row, "method"))},
@@ -267,9 +258,8 @@ std::string training_plots(const std::vector<TrainingLine>& lines) {
                      training_figure(lines, "test_accuracy", "Test accuracy");
   std::vector<Json> points;
   for (const TrainingLine& line : lines)
-    for (const auto* runs : {&line.done, &line.unfinished})
-      for (const Json* curve : *runs)
-        if (curve->is_array() && !curve->empty()) points.push_back(curve->front());
+    for (const Json* curve : line.curves)
+      if (curve->is_array() && !curve->empty()) points.push_back(curve->front());
   for (const std::string& metric : metric_names(points))
     list += training_figure(lines, metric, heading_of(metric));
   list += training_figure(lines, "gradient_norm", "Gradient norm |∇ℒ|");
@@ -281,9 +271,10 @@ std::string training_plots(const std::vector<TrainingLine>& lines) {
 
 std::string training_plots(const std::vector<Json>& rows) {
   std::vector<TrainingLine> lines;
-  for (const Json& row : rows)
-    lines.push_back(
-        {row_label(row, rows), method_ink(text(row, "method")), {&member(row, "curve")}});
+  for (const Json& row : rows) {
+    const std::string method = text(row, "method");
+    lines.push_back({method, method_ink(method), {&member(row, "curve")}});
+  }
   return training_plots(lines);
 }
 

@@ -22,15 +22,13 @@ std::string rows_table(const std::vector<Json>& rows, const std::vector<Column>&
 /// The same with the meanings of these columns, closed at first.
 std::string explained_table(const std::vector<Json>& rows, const std::vector<Column>& columns);
 
-/// The label of a row, such as "exact". If another row has the same method, the threads follow.
-std::string row_label(const Json& row, const std::vector<Json>& rows);
-
 /// A line with one name and colour in the plots of training: a run, or several runs that differ in
-/// their seeds. Each element is the `curve` of a run.
+/// their seeds.
 struct TrainingLine {
   std::string name;
   Ink ink;
-  std::vector<const Json*> done, unfinished = {};
+  std::vector<const Json*> curves;  ///< the `curve` of each run, those of finished runs first
+  std::size_t finished = 1;         ///< the number of finished runs
 };
 
 /// Train loss, test accuracy, metrics and gradient norm over epochs, with a legend. The mean of the

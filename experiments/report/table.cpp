@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <limits>
 #include <map>
 #include <set>
 #include <sstream>
@@ -279,6 +280,11 @@ std::string ranking_result(const std::vector<Json>& rows) {
 
 bool lower_is_better(std::string_view result) {
   return !result.ends_with("accuracy") && !result.ends_with("r2");
+}
+
+double rank_of(std::string_view result, double value) {
+  if (!std::isfinite(value)) return std::numeric_limits<double>::infinity();
+  return lower_is_better(result) ? value : -value;
 }
 
 std::string result_name(const std::string& result) {

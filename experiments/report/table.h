@@ -82,6 +82,8 @@ std::string format_metric(const std::string& name, double value);
 /// loss that some row has.
 std::string ranking_result(const std::vector<Json>& rows);
 bool lower_is_better(std::string_view result);
+/// A key that sorts such results from the best to the worst. Values that are not finite come last.
+double rank_of(std::string_view result, double value);
 /// The name of such a result in a sentence: "test loss" for "loss".
 std::string result_name(const std::string& result);
 

@@ -240,8 +240,8 @@ Cell best_result(const std::vector<Json>& rows) {
   const std::string result = ranking_result(rows);
   double best = std::nan("");
   for (const Json& row : rows)
-    best = lower_is_better(result) ? std::fmin(best, number(row, result))
-                                   : std::fmax(best, number(row, result));
+    if (const double value = number(row, result); rank_of(result, value) < rank_of(result, best))
+      best = value;
   if (!std::isfinite(best)) return {.text = "-", .order = best};
   return {.text = result_name(result) + " " + format_metric(result, best), .order = best};
 }
