@@ -289,6 +289,9 @@ std::string record_name(const Json& record) {
   const std::string data = data_name(record);
   for (const Json& place : {record, member(record, "config")})
     if (name.empty() || name == "-") name = text(place, "model");
+  if (const std::string problem = text(member(record, "config"), "problem");
+      problem != "-" && !problem.empty())
+    name = problem + ", " + name;
   return data.empty() ? name : name + " on " + data;
 }
 

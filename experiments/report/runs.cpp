@@ -142,21 +142,6 @@ bool is_name_of(const auto& rows, const std::string& name) {
   return std::ranges::find(names, name) != names.end();
 }
 
-/// Whether the runs of a sweep must agree in the option to be compared. Runs that differ in other
-/// options belong to different settings.
-bool is_task(const std::string& option) {
-  static const std::set<std::string> tasks = {
-      "problem",    "data",   "input",      "classes",
-      "target",     "loss",   "test-share", "validation-share",
-      "model",      "width",  "depth",      "channels",
-      "activation", "dtype",  "batch",      "init",
-      "epochs",     "augment"};
-  if (tasks.contains(option)) return true;
-  const std::string owner = registry().owner_of(option);
-  return is_name_of(registry().models(), owner) || is_name_of(registry().data(), owner) ||
-         is_name_of(registry().problems(), owner);
-}
-
 /// Whether single runs may differ in the option and still be compared. A folder does not say which
 /// options were varied.
 bool is_of_method(const std::string& option) {
@@ -173,13 +158,10 @@ Json facts_of(const Run& run) {
   for (const char* of_split : {"mean", "stddev", "target_mean", "target_stddev", "split_seed"})
     if (facts.contains(of_split)) facts.erase(of_split);
   constexpr std::size_t enough = 12;
+  for (const auto& [name, checksum] : checksums_of(facts))
+    facts["checksum of " + name] = checksum.substr(0, enough);
   for (const char* files : {"files", "init"})
-    if (facts.contains(files)) {
-      const Json own = facts[files];
-      facts.erase(files);
-      for (const Json& file : objects(own.is_array() ? own : Json::array({own})))
-        facts["checksum of " + text(file, "name")] = text(file, "checksum").substr(0, enough);
-    }
+    if (facts.contains(files)) facts.erase(files);
   // The runs of a sweep need no label, because their options describe the model.
   if (run.record && !run.model.empty()) facts["label"] = run.model;
   return facts;
@@ -321,6 +303,28 @@ bool is_cost(const Column& result) { return result.key == "ms" || result.key == 
 
 bool is_seed(const std::string& option) { return option == "seed" || option.ends_with("-seed"); }
 
+bool is_task(const std::string& option) {
+  static const std::set<std::string> tasks = {
+      "problem",    "data",   "input",      "classes",
+      "target",     "loss",   "test-share", "validation-share",
+      "model",      "width",  "depth",      "channels",
+      "activation", "dtype",  "batch",      "init",
+      "epochs",     "augment"};
+  if (tasks.contains(option)) return true;
+  const std::string owner = registry().owner_of(option);
+  return is_name_of(registry().models(), owner) || is_name_of(registry().data(), owner) ||
+         is_name_of(registry().problems(), owner);
+}
+
+Checksums checksums_of(const Json& data) {
+  Checksums checksums;
+  std::vector<Json> files = objects(member(data, "files"));
+  files.push_back(member(data, "init"));
+  for (const Json& file : files)
+    if (file.is_object()) checksums.emplace(text(file, "name"), text(file, "checksum"));
+  return checksums;
+}
+
 std::vector<RunSet> sweep_runs(const Json& sweep,
                                const std::map<std::string, FoundRecord>& trains) {
   auto [axes, runs] = listed_runs(sweep, trains);
@@ -413,12 +417,19 @@ RunSet compare_runs(const FoundRecord& compare) {
   return set;
 }
 
-std::vector<std::pair<std::string, double>> RunSetting::values_of(const std::string& field) const {
-  std::vector<std::pair<std::string, double>> values;
+std::vector<const Run*> RunSetting::finished() const {
+  std::vector<const Run*> finished;
   std::set<std::string> seen;
   for (const Run* run : runs)
-    if (const double value = run->result(field);
-        std::isfinite(value) && (seen.insert(run->seeds).second || run->seed == "-"))
+    if (run->state == "done" && (seen.insert(run->seeds).second || run->seed == "-"))
+      finished.push_back(run);
+  return finished;
+}
+
+std::vector<std::pair<std::string, double>> RunSetting::values_of(const std::string& field) const {
+  std::vector<std::pair<std::string, double>> values;
+  for (const Run* run : finished())
+    if (const double value = run->result(field); std::isfinite(value))
       values.emplace_back(run->seeds, value);
   return values;
 }

@@ -17,6 +17,7 @@ namespace twice::experiments {
 struct FoundRecord {
   std::string file;
   Json content;
+  std::vector<std::string> copies = {};  ///< other files with the same record
 };
 
 struct Run {
@@ -67,6 +68,15 @@ bool is_cost(const Column& result);
 /// Whether the option is a seed: runs that differ in seeds alone are repetitions.
 bool is_seed(const std::string& option);
 
+/// Whether the runs of a sweep must agree in the option to be compared. Runs that differ in other
+/// options belong to different settings.
+bool is_task(const std::string& option);
+
+/// The checksum of each file, by its name.
+using Checksums = std::map<std::string, std::string>;
+/// The checksums in a record's `data`, with that of the file of --init.
+Checksums checksums_of(const Json& data);
+
 /// The runs that a sweep's record lists, in groups of one problem, data set, model, batch, number
 /// type and number of epochs. `trains` holds the runs' own records, if they exist, by the run's
 /// name.
@@ -103,8 +113,9 @@ struct RunSetting {
   std::vector<const Run*> runs;
   std::size_t failed = 0, unfinished = 0;
 
-  /// The result of each finished run, with its seeds. Of runs with the same seeds, only the first
-  /// counts.
+  /// The finished runs. Of runs with the same seeds, only the first counts.
+  std::vector<const Run*> finished() const;
+  /// The result of each of them, with its seeds.
   std::vector<std::pair<std::string, double>> values_of(const std::string& field) const;
   /// The moments of these values.
   Moments moments(const std::string& field) const;

@@ -52,13 +52,15 @@ void add_options(TableOf<Item>& table, const RunSet& set) {
 
 std::string settings_table(const RunSet& set, const std::vector<RunSetting>& settings) {
   TableOf<RunSetting> table{settings};
+  const std::string ranking = ranking_result(settings);
   const auto count = [](std::size_t number, const char* css_class) {
     return Cell{.text = std::to_string(number),
                 .order = static_cast<double>(number),
                 .css_class = number > 0 ? css_class : ""};
   };
   add_options(table, set);
-  table.add("n", "runs that are done", [&](const RunSetting& s) { return count(s.done(), ""); });
+  table.add("n", "values of which the mean is; runs with equal seeds give one",
+            [&](const RunSetting& s) { return count(s.moments(ranking).n, ""); });
   table.add("failed", "runs that ended before their last epoch, with an error",
             [&](const RunSetting& s) { return count(s.failed, "bad"); });
   table.add("unfinished", "runs that are still to do, running or stopped",
@@ -152,8 +154,8 @@ HeatMap map_of(const std::vector<RunSetting>& settings, const std::vector<const 
     cell.value = moments.mean;
     cell.spread = moments.deviation;
     cell.missing = setting->failed > 0 ? "failed" : "to do";
-    if (moments.n < setting->runs.size())
-      cell.note = fmt::format("{} of {} runs done", moments.n, setting->runs.size());
+    if (setting->done() < setting->runs.size())
+      cell.note = fmt::format("{} of {} runs done", setting->done(), setting->runs.size());
   }
   return map;
 }
@@ -207,12 +209,12 @@ constexpr std::size_t most_lines = 8;
 /// The common model, data and options of all runs.
 std::string common_text(const Json& record) {
   const Json &config = member(record, "config"), &data = member(record, "data");
-  std::string line;
+  std::string line = record_name({{"rows", member(record, "rows")}, {"config", config}});
+  if (line == "-") line.clear();
   const auto add = [&](const std::string& name, const std::string& value) {
     if (value != "-" && !value.empty())
       line += fmt::format("{}{} {}", line.empty() ? "" : ", ", name, value);
   };
-  add("model", record_name({{"rows", member(record, "rows")}, {"config", config}}));
   for (const char* part : {"train", "validation", "test"})
     add(std::string(part) + " examples", text(data, part));
   for (const char* option : {"epochs", "batch", "loss", "dtype", "augment"})
@@ -256,11 +258,12 @@ std::string chosen_list(const RunSet& set, const std::vector<RunSetting>& settin
 }
 
 TrainingLine training_line(const RunSetting& setting, const std::string& name, const Ink& ink) {
-  TrainingLine line{name, ink, {}, setting.done()};
+  const std::vector<const Run*> finished = setting.finished();
+  TrainingLine line{name, ink, {}, finished.size()};
+  for (const Run* run : finished) line.curves.push_back(&run->curve());
   // The loss of a failed run just before its end would dwarf the others.
-  for (const char* state : {"done", "unfinished"})
-    for (const Run* run : setting.runs)
-      if (run->state == state) line.curves.push_back(&run->curve());
+  for (const Run* run : setting.runs)
+    if (run->state == "unfinished") line.curves.push_back(&run->curve());
   return line;
 }
 

@@ -96,7 +96,7 @@ std::string compare_html(const Json& record);
 /// The data set of a record; "" for a problem, which has its own data.
 std::string data_name(const Json& record);
 
-/// "mlp-1024x4-b128-relu-f32 on digits", for titles and lists.
+/// "mlp-1024x4-b128-relu-f32 on digits" or "heat, mlp-16x3-b64-tanh-f32", for titles and lists.
 std::string record_name(const Json& record);
 
 /// The slope d log(error) / d log(eps) of the part of a sweep where the error is due to the finite

@@ -134,7 +134,7 @@ Found read_records(const fs::path& folder) {
       found.records.push_back(std::move(record));
       // --json writes a second copy of a record. Equal records count as one.
       if (const auto [same, is_new] = known.insert(found.records.size() - 1); !is_new) {
-        found.records[*same].file += ", " + found.records.back().file;
+        found.records[*same].copies.push_back(found.records.back().file);
         found.records.pop_back();
       }
     } else if (command.is_string() && record.content.contains("version")) {
@@ -158,23 +158,41 @@ fs::path folder_of_runs(const FoundRecord& sweep) {
   return sweep.content.contains("shard") ? folder.parent_path() : folder;
 }
 
+/// The file of a record, and its copies.
+std::string files_text(const FoundRecord& record) {
+  return record.copies.empty() ? record.file
+                               : fmt::format("{}, {}", record.file, fmt::join(record.copies, ", "));
+}
+
 /// Moves the records of the sweeps' runs out of `records`. Returns them by the sweep's file and the
-/// run's name.
+/// run's name. Of equal records of a sweep, the one beside its runs gives the file.
 std::map<std::string, std::map<std::string, FoundRecord>> take_runs(
     std::vector<FoundRecord>& records) {
   std::map<std::string, std::size_t> places;
-  for (std::size_t i = 0; i < records.size(); ++i)
-    if (has_command(records[i], "train")) places.emplace(records[i].file, i);
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    if (!has_command(records[i], "train")) continue;
+    places.emplace(records[i].file, i);
+    for (const std::string& copy : records[i].copies) places.emplace(copy, i);
+  }
   std::map<std::string, std::map<std::string, FoundRecord>> taken;
-  for (const FoundRecord& sweep : records) {
+  for (FoundRecord& sweep : records) {
     if (!has_command(sweep, "sweep")) continue;
-    const fs::path folder = folder_of_runs(sweep);
-    for (const Json& run : objects(member(sweep.content, "runs"))) {
-      const std::string name = text(run, "name");
-      const auto train = places.find((folder / printable(name) / "train.json").string());
-      if (train == places.end()) continue;
-      taken[sweep.file].emplace(name, std::move(records[train->second]));
-      places.erase(train);
+    const std::vector<Json> runs = objects(member(sweep.content, "runs"));
+    const auto place_of = [&](const Json& run) {
+      return places.find(
+          (folder_of_runs(sweep) / printable(text(run, "name")) / "train.json").string());
+    };
+    const auto has_place = [&](const Json& run) { return place_of(run) != places.end(); };
+    for (std::string& copy : sweep.copies)
+      if (std::ranges::none_of(runs, has_place)) {
+        std::swap(sweep.file, copy);
+        if (std::ranges::none_of(runs, has_place)) std::swap(sweep.file, copy);
+      }
+    for (const Json& run : runs) {
+      const auto train = place_of(run);
+      if (train == places.end() || is_moved(records[train->second])) continue;
+      taken[sweep.file].emplace(
+          text(run, "name"), FoundRecord{train->first, std::move(records[train->second].content)});
     }
   }
   std::erase_if(records, is_moved);
@@ -319,9 +337,9 @@ struct Page {
   void add_sweep(const FoundRecord& record, const std::map<std::string, FoundRecord>& trains) {
     const fs::path folder = folder_of_runs(record);
     std::vector<RunSet> sets = sweep_runs(record.content, trains);
-    if (sets.empty()) return add({}, record.content, "sweep", record.file);
+    if (sets.empty()) return add({}, record.content, "sweep", files_text(record));
     for (const RunSet& set : sets)
-      add(set, record_of_group(set, record.content), "sweep", record.file);
+      add(set, record_of_group(set, record.content), "sweep", files_text(record));
     for (RunSet& set : sets)
       for (Run& run : set.runs) {
         // The shards of a sweep may have different folders.
@@ -353,7 +371,7 @@ struct Page {
                          : command == "evaluate" ? text(content, "examples_of")
                                                  : fmt::format("{}", fmt::join(methods, ", "));
     if (member(content, "error").is_string()) result += "; failed";
-    add(name, command, result, record.file, best_result(content), content,
+    add(name, command, result, files_text(record), best_result(content), content,
         [&] { return sections_by_command.at(command)(content); });
   }
 };

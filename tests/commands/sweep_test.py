@@ -239,6 +239,7 @@ class Grids(Sweep):
             best = curve[run["best_epoch"] - 1]
             self.assertEqual((run["selected_loss"], run["selected_test_accuracy"]),
                              (best["loss"], best["test_accuracy"]))
+        self.assertIn("The first row of a method for each width is its best setting by validation accuracy\n", output)
         # Each width has a section of its own.
         page = (self.folder / "runs/report.html").read_text()
         for part in ["synthetic: width 8</h2>", "synthetic: width 16</h2>", "chosen by the validation examples"]:
@@ -246,6 +247,42 @@ class Grids(Sweep):
         # Without validation examples the output calls the choice optimistic.
         output = self.succeed("sweep", *TINY, "--gamma", "0.01,0.5", "--out", "test")
         self.assertIn("settings chosen on the test data give optimistic results; --validation-share", output)
+
+    def test_options_that_no_run_uses_have_no_column(self):
+        output = self.succeed("sweep", *TINY, "--method", "sgd", "--gamma", "0.1,0.2", "--out", "runs")
+        self.assertRegex(output, r"(?m)^method +n +test accuracy")
+        self.assertIn("The first row of a method is its best setting by test accuracy\n", output)
+
+    def test_changed_files(self):
+        """Runs on other contents of a file do not join."""
+        table = ["x,y", *(f"{i},{i % 5}" for i in range(200))]
+        (self.folder / "t.csv").write_text("\n".join(table))
+        sweep = ["sweep", "--data", "t.csv", "--target", "y", "--width", 8, "--batch", 4, "--epochs", 2,
+                 "--method", "sgd"]
+        self.succeed(*sweep, "--seeds", 2, "--out", "runs")
+        start = self.folder / "w.safetensors"
+        shutil.copy(self.folder / "runs/sgd-seed1/checkpoint.safetensors", start)
+        self.succeed(*sweep, "--init", "w.safetensors", "--out", "begun")
+        (self.folder / "t.csv").write_text("\n".join(table[:100]))
+        before = self.files()
+        for more in [["--seeds", 2], ["--seed", 5], ["--seeds", 4, "--dry-run"], ["--seeds", 9, "--shard", "1/2"]]:
+            self.refuse(2, ["t.csv is not the file that runs/sgd-seed1 was trained on", "use another --out"],
+                        *sweep, *more, "--out", "runs")
+            self.assertEqual(self.files(), before)
+        (self.folder / "t.csv").write_text("\n".join(table))
+        self.assertIn("2 runs, 2 done", self.succeed(*sweep, "--seeds", 2, "--out", "runs"))
+        shutil.copy(self.folder / "runs/sgd-seed2/checkpoint.safetensors", start)
+        self.refuse(2, ["w.safetensors is not the file that begun/sgd-seed1 was trained on"],
+                    *sweep, "--init", "w.safetensors", "--seed", 2, "--out", "begun")
+        # A file that changes during the sweep.
+        process = self.start(*sweep, "--seeds", 9, "--jobs", 1, "--out", "late")
+        while not (self.folder / "late/sgd-seed1/curves.csv").exists():
+            self.assertIsNone(process.poll())
+            time.sleep(0.01)
+        (self.folder / "t.csv").write_text("\n".join(table[:100]))
+        self.assertIn("t.csv is not the file that late/sgd-seed", process.communicate()[1])
+        states = list(self.states("late").values())
+        self.assertEqual((process.returncode, states[0], states[-1]), (1, "done", "failed"))
 
     def test_layouts(self):
         """The result is the same for every use of the cores. The output names the chosen layout."""

@@ -268,6 +268,45 @@ BOOST_AUTO_TEST_CASE(single_runs_are_compared) {
   BOOST_TEST(contains(html, "run5/train.json"));
 }
 
+BOOST_AUTO_TEST_CASE(runs_with_equal_seeds_are_one_value) {
+  const ScratchFolder folder;
+  const auto add = [&](const std::string& run, int seed, double accuracy) {
+    fs::create_directories(folder.path / run);
+    write_atomically(folder.path / run / "train.json",
+                     train_record("sgd", 0.1, 0.05, seed, accuracy).dump());
+  };
+  add("a", 1, 0.5), add("b", 1, 0.9), add("c", 2, 0.7), add("d", 2, 0.7);  // c and d are equal
+  const std::string html = report_of(folder.path);
+  for (const char* part : {"sgd: 60.00 % ± 14.14 % (n = 2)", "c/train.json, d/train.json",
+                           ">sgd</th><td data-order=\"2\">2</td><td data-order=\"0\">0</td>"})
+    BOOST_TEST(contains(html, part), part);
+  // Three plots show two seeds and their mean, and those of the single runs a curve each.
+  BOOST_TEST(count_curves(html, "sgd") == 3u * 3u + 3u * 3u);
+  for (const char* table : {"runs.csv", "curves.csv"}) {
+    const std::string rows = read_file(folder.path / table);
+    BOOST_TEST(contains(rows, "\nc,"), table);
+    BOOST_TEST(!contains(rows, "train.json"), table);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_copy_of_a_sweep_does_not_hide_its_runs) {
+  const ScratchFolder folder;
+  write_sweep(folder.path / "grid");
+  fs::copy(folder.path / "grid/sweep.json", folder.path / "a-copy.json");
+  const std::string html = report_of(folder.path);
+  BOOST_TEST(count(html, "<h2>") == 1u);
+  BOOST_TEST(contains(html, "grid/sweep.json, a-copy.json"));
+  BOOST_TEST(contains(read_file(folder.path / "curves.csv"), "\ngrid/exact-gamma0.01-seed1,"));
+}
+
+BOOST_AUTO_TEST_CASE(a_problem_gives_its_name) {
+  const ScratchFolder folder;
+  Json record = train_record("sgd", 0.1, 0.05, 1, 0.9);
+  record["config"]["problem"] = "heat";
+  write_atomically(folder.path / "train.json", record.dump());
+  BOOST_TEST(contains(report_of(folder.path), "<h2>train: heat, mlp-8x2-b16-relu-f32</h2>"));
+}
+
 BOOST_AUTO_TEST_CASE(names_with_numbers_are_in_the_order_of_the_numbers) {
   std::vector<std::string> names = {"b10", "b2", "b02", "b", "a9x10", "b1", "a9x9", "b10a", ""};
   constexpr NameOrder comes_before;

@@ -122,10 +122,11 @@ std::vector<double> costs_of(const Grid& grid) {
   return result;
 }
 
-void check_models(Grid& grid, bool count_flops) {
+Checksums check_models(Grid& grid, bool count_flops) {
+  Checksums checksums;
   std::map<std::string, std::map<std::string, std::vector<GridRun*>>> by_data;
   for (GridRun& run : grid.runs) {
-    std::string key = model_key(run.config);
+    std::string key = model_key(run.config) + key_of(run.config, {"init"});
     if (count_flops) key += key_of(run.config, {"method", "dtype", "without"});
     by_data[data_key(run.config)][key].push_back(&run);
   }
@@ -136,11 +137,13 @@ void check_models(Grid& grid, bool count_flops) {
       const RunOptions options = run_options(runs[0]->config);
       const Problem problem =
           first.problem.empty() ? make_problem(options, data) : make_problem(options);
+      checksums.merge(checksums_of(data_record(problem)));
       if (!count_flops) continue;
       const RunCost cost = cost_of(problem, method(options.methods.at(0)));
       for (GridRun* run : runs) run->cost = cost;
     }
   }
+  return checksums;
 }
 
 Layout choose_layout(const std::vector<const GridRun*>& runs, int jobs, int cores) {

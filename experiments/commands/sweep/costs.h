@@ -13,8 +13,9 @@ namespace twice::experiments {
 std::vector<double> costs_of(const Grid& grid);
 
 /// Builds each different model once on its data, to find the errors that `train` would find. With
-/// `count_flops`, also plans each method's step and sets the costs of the runs.
-void check_models(Grid& grid, bool count_flops);
+/// `count_flops`, also plans each method's step and sets the costs of the runs. Returns the
+/// checksums of the runs' files, by name.
+Checksums check_models(Grid& grid, bool count_flops);
 
 /// Times steps of each different model among the runs (at most four) in both layouts: one run on
 /// each core, and one run on all cores. The steps use the runs' own data and run in separate

@@ -21,7 +21,6 @@
 #include "experiments/files/record.h"
 #include "experiments/files/words.h"
 #include "experiments/report/progress.h"
-#include "experiments/report/runs.h"
 #include "experiments/report/table.h"
 #include "experiments/run/output.h"
 #include "experiments/run/stop.h"
@@ -36,12 +35,22 @@ using Clock = std::chrono::steady_clock;
 /// The earlier runs in the folder, and our runs with names that contain the axes of both.
 struct Merged {
   Grid grid;
-  std::vector<RunResult> earlier;
+  std::vector<RunResult> earlier = {};
   /// The recorded layout of the earlier runs.
   Json layout = Layout();
   /// The kinds of kernels of the earlier runs.
   std::set<std::string> kernels = {};
+  Checksums checksums;  ///< of our runs' files
 };
+
+/// Runs on different files of one name would count as one setting, so they cannot share a folder.
+void check_unchanged(const RunResult& run, const Checksums& checksums) {
+  for (const auto& [name, trained_on] : checksums_of(run.data))
+    if (const auto now = checksums.find(name); now != checksums.end() && now->second != trained_on)
+      throw UsageError(fmt::format(
+          "{} is not the file that {} was trained on: checksum {}; expected {}; use another --out",
+          name, run.folder.string(), now->second, trained_on));
+}
 
 /// The folder of the record of a sweep, and those of the records of its shards.
 std::set<fs::path> record_folders(const fs::path& out) {
@@ -65,7 +74,7 @@ void remove_shard_records(const fs::path& out) {
     }
 }
 
-Merged merge(Grid grid, const fs::path& out) {
+Merged merge(Grid grid, const fs::path& out, const Checksums& checksums) {
   if (fs::exists(out / "checkpoint.safetensors"))
     throw UsageError(fmt::format("{} holds a run of train: use another --out", out.string()));
   std::vector<Json> records;
@@ -76,7 +85,7 @@ Merged merge(Grid grid, const fs::path& out) {
     records.push_back(Json::parse_or_null(*bytes));
     recorded_grid(records.back(), file);  // reports errors of this file
   }
-  if (records.empty()) return {std::move(grid), {}};
+  if (records.empty()) return {.grid = std::move(grid), .checksums = checksums};
   const Json record = join_sweeps(records);
   Grid before = recorded_grid(record, out);
 
@@ -98,8 +107,13 @@ Merged merge(Grid grid, const fs::path& out) {
   name_runs(grid);
 
   std::set<std::string> ours;
-  for (const GridRun& run : grid.runs) ours.insert(run.name);
-  Merged result{std::move(grid), {}, record.value("layout", Json(Layout()))};
+  for (const GridRun& run : grid.runs) {
+    ours.insert(run.name);
+    check_unchanged(look_up(run, out / run.name), checksums);
+  }
+  Merged result{.grid = std::move(grid),
+                .layout = record.value("layout", Json(Layout())),
+                .checksums = checksums};
   for (std::size_t i = 0; i < before.runs.size(); ++i) {
     const GridRun& run = before.runs[i];
     const Json& entry = record.at("runs").at(i);
@@ -107,6 +121,7 @@ Merged merge(Grid grid, const fs::path& out) {
       for (const Json& kernel : kernels) result.kernels.insert(show(kernel));
     if (ours.contains(run.name)) continue;
     RunResult found = look_up(run, out / run.name);
+    check_unchanged(found, checksums);
     if (found.state == RunState::pending && entry.value("state", "") == "failed") {
       found.state = RunState::failed;
       found.error = entry.value("error", "");
@@ -234,11 +249,18 @@ class Scheduler {
     running_.erase(&result);
     const std::size_t before = result.curve.size();
     result = look_up(result.run, result.folder);
+    std::string error = end.error.empty() ? "ended before its last epoch" : end.error;
+    try {
+      check_unchanged(result, merged_.checksums);
+    } catch (const UsageError& changed) {
+      result.state = RunState::pending;
+      error = changed.what();
+    }
     if (result.state != RunState::done && (stop_requested() || must_repeat(result, end))) {
       queue_.push_front(&result);  // a stopped run can be resumed, so it counts as pending
     } else if (result.state != RunState::done) {
       result.state = RunState::failed;
-      result.error = end.error.empty() ? "ended before its last epoch" : end.error;
+      result.error = error;
     }
     advance(result, before);
     write();
@@ -329,21 +351,22 @@ class Scheduler {
 }  // namespace
 
 std::vector<RunResult> look_up_grid(Grid grid, const GridOptions& options) {
-  check_models(grid, options.shard.parts > 0);
-  return look_up_all(merge(std::move(grid), options.out).grid, options);
+  const Checksums checksums = check_models(grid, options.shard.parts > 0);
+  return look_up_all(merge(std::move(grid), options.out, checksums).grid, options);
 }
 
 Forecast forecast(Grid grid, const GridOptions& options, int parts) {
-  check_models(grid, true);
-  merge(grid, options.out);  // reports errors
+  const Checksums checksums = check_models(grid, true);
+  merge(grid, options.out, checksums);  // reports errors
   return longest_part(grid, options.jobs, options.threads, parts);
 }
 
 std::vector<RunResult> run_grid(Grid grid, const GridOptions& options, LivePage& page) {
   // Shards and ranks get runs by cost. Otherwise only a terminal shows the time left.
   const bool shard = options.shard.parts > 0;
-  check_models(grid, shard || options.ranks || isatty(STDERR_FILENO) == 1);
-  merge(grid, options.out);  // reports errors before anything is created
+  const Checksums checksums =
+      check_models(grid, shard || options.ranks || isatty(STDERR_FILENO) == 1);
+  merge(grid, options.out, checksums);  // reports errors before anything is created
   prepare_folder(options.out);
   // Shards share the folder, and each has the folder of its record alone.
   const FolderLock whole(options.out,
@@ -351,7 +374,7 @@ std::vector<RunResult> run_grid(Grid grid, const GridOptions& options, LivePage&
   std::optional<FolderLock> own;
   if (shard) own.emplace(prepare_folder(options.record_folder()));
   const FolderLock& lock = own ? *own : whole;
-  Merged merged = merge(std::move(grid), options.out);
+  Merged merged = merge(std::move(grid), options.out, checksums);
   std::vector<RunResult> results = look_up_all(merged.grid, options);
 
   std::vector<const GridRun*> left;

@@ -7,7 +7,6 @@
 #include "experiments/files/atomic_file.h"
 #include "experiments/files/record.h"
 #include "experiments/measure/statistics.h"
-#include "experiments/report/runs.h"
 #include "experiments/run/machine.h"
 
 namespace twice::experiments {

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "experiments/commands/sweep/grid.h"
+#include "experiments/report/runs.h"
 #include "experiments/run/trainer.h"
 
 namespace twice::experiments {

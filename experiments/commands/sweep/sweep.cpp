@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <set>
 
 #include "experiments/app/command_line.h"
 #include "experiments/app/terminal.h"
@@ -70,12 +71,16 @@ void print_rows(const Json& record) {
   for (const Json& axis : objects(member(record, "axes")))
     if (const std::string option = text(axis, "option"); option != "method" && !is_seed(option))
       axes.push_back(option);
-  headings.insert(headings.end(), axes.begin(), axes.end());
-  headings.emplace_back("n");
   std::vector<std::string> fields = metric_names(objects(member(record, "runs")));
   fields.insert(fields.begin(), {"test_accuracy", "loss"});
   fields.insert(fields.end(), {"gradient_norm", "seconds"});
   const std::vector<Json> rows = objects(member(record, "rows"));
+  std::erase_if(axes, [&](const std::string& axis) {
+    return std::ranges::all_of(
+        rows, [&](const Json& row) { return member(member(row, "options"), axis).is_null(); });
+  });
+  headings.insert(headings.end(), axes.begin(), axes.end());
+  headings.emplace_back("n");
   std::erase_if(fields, [&](const std::string& field) {
     return !is_used({field, field, "", format_number}, rows);
   });
@@ -84,7 +89,9 @@ void print_rows(const Json& record) {
   };
   for (const std::string& field : fields) headings.push_back(heading(field));
   Table table(headings);
+  std::set<std::string> rankings;
   for (const Json& row : rows) {
+    if (member(row, "chosen") == true) rankings.insert(heading(text(row, "ranked_by")));
     std::vector<std::string> cells = {text(row, "method")};
     for (const std::string& axis : axes) cells.push_back(text(member(row, "options"), axis));
     cells.push_back(text(row, "n"));
@@ -93,10 +100,13 @@ void print_rows(const Json& record) {
   }
   fmt::print("\n");
   table.print();
-  fmt::print(
-      "\nmean ± standard deviation over n seeds, after the last epoch; seconds: time of the "
-      "training steps. The first row of a method is its best setting by {}\n",
-      heading(text(record, "ranked_by")));
+  // Settings of different tasks are not compared, so each task has a best one.
+  std::erase_if(axes, [](const std::string& axis) { return !is_task(axis); });
+  if (!rankings.empty())
+    fmt::print(
+        "\nmean ± standard deviation over n seeds, after the last epoch; seconds: time of the "
+        "training steps. The first row of a method{}{} is its best setting by {}\n",
+        axes.empty() ? "" : " for each ", fmt::join(axes, " and "), fmt::join(rankings, " or "));
   const auto chosen_on_test = [](const Json& row) {
     return member(row, "chosen") == false && !text(row, "ranked_by").starts_with("validation");
   };
