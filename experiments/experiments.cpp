@@ -32,6 +32,7 @@ int profile_or_compare(ProfileOptions options) {
 int App::run(int argc, char** argv) const {
   open_standard_files();
   try {
+    if (!mistake_.empty()) throw Error(mistake_);
     kernel::check_blas();
   } catch (const Error& error) {
     print_error(std::string("twice: ") + error.what());

@@ -28,68 +28,78 @@
 
 namespace twice::experiments {
 
-/// Each `add_...` throws if the name is taken. An entry may have its own options: a struct whose
-/// members `declare` turns into options (app/option_set.h). They work on the command line, in TOML
-/// files and in sweeps, and records and checkpoints store them. The name of an option is unique in
-/// the whole program.
+/// A mistake in an entry, such as a name that is taken, is an error of `run`. An entry may have its
+/// own options: a struct whose members `declare` turns into options (app/option_set.h). They work
+/// on the command line, in TOML files and in sweeps, and records and checkpoints store them. The
+/// name of an option is unique in the whole program.
 class App {
  public:
   /// Adds a problem for `--problem NAME`. `make` returns the problem. The help shows `purpose`.
   void add_problem(const std::string& name, const std::string& purpose,
                    Problem (*make)(const RunOptions&)) {
-    registry().add(ProblemEntry{name, purpose, make});
+    attempt([&] { registry().add(ProblemEntry{name, purpose, make}); });
   }
   template <class Own>
   void add_problem(const std::string& name, const std::string& purpose,
                    void (*declare)(OptionSet&, Own&),
                    Problem (*make)(const RunOptions&, const Own&)) {
-    registry().add_own(name, declare);
-    registry().add(ProblemEntry{
-        name, purpose, [=](const RunOptions& o) { return make(o, o.own_options<Own>(name)); }});
+    attempt([&] {
+      registry().add_own(name, declare);
+      registry().add(ProblemEntry{
+          name, purpose, [=](const RunOptions& o) { return make(o, o.own_options<Own>(name)); }});
+    });
   }
 
   /// `make` receives the training examples and `outputs`, the number of values that the loss needs
   /// per example.
   void add_model(const std::string& name, const std::string& purpose,
                  Model (*make)(const RunOptions&, const Dataset& train, Index outputs)) {
-    registry().add(ModelEntry{name, purpose, make});
+    attempt([&] { registry().add(ModelEntry{name, purpose, make}); });
   }
   template <class Own>
   void add_model(const std::string& name, const std::string& purpose,
                  void (*declare)(OptionSet&, Own&),
                  Model (*make)(const RunOptions&, const Dataset& train, Index outputs,
                                const Own&)) {
-    registry().add_own(name, declare);
-    registry().add(
-        ModelEntry{name, purpose, [=](const RunOptions& o, const Dataset& train, Index outputs) {
-                     return make(o, train, outputs, o.own_options<Own>(name));
-                   }});
+    attempt([&] {
+      registry().add_own(name, declare);
+      registry().add(
+          ModelEntry{name, purpose, [=](const RunOptions& o, const Dataset& train, Index outputs) {
+                       return make(o, train, outputs, o.own_options<Own>(name));
+                     }});
+    });
   }
 
   /// Adds a data set for `--data NAME`. `load` returns the training and test examples.
   void add_data(const std::string& name, const std::string& purpose,
                 DataSplit (*load)(const RunOptions&)) {
-    registry().add(DataEntry{name, purpose, load});
+    attempt([&] { registry().add(DataEntry{name, purpose, load}); });
   }
   template <class Own>
   void add_data(const std::string& name, const std::string& purpose,
                 void (*declare)(OptionSet&, Own&),
                 DataSplit (*load)(const RunOptions&, const Own&)) {
-    registry().add_own(name, declare);
-    registry().add(DataEntry{
-        name, purpose, [=](const RunOptions& o) { return load(o, o.own_options<Own>(name)); }});
+    attempt([&] {
+      registry().add_own(name, declare);
+      registry().add(DataEntry{
+          name, purpose, [=](const RunOptions& o) { return load(o, o.own_options<Own>(name)); }});
+    });
   }
 
   /// Adds a loss for `--loss NAME`.
-  void add_loss(LossEntry loss) { registry().add(std::move(loss)); }
+  void add_loss(LossEntry loss) {
+    attempt([&] { registry().add(std::move(loss)); });
+  }
 
   /// Adds a method that has `record` or `record_in` set.
-  void add_method(Method method) { twice::add_method(std::move(method)); }
+  void add_method(Method method) {
+    attempt([&] { twice::add_method(std::move(method)); });
+  }
   /// Adds a method with its own options. `method` must have neither `record` nor `record_in` set.
   template <class Own>
   void add_method(Method method, void (*declare)(OptionSet&, Own&),
                   Estimate (*record)(const MethodContext&, const Own&)) {
-    registry().add_own(std::string(method.name), declare);
+    attempt([&] { registry().add_own(std::string(method.name), declare); });
     method.record_in = [record](const MethodContext& context) {
       return record(context, context.options.own_options<Own>());
     };
@@ -98,14 +108,18 @@ class App {
 
   /// Adds an optimiser. `update` reads its own options from `options.own_options<Own>()`.
   void add_optimizer(OptimizerRule rule, OwnOptions own = {}) {
-    registry().add_own(rule.name, std::move(own));
-    twice::add_optimizer(std::move(rule));
+    attempt([&] {
+      registry().add_own(rule.name, std::move(own));
+      twice::add_optimizer(std::move(rule));
+    });
   }
 
   /// Adds a learning rate schedule for `--schedule NAME`.
   void add_schedule(Schedule schedule, OwnOptions own = {}) {
-    registry().add_own(schedule.name, std::move(own));
-    twice::add_schedule(std::move(schedule));
+    attempt([&] {
+      registry().add_own(schedule.name, std::move(own));
+      twice::add_schedule(std::move(schedule));
+    });
   }
 
   /// Adds a planner pass that runs before the pass `before`. `--without` can switch it off.
@@ -113,13 +127,26 @@ class App {
     add_pass(std::move(pass), OwnOptions(), before);
   }
   void add_pass(Pass pass, OwnOptions own, const std::string& before = "fuse") {
-    registry().add_own(pass.name, std::move(own));
-    twice::add_pass(std::move(pass), before);
+    attempt([&] {
+      registry().add_own(pass.name, std::move(own));
+      twice::add_pass(std::move(pass), before);
+    });
   }
 
   /// Runs the command that the arguments name and returns the exit status. An error is printed as
   /// one line.
   int run(int argc, char** argv) const;
+
+ private:
+  /// The first mistake is kept for `run`, because no `main` catches it here.
+  void attempt(const std::function<void()>& add) {
+    try {
+      add();
+    } catch (const Error& error) {
+      if (mistake_.empty()) mistake_ = error.what();
+    }
+  }
+  std::string mistake_;
 };
 
 }  // namespace twice::experiments

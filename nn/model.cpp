@@ -118,6 +118,7 @@ Tensor Model::operator()(const Tensors& w, Tensor x, ForwardPass& pass) const {
   check_shapes(name(), "parameters", parameter_info(), w);
   if (!pass.running.empty()) check_shapes(name(), "buffers", buffer_info(), pass.running);
   pass.updated.clear();
+  if (!layer_->forward) fail(name(), "its layer has no `forward`");
   return layer_->forward(w, pass.running, as_examples(name(), x, input_), pass);
 }
 

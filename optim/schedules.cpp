@@ -38,6 +38,7 @@ const std::deque<Schedule>& schedules() { return all_schedules(); }
 
 void add_schedule(Schedule schedule) {
   check_new("schedule", schedules(), schedule.name);
+  if (!schedule.rate) fail("schedule", "{} has no `rate`", schedule.name);
   all_schedules().push_back(std::move(schedule));
 }
 

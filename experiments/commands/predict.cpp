@@ -199,13 +199,15 @@ int predict(PredictOptions options) {
   const std::string ending = fs::path(options.out).extension().string();
   if (ending != ".csv" && ending != ".npz")
     throw UsageError(fmt::format("--out must end in .csv or .npz, was '{}'", options.out));
+  if (std::error_code none; fs::equivalent(options.out, options.data, none))
+    throw UsageError(fmt::format("--out {} would replace the examples", options.out));
   prepare_file(options.out);
   const Judged judged(options);
   if (judged.predictions.empty())
     fail("predict", "the problem {} has no predictions", judged.problem.options.problem);
   const std::vector<NamedColumn> columns = columns_of(judged);
   write_output(options.out, ending == ".csv" ? csv(columns) : encode_npz(columns));
-  fmt::print("{} predictions\n", judged.problem.data.test.size());
+  fmt::print("{}\n", counted(judged.problem.data.test.size(), "prediction"));
   return 0;
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <numeric>
+#include <set>
 
 #include "autodiff/threads/threads.h"
 #include "experiments/data/batches.h"
@@ -51,10 +52,14 @@ std::string examples_text(const Dataset& part) {
 void check_data(const Problem& problem) {
   const Dataset& train = problem.data.train;
   for (const Dataset* part : {&train, &problem.data.test, &problem.data.validation}) {
-    for (const auto& [name, array] : part->arrays)
+    std::set<std::string> names;
+    for (const auto& [name, array] : part->arrays) {
+      if (!names.insert(name).second)
+        fail("data", "{}: two arrays have the name '{}'", part->name, name);
       if (array.shape().rank() == 0 || array.shape()[0] != part->size())
         fail("data", "{}: '{}' is {}; expected {} rows, as many as '{}' has", part->name, name,
              str(array.shape()), part->size(), part->arrays[0].first);
+    }
     // Evaluation binds the arrays of a part in the order of the training arrays.
     if (!part->arrays.empty() && examples_text(*part) != examples_text(train))
       fail("data", "{}: the {} examples have {}; expected {}, as in training", train.name,
@@ -132,7 +137,10 @@ Tensor Problem::record_predictions(const Tensors& w, const BatchTensors& batch,
 }
 
 Metrics Problem::metrics(const Array& predictions, const Dataset& examples) const {
-  return own_metrics ? own_metrics(predictions, examples) : loss->metrics(predictions, examples);
+  Metrics found =
+      own_metrics ? own_metrics(predictions, examples) : loss->metrics(predictions, examples);
+  if (!found.contains("loss")) fail("problem", "the metrics of {} lack \"loss\"", label());
+  return found;
 }
 
 BatchTensors Problem::batch_on(Tape& tape, Index rows, DType dtype) const {

@@ -148,6 +148,7 @@ void Registry::add_own(const std::string& name, OwnOptions own) {
 void Registry::declare(OptionSet& set, std::map<std::string, std::any>& own) const {
   for (const auto& [name, options] : own_) {
     set.group("Options of " + name, true);
+    const ErrorPlace place(std::make_shared<const std::string>("the options of " + name));
     options.declare(set, own[name]);
   }
 }

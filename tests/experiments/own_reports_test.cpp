@@ -13,6 +13,7 @@
 #include "experiments/files/atomic_file.h"
 #include "experiments/measure/gradient_error.h"
 #include "experiments/measure/steps.h"
+#include "experiments/run/trainer.h"
 #include "tests/experiments/pages.h"
 #include "tests/experiments/scratch_folder.h"
 #include "tests/profile/steps.h"
