@@ -80,6 +80,9 @@ std::string law_finding(const std::vector<Json>& rows) {
 std::vector<std::string> findings(const std::vector<Json>& rows,
                                   const std::vector<std::string>& slopes) {
   std::vector<std::string> lines;
+  for (const Json& row : rows)
+    if (row.contains("error"))
+      lines.push_back(fmt::format("{} failed: {}.", text(row, "method"), text(row, "error")));
   const double exact = of(rows, "exact", "ms"), f_gr = of(rows, "f-gr", "ms"),
                naive = of(rows, "exact-naive", "ms"),
                gradient = of(rows, "exact", "ratio_to_gradient");

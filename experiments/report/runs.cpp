@@ -408,6 +408,7 @@ RunSet compare_runs(const FoundRecord& compare) {
             .state = "done",
             .method = text(row, "method"),
             .row = &row};
+    if (row.contains("error")) run.state = "failed", run.error = text(row, "error");
     run.config["method"] = run.method;
     run.seed = text(run.config, "seed");
     run.epochs = epochs_of(run);

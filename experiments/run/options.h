@@ -83,6 +83,7 @@ struct RunOptions {
     const auto found = own.find(entry);
     return found == own.end() ? none : found->second;
   }
+  /// The same as the entry's struct `Own`.
   template <class Own>
   const Own& own_options(const std::string& entry) const {
     return std::any_cast<const Own&>(own_of(entry));

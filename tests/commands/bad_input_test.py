@@ -53,7 +53,7 @@ MISTAKES = [
     (2, ["--activation", "tanh", "'nope'"], "explain --activation nope"),
     (2, ["--activation", "relu takes no number"], "explain --activation relu:2"),
     (2, ["--model", "resnet", "'nope'"], "check --model nope"),
-    (2, ["--model dln", "mlp"], "train --model dln"),
+    (2, ["--model", "mlp", "dln"], "train --model dln"),
     (2, ["--data", "digits", "'nope'"], "train --data nope"),
     (2, ["--optimizer", "adam", "'nope'"], "train --optimizer nope"),
     (2, ["--schedule", "cosine", "'nope'"], "train --schedule nope"),
@@ -70,6 +70,9 @@ MISTAKES = [
     (2, ["--epochs", "'-1'"], "train --epochs -1"),
     (2, ["--order"], "check --order 4"),
     (2, ["--op", "--model"], "check --op matmul --model mlp"),
+    (2, ["--graphs", "--loss"], "check --graphs 3 --loss mse"),
+    (2, ["--loss mse", "numbers"], "check --loss mse"),
+    (2, ["--config", "cannot read ."], "train --config ."),
     (2, ["nope"], "check --op nope"),
     (2, ["--lr"], "train --lr"),
     (2, ["missing.toml"], "train --config missing.toml"),
@@ -92,6 +95,10 @@ class BadInput(CommandTest):
             with self.subTest(arguments):
                 self.refuse(status, fragments, *arguments.split())
                 self.assertEqual(self.files(), {}, arguments)
+
+    def test_words_that_records_cannot_hold(self):
+        self.refuse(2, ["'a\\xff'", "UTF-8"], "compare", *TINY, "--out", b"a\xff".decode(errors="surrogateescape"))
+        self.assertEqual(self.files(), {})
 
     def test_help(self):
         for command in COMMANDS:

@@ -185,7 +185,7 @@ class Rows(Bench):
                 (["--rows", "'nope'", "cnn-8-b32-gelu-f32"], "--suite paper --rows nope"),
                 (["--seconds"], "--seconds 0"), (["--seconds"], "--seconds nan"),
                 (["--data"], "--data digits"), (["--peer-malloc"], "--peer-malloc none"),
-                (["--model dln"], "--model dln"), (["cnn", "depth"], "--model cnn --depth 3")]:
+                (["--model", "dln"], "--model dln"), (["cnn", "depth"], "--model cnn --depth 3")]:
             with self.subTest(arguments):
                 self.refuse(2, fragments, "bench", *arguments.split())
                 self.assertEqual(self.files(), {})

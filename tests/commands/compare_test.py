@@ -43,6 +43,16 @@ class Compare(CommandTest):
                     self.assertEqual(rows[method]["products_law"], law(depth), method)
                 self.check_exact(rows)
 
+    def test_a_method_that_diverges(self):
+        """It does not take the results of the others with it."""
+        _, rows = self.compare("--width", 4, "--depth", 2, "--batch", 128, "--method", "sgd,sam", "--rho", 1e38)
+        self.assertIn("[sam] step 1", rows["sam"]["error"])
+        self.assertNotIn("loss", rows["sam"])
+        self.assertTrue(math.isfinite(rows["sgd"]["loss"]))
+        self.assertNotIn("error", rows["sgd"])
+        self.assertIn("sam failed: [sam] step 1", (self.folder / "out/report.html").read_text())
+        self.assertRegex((self.folder / "out/runs.csv").read_text(), "(?m)^sam,failed,")
+
     def check_record(self, record, model):
         """Checks the head of the record and every documented field of every row."""
         self.assertEqual(record["command"], "compare")

@@ -190,7 +190,7 @@ class Refusals(Profile):
                 (["--seconds", "nan"], ["--seconds", "nan"]),
                 (["--epochs"], ["--epochs", 3]),
                 (["--batch 1438", "1437"], ["--batch", 1438]),
-                (["--model dln"], ["--model", "dln"])]:
+                (["--model", "dln"], ["--model", "dln"])]:
             with self.subTest(arguments=arguments):
                 self.refuse(2, ["twice profile: ", *fragments], "profile", "--out", "out", *arguments)
                 self.assertEqual(self.files(), {})

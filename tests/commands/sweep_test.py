@@ -686,7 +686,7 @@ class BadInput(Sweep):
                 (["--method", "'nope'"], "--method exact,nope"), (["--gamma"], "--gamma"),
                 (["--seed", "--seeds"], "--seeds 3 --seed 1"), (["--seeds", "0"], "--seeds 0"),
                 (["--jobs"], "--jobs -1"), (["--batch 5000", "1437"], "--batch 64,5000"),
-                (["cnn", "no width"], "--model cnn --width 8"), (["--model dln"], "--model mlp,dln"),
+                (["cnn", "no width"], "--model cnn --width 8"), (["--model", "dln"], "--model mlp,dln"),
                 (["--nesterov", "--momentum"], "--nesterov --momentum 0"),
                 (["--without", "nope"], "--without nope"), (["--nesterov"], "--nesterov maybe"),
                 (["at most 100000"], "--seeds 1000 --lr " + ",".join(str(i + 1) for i in range(101))),

@@ -144,6 +144,17 @@ class Train(CommandTest):
         self.succeed(*resume, "--width", 8, "--threads", 1)
         self.assertEqual(self.state("run"), state)
 
+    def test_a_fresh_run_removes_the_files_of_the_old_one(self):
+        self.succeed("train", "--out", "run", "--width", 8, "--epochs", 1)
+        process = self.start("train", "--out", "run", "--fresh", "--width", 256, "--batch", 1, "--epochs", 1,
+                             "--checkpoint-every", 1)
+        while (self.folder / "run/train.json").exists() and process.poll() is None:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        process.communicate()
+        self.assertEqual(process.returncode, 130)
+        self.assertEqual(set(self.files()), {"run/checkpoint.safetensors"})
+
     def test_a_run_is_made_longer(self):
         options = ["--width", 8, "--batch", 256, "--schedule", "constant"]
         self.succeed("train", "--out", "run", "--epochs", 1, *options)

@@ -153,7 +153,8 @@ CheckRow check_difference(const Problem& problem, const Method& m, const ModelSt
                   1e-9);
 }
 
-std::vector<CheckRow> check_problem(const Problem& problem, const CheckOptions& checks) {
+std::vector<CheckRow> check_problem(Problem problem, const CheckOptions& checks) {
+  problem.options.dtype = str(DType::f64);
   const RunOptions& options = problem.options;
   const Dataset batch = fixed_batch(problem);
   const ModelState state = initial_state(problem.model, options.seed_of_weights(), DType::f64);

@@ -50,10 +50,10 @@ struct CheckCommandOptions {
 void declare_check(OptionSet& set, CheckCommandOptions& options);
 
 /// Checks every op and measures the errors of elementwise ops. With --graphs, checks random graphs
-/// instead. If any option describes a problem, such as its model, data or method, checks its loss to
-/// third order and each method's gradient. Everything is computed in f64. The exit status is 1 if a check fails. With
-/// `write`, the command checks nothing and writes the ops and graphs to files (cases.h) for another
-/// engine.
+/// instead. If any option describes a problem, such as its model, data or method, checks its loss
+/// to third order and each method's gradient. Everything is computed in f64. The exit status is 1
+/// if a check fails. With `write`, the command checks nothing and writes the ops and graphs to
+/// files (cases.h) for another engine.
 int run_check(CheckCommandOptions options);
 
 /// One check of one case of the op table, or of a model.
