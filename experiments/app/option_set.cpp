@@ -191,6 +191,10 @@ void OptionSet::group(std::string heading, bool stored) {
 
 Option& OptionSet::add(std::string name, Option::Target target, std::string help,
                        Accepted accepted) {
+  const bool argument = std::ranges::all_of(name, [](char c) { return c >= 'A' && c <= 'Z'; });
+  if (name.empty() || name[0] == '-' ||
+      (!argument && name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-_") != name.npos))
+    fail("options", "'{}' cannot name an option; expected small letters, digits and hyphens", name);
   if (find(name))
     fail("options", "--{} is declared twice; expected a name that no other option has", name);
   options_.push_back({.name = std::move(name),

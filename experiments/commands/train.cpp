@@ -199,7 +199,7 @@ int run_to_end(Trainer& trainer, RunHistory& history, const FolderLock& lock, in
       save();
       print_error(
           fmt::format("stopped after step {} of {}; ./twice train --resume --out {} continues",
-                      trainer.steps(), trainer.total_steps(), folder.string()));
+                      trainer.steps(), trainer.total_steps(), shell_word(folder.string())));
       return stopped_status;
     }
     history.curve.push_back(*epoch);

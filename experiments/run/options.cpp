@@ -216,7 +216,19 @@ Json to_json(const RunOptions& options) {
   RunOptions copy = options;
   OptionSet set;
   declare(set, copy, {.norm = options.log_norm, .output = false});
-  return set.to_json();
+  Json config = set.to_json();
+  // Without the options of entries that the run does not use, a program that lacks these entries
+  // can read the run.
+  std::vector<std::string> used = names_of(passes());
+  used.insert(used.end(), options.methods.begin(), options.methods.end());
+  for (const auto& name :
+       {options.model, options.data, options.problem, options.optimizer, options.schedule})
+    used.push_back(name);
+  std::erase_if(config.members(), [&](const auto& entry) {
+    const std::string owner = registry().owner_of(entry.first);
+    return !owner.empty() && std::ranges::find(used, owner) == used.end();
+  });
+  return config;
 }
 
 RunOptions run_options(const Json& config) {

@@ -103,6 +103,9 @@ twice bench "${problem[@]}" --method sgd,exact --seconds 0.1
 twice check "${problem[@]}" --method exact,f-gr,b-gr,c-gr
 twice explain "${problem[@]}" --method exact --json explain.json
 twice export "${problem[@]}" --method exact
+# The record has only the options of entries that the run uses.
+grep -q '"strength"' penalty/train.json
+grep '"points"' penalty/train.json && exit 1
 grep -q largest_error compare.json && grep -q '"points": 256' compare.json && grep -q '"products_law": null' explain.json
 # A program without a command line writes the same files as the commands. The page must not mention
 # quantities that a plan alone does not have.

@@ -45,6 +45,10 @@ BOOST_AUTO_TEST_CASE(an_option_is_declared_once) {
   set.add("times", &times);
   BOOST_TEST(error_of([&] { set.add("times", &times); }) ==
              "[options] --times is declared twice; expected a name that no other option has");
+  for (const char* name : {"", "-x", "my option", "a,b", "Mine"})
+    BOOST_TEST(error_of([&] { set.add(name, &times, ""); }) ==
+               "[options] '" + std::string(name) +
+                   "' cannot name an option; expected small letters, digits and hyphens");
 }
 
 BOOST_AUTO_TEST_CASE(bad_ranges_are_refused) {

@@ -196,8 +196,13 @@ Json time_rows(const Problem& problem, const std::vector<std::string>& methods, 
   for (const RowKind& kind : kinds)
     for (int p = 0; p < (kind.method ? kind.method->programs : 1); ++p) {
       if (stop_requested()) return {};
-      RowProgram& program =
-          *programs.emplace_back(std::make_unique<RowProgram>(problem, kind, start, p));
+      try {
+        programs.push_back(std::make_unique<RowProgram>(problem, kind, start, p));
+      } catch (const Error& error) {
+        if (!kind.method) throw;
+        throw Error(std::string(error.what()) + "; --methods chooses the methods of the rows");
+      }
+      RowProgram& program = *programs.back();
       program.start();
       plans.push_back(&program.plan());
       work.push_back([&program] { program.run(); });
