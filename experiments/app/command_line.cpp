@@ -70,8 +70,10 @@ void refuse_ranks() {
 void name_written_files() {
   for (const auto& [folder, names] : written_files()) {
     constexpr std::size_t most = 12;
+    auto end = names.begin();
+    std::advance(end, std::min(most, names.size()));
     fmt::print("wrote {}{}{}\n", folder.empty() ? "" : (folder / "").string(),
-               fmt::join(std::views::take(names, most), ", "),
+               fmt::join(names.begin(), end, ", "),
                names.size() > most ? fmt::format(" and {} more", names.size() - most) : "");
   }
 }
@@ -186,7 +188,7 @@ int CommandLine::run(const std::string& program, const std::vector<std::string>&
         return guarded("twice " + name, [&] {
           for (const std::string& word : words)
             if (!is_utf8(word))
-              throw UsageError(fmt::format("'{}' is not in UTF-8, as records need", word));
+              throw UsageError(fmt::format("'{}' is not valid UTF-8, which records require", word));
           if (!command.shares_work) refuse_ranks();
           const int status = guarded("twice " + name, [&] {
             return command.run({words.begin() + 1, words.end()});

@@ -173,7 +173,9 @@ int run_compare(RunOptions options) try {
   fmt::print("{}\n", report.text);
   report.write(folder);
   if (!options.json.empty()) write_json(options.json, report.record);
-  return 0;
+  const std::vector<Json> rows = objects(member(report.record, "rows"));
+  const auto failed = [](const Json& row) { return row.contains("error"); };
+  return std::ranges::all_of(rows, failed) ? 1 : 0;
 } catch (const Stopped&) {
   print_error("stopped; an unfinished comparison leaves no record");
   return stopped_status;

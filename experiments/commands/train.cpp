@@ -250,7 +250,7 @@ int train(TrainOptions options) {
 
   const Problem problem = make_problem(options.run);
   Trainer trainer(problem, method(options.run.methods[0]));
-  RunHistory history{to_json(options.run), {}, data_record(problem), {str(cpu())}};
+  RunHistory history{used_options(options.run), {}, data_record(problem), {str(cpu())}};
   if (options.resume) {
     const Json data = std::exchange(history, read_checkpoint(checkpoint, trainer)).data;
     check_same_files(history.data, data, checkpoint.string());

@@ -17,6 +17,7 @@
 #include "autodiff/kernels/gemm.h"
 #include "autodiff/threads/threads.h"
 #include "experiments/app/command_line.h"
+#include "experiments/app/terminal.h"
 #include "experiments/files/json.h"
 #include "twice_commit.h"
 
@@ -44,7 +45,7 @@ Json origin_record() {
     const std::string_view entry = *line, name = entry.substr(0, entry.find('='));
     for (const char* first : {"OMP_", "GOMP_", "OPENBLAS_", "MKL_", "TWICE_"})
       if (name.starts_with(first) && name.size() < entry.size())
-        environment[std::string(name)] = std::string(entry.substr(name.size() + 1));
+        environment[std::string(name)] = printable(entry.substr(name.size() + 1));
   }
   utsname system{};
   uname(&system);

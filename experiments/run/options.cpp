@@ -216,7 +216,11 @@ Json to_json(const RunOptions& options) {
   RunOptions copy = options;
   OptionSet set;
   declare(set, copy, {.norm = options.log_norm, .output = false});
-  Json config = set.to_json();
+  return set.to_json();
+}
+
+Json used_options(const RunOptions& options) {
+  Json config = to_json(options);
   // Without the options of entries that the run does not use, a program that lacks these entries
   // can read the run.
   std::vector<std::string> used = names_of(passes());

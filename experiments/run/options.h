@@ -115,6 +115,8 @@ ScheduleOptions schedule_options(const RunOptions& options);
 
 /// Every option except those for output, by its command-line name.
 Json to_json(const RunOptions& options);
+/// The same without the own options of entries that the run does not use.
+Json used_options(const RunOptions& options);
 /// Reads the output of `to_json`. Missing options get their defaults. Throws JsonError if a name is
 /// not an option, or if the command line would refuse a value.
 RunOptions run_options(const Json& config);

@@ -299,6 +299,7 @@ Json data_record(const Problem& problem) {
 }
 
 void check_same_files(const Json& trained_on, const Json& now, const std::string& run) {
+  if (trained_on.is_null()) return;  // an older checkpoint
   const std::vector<Json> was = objects(member(trained_on, "files")),
                           is = objects(member(now, "files"));
   if (was.size() != is.size())
@@ -347,7 +348,7 @@ Problem completed(Problem problem, const std::vector<std::string>& methods) {
 Problem make_problem(const RunOptions& options, DataSplit data) {
   Problem problem{mlp(), std::move(data), options};
   const Dataset& train = problem.data.train;
-  if (train.arrays.size() != 2)
+  if (train.arrays.size() < 2)
     fail("data", "{} has {} for training; expected inputs and targets", options.data,
          counted(train.arrays.size(), "array"));
   if (problem.data.test.arrays.empty()) problem.data.test = train;

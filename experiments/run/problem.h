@@ -31,9 +31,9 @@ struct Problem {
 
   /// The problem's own loss: a scalar, usually the mean over the batch.
   OnBatch own_loss = {};
-  /// The problem's own predictions, of shape (rows, ...), and their metrics, among them "loss". If a problem with its
-  /// own loss has neither, the test examples are evaluated by the mean of the loss over full
-  /// batches.
+  /// The problem's own predictions, of shape (rows, ...), and their metrics, among them "loss". If
+  /// a problem with its own loss has neither, the test examples are evaluated by the mean of the
+  /// loss over full batches.
   OnBatch own_predictions = {};
   std::function<Metrics(const Array& predictions, const Dataset& examples)> own_metrics = {};
 

@@ -157,16 +157,15 @@ double Trainer::step() {
   if (!finite) {
     const std::optional<NonFinite> cause = plan.first_non_finite();
     // Only what can matter: no update precedes the first step.
-    std::vector<std::string> smaller;
-    if (steps() > 0) smaller.emplace_back("--lr");
+    std::string smaller = steps() > 0 ? "--lr" : "";
     for (const std::string option : {"gamma", "epsilon", "rho"})
-      if (listed(method_.options, option)) smaller.push_back("--" + option);
+      if (listed(method_.options, option)) smaller += (smaller.empty() ? "--" : ", --") + option;
     throw RunFailure(fmt::format(
         "[{}] step {} (epoch {}): {}; loss {}. The state before the step is unchanged{}{}",
         method_.name, steps() + 1, steps() / steps_per_epoch_ + 1,
         cause ? str(*cause) : "a value was not finite",
         std::isnan(loss) ? std::nan("") : loss,  // without a sign
-        smaller.empty() ? "" : "; try a smaller ", fmt::join(smaller, " or ")));
+        smaller.empty() ? "" : "; try a smaller ", smaller));
   }
   if (problem_.options.clip > 0) clip_by_global_norm(gradient, problem_.options.clip);
   optimizer_.update(state_.parameters, gradient,

@@ -52,6 +52,10 @@ class Compare(CommandTest):
         self.assertNotIn("error", rows["sgd"])
         self.assertIn("sam failed: [sam] step 1", (self.folder / "out/report.html").read_text())
         self.assertRegex((self.folder / "out/runs.csv").read_text(), "(?m)^sam,failed,")
+        status, output, errors = self.run_twice("compare", "--width", 4, "--depth", 2, "--batch", 128, "--epochs", 1,
+                                                "--method", "sam", "--rho", 1e38)
+        self.assertEqual((status, errors), (1, ""))
+        self.assertIn("[sam] step 1", output)
 
     def check_record(self, record, model):
         """Checks the head of the record and every documented field of every row."""

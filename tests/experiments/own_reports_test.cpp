@@ -272,6 +272,7 @@ BOOST_AUTO_TEST_CASE(a_file_that_came_or_went_is_noticed) {
     return Json{{"name", "folder"}, {"files", list}};
   };
   check_same_files(record(2), record(2), "runs/a");
+  check_same_files(Json(), record(2), "an older checkpoint");
   BOOST_TEST(error_of([&] { check_same_files(record(1), record(2), "runs/a"); }) ==
              "[data] folder has 2 files; runs/a was trained on 1");
   BOOST_TEST(error_of([&] { check_same_files(record(2), record(1), "runs/a"); }) ==

@@ -101,8 +101,11 @@ CheckRow compared(const Problem& problem, const std::string& method, const std::
                method};
   // The place of the largest difference.
   std::size_t worst = 0;
-  for (std::size_t i = 0; i < found.size(); ++i)
-    if (!(std::abs(found[i] - expected[i]) <= std::abs(found[worst] - expected[worst]))) worst = i;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    const double off = std::abs(found[i] - expected[i]),
+                 most = std::abs(found[worst] - expected[worst]);
+    if (!std::isnan(most) && !(off <= most)) worst = i;
+  }
   row.engine = found.at(worst);
   row.reference = expected.at(worst);
   row.entry = static_cast<Index>(worst);
@@ -262,9 +265,9 @@ std::string check_report(const std::vector<CheckRow>& rows) {
   for (const CheckRow& row : rows)
     if (row.check == only_planned) half.insert(row.label);
   if (!half.empty())
-    text +=
-        fmt::format("only the plan was checked of {}: no second form of the equation is known\n",
-                    fmt::join(half, ", "));
+    text += fmt::format(
+        "for {}, only the plan was checked, because no second form of the equation is known\n",
+        fmt::join(half, ", "));
   std::size_t failed = 0;
   for (const CheckRow& row : rows)
     if (!row.ok) {

@@ -297,7 +297,7 @@ Grid expand(const std::vector<GridAxis>& given, const RandomSearch& search) {
     if (!tried.insert(words).second) continue;  // parsing is slow
     RunOptions options = parsed_options(words);
     complete(options, {"exact"});
-    Json config = to_json(options);
+    Json config = used_options(options);
     config.erase("threads");
     if (known.insert(config.dump()).second) grid.runs.push_back({"", std::move(config)});
   }
