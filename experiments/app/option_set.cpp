@@ -194,7 +194,7 @@ Option& OptionSet::add(std::string name, Option::Target target, std::string help
   const bool argument = std::ranges::all_of(name, [](char c) { return c >= 'A' && c <= 'Z'; });
   if (name.empty() || name[0] == '-' ||
       (!argument && name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-_") != name.npos))
-    fail("options", "'{}' cannot name an option; expected small letters, digits and hyphens", name);
+    fail("options", "'{}' cannot name an option; expected small letters, digits, - and _", name);
   if (find(name))
     fail("options", "--{} is declared twice; expected a name that no other option has", name);
   options_.push_back({.name = std::move(name),

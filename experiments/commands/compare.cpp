@@ -6,6 +6,7 @@
 #include "autodiff/profile/peak.h"
 #include "autodiff/threads/threads.h"
 #include "experiments/app/terminal.h"
+#include "experiments/files/words.h"
 #include "experiments/measure/gradient_error.h"
 #include "experiments/measure/noise.h"
 #include "experiments/measure/steps.h"
@@ -76,13 +77,14 @@ std::string text_of(const Problem& problem, const Json& record) {
   for (const Json& row : objects(member(record, "rows")))
     if (row.contains("error")) warning += (warning.empty() ? "" : "\n") + text(row, "error");
   return fmt::format(
-      "\n{} on {}: {} epochs, gamma {}, epsilon {}, lr {}, seed {}, {} threads\n\n{}\nms/step: "
+      "\n{} on {}: {}, gamma {}, epsilon {}, lr {}, seed {}, {}\n\n{}\nms/step: "
       "median, methods timed in turn. products: full-size matrix products and convolutions in a "
       "step; L = {}.\nerror: the method's gradient, compared with the exact gradient of loss + "
       "gamma/2 |g|^2 in float64.\n{}",
-      problem.label(), problem.data.train.name, o.epochs, o.regularization.gamma,
-      o.regularization.epsilon, *o.lr, o.seed, threads(), run_table(record).on_screen(),
-      problem.model.products(), warning.empty() ? "" : warning + "\n");
+      problem.label(), problem.data.train.name, counted(o.epochs, "epoch"), o.regularization.gamma,
+      o.regularization.epsilon, *o.lr, o.seed, counted(threads(), "thread"),
+      run_table(record).on_screen(), problem.model.products(),
+      warning.empty() ? "" : warning + "\n");
 }
 
 }  // namespace

@@ -70,7 +70,8 @@ Json identity(const Study& study, const StudyOptions& options,
                  {"form", options.quick ? "quick" : "full"},
                  {"settings", settings},
                  {"seed", options.run.seed},
-                 {"version", header.at("version")}};
+                 {"version", header.at("version")},
+                 {"jobs", 2}};  // changes with the results that jobs store
   for (const char* part : {"cpu", "kernels", "architecture", "compiler", "flags", "blas"})
     result[part] = machine.at(part);
   return result;

@@ -56,9 +56,9 @@ std::pair<Rows, Rows> set_aside(const std::string& name, SetAside part, const Ro
 ///                          `target` is the number of a column. A row of numbers is a header, too,
 ///                          if it has the names of all inputs of `like`. Without `like`, it is one
 ///                          if it has the `target`, which is no column's number, or if it is 0, 1,
-///                          2, 3, ..., four or more, as pandas names columns. If the first row contains `;`,
-///                          then `;` is the separator and `,` the decimal point, as in
-///                          spreadsheets. Inputs must be numbers.
+///                          2, 3, ..., four or more, as pandas names columns. If the first row
+///                          contains `;`, then `;` is the separator and `,` the decimal point, as
+///                          in spreadsheets. Inputs must be numbers.
 ///   X.npz, X.safetensors   Named arrays. Inputs are named x, inputs, images, data, features or
 ///                          arr_0. Targets are named y, targets, target, labels, label, class,
 ///                          classes or arr_1, or have the name `target`. If `target` is given and

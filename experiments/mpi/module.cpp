@@ -141,8 +141,8 @@ class Mpi final : public MessagePassing {
 
 extern "C" MessagePassing* twice_mpi_start(const char* version, std::string& error) {
   // The module and the program exchange C++ objects.
-  if (std::string(version) != TWICE_VERSION) {
-    error = std::string("is of version " TWICE_VERSION ", the program of ") + version;
+  if (version != std::string(module_version)) {
+    error = std::string("is of version ") + module_version + ", the program of " + version;
     return nullptr;
   }
   int provided = 0;

@@ -31,9 +31,12 @@ class MessagePassing {
   virtual void finish() = 0;
 };
 
+/// The version of the program and of this interface, which the module must share.
+inline constexpr const char* module_version = TWICE_VERSION ", interface 2";
+
 /// The function of the module `twice_mpi_start`. It starts MPI in the calling thread, which may
-/// wait for other processes. `version` is that of the program. On failure, returns null and sets
-/// `error`.
+/// wait for other processes. `version` is the program's `module_version`. On failure, returns null
+/// and sets `error`.
 using StartMessagePassing = MessagePassing*(const char* version, std::string& error);
 
 }  // namespace twice::experiments

@@ -331,7 +331,7 @@ bool Ranks::lost(int rank) {
 /// The work of the thread that calls MPI. Sets `started` to the error of the start, or to "".
 void Ranks::exchange(StartMessagePassing* start, std::promise<std::string>& started) {
   std::string error;
-  module_.reset(start(TWICE_VERSION, error));
+  module_.reset(start(module_version, error));
   if (module_) {
     rank_ = module_->rank();
     size_ = module_->size();
@@ -367,11 +367,10 @@ void Ranks::exchange(StartMessagePassing* start, std::promise<std::string>& star
     changed_.wait_for(lock, busy ? short_pause : long_pause,
                       [&] { return !outbox_.empty() || (closing_ && !busy); });
   }
-  // The end of MPI may outlast this object.
   if (incomplete())
     leave_without_mpi();
   else
-    module_->finish();
+    module_->finish();  // may outlast this object
 }
 
 /// Puts a message into the inbox.

@@ -119,7 +119,7 @@ class Ranks {
   bool kernels_differ_ = false;
   std::unique_ptr<MessagePassing> module_;
   std::thread thread_;
-  /// The thread makes no more use of this object, except possibly of `module_`.
+  /// Ready when the thread makes no more use of this object, except possibly of `module_`.
   std::future<void> ended_;
   std::mutex mutex_;
   std::condition_variable changed_, arrived_;

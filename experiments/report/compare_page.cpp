@@ -54,7 +54,10 @@ std::string training_finding(const std::vector<Json>& rows) {
     if (accuracy == high) best.push_back(method);
   const std::string accuracies =
       high == low
-          ? fmt::format("Every method ends at a test accuracy of {}.", format_percent(high))
+          ? fmt::format(
+                "{} ends at a test accuracy of {}.",
+                results.size() == rows.size() ? "Every method" : "Every method that finished",
+                format_percent(high))
           : fmt::format("Test accuracy ends between {} ({}) and {} ({}).", format_percent(low),
                         results.back().second, format_percent(high), fmt::join(best, ", "));
   return accuracies + " These are single runs, so small differences may be chance.";

@@ -53,7 +53,8 @@ void Progress::report() {
 /// The share that is done, the time that is left, and the note.
 std::string Progress::state() const {
   const double share = total_ > 0 ? done_ / total_ : 0;
-  std::string text = fmt::format("{:3.0f} %", std::floor(100 * share));  // 100 only at the end
+  std::string text =
+      fmt::format("{:3.0f} %", std::floor(100 * share + 1e-9));  // 100 only at the end
   const double elapsed = std::chrono::duration<double>(Clock::now() - start_).count();
   // The first second says little about the speed.
   if (share > 0 && elapsed > 1)

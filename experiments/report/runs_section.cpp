@@ -59,7 +59,7 @@ std::string settings_table(const RunSet& set, const std::vector<RunSetting>& set
                 .css_class = number > 0 ? css_class : ""};
   };
   add_options(table, set);
-  table.add("n", "values of which the mean is; runs with equal seeds give one",
+  table.add("n", "number of values in the mean; runs with equal seeds count once",
             [&](const RunSetting& s) { return count(s.moments(ranking).n, ""); });
   table.add("failed", "runs that ended before their last epoch, with an error",
             [&](const RunSetting& s) { return count(s.failed, "bad"); });

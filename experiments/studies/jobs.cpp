@@ -33,15 +33,8 @@ class JobThreads {
     set_threads(count);
     thread_ = std::thread([this, count] { parallel_for(count, [this](Index) { compute(); }); });
   }
-  /// Waits for the jobs that have started.
   ~JobThreads() {
-    {
-      const std::lock_guard lock(mutex_);
-      closed_ = true;
-      waiting_.clear();
-    }
-    changed_.notify_all();
-    thread_.join();
+    finish();
     set_threads(threads_before_);
   }
   JobThreads(const JobThreads&) = delete;
@@ -57,6 +50,19 @@ class JobThreads {
   std::vector<End> collect(std::chrono::milliseconds wait) {
     std::unique_lock lock(mutex_);
     changed_.wait_for(lock, wait, [&] { return !ended_.empty(); });
+    return std::exchange(ended_, {});
+  }
+
+  /// Waits for the jobs that have started; no other job starts. Returns those that have ended since
+  /// the last call of `collect`.
+  std::vector<End> finish() {
+    {
+      const std::lock_guard lock(mutex_);
+      closed_ = true;
+      waiting_.clear();
+    }
+    changed_.notify_all();
+    if (thread_.joinable()) thread_.join();
     return std::exchange(ended_, {});
   }
 
@@ -232,7 +238,10 @@ void StudyContext::deal(const std::string& task, std::deque<std::size_t> waiting
     const std::lock_guard lock(mutex_);
     progress_->advance(units);
   }
-  if (failure) std::rethrow_exception(failure);
+  if (!failure) return;
+  for (const JobThreads::End& end : own.finish())
+    if (!end.failure) journal_.add(task, end.job, end.result);
+  std::rethrow_exception(failure);
 }
 
 /// Another rank computes the jobs that it gets, until rank 0 sends the results of all.

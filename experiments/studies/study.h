@@ -155,7 +155,7 @@ class StudyContext {
 
 // ---- Claims ----
 
-// The ranges in which a claim's value may have to lie.
+// Ranges for a claim's value.
 Interval at_most(double high);
 Interval at_least(double low);
 

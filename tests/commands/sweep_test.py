@@ -239,7 +239,7 @@ class Grids(Sweep):
             best = curve[run["best_epoch"] - 1]
             self.assertEqual((run["selected_loss"], run["selected_test_accuracy"]),
                              (best["loss"], best["test_accuracy"]))
-        self.assertIn("The first row of a method for each width is its best setting by validation accuracy\n", output)
+        self.assertIn("The first row of a method for each --width is its best setting by validation accuracy\n", output)
         # Each width has a section of its own.
         page = (self.folder / "runs/report.html").read_text()
         for part in ["synthetic: width 8</h2>", "synthetic: width 16</h2>", "chosen by the validation examples"]:
@@ -283,6 +283,9 @@ class Grids(Sweep):
         self.assertIn("t.csv is not the file that late/sgd-seed", process.communicate()[1])
         states = list(self.states("late").values())
         self.assertEqual((process.returncode, states[0], states[-1]), (1, "done", "failed"))
+        (self.folder / "t.csv").write_text("\n".join(table))
+        self.succeed(*sweep, "--seeds", 9, "--out", "late")
+        self.assertEqual(set(self.states("late").values()), {"done"})
 
     def test_layouts(self):
         """The result is the same for every use of the cores. The output names the chosen layout."""

@@ -48,7 +48,7 @@ BOOST_AUTO_TEST_CASE(an_option_is_declared_once) {
   for (const char* name : {"", "-x", "my option", "a,b", "Mine"})
     BOOST_TEST(error_of([&] { set.add(name, &times, ""); }) ==
                "[options] '" + std::string(name) +
-                   "' cannot name an option; expected small letters, digits and hyphens");
+                   "' cannot name an option; expected small letters, digits, - and _");
 }
 
 BOOST_AUTO_TEST_CASE(bad_ranges_are_refused) {

@@ -255,6 +255,9 @@ class Scheduler {
     } catch (const UsageError& changed) {
       result.state = RunState::pending;
       error = changed.what();
+      std::error_code ignored;
+      for (const char* file : {"checkpoint.safetensors", "train.json"})
+        fs::remove(result.folder / file, ignored);  // the run starts again
     }
     if (result.state != RunState::done && (stop_requested() || must_repeat(result, end))) {
       queue_.push_front(&result);  // a stopped run can be resumed, so it counts as pending

@@ -106,7 +106,8 @@ void print_rows(const Json& record) {
     fmt::print(
         "\nmean ± standard deviation over n seeds, after the last epoch; seconds: time of the "
         "training steps. The first row of a method{}{} is its best setting by {}\n",
-        axes.empty() ? "" : " for each ", fmt::join(axes, " and "), fmt::join(rankings, " or "));
+        axes.empty() ? "" : " for each --", fmt::join(axes, " and --"),
+        fmt::join(rankings, " or "));
   const auto chosen_on_test = [](const Json& row) {
     return member(row, "chosen") == false && !text(row, "ranked_by").starts_with("validation");
   };
