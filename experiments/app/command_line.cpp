@@ -7,8 +7,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <iterator>
 #include <new>
-#include <ranges>
 #include <system_error>
 
 #include "autodiff/kernels/cpu.h"

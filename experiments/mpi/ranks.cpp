@@ -11,7 +11,6 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
-#include <ranges>
 #include <set>
 
 #include "autodiff/kernels/cpu.h"
@@ -299,10 +298,12 @@ std::optional<Message> Ranks::receive(std::chrono::milliseconds wait) {
 
 std::map<int, Json> Ranks::gather(const std::string& kind, Stop stop) {
   std::map<int, Json> heads;
-  const auto is_missing = [&](int rank) {
-    return talks_to(rank) && !heads.contains(rank) && !lost(rank);
+  const auto some_missing = [&] {
+    for (int rank = 0; rank < size_; ++rank)
+      if (talks_to(rank) && !heads.contains(rank) && !lost(rank)) return true;
+    return false;
   };
-  while (std::ranges::any_of(std::views::iota(0, size_), is_missing) && !stop()) {
+  while (some_missing() && !stop()) {
     const std::optional<Message> message = receive(long_pause);
     if (!message) continue;
     const std::string found = message->head.at("kind");

@@ -480,8 +480,7 @@ std::vector<const RunSetting*> chosen_settings(const std::vector<RunSetting>& se
     return std::pair(moments.n, -rank_of(result, moments.mean));
   };
   std::vector<const RunSetting*> chosen;
-  for (const auto& [method, own] :
-       grouped(settings | std::views::filter(is_finished), &RunSetting::method))
+  for (const auto& [method, own] : grouped(settings, &RunSetting::method, is_finished))
     chosen.push_back(*std::ranges::max_element(own, {}, rank));
   return chosen;
 }

@@ -111,8 +111,7 @@ std::string cost_figures(const RunSet& set) {
   const auto bars = [&](const char* title, const char* unit, const auto& value_of) {
     const auto is_known = [&](const Run& run) { return std::isfinite(value_of(run)); };
     std::vector<Json> rows;
-    for (const auto& [method, runs] :
-         grouped(set.runs | std::views::filter(is_known), &Run::method)) {
+    for (const auto& [method, runs] : grouped(set.runs, &Run::method, is_known)) {
       std::vector<double> values;
       for (const Run* run : runs) values.push_back(value_of(*run));
       rows.push_back({{"method", method},
@@ -179,10 +178,10 @@ std::string field_maps(const RunSet& set, const std::vector<RunSetting>& setting
         title += fmt::format(", {} {}", axis, text(setting.options, axis));
     return title;
   };
-  auto shown = settings | std::views::filter(is_shown);
-  const auto parts = grouped(shown, title_of);
+  const auto parts = grouped(settings, title_of, is_shown);
   std::vector<double> all;
-  for (const RunSetting& setting : shown) all.push_back(setting.moments(field.key).mean);
+  for (const RunSetting& setting : settings)
+    if (is_shown(setting)) all.push_back(setting.moments(field.key).mean);
   std::string html;
   constexpr std::size_t most_maps = 24;
   for (std::size_t i = 0; i < std::min(parts.size(), most_maps); ++i) {
@@ -372,7 +371,7 @@ std::string runs_section(const RunSet& set, const Json& record) {
 
   std::vector<Json> rows;  // one for each method, for its equation
   const auto has_row = [](const Run& run) { return run.row != nullptr; };
-  for (const auto& [method, runs] : grouped(set.runs | std::views::filter(has_row), &Run::method))
+  for (const auto& [method, runs] : grouped(set.runs, &Run::method, has_row))
     rows.push_back(*runs[0]->row);
   return html + equations_section(rows);
 }

@@ -4,7 +4,6 @@
 
 #include <functional>
 #include <map>
-#include <ranges>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -66,19 +65,23 @@ std::string profile_section(const Json& record);
 std::string evaluate_section(const Json& record);
 std::string study_section(const Json& record);
 
-/// The elements in groups by the text `key_of(element)`. Groups and elements are in order of
-/// appearance.
-auto grouped(auto&& elements, const auto& key_of) {
+/// The elements that are wanted, in groups by the text `key_of(element)`. Groups and elements are
+/// in order of appearance.
+auto grouped(auto&& elements, const auto& key_of, const auto& is_wanted) {
   using Element = std::remove_reference_t<decltype(*std::ranges::begin(elements))>;
   std::vector<std::pair<std::string, std::vector<const Element*>>> groups;
   std::map<std::string, std::size_t> places;
   for (const Element& element : elements) {
+    if (!is_wanted(element)) continue;
     const std::string key = std::invoke(key_of, element);
     const auto [place, is_new] = places.emplace(key, groups.size());
     if (is_new) groups.push_back({key, {}});
     groups[place->second].second.push_back(&element);
   }
   return groups;
+}
+auto grouped(auto&& elements, const auto& key_of) {
+  return grouped(elements, key_of, [](const auto&) { return true; });
 }
 
 /// The distinct texts of a field, in order of appearance.

@@ -9,8 +9,8 @@
 #include <cmath>
 #include <functional>
 #include <map>
-#include <ranges>
 #include <set>
+#include <span>
 
 #include "autodiff/profile/ledger.h"
 #include "experiments/files/process.h"
@@ -249,8 +249,9 @@ std::vector<Array> values_of(const Graph& graph, const std::vector<Binding>& bin
 std::string value_text(const Array& value) {
   constexpr std::size_t few = 6;
   const std::vector<double> elements = value.to_vector();
-  std::string text = fmt::format("{:.4g}{}", fmt::join(elements | std::views::take(few), ", "),
-                                 elements.size() > few ? ", ..." : "");
+  const auto shown = std::span(elements).first(std::min(few, elements.size()));
+  std::string text =
+      fmt::format("{:.4g}{}", fmt::join(shown, ", "), elements.size() > few ? ", ..." : "");
   double low = INFINITY, high = -INFINITY, squares = 0;
   for (const double x : elements)
     low = std::min(low, x), high = std::max(high, x), squares += x * x;

@@ -7,7 +7,6 @@
 #include <deque>
 #include <iostream>
 #include <map>
-#include <ranges>
 
 #include "autodiff/threads/threads.h"
 #include "experiments/files/process.h"
@@ -40,10 +39,11 @@ class Measured {
   /// Steps per second of the first `count` runs together, each with `threads` threads, while the
   /// other runs wait. 0 after a stop was requested.
   double steps_per_second(int count, int threads) {
-    const auto first = std::views::take(processes_, count);
-    for (Process& process : first) process.write_line(std::to_string(threads));
+    const auto end = processes_.begin() + count;
+    for (auto process = processes_.begin(); process != end; ++process)
+      process->write_line(std::to_string(threads));
     double sum = 0;
-    for (Process& process : first) sum += answer(process);
+    for (auto process = processes_.begin(); process != end; ++process) sum += answer(*process);
     return sum;
   }
 

@@ -8,7 +8,6 @@
 #include <cmath>
 #include <map>
 #include <random>
-#include <ranges>
 #include <set>
 
 #include "autodiff/plan/graph.h"
@@ -201,7 +200,7 @@ bool uses(const Json& config, const std::string& option) {
 
 Strings ordered_axes(const Strings& axes) {
   Strings result = {"method"};
-  for (const std::string& option : std::views::transform(grid_options(), &Option::name))
+  for (const std::string& option : names_of(grid_options()))
     if (option != "method" && option != "seed" && contains(axes, option)) result.push_back(option);
   result.emplace_back("seed");
   return result;
@@ -307,7 +306,7 @@ Grid expand(const std::vector<GridAxis>& given, const RandomSearch& search) {
 
 std::optional<std::string> clash(const Json& a, const Json& b, const Strings& axes) {
   const auto same = [&](const char* option) { return a.at(option) == b.at(option); };
-  for (const std::string& option : std::views::transform(grid_options(), &Option::name)) {
+  for (const std::string& option : names_of(grid_options())) {
     if (contains(axes, option) || !uses(a, option) || !uses(b, option)) continue;
     // The defaults of these options depend on another option, which may vary.
     if ((option == "augment" || option == "epochs") && !same("data")) continue;
