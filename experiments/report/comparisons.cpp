@@ -145,7 +145,7 @@ std::string comparison_tables(const std::vector<Json>& rows) {
        std::initializer_list<TextPair>{{"values", "its value"},
                                        {"baseline_values", "the other's"},
                                        {"differences", "difference"}})
-    values.add(heading, "", [&](const Json& row) {
+    values.add(heading, "", [list = list](const Json& row) {
       const double value = row.at(list);
       return Cell{.text = fmt::format("{:.9g}", value), .order = value};
     });
