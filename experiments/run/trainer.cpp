@@ -160,6 +160,8 @@ double Trainer::step() {
     std::string smaller = steps() > 0 ? "--lr" : "";
     for (const std::string option : {"gamma", "epsilon", "rho"})
       if (listed(method_.options, option)) smaller += (smaller.empty() ? "--" : ", --") + option;
+    if (const std::size_t last = smaller.rfind(", "); last != smaller.npos)
+      smaller.replace(last, 2, " or ");
     throw RunFailure(fmt::format(
         "[{}] step {} (epoch {}): {}; loss {}. The state before the step is unchanged{}{}",
         method_.name, steps() + 1, steps() / steps_per_epoch_ + 1,
