@@ -171,8 +171,7 @@ BOOST_AUTO_TEST_CASE(memory_is_the_same_after_1_and_1000_training_steps) {
     std::size_t now = live_bytes();
     BOOST_TEST(now == once,
                name << ": " << once << " bytes after 1 step, " << now << " after 1000");
-    // The first evaluation allocates a batch, and later ones nothing more. The bytes may differ a
-    // little, because malloc rounds the sizes of its blocks up by varying amounts.
+    // The first evaluation allocates a batch, and later ones nothing more.
     trainer.finish_epoch();
     const std::size_t evaluated = live_bytes();
     for (int i = 0; i < 10; ++i) {
@@ -180,7 +179,7 @@ BOOST_AUTO_TEST_CASE(memory_is_the_same_after_1_and_1000_training_steps) {
       trainer.finish_epoch();
     }
     now = live_bytes();
-    BOOST_TEST(now < evaluated + 500, name << ": " << evaluated << " bytes, then " << now);
+    BOOST_TEST(now == evaluated, name << ": " << evaluated << " bytes, then " << now);
   }
 }
 
