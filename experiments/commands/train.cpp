@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <utility>
 
@@ -13,6 +14,7 @@
 #include "experiments/app/terminal.h"
 #include "experiments/files/atomic_file.h"
 #include "experiments/files/json.h"
+#include "experiments/files/safetensors.h"
 #include "experiments/files/words.h"
 #include "experiments/measure/steps.h"
 #include "experiments/report/progress.h"
@@ -145,67 +147,113 @@ void print_epoch(const EpochRecord& r) {
   flush_output();
 }
 
-/// Leaves the record of a run that failed, and its page with the error. Skips files that cannot
-/// be written, so that the error of the run is the reported error.
-void leave_failed(const Trainer& trainer, const RunHistory& history, const FolderLock& lock,
-                  LivePage& page, const std::string& error) try {
-  lock.check();
-  Json record = record_of(trainer, history);
-  record["error"] = error;
-  write_atomically(lock.folder() / "train.json", record_text(record));
-  page.stop();
-} catch (const std::exception&) {
-}
+/// Writes the checkpoint, the best weights and the record of a run.
+class RunFiles {
+ public:
+  RunFiles(Trainer& trainer, const RunHistory& history, const FolderLock& lock)
+      : trainer_(trainer), history_(history), lock_(lock) {
+    // A run may have been killed between two files.
+    if (is_best()) write_safetensors(best_, checkpoint_of(trainer, history));
+    if (trainer.finished()) write_record();
+  }
 
-/// Trains until the end or a stop and writes checkpoints on the way. Returns the exit status.
-int run_to_end(Trainer& trainer, RunHistory& history, const FolderLock& lock, int every,
-               LivePage& page) {
-  const fs::path& folder = lock.folder();
-  const fs::path checkpoint = folder / "checkpoint.safetensors", best = folder / best_weights;
-  const auto save = [&] {
-    lock.check();
+  const fs::path& folder() const { return lock_.folder(); }
+
+  /// Remembers the state if the last epoch is the best one. The next `save` writes it.
+  void note_epoch() {
+    if (!is_best()) return;
+    kept_ = checkpoint_of(trainer_, history_);
+    for (auto& [name, array] : kept_->tensors) array = array.clone();
+  }
+
+  /// Whether to save after an epoch. Saving takes at most a tenth of the time, because it takes
+  /// longer than a short epoch.
+  bool due() const { return trainer_.finished() || Clock::now() >= next_; }
+
+  /// Writes the checkpoint and, after the first epoch, the record.
+  void save() {
+    const Clock::time_point start = Clock::now();
+    lock_.check();
     // Files of another run.
     std::error_code error;
-    if (best_epoch(history.curve) == 0) fs::remove(best, error);
-    if (history.curve.empty())
+    if (best_epoch(history_.curve) == 0) fs::remove(best_, error);
+    if (history_.curve.empty())
       for (const char* file : {"train.json", "report.html", "runs.csv", "curves.csv"})
-        fs::remove(folder / file, error);
-    write_checkpoint(checkpoint, trainer, history);
-  };
-  // The best weights are saved after the checkpoint. Otherwise a kill in between could leave the
-  // weights of an epoch that the checkpoint does not contain.
-  const auto keep_best = [&] {
-    const int epoch = best_epoch(history.curve);
-    if (epoch > 0 && epoch * trainer.steps_per_epoch() == trainer.steps())
-      write_checkpoint(best, trainer, history);
-  };
-  keep_best();  // a killed run may have skipped this
+        fs::remove(lock_.folder() / file, error);
+    // First the checkpoint of the best epoch: a run that is killed before the next file resumes
+    // there, and writes the best weights.
+    const bool best_is_last = kept_ && is_best();
+    if (kept_) {
+      write_safetensors(checkpoint_, *kept_);
+      write_safetensors(best_, *kept_);
+      kept_.reset();
+    }
+    if (!best_is_last) write_safetensors(checkpoint_, checkpoint_of(trainer_, history_));
+    if (!history_.curve.empty()) write_record();
+    saved_epochs_ = history_.curve.size();
+    constexpr int share = 10;
+    next_ = Clock::now() + share * (Clock::now() - start);
+  }
+
+  /// Leaves the files of a run that failed. Skips files that cannot be written, so that the error
+  /// of the run is the reported error.
+  void leave_failed(LivePage& page, const std::string& error) try {
+    error_ = error;
+    lock_.check();
+    write_record();
+    page.stop();
+    if (saved_epochs_ < history_.curve.size()) save();
+  } catch (const std::exception&) {
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  bool is_best() const {
+    const int epoch = best_epoch(history_.curve);
+    return epoch > 0 && epoch * trainer_.steps_per_epoch() == trainer_.steps();
+  }
+  void write_record() const {
+    Json record = record_of(trainer_, history_);
+    if (!error_.empty()) record["error"] = error_;
+    write_atomically(lock_.folder() / "train.json", record_text(record));
+  }
+
+  Trainer& trainer_;
+  const RunHistory& history_;
+  const FolderLock& lock_;
+  const fs::path checkpoint_ = lock_.folder() / "checkpoint.safetensors",
+                 best_ = lock_.folder() / best_weights;
+  std::size_t saved_epochs_ = history_.curve.size();
+  std::optional<TensorFile> kept_;  ///< the checkpoint of the best epoch since the last `save`
+  Clock::time_point next_ = {};
+  std::string error_;
+};
+
+/// Trains until the end or a stop and writes checkpoints on the way. Returns the exit status.
+int run_to_end(Trainer& trainer, RunHistory& history, RunFiles& files, int every, LivePage& page) {
   Progress progress(fmt::format("training {}", trainer.method().name),
                     static_cast<double>(trainer.total_steps() - trainer.steps()));
   for (const EpochRecord& epoch : history.curve) print_epoch(epoch);
-  // A run may have been killed between its last checkpoint and the record of that checkpoint.
-  if (trainer.finished())
-    write_atomically(folder / "train.json", record_text(record_of(trainer, history)));
+  const auto asked = [&] { return every > 0 && trainer.steps() % every == 0; };
   while (!trainer.finished()) {
     const std::string note = fmt::format("epoch {}", history.curve.size() + 1);
     const std::optional<EpochRecord> epoch = run_epoch(trainer, [&] {
       progress.advance(1, note);
-      const bool at_end = trainer.steps() % trainer.steps_per_epoch() == 0;
-      if (every > 0 && trainer.steps() % every == 0 && !at_end) save();
+      if (asked() && trainer.steps() % trainer.steps_per_epoch() != 0) files.save();
       if (!history.curve.empty()) page.update();
     });
     progress.clear();
     if (!epoch) {
-      save();
+      files.save();
       print_error(
           fmt::format("stopped after step {} of {}; ./twice train --resume --out {} continues",
-                      trainer.steps(), trainer.total_steps(), shell_word(folder.string())));
+                      trainer.steps(), trainer.total_steps(), shell_word(files.folder().string())));
       return stopped_status;
     }
     history.curve.push_back(*epoch);
-    save();
-    keep_best();
-    write_atomically(folder / "train.json", record_text(record_of(trainer, history)));
+    files.note_epoch();
+    if (asked() || files.due()) files.save();
     print_epoch(*epoch);
     if (!trainer.finished()) page.update();
   }
@@ -221,7 +269,8 @@ void declare_train(OptionSet& set, TrainOptions& options) {
   set.add("resume", &options.resume, "Continue from the checkpoint in --out");
   set.add("fresh", &options.fresh, "Start again from scratch, even if --out holds a run");
   set.add("checkpoint-every", &options.checkpoint_every,
-          "Steps between checkpoints (0: one after each epoch)", whole(0, 1 << 30));
+          "Steps between checkpoints (0: after each epoch, or after several short ones)",
+          whole(0, 1 << 30));
   set.keep_given(options.given);
 }
 
@@ -266,10 +315,11 @@ int train(TrainOptions options) {
              options.run.seed);
   LivePage page(folder);
   int status = 0;
+  RunFiles files(trainer, history, lock);
   try {
-    status = run_to_end(trainer, history, lock, options.checkpoint_every, page);
+    status = run_to_end(trainer, history, files, options.checkpoint_every, page);
   } catch (const std::exception& error) {
-    leave_failed(trainer, history, lock, page, error.what());
+    files.leave_failed(page, error.what());
     throw;
   }
   if (status != 0) return status;

@@ -9,18 +9,17 @@ namespace twice::experiments {
 struct TrainOptions {
   RunOptions run;
   bool resume = false, fresh = false;
-  /// Steps between checkpoints. 0 means a checkpoint only at the end of each epoch, where one is
-  /// always written.
+  /// Steps between checkpoints. 0 means checkpoints only after epochs.
   int checkpoint_every = 0;
   OptionWords given;
 };
 
 void declare_train(OptionSet& set, TrainOptions& options);
 
-/// Writes to --out: checkpoint.safetensors, train.json after each epoch, and report.html at the
-/// end. With --resume, the options come from the checkpoint. A given option that differs is an
-/// error, except for --threads and for more --epochs, which lengthen the run. Returns the exit
-/// status.
+/// Writes to --out: checkpoint.safetensors and train.json after each epoch, or after several short
+/// ones, and report.html at the end. With --resume, the options come from the checkpoint. A given
+/// option that differs is an error, except for --threads and for more --epochs, which lengthen the
+/// run. Returns the exit status.
 int train(TrainOptions options);
 
 }  // namespace twice::experiments

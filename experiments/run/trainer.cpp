@@ -11,7 +11,6 @@
 
 #include "autodiff/kernels/reduce.h"
 #include "autodiff/threads/parallel.h"
-#include "experiments/files/safetensors.h"
 #include "experiments/files/words.h"
 #include "experiments/run/stop.h"
 #include "optim/clipping.h"
@@ -279,16 +278,15 @@ int best_epoch(const std::vector<EpochRecord>& curve) {
   return best;
 }
 
-void write_checkpoint(const std::filesystem::path& file, Trainer& trainer,
-                      const RunHistory& history) {
+TensorFile checkpoint_of(Trainer& trainer, const RunHistory& history) {
   const Model& model = trainer.problem().model;
   const ModelState& state = trainer.state();
   for (std::size_t i = 0; i < state.parameters.size(); ++i)
     if (!kernel::all_finite(state.parameters[i]))
       throw RunFailure(fmt::format(
-          "[{}] step {}: the update of {} overflowed: it is not finite. {} "
-          "is not written; try a smaller --lr",
-          trainer.method().name, trainer.steps(), model.parameter_info()[i].name, file.string()));
+          "[{}] step {}: the update of {} overflowed: it is not finite. No checkpoint is written; "
+          "try a smaller --lr",
+          trainer.method().name, trainer.steps(), model.parameter_info()[i].name));
   TensorFile result{named(model, state),
                     {{"format", checkpoint_format},
                      {"config", history.config.dump()},
@@ -299,7 +297,7 @@ void write_checkpoint(const std::filesystem::path& file, Trainer& trainer,
                      {"kernels", history.kernels.dump()}}};
   for (const auto& [name, array] : trainer.optimizer().state())
     result.tensors.emplace_back(memory_prefix + name, array);
-  write_safetensors(file, result);
+  return result;
 }
 
 RunHistory checkpoint_history(const std::filesystem::path& file) {

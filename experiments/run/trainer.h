@@ -9,6 +9,7 @@
 
 #include "experiments/data/batches.h"
 #include "experiments/files/json.h"
+#include "experiments/files/safetensors.h"
 #include "experiments/run/recording.h"
 #include "optim/optimizers.h"
 
@@ -142,10 +143,9 @@ struct RunHistory {
   Json kernels = {};
 };
 
-/// Writes a checkpoint atomically: a reader finds the complete old file or the complete new one.
+/// The content of a checkpoint. Its arrays are those of the trainer, which the next step changes.
 /// Throws RunFailure if a parameter is not finite, so that every checkpoint is usable.
-void write_checkpoint(const std::filesystem::path& file, Trainer& trainer,
-                      const RunHistory& history);
+TensorFile checkpoint_of(Trainer& trainer, const RunHistory& history);
 
 /// Options, curve and data of a checkpoint's run.
 RunHistory checkpoint_history(const std::filesystem::path& file);

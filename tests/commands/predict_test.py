@@ -45,28 +45,30 @@ class AfterTraining(CommandTest):
         return arrays, notes["step"]
 
     def test_the_best_epoch_survives_kills(self):
-        options = ["--epochs", 40, "--checkpoint-every", 3]
-        output = self.succeed("train", *CLASSES, *options, "--out", "whole")
-        self.assertIn("validation accuracy", output)
-        row = self.json("whole/train.json")["rows"][0]
-        accuracies = [point["metrics"]["validation_accuracy"] for point in row["curve"]]
-        best = accuracies.index(max(accuracies)) + 1
-        self.assertEqual(row["best_epoch"], best)
-        self.assertLess(best, 40)
-        self.assertEqual(self.weights("whole/best.safetensors")[1],
-                         str(best * int(self.weights("whole/checkpoint.safetensors")[1]) // 40))
-        draw = random.Random(2)
-        for _ in range(12):
-            there = (self.folder / "cut/checkpoint.safetensors").exists()
-            process = self.start("train", *(["--resume"] if there else [*CLASSES, *options]), "--out", "cut")
-            try:
-                process.communicate(timeout=draw.uniform(0.02, 0.3))
-            except subprocess.TimeoutExpired:
-                process.send_signal(signal.SIGKILL)
-                process.communicate()
-        self.succeed("train", *(["--resume"] if there else [*CLASSES, *options, "--fresh"]), "--out", "cut")
-        for file in ["best.safetensors", "checkpoint.safetensors"]:
-            self.assertEqual(self.weights(f"whole/{file}"), self.weights(f"cut/{file}"), file)
+        # The checkpoint of each epoch is written, or those of some of many short epochs.
+        for epochs, options in [(40, ["--checkpoint-every", 3]), (1000, [])]:
+            options = [*CLASSES, "--epochs", epochs, *options]
+            output = self.succeed("train", *options, "--out", "whole", "--fresh")
+            self.assertIn("validation accuracy", output)
+            row = self.json("whole/train.json")["rows"][0]
+            accuracies = [point["metrics"]["validation_accuracy"] for point in row["curve"]]
+            best = accuracies.index(max(accuracies)) + 1
+            self.assertEqual(row["best_epoch"], best)
+            self.assertLess(best, epochs)
+            self.assertEqual(self.weights("whole/best.safetensors")[1],
+                             str(best * int(self.weights("whole/checkpoint.safetensors")[1]) // epochs))
+            draw = random.Random(2)
+            for kill in range(12):
+                there = kill > 0 and (self.folder / "cut/checkpoint.safetensors").exists()
+                process = self.start("train", *(["--resume"] if there else [*options, "--fresh"]), "--out", "cut")
+                try:
+                    process.communicate(timeout=draw.uniform(0.02, 0.3))
+                except subprocess.TimeoutExpired:
+                    process.send_signal(signal.SIGKILL)
+                    process.communicate()
+            self.succeed("train", *(["--resume"] if there else [*options, "--fresh"]), "--out", "cut")
+            for file in ["best.safetensors", "checkpoint.safetensors"]:
+                self.assertEqual(self.weights(f"whole/{file}"), self.weights(f"cut/{file}"), file)
         # If a kill falls between the two files, resuming writes the best one again.
         self.succeed("train", *CLASSES, "--epochs", 1, "--out", "one")
         (self.folder / "one/best.safetensors").unlink()

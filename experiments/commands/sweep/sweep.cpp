@@ -175,7 +175,8 @@ void declare_sweep(OptionSet& set, SweepOptions& options) {
       "whichever is faster in a measurement); under mpirun, runs at a time of each rank (0: one)",
       whole(0, 1024));
   set.add("checkpoint-every", &options.grid.checkpoint_every,
-          "Steps between checkpoints of a run (0: one after each epoch)", whole(0, 1 << 30));
+          "Steps between checkpoints of a run (0: after each epoch, or after several short ones)",
+          whole(0, 1 << 30));
   set.add("dry-run", &options.dry_run, "List the runs and do nothing");
   set.group("Cluster");
   set.add(
