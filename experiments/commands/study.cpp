@@ -1,6 +1,8 @@
 // The command `study`: its options, the run and its output.
 #include "experiments/commands/study.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -18,19 +20,6 @@
 namespace twice::experiments {
 
 namespace {
-
-std::string names() {
-  std::string result;
-  for (const Study& study : studies()) result += (result.empty() ? "" : ", ") + study.name;
-  return result;
-}
-
-const Study& find(const std::string& name) {
-  const auto found = std::ranges::find(studies(), name, &Study::name);
-  if (found == studies().end())
-    throw UsageError(fmt::format("there is no study '{}'; the studies are {}", name, names()));
-  return *found;
-}
 
 void print_list() {
   Table table({"study", "shows", "--quick", "full"});
@@ -142,7 +131,7 @@ int follow(const StudyOptions& options, Ranks& ranks) {
   print_nothing();
   try {
     if (!options.list && options.document.empty() && !options.name.empty()) {
-      const Study& chosen = find(options.name);
+      const Study& chosen = row_named("study", studies(), options.name);
       const std::map<std::string, double> settings = settings_of(chosen, options);
       Journal journal;
       StudyContext context(settings, options.run.seed, journal);
@@ -171,7 +160,7 @@ void declare_study(OptionSet& set, StudyOptions& options) {
   declare(set, options.run, {.model = false, .data = false, .method = false, .training = false});
   set.remove({"init-seed", "data-seed"});
   set.group("Study");
-  set.add("NAME", &options.name, "The study: " + names()).shows_default = false;
+  set.add("NAME", &options.name, "The study", one_of(names_of(studies()))).shows_default = false;
   set.add("list", &options.list, "List the studies, their times and settings");
   set.add("quick", &options.quick, "Run the quick form, which takes about a minute");
   set.add("document", &options.document, "Make page and plots from this record instead of running");
@@ -202,8 +191,9 @@ int study(StudyOptions options) {
     return 0;
   }
   if (options.name.empty())
-    throw UsageError(fmt::format("expected the name of a study; the studies are {}", names()));
-  const Study& chosen = find(options.name);
+    throw UsageError(fmt::format("expected the name of a study; the studies are {}",
+                                 fmt::join(names_of(studies()), ", ")));
+  const Study& chosen = row_named("study", studies(), options.name);
   const std::map<std::string, double> settings = settings_of(chosen, options);
   const int threads_of_rank = options.run.threads;
   if (options.run.threads == 0) options.run.threads = allowed_threads();

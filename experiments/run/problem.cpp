@@ -71,6 +71,19 @@ void check_data(const Problem& problem) {
                                  problem.options.batch, train.size(), train.name));
 }
 
+/// Whether the value was computed from any of these.
+bool depends_on(Tensor value, const Tensors& any) {
+  const Tape& tape = value.tape();
+  std::vector<char> needed(static_cast<std::size_t>(tape.size()));
+  needed[static_cast<std::size_t>(value.index())] = true;
+  for (int i = value.index(); i >= 0; --i)
+    if (needed[static_cast<std::size_t>(i)])
+      for (const int input : tape.inputs_of(tape.node(i)))
+        needed[static_cast<std::size_t>(input)] = true;
+  return std::ranges::any_of(
+      any, [&](Tensor t) { return needed[static_cast<std::size_t>(t.index())] != 0; });
+}
+
 /// The loss that the options name, or the one that fits the targets.
 const LossEntry& loss_for(const RunOptions& options, const Dataset& train) {
   const bool classes = train.classes > 0;
@@ -122,6 +135,7 @@ Tensor Problem::record_loss(const Tensors& w, const BatchTensors& batch, Forward
     fail("problem", "the loss of {} must be a scalar, such as a mean: it has shape {}, from {}",
          label(), str(value.shape()), tape.name(tape.node(value.index())));
   }
+  if (!depends_on(value, w)) fail("problem", "the loss of {} depends on no weight", label());
   return value;
 }
 

@@ -192,6 +192,11 @@ BOOST_AUTO_TEST_CASE(a_problem_by_hand) {
   BOOST_TEST(error_of([&] { compare(problem); }) ==
              "[problem] the loss of mlp-24x3-b4-tanh-f32 must be a scalar, such as a mean: it has "
              "shape (4, 10), from square in head");
+  problem.own_loss = [](const Tensors&, const BatchTensors& batch, ForwardPass&) {
+    return mean(square(batch.inputs()));
+  };
+  BOOST_TEST(error_of([&] { compare(problem); }) ==
+             "[problem] the loss of mlp-24x3-b4-tanh-f32 depends on no weight");
   problem.own_loss = nullptr;
   BOOST_TEST(contains(error_of([&] { profile(problem); }), "has no loss"));
 }
