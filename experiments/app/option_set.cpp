@@ -253,6 +253,12 @@ void OptionSet::parse(const std::vector<std::string>& words) {
       if (!option.group.empty()) names.push_back("--" + option.name);
     const std::string name = wrong->substr(0, wrong->find('='));
     throw UsageError(fmt::format("there is no option {}{}", name, did_you_mean(name, names)));
+  } catch (const CLI::ArgumentMismatch& error) {
+    // Such as "--seed: At Most 1 required but received 2" or "--seed: 1 required WHOLE missing".
+    const std::string text = error.what();
+    const bool repeated = text.find("At Most") != text.npos;
+    throw UsageError(text.substr(0, text.find(':')) +
+                     (repeated ? " is given more than once" : " needs a value"));
   } catch (const CLI::ParseError& error) {
     throw UsageError(one_line(error.what()));
   }

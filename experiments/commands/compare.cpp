@@ -166,6 +166,7 @@ int run_compare(RunOptions options) try {
   watch_for_stop();
   if (options.out.empty()) options.out = "runs/compare";
   complete(options, compared_methods());
+  warn_of_unread(options);
   set_threads(options.threads);
   const std::filesystem::path folder = prepare_folder(options.out);
   const FolderLock lock(folder);

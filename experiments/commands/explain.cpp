@@ -131,6 +131,7 @@ void declare_explain(OptionSet& set, ExplainOptions& options) {
 
 int run_explain(ExplainOptions options) {
   complete(options.run, {"exact"});
+  warn_of_unread(options.run);
   set_threads(options.run.threads);
   prepare_file(options.run.json);
   std::optional<FolderLock> lock;

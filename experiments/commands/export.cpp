@@ -36,6 +36,7 @@ void declare_export(OptionSet& set, ExportOptions& options) {
 int export_step(ExportOptions options) {
   if (options.run.out.empty()) options.run.out = "runs/export";
   complete(options.run, {"exact", "f-gr", "b-gr", "c-gr"});
+  warn_of_unread(options.run);
   set_threads(options.run.threads);
   const Problem problem = make_problem(options.run);
   std::filesystem::path file = options.run.out;

@@ -36,7 +36,7 @@ namespace fs = std::filesystem;
 RunOptions resumed_options(const TrainOptions& given, const fs::path& checkpoint) {
   const Json stored = checkpoint_history(checkpoint).config, asked = to_json(given.run);
   for (const auto& [name, value] : asked.members())
-    if (name != "threads" && name != "epochs" && given.given.contains("--" + name) &&
+    if (name != "threads" && name != "epochs" && given.run.given.contains("--" + name) &&
         (!stored.contains(name) || stored[name] != value))
       throw UsageError(
           fmt::format("--{} is {} but the run in {} has {}: leave it out to resume, or "
@@ -49,8 +49,8 @@ RunOptions resumed_options(const TrainOptions& given, const fs::path& checkpoint
   } catch (const JsonError& error) {
     fail("checkpoint", "{}: the stored options are damaged: {}", checkpoint.string(), error.what());
   }
-  if (given.given.contains("--threads")) options.threads = given.run.threads;
-  if (given.given.contains("--epochs")) {
+  if (given.run.given.contains("--threads")) options.threads = given.run.threads;
+  if (given.run.given.contains("--epochs")) {
     if (given.run.epochs < options.epochs)
       throw UsageError(
           fmt::format("--epochs {} but the run in {} has {}: a run can be made longer, "
@@ -87,6 +87,7 @@ void continue_with_kernels(RunHistory& history) {
 /// Fills in defaults and checks that the run has one method.
 void complete_run(RunOptions& run) {
   complete(run, {"exact"});
+  warn_of_unread(run);
   if (run.methods.size() != 1)
     throw UsageError(fmt::format("train takes one --method, was given {}; compare takes several",
                                  fmt::join(run.methods, ",")));
@@ -271,7 +272,6 @@ void declare_train(OptionSet& set, TrainOptions& options) {
   set.add("checkpoint-every", &options.checkpoint_every,
           "Steps between checkpoints (0: after each epoch, or after several short ones)",
           whole(0, 1 << 30));
-  set.keep_given(options.given);
 }
 
 int train(TrainOptions options) {

@@ -11,7 +11,6 @@ struct TrainOptions {
   bool resume = false, fresh = false;
   /// Steps between checkpoints. 0 means checkpoints only after epochs.
   int checkpoint_every = 0;
-  OptionWords given;
 };
 
 void declare_train(OptionSet& set, TrainOptions& options);

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "autodiff/threads/threads.h"
+#include "experiments/app/terminal.h"
 #include "experiments/data/batches.h"
 #include "experiments/files/json.h"
 #include "experiments/run/registry.h"
@@ -125,6 +126,7 @@ void declare_seeds(OptionSet& set, RunOptions& o) {
 }  // namespace
 
 void declare(OptionSet& set, RunOptions& options, const OptionGroups& groups) {
+  set.keep_given(options.given);
   if (groups.model) declare_model(set, options);
   if (groups.data) declare_data(set, options);
   if (groups.method) declare_method(set, options);
@@ -178,6 +180,49 @@ void complete(RunOptions& options, const std::vector<std::string>& default_metho
   }
 }
 
+std::string unread(const Json& config, const std::string& option) {
+  const auto chosen = [&](const char* kind) {
+    const Json value = config.value(kind, Json());
+    return value.is_string()  ? std::vector{value.string()}
+           : value.is_array() ? value.get<std::vector<std::string>>()
+                              : std::vector<std::string>();
+  };
+  const auto with = [&](const char* kind) {
+    return fmt::format("with --{} {}", kind, fmt::join(chosen(kind), ","));
+  };
+  const auto reads = [&](const auto& rule) { return listed(rule.options, option); };
+  const auto is_read = [&](const char* kind, const auto& rules) {
+    const std::vector<std::string> names = chosen(kind);
+    return names.empty() || std::ranges::any_of(names, [&](const std::string& name) {
+             const auto rule =
+                 std::ranges::find_if(rules, [&](const auto& r) { return r.name == name; });
+             return rule == rules.end() || reads(*rule);  // the parser rejects unknown names
+           });
+  };
+  if (std::ranges::any_of(methods(), reads))
+    return is_read("method", methods()) ? "" : with("method");
+  if (std::ranges::any_of(optimizers(), reads))
+    return is_read("optimizer", optimizers()) ? "" : with("optimizer");
+  if (option == "test-share" || option == "split-seed") {
+    const std::vector<std::string> data = chosen("data");
+    const bool is_split = data.empty() || names_a_file(data[0]) ||
+                          (option == "split-seed" && config.value("validation-share", 0.0) > 0);
+    return is_split ? "" : with("data");
+  }
+  const std::string owner = registry().owner_of(option);
+  std::vector<std::string> used = names_of(passes());
+  for (const char* kind : {"method", "optimizer", "schedule", "model", "data", "problem"})
+    for (std::string& name : chosen(kind)) used.push_back(std::move(name));
+  return owner.empty() || std::ranges::find(used, owner) != used.end() ? "" : "without " + owner;
+}
+
+void warn_of_unread(const RunOptions& options) {
+  const Json config = to_json(options);
+  for (const auto& [word, value] : options.given)
+    if (const std::string reason = unread(config, word.substr(2)); !reason.empty())
+      print_error(fmt::format("{} has no effect {}", word, reason));
+}
+
 PlanOptions plan_options(const RunOptions& options, const std::string& name) {
   PlanOptions plan = method(name).plan;
   for (const std::string& pass : options.without) switch_off(plan, pass);
@@ -223,14 +268,9 @@ Json used_options(const RunOptions& options) {
   Json config = to_json(options);
   // Without the options of entries that the run does not use, a program that lacks these entries
   // can read the run.
-  std::vector<std::string> used = names_of(passes());
-  used.insert(used.end(), options.methods.begin(), options.methods.end());
-  for (const auto& name :
-       {options.model, options.data, options.problem, options.optimizer, options.schedule})
-    used.push_back(name);
+  const Json all = config;
   std::erase_if(config.members(), [&](const auto& entry) {
-    const std::string owner = registry().owner_of(entry.first);
-    return !owner.empty() && std::ranges::find(used, owner) == used.end();
+    return !registry().owner_of(entry.first).empty() && !unread(all, entry.first).empty();
   });
   return config;
 }

@@ -70,6 +70,9 @@ struct RunOptions {
   /// The registry entries' own options, by the entries' names.
   std::map<std::string, std::any> own;
 
+  /// The options that the command line and its file give.
+  OptionWords given;
+
   // The output.
   std::string out, json;
   std::vector<std::string> without;
@@ -103,6 +106,15 @@ void declare(OptionSet& set, RunOptions& options, const OptionGroups& groups = {
 /// Checks combinations of options and the names of passes, and fills in defaults that depend on
 /// other options. Throws UsageError with a one-line message.
 void complete(RunOptions& options, const std::vector<std::string>& default_methods);
+
+/// The reason why a run with these options does not read the option, such as "with --method sgd";
+/// "" if it may read it. `config` is an output of `to_json`.
+std::string unread(const Json& config, const std::string& option);
+inline bool uses(const Json& config, const std::string& option) {
+  return unread(config, option).empty();
+}
+/// Prints a line for each option that was given and that a run with these options does not read.
+void warn_of_unread(const RunOptions& options);
 
 /// The passes for a method: its own, without those of `--without`.
 PlanOptions plan_options(const RunOptions& options, const std::string& method);

@@ -650,7 +650,7 @@ class LivePages(Sweep):
             time.sleep(0.05)
 
     def test_while_it_runs_when_it_is_stopped_and_when_it_is_killed(self):
-        slow = ["--data", "synthetic", "--width", 8, "--epochs", 10**6]
+        slow = ["--data", "synthetic", "--width", 256, "--epochs", 10**6]
         for command, more in [("train", []), ("sweep", ["--seeds", 2, "--jobs", 2])]:
             page = self.folder / command / "report.html"
             process = self.start(command, *slow, *more, "--out", command)

@@ -223,6 +223,17 @@ class Train(CommandTest):
         self.refuse(1, ["run/checkpoint.safetensors", "conv1.weight"],
                     "export", "--model", "cnn", "--checkpoint", "run/checkpoint.safetensors")
 
+    def test_options_without_effect(self):
+        status, _, errors = self.run_twice(
+            "train", "--method", "sgd", "--gamma", 0.1, "--optimizer", "adam", "--coupled-decay", "--test-share", 0.3,
+            "--split-seed", 3, "--momentum", 0.5, "--epochs", 1, "--width", 8, "--out", "run")
+        self.assertEqual((status, errors.splitlines()), (0, [
+            "--coupled-decay has no effect with --optimizer adam", "--gamma has no effect with --method sgd",
+            "--momentum has no effect with --optimizer adam", "--split-seed has no effect with --data digits",
+            "--test-share has no effect with --data digits"]))
+        self.succeed("train", "--method", "f-gr", "--gamma", 0.1, "--split-seed", 3, "--validation-share", 0.1,
+                     "--epochs", 1, "--width", 8, "--out", "other")
+
     def test_a_loss_that_is_not_finite(self):
         for options in [["--lr", 1e6], ["--gamma", 1e30], ["--lr", 1e37, "--method", "sgd"],
                         ["--model", "resnet", "--channels", 2, "--lr", 1e30, "--batch", 128],

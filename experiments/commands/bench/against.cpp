@@ -38,7 +38,7 @@ double share_of(const char* option, const std::string& text) {
 /// Parses options of bench. A UsageError begins with `option`.
 BenchOptions parsed(BenchOptions options, const std::vector<std::string>& words,
                     const std::string& option) {
-  options.given.clear();
+  options.run.given.clear();
   OptionSet set;
   declare_bench(set, options);
   try {
@@ -64,13 +64,13 @@ Contender side_of(const BenchOptions& options, const std::string& program,
                   const std::string& option) {
   const bool own = program.empty() || program.starts_with("-");
   Contender side = own ? Contender{program, own_program()} : find_program(program, option);
-  side.words = words_of_a_step(options.given);
+  side.words = words_of_a_step(options.run.given);
   side.methods = options.run.methods;
   if (program.empty()) side.name = "this program";
   if (!program.starts_with("-")) return side;
   BenchOptions changed = parsed(options, split_words(program), option);
-  const OptionWords words = words_of_a_step(changed.given);
-  for (const auto& [name, value] : changed.given)
+  const OptionWords words = words_of_a_step(changed.run.given);
+  for (const auto& [name, value] : changed.run.given)
     if (!words.contains(name) && name != "--method")
       throw UsageError(
           fmt::format("{}: {} applies to the whole comparison, not to one side", option, name));

@@ -249,7 +249,6 @@ void declare_bench(OptionSet& set, BenchOptions& options) {
   set.add("measure-memory", &options.measure_memory);
   set.add("serve", &options.serve);
   set.add("handicap", &options.handicap, "", number_from(0, 10));
-  set.keep_given(options.given);
 }
 
 int bench(BenchOptions options) {
@@ -261,6 +260,7 @@ int bench(BenchOptions options) {
   complete(options);
   set_threads(options.run.threads);
   if (options.serve) return serve(options.run, options.handicap);
+  warn_of_unread(options.run);
   prepare_file(options.run.json);
 
   try {

@@ -28,8 +28,6 @@ struct BenchOptions {
   /// this fraction.
   bool serve = false;
   double handicap = 0;
-  /// The options that were given on the command line. Command lines of other processes repeat them.
-  OptionWords given;
 };
 
 void declare_bench(OptionSet& set, BenchOptions& options);

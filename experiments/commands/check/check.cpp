@@ -292,18 +292,18 @@ void declare_check(OptionSet& set, CheckCommandOptions& options) {
   set.add("write", &options.write,
           "Check nothing: write ops, graphs and their derivatives to this folder, to be checked "
           "elsewhere");
-  set.keep_given(options.given);
 }
 
 int run_check(CheckCommandOptions options) {
-  const auto given = [&](const char* name) { return options.given.contains(name); };
+  const OptionWords& words = options.run.given;
+  const auto given = [&](const char* name) { return words.contains(name); };
   // Every other option describes a problem.
   const std::set<std::string> general = {"--op",   "--order",  "--graphs",  "--write",
                                          "--seed", "--dtype",  "--threads", "--out",
                                          "--json", "--config", "--quiet",   "--cpu"};
-  const auto of_problem = std::ranges::find_if(
-      options.given, [&](const auto& word) { return !general.contains(word.first); });
-  const bool model = of_problem != options.given.end();
+  const auto of_problem =
+      std::ranges::find_if(words, [&](const auto& word) { return !general.contains(word.first); });
+  const bool model = of_problem != words.end();
   const auto alone = [&](const char* option, const std::string& other) {
     if (given(option) && given(other.c_str()))
       throw UsageError(fmt::format("{} cannot be combined with {}", option, other));
@@ -320,6 +320,7 @@ int run_check(CheckCommandOptions options) {
     options.run.width.reset();
   if (options.run.model != "mlp" && !given("--channels")) options.run.channels = 2;
   complete(options.run, {"exact", "exact-naive", "f-gr", "b-gr", "c-gr"});
+  warn_of_unread(options.run);
   set_threads(options.run.threads);
   prepare_file(options.run.json);
 

@@ -43,7 +43,6 @@ struct CheckCommandOptions {
   int graphs = 0;
   /// If not empty: the folder to write the cases to, instead of checking them.
   std::string write;
-  OptionWords given;
 };
 
 /// Declares the options of `./twice check`.

@@ -44,7 +44,7 @@ int compare_two(const ProfileOptions& options) {
         a ? first : second, a ? second : first));
   // Two programs are timed alternately, as in `bench`, which parses the options of a model and its
   // methods.
-  OptionWords words = options.given;
+  OptionWords words = options.run.given;
   words.erase("--compare");
   words.erase("--margin");
   return options.compare_programs(words, options.margin, second, first, "--compare");
@@ -281,7 +281,6 @@ void declare_profile(OptionSet& set, ProfileOptions& options) {
           number_from(0, 1));
   set.group("");
   set.add("measure-memory", &options.measure_memory);
-  set.keep_given(options.given);
 }
 
 int run_profile(ProfileOptions options) try {

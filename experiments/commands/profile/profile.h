@@ -64,8 +64,6 @@ struct ProfileOptions {
   /// If not empty: a request as JSON. The process only measures the memory of one row and prints
   /// it. rows.h describes how this program starts itself with such a request.
   std::string measure_memory;
-  /// The options that were given.
-  OptionWords given;
   /// Compares two programs. The command `bench` provides this function (commands/bench/bench.h),
   /// which keeps this command independent of `bench`.
   int (*compare_programs)(const OptionWords& words, double margin, const std::string& ours,

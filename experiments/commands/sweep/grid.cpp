@@ -74,9 +74,7 @@ bool takes(const Json& config, const Strings& models, const std::string& option)
   if (const auto size = sizes.find(option);
       size != sizes.end() && !contains(size->second, choice(config, "model")))
     return std::ranges::none_of(models, [&](const auto& m) { return contains(size->second, m); });
-  // The parser of `train` rejects unknown names.
-  return !contains(names_of(methods()), choice(config, "method")) ||
-         !contains(names_of(optimizers()), choice(config, "optimizer")) || uses(config, option);
+  return uses(config, option);
 }
 
 struct Range {
@@ -185,17 +183,6 @@ const std::vector<Option>& grid_options() {
     return train.options();
   }();
   return options;
-}
-
-bool uses(const Json& config, const std::string& option) {
-  const auto read = [&](const auto& rule) { return listed(rule.options, option); };
-  if (std::ranges::any_of(methods(), read)) return read(method(choice(config, "method")));
-  if (std::ranges::any_of(optimizers(), read)) return read(optimizer(choice(config, "optimizer")));
-  const std::string owner = registry().owner_of(option);
-  if (owner.empty() || contains(names_of(passes()), owner)) return true;
-  for (const char* kind : {"method", "optimizer", "schedule", "model", "data", "problem"})
-    if (choice(config, kind) == owner) return true;
-  return false;
 }
 
 Strings ordered_axes(const Strings& axes) {

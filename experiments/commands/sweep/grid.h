@@ -67,9 +67,6 @@ Grid expand(const std::vector<GridAxis>& given, const RandomSearch& search = {})
 /// The options of `train` that may be axes, in the order of `train`'s help.
 const std::vector<Option>& grid_options();
 
-/// True if a run with this config reads the option.
-bool uses(const Json& config, const std::string& option);
-
 /// Names the runs by the axes that they use. The caller may have added axes to `grid.axes`.
 void name_runs(Grid& grid);
 /// The same axes in the order of names, without repetitions.
