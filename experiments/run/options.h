@@ -110,6 +110,7 @@ void complete(RunOptions& options, const std::vector<std::string>& default_metho
 /// The reason why a run with these options does not read the option, such as "with --method sgd";
 /// "" if it may read it. `config` is an output of `to_json`.
 std::string unread(const Json& config, const std::string& option);
+/// Whether a run with these options may read the option.
 inline bool uses(const Json& config, const std::string& option) {
   return unread(config, option).empty();
 }
