@@ -196,6 +196,10 @@ int CommandLine::run(const std::string& program, const std::vector<std::string>&
           name_written_files();
           return status;
         });
+    if (name == "test") {
+      print_error("twice: 'test' is a command of the script ./twice, not of this program");
+      return 2;
+    }
     const std::string meant = did_you_mean(name, names());
     print_error(fmt::format(
         "twice: there is no command '{}'{}", name,

@@ -174,11 +174,11 @@ int run_compare(RunOptions options) try {
   const Report report =
       compare(make_problem(options), {.methods = options.methods, .memory = true});
   fmt::print("{}\n", report.text);
-  report.write(folder);
   if (!options.json.empty()) write_json(options.json, report.record);
+  report.write(folder);
   const std::vector<Json> rows = objects(member(report.record, "rows"));
   const auto failed = [](const Json& row) { return row.contains("error"); };
-  return std::ranges::all_of(rows, failed) ? 1 : 0;
+  return std::ranges::any_of(rows, failed) ? 1 : 0;
 } catch (const Stopped&) {
   print_error("stopped; an unfinished comparison leaves no record");
   return stopped_status;

@@ -82,14 +82,15 @@ Report explained(const Tensors& outputs, const PlanOptions& passes, bool brief,
       phases.push_back(cost_row("phase", str(static_cast<Phase>(p)),
                                 static_cast<std::size_t>(costs.steps[p]), costs.phases[p]));
   const auto in_mib = [](std::size_t bytes) { return static_cast<double>(bytes) / mib; };
+  const auto shown = [&](std::size_t bytes) { return format_number(in_mib(bytes)); };
   Report report;
   report.text = fmt::format(
-      "{}\n{}\nproducts: {}{} and {} small ones; peak memory {:.2f} MiB: arena {:.2f} (at least "
-      "{:.2f} are alive at once), parameters and inputs {:.2f}\nplanned in {:.2f} ms\n\n{}",
+      "{}\n{}\nproducts: {}{} and {} small ones; peak memory {} MiB: arena {} (at least {} are "
+      "alive at once), parameters and inputs {}\nplanned in {:.2f} ms\n\n{}",
       screen_table(columns_of("passes"), stages).on_screen(),
       screen_table(columns_of("plan-phases"), phases).on_screen(), total.products, law,
-      total.small_products, in_mib(program.peak_bytes()), in_mib(program.arena_bytes),
-      in_mib(program.most_alive_bytes), in_mib(program.leaf_bytes), planned_ms,
+      total.small_products, shown(program.peak_bytes()), shown(program.arena_bytes),
+      shown(program.most_alive_bytes), shown(program.leaf_bytes), planned_ms,
       brief ? "" : steps_text(program));
   for (Json& stage : stages) stage.erase("purpose");
   report.record = {{"products", total.products},

@@ -127,17 +127,21 @@ std::vector<NamedColumn> columns_of(const Judged& judged) {
   }
   const bool is_share = judged.problem.loss && judged.problem.loss->name == "bce";
   const Index count = judged.outputs;
+  // In the units of a file, numbers may need more digits than the predictions have.
   const auto add_each = [&](const std::string& kind, const Array& from, const auto& value) {
     for (Index k = 0; k < count; ++k)
-      add_numbers(count == 1 ? kind : fmt::format("{}_{}", kind, k + 1), from.dtype(),
+      add_numbers(count == 1 ? kind : fmt::format("{}_{}", kind, k + 1),
+                  data.test.target_mean.empty() ? from.dtype() : DType::f64,
                   [&](Index i) { return value(from.at(i * count + k), k); });
   };
   add_each("prediction", judged.predictions, [&](double x, Index k) {
     return is_share ? 1 / (1 + std::exp(-x)) : data.test.in_units(x, k);
   });
+  // The standardisation rounds the last of 17 digits.
   if (targets)
-    add_each("target", data.test.targets(),
-             [&](double x, Index k) { return data.test.in_units(x, k); });
+    add_each("target", data.test.targets(), [&](double x, Index k) {
+      return parsed<double>(fmt::format("{:.15g}", data.test.in_units(x, k))).value_or(x);
+    });
   return columns;
 }
 

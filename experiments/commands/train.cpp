@@ -122,13 +122,36 @@ Json record_of(const Trainer& trainer, const RunHistory& history) {
   return record;
 }
 
+/// Prints the run, the constants that it uses, and its length.
+void print_head(const Trainer& trainer) {
+  const RunOptions& run = trainer.problem().options;
+  const Json config = to_json(run);
+  std::string constants;
+  for (const char* name : {"gamma", "epsilon", "rho", "asam-eta", "flood-level", "lr", "momentum",
+                           "weight-decay", "clip", "warmup"}) {
+    const double value = config.value(name, 0.0);
+    if (value > 0 && uses(config, name)) constants += fmt::format("{} {:g}, ", name, value);
+  }
+  const Index examples = trainer.problem().data.train.size(),
+              used = trainer.steps_per_epoch() * run.batch;
+  fmt::print("{} on {}, {}: {}\n{}{}, {} schedule, {} of {}{}, seed {}\n\n",
+             trainer.problem().label(), trainer.problem().data.train.name, trainer.method().name,
+             trainer.method().equation, constants, run.optimizer, run.schedule,
+             counted(run.epochs, "epoch"), counted(trainer.steps_per_epoch(), "step"),
+             used == examples ? "" : fmt::format(" ({} of {} examples)", used, examples), run.seed);
+}
+
 /// Prints a line for each epoch, with a column for each metric. The heading appears above the first
 /// line.
 void print_epoch(const EpochRecord& r) {
+  const auto number_cell = [](double x) {
+    if (std::isnan(x)) return fmt::format("{:>10}", "nan");  // without a sign
+    return std::abs(x) < 1e4 ? fmt::format("{:>10.5f}", x) : fmt::format("{:>10.3e}", x);
+  };
   std::vector<std::pair<std::string, std::string>> cells = {
       {"epoch", fmt::format("{:>5}", r.epoch)},
-      {"train loss", fmt::format("{:>10.5f}", r.train_loss)},
-      {"test loss", fmt::format("{:>10.5f}", r.test_loss)}};
+      {"train loss", number_cell(r.train_loss)},
+      {"test loss", number_cell(r.test_loss)}};
   if (!std::isnan(r.test_accuracy))
     cells.emplace_back("accuracy", fmt::format("{:>9}", format_percent(r.test_accuracy)));
   for (const auto& [name, value] : r.metrics) {
@@ -136,7 +159,7 @@ void print_epoch(const EpochRecord& r) {
     cells.emplace_back(heading, fmt::format("{:>{}}", format_metric(name, value),
                                             std::max<std::size_t>(9, heading.size())));
   }
-  cells.emplace_back("|grad|", fmt::format("{:>10.5f}", r.gradient_norm));
+  cells.emplace_back("|grad|", number_cell(r.gradient_norm));
   cells.emplace_back("seconds", fmt::format("{:>8.2f}", r.seconds));
   std::string heading, line;
   for (const auto& [name, cell] : cells) {
@@ -307,12 +330,7 @@ int train(TrainOptions options) {
     history.config["epochs"] = options.run.epochs;
     continue_with_kernels(history);
   }
-  const MethodOptions& r = options.run.regularization;
-  fmt::print("{} on {}, {}: {}\ngamma {}, epsilon {}, lr {}, {} of {}, seed {}\n\n",
-             problem.label(), problem.data.train.name, trainer.method().name,
-             trainer.method().equation, r.gamma, r.epsilon, *options.run.lr,
-             counted(options.run.epochs, "epoch"), counted(trainer.steps_per_epoch(), "step"),
-             options.run.seed);
+  print_head(trainer);
   LivePage page(folder);
   int status = 0;
   RunFiles files(trainer, history, lock);

@@ -488,8 +488,8 @@ DataSplit read_file_data(const FileDataOptions& asked) {
     if (part->arrays.empty()) continue;
     part->name = fs::path(options.file).filename().string();
     part->classes = static_cast<int>(data.class_names.size());
-    part->inputs() = selected(part->inputs(), *rows, DType::f32, data.mean, data.stddev);
-    part->targets() = selected(part->targets(), *rows, options.regression ? DType::f32 : DType::i32,
+    part->inputs() = selected(part->inputs(), *rows, options.dtype, data.mean, data.stddev);
+    part->targets() = selected(part->targets(), *rows, options.regression ? DType::f64 : DType::i32,
                                target_mean, target_stddev);
     part->target_mean = target_mean;
     part->target_stddev = target_stddev;

@@ -24,6 +24,7 @@ struct FileDataOptions {
   double test_share = 0.2;          ///< in (0, 1); for files without a test part
   std::uint64_t seed = 1;           ///< of the split
   std::optional<Shape> input = {};  ///< the shape of one example, which must fit; e.g. 28x28x1
+  DType dtype = DType::f32;         ///< of the inputs; numeric targets are f64
   bool standardize = true;
   bool standardize_targets = false;  ///< only of numeric targets
   double validation_share = 0;       ///< share of the training part to set aside; in [0, 1)

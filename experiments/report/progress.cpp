@@ -14,7 +14,7 @@ namespace twice::experiments {
 namespace {
 
 constexpr auto redraw_interval = std::chrono::milliseconds(100);
-constexpr int bar_width = 24;
+constexpr std::size_t bar_width = 24;
 
 /// Writes in one call, so that a line is never interleaved with another process's output. Ignores a
 /// failed write.
@@ -65,12 +65,17 @@ std::string Progress::state() const {
 
 void Progress::draw() {
   const double share = total_ > 0 ? done_ / total_ : 0;
-  const int full = static_cast<int>(std::lround(share * bar_width));
-  const std::string line =
-      task_ + " [" + std::string(full, '#') + std::string(bar_width - full, '-') + "] " + state();
   // A line that reaches the last column would wrap, and \r could no longer erase it.
-  write_once(terminal_,
-             "\r" + shortened(in_charset(line), screen_of(terminal_).width - 1) + "\033[K");
+  const std::size_t room = screen_of(terminal_).width - 1;
+  const std::string words = state();
+  // The bar gives way to the words.
+  const std::size_t used = width_of(task_) + width_of(words) + 4,
+                    bar = std::min(bar_width, std::max(room, used) - used),
+                    full = static_cast<std::size_t>(std::lround(share * static_cast<double>(bar)));
+  const std::string line =
+      task_ +
+      (bar > 0 ? " [" + std::string(full, '#') + std::string(bar - full, '-') + "] " : " ") + words;
+  write_once(terminal_, "\r" + shortened(in_charset(line), room) + "\033[K");
   visible_ = true;
   drawn_ = Clock::now();
 }

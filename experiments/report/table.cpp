@@ -206,8 +206,8 @@ std::vector<Column> columns_of(const std::string& table) {
       {"percent", format_percent},
       {"rough", [](double v) { return fixed(100 * v, 0, " %"); }},
       {"share", [](double v) { return fixed(100 * v, 1, " %"); }},
-      {"two", [](double v) { return fixed(v, 2); }},
-      {"four", [](double v) { return fixed(v, 4); }},
+      {"two", [](double v) { return v < 0.1 ? format_number(v) : fixed(v, 2); }},
+      {"four", [](double v) { return v < 0.01 ? format_number(v) : fixed(v, 4); }},
       {"time", [](double ms) { return ms < 0.1 && ms >= 0.01 ? fixed(ms, 4) : format_number(ms); }},
       {"mib", [](double bytes) { return format_number(bytes / mib); }},
       {"mega", [](double v) { return format_number(v / 1e6); }}};
@@ -253,6 +253,7 @@ std::string heading_of(std::string metric) {
 }
 
 std::string format_metric(const std::string& name, double value) {
+  if (std::isnan(value)) return "nan";  // without a sign
   return name.ends_with("accuracy") ? format_percent(value) : fmt::format("{:.5g}", value);
 }
 

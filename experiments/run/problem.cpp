@@ -179,6 +179,7 @@ DataSplit load_file(const RunOptions& options, const DataSplit* like = nullptr) 
   asked.test_share = options.test_share;
   asked.validation_share = options.validation_share.value_or(0);
   asked.seed = options.seed_of_split();
+  asked.dtype = options.number_type();
   asked.like = like;
   if (like) {
     asked.input = Shape(shape_of_one(like->train.inputs()));

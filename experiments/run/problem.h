@@ -24,16 +24,16 @@ struct Problem {
   /// `own_predictions` is empty. Its `products` is the L in laws such as 6L - 4. If `products`
   /// is 0, no law is shown.
   Model model;
-  DataSplit data;
-  RunOptions options;
+  DataSplit data = {};
+  RunOptions options = {};
   /// The loss of the predictions; null if the problem records its own loss.
   const LossEntry* loss = nullptr;
 
   /// The problem's own loss: a scalar, usually the mean over the batch.
   OnBatch own_loss = {};
   /// The problem's own predictions, of shape (rows, ...), and their metrics, among them "loss". If
-  /// a problem with its own loss has neither, the test examples are evaluated by the mean of the
-  /// loss over full batches.
+  /// a problem with its own loss has neither, the test examples are evaluated by the loss: its mean
+  /// over batches, weighted by their rows, of which the last batch may have fewer.
   OnBatch own_predictions = {};
   std::function<Metrics(const Array& predictions, const Dataset& examples)> own_metrics = {};
 

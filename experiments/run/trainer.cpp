@@ -27,16 +27,11 @@ std::vector<double> background(const DataSplit& data) {
   return result;
 }
 
-// The number of examples that are evaluated at once. The last group is filled with copies of its
-// first row.
-constexpr Index evaluation_rows = 256;
-
+/// The number of examples that are evaluated at once.
 Index rows_of_evaluation(const Problem& problem) {
-  if (problem.has_predictions()) return std::min(evaluation_rows, problem.data.test.size());
-  // Without predictions, the loss is a mean over a batch, which must have the usual size.
-  const Dataset& validation = problem.data.validation;
-  return std::min({Index{problem.options.batch}, problem.data.test.size(),
-                   validation.arrays.empty() ? problem.data.test.size() : validation.size()});
+  constexpr Index most = 256;
+  return std::min(problem.has_predictions() ? most : Index{problem.options.batch},
+                  problem.data.test.size());
 }
 
 constexpr const char* validation_prefix = "validation_";
@@ -117,11 +112,15 @@ Trainer::Trainer(const Problem& problem, const Method& method)
       optimizer_(optimizer_options(problem.options)),
       batches_(problem.data.train, problem.options.batch, problem.options.number_type(),
                problem.options.seed_of_data(), problem.options.augment, background(problem.data)),
-      evaluation_(record_evaluation(problem, state_, rows_of_evaluation(problem))),
-      evaluation_plan_({evaluation_.result}),
       plain_(record_step(problem, twice::method("sgd"), state_)),
       plain_plan_({plain_.estimate.gradient}),
       steps_per_epoch_(batches_.per_epoch()) {
+  // Made now, so that errors of the problem come before the first step.
+  const Index most = rows_of_evaluation(problem);
+  evaluation(most);
+  for (const Dataset* part : {&problem.data.test, &problem.data.validation})
+    if (!problem.has_predictions() && !part->arrays.empty() && part->size() % most > 0)
+      evaluation(part->size() % most);
   for (int program = 0; program < method.programs; ++program) {
     recorded_.push_back(record_step(problem, method, state_, program));
     plans_.push_back(plan_step(recorded_.back(), problem.options, method));
@@ -177,25 +176,43 @@ double Trainer::step() {
   return loss;
 }
 
+Trainer::Evaluation& Trainer::evaluation(Index rows) {
+  const auto found = evaluations_.find(rows);
+  if (found != evaluations_.end()) return found->second;
+  const ErrorPlace place(
+      std::make_shared<const std::string>(fmt::format("the evaluation of {} examples", rows)));
+  RecordedEvaluation recorded = record_evaluation(problem_, state_, rows);
+  Plan plan({recorded.result});
+  return evaluations_.emplace(rows, Evaluation{std::move(recorded), std::move(plan)}).first->second;
+}
+
 template <class Use>
 void Trainer::evaluate_batches(const Dataset& data, const Use& use) {
-  const Index rows = evaluation_.batch.inputs().shape()[0];
-  const Dataset batch = make_batch(data, rows, problem_.options.number_type());
-  std::vector<std::int32_t> order(static_cast<std::size_t>(rows));
-  for (Index first = 0; first < data.size(); first += rows) {
-    const Index count = std::min(rows, data.size() - first);
+  const Index most = rows_of_evaluation(problem_);
+  Dataset batch;
+  std::vector<std::int32_t> order;
+  for (Index first = 0; first < data.size(); first += most) {
+    const Index count = std::min(most, data.size() - first);
+    // A loss is a mean over its rows, so the last batch has only those that are left. A batch of
+    // predictions is filled with copies of its first row.
+    const Index rows = problem_.has_predictions() ? most : count;
+    if (batch.arrays.empty() || batch.size() != rows)
+      batch = make_batch(data, rows, problem_.options.number_type());
+    order.resize(static_cast<std::size_t>(rows));
     for (Index i = 0; i < rows; ++i)
       order[static_cast<std::size_t>(i)] = static_cast<std::int32_t>(first + (i < count ? i : 0));
     gather(data, order, batch);
-    evaluation_plan_.run(evaluation_.bind(batch));
-    use(evaluation_plan_.value(evaluation_.result), first, count);
+    Evaluation& used = evaluation(rows);
+    used.plan.run(used.recorded.bind(batch));
+    use(used.plan.value(used.recorded.result), first, count);
   }
 }
 
 Array Trainer::predict(const Dataset& data) {
-  Shape shape = evaluation_.result.shape();
+  const Tensor result = evaluation(rows_of_evaluation(problem_)).recorded.result;
+  Shape shape = result.shape();
   shape[0] = data.size();
-  const Array all(shape, evaluation_.result.dtype());
+  const Array all(shape, result.dtype());
   evaluate_batches(data, [&](const Array& part, Index first, Index count) {
     copy(part.sliced(0, 0, count), all.sliced(0, first, count));
   });
@@ -204,13 +221,11 @@ Array Trainer::predict(const Dataset& data) {
 
 Metrics Trainer::evaluate(const Dataset& data) {
   if (problem_.has_predictions()) return problem_.metrics(predict(data), data);
-  double sum = 0, batches = 0;
+  double sum = 0;
   evaluate_batches(data, [&](const Array& loss, Index, Index count) {
-    if (count < evaluation_.batch.inputs().shape()[0]) return;
-    sum += loss.item();
-    ++batches;
+    sum += loss.item() * static_cast<double>(count);
   });
-  return {{"loss", sum / batches}};
+  return {{"loss", sum / static_cast<double>(data.size())}};
 }
 
 EpochRecord Trainer::finish_epoch() {

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <optional>
 
 #include "experiments/data/batches.h"
@@ -98,6 +99,11 @@ class Trainer {
   /// The program that the next step runs.
   std::size_t program() const;
   double gradient_norm();
+  struct Evaluation {
+    RecordedEvaluation recorded;
+    Plan plan;
+  };
+  Evaluation& evaluation(Index rows);
   /// Calls use(values, first, count) for each group of examples. Only the first `count` rows of the
   /// values are used.
   template <class Use>
@@ -111,8 +117,7 @@ class Trainer {
   std::vector<Plan> plans_;
   Optimizer optimizer_;
   Batches batches_;
-  RecordedEvaluation evaluation_;
-  Plan evaluation_plan_;
+  std::map<Index, Evaluation> evaluations_;  ///< by the number of rows
   RecordedStep plain_;
   Plan plain_plan_;
   Index steps_per_epoch_;

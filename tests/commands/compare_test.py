@@ -27,9 +27,10 @@ def documented_fields():
 
 
 class Compare(CommandTest):
-    def compare(self, *arguments):
+    def compare(self, *arguments, status=0):
         """Runs a small comparison. Returns its record and the rows by method."""
-        self.succeed("compare", "--json", "record.json", "--out", "out", "--epochs", 1, *arguments)
+        found = self.run_twice("compare", "--json", "record.json", "--out", "out", "--epochs", 1, *arguments)
+        self.assertEqual((found[0], found[2]), (status, ""))
         record = self.json("record.json")
         return record, {row["method"]: row for row in record["rows"]}
 
@@ -45,7 +46,7 @@ class Compare(CommandTest):
 
     def test_a_method_that_diverges(self):
         """It does not take the results of the others with it."""
-        _, rows = self.compare("--width", 4, "--depth", 2, "--batch", 128, "--method", "sgd,sam", "--rho", 1e38)
+        _, rows = self.compare("--width", 4, "--depth", 2, "--batch", 128, "--method", "sgd,sam", "--rho", 1e38, status=1)
         self.assertIn("[sam] step 1", rows["sam"]["error"])
         self.assertNotIn("loss", rows["sam"])
         self.assertTrue(math.isfinite(rows["sgd"]["loss"]))

@@ -333,7 +333,7 @@ BOOST_AUTO_TEST_CASE(numbers_at_the_limits_of_f32) {
 BOOST_AUTO_TEST_CASE(regression) {
   const DataSplit data =
       table("y,a\n1.5,1\n2.5,2\n3.5,3\n4.5,4\n", {.regression = true, .test_share = 0.25});
-  BOOST_TEST((data.train.targets().dtype() == DType::f32));
+  BOOST_TEST((data.train.targets().dtype() == DType::f64));
   BOOST_TEST((data.train.targets().shape() == Shape{3, 1}));
   BOOST_TEST(data.class_names.empty());
   for (const auto part : {&data.train, &data.test})

@@ -10,6 +10,7 @@
 
 #include "autodiff/autodiff.h"
 #include "experiments/run/trainer.h"
+#include "nn/models.h"
 
 using namespace twice;
 using namespace twice::experiments;
@@ -399,6 +400,31 @@ BOOST_AUTO_TEST_CASE(validation_examples_judge_the_epochs) {
   BOOST_TEST(best_epoch(curve("validation_accuracy", {0.5, 0.8, 0.8, 0.1})) == 2);
   BOOST_TEST(best_epoch(curve("validation_rmse", {3, 2, std::nan(""), 2.5})) == 2);
   BOOST_TEST(best_epoch({{.epoch = 1}}) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_loss_without_predictions_is_evaluated_on_all_examples) {
+  const Model net = mlp({.inputs = 1, .width = 2, .depth = 1, .outputs = 1});
+  Problem problem{.model = net};
+  const auto points = [](Index n) {
+    const Array x({n, 1}, DType::f32);
+    for (Index i = 0; i < n; ++i) x.set(i, static_cast<double>(i * i));
+    return Dataset{"points", {{"x", x}}};
+  };
+  problem.data.train = points(8);
+  problem.data.test = points(10);
+  problem.data.validation = points(3);
+  problem.own_loss = [net](const Tensors& w, const BatchTensors& batch, ForwardPass& pass) {
+    return mean(batch["x"]) + 0 * mean(net(w, batch["x"], pass));
+  };
+  for (const int batch : {1, 3, 4, 8}) {
+    problem.options.batch = batch;
+    const Problem whole = completed(problem, {"sgd"});
+    Trainer trainer(whole, method("sgd"));
+    BOOST_TEST(trainer.evaluate(problem.data.test).at("loss") == 28.5,
+               boost::test_tools::tolerance(1e-6));
+    BOOST_TEST(trainer.evaluate(problem.data.validation).at("loss") == 5.0 / 3,
+               boost::test_tools::tolerance(1e-6));
+  }
 }
 
 BOOST_AUTO_TEST_CASE(augmented_images_are_those_of_seed_and_epoch) {

@@ -264,7 +264,7 @@ void declare_profile(OptionSet& set, ProfileOptions& options) {
   set.remove({"augment", "epochs", "schedule", "warmup", "clip"});
   set.group("Profile");
   set.add("methods", &options.profile.methods,
-          "Methods of the headline, separated by commas (none: all)", one_of(names_of(methods())));
+          "Methods of the headline, separated by commas (default: all)", one_of(names_of(methods())));
   set.add("program", &options.profile.program,
           "For a method with several programs: the number of the one whose steps are profiled",
           whole(0, 1 << 20));
@@ -308,8 +308,8 @@ int run_profile(ProfileOptions options) try {
   options.profile.scaling = !options.no_scaling;
   const Report report = profile(make_problem(o), options.profile);
   fmt::print("{}\n", report.text);
-  report.write(folder);
   if (!o.json.empty()) write_json(o.json, report.record);
+  report.write(folder);
   return 0;
 } catch (const Stopped&) {
   print_error("stopped; an unfinished profile leaves no record");
