@@ -12,6 +12,7 @@
 #include "experiments/report/table.h"
 #include "experiments/run/machine.h"
 #include "experiments/run/output.h"
+#include "experiments/run/registry.h"
 #include "experiments/run/trainer.h"
 #include "nn/models.h"
 
@@ -51,6 +52,12 @@ struct Judged {
     } catch (const JsonError& error) {
       fail("checkpoint", "{}: the description of its run is damaged: {}", checkpoint.string(),
            error.what());
+    } catch (const std::exception& error) {
+      const fs::path data = text(history.config, "data");
+      std::error_code none;
+      if (!own || !data.has_extension() || data.is_absolute() || fs::exists(data, none)) throw;
+      throw Error(fmt::format("{}; the run was trained in the folder where {} is", error.what(),
+                              data.string()));
     }
     if (own) check_same_files(history.data, data_record(problem), checkpoint.string());
     Trainer trainer(problem, method("sgd"));
@@ -81,6 +88,15 @@ struct Judged {
     }
   }
 
+  /// Whether `--data` is a file of the run, not the name of a data set.
+  bool reads_file_of_run(const std::string& data) const {
+    const std::vector<std::string> names = names_of(registry().data());
+    if (data.empty() || std::ranges::find(names, data) != names.end()) return false;
+    for (const Json& file : objects(member(history.data, "files")))
+      for (const DataFile& own : problem.data.files)
+        if (text(file, "checksum") == own.checksum) return true;
+    return false;
+  }
   std::size_t predicted_class(Index row) const {
     const std::vector<double>& p = probabilities[static_cast<std::size_t>(row)];
     return static_cast<std::size_t>(std::ranges::max_element(p) - p.begin());
@@ -223,8 +239,12 @@ int evaluate_run(PredictOptions options) {
     fail("evaluate", "{} has no targets; twice predict needs none", options.data);
   const Json confusion = confusion_of(judged);
   const std::size_t epochs = judged.history.curve.size();
-  fmt::print("{}, {} epochs; examples of {}: {}\n\n", judged.checkpoint.string(), epochs,
+  fmt::print("{}, {} epochs; examples of {}: {}\n", judged.checkpoint.string(), epochs,
              examples.name, examples.size());
+  if (judged.reads_file_of_run(options.data))
+    fmt::print("{} is the file of the run: the examples of its training are among these\n",
+               options.data);
+  fmt::print("\n");
   for (const auto& [name, value] : judged.metrics)
     fmt::print("{:<9} {}\n", heading_of(name), format_metric(name, value));
   std::vector<std::string> cells = judged.classes;

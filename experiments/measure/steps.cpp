@@ -224,6 +224,14 @@ std::string program_words(int programs, int program, double share) {
                      100 * share);
 }
 
+double bytes_of_update(const Optimizer& optimizer, std::span<const Array> parameters) {
+  double bytes = 0;
+  for (const Array& w : parameters) bytes += 3.0 * static_cast<double>(w.bytes());
+  for (const auto& [name, memory] : optimizer.state())
+    bytes += 2.0 * static_cast<double>(memory.bytes());
+  return bytes;
+}
+
 StepCost mean_cost(std::string_view method, const std::vector<double>& shares,
                    std::span<const Plan* const> plans,
                    std::span<const std::vector<double>> samples) {

@@ -161,6 +161,10 @@ struct StepCost {
   Spread ms() const { return spread_of(samples); }
 };
 
+/// The bytes of an update: it reads w and G, writes w, and reads and writes the optimiser's state,
+/// which exists after the first update.
+double bytes_of_update(const Optimizer& optimizer, std::span<const Array> parameters);
+
 /// Counts the cost from the plans of the programs, and takes the times from `samples`, if there are
 /// any. `shares` holds the share of the steps of each program.
 StepCost mean_cost(std::string_view method, const std::vector<double>& shares,

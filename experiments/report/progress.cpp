@@ -47,10 +47,10 @@ void Progress::report() {
   constexpr auto interval = std::chrono::seconds(30);
   if (!silent_ || is_quiet() || Clock::now() - reported_ < interval) return;
   reported_ = Clock::now();
-  print_error(fmt::format("{}: {}", task_, state()));
+  print_error(fmt::format("{}: {}{}", task_, state(), note()));
 }
 
-/// The share that is done, the time that is left, and the note.
+/// The share that is done, and the time that is left.
 std::string Progress::state() const {
   const double share = total_ > 0 ? done_ / total_ : 0;
   std::string text =
@@ -59,7 +59,6 @@ std::string Progress::state() const {
   // The first second says little about the speed.
   if (share > 0 && elapsed > 1)
     text += ", " + format_seconds(std::ceil(elapsed * (1 - share) / share)) + " left";
-  if (!note_.empty()) text += ", " + note_;
   return text;
 }
 
@@ -68,7 +67,7 @@ void Progress::draw() {
   // A line that reaches the last column would wrap, and \r could no longer erase it.
   const std::size_t room = screen_of(terminal_).width - 1;
   const std::string words = state();
-  // The bar gives way to the words.
+  // The bar gives way to the share and the time, the note to all of them.
   const std::size_t used = width_of(task_) + width_of(words) + 4,
                     bar = std::min(bar_width, std::max(room, used) - used),
                     full = static_cast<std::size_t>(std::lround(share * static_cast<double>(bar)));

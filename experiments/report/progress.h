@@ -30,6 +30,7 @@ class Progress {
   using Clock = std::chrono::steady_clock;
   void draw();
   std::string state() const;
+  std::string note() const { return note_.empty() ? "" : ", " + note_; }
 
   std::string task_, note_;
   double total_, done_ = 0;

@@ -100,17 +100,21 @@ Json means_of(const Json& rows) {
       // half-widths add up.
       double sum = 0, squares = 0;
       int count = 0;
+      std::optional<Interval> single;
       for (const Json& row : rows)
         if (row["method"] == first["method"] && row.contains(field)) {
           const double unknown = std::numeric_limits<double>::infinity();
           const Interval own = interval_of(row, field).value_or(Interval{0, unknown});
           sum += std::log(number(row, field)), ++count;
           squares += std::pow(std::log(own.high / own.low) / 2, 2);
+          single = own;
         }
       if (count == 0) continue;
       const double center = sum / count, half = std::sqrt(squares) / count;
-      add_ratio(mean, field,
-                {std::exp(center), {std::exp(center - half), std::exp(center + half)}});
+      add_ratio(
+          mean, field,
+          {std::exp(center),
+           count == 1 ? *single : Interval{std::exp(center - half), std::exp(center + half)}});
     }
     means.push_back(mean);
   }

@@ -13,6 +13,7 @@
 #include "autodiff/ops/power.h"
 #include "autodiff/ops/tensors.h"
 #include "autodiff/threads/threads.h"
+#include "experiments/app/terminal.h"
 #include "experiments/commands/check/accuracy.h"
 #include "experiments/commands/check/cases.h"
 #include "experiments/commands/check/op_table.h"
@@ -283,6 +284,7 @@ void declare_check(OptionSet& set, CheckCommandOptions& options) {
   options.run.width = 8;
   options.run.batch = 8;
   options.run.activation = "tanh";
+  options.run.dtype = "f64";
   declare(set, options.run, {.training = false});
   set.group("Check");
   set.add("op", &options.op, "Only the ops whose name contains this");
@@ -321,6 +323,7 @@ int run_check(CheckCommandOptions options) {
   if (options.run.model != "mlp" && !given("--channels")) options.run.channels = 2;
   complete(options.run, {"exact", "exact-naive", "f-gr", "b-gr", "c-gr"});
   warn_of_unread(options.run);
+  if (options.run.dtype != "f64") print_error("--dtype has no effect: checks are computed in f64");
   set_threads(options.run.threads);
   prepare_file(options.run.json);
 

@@ -264,7 +264,8 @@ void declare_profile(OptionSet& set, ProfileOptions& options) {
   set.remove({"augment", "epochs", "schedule", "warmup", "clip"});
   set.group("Profile");
   set.add("methods", &options.profile.methods,
-          "Methods of the headline, separated by commas (default: all)", one_of(names_of(methods())));
+          "Methods of the headline, separated by commas (default: all)",
+          one_of(names_of(methods())));
   set.add("program", &options.profile.program,
           "For a method with several programs: the number of the one whose steps are profiled",
           whole(0, 1 << 20));

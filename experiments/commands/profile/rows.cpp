@@ -98,6 +98,9 @@ class RowProgram {
     if (optimizer_) optimizer_->update(state_.parameters, gradient_);
   }
   const Plan& plan() const { return *plan_; }
+  double update_bytes() const {
+    return optimizer_ ? bytes_of_update(*optimizer_, state_.parameters) : 0;
+  }
   /// The outputs of a row other than a step.
   std::vector<Array> result() const { return plan_->values(outputs_); }
 
@@ -222,10 +225,10 @@ Json time_rows(const Problem& problem, const std::vector<std::string>& methods, 
     const std::vector<double> shares =
         kind.method ? program_shares(problem, *kind.method) : std::vector{1.};
     const ProductLaw law = law_of(problem, kind);
-    rows.push_back(
-        timed_row(kind.name, kind.kind.c_str(),
-                  mean_cost(kind.name, shares, std::span(plans).subspan(at, shares.size()),
-                            std::span(samples).subspan(at, shares.size()))));
+    StepCost cost = mean_cost(kind.name, shares, std::span(plans).subspan(at, shares.size()),
+                              std::span(samples).subspan(at, shares.size()));
+    cost.total.bytes += programs[at]->update_bytes();
+    rows.push_back(timed_row(kind.name, kind.kind.c_str(), cost));
     at += shares.size();
     Json& row = rows.back();
     if (kind.method) row["method"] = kind.method->name;

@@ -285,14 +285,11 @@ class StepRecord {
   }
 
  private:
-  /// The update reads w and G, writes w, and reads and writes the optimiser's state. Its few FLOPs
-  /// are not counted. During the update, only the program's outputs are alive.
+  /// The few FLOPs of the update are not counted. During the update, only the program's outputs are
+  /// alive.
   void add_update() {
     Cost update;
-    for (const Array& w : step_->state().parameters)
-      update.bytes += 3.0 * static_cast<double>(w.bytes());
-    for (const auto& [name, memory] : step_->optimizer().state())
-      update.bytes += 2.0 * static_cast<double>(memory.bytes());
+    update.bytes = bytes_of_update(step_->optimizer(), step_->state().parameters);
     parts_.push_back({0, update, Phase::update, optimizer_layer});
     std::size_t outputs = 0;
     for (const ArenaValue& v : memory_.values)
