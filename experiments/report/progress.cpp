@@ -73,7 +73,8 @@ void Progress::draw() {
                     full = static_cast<std::size_t>(std::lround(share * static_cast<double>(bar)));
   const std::string line =
       task_ +
-      (bar > 0 ? " [" + std::string(full, '#') + std::string(bar - full, '-') + "] " : " ") + words;
+      (bar > 0 ? " [" + std::string(full, '#') + std::string(bar - full, '-') + "] " : " ") +
+      words + note();
   write_once(terminal_, "\r" + shortened(in_charset(line), room) + "\033[K");
   visible_ = true;
   drawn_ = Clock::now();
