@@ -275,6 +275,10 @@ void OptionSet::parse(const std::vector<std::string>& words) {
     for (const std::string& other : option.excludes)
       if (given.contains("--" + option.name) && given.contains("--" + other))
         throw UsageError(fmt::format("--{} excludes --{}", option.name, other));
+  for (const Option& option : options_)
+    if (given.contains("--" + option.name) && !option.needs.empty() &&
+        !given.contains("--" + option.needs))
+      throw UsageError(fmt::format("--{} needs --{}", option.name, option.needs));
   if (given_) *given_ = std::move(given);
 }
 

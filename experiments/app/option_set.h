@@ -69,6 +69,7 @@ struct Option {
   bool split = true;  ///< a list's words are split at commas
   bool bare = false;  ///< an axis over a switch; without a value the switch is on
   std::vector<std::string> excludes = {};
+  std::string needs = {};  ///< the option without which this one has no meaning
 
   bool is_list() const { return std::holds_alternative<std::vector<std::string>*>(target); }
   bool is_switch() const { return std::holds_alternative<bool*>(target); }

@@ -164,28 +164,34 @@ void declare_measurement(OptionSet& set, BenchOptions& options) {
   set.group("Bench", true);
   set.add("suite", &options.suite, "A set of models instead of one: paper", one_of({"paper"}))
       .excludes = {"model", "width", "depth", "channels", "activation", "batch"};
-  set.add("rows", &options.rows, "Only the suite's models whose names contain this");
+  set.add("rows", &options.rows, "Only the suite's models whose names contain this").needs =
+      "suite";
   set.add("seconds", &options.seconds,
           "Measuring time for each model, in seconds (10; 30 with --against)");
   set.add("against", &options.against,
           "Compare with another program: a build, a git revision, or this one with other options "
           "(\"--without winograd\")");
-  set.add("same-within", &options.same_within, "With --against: smaller differences do not count");
+  set.add("same-within", &options.same_within, "With --against: smaller differences do not count")
+      .needs = "against";
   set.add("fail-if-slower", &options.fail_if_slower,
-          "With --against: exit status 3 if this program is slower by more than this, such as 3%");
+          "With --against: exit status 3 if this program is slower by more than this, such as 3%")
+      .needs = "against";
   set.add("peer", &options.peer, "Another engine to measure beside ours: pytorch",
           one_of({"pytorch"}));
-  set.add("peer-python", &options.peer_python, "The Python interpreter that has PyTorch");
+  set.add("peer-python", &options.peer_python, "The Python interpreter that has PyTorch").needs =
+      "peer";
   set.add("peer-malloc", &options.peer_malloc,
           "The peer's allocator: system, unchanged; keep, freed memory stays in the process",
-          one_of({"system", "keep"}));
+          one_of({"system", "keep"}))
+      .needs = "peer";
   set.add("neighbours", &options.neighbours,
           "Number of busy processes beside the measurement, to see the cost of sharing the machine",
           whole(0, 1024));
   set.add("neighbour-kind", &options.neighbour_kind,
           "cpu: they compute; memory: they copy memory; bursts: they compute for 3 ms, then sleep "
           "for 3 ms",
-          one_of(neighbour_kinds));
+          one_of(neighbour_kinds))
+      .needs = "neighbours";
   set.add("no-memory", &options.no_memory, "Do not measure memory");
   set.add("no-prediction", &options.no_prediction,
           "Do not predict times, which takes a few seconds for each model");
@@ -238,10 +244,6 @@ void complete(BenchOptions& options) {
   if (!(*options.seconds >= 0.01 && *options.seconds <= 3600))  // false for NaN
     throw UsageError(
         fmt::format("--seconds must be a number from 0.01 to 3600, was {}", *options.seconds));
-  if (options.suite.empty() && !options.rows.empty())
-    throw UsageError("--rows picks rows of a suite: it needs --suite");
-  if (options.against.empty() && !options.fail_if_slower.empty())
-    throw UsageError("--fail-if-slower needs --against");
 }
 
 void declare_bench(OptionSet& set, BenchOptions& options) {

@@ -37,7 +37,12 @@ int compare_two(const ProfileOptions& options) {
   };
   const std::string &first = options.compare[0], &second = options.compare[1];
   const bool a = is_report(first), b = is_report(second);
-  if (a && b) return compare_profiles(first, second, options.run.json);
+  if (a && b) {
+    for (const auto& [word, value] : options.run.given)
+      if (word != "--compare" && word != "--json" && word != "--quiet")
+        print_error(word + " has no effect on a comparison of two reports");
+    return compare_profiles(first, second, options.run.json);
+  }
   if (a || b)
     throw UsageError(fmt::format(
         "--compare: {} is a report and {} a program; expected two reports or two programs",
@@ -279,7 +284,8 @@ void declare_profile(OptionSet& set, ProfileOptions& options) {
           "report.json side by side")
       .split = false;
   set.add("margin", &options.margin, "With --compare: ignore smaller differences between programs",
-          number_from(0, 1));
+          number_from(0, 1))
+      .needs = "compare";
   set.group("");
   set.add("measure-memory", &options.measure_memory);
 }

@@ -162,7 +162,8 @@ void declare_sweep(OptionSet& set, SweepOptions& options) {
           "Random search: draw this many settings from the lists and ranges (0: all combinations)",
           whole(0, 100000));
   set.add("sample-seed", &options.search.seed, "Seed of the draws",
-          whole(0, std::numeric_limits<long long>::max()));
+          whole(0, std::numeric_limits<long long>::max()))
+      .needs = "samples";
   set.add("minutes", &options.grid.minutes,
           "Start no more runs after this many minutes (0: no limit)", number_from(0));
   set.add("threads", &options.grid.threads,
@@ -188,8 +189,9 @@ void declare_sweep(OptionSet& set, SweepOptions& options) {
           "--threads cores")
       .excludes = {"shard", "dry-run", "json"};
   set.add("shards", &options.slurm.shards,
-          "Parts of that array job (0: one for each run, at most 16)", whole(0, most_shards));
-  set.add("partition", &options.slurm.partition, "Partition of that array job");
+          "Parts of that array job (0: one for each run, at most 16)", whole(0, most_shards))
+      .needs = "slurm";
+  set.add("partition", &options.slurm.partition, "Partition of that array job").needs = "slurm";
   set.group("Output");
   set.add("out", &options.out, "Folder of the runs; if it holds a sweep, that sweep is continued");
   set.add("json", &options.json, "File for the same result as JSON");
@@ -218,9 +220,6 @@ int sweep(SweepOptions options) {
   const std::filesystem::path out = options.grid.out;
   options.grid.shard = shard_of(options.shard);
   if (!options.slurm.file.empty()) return write_job_script(options, grid);
-  for (const char* option : {"--shards", "--partition"})
-    if (options.given.contains(option))
-      throw UsageError(fmt::format("{} needs --slurm FILE", option));
   if (options.dry_run) {
     list_runs(look_up_grid(grid, options.grid));
     return 0;
