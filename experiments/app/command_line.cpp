@@ -149,8 +149,8 @@ std::string CommandLine::completion() const {
         values += fmt::format("        --{}) words='{}' ;;\n", option.name, words);
     }
     cases += fmt::format("    {})\n      words='{} --config --quiet --cpu'\n", command.name, names);
-    if (!values.empty()) cases += fmt::format("      case $before in\n{}      esac ;;\n", values);
-    if (values.empty()) cases += "      ;;\n";
+    cases += values.empty() ? "      ;;\n"
+                            : fmt::format("      case $before in\n{}      esac ;;\n", values);
   }
   return fmt::format(R"(# Completion of twice for bash.
 _twice() {{
@@ -203,13 +203,12 @@ int CommandLine::run(const std::string& program, const std::vector<std::string>&
           return status;
         });
     const std::vector<std::string> known = names();
-    const std::string meant = did_you_mean(name, known);
-    if (std::ranges::find(known, name) != known.end())
-      print_error(fmt::format("twice: '{}' is a command of the script ./twice", name));
-    else
-      print_error(fmt::format(
-          "twice: there is no command '{}'{}", name,
-          meant.empty() ? fmt::format("; the commands are {}", fmt::join(known, ", ")) : meant));
+    const std::string meant = std::ranges::find(known, name) != known.end()
+                                  ? " here; the script ./twice has it"
+                                  : did_you_mean(name, known);
+    print_error(fmt::format(
+        "twice: there is no command '{}'{}", name,
+        meant.empty() ? fmt::format("; the commands are {}", fmt::join(known, ", ")) : meant));
     return 2;
   });
 }

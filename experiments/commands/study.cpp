@@ -1,6 +1,8 @@
 // The command `study`: its options, the run and its output.
 #include "experiments/commands/study.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -19,11 +21,7 @@ namespace twice::experiments {
 
 namespace {
 
-std::string names() {
-  std::string result;
-  for (const Study& study : studies()) result += (result.empty() ? "" : ", ") + study.name;
-  return result;
-}
+std::string names() { return fmt::format("{}", fmt::join(names_of(studies()), ", ")); }
 
 const Study& find(const std::string& name) {
   const auto found = std::ranges::find(studies(), name, &Study::name);
