@@ -56,6 +56,12 @@ int guarded(const std::string& about, const std::function<int()>& function) {
 
 std::string the_command;
 
+/// Commands without options: the first is the program's own, the others are those of the script.
+constexpr const char* other_commands[][2] = {
+    {"completion", "print the completion for bash: source <(twice completion)"},
+    {"test", "run all tests (of the script ./twice)"},
+    {"docs", "build the documentation as a site (of the script ./twice)"}};
+
 /// Refuses a command that several processes would do at once.
 void refuse_ranks() {
   const Launch launched = launch();
@@ -111,7 +117,7 @@ void CommandLine::parse(OptionSet& set, const std::vector<std::string>& words) {
 
 std::vector<std::string> CommandLine::names() const {
   std::vector<std::string> names = names_of(commands_);
-  names.emplace_back("test");
+  for (const auto& [name, purpose] : other_commands) names.emplace_back(name);
   return names;
 }
 
@@ -122,9 +128,9 @@ std::string CommandLine::help() const {
       version_);
   for (const Command& command : commands_)
     text += fmt::format("  {:<12}{}\n", command.name, command.purpose);
-  text += fmt::format("  {:<12}{}\n", "completion",
-                      "print the completion for bash: source <(twice completion)");
-  return text + fmt::format("  {:<12}{}\n", "test", "run all tests (of the script ./twice)");
+  for (const auto& [name, purpose] : other_commands)
+    text += fmt::format("  {:<12}{}\n", name, purpose);
+  return text;
 }
 
 std::string CommandLine::completion() const {
@@ -143,14 +149,14 @@ std::string CommandLine::completion() const {
         values += fmt::format("        --{}) words='{}' ;;\n", option.name, words);
     }
     cases += fmt::format("    {})\n      words='{} --config --quiet --cpu'\n", command.name, names);
-    if (!values.empty()) cases += fmt::format("      case $before in\n{}      esac ;;\n", values);
-    if (values.empty()) cases += "      ;;\n";
+    cases += values.empty() ? "      ;;\n"
+                            : fmt::format("      case $before in\n{}      esac ;;\n", values);
   }
   return fmt::format(R"(# Completion of twice for bash.
 _twice() {{
   local word=${{COMP_WORDS[COMP_CWORD]}} before=${{COMP_WORDS[COMP_CWORD - 1]}} words=
   if ((COMP_CWORD == 1)); then
-    COMPREPLY=($(compgen -W '{} completion help --version' -- "$word"))
+    COMPREPLY=($(compgen -W '{} help --version' -- "$word"))
     return
   fi
   case ${{COMP_WORDS[1]}} in
@@ -196,14 +202,13 @@ int CommandLine::run(const std::string& program, const std::vector<std::string>&
           name_written_files();
           return status;
         });
-    if (name == "test") {
-      print_error("twice: 'test' is a command of the script ./twice, not of this program");
-      return 2;
-    }
-    const std::string meant = did_you_mean(name, names());
+    const std::vector<std::string> known = names();
+    const std::string meant = std::ranges::find(known, name) != known.end()
+                                  ? " here; the script ./twice has it"
+                                  : did_you_mean(name, known);
     print_error(fmt::format(
         "twice: there is no command '{}'{}", name,
-        meant.empty() ? fmt::format("; the commands are {}", fmt::join(names(), ", ")) : meant));
+        meant.empty() ? fmt::format("; the commands are {}", fmt::join(known, ", ")) : meant));
     return 2;
   });
 }

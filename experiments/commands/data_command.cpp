@@ -57,11 +57,10 @@ void verify_data(const std::string& name) {
 }  // namespace
 
 void declare_data(OptionSet& set, DataOptions& options) {
-  std::vector<std::string> names;
-  for (const DataSource& source : data_sources()) names.push_back(source.name);
   set.group("Arguments");
   set.add("ACTION", &options.action, "list, fetch or verify", one_of({"list", "fetch", "verify"}));
-  set.add("NAME", &options.name, "Data set", one_of(names)).shows_default = false;
+  set.add("NAME", &options.name, "Data set", one_of(names_of(data_sources()))).shows_default =
+      false;
 }
 
 int data(DataOptions options) {

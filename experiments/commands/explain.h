@@ -35,8 +35,7 @@ struct ExplainOptions {
 void declare_explain(OptionSet& set, ExplainOptions& options);
 
 /// Prints the explanation of a training step of each method, for each of its programs. With `html`
-/// writes report.html to
-/// `--out`, with the values of a step on the first batch.
+/// writes report.html to `--out`, with the values of a step on the first batch.
 int run_explain(ExplainOptions options);
 
 }  // namespace twice::experiments

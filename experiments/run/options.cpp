@@ -97,7 +97,10 @@ void declare_method(OptionSet& set, RunOptions& o) {
 void declare_training(OptionSet& set, RunOptions& o) {
   set.group("Training", true);
   set.add("optimizer", &o.optimizer, "Optimiser", one_of(names_of(optimizers())));
-  set.add("lr", &o.lr, "Learning rate (sgd: 0.05; adam, adamw: 0.001)", number_above(0));
+  std::string rates;
+  for (const OptimizerRule& rule : optimizers())
+    rates += fmt::format("{}{}: {}", rates.empty() ? "" : ", ", rule.name, rule.default_lr);
+  set.add("lr", &o.lr, fmt::format("Learning rate ({})", rates), number_above(0));
   set.add("momentum", &o.momentum, "Momentum of sgd", number_from(0));
   set.add("nesterov", &o.nesterov, "Nesterov momentum");
   set.add("weight-decay", &o.weight_decay, "Weight decay, applied by the optimiser",

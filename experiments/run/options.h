@@ -99,6 +99,10 @@ struct OptionGroups {
   bool model = true, data = true, method = true, training = true, norm = false, output = true;
 };
 
+/// The options that make the built-in models, and the batch.
+inline const std::vector<std::string> options_of_models = {"model",    "width",      "depth",
+                                                           "channels", "activation", "batch"};
+
 /// Declares the options of these groups, and always the seeds and `threads`. `options` must outlive
 /// the set.
 void declare(OptionSet& set, RunOptions& options, const OptionGroups& groups = {});

@@ -1,6 +1,7 @@
 // Trains one model on one data set with one method, and writes and reads checkpoints. A trainer is
-// a pure function of its options and its state (parameters, buffers, optimiser, step). A run that
-// resumes from a checkpoint therefore has the same bits as a run without interruption.
+// a pure function of its options and its state (parameters, buffers, memory of the optimiser and of
+// the method, step). A run that resumes from a checkpoint has the same bits as one that was not
+// interrupted.
 #pragma once
 
 #include <filesystem>

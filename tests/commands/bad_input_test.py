@@ -14,7 +14,8 @@ import unittest
 
 from program import LOCK, PROGRAM, SANITIZED, CommandTest, main
 
-COMMANDS = ["compare", "train", "sweep", "study", "bench", "profile", "check", "explain", "export", "data", "report"]
+COMMANDS = ["compare", "train", "evaluate", "predict", "sweep", "study", "bench", "profile", "check", "explain",
+            "export", "data", "report"]
 FASHION = pathlib.Path("/usr/share/datasets/fashion-mnist")
 # For prctl(2): removes the right to write read-only files. Only root has this right.
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1
@@ -24,6 +25,9 @@ TINY = ["--width", 4, "--epochs", 1, "--batch", 256, "--method", "sgd"]
 MISTAKES = [
     (2, ["no command 'nope'", "compare", "train"], "nope"),
     (2, ["no command 'trian'", "did you mean train?"], "trian"),
+    (2, ["no command 'compltion'", "did you mean completion?"], "compltion"),
+    (2, ["'test'", "script ./twice"], "test"),
+    (2, ["'docs'", "script ./twice"], "docs"),
     (2, ["no option --bach;", "did you mean --batch?"], "train --bach 64"),
     (2, ["no option --bach;", "did you mean --batch?"], "compare --bach=64"),
     (2, ["--batch", "whole number", "'0x10'"], "train --batch 0x10"),
@@ -123,6 +127,7 @@ class BadInput(CommandTest):
             return subprocess.run(["bash", "-c", script, "bash", *words], cwd=self.folder, check=True,
                                   capture_output=True, text=True).stdout.split()
         self.assertEqual(completed("twice", "tra"), ["train"])
+        self.assertEqual(completed("twice", "comp"), ["compare", "completion"])
         self.assertEqual(completed("twice", "train", "--mom"), ["--momentum"])
         self.assertEqual(completed("twice", "train", "--dtype", ""), ["f32", "f64"])
         self.assertEqual(completed("twice", "data", "ver"), ["verify"])

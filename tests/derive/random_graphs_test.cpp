@@ -86,6 +86,10 @@ BOOST_AUTO_TEST_CASE(derivatives_of_random_graphs) {
   for (const GraphOp& op : graph_ops()) BOOST_TEST(seen.count(op.name) == 1, op.name);
 }
 
+BOOST_AUTO_TEST_CASE(every_seed_gives_a_graph) {
+  for (std::uint64_t seed = 1000; seed < 2000; ++seed) BOOST_TEST(random_graph(seed).ops() >= 5);
+}
+
 BOOST_AUTO_TEST_CASE(a_graph_is_a_function_of_its_seed) {
   BOOST_TEST(str(random_graph(3)) == str(random_graph(3)));
   BOOST_TEST(str(random_graph(3)) != str(random_graph(4)));

@@ -127,7 +127,10 @@ void compare(const Op& op, const std::vector<Array>& x, const std::string& what,
     }
 
     const Cost stated = op.cost(specs, spec);
-    BOOST_TEST(stated.flops == Counted::flops());
+    BOOST_TEST(stated.flops == Counted::flops(),
+               "Op::cost states " << stated.flops << " FLOPs; the reference counts "
+                                  << Counted::flops() << " for " << spec.shape.elements()
+                                  << " numbers");
     BOOST_TEST(stated.bytes == bytes);
 
     // The counts are meaningful only if the reference computes the same numbers.

@@ -60,7 +60,7 @@ struct SmallCase {
 
 using X = const Tensors&;
 
-Tensor cube(Tensor x) { return x * square(x); }
+Tensor cubed(Tensor x) { return x * square(x); }
 Tensor zeros(X x, const Shape& shape) {  // for use as indices
   return x[0].tape().constant(Array::zeros(shape, DType::i32));
 }
@@ -70,47 +70,47 @@ std::vector<SmallCase> small_moving_cases() {
       {{"reshape"},
        {{{0, 3}}, {{1, 1}}},
        [](X x) {
-         return cube(reshape(x[0], {x[0].size(1), x[0].size(0)}));
+         return cubed(reshape(x[0], {x[0].size(1), x[0].size(0)}));
        }},
       {{"broadcast_to"},
        {{{1, 0}}, {{1, 1}}, {{0}}},
        [](X x) {
-         return cube(x[0] + broadcast_to(x[0], {3, x[0].size(-1)}));
+         return cubed(x[0] + broadcast_to(x[0], {3, x[0].size(-1)}));
        }},
-      {{"sum_to"}, {{{0, 3}}, {{3, 0}}, {{1, 1}}}, [](X x) { return cube(sum(x[0], {0})); }},
-      {{"permute"}, {{{0, 3}}, {{1, 1}}}, [](X x) { return cube(transpose(x[0])); }},
+      {{"sum_to"}, {{{0, 3}}, {{3, 0}}, {{1, 1}}}, [](X x) { return cubed(sum(x[0], {0})); }},
+      {{"permute"}, {{{0, 3}}, {{1, 1}}}, [](X x) { return cubed(transpose(x[0])); }},
       {{"stop_gradient"},
        {{{0, 3}}, {{1, 1}}},
-       [](X x) { return stop_gradient(positive(x[0])) * cube(x[0]); }},
-      {{"slice", "pad"}, {{{0, 3}}, {{1, 2}}}, [](X x) { return cube(slice(x[0], 1, 0, 1)); }},
-      {{"slice"}, {{{1, 3}}}, [](X x) { return cube(slice(x[0], 1, 2, 2)); }},
+       [](X x) { return stop_gradient(positive(x[0])) * cubed(x[0]); }},
+      {{"slice", "pad"}, {{{0, 3}}, {{1, 2}}}, [](X x) { return cubed(slice(x[0], 1, 0, 1)); }},
+      {{"slice"}, {{{1, 3}}}, [](X x) { return cubed(slice(x[0], 1, 2, 2)); }},
       {{"pad"},
        {{{0, 3}}, {{1, 1}}},
        [](X x) {
-         return cube(pad(x[0], {1, 0}, {0, 1}));
+         return cubed(pad(x[0], {1, 0}, {0, 1}));
        }},
       {{"concat"},
        {{{2, 0}, {2, 0}}, {{2, 0}, {2, 3}}, {{1, 1}, {1, 1}}},
-       [](X x) { return cube(concat(x, 1)); }},
+       [](X x) { return cubed(concat(x, 1)); }},
       {{"gather"},
        {{{2, 0}}, {{1, 1}}},
-       [](X x) { return cube(gather(x[0], zeros(x, {x[0].size(1)}))); }},
+       [](X x) { return cubed(gather(x[0], zeros(x, {x[0].size(1)}))); }},
       {{"scatter_add"},
        {{{0, 2}}, {{1, 1}}},
-       [](X x) { return cube(scatter_add(x[0], zeros(x, {x[0].size(0)}), 2)); }},
+       [](X x) { return cubed(scatter_add(x[0], zeros(x, {x[0].size(0)}), 2)); }},
       {{"gather_along"},
        {{{0, 2}}, {{1, 1}}},
        [](X x) {
-         return cube(gather_along(x[0], zeros(x, {x[0].size(0), 3}), 1));
+         return cubed(gather_along(x[0], zeros(x, {x[0].size(0), 3}), 1));
        }},
       {{"scatter_along"},
        {{{2, 0}}, {{0, 2}}, {{1, 1}}},
-       [](X x) { return cube(scatter_along(x[0], zeros(x, x[0].shape()), 1, 3)); }},
+       [](X x) { return cubed(scatter_along(x[0], zeros(x, x[0].shape()), 1, 3)); }},
       {{"one_hot"},
        {{{0, 3}}, {{1, 3}}},
-       [](X x) { return cube(x[0] * one_hot(zeros(x, {x[0].size(0)}), 3, x[0].dtype())); }},
-      {{"argmax"}, {{{0, 2}}, {{1, 1}}}, [](X x) { return cube(max(x[0], {1})); }},
-      {{"argmin"}, {{{0, 2}}, {{1, 1}}}, [](X x) { return cube(min(x[0], {1})); }},
+       [](X x) { return cubed(x[0] * one_hot(zeros(x, {x[0].size(0)}), 3, x[0].dtype())); }},
+      {{"argmax"}, {{{0, 2}}, {{1, 1}}}, [](X x) { return cubed(max(x[0], {1})); }},
+      {{"argmin"}, {{{0, 2}}, {{1, 1}}}, [](X x) { return cubed(min(x[0], {1})); }},
   };
 }
 
@@ -231,7 +231,7 @@ BOOST_AUTO_TEST_CASE(empty_inputs_and_single_numbers) {
 }
 
 BOOST_AUTO_TEST_CASE(the_report_says_where_a_wrong_op_is_wrong) {
-  const auto f = [](X x) { return cube(x[0]) + record<WrongAtFour>({x[1]}); };
+  const auto f = [](X x) { return cubed(x[0]) + record<WrongAtFour>({x[1]}); };
   const std::vector<Array> inputs{random_array({7}), random_array({7}, DType::f64, 2)};
   const std::vector<CheckRow> rows = check_rows("wrong op", f, inputs);
   const std::string report = check_report(rows);

@@ -81,7 +81,8 @@ BOOST_AUTO_TEST_CASE(every_op_has_a_row) {
   Names without;
   std::set_difference(declared.begin(), declared.end(), rows.begin(), rows.end(),
                       std::inserter(without, without.end()));
-  BOOST_TEST(without.empty(), "ops without a row in experiments/check: " << joined(without));
+  BOOST_TEST(without.empty(),
+             "ops without a row in experiments/commands/check/op_table_*.cpp: " << joined(without));
 }
 
 /// True if the case records its op as an elementwise op.

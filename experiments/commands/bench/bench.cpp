@@ -163,7 +163,7 @@ void print_summary(const Json& record) {
 void declare_measurement(OptionSet& set, BenchOptions& options) {
   set.group("Bench", true);
   set.add("suite", &options.suite, "A set of models instead of one: paper", one_of({"paper"}))
-      .excludes = {"model", "width", "depth", "channels", "activation", "batch"};
+      .excludes = options_of_models;
   set.add("rows", &options.rows, "Only the suite's models whose names contain this").needs =
       "suite";
   set.add("seconds", &options.seconds,
@@ -225,8 +225,7 @@ Json config_of(const BenchOptions& options) {
   Json config = to_json(options.run);
   config.update(own.to_json());
   if (!options.suite.empty())
-    for (const char* of_model : {"model", "width", "depth", "channels", "activation", "batch"})
-      config.erase(of_model);
+    for (const std::string& option : options_of_models) config.erase(option);
   if (options.against.empty())
     for (const char* of_comparison : {"against", "same-within", "fail-if-slower"})
       config.erase(of_comparison);

@@ -62,8 +62,7 @@ bool kinked(const std::string& activation) {
 /// Compares our G with G from each variant of the peer and returns the largest difference.
 double checked_agreement(const Problem& problem, OurStep& step, Peer& peer,
                          const std::vector<std::string>& variants) {
-  std::vector<std::string> names;
-  for (const ParameterInfo& p : problem.model.parameter_info()) names.push_back(p.name);
+  const std::vector<std::string> names = names_of(problem.model.parameter_info());
   const std::string_view method = step.method().name;
   const std::vector<Array> ours = step.gradient();
   const double tolerance =

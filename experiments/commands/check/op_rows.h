@@ -32,7 +32,7 @@ bool broadcast(const Shapes& x);
 Tensor itself(X x);
 Tensor difference(X x);
 
-Tensor cube(Tensor x);
+Tensor cubed(Tensor x);
 
 /// A row under construction. Each method adds to the row or changes its last case.
 struct Row : OpRow {

@@ -149,7 +149,7 @@ bool broadcast(const Shapes& x) {
 
 Tensor itself(X x) { return x[0]; }
 Tensor difference(X x) { return x[0] - x[1]; }
-Tensor cube(Tensor x) { return x * square(x); }
+Tensor cubed(Tensor x) { return x * square(x); }
 
 Row function(std::string signature, std::string equation, std::string derivative,
              std::vector<RandomArray> inputs, std::function<Tensor(X)> call) {

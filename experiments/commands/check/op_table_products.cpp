@@ -35,6 +35,9 @@ bool convolve(const Shapes& x) {
   return x[0].rank() == 4 && x[1].rank() == 4 && x[0][3] == x[1][2] && fits(0) && fits(1);
 }
 
+/// With a group for each channel of the images.
+bool convolve_in_groups(const Shapes& x) { return convolve<1>(x) && x[1][3] % x[0][3] == 0; }
+
 /// A kernel and a cotangent, or images and a cotangent, of one convolution without padding.
 bool spread(const Shapes& x) { return x[0].rank() == 4 && x[1].rank() == 4 && x[0][3] == x[1][3]; }
 bool correlate(const Shapes& x) {
@@ -149,7 +152,7 @@ std::vector<OpRow> products() {
   conv.graph("conv2d", convolve<1>, convolved<1, 1, 1>)
       .graph("conv2d_stride", convolve<1>, convolved<2, 1, 1>)
       .graph("conv2d_dilation", convolve<2>, convolved<1, 1, 2>)
-      .graph("conv2d_groups", convolve<1>, in_groups);
+      .graph("conv2d_groups", convolve_in_groups, in_groups);
   list.insert(list.end(), {conv, by_input.graph("conv2d_input_grad", spread, spread_out),
                            by_weight.graph("conv2d_weight_grad", correlate, correlated)});
   return list;

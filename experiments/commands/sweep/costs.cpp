@@ -60,9 +60,9 @@ class Measured {
 };
 
 /// A key that is equal for runs with the same values of these options.
-std::string key_of(const Json& config, std::initializer_list<const char*> options) {
+std::string key_of(const Json& config, const std::vector<std::string>& options) {
   std::string key;
-  for (const char* option : options) key += config.value(option, Json()).dump() + " ";
+  for (const std::string& option : options) key += config.value(option, Json()).dump() + " ";
   return key;
 }
 
@@ -74,8 +74,7 @@ std::string data_key(const Json& config) {
 
 /// Equal for runs with the same model.
 std::string model_key(const Json& config) {
-  std::string key = data_key(config) +
-                    key_of(config, {"model", "width", "depth", "channels", "activation", "batch"});
+  std::string key = data_key(config) + key_of(config, options_of_models);
   for (const auto& [option, value] : config.members())
     if (!registry().owner_of(option).empty()) key += value.dump() + " ";
   return key;
