@@ -6,6 +6,7 @@
 #include "autodiff/profile/peak.h"
 #include "autodiff/threads/threads.h"
 #include "experiments/app/terminal.h"
+#include "experiments/commands/commands.h"
 #include "experiments/files/words.h"
 #include "experiments/measure/gradient_error.h"
 #include "experiments/measure/noise.h"
@@ -95,11 +96,6 @@ const std::vector<std::string>& compared_methods() {
   return names;
 }
 
-void declare_compare(OptionSet& set, RunOptions& options) {
-  options.methods = compared_methods();
-  declare(set, options);
-}
-
 Report compare(const Problem& given, const CompareSettings& settings) {
   demand("compare", settings.seconds > 0, "seconds", settings.seconds, "> 0");
   if (settings.methods.empty()) fail("compare", "needs at least one method, was given none");
@@ -162,6 +158,15 @@ Report compare(const Problem& given, const CompareSettings& settings) {
   return report;
 }
 
+namespace {
+
+void declare_compare(OptionSet& set, RunOptions& options) {
+  options.methods = compared_methods();
+  declare(set, options);
+}
+
+/// Prints the report, writes compare.json and report.html to `options.out`, and writes the JSON to
+/// `options.json` too. Returns the exit status.
 int run_compare(RunOptions options) try {
   watch_for_stop();
   if (options.out.empty()) options.out = "runs/compare";
@@ -181,6 +186,13 @@ int run_compare(RunOptions options) try {
 } catch (const Stopped&) {
   print_error("stopped; an unfinished comparison leaves no record");
   return stopped_status;
+}
+
+}  // namespace
+
+void add_compare(CommandLine& app) {
+  app.add("compare", "train one model with each GR method: cost, gradient error, result",
+          declare_compare, run_compare);
 }
 
 }  // namespace twice::experiments

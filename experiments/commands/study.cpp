@@ -1,12 +1,13 @@
-// The command `study`: its options, the run and its output.
-#include "experiments/commands/study.h"
+// `./twice study`: runs one study, prints its claims and verdict, and writes its record, page and
+// plots.
+#include "experiments/studies/study.h"
 
 #include <algorithm>
 #include <cmath>
 
 #include "autodiff/threads/threads.h"
-#include "experiments/app/command_line.h"
 #include "experiments/app/terminal.h"
+#include "experiments/commands/commands.h"
 #include "experiments/files/atomic_file.h"
 #include "experiments/files/record.h"
 #include "experiments/report/html.h"
@@ -18,6 +19,16 @@
 namespace twice::experiments {
 
 namespace {
+
+struct StudyOptions {
+  RunOptions run;
+  std::string name;
+  bool list = false, quick = false;
+  /// If not empty: a record to make the page from, instead of running the study.
+  std::string document;
+  /// The given settings, by name.
+  std::map<std::string, std::optional<double>> settings;
+};
 
 std::string names() {
   std::string result;
@@ -165,8 +176,6 @@ int follow(const StudyOptions& options, Ranks& ranks) {
   return 1;
 }
 
-}  // namespace
-
 void declare_study(OptionSet& set, StudyOptions& options) {
   declare(set, options.run, {.model = false, .data = false, .method = false, .training = false});
   set.remove({"init-seed", "data-seed"});
@@ -181,6 +190,7 @@ void declare_study(OptionSet& set, StudyOptions& options) {
       if (!set.find(s.name)) set.add(s.name, &options.settings[s.name], s.meaning);
 }
 
+/// Returns the exit status, which is 0 for every verdict, since a negative verdict is a result too.
 int study(StudyOptions options) {
   watch_for_stop();
   const std::unique_ptr<Ranks> ranks = Ranks::join(command_text(), stop_requested);
@@ -236,6 +246,13 @@ int study(StudyOptions options) {
   if (!options.run.json.empty()) write_json(options.run.json, record);
   journal.remove();
   return 0;
+}
+
+}  // namespace
+
+void add_study(CommandLine& app) {
+  app.add("study", "test one claim by experiment; --list names the studies", declare_study, study);
+  app.shares_work();
 }
 
 }  // namespace twice::experiments

@@ -1,18 +1,18 @@
-// The command `sweep`: parses options and prints the table. commands/sweep/run_grid.h runs the
-// grid.
-#include "experiments/commands/sweep/sweep.h"
-
+// `./twice sweep`: accepts a list for each option of `train`, runs every combination (run_grid.h)
+// and prints the table.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <set>
 
-#include "experiments/app/command_line.h"
 #include "experiments/app/terminal.h"
+#include "experiments/commands/commands.h"
 #include "experiments/commands/sweep/costs.h"
 #include "experiments/commands/sweep/places.h"
+#include "experiments/commands/sweep/run_grid.h"
 #include "experiments/files/atomic_file.h"
 #include "experiments/files/record.h"
 #include "experiments/files/words.h"
@@ -23,6 +23,24 @@
 namespace twice::experiments {
 
 namespace {
+
+struct SweepOptions {
+  /// The given values of train's options, word by word.
+  std::map<std::string, std::vector<std::string>> values;
+  /// Number of seeds. 0: the value of --seed, or 1.
+  int seeds = 0;
+  RandomSearch search;
+  GridOptions grid;
+  /// The words of --shard, "" for the whole grid.
+  std::string shard;
+  SlurmOptions slurm;
+  /// All given options, for the script.
+  OptionWords given;
+  std::string out, json;
+  bool dry_run = false;
+  /// Internal: the options of a run, as a request to time its steps.
+  std::string measure;
+};
 
 std::vector<GridAxis> axes_of(const SweepOptions& options) {
   std::vector<GridAxis> axes;
@@ -152,8 +170,6 @@ int write_job_script(SweepOptions& options, const Grid& grid) {
   return 0;
 }
 
-}  // namespace
-
 void declare_sweep(OptionSet& set, SweepOptions& options) {
   for (const Option& option : grid_options()) set.add_axis(option, options.values[option.name]);
   set.group("Run");
@@ -200,6 +216,8 @@ void declare_sweep(OptionSet& set, SweepOptions& options) {
       "makes every combination; --gamma 1e-4..1:log --samples 20 draws 20.");
 }
 
+/// Starts or continues the sweep and prints a row for each setting. Returns the exit status, which
+/// is 1 if a run failed.
 int sweep(SweepOptions options) {
   watch_for_stop();
   if (!options.measure.empty()) return measure_steps(options.measure);
@@ -258,6 +276,14 @@ int sweep(SweepOptions options) {
     throw RunFailure(fmt::format("{} of {} runs failed, {}{}: {}", failed, results.size(),
                                  failed > 1 ? "first " : "", first->run.name, first->error));
   return 0;
+}
+
+}  // namespace
+
+void add_sweep(CommandLine& app) {
+  app.add("sweep", "run a grid of settings on the cores; continues where it stopped", declare_sweep,
+          sweep);
+  app.shares_work();
 }
 
 }  // namespace twice::experiments
