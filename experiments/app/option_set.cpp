@@ -48,12 +48,6 @@ std::string word_of(const Json& value) {
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
-std::string one_line(std::string text) {
-  std::ranges::replace(text, '\n', ' ');
-  while (text.ends_with(' ')) text.pop_back();
-  return text;
-}
-
 std::string type_name(const Option& option) {
   if (option.is_switch()) return "";
   if (!option.accepted.words.empty())
@@ -129,7 +123,7 @@ Accepted number_above(double low) {
 
 Accepted one_of(std::vector<std::string> words) {
   const auto complaint = [words](const std::string& text) -> std::string {
-    if (std::ranges::find(words, text) != words.end()) return {};
+    if (holds(words, text)) return {};
     return fmt::format("must be one of {}, was '{}'{}", fmt::join(words, ", "), text,
                        did_you_mean(text, words));
   };
@@ -282,7 +276,7 @@ void OptionSet::read_file(const std::string& file, OptionWords& given) const {
     table = toml::parse(text);
   } catch (const toml::parse_error& error) {
     throw UsageError(fmt::format("{}, line {}: {}", file, error.source().begin.line,
-                                 one_line(std::string(error.description()))));
+                                 one_line(error.description())));
   }
   Words names;
   for (const Option& option : options_)
@@ -291,7 +285,7 @@ void OptionSet::read_file(const std::string& file, OptionWords& given) const {
   for (const auto& [key, node] : table) {
     const std::string name(key.str());
     const std::string where = fmt::format("{}, line {}", file, node.source().begin.line);
-    if (std::ranges::find(names, name) == names.end())
+    if (!holds(names, name))
       throw UsageError(
           fmt::format("{}: there is no option '{}'{}", where, name, did_you_mean(name, names)));
     const Words words = words_of(node, fmt::format("{}: {}", where, name));

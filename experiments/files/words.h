@@ -2,8 +2,10 @@
 // mistyped one, and shortens words for messages.
 #pragma once
 
+#include <algorithm>
 #include <charconv>
 #include <concepts>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,11 +25,21 @@ std::optional<T> parsed(std::string_view text) {
   return value;
 }
 
+/// Whether a list has this element or, with a projection, an element with this member.
+template <class Projection = std::identity>
+bool holds(const auto& list, const auto& value, Projection projection = {}) {
+  return std::ranges::find(list, value, projection) != std::ranges::end(list);
+}
+
 /// "; did you mean WORD?" with the candidate nearest to a mistyped word, or "".
 std::string did_you_mean(const std::string& word, const std::vector<std::string>& candidates);
 
 /// True if a list such as "gamma, asam_eta" contains an option such as "asam-eta".
 bool listed(std::string_view list, std::string option);
+
+/// `text` with each run of white space and control characters replaced by one space, and with none
+/// at the ends.
+std::string one_line(std::string_view text);
 
 /// Replaces A to Z with a to z.
 std::string lower_case(std::string_view text);

@@ -6,6 +6,7 @@
 #include <map>
 #include <tuple>
 
+#include "experiments/files/words.h"
 #include "experiments/measure/statistics.h"
 #include "experiments/report/html.h"
 #include "experiments/report/runs.h"
@@ -170,7 +171,7 @@ void add_comparisons(Json& sweep) {
     const std::vector<const RunSetting*> chosen = chosen_settings(settings);
     const std::string ranked_by = ranking_result(settings);
     for (const RunSetting& setting : settings) {
-      const bool is_chosen = std::ranges::find(chosen, &setting) != chosen.end();
+      const bool is_chosen = holds(chosen, &setting);
       const Json fields = {{"chosen", is_chosen}, {"ranked_by", ranked_by}};
       for (const Run* run : setting.runs) places.emplace(run->setting, std::pair(g, fields));
     }

@@ -137,18 +137,13 @@ RunSet set_of(std::vector<Run> runs, const std::vector<std::string>& axes) {
   return set;
 }
 
-bool is_name_of(const auto& rows, const std::string& name) {
-  const std::vector<std::string> names = names_of(rows);
-  return std::ranges::find(names, name) != names.end();
-}
-
 /// Whether single runs may differ in the option and still be compared. A folder does not say which
 /// options were varied.
 bool is_of_method(const std::string& option) {
   return is_free(option) ||
          std::ranges::any_of(methods(),
                              [&](const Method& m) { return listed(m.options, option); }) ||
-         is_name_of(methods(), registry().owner_of(option));
+         holds(methods(), registry().owner_of(option), &Method::name);
 }
 
 /// The facts about the data of a run, each as one value, so that differences can be named. Facts
@@ -312,8 +307,9 @@ bool is_task(const std::string& option) {
       "epochs",     "augment"};
   if (tasks.contains(option)) return true;
   const std::string owner = registry().owner_of(option);
-  return is_name_of(registry().models(), owner) || is_name_of(registry().data(), owner) ||
-         is_name_of(registry().problems(), owner);
+  return holds(registry().models(), owner, &ModelEntry::name) ||
+         holds(registry().data(), owner, &DataEntry::name) ||
+         holds(registry().problems(), owner, &ProblemEntry::name);
 }
 
 Checksums checksums_of(const Json& data) {

@@ -10,6 +10,7 @@
 #include <map>
 #include <set>
 
+#include "experiments/files/words.h"
 #include "experiments/measure/noise.h"
 #include "experiments/measure/statistics.h"
 #include "experiments/report/plots.h"
@@ -28,7 +29,7 @@ std::vector<TextPair> facts(const Json& object, std::initializer_list<const char
   for (const char* key : order)
     if (object.contains(key)) pairs.emplace_back(name(key), text(object, key));
   for (const auto& [key, value] : object.members())
-    if (std::ranges::find(order, key) == order.end()) pairs.emplace_back(name(key), show(value));
+    if (!holds(order, key)) pairs.emplace_back(name(key), show(value));
   return pairs;
 }
 

@@ -260,7 +260,7 @@ std::vector<Column> run_columns(const std::vector<Json>& rows) {
   std::vector<Column> columns = columns_of("runs");
   auto place = std::ranges::find(columns, "gradient_norm", &Column::key);
   for (const std::string& name : metric_names(rows)) {
-    if (std::ranges::find(columns, name, &Column::key) != columns.end()) continue;
+    if (holds(columns, name, &Column::key)) continue;
     const char* const examples =
         name.starts_with("validation_") ? "the validation examples" : "the test set";
     place = columns.insert(

@@ -9,6 +9,7 @@
 #include "autodiff/threads/threads.h"
 #include "experiments/data/batches.h"
 #include "experiments/files/json.h"
+#include "experiments/files/words.h"
 #include "experiments/run/registry.h"
 #include "nn/activations.h"
 
@@ -230,7 +231,7 @@ Json used_options(const RunOptions& options) {
     used.push_back(name);
   std::erase_if(config.members(), [&](const auto& entry) {
     const std::string owner = registry().owner_of(entry.first);
-    return !owner.empty() && std::ranges::find(used, owner) == used.end();
+    return !owner.empty() && !holds(used, owner);
   });
   return config;
 }

@@ -5,6 +5,7 @@
 
 #include "experiments/commands/profile/files.h"
 #include "experiments/files/atomic_file.h"
+#include "experiments/files/words.h"
 #include "experiments/measure/statistics.h"
 #include "experiments/report/html.h"
 #include "experiments/report/table.h"
@@ -115,8 +116,7 @@ Json matched_rows(const std::vector<Family>& of_a, const std::vector<Family>& of
 Json names_without(const std::vector<Family>& list, const std::vector<Family>& other) {
   Json names = Json::array();
   for (const Family& family : list)
-    if (std::ranges::find(other, family.name, &Family::name) == other.end())
-      names.push_back(family.name);
+    if (!holds(other, family.name, &Family::name)) names.push_back(family.name);
   return names;
 }
 

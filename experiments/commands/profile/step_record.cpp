@@ -12,6 +12,7 @@
 #include "autodiff/profile/attribution.h"
 #include "autodiff/profile/memory_profile.h"
 #include "experiments/commands/profile/rows.h"
+#include "experiments/files/words.h"
 #include "experiments/measure/counters.h"
 #include "experiments/measure/statistics.h"
 
@@ -44,8 +45,7 @@ std::string label_of(const Step& step) {
   constexpr std::size_t most = 4;
   std::vector<std::string> names;
   for (auto m = fused->members().rbegin(); m != fused->members().rend(); ++m)
-    if (const std::string name(m->op->name()); std::ranges::find(names, name) == names.end())
-      names.push_back(name);
+    if (const std::string name(m->op->name()); !holds(names, name)) names.push_back(name);
   const bool more = names.size() > most;
   if (more) names.resize(most);
   return fmt::format("fused({}{})", fmt::join(names, "+"), more ? "+..." : "");

@@ -23,10 +23,6 @@ using Strings = std::vector<std::string>;
 
 constexpr std::size_t most_runs = 100000;
 
-bool contains(const Strings& words, const std::string& word) {
-  return std::ranges::find(words, word) != words.end();
-}
-
 /// The sizes of models, and the models that have each.
 const std::map<std::string, Strings> sizes = {
     {"width", {"mlp"}}, {"depth", {"mlp", "resnet"}}, {"channels", {"cnn", "resnet"}}};
@@ -72,11 +68,11 @@ std::string joined_name(const Json& config, const Strings& axes) {
 bool takes(const Json& config, const Strings& models, const std::string& option) {
   // If no model of the grid has this size, the size remains, and the model then rejects it.
   if (const auto size = sizes.find(option);
-      size != sizes.end() && !contains(size->second, choice(config, "model")))
-    return std::ranges::none_of(models, [&](const auto& m) { return contains(size->second, m); });
+      size != sizes.end() && !holds(size->second, choice(config, "model")))
+    return std::ranges::none_of(models, [&](const auto& m) { return holds(size->second, m); });
   // The parser of `train` rejects unknown names.
-  return !contains(names_of(methods()), choice(config, "method")) ||
-         !contains(names_of(optimizers()), choice(config, "optimizer")) || uses(config, option);
+  return !holds(names_of(methods()), choice(config, "method")) ||
+         !holds(names_of(optimizers()), choice(config, "optimizer")) || uses(config, option);
 }
 
 struct Range {
@@ -95,7 +91,7 @@ struct Range {
     Strings result;
     for (int i = 0; i < n; ++i) {
       std::string value = at(i / (n - 1.0));
-      if (!contains(result, value)) result.push_back(std::move(value));
+      if (!holds(result, value)) result.push_back(std::move(value));
     }
     return result;
   }
@@ -192,7 +188,7 @@ bool uses(const Json& config, const std::string& option) {
   if (std::ranges::any_of(methods(), read)) return read(method(choice(config, "method")));
   if (std::ranges::any_of(optimizers(), read)) return read(optimizer(choice(config, "optimizer")));
   const std::string owner = registry().owner_of(option);
-  if (owner.empty() || contains(names_of(passes()), owner)) return true;
+  if (owner.empty() || holds(names_of(passes()), owner)) return true;
   for (const char* kind : {"method", "optimizer", "schedule", "model", "data", "problem"})
     if (choice(config, kind) == owner) return true;
   return false;
@@ -201,7 +197,7 @@ bool uses(const Json& config, const std::string& option) {
 Strings ordered_axes(const Strings& axes) {
   Strings result = {"method"};
   for (const std::string& option : names_of(grid_options()))
-    if (option != "method" && option != "seed" && contains(axes, option)) result.push_back(option);
+    if (option != "method" && option != "seed" && holds(axes, option)) result.push_back(option);
   result.emplace_back("seed");
   return result;
 }
@@ -262,7 +258,7 @@ Grid expand(const std::vector<GridAxis>& given, const RandomSearch& search) {
   // constant options just before the last of them.
   Strings order = ordered_axes(varying);
   for (const auto& [option, list] : values)
-    if (!contains(order, option)) order.insert(order.end() - 1, option);
+    if (!holds(order, option)) order.insert(order.end() - 1, option);
   std::vector<std::vector<Setting>> lists;
   double points = 1;
   for (const std::string& option : order) {
@@ -307,7 +303,7 @@ Grid expand(const std::vector<GridAxis>& given, const RandomSearch& search) {
 std::optional<std::string> clash(const Json& a, const Json& b, const Strings& axes) {
   const auto same = [&](const char* option) { return a.at(option) == b.at(option); };
   for (const std::string& option : names_of(grid_options())) {
-    if (contains(axes, option) || !uses(a, option) || !uses(b, option)) continue;
+    if (holds(axes, option) || !uses(a, option) || !uses(b, option)) continue;
     // The defaults of these options depend on another option, which may vary.
     if ((option == "augment" || option == "epochs") && !same("data")) continue;
     if (option == "lr" && !same("optimizer")) continue;

@@ -6,6 +6,7 @@
 
 #include "experiments/files/atomic_file.h"
 #include "experiments/files/record.h"
+#include "experiments/files/words.h"
 #include "experiments/measure/statistics.h"
 #include "experiments/run/machine.h"
 
@@ -129,7 +130,7 @@ Json sweep_record(const Grid& grid, const std::vector<RunResult>& results, const
       const Json& config = run.config;
       if (!uses(config, axis) || !config.contains(axis)) continue;
       const Json value = axis == "method" ? config.at(axis).at(0) : config.at(axis);
-      if (std::ranges::find(values, value) == values.end()) values.push_back(value);
+      if (!holds(values, value)) values.push_back(value);
     }
     record["axes"].push_back({{"option", axis}, {"values", values}});
   }
