@@ -94,8 +94,6 @@ class Trainer {
   const RecordedStep& recorded() const { return recorded_[0]; }
 
  private:
-  /// The program that the next step runs.
-  std::size_t program() const;
   double gradient_norm();
   /// Calls use(values, first, count) for each group of examples. Only the first `count` rows of the
   /// values are used.

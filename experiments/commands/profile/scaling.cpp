@@ -227,11 +227,7 @@ class Scaling {
 
   /// The cost of a step, from its plan alone.
   static StepCounts counted(const Problem& problem, std::string_view name) {
-    const DType dtype = problem.options.number_type();
-    ModelState state{{}, problem.model.initial_buffers(dtype)};
-    for (const ParameterInfo& parameter : problem.model.parameter_info())
-      state.parameters.emplace_back(parameter.shape, dtype);
-    return planned_cost(problem, method(name), state).total;
+    return planned_cost(problem, method(name)).total;
   }
 
   RunOptions options_;
