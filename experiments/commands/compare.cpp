@@ -75,7 +75,7 @@ Json phases_of(const StepCost& cost) {
 std::string text_of(const Problem& problem, const Json& record) {
   const RunOptions& o = problem.options;
   std::string warning = noise_warning(record);
-  for (const Json& row : objects(member(record, "rows")))
+  for (const Json& row : objects(record, "rows"))
     if (row.contains("error")) warning += (warning.empty() ? "" : "\n") + text(row, "error");
   return fmt::format(
       "\n{} on {}: {}, gamma {}, epsilon {}, lr {}, seed {}, {}\n\n{}\nms/step: "
@@ -180,7 +180,7 @@ int run_compare(RunOptions options) try {
   fmt::print("{}\n", report.text);
   report.write(folder);
   if (!options.json.empty()) write_json(options.json, report.record);
-  const std::vector<Json> rows = objects(member(report.record, "rows"));
+  const std::vector<Json> rows = objects(report.record, "rows");
   const auto failed = [](const Json& row) { return row.contains("error"); };
   return std::ranges::all_of(rows, failed) ? 1 : 0;
 } catch (const Stopped&) {

@@ -130,7 +130,7 @@ void print(const Json& record) {
   fmt::print("{} ({} form, {})\n\n{}\n\n", text(record, "study"), text(record, "form"),
              format_seconds(number(record, "seconds")), text(record, "claimed"));
   Table table({"claim", "value", "interval", "expected", "holds"});
-  for (const Json& claim : objects(member(record, "claims")))
+  for (const Json& claim : objects(record, "claims"))
     table.add({text(claim, "claim"), record_number(member(claim, "value")),
                record_interval(member(claim, "interval")), record_range(member(claim, "expected")),
                text(claim, "holds")});

@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 #include <tuple>
 
@@ -177,7 +176,7 @@ void add_comparisons(Json& sweep) {
     }
     for (Json& row : paired_differences(groups[g], settings)) comparisons.push_back(std::move(row));
   }
-  std::vector<Json> rows = objects(member(sweep, "rows"));
+  std::vector<Json> rows = objects(sweep, "rows");
   for (Json& row : rows) row.update(places.at(text(row, "setting")).second);
   const auto rank = [&](const Json& row) {
     const auto method = std::ranges::find(methods(), text(row, "method"), &Method::name);

@@ -228,16 +228,16 @@ std::pair<std::vector<std::string>, std::vector<Run>> listed_runs(
     const Json& sweep, const std::map<std::string, FoundRecord>& trains) {
   std::vector<std::string> axes;
   constexpr std::size_t most_axes = 64;
-  for (const Json& axis : objects(member(sweep, "axes")))
+  for (const Json& axis : objects(sweep, "axes"))
     if (axes.size() < most_axes) axes.push_back(text(axis, "option"));
   // The options of a row are those that its method and its model use. A row is found by the name of
   // its setting.
   std::map<std::string, Json> used;
-  for (const Json& row : objects(member(sweep, "rows")))
+  for (const Json& row : objects(sweep, "rows"))
     used[text(row, "setting")] = member(row, "options");
   const Json& data = member(sweep, "data");
   std::vector<Run> runs;
-  for (const Json& entry : objects(member(sweep, "runs"))) {
+  for (const Json& entry : objects(sweep, "runs")) {
     Run run{.name = text(entry, "name"), .config = config_of(sweep, entry)};
     run.method = text(run.config, "method");
     run.seed = text(run.config, "seed");
@@ -314,7 +314,7 @@ bool is_task(const std::string& option) {
 
 Checksums checksums_of(const Json& data) {
   Checksums checksums;
-  std::vector<Json> files = objects(member(data, "files"));
+  std::vector<Json> files = objects(data, "files");
   files.push_back(member(data, "init"));
   for (const Json& file : files)
     if (file.is_object()) checksums.emplace(text(file, "name"), text(file, "checksum"));
@@ -338,8 +338,8 @@ Json join_sweeps(const std::vector<Json>& parts) {
     const auto data_of_part = static_cast<double>(whole["data"].size());
     if (const Json& data = member(part, "data"); data.is_array())
       for (const Json& entry : data) whole["data"].push_back(entry);
-    for (const Json& row : objects(member(part, "rows"))) whole["rows"].push_back(row);
-    for (Json run : objects(member(part, "runs"))) {
+    for (const Json& row : objects(part, "rows")) whole["rows"].push_back(row);
+    for (Json run : objects(part, "runs")) {
       run["config"] = config_of(part, run);
       if (const double place = number(run, "data"); place >= 0) run["data"] = data_of_part + place;
       const auto [known, is_new] = places.emplace(text(run, "name"), places.size());

@@ -452,7 +452,7 @@ Table screen_table(const std::vector<Column>& columns, const std::vector<Json>& 
 }
 
 Table run_table(const Json& record) {
-  const std::vector<Json> rows = objects(member(record, "rows"));
+  const std::vector<Json> rows = objects(record, "rows");
   return screen_table(run_columns(rows), rows);
 }
 

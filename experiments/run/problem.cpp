@@ -1,8 +1,6 @@
 // Makes problems from options, which name the model, the loss and the data.
 #include "experiments/run/problem.h"
 
-#include <algorithm>
-#include <filesystem>
 #include <numeric>
 #include <set>
 
@@ -292,8 +290,7 @@ Json data_record(const Problem& problem) {
 
 void check_same_files(const Json& trained_on, const Json& now, const std::string& run) {
   if (trained_on.is_null()) return;  // an older checkpoint
-  const std::vector<Json> was = objects(member(trained_on, "files")),
-                          is = objects(member(now, "files"));
+  const std::vector<Json> was = objects(trained_on, "files"), is = objects(now, "files");
   if (was.size() != is.size())
     fail("data", "{} has {}; {} was trained on {}", text(now, "name"), counted(is.size(), "file"),
          run, was.size());

@@ -36,7 +36,7 @@ double milliseconds(const std::string& unit, const std::string& file) {
 /// aggregates, which hold no single times.
 std::vector<Family> families(const Json& report, const std::string& file) {
   std::vector<Family> list;
-  for (const Json& entry : objects(member(report, "benchmarks"))) {
+  for (const Json& entry : objects(report, "benchmarks")) {
     const double time = number(entry, "real_time");
     if (text(entry, "run_type") == "aggregate" || member(entry, "error_occurred") == true ||
         !(time > 0))
@@ -60,7 +60,7 @@ std::vector<Family> families(const Json& report, const std::string& file) {
 /// The self times of each op in each timed run. Empty if the report is not one of ours.
 std::vector<Family> op_families(const Json& report) {
   std::vector<Family> list;
-  for (const Json& op : objects(member(member(report, "twice"), "ops"))) {
+  for (const Json& op : objects(member(report, "twice"), "ops")) {
     Family family{text(op, "name")};
     for (const Json& sample : member(op, "samples_ms"))
       if (sample.is_number() && sample.get<double>() > 0) family.ms.push_back(sample.get<double>());

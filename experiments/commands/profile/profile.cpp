@@ -110,8 +110,8 @@ std::vector<double> times_of_the_step(const Json& record) {
       if (row["method"] == method) ms.push_back(number(row, "ms"));
   };
   add(record["rows"]);
-  for (const Json& axis : objects(member(member(record, "scaling"), "axes")))
-    for (const Json& point : objects(member(axis, "points")))
+  for (const Json& axis : objects(member(record, "scaling"), "axes"))
+    for (const Json& point : objects(axis, "points"))
       if (axis["axis"] == "batch" && point["value"] == axis["base"]) add(point["methods"]);
   return ms;
 }

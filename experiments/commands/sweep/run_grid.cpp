@@ -9,7 +9,6 @@
 #include <deque>
 #include <map>
 #include <set>
-#include <thread>
 
 #include "autodiff/kernels/cpu.h"
 #include "autodiff/threads/threads.h"

@@ -86,7 +86,7 @@ RunResult look_up(const GridRun& run, const fs::path& folder) {
   if (!bytes) return result;
   // A damaged record is replaced: `train` makes a new one from the checkpoint.
   const Json record = Json::parse_or_null(*bytes);
-  const std::vector<Json> rows = objects(member(record, "rows"));
+  const std::vector<Json> rows = objects(record, "rows");
   if (rows.size() != 1) return result;
   Json config = member(record, "config");
   if (!config.is_object()) return result;

@@ -86,13 +86,13 @@ std::string with_deviation(const Json& row, const std::string& field) {
 
 void print_rows(const Json& record) {
   std::vector<std::string> axes, headings = {"method"};
-  for (const Json& axis : objects(member(record, "axes")))
+  for (const Json& axis : objects(record, "axes"))
     if (const std::string option = text(axis, "option"); option != "method" && !is_seed(option))
       axes.push_back(option);
-  std::vector<std::string> fields = metric_names(objects(member(record, "runs")));
+  std::vector<std::string> fields = metric_names(objects(record, "runs"));
   fields.insert(fields.begin(), {"test_accuracy", "loss"});
   fields.insert(fields.end(), {"gradient_norm", "seconds"});
-  const std::vector<Json> rows = objects(member(record, "rows"));
+  const std::vector<Json> rows = objects(record, "rows");
   std::erase_if(axes, [&](const std::string& axis) {
     return std::ranges::all_of(
         rows, [&](const Json& row) { return member(member(row, "options"), axis).is_null(); });
@@ -137,7 +137,7 @@ void print_rows(const Json& record) {
 
 /// Prints the differences between the methods and the baseline of their group.
 void print_comparisons(const Json& record) {
-  const std::vector<Json> rows = objects(member(record, "comparisons"));
+  const std::vector<Json> rows = objects(record, "comparisons");
   std::string group, baseline;
   for (const Json& row : rows) {
     const bool begins = &row == rows.data() || text(row, "group") != group;
