@@ -48,6 +48,12 @@ std::string word_of(const Json& value) {
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
+std::string one_line(std::string text) {
+  std::ranges::replace(text, '\n', ' ');
+  while (text.ends_with(' ')) text.pop_back();
+  return text;
+}
+
 std::string type_name(const Option& option) {
   if (option.is_switch()) return "";
   if (!option.accepted.words.empty())
@@ -276,7 +282,7 @@ void OptionSet::read_file(const std::string& file, OptionWords& given) const {
     table = toml::parse(text);
   } catch (const toml::parse_error& error) {
     throw UsageError(fmt::format("{}, line {}: {}", file, error.source().begin.line,
-                                 one_line(error.description())));
+                                 one_line(std::string(error.description()))));
   }
   Words names;
   for (const Option& option : options_)

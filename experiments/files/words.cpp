@@ -43,18 +43,6 @@ bool listed(std::string_view list, std::string option) {
   return fmt::format(", {},", list).find(fmt::format(", {},", option)) != std::string::npos;
 }
 
-std::string one_line(std::string_view text) {
-  std::string result;
-  for (const char c : text) {
-    if (static_cast<unsigned char>(c) > ' ')
-      result += c;
-    else if (!result.empty() && result.back() != ' ')
-      result += ' ';
-  }
-  while (!result.empty() && result.back() == ' ') result.pop_back();
-  return result;
-}
-
 std::string lower_case(std::string_view text) {
   std::string result(text);
   for (char& c : result)

@@ -37,10 +37,6 @@ std::string did_you_mean(const std::string& word, const std::vector<std::string>
 /// True if a list such as "gamma, asam_eta" contains an option such as "asam-eta".
 bool listed(std::string_view list, std::string option);
 
-/// `text` with each run of white space and control characters replaced by one space, and with none
-/// at the ends.
-std::string one_line(std::string_view text);
-
 /// Replaces A to Z with a to z.
 std::string lower_case(std::string_view text);
 

@@ -24,6 +24,9 @@ std::string render(const std::string& name, const Json& data);
 /// and bytes that are not UTF-8 are not allowed in a page and become U+FFFD.
 std::string escape(std::string_view text);
 
+/// `text` with each run of white space and control characters replaced by one space.
+std::string one_line(std::string_view text);
+
 std::string replace_all(std::string text, std::string_view from, std::string_view to);
 
 /// A whole document with its style and script, and with a policy that prevents it from loading

@@ -1,6 +1,5 @@
 // Makes the page of a study from its record alone: Markdown, with plots beside it, for the web view
 // of a repository.
-#include "experiments/files/words.h"
 #include "experiments/report/html.h"
 #include "experiments/report/plots.h"
 #include "experiments/studies/study.h"

@@ -9,7 +9,6 @@
 #include <map>
 #include <set>
 
-#include "experiments/files/words.h"
 #include "experiments/measure/noise.h"
 #include "experiments/report/plots.h"
 #include "experiments/report/sections.h"
