@@ -43,11 +43,7 @@ class App {
   void add_problem(const std::string& name, const std::string& purpose,
                    void (*declare)(OptionSet&, Own&),
                    Problem (*make)(const RunOptions&, const Own&)) {
-    attempt([&] {
-      registry().add_own(name, declare);
-      registry().add(ProblemEntry{
-          name, purpose, [=](const RunOptions& o) { return make(o, o.own_options<Own>(name)); }});
-    });
+    add_with_own<ProblemEntry>(name, purpose, declare, make);
   }
 
   /// `make` receives the training examples and `outputs`, the number of values that the loss needs
@@ -61,13 +57,7 @@ class App {
                  void (*declare)(OptionSet&, Own&),
                  Model (*make)(const RunOptions&, const Dataset& train, Index outputs,
                                const Own&)) {
-    attempt([&] {
-      registry().add_own(name, declare);
-      registry().add(
-          ModelEntry{name, purpose, [=](const RunOptions& o, const Dataset& train, Index outputs) {
-                       return make(o, train, outputs, o.own_options<Own>(name));
-                     }});
-    });
+    add_with_own<ModelEntry>(name, purpose, declare, make);
   }
 
   /// Adds a data set for `--data NAME`. `load` returns the training and test examples.
@@ -79,11 +69,7 @@ class App {
   void add_data(const std::string& name, const std::string& purpose,
                 void (*declare)(OptionSet&, Own&),
                 DataSplit (*load)(const RunOptions&, const Own&)) {
-    attempt([&] {
-      registry().add_own(name, declare);
-      registry().add(DataEntry{
-          name, purpose, [=](const RunOptions& o) { return load(o, o.own_options<Own>(name)); }});
-    });
+    add_with_own<DataEntry>(name, purpose, declare, load);
   }
 
   /// Adds a loss for `--loss NAME`.
@@ -138,6 +124,17 @@ class App {
   int run(int argc, char** argv) const;
 
  private:
+  /// Adds an entry with its own options, which are the last argument of `make`.
+  template <class Entry, class Own>
+  void add_with_own(const std::string& name, const std::string& purpose,
+                    void (*declare)(OptionSet&, Own&), auto make) {
+    attempt([&] {
+      registry().add_own(name, declare);
+      registry().add(Entry{name, purpose, [=](const RunOptions& o, const auto&... more) {
+                             return make(o, more..., o.own_options<Own>(name));
+                           }});
+    });
+  }
   /// The first mistake is kept for `run`, because no `main` catches it here.
   void attempt(const std::function<void()>& add) {
     try {

@@ -28,9 +28,10 @@ def place(name):
 
 
 def command(name):
-    """The command that a file in experiments/commands belongs to. None for other files."""
+    """The command that a file in experiments/commands belongs to. None for other files, and for the list of all."""
     parts = pathlib.Path(name).parts[2:]
-    return pathlib.Path(parts[0]).stem if name.startswith(COMMANDS + "/") else None
+    shared = not name.startswith(COMMANDS + "/") or name == COMMANDS + "/commands.h"
+    return None if shared else pathlib.Path(parts[0]).stem
 
 
 errors = []

@@ -129,7 +129,7 @@ Accepted number_above(double low) {
 
 Accepted one_of(std::vector<std::string> words) {
   const auto complaint = [words](const std::string& text) -> std::string {
-    if (std::ranges::find(words, text) != words.end()) return {};
+    if (holds(words, text)) return {};
     return fmt::format("must be one of {}, was '{}'{}", fmt::join(words, ", "), text,
                        did_you_mean(text, words));
   };
@@ -301,7 +301,7 @@ void OptionSet::read_file(const std::string& file, OptionWords& given) const {
   for (const auto& [key, node] : table) {
     const std::string name(key.str());
     const std::string where = fmt::format("{}, line {}", file, node.source().begin.line);
-    if (std::ranges::find(names, name) == names.end())
+    if (!holds(names, name))
       throw UsageError(
           fmt::format("{}: there is no option '{}'{}", where, name, did_you_mean(name, names)));
     const Words words = words_of(node, fmt::format("{}: {}", where, name));

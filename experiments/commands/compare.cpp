@@ -6,6 +6,7 @@
 #include "autodiff/profile/peak.h"
 #include "autodiff/threads/threads.h"
 #include "experiments/app/terminal.h"
+#include "experiments/commands/commands.h"
 #include "experiments/files/words.h"
 #include "experiments/measure/gradient_error.h"
 #include "experiments/measure/noise.h"
@@ -74,7 +75,7 @@ Json phases_of(const StepCost& cost) {
 std::string text_of(const Problem& problem, const Json& record) {
   const RunOptions& o = problem.options;
   std::string warning = noise_warning(record);
-  for (const Json& row : objects(member(record, "rows")))
+  for (const Json& row : objects(record, "rows"))
     if (row.contains("error")) warning += (warning.empty() ? "" : "\n") + text(row, "error");
   return fmt::format(
       "\n{} on {}: {}, gamma {}, epsilon {}, lr {}, seed {}, {}\n\n{}\nms/step: "
@@ -93,11 +94,6 @@ const std::vector<std::string>& compared_methods() {
   static const std::vector<std::string> names = {"sgd",  "exact", "exact-naive",
                                                  "f-gr", "b-gr",  "c-gr"};
   return names;
-}
-
-void declare_compare(OptionSet& set, RunOptions& options) {
-  options.methods = compared_methods();
-  declare(set, options);
 }
 
 Report compare(const Problem& given, const CompareSettings& settings) {
@@ -162,6 +158,15 @@ Report compare(const Problem& given, const CompareSettings& settings) {
   return report;
 }
 
+namespace {
+
+void declare_compare(OptionSet& set, RunOptions& options) {
+  options.methods = compared_methods();
+  declare(set, options);
+}
+
+/// Prints the report, writes compare.json and report.html to `options.out`, and writes the JSON to
+/// `options.json` too. Returns the exit status.
 int run_compare(RunOptions options) try {
   watch_for_stop();
   if (options.out.empty()) options.out = "runs/compare";
@@ -176,12 +181,19 @@ int run_compare(RunOptions options) try {
   fmt::print("{}\n", report.text);
   if (!options.json.empty()) write_json(options.json, report.record);
   report.write(folder);
-  const std::vector<Json> rows = objects(member(report.record, "rows"));
+  const std::vector<Json> rows = objects(report.record, "rows");
   const auto failed = [](const Json& row) { return row.contains("error"); };
   return std::ranges::any_of(rows, failed) ? 1 : 0;
 } catch (const Stopped&) {
   print_error("stopped; an unfinished comparison leaves no record");
   return stopped_status;
+}
+
+}  // namespace
+
+void add_compare(CommandLine& app) {
+  app.add("compare", "train one model with each GR method: cost, gradient error, result",
+          declare_compare, run_compare);
 }
 
 }  // namespace twice::experiments

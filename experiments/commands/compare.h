@@ -24,11 +24,4 @@ struct CompareSettings {
 /// compares the gradients. Uses the threads in effect. Throws Stopped after a stop.
 Report compare(const Problem& problem, const CompareSettings& settings = {});
 
-/// Declares the options of `./twice compare`.
-void declare_compare(OptionSet& set, RunOptions& options);
-
-/// Prints the report, writes compare.json and report.html to `options.out`, and writes the JSON to
-/// `options.json` too. Returns the exit status.
-int run_compare(RunOptions options);
-
 }  // namespace twice::experiments

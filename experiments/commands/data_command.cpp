@@ -1,7 +1,6 @@
-// `./twice data`: the list of data sets, and the actions of the command.
-#include "experiments/commands/data_command.h"
-
+// `./twice data [list | fetch NAME | verify NAME]`: lists, fetches and verifies data sets.
 #include "autodiff/array/error.h"
+#include "experiments/commands/commands.h"
 #include "experiments/data/catalogue.h"
 #include "experiments/data/dataset.h"
 #include "experiments/run/stop.h"
@@ -9,6 +8,10 @@
 namespace twice::experiments {
 
 namespace {
+
+struct DataOptions {
+  std::string action = "list", name;
+};
 
 std::string status(const DataSource& source) {
   if (source.origin == Origin::built_in) return "built in";
@@ -54,8 +57,6 @@ void verify_data(const std::string& name) {
   }
 }
 
-}  // namespace
-
 void declare_data(OptionSet& set, DataOptions& options) {
   set.group("Arguments");
   set.add("ACTION", &options.action, "list, fetch or verify", one_of({"list", "fetch", "verify"}));
@@ -63,6 +64,9 @@ void declare_data(OptionSet& set, DataOptions& options) {
       false;
 }
 
+/// `list` prints every data set, whether it is present, how to get it, and whom to credit. `fetch`
+/// gets one data set. `verify` checks every file of one data set and prints its checksum. Returns
+/// the exit status.
 int data(DataOptions options) {
   const auto& [action, name] = options;
   if ((action == "list") != name.empty())
@@ -74,6 +78,12 @@ int data(DataOptions options) {
   if (action == "fetch") fetch_data(name);
   if (action == "verify") verify_data(name);
   return 0;
+}
+
+}  // namespace
+
+void add_data(CommandLine& app) {
+  app.add("data", "list, fetch and verify data sets", declare_data, data);
 }
 
 }  // namespace twice::experiments

@@ -4,6 +4,7 @@
 #include "autodiff/print.h"
 #include "autodiff/profile/ledger.h"
 #include "autodiff/threads/threads.h"
+#include "experiments/commands/commands.h"
 #include "experiments/commands/explain/page.h"
 #include "experiments/measure/statistics.h"
 #include "experiments/measure/steps.h"
@@ -123,6 +124,13 @@ Report explain(std::initializer_list<Tensors> outputs, const ExplainSettings& se
   return report;
 }
 
+namespace {
+
+struct ExplainOptions {
+  RunOptions run;
+  bool brief = false, html = false;
+};
+
 void declare_explain(OptionSet& set, ExplainOptions& options) {
   declare(set, options.run, {.training = false, .norm = true});
   set.add("brief", &options.brief, "Omit the list of steps");
@@ -130,6 +138,8 @@ void declare_explain(OptionSet& set, ExplainOptions& options) {
           "Write a page with pictures of the graph after each pass (needs Graphviz)");
 }
 
+/// Prints the explanation of a training step of each method, for each of its programs. With `html`
+/// writes report.html to `--out`, with the values of a step on the first batch.
 int run_explain(ExplainOptions options) {
   complete(options.run, {"exact"});
   warn_of_unread(options.run);
@@ -180,6 +190,13 @@ int run_explain(ExplainOptions options) {
     Report{.files = {{"report.html", explain_html(record, sections)}}}.write(options.run.out);
   if (!options.run.json.empty()) write_json(options.run.json, record);
   return 0;
+}
+
+}  // namespace
+
+void add_explain(CommandLine& app) {
+  app.add("explain", "show the plan of a model and method, pass by pass", declare_explain,
+          run_explain);
 }
 
 }  // namespace twice::experiments

@@ -25,17 +25,4 @@ struct ExplainSettings {
 /// inputs, the forward op and scope that it belongs to, and the place of its value in the arena.
 Report explain(std::initializer_list<Tensors> outputs, const ExplainSettings& settings = {});
 
-/// The options of `./twice explain`.
-struct ExplainOptions {
-  RunOptions run;
-  bool brief = false, html = false;
-};
-
-/// Declares the options of `./twice explain`.
-void declare_explain(OptionSet& set, ExplainOptions& options);
-
-/// Prints the explanation of a training step of each method, for each of its programs. With `html`
-/// writes report.html to `--out`, with the values of a step on the first batch.
-int run_explain(ExplainOptions options);
-
 }  // namespace twice::experiments

@@ -1,9 +1,9 @@
-// Selects and writes the arrays of an export.
-#include "experiments/commands/export.h"
-
+// `./twice export`: writes a step's arrays as safetensors, for checks by other programs.
+// docs/records.md, "The export file", lists the names.
 #include "autodiff/derive/grad.h"
 #include "autodiff/ops/tensors.h"
 #include "autodiff/threads/threads.h"
+#include "experiments/commands/commands.h"
 #include "experiments/files/atomic_file.h"
 #include "experiments/files/json.h"
 #include "experiments/files/safetensors.h"
@@ -16,11 +16,17 @@ namespace twice::experiments {
 
 namespace {
 
+struct ExportOptions {
+  RunOptions run;
+  /// A checkpoint of `train` that provides parameters and buffers.
+  std::string checkpoint;
+  /// Also write the graph of the loss, next to the arrays.
+  bool graph = false;
+};
+
 constexpr const char* layout =
     "images NHWC; convolution weights (kh, kw, in, out); linear weights (in, out), y = x W + b; "
     "flatten order height, width, channels";
-
-}  // namespace
 
 void declare_export(OptionSet& set, ExportOptions& options) {
   options.run.dtype = "f64";
@@ -33,6 +39,8 @@ void declare_export(OptionSet& set, ExportOptions& options) {
           "Take parameters and buffers from a checkpoint of `train`");
 }
 
+/// Writes MODEL.safetensors to the folder --out, or the file --out if its name ends in
+/// .safetensors. The graph has the same name with the ending .json.
 int export_step(ExportOptions options) {
   if (options.run.out.empty()) options.run.out = "runs/export";
   complete(options.run, {"exact", "f-gr", "b-gr", "c-gr"});
@@ -94,6 +102,13 @@ int export_step(ExportOptions options) {
   write(file, encode_safetensors(result));
   if (options.graph) write_atomically(file.replace_extension(".json"), record_text(graph));
   return 0;
+}
+
+}  // namespace
+
+void add_export(CommandLine& app) {
+  app.add("export", "write parameters, batch, gradients and H g as safetensors", declare_export,
+          export_step);
 }
 
 }  // namespace twice::experiments

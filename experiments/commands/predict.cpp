@@ -1,12 +1,12 @@
-// Loads the model of a checkpoint, and converts its outputs to classes, probabilities or numbers.
-#include "experiments/commands/predict.h"
-
+// `./twice predict` and `./twice evaluate`: apply a trained model to examples. Its outputs become
+// classes, probabilities or numbers.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 
 #include "autodiff/threads/threads.h"
+#include "experiments/commands/commands.h"
 #include "experiments/files/npy.h"
 #include "experiments/files/words.h"
 #include "experiments/report/table.h"
@@ -21,6 +21,16 @@ namespace twice::experiments {
 namespace {
 
 namespace fs = std::filesystem;
+
+struct PredictOptions {
+  /// The folder of a run, or a checkpoint.
+  std::string run;
+  bool best = false;
+  /// A file or a data set. Empty: the test examples of the run's data.
+  std::string data;
+  int threads = 0;
+  std::string out, json;
+};
 
 fs::path checkpoint_of(const PredictOptions& options) {
   const fs::path run = options.run;
@@ -90,8 +100,7 @@ struct Judged {
 
   /// Whether `--data` is a file of the run, not the name of a data set.
   bool reads_file_of_run(const std::string& data) const {
-    const std::vector<std::string> names = names_of(registry().data());
-    if (data.empty() || std::ranges::find(names, data) != names.end()) return false;
+    if (data.empty() || holds(names_of(registry().data()), data)) return false;
     for (const Json& file : objects(member(history.data, "files")))
       for (const DataFile& own : problem.data.files)
         if (text(file, "checksum") == own.checksum) return true;
@@ -203,8 +212,6 @@ void declare(OptionSet& set, PredictOptions& options) {
   set.group("Output");
 }
 
-}  // namespace
-
 void declare_predict(OptionSet& set, PredictOptions& options) {
   declare(set, options);
   set.add("out", &options.out, "File for the predictions: .csv or .npz").required = true;
@@ -215,6 +222,7 @@ void declare_evaluate(OptionSet& set, PredictOptions& options) {
   set.add("json", &options.json, "File for the same result as JSON");
 }
 
+/// Writes a row for each example to --out. Returns the exit status.
 int predict(PredictOptions options) {
   const std::string ending = fs::path(options.out).extension().string();
   if (ending != ".csv" && ending != ".npz")
@@ -231,6 +239,7 @@ int predict(PredictOptions options) {
   return 0;
 }
 
+/// Prints the metrics. For at most 20 classes, also prints the confusion matrix.
 int evaluate_run(PredictOptions options) {
   prepare_file(options.json);
   const Judged judged(options);
@@ -269,6 +278,18 @@ int evaluate_run(PredictOptions options) {
                  {"confusion", confusion}});
   write_json(options.json, record);
   return 0;
+}
+
+}  // namespace
+
+void add_evaluate(CommandLine& app) {
+  app.add("evaluate", "evaluate a trained model on test examples, or on another file",
+          declare_evaluate, evaluate_run);
+}
+
+void add_predict(CommandLine& app) {
+  app.add("predict", "write a trained model's predictions for test examples, or for another file",
+          declare_predict, predict);
 }
 
 }  // namespace twice::experiments

@@ -1,5 +1,6 @@
-// The command `study`: its options, the run and its output.
-#include "experiments/commands/study.h"
+// `./twice study`: runs one study, prints its claims and verdict, and writes its record, page and
+// plots.
+#include "experiments/studies/study.h"
 
 #include <fmt/format.h>
 
@@ -7,8 +8,8 @@
 #include <cmath>
 
 #include "autodiff/threads/threads.h"
-#include "experiments/app/command_line.h"
 #include "experiments/app/terminal.h"
+#include "experiments/commands/commands.h"
 #include "experiments/files/atomic_file.h"
 #include "experiments/files/record.h"
 #include "experiments/report/html.h"
@@ -20,6 +21,16 @@
 namespace twice::experiments {
 
 namespace {
+
+struct StudyOptions {
+  RunOptions run;
+  std::string name;
+  bool list = false, quick = false;
+  /// If not empty: a record to make the page from, instead of running the study.
+  std::string document;
+  /// The given settings, by name.
+  std::map<std::string, std::optional<double>> settings;
+};
 
 void print_list() {
   Table table({"study", "shows", "--quick", "full"});
@@ -108,7 +119,7 @@ void print(const Json& record) {
   fmt::print("{} ({} form, {})\n\n{}\n\n", text(record, "study"), text(record, "form"),
              format_seconds(number(record, "seconds")), text(record, "claimed"));
   Table table({"claim", "value", "interval", "expected", "holds"});
-  for (const Json& claim : objects(member(record, "claims")))
+  for (const Json& claim : objects(record, "claims"))
     table.add({text(claim, "claim"), record_number(member(claim, "value")),
                record_interval(member(claim, "interval")), record_range(member(claim, "expected")),
                text(claim, "holds")});
@@ -154,8 +165,6 @@ int follow(const StudyOptions& options, Ranks& ranks) {
   return 1;
 }
 
-}  // namespace
-
 void declare_study(OptionSet& set, StudyOptions& options) {
   declare(set, options.run, {.model = false, .data = false, .method = false, .training = false});
   set.remove({"init-seed", "data-seed"});
@@ -170,6 +179,7 @@ void declare_study(OptionSet& set, StudyOptions& options) {
       if (!set.find(s.name)) set.add(s.name, &options.settings[s.name], s.meaning);
 }
 
+/// Returns the exit status, which is 0 for every verdict, since a negative verdict is a result too.
 int study(StudyOptions options) {
   watch_for_stop();
   const std::unique_ptr<Ranks> ranks = Ranks::join(command_text(), stop_requested);
@@ -226,6 +236,13 @@ int study(StudyOptions options) {
   if (!options.run.json.empty()) write_json(options.run.json, record);
   journal.remove();
   return 0;
+}
+
+}  // namespace
+
+void add_study(CommandLine& app) {
+  app.add("study", "test one claim by experiment; --list names the studies", declare_study, study);
+  app.shares_work();
 }
 
 }  // namespace twice::experiments

@@ -1,6 +1,5 @@
-// The command `train`: starts or resumes a run and completes it.
-#include "experiments/commands/train.h"
-
+// `./twice train`: one run of one model with one method. A run writes checkpoints, so it can be
+// killed at any moment and resumed to the same bits.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -10,8 +9,8 @@
 
 #include "autodiff/kernels/cpu.h"
 #include "autodiff/threads/threads.h"
-#include "experiments/app/command_line.h"
 #include "experiments/app/terminal.h"
+#include "experiments/commands/commands.h"
 #include "experiments/files/atomic_file.h"
 #include "experiments/files/json.h"
 #include "experiments/files/safetensors.h"
@@ -30,6 +29,13 @@ namespace twice::experiments {
 namespace {
 
 namespace fs = std::filesystem;
+
+struct TrainOptions {
+  RunOptions run;
+  bool resume = false, fresh = false;
+  /// Steps between checkpoints. 0 means checkpoints only after epochs.
+  int checkpoint_every = 0;
+};
 
 /// The options of the resumed run. The number of threads may change, since results do not depend on
 /// it.
@@ -284,8 +290,6 @@ int run_to_end(Trainer& trainer, RunHistory& history, RunFiles& files, int every
   return 0;
 }
 
-}  // namespace
-
 void declare_train(OptionSet& set, TrainOptions& options) {
   options.run.methods = {"exact"};
   declare(set, options.run);
@@ -297,6 +301,10 @@ void declare_train(OptionSet& set, TrainOptions& options) {
           whole(0, 1 << 30));
 }
 
+/// Writes to --out: checkpoint.safetensors and train.json after each epoch, or after several short
+/// ones, and report.html at the end. With --resume, the options come from the checkpoint. A given
+/// option that differs is an error, except for --threads and for more --epochs, which lengthen the
+/// run. Returns the exit status.
 int train(TrainOptions options) {
   watch_for_stop();
   if (options.run.out.empty()) options.run.out = "runs/train";
@@ -346,6 +354,13 @@ int train(TrainOptions options) {
   page.finish();
   if (!options.run.json.empty()) write_json(options.run.json, record_of(trainer, history));
   return 0;
+}
+
+}  // namespace
+
+void add_train(CommandLine& app) {
+  app.add("train", "train one model; writes checkpoints and resumes from them", declare_train,
+          train);
 }
 
 }  // namespace twice::experiments

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 #include <set>
 
@@ -129,8 +128,7 @@ Columns columns_of(const std::vector<std::string>& names, const FileDataOptions&
   const std::vector<std::string> wanted = like ? like->input_names : std::vector<std::string>();
   const std::string target = wanted.empty() ? options.target : like->target_names.at(0);
   const auto is_target = [&](const std::string& name) {
-    return target.empty() ? std::ranges::count(usual_targets, lower_case(name)) > 0
-                          : name == target;
+    return target.empty() ? holds(usual_targets, lower_case(name)) : name == target;
   };
   const auto found = std::ranges::find_if(names, is_target);
   if (found == names.end() && !target.empty() && !like)
@@ -150,7 +148,7 @@ Columns columns_of(const std::vector<std::string>& names, const FileDataOptions&
   for (std::size_t i = 0; i < names.size(); ++i)
     if (i != columns.target && wanted.empty())
       columns.inputs.push_back(i);
-    else if (i != columns.target && std::ranges::count(wanted, names[i]) == 0)
+    else if (i != columns.target && !holds(wanted, names[i]))
       fail("data", "{}: the model has no input '{}'; expected {}{}", options.file, shown(names[i]),
            shown(wanted), target.empty() ? "" : fmt::format(" and '{}'", shown(target)));
   return columns;
@@ -169,9 +167,7 @@ DataSplit read_csv(std::string text, char separator, const FileDataOptions& opti
   if (columns == 1 && !options.like) table.refuse(" has one column; expected inputs and a target");
 
   std::vector<std::string> names(fields.begin(), fields.end());
-  const auto in_first_row = [&](const std::string& name) {
-    return std::ranges::find(names, name) != names.end();
-  };
+  const auto in_first_row = [&](const std::string& name) { return holds(names, name); };
   const auto numbers =
       std::ranges::count_if(fields, [&](auto field) { return table.number(field).has_value(); });
   const std::size_t position = parsed<std::size_t>(options.target).value_or(0);

@@ -34,10 +34,6 @@ const Words usual_inputs = {"x", "inputs", "images", "data", "features", "arr_0"
 const Words usual_targets = {"y",     "targets", "target",  "labels",
                              "label", "class",   "classes", "arr_1"};
 
-bool holds(const Words& words, const std::string& word) {
-  return std::ranges::find(words, word) != words.end();
-}
-
 /// Reads files and records their names, sizes and checksums.
 struct Source {
   std::vector<DataFile> files = {};

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 
 #include <cstring>
@@ -145,7 +146,7 @@ void Process::write_line(std::string_view line) {
 }
 
 /// Waits for more output. Returns false at the end of the output, or if `give_up` returns true.
-bool Process::receive(GiveUp give_up) {
+bool Process::receive(const GiveUp& give_up) {
   constexpr int look_ms = 100;
   for (;;) {
     pollfd ready{socket_.number(), POLLIN, 0};
@@ -161,7 +162,7 @@ bool Process::receive(GiveUp give_up) {
   }
 }
 
-std::optional<std::string> Process::read_line(GiveUp give_up) {
+std::optional<std::string> Process::read_line(const GiveUp& give_up) {
   std::size_t end;
   while ((end = received_.find('\n')) == std::string::npos)
     if (!receive(give_up)) return std::nullopt;
@@ -170,7 +171,7 @@ std::optional<std::string> Process::read_line(GiveUp give_up) {
   return line;
 }
 
-std::string Process::read_all(GiveUp give_up) {
+std::string Process::read_all(const GiveUp& give_up) {
   while (receive(give_up)) {
   }
   return std::exchange(received_, "");
@@ -211,6 +212,12 @@ double Process::cpu_seconds() const {
   timespec used{};
   if (::clock_getcpuclockid(child_, &clock) == 0) ::clock_gettime(clock, &used);
   return static_cast<double>(used.tv_sec) + 1e-9 * static_cast<double>(used.tv_nsec);
+}
+
+std::string host_name() {
+  utsname system{};
+  ::uname(&system);
+  return system.nodename;
 }
 
 std::string last_line(const std::string& text) {

@@ -1,9 +1,11 @@
-// Starts other programs as child processes, exchanges lines with them, and ends them.
+// Starts other programs as child processes, exchanges lines with them, and ends them. Names this
+// machine, on which they run.
 #pragma once
 
 #include <sys/types.h>
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -50,11 +52,11 @@ class Process {
 
   /// A function that is called ten times a second while reading waits. If it returns true, reading
   /// ends.
-  using GiveUp = bool (*)();
+  using GiveUp = std::function<bool()>;
   /// The next line of the output without the line break. No value at the end of the output.
-  std::optional<std::string> read_line(GiveUp give_up = nullptr);
+  std::optional<std::string> read_line(const GiveUp& give_up = nullptr);
   /// The rest of the output.
-  std::string read_all(GiveUp give_up = nullptr);
+  std::string read_all(const GiveUp& give_up = nullptr);
 
   /// The exit status, or minus the number of the signal that ended the process. No value while the
   /// process runs.
@@ -74,7 +76,7 @@ class Process {
 
  private:
   void signal(int number);
-  bool receive(GiveUp give_up);
+  bool receive(const GiveUp& give_up);
 
   pid_t child_ = -1;
   bool own_group_;
@@ -82,6 +84,9 @@ class Process {
   Descriptor socket_, errors_;
   std::string received_;
 };
+
+/// The name of this machine.
+std::string host_name();
 
 /// The last line of a text that is not blank, or "" if there is none.
 std::string last_line(const std::string& text);

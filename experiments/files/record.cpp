@@ -74,4 +74,12 @@ std::vector<Json> objects(const Json& array) {
   return result;
 }
 
+std::vector<double> numbers(const Json& object, const std::string& key) {
+  return numbers(member(object, key));
+}
+
+std::vector<Json> objects(const Json& object, const std::string& key) {
+  return objects(member(object, key));
+}
+
 }  // namespace twice::experiments

@@ -30,7 +30,9 @@ std::string record_range(const Json& range);        ///< `at most 1e-10`
 
 /// The elements of an array that are objects. Empty if `array` is not an array.
 std::vector<Json> objects(const Json& array);
+std::vector<Json> objects(const Json& object, const std::string& key);  ///< of a member
 /// The elements of an array as numbers, with NaN for other values. Empty for null.
 std::vector<double> numbers(const Json& array);
+std::vector<double> numbers(const Json& object, const std::string& key);  ///< of a member
 
 }  // namespace twice::experiments

@@ -2,8 +2,10 @@
 // mistyped one, and shortens words for messages.
 #pragma once
 
+#include <algorithm>
 #include <charconv>
 #include <concepts>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,6 +23,12 @@ std::optional<T> parsed(std::string_view text) {
   const auto [last, error] = std::from_chars(first, end, value);
   if (error != std::errc() || last != end) return std::nullopt;
   return value;
+}
+
+/// Whether a list has this element or, with a projection, an element with this member.
+template <class Projection = std::identity>
+bool holds(const auto& list, const auto& value, Projection projection = {}) {
+  return std::ranges::find(list, value, projection) != std::ranges::end(list);
 }
 
 /// "; did you mean WORD?" with the candidate nearest to a mistyped word, or "".

@@ -54,8 +54,7 @@ std::vector<std::optional<GradientVectors>> gradients_of_programs(const Problem&
                                                                   const ModelState& state,
                                                                   const Dataset& batch,
                                                                   Index steps) {
-  const int first =
-      method.programs == 1 ? 0 : method.program(0, method_options(problem.options, method.name));
+  const int first = program_of(problem, method, 0);
   std::vector<std::optional<GradientVectors>> all;
   for (int program = 0; program < method.programs; ++program) {
     const RecordedStep step = record_step(problem, method, state, program);

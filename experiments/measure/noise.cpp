@@ -9,7 +9,6 @@
 #include <filesystem>
 #include <fstream>
 #include <limits>
-#include <sstream>
 
 #include "autodiff/profile/peak.h"
 #include "experiments/files/record.h"
@@ -129,7 +128,7 @@ std::string noise_warning(const Json& record) {
           fmt::format("the machine's speed changed by {:+.0f} %", 100 * (after / before - 1)));
   }
   // The times of one step that was timed in several parts of the measurement.
-  if (const std::vector<double> ms = numbers(member(noise, "same_step_ms")); ms.size() > 1)
+  if (const std::vector<double> ms = numbers(noise, "same_step_ms"); ms.size() > 1)
     if (const auto [least, most] = std::ranges::minmax(ms); most > (1 + drift) * least)
       causes.push_back(fmt::format("the same step took {:.3g} ms and {:.3g} ms", least, most));
   if (causes.empty()) return "";

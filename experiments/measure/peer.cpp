@@ -10,6 +10,7 @@
 #include "autodiff/threads/threads.h"
 #include "experiments/files/atomic_file.h"
 #include "experiments/files/safetensors.h"
+#include "experiments/files/words.h"
 #include "experiments/run/stop.h"
 
 namespace twice::experiments {
@@ -95,7 +96,7 @@ std::unique_ptr<Answerer> Peer::start(Json& hello) const {
 void Peer::check(const RunOptions& o) const {
   const auto demand = [&](const char* list, const char* option, const std::string& value) {
     const std::vector<std::string> known = description_[list];
-    if (std::ranges::find(known, value) == known.end())
+    if (!holds(known, value))
       throw UsageError(fmt::format("--peer pytorch has no --{} {}; it has {}", option, value,
                                    fmt::join(known, ", ")));
   };

@@ -5,7 +5,6 @@
 #include "experiments/files/atomic_file.h"
 #include "experiments/files/process.h"
 #include "experiments/measure/steps.h"
-#include "experiments/run/stop.h"
 
 namespace twice::experiments {
 

@@ -200,14 +200,9 @@ void StepCounts::add(double share, const Cost& cost) {
 std::vector<double> program_shares(const Problem& problem, const Method& method) {
   if (method.programs == 1) return {1};
   constexpr std::size_t most = 1000;
-  const MethodOptions options = method_options(problem.options, method.name);
   std::vector<int> taken(2 * most);
-  for (std::size_t step = 0; step < taken.size(); ++step) {
-    taken[step] = method.program(static_cast<std::int64_t>(step), options);
-    if (taken[step] < 0 || taken[step] >= method.programs)
-      fail("method", "{}: step {} takes program {}; there are {}", method.name, step, taken[step],
-           method.programs);
-  }
+  for (std::size_t step = 0; step < taken.size(); ++step)
+    taken[step] = program_of(problem, method, static_cast<Index>(step));
   std::size_t period = 1;
   while (period < most && !std::equal(taken.begin() + static_cast<std::ptrdiff_t>(period),
                                       taken.end(), taken.begin()))
@@ -252,7 +247,12 @@ StepCost mean_cost(std::string_view method, const std::vector<double>& shares,
   return mean;
 }
 
-StepCost planned_cost(const Problem& problem, const Method& method, const ModelState& state) {
+StepCost planned_cost(const Problem& problem, const Method& method) {
+  const DType dtype = problem.options.number_type();
+  // Counts do not depend on the values of the parameters.
+  ModelState state{{}, problem.model.initial_buffers(dtype)};
+  for (const ParameterInfo& parameter : problem.model.parameter_info())
+    state.parameters.emplace_back(parameter.shape, dtype);
   std::vector<Plan> plans;
   std::vector<const Plan*> all;
   for (int program = 0; program < method.programs; ++program)

@@ -171,8 +171,8 @@ StepCost mean_cost(std::string_view method, const std::vector<double>& shares,
                    std::span<const Plan* const> plans,
                    std::span<const std::vector<double>> samples = {});
 
-/// The cost of the method's steps at this state without times, from plans that never run.
-StepCost planned_cost(const Problem& problem, const Method& method, const ModelState& state);
+/// The cost of the method's steps without times, from plans that never run.
+StepCost planned_cost(const Problem& problem, const Method& method);
 
 /// The training steps of a method: one for each of its programs.
 class MethodSteps {

@@ -5,7 +5,6 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 #include <sched.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +14,7 @@
 
 #include "autodiff/kernels/cpu.h"
 #include "autodiff/threads/threads.h"
+#include "experiments/files/process.h"
 #include "experiments/files/words.h"
 
 namespace twice::experiments {
@@ -42,12 +42,6 @@ constexpr Variables launchers[] = {
 int whole(const char* variable, int otherwise) {
   const char* text = std::getenv(variable);
   return text ? std::atoi(text) : otherwise;
-}
-
-std::string own_host() {
-  utsname system{};
-  ::uname(&system);
-  return system.nodename;
 }
 
 /// The cores that this process may use, as a text that is equal for equal sets.
@@ -94,7 +88,7 @@ StartMessagePassing* load(const Launch& launched) {
     fail("mpi",
          "{}: {} processes were started ({}), but the part for MPI cannot be loaded: {}; "
          "`.ci/install mpi` and a new build make it, and sweep --shard needs no MPI",
-         own_host(), launched.size, launched.variable,
+         host_name(), launched.size, launched.variable,
          std::filesystem::exists(file) ? reason : file.string() + " is missing");
   }
   void* function = ::dlsym(module, "twice_mpi_start");
@@ -172,7 +166,7 @@ std::unique_ptr<Ranks> Ranks::join(const std::string& command, Stop stop) {
 /// Each rank reports its node, cores and kernels to rank 0, which divides the cores of each node.
 void Ranks::meet(const std::string& command, Stop stop) {
   Json greeting = {{"kind", "hello"},
-                   {"host", own_host()},
+                   {"host", host_name()},
                    {"set", own_cores()},
                    {"processors", processors()},
                    {"threads", allowed_threads()},
@@ -184,7 +178,7 @@ void Ranks::meet(const std::string& command, Stop stop) {
     if (stop()) throw EndedElsewhere{};
     if (answers.empty()) fail("mpi", "{}", describe_loss(0));
     const Json& welcome = answers.at(0);
-    members_[index(rank_)].host = own_host();
+    members_[index(rank_)].host = host_name();
     members_[index(rank_)].cores = welcome.at("cores");
     set_cpu(welcome.at("kernels").string());
     return;
@@ -215,9 +209,7 @@ void Ranks::agree_on_kernels(const std::map<int, Json>& greetings) {
     if (rank == 0)
       kernels_ = usable;
     else
-      std::erase_if(kernels_, [&](const std::string& kind) {
-        return std::ranges::find(usable, kind) == usable.end();
-      });
+      std::erase_if(kernels_, [&](const std::string& kind) { return !holds(usable, kind); });
     if (kernels_.empty())
       fail("mpi",
            "{} runs the kernels {}, which the ranks before it do not; expected --cpu with a kind "

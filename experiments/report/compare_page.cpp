@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <map>
 
 #include "experiments/measure/statistics.h"
 #include "experiments/report/plots.h"
@@ -184,7 +183,7 @@ struct EpsilonCurve {
 /// The curves in the order of the record. Later curves lie on top of earlier ones.
 std::vector<EpsilonCurve> epsilon_curves(const Json& record) {
   std::vector<EpsilonCurve> curves;
-  const std::vector<Json> points = objects(member(record, "epsilon_sweep"));
+  const std::vector<Json> points = objects(record, "epsilon_sweep");
   const auto key_of = [](const Json& point) {
     return text(point, "method") + " in " + text(point, "dtype");
   };
@@ -288,7 +287,7 @@ std::string data_name(const Json& record) {
 }
 
 std::string record_name(const Json& record) {
-  const std::vector<std::string> models = distinct(objects(member(record, "rows")), "model");
+  const std::vector<std::string> models = distinct(objects(record, "rows"), "model");
   constexpr std::size_t few = 3;
   std::string name = models.size() > few ? fmt::format("{} models", models.size())
                                          : fmt::format("{}", fmt::join(models, ", "));
@@ -302,7 +301,7 @@ std::string record_name(const Json& record) {
 }
 
 std::string compare_section(const Json& record) {
-  const std::vector<Json> rows = objects(member(record, "rows"));
+  const std::vector<Json> rows = objects(record, "rows");
   if (rows.empty()) return paragraph("This record has no rows: nothing was compared.", "warning");
   const std::vector<EpsilonCurve> curves = epsilon_curves(record);
   std::vector<std::string> slopes;

@@ -2,10 +2,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 #include <tuple>
 
+#include "experiments/files/words.h"
 #include "experiments/measure/statistics.h"
 #include "experiments/report/html.h"
 #include "experiments/report/runs.h"
@@ -170,13 +170,13 @@ void add_comparisons(Json& sweep) {
     const std::vector<const RunSetting*> chosen = chosen_settings(settings);
     const std::string ranked_by = ranking_result(settings);
     for (const RunSetting& setting : settings) {
-      const bool is_chosen = std::ranges::find(chosen, &setting) != chosen.end();
+      const bool is_chosen = holds(chosen, &setting);
       const Json fields = {{"chosen", is_chosen}, {"ranked_by", ranked_by}};
       for (const Run* run : setting.runs) places.emplace(run->setting, std::pair(g, fields));
     }
     for (Json& row : paired_differences(groups[g], settings)) comparisons.push_back(std::move(row));
   }
-  std::vector<Json> rows = objects(member(sweep, "rows"));
+  std::vector<Json> rows = objects(sweep, "rows");
   for (Json& row : rows) row.update(places.at(text(row, "setting")).second);
   const auto rank = [&](const Json& row) {
     const auto method = std::ranges::find(methods(), text(row, "method"), &Method::name);

@@ -16,7 +16,6 @@ namespace twice::experiments {
 namespace {
 
 constexpr std::size_t file_width = 560, most_letters = 60;
-std::chrono::steady_clock::time_point latest;
 
 /// gnuplot expands nothing between single quotes. A doubled quote inside may still end the text, so
 /// quotes are replaced.
@@ -118,8 +117,8 @@ std::string curve_file(const CurvePlot& plot, const std::string& y_title,
   if (script.empty()) return Picture(500, 330).file(plot.label, y_title, {});
   try {
     Process process({"gnuplot", "-d", "-"}, {.input = script});
-    latest = std::chrono::steady_clock::now() + limit;
-    const auto late = [] { return std::chrono::steady_clock::now() > latest; };
+    const auto latest = std::chrono::steady_clock::now() + limit;
+    const auto late = [&] { return std::chrono::steady_clock::now() > latest; };
     std::string svg = process.read_all(late);
     if (late())
       fail("plot", "gnuplot took more than {} s", static_cast<double>(limit.count()) / 1e3);

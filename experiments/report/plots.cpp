@@ -47,8 +47,8 @@ HeatMap heat_map_of(const Json& plot) {
               .lower_is_better = member(plot, "lower_is_better") == true};
   if (std::max(map.x.size(), map.y.size()) > most_heat_lines) return map;
   map.cells.resize(map.x.size() * map.y.size());
-  const std::vector<double> values = numbers(member(plot, "cells"));
-  const std::vector<double> spreads = numbers(member(plot, "spreads"));
+  const std::vector<double> values = numbers(plot, "cells");
+  const std::vector<double> spreads = numbers(plot, "spreads");
   const std::vector<std::string> missing = words(member(plot, "missing"));
   for (std::size_t i = 0; i < map.cells.size(); ++i) {
     if (i < values.size()) map.cells[i].value = values[i];
@@ -62,13 +62,13 @@ CurvePlot curves_of(const Json& record) {
   CurvePlot plot{text(record, "title"), text(record, "x_title"), true};
   plot.log_x = member(record, "log_x") == true;
   plot.log_y = member(record, "log_y") == true;
-  for (const Json& curve : objects(member(record, "curves"))) {
-    Curve line{text(curve, "name"), numbers(member(curve, "x")), numbers(member(curve, "y")),
+  for (const Json& curve : objects(record, "curves")) {
+    Curve line{text(curve, "name"), numbers(curve, "x"), numbers(curve, "y"),
                method_ink(text(curve, "ink"))};
     line.ink.dashed = line.ink.dashed || member(curve, "dashed") == true;
     line.points = line.x.size() <= 20;
-    line.low = numbers(member(curve, "low"));
-    line.high = numbers(member(curve, "high"));
+    line.low = numbers(curve, "low");
+    line.high = numbers(curve, "high");
     plot.curves.push_back(line);
   }
   return plot;

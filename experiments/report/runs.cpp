@@ -137,18 +137,13 @@ RunSet set_of(std::vector<Run> runs, const std::vector<std::string>& axes) {
   return set;
 }
 
-bool is_name_of(const auto& rows, const std::string& name) {
-  const std::vector<std::string> names = names_of(rows);
-  return std::ranges::find(names, name) != names.end();
-}
-
 /// Whether single runs may differ in the option and still be compared. A folder does not say which
 /// options were varied.
 bool is_of_method(const std::string& option) {
   return is_free(option) ||
          std::ranges::any_of(methods(),
                              [&](const Method& m) { return listed(m.options, option); }) ||
-         is_name_of(methods(), registry().owner_of(option));
+         holds(methods(), registry().owner_of(option), &Method::name);
 }
 
 /// The facts about the data of a run, each as one value, so that differences can be named. Facts
@@ -233,16 +228,16 @@ std::pair<std::vector<std::string>, std::vector<Run>> listed_runs(
     const Json& sweep, const std::map<std::string, FoundRecord>& trains) {
   std::vector<std::string> axes;
   constexpr std::size_t most_axes = 64;
-  for (const Json& axis : objects(member(sweep, "axes")))
+  for (const Json& axis : objects(sweep, "axes"))
     if (axes.size() < most_axes) axes.push_back(text(axis, "option"));
   // The options of a row are those that its method and its model use. A row is found by the name of
   // its setting.
   std::map<std::string, Json> used;
-  for (const Json& row : objects(member(sweep, "rows")))
+  for (const Json& row : objects(sweep, "rows"))
     used[text(row, "setting")] = member(row, "options");
   const Json& data = member(sweep, "data");
   std::vector<Run> runs;
-  for (const Json& entry : objects(member(sweep, "runs"))) {
+  for (const Json& entry : objects(sweep, "runs")) {
     Run run{.name = text(entry, "name"), .config = config_of(sweep, entry)};
     run.method = text(run.config, "method");
     run.seed = text(run.config, "seed");
@@ -312,13 +307,14 @@ bool is_task(const std::string& option) {
       "epochs",     "augment"};
   if (tasks.contains(option)) return true;
   const std::string owner = registry().owner_of(option);
-  return is_name_of(registry().models(), owner) || is_name_of(registry().data(), owner) ||
-         is_name_of(registry().problems(), owner);
+  return holds(registry().models(), owner, &ModelEntry::name) ||
+         holds(registry().data(), owner, &DataEntry::name) ||
+         holds(registry().problems(), owner, &ProblemEntry::name);
 }
 
 Checksums checksums_of(const Json& data) {
   Checksums checksums;
-  std::vector<Json> files = objects(member(data, "files"));
+  std::vector<Json> files = objects(data, "files");
   files.push_back(member(data, "init"));
   for (const Json& file : files)
     if (file.is_object()) checksums.emplace(text(file, "name"), text(file, "checksum"));
@@ -342,8 +338,8 @@ Json join_sweeps(const std::vector<Json>& parts) {
     const auto data_of_part = static_cast<double>(whole["data"].size());
     if (const Json& data = member(part, "data"); data.is_array())
       for (const Json& entry : data) whole["data"].push_back(entry);
-    for (const Json& row : objects(member(part, "rows"))) whole["rows"].push_back(row);
-    for (Json run : objects(member(part, "runs"))) {
+    for (const Json& row : objects(part, "rows")) whole["rows"].push_back(row);
+    for (Json run : objects(part, "runs")) {
       run["config"] = config_of(part, run);
       if (const double place = number(run, "data"); place >= 0) run["data"] = data_of_part + place;
       const auto [known, is_new] = places.emplace(text(run, "name"), places.size());

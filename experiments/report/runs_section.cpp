@@ -161,10 +161,7 @@ HeatMap map_of(const std::vector<RunSetting>& settings, const std::vector<const 
 
 std::string field_maps(const RunSet& set, const std::vector<RunSetting>& settings,
                        const Column& field) {
-  const auto has = [&](const char* axis) {
-    return std::ranges::find(set.axes, axis) != set.axes.end();
-  };
-  const bool usual = has("gamma") && has("epsilon");
+  const bool usual = holds(set.axes, "gamma") && holds(set.axes, "epsilon");
   const std::string down = usual ? "gamma" : set.axes[0], across = usual ? "epsilon" : set.axes[1];
 
   // One map for each method and combination of the other options.
@@ -296,8 +293,7 @@ std::string run_curves(const std::vector<RunSetting>& settings) {
   const std::string result = ranking_result(settings);
   for (auto& [method, own] : grouped(settings, &RunSetting::method)) {
     if (views.size() == most_views) break;
-    if (own.size() == 1 && std::ranges::find(chosen, own[0]) != chosen.end())
-      continue;  // it is in the first view
+    if (own.size() == 1 && holds(chosen, own[0])) continue;  // it is in the first view
     std::ranges::stable_sort(own, {}, [&](const RunSetting* setting) {
       return rank_of(result, setting->moments(result).mean);
     });

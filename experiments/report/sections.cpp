@@ -10,6 +10,7 @@
 #include <map>
 #include <set>
 
+#include "experiments/files/words.h"
 #include "experiments/measure/noise.h"
 #include "experiments/measure/statistics.h"
 #include "experiments/report/plots.h"
@@ -28,7 +29,7 @@ std::vector<TextPair> facts(const Json& object, std::initializer_list<const char
   for (const char* key : order)
     if (object.contains(key)) pairs.emplace_back(name(key), text(object, key));
   for (const auto& [key, value] : object.members())
-    if (std::ranges::find(order, key) == order.end()) pairs.emplace_back(name(key), show(value));
+    if (!holds(order, key)) pairs.emplace_back(name(key), show(value));
   return pairs;
 }
 
@@ -131,7 +132,7 @@ std::string model_figure(const std::vector<Json>& rows, const std::string& model
 /// Means of several ratios with their intervals.
 std::string mean_tiles(const Json& record, const std::string& peer) {
   std::vector<TextPair> pairs;
-  for (const Json& mean : objects(member(record, "means"))) {
+  for (const Json& mean : objects(record, "means")) {
     const std::string method = text(mean, "method");
     const auto add = [&](const char* field, const std::string& caption) {
       if (std::isfinite(number(mean, field)))
@@ -353,7 +354,7 @@ std::vector<std::string> distinct(const std::vector<Json>& rows, const std::stri
 }
 
 std::string train_section(const Json& record) {
-  const std::vector<Json> rows = objects(member(record, "rows"));
+  const std::vector<Json> rows = objects(record, "rows");
   if (rows.empty()) return paragraph("This record has no rows: nothing was trained.", "warning");
   const Json& error = member(record, "error");
   const std::string failed =
@@ -364,7 +365,7 @@ std::string train_section(const Json& record) {
 
 std::string profile_section(const Json& record) {
   return paragraph("The whole profile is on a page of its own, beside its record.", "note") +
-         explained_table(objects(member(record, "rows")), columns_of("rows"));
+         explained_table(objects(record, "rows"), columns_of("rows"));
 }
 
 std::string evaluate_section(const Json& record) {
@@ -395,7 +396,7 @@ std::string evaluate_section(const Json& record) {
 }
 
 std::string bench_section(const Json& record) {
-  const std::vector<Json> rows = objects(member(record, "rows"));
+  const std::vector<Json> rows = objects(record, "rows");
   if (rows.empty()) return paragraph("This record has no rows: nothing was timed.", "warning");
   const std::vector<TextPair> peer = facts(member(record, "peer"));
   const std::string name = peer.empty() ? "the peer" : text(member(record, "peer"), "name");
@@ -410,18 +411,18 @@ std::string bench_section(const Json& record) {
 }
 
 std::string study_section(const Json& record) {
-  const std::vector<Json> claims = objects(member(record, "claims"));
+  const std::vector<Json> claims = objects(record, "claims");
   const auto holding = std::ranges::count_if(
       claims, [](const Json& claim) { return member(claim, "holds") == true; });
   std::string plots, tables, setup = lines(member(record, "setup"));
-  for (const Json& plot : objects(member(record, "plots"))) {
+  for (const Json& plot : objects(record, "plots")) {
     const std::string values = text(plot, plot.contains("cells") ? "value_title" : "y_title"),
                       title = text(plot, "title") +
                               (values.empty() || values == "-" ? "" : ": " + values);
     if (const std::string html = recorded_plot(plot); !html.empty())
       plots += unnamed_section(figure(title, legend(recorded_legend(plot)) + html));
   }
-  for (const Json& table : objects(member(record, "tables")))
+  for (const Json& table : objects(record, "tables"))
     tables += section(text(table, "title"), recorded_table(table), 4);
   if (const std::string larger = text(record, "larger"); !larger.empty() && larger != "-")
     setup += paragraph("A larger machine would add: " + larger);

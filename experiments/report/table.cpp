@@ -261,7 +261,7 @@ std::vector<Column> run_columns(const std::vector<Json>& rows) {
   std::vector<Column> columns = columns_of("runs");
   auto place = std::ranges::find(columns, "gradient_norm", &Column::key);
   for (const std::string& name : metric_names(rows)) {
-    if (std::ranges::find(columns, name, &Column::key) != columns.end()) continue;
+    if (holds(columns, name, &Column::key)) continue;
     const char* const examples =
         name.starts_with("validation_") ? "the validation examples" : "the test set";
     place = columns.insert(
@@ -453,7 +453,7 @@ Table screen_table(const std::vector<Column>& columns, const std::vector<Json>& 
 }
 
 Table run_table(const Json& record) {
-  const std::vector<Json> rows = objects(member(record, "rows"));
+  const std::vector<Json> rows = objects(record, "rows");
   return screen_table(run_columns(rows), rows);
 }
 

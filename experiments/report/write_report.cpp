@@ -177,7 +177,7 @@ std::map<std::string, std::map<std::string, FoundRecord>> take_runs(
   std::map<std::string, std::map<std::string, FoundRecord>> taken;
   for (FoundRecord& sweep : records) {
     if (!has_command(sweep, "sweep")) continue;
-    const std::vector<Json> runs = objects(member(sweep.content, "runs"));
+    const std::vector<Json> runs = objects(sweep.content, "runs");
     const auto place_of = [&](const Json& run) {
       return places.find(
           (folder_of_runs(sweep) / printable(text(run, "name")) / "train.json").string());
@@ -249,7 +249,7 @@ Cell best_result(const std::vector<Json>& rows) {
 /// The best result of a record. For bench it is the cost of exact GR, for an evaluation the
 /// accuracy or the loss.
 Cell best_result(const Json& record) {
-  for (const Json& mean : objects(member(record, "means")))
+  for (const Json& mean : objects(record, "means"))
     if (const double ratio = number(mean, "ratio_to_f_gr");
         text(mean, "method") == "exact" && std::isfinite(ratio))
       return {.text = "exact / f-gr " + ratio_sentence(mean, "ratio_to_f_gr"), .order = ratio};
@@ -257,7 +257,7 @@ Cell best_result(const Json& record) {
     for (const char* metric : {"accuracy", "loss"})
       if (const double value = number(record, metric); std::isfinite(value))
         return {.text = fmt::format("{} {}", metric, format_metric(metric, value)), .order = value};
-  return best_result(objects(member(record, "rows")));
+  return best_result(objects(record, "rows"));
 }
 
 /// The best result among the methods' chosen settings.
@@ -366,7 +366,7 @@ struct Page {
       name += fmt::format(", {} thread{}", threads, threads == "1" ? "" : "s");
     if (command == "compare")
       for (Run& run : compare_runs(record).runs) runs.push_back(std::move(run));
-    const std::vector<std::string> methods = distinct(objects(member(content, "rows")), "method");
+    const std::vector<std::string> methods = distinct(objects(content, "rows"), "method");
     std::string result = command == "study"      ? text(content, "verdict")
                          : command == "evaluate" ? text(content, "examples_of")
                                                  : fmt::format("{}", fmt::join(methods, ", "));

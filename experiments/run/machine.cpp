@@ -19,6 +19,7 @@
 #include "experiments/app/command_line.h"
 #include "experiments/app/terminal.h"
 #include "experiments/files/json.h"
+#include "experiments/files/process.h"
 #include "twice_commit.h"
 
 namespace twice::experiments {
@@ -47,11 +48,9 @@ Json origin_record() {
       if (name.starts_with(first) && name.size() < entry.size())
         environment[std::string(name)] = printable(entry.substr(name.size() + 1));
   }
-  utsname system{};
-  uname(&system);
   const std::string commit = TWICE_COMMIT;
   return {{"date", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)))},
-          {"host", system.nodename},
+          {"host", host_name()},
           {"commit", commit.empty() ? Json() : Json(commit)},
           {"changed", commit.empty() ? Json() : Json(TWICE_CHANGED)},
           {"command_line", command_text()},
@@ -60,11 +59,13 @@ Json origin_record() {
 
 }  // namespace
 
+double memory_bytes() {
+  return static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
+}
+
 Json machine_record() {
   utsname system{};
   uname(&system);
-  const double bytes =
-      static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
 #if defined(__clang__)
   const std::string compiler = "clang " __clang_version__;
 #else
@@ -74,7 +75,7 @@ Json machine_record() {
           {"architecture", system.machine},
           {"cores", processors()},
           {"threads", threads()},
-          {"memory_gib", std::round(bytes / (1 << 30) * 10) / 10},
+          {"memory_gib", std::round(memory_bytes() / (1 << 30) * 10) / 10},
           {"os", field("/etc/os-release", "PRETTY_NAME")},
           {"compiler", compiler},
           {"flags", TWICE_FLAGS},

@@ -6,6 +6,9 @@
 
 namespace twice::experiments {
 
+/// The memory of this machine, in bytes.
+double memory_bytes();
+
 /// CPU, cores, memory, operating system, compiler, BLAS and the threads in effect.
 Json machine_record();
 

@@ -10,6 +10,7 @@
 #include "experiments/app/terminal.h"
 #include "experiments/data/batches.h"
 #include "experiments/files/json.h"
+#include "experiments/files/words.h"
 #include "experiments/run/registry.h"
 #include "nn/activations.h"
 
@@ -216,7 +217,7 @@ std::string unread(const Json& config, const std::string& option) {
   std::vector<std::string> used = names_of(passes());
   for (const char* kind : {"method", "optimizer", "schedule", "model", "data", "problem"})
     for (std::string& name : chosen(kind)) used.push_back(std::move(name));
-  return owner.empty() || std::ranges::find(used, owner) != used.end() ? "" : "without " + owner;
+  return owner.empty() || holds(used, owner) ? "" : "without " + owner;
 }
 
 void warn_of_unread(const RunOptions& options) {

@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "experiments/app/terminal.h"
+#include "experiments/files/process.h"
 #include "experiments/run/options.h"
 #include "experiments/run/stop.h"
 
@@ -29,11 +30,6 @@ namespace {
 /// name into the first slot. A shared holder locks the first free slot and writes its name there.
 /// The system reports which slot is locked, so the name in it is that of a current holder.
 constexpr off_t slot = 128;
-
-std::string host_name() {
-  std::array<char, 256> name{};
-  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
-}
 
 struct flock range(short type, off_t start, off_t length) {
   struct flock lock {};

@@ -1,10 +1,6 @@
 // Makes problems from options, which name the model, the loss and the data.
 #include "experiments/run/problem.h"
 
-#include <unistd.h>
-
-#include <algorithm>
-#include <filesystem>
 #include <numeric>
 #include <set>
 
@@ -14,6 +10,7 @@
 #include "experiments/files/atomic_file.h"
 #include "experiments/files/record.h"
 #include "experiments/files/words.h"
+#include "experiments/run/machine.h"
 #include "nn/models.h"
 
 namespace twice::experiments {
@@ -29,14 +26,12 @@ std::vector<Index> shape_of_one(const Array& array) {
 void check_memory(const Problem& problem) {
   constexpr double gib = 1 << 30;
   const double numbers = static_cast<double>(problem.model.parameter_count()),
-               bytes = 2 * numbers * (problem.options.number_type() == DType::f64 ? 8 : 4),
-               memory = static_cast<double>(sysconf(_SC_PHYS_PAGES)) *
-                        static_cast<double>(sysconf(_SC_PAGESIZE));
-  if (bytes > memory)
+               bytes = 2 * numbers * (problem.options.number_type() == DType::f64 ? 8 : 4);
+  if (bytes > memory_bytes())
     fail("model",
          "{} has {:.3g} parameters: {:.3g} GiB with their gradient alone; this machine has "
          "{:.3g} GiB of memory",
-         problem.model.name(), numbers, bytes / gib, memory / gib);
+         problem.model.name(), numbers, bytes / gib, memory_bytes() / gib);
 }
 
 /// The names of arrays, and the dtype and shape of one example of each.
@@ -194,11 +189,6 @@ DataSplit load_file(const RunOptions& options, const DataSplit* like = nullptr) 
   return read_file_data(asked);
 }
 
-bool is_registered(const std::string& data) {
-  return std::ranges::any_of(registry().data(),
-                             [&](const DataEntry& entry) { return entry.name == data; });
-}
-
 /// Sets examples aside for validation if the data has no validation part.
 void add_validation(const RunOptions& options, DataSplit& data) {
   const double share = options.validation_share.value_or(0);
@@ -267,7 +257,7 @@ DataSplit pattern_of(const Json& recorded) {
 }  // namespace
 
 DataSplit load_data(const RunOptions& options) {
-  if (!is_registered(options.data)) return load_file(options);
+  if (!holds(registry().data(), options.data, &DataEntry::name)) return load_file(options);
   const DataEntry& entry = row_named("data set", registry().data(), options.data);
   DataSplit data = entry.load(options);
   add_validation(options, data);
@@ -315,8 +305,7 @@ Json data_record(const Problem& problem) {
 
 void check_same_files(const Json& trained_on, const Json& now, const std::string& run) {
   if (trained_on.is_null()) return;  // an older checkpoint
-  const std::vector<Json> was = objects(member(trained_on, "files")),
-                          is = objects(member(now, "files"));
+  const std::vector<Json> was = objects(trained_on, "files"), is = objects(now, "files");
   if (was.size() != is.size())
     fail("data", "{} has {}; {} was trained on {}", text(now, "name"), counted(is.size(), "file"),
          run, was.size());
@@ -341,8 +330,7 @@ Json config_of(const Problem& problem) {
   if (name.empty()) return config;
   config["problem"] = name;
   // A problem that was built by hand reads none of these options.
-  if (std::ranges::find(registry().problems(), name, &ProblemEntry::name) ==
-      registry().problems().end())
+  if (!holds(registry().problems(), name, &ProblemEntry::name))
     for (const char* option : {"model", "width", "depth", "channels", "activation", "data", "loss",
                                "input", "classes", "target", "test-share", "split-seed", "augment"})
       config.erase(option);
@@ -399,7 +387,7 @@ Problem make_problem(const RunOptions& options, const Json& recorded, const std:
   asked.data = data;
   asked.validation_share.reset();
   DataSplit other;
-  if (is_registered(data)) {
+  if (holds(registry().data(), data, &DataEntry::name)) {
     if (data != options.data) asked.input.reset(), asked.classes.reset();
     other = load_data(asked);
     const auto kind = [](const Dataset& part) {

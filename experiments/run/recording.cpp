@@ -122,6 +122,15 @@ RecordedStep record_step(const Problem& problem, const Method& method, const Mod
   return step;
 }
 
+int program_of(const Problem& problem, const Method& method, Index step) {
+  if (method.programs == 1) return 0;
+  const int program = method.program(step, method_options(problem.options, method.name));
+  if (program < 0 || program >= method.programs)
+    fail("method", "{}: step {} takes program {}; there are {}", method.name, step, program,
+         method.programs);
+  return program;
+}
+
 Tensors outputs_of(const RecordedStep& step) {
   Tensors outputs = step.estimate.loss;
   for (const Tensors* list : {&step.estimate.gradient, &step.updated, &step.logged})

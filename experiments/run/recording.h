@@ -46,6 +46,9 @@ Tensor record_loss(const Problem& problem, RecordedStep& step, const Tensors& w)
 /// The key from which a problem draws its random masks.
 DropoutKey mask_key(const Problem& problem, Tensor step);
 
+/// The method's program that a step runs; steps count from 0. Throws if there is no such program.
+int program_of(const Problem& problem, const Method& method, Index step);
+
 /// Records the loss on one batch and the method's gradient. The tape reads `state` in place. The
 /// initial values of the method's memory are added to `state`. `program` selects one of the
 /// method's programs.

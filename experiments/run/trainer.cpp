@@ -133,18 +133,9 @@ std::vector<const Plan*> Trainer::plans() const {
   return plans;
 }
 
-std::size_t Trainer::program() const {
-  if (method_.programs == 1) return 0;
-  const int program = method_.program(steps(), method_options(problem_.options, method_.name));
-  if (program < 0 || program >= method_.programs)
-    fail("method", "{}: step {} takes program {}; there are {}", method_.name, steps(), program,
-         method_.programs);
-  return static_cast<std::size_t>(program);
-}
-
 double Trainer::step() {
   const auto start = std::chrono::steady_clock::now();
-  const std::size_t which = program();
+  const auto which = static_cast<std::size_t>(program_of(problem_, method_, steps()));
   Plan& plan = plans_[which];
   const RecordedStep& recorded = recorded_[which];
   plan.run(recorded.bind(batches_.at(steps()), steps()));

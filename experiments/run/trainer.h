@@ -97,8 +97,6 @@ class Trainer {
   const RecordedStep& recorded() const { return recorded_[0]; }
 
  private:
-  /// The program that the next step runs.
-  std::size_t program() const;
   double gradient_norm();
   struct Evaluation {
     RecordedEvaluation recorded;

@@ -68,9 +68,7 @@ Measured costs(StudyContext& context, const CostCase& c, const Names& methods, b
     steps = step_costs(problem, list, seconds, [&](double passed) { context.advance(passed); });
     context.advance(0);  // a stop ends the timing early, and incomplete numbers must not be used
   } else {
-    const ModelState state = initial_state(problem.model, 1, DType::f32);
-    for (const std::string& name : methods)
-      steps.push_back(planned_cost(problem, method(name), state));
+    for (const std::string& name : methods) steps.push_back(planned_cost(problem, method(name)));
     context.advance();
   }
   Measured result = {{"layers", {static_cast<double>(problem.model.products())}}};

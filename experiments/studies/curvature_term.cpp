@@ -1,7 +1,5 @@
 // The activation's second derivative in gradient regularization: exact H g with and without its
 // term, and F-GR, on networks from smooth to piecewise linear.
-#include <cmath>
-
 #include "autodiff/autodiff.h"
 #include "experiments/studies/problems.h"
 

@@ -45,7 +45,7 @@ std::string command_of(const Json& record, const std::filesystem::path& folder) 
 std::string claims_table(const Json& record) {
   StudyTable table{
       "", {"claim", "value", "interval", "the interval is", "expected", "weight", "holds"}};
-  for (const Json& claim : objects(member(record, "claims")))
+  for (const Json& claim : objects(record, "claims"))
     table.rows.push_back({text(claim, "claim"), record_number(member(claim, "value")),
                           record_interval(member(claim, "interval")), text(claim, "uncertainty"),
                           record_range(member(claim, "expected")), text(claim, "weight"),
@@ -55,7 +55,7 @@ std::string claims_table(const Json& record) {
 
 std::string tables(const Json& record) {
   std::string all;
-  for (const StudyTable table : objects(member(record, "tables")))
+  for (const StudyTable table : objects(record, "tables"))
     all += "### " + table.title + "\n\n" + markdown_table(table);
   return all;
 }
@@ -83,7 +83,7 @@ std::string page(const Json& record, const std::filesystem::path& folder) {
           "claims of weight *limit* fail, it is reproduced within limits.\n\n" +
           claims_table(record);
   if (!member(record, "remarks").empty()) page += bullet_list(member(record, "remarks"));
-  for (const Json& plot : objects(member(record, "plots")))
+  for (const Json& plot : objects(record, "plots"))
     page += fmt::format("![{}]({})\n\n", text(plot, "title"), plot_name(record, plot));
   page += tables(record);
   page += fmt::format(
@@ -99,7 +99,7 @@ std::string page(const Json& record, const std::filesystem::path& folder) {
 std::vector<std::pair<std::string, std::string>> study_files(const Json& record,
                                                              const std::filesystem::path& folder) {
   std::vector<std::pair<std::string, std::string>> files;
-  for (const Json& plot : objects(member(record, "plots")))
+  for (const Json& plot : objects(record, "plots"))
     files.emplace_back(plot_name(record, plot), recorded_plot_file(plot));
   files.emplace_back(text(record, "study") + ".md", page(record, folder));
   return files;

@@ -320,8 +320,7 @@ BOOST_AUTO_TEST_CASE(steps_of_several_programs_are_timed_as_their_mean) {
   BOOST_TEST(products(steps) == (products(exact) + 3 * products(sgd)) / 4, within_rounding);
   const std::vector<std::vector<double>> samples = {{2, 6}, {2, 2}};
   BOOST_TEST(steps.cost(samples).samples[1] == 3, within_rounding);
-  const StepCost planned = planned_cost(
-      problem, mixed, initial_state(problem.model, problem.options.seed_of_weights(), DType::f32));
+  const StepCost planned = planned_cost(problem, mixed);
   BOOST_TEST(planned.total.products == products(steps), within_rounding);
   BOOST_TEST(planned.samples.empty());
 

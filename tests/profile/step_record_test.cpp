@@ -4,9 +4,17 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
 
+#include "autodiff/derive/grad.h"
+#include "autodiff/ops/activations.h"
+#include "autodiff/ops/arithmetic.h"
+#include "autodiff/ops/broadcast.h"
+#include "autodiff/ops/matmul.h"
+#include "autodiff/ops/power.h"
 #include "autodiff/profile/ledger.h"
 #include "tests/profile/steps.h"
 
@@ -63,6 +71,9 @@ BOOST_AUTO_TEST_CASE(every_table_sums_to_the_steps) {
         BOOST_TEST(sum(p.record[table], share) == 1.0, close);
         for (const char* key : {"flop", "bytes", "products", "small_products"})
           BOOST_TEST(sum(p.record[table], key) == sum(steps, key), close);
+        // Each step is in one row.
+        const std::string count = table == std::string("ops") ? "calls" : "steps";
+        BOOST_TEST(sum(p.record[table], count) == static_cast<double>(steps.size()));
       }
       for (const char* table : {"layers", "origins"})
         for (const Json& row : p.record[table]) {
@@ -92,6 +103,58 @@ BOOST_AUTO_TEST_CASE(counts_are_the_ledgers) {
   double parameters = 0;
   for (const Array& w : p.step.state().parameters) parameters += static_cast<double>(w.bytes());
   BOOST_TEST(number(update, "bytes") == 5 * parameters);  // w and momentum twice, G once
+}
+
+BOOST_AUTO_TEST_CASE(phases_are_those_of_the_ledger) {
+  for (const char* model : {"mlp", "cnn", "resnet"})
+    for (const Method& m : methods()) {
+      const Profiled p(small(model), m.name.data());
+      Ledger costs = ledger(p.step.plan().program());
+      ++costs.steps[static_cast<std::size_t>(Phase::update)];  // the optimiser's
+      std::size_t rows = 0;
+      for (std::size_t phase = 0; phase < phase_count; ++phase) {
+        if (costs.steps[phase] == 0) continue;
+        const Json& row = p.record["phases"].at(rows++);
+        BOOST_TEST(text(row, "phase") == str(static_cast<Phase>(phase)));
+        BOOST_TEST(number(row, "steps") == costs.steps[phase]);
+        BOOST_TEST(number(row, "flop") == costs.phases[phase].flops,
+                   boost::test_tools::tolerance(1e-12));
+      }
+      BOOST_TEST(rows == p.record["phases"].size());
+    }
+}
+
+BOOST_AUTO_TEST_CASE(derivatives_are_grouped_with_the_forward_op_they_come_from) {
+  // The sum of the squares of tanh(x W) U, with its gradient and H v, as recorded.
+  Tape tape;
+  const Tensor x = tape.constant(Array::filled({3, 4}, DType::f64, 0.5)),
+               w = tape.parameter(Array::filled({4, 5}, DType::f64, 0.25), "w"),
+               u = tape.parameter(Array::filled({5, 2}, DType::f64, 0.75), "u"),
+               first = matmul(x, w), second = matmul(tanh(first), u),
+               loss = twice::sum(square(second));
+  const Tensors g = grad(loss, {w, u}), hv = grad(g, {w, u}, g);
+  Plan plan({loss, g, hv}, no_passes());
+  plan.run({});
+  const TimedProgram timed(plan, tape);
+  const Json record = step_record(timed, measure_steps(timed, 0.01, [](double) {}),
+                                  std::vector<Prediction>(plan.program().steps.size()));
+  for (const Tensor product : {first, second}) {
+    const auto comes_from = [&](const Json& row) { return row["node"] == product.index(); };
+    const Json origins = record["origins"];
+    const auto* const group = std::find_if(origins.begin(), origins.end(), comes_from);
+    BOOST_REQUIRE(group != origins.end());
+    BOOST_TEST(text(*group, "op") == "matmul");
+    // The group has the product, its gradients with respect to the inputs (x is constant), and the
+    // derivatives of those gradients.
+    std::map<std::string, double> products;
+    for (const Json& step : record["steps"])
+      if (comes_from(step["forward"])) products[text(step, "phase")] += number(step, "products");
+    BOOST_TEST(products["forward"] == 1);
+    BOOST_TEST(products["backward"] == (product == first ? 1 : 2));
+    BOOST_TEST(products["double backward"] > 0);
+    BOOST_TEST(products["forward"] + products["backward"] + products["double backward"] ==
+               number(*group, "products"));
+  }
 }
 
 BOOST_AUTO_TEST_CASE(predictions_add_up_like_times) {

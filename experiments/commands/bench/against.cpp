@@ -8,6 +8,7 @@
 
 #include "experiments/commands/bench/bench.h"
 #include "experiments/commands/bench/turns.h"
+#include "experiments/commands/commands.h"
 #include "experiments/files/record.h"
 #include "experiments/measure/paired.h"
 #include "experiments/measure/statistics.h"

@@ -9,6 +9,7 @@
 #include "autodiff/threads/threads.h"
 #include "experiments/commands/bench/race.h"
 #include "experiments/commands/bench/serve.h"
+#include "experiments/commands/commands.h"
 #include "experiments/measure/noise.h"
 #include "experiments/measure/statistics.h"
 #include "experiments/report/progress.h"
@@ -256,6 +257,10 @@ void declare_bench(OptionSet& set, BenchOptions& options) {
   set.add("handicap", &options.handicap, "", number_from(0, 10));
 }
 
+namespace {
+
+/// Prints a table for each model and the means over all, and writes the record to `--json`. Returns
+/// the exit status.
 int bench(BenchOptions options) {
   watch_for_stop();
   if (!options.measure_memory.empty()) {
@@ -326,6 +331,13 @@ int bench(BenchOptions options) {
     return stopped_status;
   }
   return 0;
+}
+
+}  // namespace
+
+void add_bench(CommandLine& app) {
+  app.add("bench", "time steps of models and methods, alone or beside PyTorch", declare_bench,
+          bench);
 }
 
 }  // namespace twice::experiments

@@ -18,6 +18,7 @@
 #include "experiments/commands/check/cases.h"
 #include "experiments/commands/check/op_table.h"
 #include "experiments/commands/check/random_graphs.h"
+#include "experiments/commands/commands.h"
 #include "experiments/measure/gradient_error.h"
 #include "experiments/report/progress.h"
 #include "experiments/report/table.h"
@@ -279,6 +280,19 @@ std::string check_report(const std::vector<CheckRow>& rows) {
   return text + fmt::format("{} checks, {} failed\n", rows.size(), failed);
 }
 
+namespace {
+
+struct CheckCommandOptions {
+  RunOptions run;
+  /// If not empty: only ops whose name contains this text.
+  std::string op;
+  int order = 3;
+  /// The number of random graphs to check or to write.
+  int graphs = 0;
+  /// If not empty: the folder to write the cases to, instead of checking them.
+  std::string write;
+};
+
 void declare_check(OptionSet& set, CheckCommandOptions& options) {
   // Small sizes, because a check perturbs entries one by one.
   options.run.width = 8;
@@ -296,6 +310,11 @@ void declare_check(OptionSet& set, CheckCommandOptions& options) {
           "elsewhere");
 }
 
+/// Checks every op and measures the errors of elementwise ops. With --graphs, checks random graphs
+/// instead. If any option describes a problem, such as its model, data or method, checks its loss
+/// to third order and each method's gradient. Everything is computed in f64. The exit status is 1
+/// if a check fails. With `write`, the command checks nothing and writes the ops and graphs to
+/// files (cases.h) for another engine.
 int run_check(CheckCommandOptions options) {
   const OptionWords& words = options.run.given;
   const auto given = [&](const char* name) { return words.contains(name); };
@@ -355,6 +374,13 @@ int run_check(CheckCommandOptions options) {
   fmt::print("{}", report.text);
   if (!options.run.json.empty()) write_json(options.run.json, report.record);
   return report.ok ? 0 : 1;
+}
+
+}  // namespace
+
+void add_check(CommandLine& app) {
+  app.add("check", "check derivatives of every op, or of a model and method", declare_check,
+          run_check);
 }
 
 }  // namespace twice::experiments

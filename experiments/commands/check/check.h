@@ -33,28 +33,6 @@ Report check_derivatives(const Problem& problem,
                                                                     "c-gr"},
                          const CheckOptions& options = {});
 
-/// The options of `./twice check`.
-struct CheckCommandOptions {
-  RunOptions run;
-  /// If not empty: only ops whose name contains this text.
-  std::string op;
-  int order = 3;
-  /// The number of random graphs to check or to write.
-  int graphs = 0;
-  /// If not empty: the folder to write the cases to, instead of checking them.
-  std::string write;
-};
-
-/// Declares the options of `./twice check`.
-void declare_check(OptionSet& set, CheckCommandOptions& options);
-
-/// Checks every op and measures the errors of elementwise ops. With --graphs, checks random graphs
-/// instead. If any option describes a problem, such as its model, data or method, checks its loss
-/// to third order and each method's gradient. Everything is computed in f64. The exit status is 1
-/// if a check fails. With `write`, the command checks nothing and writes the ops and graphs to
-/// files (cases.h) for another engine.
-int run_check(CheckCommandOptions options);
-
 /// One check of one case of the op table, or of a model.
 struct CheckRow : CheckResult {
   std::string op;

@@ -193,13 +193,11 @@ edge [arrowsize=0.6]
   return text + edges + "}\n";
 }
 
-std::chrono::steady_clock::time_point graphviz_end;
-
 /// One SVG element for each graph; fewer where Graphviz takes too long.
 std::vector<std::string> laid_out(const std::string& graphs) try {
   Process process({"dot", "-Tsvg"}, {.input = graphs});
-  graphviz_end = std::chrono::steady_clock::now() + graphviz_limit;
-  const auto late = [] { return std::chrono::steady_clock::now() > graphviz_end; };
+  const auto latest = std::chrono::steady_clock::now() + graphviz_limit;
+  const auto late = [&] { return std::chrono::steady_clock::now() > latest; };
   const std::string output =
       replace_all(process.read_all(late), " xmlns:xlink=\"http://www.w3.org/1999/xlink\"", "");
   if (!late() && process.wait() != 0) fail("explain", "Graphviz failed: {}", process.ending());

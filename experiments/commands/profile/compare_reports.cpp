@@ -5,6 +5,7 @@
 
 #include "experiments/commands/profile/files.h"
 #include "experiments/files/atomic_file.h"
+#include "experiments/files/words.h"
 #include "experiments/measure/statistics.h"
 #include "experiments/report/html.h"
 #include "experiments/report/table.h"
@@ -35,7 +36,7 @@ double milliseconds(const std::string& unit, const std::string& file) {
 /// aggregates, which hold no single times.
 std::vector<Family> families(const Json& report, const std::string& file) {
   std::vector<Family> list;
-  for (const Json& entry : objects(member(report, "benchmarks"))) {
+  for (const Json& entry : objects(report, "benchmarks")) {
     const double time = number(entry, "real_time");
     if (text(entry, "run_type") == "aggregate" || member(entry, "error_occurred") == true ||
         !(time > 0))
@@ -59,7 +60,7 @@ std::vector<Family> families(const Json& report, const std::string& file) {
 /// The self times of each op in each timed run. Empty if the report is not one of ours.
 std::vector<Family> op_families(const Json& report) {
   std::vector<Family> list;
-  for (const Json& op : objects(member(member(report, "twice"), "ops"))) {
+  for (const Json& op : objects(member(report, "twice"), "ops")) {
     Family family{text(op, "name")};
     for (const Json& sample : member(op, "samples_ms"))
       if (sample.is_number() && sample.get<double>() > 0) family.ms.push_back(sample.get<double>());
@@ -115,8 +116,7 @@ Json matched_rows(const std::vector<Family>& of_a, const std::vector<Family>& of
 Json names_without(const std::vector<Family>& list, const std::vector<Family>& other) {
   Json names = Json::array();
   for (const Family& family : list)
-    if (std::ranges::find(other, family.name, &Family::name) == other.end())
-      names.push_back(family.name);
+    if (!holds(other, family.name, &Family::name)) names.push_back(family.name);
   return names;
 }
 

@@ -30,8 +30,7 @@ long long end_ns(const Json& step) {
 /// The tape nodes of the forward ops of a step and of the ops that are fused in it.
 std::vector<Json> forward_nodes(const Json& step) {
   std::vector<Json> nodes = {member(member(step, "forward"), "node")};
-  for (const Json& part : objects(member(step, "members")))
-    nodes.push_back(member(part, "forward_node"));
+  for (const Json& part : objects(step, "members")) nodes.push_back(member(part, "forward_node"));
   return nodes;
 }
 
@@ -54,7 +53,7 @@ Json arguments_of(const Json& step) {
 Json report_json(const Json& record) {
   const Json& machine = member(record, "machine");
   Json caches = Json::array(), benchmarks = Json::array();
-  for (const Json& cache : objects(member(machine, "caches")))
+  for (const Json& cache : objects(machine, "caches"))
     caches.push_back({{"type", member(cache, "type")},
                       {"level", member(cache, "level")},
                       {"size", member(cache, "bytes")},
@@ -68,7 +67,7 @@ Json report_json(const Json& record) {
       {"library_build_type", "release"},
       {"json_schema_version", 1},
       {"cpu_time", "not measured; a copy of real_time"}};
-  const std::vector<Json> rows = objects(member(record, "rows"));
+  const std::vector<Json> rows = objects(record, "rows");
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const std::string name = text(rows[i], "name");
     // Times are in microseconds, because google/benchmark's compare.py shows no decimals.
@@ -110,7 +109,7 @@ std::string ops_csv(const Json& record) {
   std::vector<std::string> cells;
   for (const Column& column : columns) cells.push_back(column.heading);
   std::string csv = csv_line(cells);
-  for (const Json& op : objects(member(record, "ops"))) {
+  for (const Json& op : objects(record, "ops")) {
     cells.clear();
     for (const Column& column : columns) {
       const Json& value = member(op, column.key);
@@ -130,7 +129,7 @@ std::string collapsed_stacks(const Json& record) {
     return replace_all(one_line(text(object, key)), ";", ",");
   };
   std::vector<std::pair<std::string, long long>> stacks;
-  for (const Json& step : objects(member(record, "steps"))) {
+  for (const Json& step : objects(record, "steps")) {
     const std::string stack = frame(record, is_plan(record) ? "model" : "method") + ";" +
                               frame(step, "phase") + ";" + frame(step, "layer") + ";" +
                               frame(step, "label");
@@ -145,7 +144,7 @@ std::string collapsed_stacks(const Json& record) {
 }
 
 Json chrome_trace(const Json& record) {
-  const std::vector<Json> steps = objects(member(record, "steps"));
+  const std::vector<Json> steps = objects(record, "steps");
   Json events = Json::array();
   const auto add = [&](const char* kind, const std::string& name, int lane, Json more) {
     events.push_back({{"ph", kind}, {"name", name}, {"pid", 1}, {"tid", lane}});

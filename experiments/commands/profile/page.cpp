@@ -26,8 +26,7 @@ std::string percent(double share) {
 /// For two rows that were timed in turn: the time of `a` divided by the time of `b`, with its
 /// interval.
 std::string ratio_of(const Json& a, const Json& b) {
-  const std::vector<double> of_a = numbers(member(a, "samples_ms")),
-                            of_b = numbers(member(b, "samples_ms"));
+  const std::vector<double> of_a = numbers(a, "samples_ms"), of_b = numbers(b, "samples_ms");
   if (of_a.empty() || of_a.size() != of_b.size())
     return format_ratio(number(a, "ms") / number(b, "ms"));
   Json row = Json::object();
@@ -79,7 +78,7 @@ std::string largest(Shares shares, std::size_t most) {
 std::string shares_in(const Json& record, const char* table, const char* name, const char* share,
                       std::size_t most) {
   Shares shares;
-  for (const Json& row : objects(member(record, table)))
+  for (const Json& row : objects(record, table))
     shares.emplace_back(one_line(text(row, name)), number(row, share));
   return largest(std::move(shares), most);
 }
@@ -128,8 +127,7 @@ std::vector<TextPair> profile_tiles(const Json& record) {
 /// Sentences on the cost of gradient, H v and the methods' steps, on the time of the profiled step
 /// by bound, phase and layer, and on its memory. Each is omitted if the record lacks its numbers.
 std::vector<std::string> profile_findings(const Json& record) {
-  const std::vector<Json> rows = table_rows(record, "rows"),
-                          steps = objects(member(record, "steps"));
+  const std::vector<Json> rows = table_rows(record, "rows"), steps = objects(record, "steps");
   const std::string method = text(record, "method");
   const Json own = own_row(rows, record), gradient = with_text(rows, "name", "gradient"),
              hvp = fastest_hvp(rows), sgd = with_text(rows, "name", "step of sgd");
@@ -176,7 +174,7 @@ std::vector<std::string> profile_findings(const Json& record) {
 /// The layers that take the most time, in the model's order.
 std::string layers_figure(const Json& record) {
   constexpr std::size_t most = 16;
-  const std::vector<Json> layers = objects(member(record, "layers"));
+  const std::vector<Json> layers = objects(record, "layers");
   std::vector<double> times;
   for (const Json& layer : layers) times.push_back(number(layer, "ms"));
   std::ranges::sort(times, std::greater{});
@@ -198,7 +196,7 @@ std::string layers_figure(const Json& record) {
 
 std::string phases_figure(const Json& record) {
   BarPlot plot{.label = "Milliseconds of each phase"};
-  for (const Json& phase : objects(member(record, "phases")))
+  for (const Json& phase : objects(record, "phases"))
     plot.bars.push_back({text(phase, "phase"),
                          ms_text(phase) + ", " + format_percent(number(phase, "share")),
                          {number(phase, "ms")},
@@ -227,7 +225,7 @@ std::string prediction_note(const Json& record) {
   return paragraph(fmt::format("For {} of {} steps, one part of the prediction alone exceeds 110 % "
                                "of the measured time. Either the machine became faster after the "
                                "kernels were timed, or the model does not fit these steps.",
-                               wrong, objects(member(record, "steps")).size()),
+                               wrong, objects(record, "steps").size()),
                    "note");
 }
 
@@ -236,7 +234,7 @@ std::string list_table(const Json& record, const std::string& list, const char* 
 }
 
 std::string time_section(const Json& record) {
-  const std::size_t steps = objects(member(record, "steps")).size();
+  const std::size_t steps = objects(record, "steps").size();
   if (steps == 0) return "";
   return section(
       "Where the time goes",
@@ -267,7 +265,7 @@ std::string time_section(const Json& record) {
 /// Live bytes of the arena over the time of one step.
 std::string live_figure(const Json& record) {
   const Json& memory = member(record, "memory");
-  const std::vector<Json> steps = objects(member(record, "steps"));
+  const std::vector<Json> steps = objects(record, "steps");
   Curve live{.name = "alive", .ink = method_ink("exact")},
       arena{.name = "arena", .ink = method_ink("sgd"), .faint = true};
   CurvePlot plot{.label = "MiB of the arena that are alive, over the time of one step",
@@ -308,7 +306,7 @@ std::string roofline_section(const Json& record) {
   const std::string plot = roofline_plot(record);
   if (plot.empty()) return "";
   double without = 0;
-  for (const Json& step : objects(member(record, "steps")))
+  for (const Json& step : objects(record, "steps"))
     if (!(number(step, "flop") > 0)) without += number(step, "share");
   return section(
       "Roofline",

@@ -53,7 +53,7 @@ struct Plot {
 std::optional<Picture> roofline(const Json& record) {
   const Json& peak = member(record, "peak");
   const double gflops = number(peak, "gflops"), gbs = number(peak, "gbs"), ridge = gflops / gbs;
-  std::vector<Json> steps = objects(member(record, "steps"));
+  std::vector<Json> steps = objects(record, "steps");
   std::erase_if(steps, [](const Json& step) {
     return !(number(step, "intensity") > 0 && number(step, "gflops") > 0);
   });
@@ -150,7 +150,7 @@ Ink phase_ink(std::string_view phase) {
 
 Legend phase_legend(const Json& record) {
   Legend entries;
-  for (const std::string& phase : distinct(objects(member(record, "steps")), "phase"))
+  for (const std::string& phase : distinct(objects(record, "steps"), "phase"))
     entries.emplace_back(phase, phase_ink(phase));
   return entries;
 }
@@ -176,8 +176,8 @@ std::string roofline_file(const Json& record) {
 
 std::string arena_plot(const Json& record) {
   const Json& memory = member(record, "memory");
-  const std::vector<Json> values = objects(member(memory, "values"));
-  const double steps = static_cast<double>(objects(member(record, "steps")).size()),
+  const std::vector<Json> values = objects(memory, "values");
+  const double steps = static_cast<double>(objects(record, "steps").size()),
                bytes = number(memory, "arena_bytes"), peak = number(memory, "peak_step");
   if (values.empty() || !(bytes > 0 && steps > 0)) return "";
   Plot plot(360, "step of the program", {0, steps, 0, 0}, "place, MiB", {0, bytes / mib, 0, 0});
@@ -199,12 +199,12 @@ std::string arena_plot(const Json& record) {
 }
 
 std::string flame_figure(const Json& record) {
-  const std::vector<Json> steps = objects(member(record, "steps"));
+  const std::vector<Json> steps = objects(record, "steps");
   double whole_ms = 0;
   for (const Json& step : steps) whole_ms += std::max(0., number(step, "ms"));
   if (!(whole_ms > 0)) return "";
   std::vector<Json> by_layer = steps;  // in the order of the model
-  const std::vector<std::string> order = distinct(objects(member(record, "layers")), "layer");
+  const std::vector<std::string> order = distinct(objects(record, "layers"), "layer");
   std::ranges::stable_sort(by_layer, {}, [&](const Json& step) {
     return std::ranges::find(order, text(step, "layer")) - order.begin();
   });

@@ -10,6 +10,7 @@
 #include "autodiff/kernels/blas.h"
 #include "autodiff/threads/threads.h"
 #include "experiments/app/terminal.h"
+#include "experiments/commands/commands.h"
 #include "experiments/commands/profile/files.h"
 #include "experiments/commands/profile/page.h"
 #include "experiments/commands/profile/rows.h"
@@ -26,34 +27,6 @@
 namespace twice::experiments {
 
 namespace {
-
-int compare_two(const ProfileOptions& options) {
-  if (options.compare.size() != 2)
-    throw UsageError(fmt::format("--compare takes two reports or programs, was given {}",
-                                 options.compare.size()));
-  const auto is_report = [](const std::string& file) {
-    return file.ends_with(".json") ||
-           (std::filesystem::exists(file) && ::access(file.c_str(), X_OK) != 0);
-  };
-  const std::string &first = options.compare[0], &second = options.compare[1];
-  const bool a = is_report(first), b = is_report(second);
-  if (a && b) {
-    for (const auto& [word, value] : options.run.given)
-      if (word != "--compare" && word != "--json" && word != "--quiet")
-        print_error(word + " has no effect on a comparison of two reports");
-    return compare_profiles(first, second, options.run.json);
-  }
-  if (a || b)
-    throw UsageError(fmt::format(
-        "--compare: {} is a report and {} a program; expected two reports or two programs",
-        a ? first : second, a ? second : first));
-  // Two programs are timed alternately, as in `bench`, which parses the options of a model and its
-  // methods.
-  OptionWords words = options.run.given;
-  words.erase("--compare");
-  words.erase("--margin");
-  return options.compare_programs(words, options.margin, second, first, "--compare");
-}
 
 /// `L1 Data 48 KiB, L2 Unified 1024 KiB shared by 2 cores`
 std::string caches_text(const Json& caches) {
@@ -137,8 +110,8 @@ std::vector<double> times_of_the_step(const Json& record) {
       if (row["method"] == method) ms.push_back(number(row, "ms"));
   };
   add(record["rows"]);
-  for (const Json& axis : objects(member(member(record, "scaling"), "axes")))
-    for (const Json& point : objects(member(axis, "points")))
+  for (const Json& axis : objects(member(record, "scaling"), "axes"))
+    for (const Json& point : objects(axis, "points"))
       if (axis["axis"] == "batch" && point["value"] == axis["base"]) add(point["methods"]);
   return ms;
 }
@@ -262,6 +235,21 @@ Report profile(const Problem& given, const ProblemProfile& options) {
   return report_of(record);
 }
 
+namespace {
+
+struct ProfileOptions {
+  RunOptions run;
+  ProblemProfile profile;
+  bool no_memory = false, no_scaling = false;
+  /// Two reports or two programs (commands/bench/turns.h) to compare. If set, nothing is profiled.
+  std::vector<std::string> compare;
+  /// For two programs: differences below this fraction of a time do not count.
+  double margin = 0.02;
+  /// If not empty: a request as JSON. The process only measures the memory of one row and prints
+  /// it. rows.h describes how this program starts itself with such a request.
+  std::string measure_memory;
+};
+
 void declare_profile(OptionSet& set, ProfileOptions& options) {
   options.run.lr = small_lr;
   declare(set, options.run);
@@ -290,6 +278,36 @@ void declare_profile(OptionSet& set, ProfileOptions& options) {
   set.add("measure-memory", &options.measure_memory);
 }
 
+int compare_two(const ProfileOptions& options) {
+  if (options.compare.size() != 2)
+    throw UsageError(fmt::format("--compare takes two reports or programs, was given {}",
+                                 options.compare.size()));
+  const auto is_report = [](const std::string& file) {
+    return file.ends_with(".json") ||
+           (std::filesystem::exists(file) && ::access(file.c_str(), X_OK) != 0);
+  };
+  const std::string &first = options.compare[0], &second = options.compare[1];
+  const bool a = is_report(first), b = is_report(second);
+  if (a && b) {
+    for (const auto& [word, value] : options.run.given)
+      if (word != "--compare" && word != "--json" && word != "--quiet")
+        print_error(word + " has no effect on a comparison of two reports");
+    return compare_profiles(first, second, options.run.json);
+  }
+  if (a || b)
+    throw UsageError(fmt::format(
+        "--compare: {} is a report and {} a program; expected two reports or two programs",
+        a ? first : second, a ? second : first));
+  // Two programs are timed alternately, as in `bench`, which parses the options of a model and its
+  // methods.
+  OptionWords words = options.run.given;
+  words.erase("--compare");
+  words.erase("--margin");
+  return compare_programs(words, options.margin, second, first, "--compare");
+}
+
+/// Prints the report, writes its files to `--out` and its record to `--json`. Returns the exit
+/// status.
 int run_profile(ProfileOptions options) try {
   watch_for_stop();
   if (!options.measure_memory.empty()) {
@@ -321,6 +339,13 @@ int run_profile(ProfileOptions options) try {
 } catch (const Stopped&) {
   print_error("stopped; an unfinished profile leaves no record");
   return stopped_status;
+}
+
+}  // namespace
+
+void add_profile(CommandLine& app) {
+  app.add("profile", "show the cost of each derivative, and where time and memory go",
+          declare_profile, run_profile);
 }
 
 }  // namespace twice::experiments

@@ -52,29 +52,4 @@ struct ProblemProfile {
 /// a stop.
 Report profile(const Problem& problem, const ProblemProfile& options = {});
 
-/// The options of `./twice profile`.
-struct ProfileOptions {
-  RunOptions run;
-  ProblemProfile profile;
-  bool no_memory = false, no_scaling = false;
-  /// Two reports or two programs (commands/bench/turns.h) to compare. If set, nothing is profiled.
-  std::vector<std::string> compare;
-  /// For two programs: differences below this fraction of a time do not count.
-  double margin = 0.02;
-  /// If not empty: a request as JSON. The process only measures the memory of one row and prints
-  /// it. rows.h describes how this program starts itself with such a request.
-  std::string measure_memory;
-  /// Compares two programs. The command `bench` provides this function (commands/bench/bench.h),
-  /// which keeps this command independent of `bench`.
-  int (*compare_programs)(const OptionWords& words, double margin, const std::string& ours,
-                          const std::string& other, const std::string& option) = nullptr;
-};
-
-/// Declares the options of `./twice profile`.
-void declare_profile(OptionSet& set, ProfileOptions& options);
-
-/// Prints the report, writes its files to `--out` and its record to `--json`. Returns the exit
-/// status.
-int run_profile(ProfileOptions options);
-
 }  // namespace twice::experiments

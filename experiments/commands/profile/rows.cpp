@@ -2,7 +2,6 @@
 #include "experiments/commands/profile/rows.h"
 
 #include <malloc.h>
-#include <unistd.h>
 
 #include <algorithm>
 
@@ -14,6 +13,7 @@
 #include "experiments/measure/statistics.h"
 #include "experiments/measure/steps.h"
 #include "experiments/report/table.h"
+#include "experiments/run/machine.h"
 #include "experiments/run/stop.h"
 
 namespace twice::experiments {
@@ -189,8 +189,6 @@ Json time_rows(const Problem& problem, const std::vector<std::string>& methods, 
                const TimingProgress& progress) {
   std::vector<RowKind> kinds = derivatives;
   for (const std::string& name : methods) kinds.push_back(kind_of(step_of + name));
-  const double memory =
-      static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
   const Point start = start_of(problem);
   std::vector<std::unique_ptr<RowProgram>> programs;
   std::vector<const Plan*> plans;
@@ -210,11 +208,11 @@ Json time_rows(const Problem& problem, const std::vector<std::string>& methods, 
       plans.push_back(&program.plan());
       work.push_back([&program] { program.run(); });
       sum += static_cast<double>(program.plan().peak_bytes());
-      if (sum > memory / 2)
+      if (sum > memory_bytes() / 2)
         fail("profile",
              "the programs that are timed in turn need more than half of this machine's {:.1f} "
              "GiB; name fewer with --methods, or take a smaller --batch, --width or --channels",
-             memory / (1 << 30));
+             memory_bytes() / (1 << 30));
     }
   for (const auto& run : work) run();
   const std::vector<std::vector<double>> samples = timed_in_turns(work, seconds, progress);

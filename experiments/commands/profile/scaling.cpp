@@ -7,6 +7,7 @@
 #include <set>
 
 #include "autodiff/threads/threads.h"
+#include "experiments/files/words.h"
 #include "experiments/measure/noise.h"
 #include "experiments/measure/statistics.h"
 #include "experiments/measure/steps.h"
@@ -69,8 +70,7 @@ class Scaling {
         methods_({&method("sgd"), &method("f-gr"), &method("exact")}) {
     // The steps need not learn anything, and they must not diverge.
     options_.lr = 1e-6;
-    if (std::ranges::find(methods_, &method(chosen)) == methods_.end())
-      methods_.push_back(&method(chosen));
+    if (!holds(methods_, &method(chosen))) methods_.push_back(&method(chosen));
   }
 
   Json timed_point(const std::string& axis, Index value, double seconds,
@@ -227,11 +227,7 @@ class Scaling {
 
   /// The cost of a step, from its plan alone.
   static StepCounts counted(const Problem& problem, std::string_view name) {
-    const DType dtype = problem.options.number_type();
-    ModelState state{{}, problem.model.initial_buffers(dtype)};
-    for (const ParameterInfo& parameter : problem.model.parameter_info())
-      state.parameters.emplace_back(parameter.shape, dtype);
-    return planned_cost(problem, method(name), state).total;
+    return planned_cost(problem, method(name)).total;
   }
 
   RunOptions options_;

@@ -17,7 +17,7 @@ namespace {
 
 std::string axis_figure(const Json& axis, const std::vector<std::string>& methods) {
   const std::string name = text(axis, "axis");
-  const std::vector<Json> points = objects(member(axis, "points"));
+  const std::vector<Json> points = objects(axis, "points");
   if (points.size() < 2) return "";
   CurvePlot plot{.label = "Milliseconds of a step against " + name + ", a line for each method",
                  .x_title = name};
@@ -55,7 +55,7 @@ double of_law(const Json& law, const char* name, double uncertainty) {
 /// Half of the widest interval of a method's times along an axis, as a fraction of the time.
 double uncertainty_of(const Json& axis, const std::string& method) {
   double widest = 0;
-  for (const Json& point : objects(member(axis, "points"))) {
+  for (const Json& point : objects(axis, "points")) {
     const Json row = with_text(member(point, "methods"), "method", method);
     if (const std::optional<Interval> own = interval_of(row, "ms"))
       widest = std::max(widest, (own->high - own->low) / 2 / number(row, "ms"));
@@ -65,17 +65,17 @@ double uncertainty_of(const Json& axis, const std::string& method) {
 
 /// The relative change in the time of one identical step while the record was measured.
 double drift_of(const Json& record) {
-  const std::vector<double> ms = numbers(member(member(record, "noise"), "same_step_ms"));
+  const std::vector<double> ms = numbers(member(record, "noise"), "same_step_ms");
   return ms.empty() ? 0 : std::ranges::max(ms) / std::ranges::min(ms) - 1;
 }
 
 /// A table with a row for each method, which holds its laws along all axes.
 std::string laws_table(const Json& scaling, double drift) {
   std::vector<Column> columns = columns_of("laws");
-  std::vector<Json> rows = objects(member(scaling, "laws"));
-  const std::vector<Json> axes = objects(member(scaling, "axes"));
+  std::vector<Json> rows = objects(scaling, "laws");
+  const std::vector<Json> axes = objects(scaling, "axes");
   // Two points follow any law.
-  const auto has_law = [](const Json& axis) { return objects(member(axis, "points")).size() > 2; };
+  const auto has_law = [](const Json& axis) { return objects(axis, "points").size() > 2; };
   for (Json& row : rows) {
     const std::string method = text(row, "method");
     double widest = drift;
@@ -105,10 +105,10 @@ std::string laws_table(const Json& scaling, double drift) {
 }
 
 std::string products_table(const Json& scaling) {
-  std::vector<Json> rows = objects(member(scaling, "products"));
+  std::vector<Json> rows = objects(scaling, "products");
   if (rows.empty()) return "";
   for (Json& row : rows) {
-    const std::vector<double> L = numbers(member(row, "L"));
+    const std::vector<double> L = numbers(row, "L");
     const double intercept = number(row, "intercept");
     row.update({{"equation", ""},
                 {"range", fmt::format("{:g} to {:g}", L.front(), L.back())},
@@ -131,8 +131,8 @@ std::string crossover_figure(const Json& crossover) {
   plot.log_x = true;
   const auto curve = [&](const char* part, const char* title, const char* ink) {
     return Curve{.name = title,
-                 .x = numbers(member(member(crossover, part), "values")),
-                 .y = numbers(member(member(crossover, part), "ratio")),
+                 .x = numbers(member(crossover, part), "values"),
+                 .y = numbers(member(crossover, part), "ratio"),
                  .ink = method_ink(ink)};
   };
   const Curve counted = curve("counted", "counted FLOPs", "sgd");
@@ -150,8 +150,7 @@ std::string crossover_figure(const Json& crossover) {
 
 /// Describes in words where one side of a crossover is cheaper.
 std::string side(const Json& part, const std::string& name, bool whole) {
-  const std::vector<double> values = numbers(member(part, "values")),
-                            all = numbers(member(part, "ratio"));
+  const std::vector<double> values = numbers(part, "values"), all = numbers(part, "ratio");
   if (values.empty()) return "there are no data";
   // A measured ratio counts only if its interval lies on one side of 1.
   const Json& intervals = member(part, "intervals");
@@ -188,7 +187,7 @@ std::string side(const Json& part, const std::string& name, bool whole) {
 std::string crossover_section(const Json& scaling) {
   std::string plots;
   std::vector<std::string> lines;
-  for (const Json& crossover : objects(member(scaling, "crossovers"))) {
+  for (const Json& crossover : objects(scaling, "crossovers")) {
     const std::string name = text(crossover, "axis");
     plots += crossover_figure(crossover);
     lines.push_back("By counted FLOPs " + side(member(crossover, "counted"), name, true) +
@@ -206,7 +205,7 @@ std::string crossover_section(const Json& scaling) {
 /// The speed-up of each method with all its threads over one thread.
 std::string speed_up(const Json& scaling, const std::vector<std::string>& methods) {
   const Json axis = with_text(member(scaling, "axes"), "axis", "threads");
-  const std::vector<Json> points = objects(member(axis, "points"));
+  const std::vector<Json> points = objects(axis, "points");
   if (points.size() < 2) return "";
   std::vector<std::string> ratios;
   for (const std::string& method : methods) {
@@ -227,7 +226,7 @@ std::string speed_up(const Json& scaling, const std::vector<std::string>& method
 /// Lists the points that were not timed, in a sentence.
 std::string left_out(const Json& scaling) {
   std::string line;
-  for (const Json& axis : objects(member(scaling, "axes")))
+  for (const Json& axis : objects(scaling, "axes"))
     if (!member(axis, "left_out").empty())
       line += (line.empty() ? "" : "; ") + text(axis, "axis") + " " + text(axis, "left_out");
   return line.empty()
@@ -239,12 +238,12 @@ std::string left_out(const Json& scaling) {
 
 std::string scaling_section(const Json& record) {
   const Json& scaling = member(record, "scaling");
-  const std::vector<std::string> methods = distinct(objects(member(scaling, "laws")), "method");
+  const std::vector<std::string> methods = distinct(objects(scaling, "laws"), "method");
   if (methods.empty()) return "";
   Legend entries;
   for (const std::string& method : methods) entries.emplace_back(method, method_ink(method));
   std::string plots;
-  for (const Json& axis : objects(member(scaling, "axes"))) plots += axis_figure(axis, methods);
+  for (const Json& axis : objects(scaling, "axes")) plots += axis_figure(axis, methods);
   return section(
       "How the cost grows",
       paragraph("The costs of the model with one size changed at a time, on random numbers. The "

@@ -5,12 +5,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
+#include <limits>
+#include <map>
 
 #include "autodiff/plan/passes/fused_op.h"
 #include "autodiff/profile/attribution.h"
 #include "autodiff/profile/memory_profile.h"
 #include "experiments/commands/profile/rows.h"
+#include "experiments/files/words.h"
 #include "experiments/measure/counters.h"
 #include "experiments/measure/statistics.h"
 
@@ -23,12 +25,18 @@ constexpr const char* optimizer_op = "optimizer";
 
 /// A step of the program, or, as the last part, the optimiser's update.
 struct Part {
-  /// Median over the timed runs.
-  double ms;
+  std::size_t index;
+  std::string op;
   Cost cost;
   Phase phase;
   std::string layer;
+  /// The tape index of the forward node. For the update, a number above all nodes.
+  int origin;
+  /// Median over the timed runs.
+  double ms = 0;
 };
+using Parts = std::vector<const Part*>;
+constexpr int no_origin = std::numeric_limits<int>::max();
 
 /// `fused(relu+add)`: the ops of the members, from the stored value backwards, each once.
 std::string label_of(const Step& step) {
@@ -37,8 +45,7 @@ std::string label_of(const Step& step) {
   constexpr std::size_t most = 4;
   std::vector<std::string> names;
   for (auto m = fused->members().rbegin(); m != fused->members().rend(); ++m)
-    if (const std::string name(m->op->name()); std::ranges::find(names, name) == names.end())
-      names.push_back(name);
+    if (const std::string name(m->op->name()); !holds(names, name)) names.push_back(name);
   const bool more = names.size() > most;
   if (more) names.resize(most);
   return fmt::format("fused({}{})", fmt::join(names, "+"), more ? "+..." : "");
@@ -68,11 +75,12 @@ class StepRecord {
            {std::pair{loss_layer, no_scope}, {whole_model_layer, several_scopes}})
         std::ranges::replace(layers_, std::string(model), std::string(plan));
     for (const Step& s : program_.steps)
-      parts_.push_back({0, s.cost, s.phase, layer_of(s.forward_origin)});
+      parts_.push_back({parts_.size(), std::string(s.op->name()), s.cost, s.phase,
+                        layer_of(s.forward_origin), s.forward_origin});
     if (step_) add_update();
-    for (std::size_t s = 0; s < parts_.size(); ++s) {
-      parts_[s].ms = quantile(milliseconds_of(s), 0.5);
-      whole_ms_ += parts_[s].ms;
+    for (Part& part : parts_) {
+      part.ms = quantile(milliseconds_of(part.index), 0.5);
+      whole_ms_ += part.ms;
     }
   }
 
@@ -95,7 +103,7 @@ class StepRecord {
                   {"start_ms", start_ms},
                   {"inputs", Json::array()},
                   {"live_bytes", memory_.live_bytes[s]}};
-      add_sums(row, {static_cast<int>(s)});
+      add_sums(row, {&parts_[s]});
       add_times(row, milliseconds_of(s));
       start_ms += parts_[s].ms;
       if (s == program_.steps.size()) {
@@ -131,23 +139,21 @@ class StepRecord {
   Json ops() const {
     const StepTimes& times = measured_.times;
     std::vector<Json> rows;
-    for (const StepGroup& group : with_update(steps_by_op(program_))) {
-      Json row = {{"name", group.name}, {"calls", group.steps.size()}};
-      add_sums(row, group.steps);
+    for (const auto& [op, parts] : parts_by(&Part::op)) {
+      Json row = {{"name", op}, {"calls", parts.size()}};
+      add_sums(row, parts);
       const double self_ms = row["ms"];
       double total_ms = self_ms;
       for (std::size_t s = 0; s < program_.steps.size(); ++s)
-        if (const Step& step = program_.steps[s]; step.op->name() != group.name &&
-                                                  step.forward_op &&
-                                                  step.forward_op->name() == group.name)
+        if (const Step& step = program_.steps[s];
+            step.op->name() != op && step.forward_op && step.forward_op->name() == op)
           total_ms += parts_[s].ms;
       std::vector<double> samples(times.runs());
       for (std::size_t run = 0; run < times.runs(); ++run)
-        for (const int s : group.steps)
-          samples[run] += times.seconds(run, static_cast<std::size_t>(s)) * 1e3;
+        for (const Part* part : parts) samples[run] += times.seconds(run, part->index) * 1e3;
       row.update({{"self_ms", self_ms},
                   {"self_share", row["share"]},
-                  {"avg_ms", self_ms / static_cast<double>(group.steps.size())},
+                  {"avg_ms", self_ms / static_cast<double>(parts.size())},
                   {"total_ms", total_ms},
                   {"total_share", total_ms / whole_ms_},
                   {"samples_ms", samples}});
@@ -161,16 +167,10 @@ class StepRecord {
   }
 
   Json phases() const {
-    std::vector<StepGroup> groups = steps_by_phase(program_);
-    if (step_) {
-      const std::string update(str(Phase::update));
-      if (groups.empty() || groups.back().name != update) groups.push_back({update, -1, {}});
-      groups.back().steps.push_back(static_cast<int>(program_.steps.size()));
-    }
     Json rows = Json::array();
-    for (const StepGroup& group : groups) {
-      rows.push_back({{"phase", group.name}, {"steps", group.steps.size()}});
-      add_sums(rows.back(), group.steps);
+    for (const auto& [phase, parts] : parts_by(&Part::phase)) {
+      rows.push_back({{"phase", str(phase)}, {"steps", parts.size()}});
+      add_sums(rows.back(), parts);
     }
     return rows;
   }
@@ -182,32 +182,27 @@ class StepRecord {
     std::erase_if(order, [](const std::string& layer) { return layer.front() == '('; });
     order.insert(order.end(), {input_layer, loss_layer, whole_model_layer, optimizer_layer,
                                no_scope, several_scopes});
+    auto groups = parts_by(&Part::layer);
     Json rows = Json::array();
-    std::set<std::string> seen;
-    for (const std::string& layer : order) {
-      if (!seen.insert(layer).second) continue;
-      std::vector<int> parts;
-      for (int s = 0; s < std::ssize(parts_); ++s)
-        if (parts_[static_cast<std::size_t>(s)].layer == layer) parts.push_back(s);
-      if (parts.empty()) continue;
-      rows.push_back({{"layer", layer}});
-      add_phases(rows.back(), parts);
-      add_sums(rows.back(), parts);
-    }
+    for (const std::string& layer : order)
+      if (const auto group = groups.extract(layer)) {
+        rows.push_back({{"layer", layer}});
+        add_phases(rows.back(), group.mapped());
+        add_sums(rows.back(), group.mapped());
+      }
     return rows;
   }
 
   Json origins() const {
     Json rows = Json::array();
-    for (const StepGroup& group : with_update(steps_by_forward_op(program_))) {
-      const int node = group.forward_node;
+    for (const auto& [node, parts] : parts_by(&Part::origin)) {
       Json row =
-          node < 0
+          node == no_origin
               ? Json{{"node", Json()}, {"op", optimizer_op}, {"shape", Json()}, {"step", Json()}}
               : forward(node);
-      row["layer"] = node < 0 ? optimizer_layer : layer_of(node);
-      add_phases(row, group.steps);
-      add_sums(row, group.steps);
+      row["layer"] = parts[0]->layer;
+      add_phases(row, parts);
+      add_sums(row, parts);
       rows.push_back(std::move(row));
     }
     return rows;
@@ -290,7 +285,8 @@ class StepRecord {
   void add_update() {
     Cost update;
     update.bytes = bytes_of_update(step_->optimizer(), step_->state().parameters);
-    parts_.push_back({0, update, Phase::update, optimizer_layer});
+    parts_.push_back(
+        {parts_.size(), optimizer_op, update, Phase::update, optimizer_layer, no_origin});
     std::size_t outputs = 0;
     for (const ArenaValue& v : memory_.values)
       if (v.last == std::ssize(program_.steps)) outputs += v.padded();
@@ -298,22 +294,24 @@ class StepRecord {
   }
   const std::string& layer_of(int node) const { return layers_[static_cast<std::size_t>(node)]; }
   const Value& value(int index) const { return program_.values[static_cast<std::size_t>(index)]; }
-  /// The groups of the program's steps, with the update as a separate group.
-  std::vector<StepGroup> with_update(std::vector<StepGroup> groups) const {
-    if (step_) groups.push_back({optimizer_op, -1, {static_cast<int>(program_.steps.size())}});
+  /// The parts in groups with equal values of a member, in the order of these values. Each part is
+  /// in one group, so times and counts add up to the total.
+  template <class Key>
+  std::map<Key, Parts> parts_by(Key Part::*member) const {
+    std::map<Key, Parts> groups;
+    for (const Part& part : parts_) groups[part.*member].push_back(&part);
     return groups;
   }
 
   /// Adds the sums of these parts, under the names that all tables share.
-  void add_sums(Json& row, const std::vector<int>& parts) const {
+  void add_sums(Json& row, const Parts& parts) const {
     double ms = 0;
     Cost cost;
     Prediction predicted;
-    for (const int s : parts) {
-      const Part& part = parts_[static_cast<std::size_t>(s)];
-      ms += part.ms;
-      cost += part.cost;
-      predicted += predicted_[static_cast<std::size_t>(s)];
+    for (const Part* part : parts) {
+      ms += part->ms;
+      cost += part->cost;
+      predicted += predicted_[part->index];
     }
     const Limit limit = limit_of(predicted);
     row.update({{"ms", ms},
@@ -334,14 +332,12 @@ class StepRecord {
   }
 
   /// Adds the number of these parts, and their times by phase.
-  void add_phases(Json& row, const std::vector<int>& parts) const {
+  void add_phases(Json& row, const Parts& parts) const {
     row["steps"] = parts.size();
     for (int phase = 0; phase < phase_count; ++phase) {
       double ms = 0;
-      for (const int s : parts)
-        if (const Part& part = parts_[static_cast<std::size_t>(s)];
-            part.phase == static_cast<Phase>(phase))
-          ms += part.ms;
+      for (const Part* part : parts)
+        if (part->phase == static_cast<Phase>(phase)) ms += part->ms;
       std::string name(str(static_cast<Phase>(phase)));
       std::ranges::replace(name, ' ', '_');
       row[name + "_ms"] = ms;

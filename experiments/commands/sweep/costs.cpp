@@ -101,13 +101,12 @@ Samples samples_of(const std::vector<const GridRun*>& runs) {
 RunCost cost_of(const Problem& problem, const Method& method) {
   const RunOptions& options = problem.options;
   const DType dtype = options.number_type();
-  const ModelState state = initial_state(problem.model, options.seed_of_weights(), dtype);
-  const StepCost planned = planned_cost(problem, method, state);
+  const StepCost planned = planned_cost(problem, method);
   const auto steps = static_cast<double>(problem.data.train.size() / options.batch);
   const double flops = std::max(planned.total.flops, 1.0);
   RunCost cost{steps * flops * (dtype == DType::f64 ? 2 : 1), steps,
                static_cast<std::size_t>(planned.peak_mib * 0x1p20)};
-  for (const Array& parameter : state.parameters) cost.bytes += 2 * parameter.bytes();
+  cost.bytes += 2 * static_cast<std::size_t>(problem.model.parameter_count()) * size_of(dtype);
   for (const Dataset* data : {&problem.data.train, &problem.data.test, &problem.data.validation})
     for (const auto& [name, array] : data->arrays) cost.bytes += array.bytes();
   return cost;

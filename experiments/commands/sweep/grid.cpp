@@ -23,10 +23,6 @@ using Strings = std::vector<std::string>;
 
 constexpr std::size_t most_runs = 100000;
 
-bool contains(const Strings& words, const std::string& word) {
-  return std::ranges::find(words, word) != words.end();
-}
-
 /// The sizes of models, and the models that have each.
 const std::map<std::string, Strings> sizes = {
     {"width", {"mlp"}}, {"depth", {"mlp", "resnet"}}, {"channels", {"cnn", "resnet"}}};
@@ -72,8 +68,8 @@ std::string joined_name(const Json& config, const Strings& axes) {
 bool takes(const Json& config, const Strings& models, const std::string& option) {
   // If no model of the grid has this size, the size remains, and the model then rejects it.
   if (const auto size = sizes.find(option);
-      size != sizes.end() && !contains(size->second, choice(config, "model")))
-    return std::ranges::none_of(models, [&](const auto& m) { return contains(size->second, m); });
+      size != sizes.end() && !holds(size->second, choice(config, "model")))
+    return std::ranges::none_of(models, [&](const auto& m) { return holds(size->second, m); });
   return uses(config, option);
 }
 
@@ -93,7 +89,7 @@ struct Range {
     Strings result;
     for (int i = 0; i < n; ++i) {
       std::string value = at(i / (n - 1.0));
-      if (!contains(result, value)) result.push_back(std::move(value));
+      if (!holds(result, value)) result.push_back(std::move(value));
     }
     return result;
   }
@@ -188,7 +184,7 @@ const std::vector<Option>& grid_options() {
 Strings ordered_axes(const Strings& axes) {
   Strings result = {"method"};
   for (const std::string& option : names_of(grid_options()))
-    if (option != "method" && option != "seed" && contains(axes, option)) result.push_back(option);
+    if (option != "method" && option != "seed" && holds(axes, option)) result.push_back(option);
   result.emplace_back("seed");
   return result;
 }
@@ -249,7 +245,7 @@ Grid expand(const std::vector<GridAxis>& given, const RandomSearch& search) {
   // constant options just before the last of them.
   Strings order = ordered_axes(varying);
   for (const auto& [option, list] : values)
-    if (!contains(order, option)) order.insert(order.end() - 1, option);
+    if (!holds(order, option)) order.insert(order.end() - 1, option);
   std::vector<std::vector<Setting>> lists;
   double points = 1;
   for (const std::string& option : order) {
@@ -294,7 +290,7 @@ Grid expand(const std::vector<GridAxis>& given, const RandomSearch& search) {
 std::optional<std::string> clash(const Json& a, const Json& b, const Strings& axes) {
   const auto same = [&](const char* option) { return a.at(option) == b.at(option); };
   for (const std::string& option : names_of(grid_options())) {
-    if (contains(axes, option) || !uses(a, option) || !uses(b, option)) continue;
+    if (holds(axes, option) || !uses(a, option) || !uses(b, option)) continue;
     // The defaults of these options depend on another option, which may vary.
     if ((option == "augment" || option == "epochs") && !same("data")) continue;
     if (option == "lr" && !same("optimizer")) continue;

@@ -9,7 +9,6 @@
 #include <deque>
 #include <map>
 #include <set>
-#include <thread>
 
 #include "autodiff/kernels/cpu.h"
 #include "autodiff/threads/threads.h"
@@ -144,7 +143,7 @@ void continue_with_kernels(const std::set<std::string>& earlier, const GridOptio
       print_error(fmt::format(
           "the runs in {} used the kernels {}, these use {}: they differ in the last digits", out,
           kind, str(cpu())));
-    else if (std::ranges::find(usable, kind) != usable.end())
+    else if (holds(usable, kind))
       give_cpu(kind);
     else
       throw UsageError(fmt::format(

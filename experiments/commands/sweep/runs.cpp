@@ -6,6 +6,7 @@
 
 #include "experiments/files/atomic_file.h"
 #include "experiments/files/record.h"
+#include "experiments/files/words.h"
 #include "experiments/measure/statistics.h"
 #include "experiments/run/machine.h"
 
@@ -85,7 +86,7 @@ RunResult look_up(const GridRun& run, const fs::path& folder) {
   if (!bytes) return result;
   // A damaged record is replaced: `train` makes a new one from the checkpoint.
   const Json record = Json::parse_or_null(*bytes);
-  const std::vector<Json> rows = objects(member(record, "rows"));
+  const std::vector<Json> rows = objects(record, "rows");
   if (rows.size() != 1) return result;
   Json config = member(record, "config");
   if (!config.is_object()) return result;
@@ -129,7 +130,7 @@ Json sweep_record(const Grid& grid, const std::vector<RunResult>& results, const
       const Json& config = run.config;
       if (!uses(config, axis) || !config.contains(axis)) continue;
       const Json value = axis == "method" ? config.at(axis).at(0) : config.at(axis);
-      if (std::ranges::find(values, value) == values.end()) values.push_back(value);
+      if (!holds(values, value)) values.push_back(value);
     }
     record["axes"].push_back({{"option", axis}, {"values", values}});
   }

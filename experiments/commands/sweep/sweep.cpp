@@ -1,18 +1,18 @@
-// The command `sweep`: parses options and prints the table. commands/sweep/run_grid.h runs the
-// grid.
-#include "experiments/commands/sweep/sweep.h"
-
+// `./twice sweep`: accepts a list for each option of `train`, runs every combination (run_grid.h)
+// and prints the table.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <set>
 
-#include "experiments/app/command_line.h"
 #include "experiments/app/terminal.h"
+#include "experiments/commands/commands.h"
 #include "experiments/commands/sweep/costs.h"
 #include "experiments/commands/sweep/places.h"
+#include "experiments/commands/sweep/run_grid.h"
 #include "experiments/files/atomic_file.h"
 #include "experiments/files/record.h"
 #include "experiments/files/words.h"
@@ -23,6 +23,24 @@
 namespace twice::experiments {
 
 namespace {
+
+struct SweepOptions {
+  /// The given values of train's options, word by word.
+  std::map<std::string, std::vector<std::string>> values;
+  /// Number of seeds. 0: the value of --seed, or 1.
+  int seeds = 0;
+  RandomSearch search;
+  GridOptions grid;
+  /// The words of --shard, "" for the whole grid.
+  std::string shard;
+  SlurmOptions slurm;
+  /// All given options, for the script.
+  OptionWords given;
+  std::string out, json;
+  bool dry_run = false;
+  /// Internal: the options of a run, as a request to time its steps.
+  std::string measure;
+};
 
 std::vector<GridAxis> axes_of(const SweepOptions& options) {
   std::vector<GridAxis> axes;
@@ -68,13 +86,13 @@ std::string with_deviation(const Json& row, const std::string& field) {
 
 void print_rows(const Json& record) {
   std::vector<std::string> axes, headings = {"method"};
-  for (const Json& axis : objects(member(record, "axes")))
+  for (const Json& axis : objects(record, "axes"))
     if (const std::string option = text(axis, "option"); option != "method" && !is_seed(option))
       axes.push_back(option);
-  std::vector<std::string> fields = metric_names(objects(member(record, "runs")));
+  std::vector<std::string> fields = metric_names(objects(record, "runs"));
   fields.insert(fields.begin(), {"test_accuracy", "loss"});
   fields.insert(fields.end(), {"gradient_norm", "seconds"});
-  const std::vector<Json> rows = objects(member(record, "rows"));
+  const std::vector<Json> rows = objects(record, "rows");
   std::erase_if(axes, [&](const std::string& axis) {
     return std::ranges::all_of(
         rows, [&](const Json& row) { return member(member(row, "options"), axis).is_null(); });
@@ -119,7 +137,7 @@ void print_rows(const Json& record) {
 
 /// Prints the differences between the methods and the baseline of their group.
 void print_comparisons(const Json& record) {
-  const std::vector<Json> rows = objects(member(record, "comparisons"));
+  const std::vector<Json> rows = objects(record, "comparisons");
   std::string group, baseline;
   for (const Json& row : rows) {
     const bool begins = &row == rows.data() || text(row, "group") != group;
@@ -151,8 +169,6 @@ int write_job_script(SweepOptions& options, const Grid& grid) {
       need.limit_mib(), shell_word(slurm.file));
   return 0;
 }
-
-}  // namespace
 
 void declare_sweep(OptionSet& set, SweepOptions& options) {
   for (const Option& option : grid_options()) set.add_axis(option, options.values[option.name]);
@@ -203,6 +219,8 @@ void declare_sweep(OptionSet& set, SweepOptions& options) {
       "makes every combination; --gamma 1e-4..1:log --samples 20 draws 20.");
 }
 
+/// Starts or continues the sweep and prints a row for each setting. Returns the exit status, which
+/// is 1 if a run failed.
 int sweep(SweepOptions options) {
   watch_for_stop();
   if (!options.measure.empty()) return measure_steps(options.measure);
@@ -258,6 +276,14 @@ int sweep(SweepOptions options) {
     throw RunFailure(fmt::format("{} of {} runs failed, {}{}: {}", failed, results.size(),
                                  failed > 1 ? "first " : "", first->run.name, first->error));
   return 0;
+}
+
+}  // namespace
+
+void add_sweep(CommandLine& app) {
+  app.add("sweep", "run a grid of settings on the cores; continues where it stopped", declare_sweep,
+          sweep);
+  app.shares_work();
 }
 
 }  // namespace twice::experiments
