@@ -43,7 +43,8 @@ class StepTimes {
   std::vector<ClockReading> readings_;
 };
 
-/// Seconds that one reading of the clock takes, measured at the call.
+/// Seconds that one reading of the clock takes, measured at the call: the fastest of ten means,
+/// because other work on the machine may stop one.
 double clock_reading_seconds();
 
 }  // namespace twice
