@@ -201,7 +201,9 @@ std::vector<RunSet> comparable(std::vector<Run> runs, std::vector<std::string> a
   // The number of groups that have an option or a fact with a value.
   std::map<std::pair<std::string, std::string>, std::size_t> having;
   for (Group& group : groups) {
-    if (group.facts.is_object()) group.options.update(group.facts);
+    // If all groups differ in their options, the facts about their data add nothing.
+    if (group.facts.is_object() && by_options.size() < groups.size())
+      group.options.update(group.facts);
     for (const auto& [name, value] : group.options.members()) ++having[{name, value.dump()}];
   }
   std::erase_if(axes, [&](const std::string& axis) { return decided[axis]; });
