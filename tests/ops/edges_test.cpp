@@ -4,12 +4,15 @@
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <limits>
+#include <set>
 
 #include "autodiff/autodiff.h"
+#include "experiments/commands/check/op_table.h"
 #include "optim/gradient_regularization.h"
 #include "tests/ops/helpers.h"
 
 using namespace twice;
+using namespace twice::experiments;
 using namespace twice::testing;
 
 namespace {
@@ -105,6 +108,61 @@ BOOST_AUTO_TEST_CASE(a_slope_of_zero_wins_over_infinity) {
           }
         }
       }
+}
+
+/// The derivatives of sum(y c) by the inputs x of a case of the op table, as numbers.
+std::vector<std::vector<double>> slopes(const OpCase& row,
+                                        const std::function<Array(const Shape&)>& cotangent) {
+  Tape tape;
+  Tensors all, x;
+  for (const Array& array : row.draw()) {
+    all.push_back(tape.constant(array));
+    if (is_float(array.dtype())) x.push_back(all.back());
+  }
+  Tensor total = tape.constant(Array::zeros({}, DType::f64));
+  for (const Tensor y : row.function(all))
+    if (is_float(y.dtype()))
+      total =
+          total + cast(sum(y * tape.constant(cotangent(y.shape()).cast(y.dtype()))), DType::f64);
+  std::vector<std::vector<double>> result;
+  for (const Tensor g : grad(total, x)) result.push_back(computed(g));
+  return result;
+}
+
+BOOST_AUTO_TEST_CASE(every_function_of_the_table_selects_where_its_slope_is_zero) {
+  const auto draw = [](int seed) {
+    return [=](const Shape& shape) {
+      const Array c(shape, DType::f64);
+      fill_uniform(Rng(seed), 0.5, 1.5, c);
+      return c;
+    };
+  };
+  std::set<std::string> flat;
+  for (const OpSection& section : op_sections())
+    for (const OpRow& row : section.rows) {
+      // A random mask is a factor, and a product with a zero is a product.
+      if (!row.call || row.op == "dropout_mask") continue;
+      const OpCase alone{.op = row.function(),
+                         .label = "",
+                         .inputs = row.inputs,
+                         .function = [&](const Tensors& x) { return Tensors(row.call(x)); }};
+      const auto first = slopes(alone, draw(1)), second = slopes(alone, draw(2));
+      for (const double from_above : {inf, std::nan("")}) {
+        const auto found = slopes(alone, [=](const Shape& shape) {
+          return Array::filled(shape, DType::f64, from_above);
+        });
+        for (std::size_t i = 0; i < found.size(); ++i)
+          for (std::size_t k = 0; k < found[i].size(); ++k)
+            if (first[i][k] == 0 && second[i][k] == 0) {
+              flat.insert(alone.op);
+              BOOST_TEST(found[i][k] == 0,
+                         alone.op << ", input " << i << ", entry " << k << ": " << found[i][k]);
+            }
+      }
+    }
+  for (const char* name :
+       {"relu", "clamp", "maximum", "minimum", "where", "masked", "gather", "max_pool2d", "slice"})
+    BOOST_TEST(flat.contains(name), name);
 }
 
 BOOST_AUTO_TEST_CASE(a_dead_unit_does_not_spoil_the_others) {
