@@ -269,15 +269,18 @@ void OptionSet::parse(const std::vector<std::string>& words) {
       given["--" + option->name] = fmt::format("{}", fmt::join(parsed_option->results(), ","));
   // The file is read first, so that the command line takes precedence.
   if (given.contains("--config")) read_file(given.at("--config"), given);
-  for (const auto& [option, parsed_option] : declared)
+  for (const auto& [option, parsed_option] : declared) {
+    if (parsed_option->count() > 1 && !option->is_list())
+      throw UsageError(fmt::format("--{} is given more than once", option->name));
     if (parsed_option->count() > 0) option->set(parsed_option->results());
+  }
   for (const Option& option : options_)
     for (const std::string& other : option.excludes)
       if (given.contains("--" + option.name) && given.contains("--" + other))
         throw UsageError(fmt::format("--{} excludes --{}", option.name, other));
   for (const Option& option : options_)
     if (given.contains("--" + option.name) && !option.needs.empty() &&
-        !given.contains("--" + option.needs))
+        holds(Json::Array{nullptr, "", 0, Json::array()}, find(option.needs)->value()))
       throw UsageError(fmt::format("--{} needs --{}", option.name, option.needs));
   if (given_) *given_ = std::move(given);
 }

@@ -98,9 +98,11 @@ struct Judged {
     }
   }
 
-  /// Whether `--data` is a file of the run, not the name of a data set.
-  bool reads_file_of_run(const std::string& data) const {
-    if (data.empty() || holds(names_of(registry().data()), data)) return false;
+  /// Whether the examples are all those of a file of the run, for training and test.
+  bool reads_all_of_run() const {
+    double all = 0;
+    for (const char* part : {"train", "validation", "test"}) all += number(history.data, part);
+    if (all != static_cast<double>(problem.data.test.size())) return false;
     for (const Json& file : objects(member(history.data, "files")))
       for (const DataFile& own : problem.data.files)
         if (text(file, "checksum") == own.checksum) return true;
@@ -162,11 +164,10 @@ std::vector<NamedColumn> columns_of(const Judged& judged) {
   add_each("prediction", judged.predictions, [&](double x, Index k) {
     return is_share ? 1 / (1 + std::exp(-x)) : data.test.in_units(x, k);
   });
-  // The standardisation rounds the last of 17 digits.
+  const Array& in_file = data.test.targets_in_file;
   if (targets)
-    add_each("target", data.test.targets(), [&](double x, Index k) {
-      return parsed<double>(fmt::format("{:.15g}", data.test.in_units(x, k))).value_or(x);
-    });
+    add_each("target", in_file.empty() ? data.test.targets() : in_file,
+             [](double x, Index) { return x; });
   return columns;
 }
 
@@ -250,7 +251,7 @@ int evaluate_run(PredictOptions options) {
   const std::size_t epochs = judged.history.curve.size();
   fmt::print("{}, {} epochs; examples of {}: {}\n", judged.checkpoint.string(), epochs,
              examples.name, examples.size());
-  if (judged.reads_file_of_run(options.data))
+  if (!options.data.empty() && judged.reads_all_of_run())
     fmt::print("{} is the file of the run: the examples of its training are among these\n",
                options.data);
   fmt::print("\n");

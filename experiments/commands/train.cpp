@@ -93,7 +93,6 @@ void continue_with_kernels(RunHistory& history) {
 /// Fills in defaults and checks that the run has one method.
 void complete_run(RunOptions& run) {
   complete(run, {"exact"});
-  warn_of_unread(run);
   if (run.methods.size() != 1)
     throw UsageError(fmt::format("train takes one --method, was given {}; compare takes several",
                                  fmt::join(run.methods, ",")));
@@ -189,16 +188,20 @@ class RunFiles {
 
   const fs::path& folder() const { return lock_.folder(); }
 
-  /// Remembers the state if the last epoch is the best one. The next `save` writes it.
-  void note_epoch() {
-    if (!is_best()) return;
-    kept_ = checkpoint_of(trainer_, history_);
-    for (auto& [name, array] : kept_->tensors) array = array.clone();
+  /// Saves after an epoch, if asked or if saving takes at most a tenth of the time: it takes longer
+  /// than a short epoch. Otherwise keeps the arrays if the epoch is the best one.
+  void end_epoch(bool asked) {
+    std::vector<EpochRecord> rivals = {history_.curve.back()};
+    if (best_epoch_ > 0)
+      rivals.insert(rivals.begin(), history_.curve[static_cast<std::size_t>(best_epoch_) - 1]);
+    best_epoch_ = best_epoch(rivals);
+    if (asked || trainer_.finished() || !recorded_ || Clock::now() >= next_) {
+      save();
+    } else if (is_best()) {
+      kept_ = checkpoint_arrays(trainer_);
+      for (auto& [name, array] : *kept_) array = array.clone();
+    }
   }
-
-  /// Whether to save after an epoch. Saving takes at most a tenth of the time, because it takes
-  /// longer than a short epoch.
-  bool due() const { return trainer_.finished() || Clock::now() >= next_; }
 
   /// Writes the checkpoint and, after the first epoch, the record.
   void save() {
@@ -206,21 +209,26 @@ class RunFiles {
     lock_.check();
     // Files of another run.
     std::error_code error;
-    if (best_epoch(history_.curve) == 0) fs::remove(best_, error);
+    if (best_epoch_ == 0) fs::remove(best_, error);
     if (history_.curve.empty())
       for (const char* file : {"train.json", "report.html", "runs.csv", "curves.csv"})
         fs::remove(lock_.folder() / file, error);
     // First the checkpoint of the best epoch: a run that is killed before the next file resumes
     // there, and writes the best weights.
-    const bool best_is_last = kept_ && is_best();
-    if (kept_) {
-      write_safetensors(checkpoint_, *kept_);
-      write_safetensors(best_, *kept_);
-      kept_.reset();
+    if (kept_ && !is_best()) {
+      RunHistory until = history_;
+      until.curve.resize(static_cast<std::size_t>(best_epoch_));
+      const TensorFile best{*kept_,
+                            checkpoint_notes(best_epoch_ * trainer_.steps_per_epoch(), {}, until)};
+      write_safetensors(checkpoint_, best);
+      write_safetensors(best_, best);
     }
-    if (!best_is_last) write_safetensors(checkpoint_, checkpoint_of(trainer_, history_));
+    kept_.reset();
+    const TensorFile now = checkpoint_of(trainer_, history_);
+    write_safetensors(checkpoint_, now);
+    if (is_best()) write_safetensors(best_, now);
     if (!history_.curve.empty()) write_record();
-    saved_epochs_ = history_.curve.size();
+    saved_epochs_ = std::ssize(history_.curve);
     constexpr int share = 10;
     next_ = Clock::now() + share * (Clock::now() - start);
   }
@@ -232,18 +240,23 @@ class RunFiles {
     lock_.check();
     write_record();
     page.stop();
-    if (saved_epochs_ < history_.curve.size()) save();
+    // After a failed evaluation, the curve lacks an epoch that the steps have completed.
+    const auto epochs = static_cast<Index>(history_.curve.size());
+    if (std::ssize(history_.curve) > saved_epochs_ &&
+        trainer_.steps() / trainer_.steps_per_epoch() == epochs)
+      save();
   } catch (const std::exception&) {
   }
 
  private:
   using Clock = std::chrono::steady_clock;
 
+  /// Whether the state is that of the best epoch.
   bool is_best() const {
-    const int epoch = best_epoch(history_.curve);
-    return epoch > 0 && epoch * trainer_.steps_per_epoch() == trainer_.steps();
+    return best_epoch_ > 0 && best_epoch_ * trainer_.steps_per_epoch() == trainer_.steps();
   }
-  void write_record() const {
+  void write_record() {
+    recorded_ = true;
     Json record = record_of(trainer_, history_);
     if (!error_.empty()) record["error"] = error_;
     write_atomically(lock_.folder() / "train.json", record_text(record));
@@ -254,8 +267,9 @@ class RunFiles {
   const FolderLock& lock_;
   const fs::path checkpoint_ = lock_.folder() / "checkpoint.safetensors",
                  best_ = lock_.folder() / best_weights;
-  std::size_t saved_epochs_ = history_.curve.size();
-  std::optional<TensorFile> kept_;  ///< the checkpoint of the best epoch since the last `save`
+  Index saved_epochs_ = std::ssize(history_.curve), best_epoch_ = best_epoch(history_.curve);
+  std::optional<NamedArrays> kept_;  ///< of the best epoch, if no file has them yet
+  bool recorded_ = false;            ///< whether this process has written the record
   Clock::time_point next_ = {};
   std::string error_;
 };
@@ -282,8 +296,7 @@ int run_to_end(Trainer& trainer, RunHistory& history, RunFiles& files, int every
       return stopped_status;
     }
     history.curve.push_back(*epoch);
-    files.note_epoch();
-    if (asked() || files.due()) files.save();
+    files.end_epoch(asked());
     print_epoch(*epoch);
     if (!trainer.finished()) page.update();
   }
@@ -338,6 +351,7 @@ int train(TrainOptions options) {
     history.config["epochs"] = options.run.epochs;
     continue_with_kernels(history);
   }
+  warn_of_unread(options.run);
   print_head(trainer);
   LivePage page(folder);
   int status = 0;

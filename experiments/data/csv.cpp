@@ -218,12 +218,13 @@ DataSplit read_csv(std::string text, char separator, const FileDataOptions& opti
     for (std::size_t i = 0; i < columns; ++i) {
       const bool is_label = i == target && !options.regression;
       const std::optional<double> value = table.number(fields[i]);
-      if (is_missing(fields[i]) || !(is_label || (value && fits_f32(*value))))
+      if (is_missing(fields[i]) || !(is_label || (value && fits(*value, options.dtype))))
         table.refuse(", column '{}': found '{}'; expected {}", shown(names[i]), shown(fields[i]),
                      is_label ? fmt::format("a class{} (none may be missing)",
                                             options.guess ? " or a number" : "")
-                              : "a finite number of f32 (words are not encoded, no value may be "
-                                "missing)");
+                              : fmt::format("a finite number of {} (words are not encoded, no "
+                                            "value may be missing)",
+                                            str(options.dtype)));
       if (is_label)
         targets.push_back(
             labels.try_emplace(std::string(fields[i]), static_cast<double>(labels.size()))

@@ -24,6 +24,7 @@ struct Dataset {
   /// Numeric targets are (x - mean) / stddev, where x is the target in the file. There is one mean
   /// and one stddev for each number of a target. Empty: the targets are those in the file.
   std::vector<double> target_mean = {}, target_stddev = {};
+  Array targets_in_file = {};  ///< standardised targets in the units of the file
 
   /// Converts number k of a target or prediction to the units of the file.
   double in_units(double value, Index k) const {

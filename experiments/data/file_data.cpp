@@ -225,14 +225,14 @@ DataSplit read_parts(const FileDataOptions& options, Source& source) {
 
 // ---- checks and classes ----
 
-/// Refuses numbers that f32 cannot hold.
+/// Refuses numbers that the dtype of the run cannot hold.
 void check_numbers(const FileDataOptions& options, const Array& array, const char* what) {
   const Index count = array.shape()[0], size = array.elements() / count;
   visit_any(array.dtype(), [&]<class T>(T) {
     for (Index i = 0; i < array.elements(); ++i)
-      if (const auto x = static_cast<double>(array.data<T>()[i]); !fits_f32(x))
-        fail("data", "{}: the {} of example {} of {} have {}; expected finite numbers of f32",
-             options.file, what, i / size + 1, count, x);
+      if (const auto x = static_cast<double>(array.data<T>()[i]); !fits(x, options.dtype))
+        fail("data", "{}: the {} of example {} of {} have {}; expected finite numbers of {}",
+             options.file, what, i / size + 1, count, x, str(options.dtype));
   });
 }
 
@@ -485,6 +485,8 @@ DataSplit read_file_data(const FileDataOptions& asked) {
     part->name = fs::path(options.file).filename().string();
     part->classes = static_cast<int>(data.class_names.size());
     part->inputs() = selected(part->inputs(), *rows, options.dtype, data.mean, data.stddev);
+    if (!target_mean.empty())
+      part->targets_in_file = selected(part->targets(), *rows, DType::f64, {}, {});
     part->targets() = selected(part->targets(), *rows, options.regression ? DType::f64 : DType::i32,
                                target_mean, target_stddev);
     part->target_mean = target_mean;

@@ -35,7 +35,9 @@ struct FileDataOptions {
 };
 
 /// Whether the f32 nearest to x is finite.
-inline bool fits_f32(double x) { return std::isfinite(static_cast<float>(x)); }
+inline bool fits(double x, DType dtype) {
+  return std::isfinite(dtype == DType::f32 ? static_cast<float>(x) : x);
+}
 
 /// Positions of examples.
 using Rows = std::vector<std::int32_t>;
@@ -83,10 +85,10 @@ std::pair<Rows, Rows> set_aside(const std::string& name, SetAside part, const Ro
 /// Validation examples are taken from the training part in the same way. All parts keep the order
 /// of the file.
 ///
-/// `inputs` are f32 of shape (n, features) or (n, height, width, channels), or of the shape
-/// `input`. `labels` are i32 of shape (n), from 0. With regression, `targets` are f32 of shape (n,
-/// k). Mean and stddev are computed over the training part for each entry of the inputs' last axis,
-/// with n as the divisor. A constant entry has stddev 1.
+/// `inputs` have the dtype `dtype` and the shape (n, features) or (n, height, width, channels), or
+/// the shape `input`. `labels` are i32 of shape (n), from 0. With regression, `targets` are f64 of
+/// shape (n, k). Mean and stddev are computed over the training part for each entry of the inputs'
+/// last axis, with n as the divisor. A constant entry has stddev 1.
 ///
 /// Throws a one-line error with the file, the place and the expected content. A missing or
 /// non-finite value is an error, and so are fewer than two classes. The file is read once. Reading

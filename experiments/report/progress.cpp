@@ -67,7 +67,7 @@ void Progress::draw() {
   // A line that reaches the last column would wrap, and \r could no longer erase it.
   const std::size_t room = screen_of(terminal_).width - 1;
   const std::string words = state();
-  // The bar gives way to the share and the time, the note to all of them.
+  // On a narrow screen the bar is shorter, and then the note is cut.
   const std::size_t used = width_of(task_) + width_of(words) + 4,
                     bar = std::min(bar_width, std::max(room, used) - used),
                     full = static_cast<std::size_t>(std::lround(share * static_cast<double>(bar)));

@@ -208,10 +208,13 @@ std::string unread(const Json& config, const std::string& option) {
   if (std::ranges::any_of(optimizers(), reads))
     return is_read("optimizer", optimizers()) ? "" : with("optimizer");
   if (option == "test-share" || option == "split-seed") {
-    const std::vector<std::string> data = chosen("data");
-    const bool is_split = data.empty() || names_a_file(data[0]) ||
-                          (option == "split-seed" && config.value("validation-share", 0.0) > 0);
-    return is_split ? "" : with("data");
+    // Data sets and problems of the program's own may read both.
+    const std::vector<std::string> data = chosen("data"), problem = chosen("problem");
+    const bool built_in = !data.empty() && holds(data_sources(), data[0], &DataSource::name) &&
+                          (problem.empty() || problem[0].empty());
+    const bool validated =
+        option == "split-seed" && !config.value("validation-share", Json()).is_null();
+    return built_in && !validated ? with("data") : "";
   }
   const std::string owner = registry().owner_of(option);
   std::vector<std::string> used = names_of(passes());

@@ -40,8 +40,6 @@ constexpr const char* checkpoint_format = "twice checkpoint 1";
 constexpr const char* memory_prefix = "optimizer.";
 constexpr const char* method_prefix = "method.";
 
-using NamedArrays = std::vector<std::pair<std::string, Array>>;
-
 /// The arrays of a model and of a method, by their names in checkpoints.
 NamedArrays named(const Model& model, const ModelState& state) {
   NamedArrays result;
@@ -284,7 +282,7 @@ int best_epoch(const std::vector<EpochRecord>& curve) {
   return best;
 }
 
-TensorFile checkpoint_of(Trainer& trainer, const RunHistory& history) {
+NamedArrays checkpoint_arrays(Trainer& trainer) {
   const Model& model = trainer.problem().model;
   const ModelState& state = trainer.state();
   for (std::size_t i = 0; i < state.parameters.size(); ++i)
@@ -293,17 +291,23 @@ TensorFile checkpoint_of(Trainer& trainer, const RunHistory& history) {
           "[{}] step {}: the update of {} overflowed: it is not finite. No checkpoint is written; "
           "try a smaller --lr",
           trainer.method().name, trainer.steps(), model.parameter_info()[i].name));
-  TensorFile result{named(model, state),
-                    {{"format", checkpoint_format},
-                     {"config", history.config.dump()},
-                     {"step", Json(trainer.steps()).dump()},
-                     {"curve", Json(history.curve).dump()},
-                     {"epoch", Json(trainer.epoch_progress()).dump()},
-                     {"data", history.data.dump()},
-                     {"kernels", history.kernels.dump()}}};
+  NamedArrays result = named(model, state);
   for (const auto& [name, array] : trainer.optimizer().state())
-    result.tensors.emplace_back(memory_prefix + name, array);
+    result.emplace_back(memory_prefix + name, array);
   return result;
+}
+
+std::map<std::string, std::string> checkpoint_notes(Index steps, const EpochProgress& progress,
+                                                    const RunHistory& history) {
+  return {{"format", checkpoint_format},      {"config", history.config.dump()},
+          {"step", Json(steps).dump()},       {"curve", Json(history.curve).dump()},
+          {"epoch", Json(progress).dump()},   {"data", history.data.dump()},
+          {"kernels", history.kernels.dump()}};
+}
+
+TensorFile checkpoint_of(Trainer& trainer, const RunHistory& history) {
+  return {checkpoint_arrays(trainer),
+          checkpoint_notes(trainer.steps(), trainer.epoch_progress(), history)};
 }
 
 RunHistory checkpoint_history(const std::filesystem::path& file) {

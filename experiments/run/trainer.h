@@ -147,8 +147,15 @@ struct RunHistory {
   Json kernels = {};
 };
 
-/// The content of a checkpoint. Its arrays are those of the trainer, which the next step changes.
-/// Throws RunFailure if a parameter is not finite, so that every checkpoint is usable.
+using NamedArrays = std::vector<std::pair<std::string, Array>>;
+
+/// The arrays of a checkpoint. They are those of the trainer, which the next step changes. Throws
+/// RunFailure if a parameter is not finite, so that every checkpoint is usable.
+NamedArrays checkpoint_arrays(Trainer& trainer);
+/// The metadata of a checkpoint after `steps`, which are `progress` after the last epoch.
+std::map<std::string, std::string> checkpoint_notes(Index steps, const EpochProgress& progress,
+                                                    const RunHistory& history);
+/// The content of the checkpoint of the trainer's state.
 TensorFile checkpoint_of(Trainer& trainer, const RunHistory& history);
 
 /// Options, curve and data of a checkpoint's run.

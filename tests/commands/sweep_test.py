@@ -699,6 +699,12 @@ class BadInput(Sweep):
                     self.refuse(2, fragments, "sweep", *arguments.split(), *dry)
                     self.assertEqual(self.files(), {}, arguments)
 
+    def test_seeds_of_splits(self):
+        """Data without a split of their own are split for validation alone."""
+        for more, runs in [([], 1), (["--validation-share", 0.1], 2), (["--validation-share", "0.1,0.2"], 4)]:
+            output = self.succeed("sweep", *TINY, "--split-seed", "1,2", *more, "--dry-run")
+            self.assertIn(f"\n{runs} run", output)
+
     def test_files_and_places(self):
         for text, fragments in [("nope = 3\n", ["grid.toml", "'nope'"]), ("lr = [0.1, -1]\n", ["--lr"]),
                                 ("nesterov = [true, 3, 'x']\n", ["--nesterov"])]:

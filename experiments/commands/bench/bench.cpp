@@ -270,7 +270,7 @@ int bench(BenchOptions options) {
   complete(options);
   set_threads(options.run.threads);
   if (options.serve) return serve(options.run, options.handicap);
-  warn_of_unread(options.run);
+  if (options.against.empty()) warn_of_unread(options.run);
   prepare_file(options.run.json);
 
   try {
