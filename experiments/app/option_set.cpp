@@ -278,9 +278,10 @@ void OptionSet::parse(const std::vector<std::string>& words) {
     for (const std::string& other : option.excludes)
       if (given.contains("--" + option.name) && given.contains("--" + other))
         throw UsageError(fmt::format("--{} excludes --{}", option.name, other));
+  const Json::Array unset = {nullptr, false, 0, "", Json::array()};
   for (const Option& option : options_)
     if (given.contains("--" + option.name) && !option.needs.empty() &&
-        holds(Json::Array{nullptr, "", 0, Json::array()}, find(option.needs)->value()))
+        holds(unset, find(option.needs)->value()))
       throw UsageError(fmt::format("--{} needs --{}", option.name, option.needs));
   if (given_) *given_ = std::move(given);
 }

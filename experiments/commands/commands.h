@@ -21,8 +21,8 @@ void add_study(CommandLine& app);
 void add_sweep(CommandLine& app);
 void add_train(CommandLine& app);
 
-/// What `bench --against` does, for `profile --compare` (docs/records.md). `words` are options of
-/// bench. `ours` and `other` are each a program, a revision, or a list of options (bench/bench.h).
+/// The comparison of `bench --against` (docs/records.md), for `profile --compare`. `words` are
+/// options of bench. `ours` and `other` are each a program, a revision, or a list of options (bench/bench.h).
 /// Differences below the fraction `margin` do not count. Error messages name `option`. Returns the
 /// exit status. Throws Stopped if a stop was requested.
 int compare_programs(const OptionWords& words, double margin, const std::string& ours,

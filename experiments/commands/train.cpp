@@ -181,15 +181,15 @@ class RunFiles {
  public:
   RunFiles(Trainer& trainer, const RunHistory& history, const FolderLock& lock)
       : trainer_(trainer), history_(history), lock_(lock) {
-    // A run may have been killed between two files.
+    // The last process may have been killed between two files.
     if (is_best()) write_safetensors(best_, checkpoint_of(trainer, history));
     if (trainer.finished()) write_record();
   }
 
   const fs::path& folder() const { return lock_.folder(); }
 
-  /// Saves after an epoch, if asked or if saving takes at most a tenth of the time: it takes longer
-  /// than a short epoch. Otherwise keeps the arrays if the epoch is the best one.
+  /// Saves after an epoch, if asked or if saving then takes at most a tenth of the time. A short
+  /// epoch takes less time than saving. If nothing is saved, keeps the arrays of a best epoch.
   void end_epoch(bool asked) {
     std::vector<EpochRecord> rivals = {history_.curve.back()};
     if (best_epoch_ > 0)
@@ -207,14 +207,14 @@ class RunFiles {
   void save() {
     const Clock::time_point start = Clock::now();
     lock_.check();
-    // Files of another run.
+    // Files of another run do not belong to this checkpoint.
     std::error_code error;
     if (best_epoch_ == 0) fs::remove(best_, error);
     if (history_.curve.empty())
       for (const char* file : {"train.json", "report.html", "runs.csv", "curves.csv"})
         fs::remove(lock_.folder() / file, error);
-    // First the checkpoint of the best epoch: a run that is killed before the next file resumes
-    // there, and writes the best weights.
+    // The checkpoint of the best epoch comes first. A run that is killed before the next file
+    // resumes there, and writes the best weights.
     if (kept_ && !is_best()) {
       RunHistory until = history_;
       until.curve.resize(static_cast<std::size_t>(best_epoch_));
@@ -241,10 +241,8 @@ class RunFiles {
     write_record();
     page.stop();
     // After a failed evaluation, the curve lacks an epoch that the steps have completed.
-    const auto epochs = static_cast<Index>(history_.curve.size());
-    if (std::ssize(history_.curve) > saved_epochs_ &&
-        trainer_.steps() / trainer_.steps_per_epoch() == epochs)
-      save();
+    const Index epochs = std::ssize(history_.curve);
+    if (epochs > saved_epochs_ && trainer_.steps() / trainer_.steps_per_epoch() == epochs) save();
   } catch (const std::exception&) {
   }
 

@@ -53,8 +53,8 @@ void Progress::report() {
 /// The share that is done, and the time that is left.
 std::string Progress::state() const {
   const double share = total_ > 0 ? done_ / total_ : 0;
-  std::string text =
-      fmt::format("{:3.0f} %", std::floor(100 * share + 1e-9));  // 100 only at the end
+  // Rounded down, so that 100 % appears only at the end.
+  std::string text = fmt::format("{:3.0f} %", std::floor(100 * share + 1e-9));
   const double elapsed = std::chrono::duration<double>(Clock::now() - start_).count();
   // The first second says little about the speed.
   if (share > 0 && elapsed > 1)
@@ -65,17 +65,17 @@ std::string Progress::state() const {
 void Progress::draw() {
   const double share = total_ > 0 ? done_ / total_ : 0;
   // A line that reaches the last column would wrap, and \r could no longer erase it.
-  const std::size_t room = screen_of(terminal_).width - 1;
+  const std::size_t columns = screen_of(terminal_).width - 1;
   const std::string words = state();
   // On a narrow screen the bar is shorter, and then the note is cut.
   const std::size_t used = width_of(task_) + width_of(words) + 4,
-                    bar = std::min(bar_width, std::max(room, used) - used),
+                    bar = std::min(bar_width, std::max(columns, used) - used),
                     full = static_cast<std::size_t>(std::lround(share * static_cast<double>(bar)));
   const std::string line =
       task_ +
       (bar > 0 ? " [" + std::string(full, '#') + std::string(bar - full, '-') + "] " : " ") +
       words + note();
-  write_once(terminal_, "\r" + shortened(in_charset(line), room) + "\033[K");
+  write_once(terminal_, "\r" + shortened(in_charset(line), columns) + "\033[K");
   visible_ = true;
   drawn_ = Clock::now();
 }
