@@ -204,6 +204,9 @@ BOOST_AUTO_TEST_CASE(synthetic_classes_can_be_learned) {
 }
 
 BOOST_AUTO_TEST_CASE(bad_options_are_refused) {
+  BOOST_TEST(
+      (names_of(data_sources()) == std::vector<std::string>{"digits", "fashion-mnist", "mnist",
+                                                            "cifar10", "cifar100", "synthetic"}));
   BOOST_TEST(contains(error_of([] { load_data("minst"); }), "there is no data set 'minst'"));
   SyntheticOptions flat;
   flat.image = {64};

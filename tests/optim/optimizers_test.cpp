@@ -2,8 +2,6 @@
 // results by hand. Also tests that their memory is restored exactly, threads, and errors.
 #include "optim/optimizers.h"
 
-#include <fmt/format.h>
-
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <cstring>
@@ -233,8 +231,7 @@ BOOST_AUTO_TEST_CASE(tape_parameters_are_updated_where_the_plan_reads_them) {
 BOOST_AUTO_TEST_CASE(bad_options_are_one_clear_line) {
   const auto text = [](OptimizerOptions o) { return error_of([&] { Optimizer made(o); }); };
   BOOST_TEST(text({.name = "adan"}) ==
-             fmt::format("[optimizer] there is no optimizer 'adan'; the optimizers are {}",
-                         fmt::join(names_of(twice::optimizers()), ", ")));
+             "[optimizer] there is no optimizer 'adan'; the optimizers are sgd, adam, adamw");
   BOOST_TEST(text({.lr = -0.1}) == "[optimizer] lr must be finite and >= 0, was -0.1");
   BOOST_TEST(text({.lr = NAN}) == "[optimizer] lr must be finite and >= 0, was nan");
   BOOST_TEST(text({.momentum = 1}) == "[optimizer] momentum must be in [0, 1), was 1");

@@ -1,8 +1,6 @@
 // Tests learning-rate schedules at their characteristic points, and gradient clipping.
 #include "optim/schedules.h"
 
-#include <fmt/format.h>
-
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 
@@ -72,9 +70,8 @@ BOOST_AUTO_TEST_CASE(bad_options_are_one_clear_line) {
   const auto text = [](const ScheduleOptions& o, std::int64_t step = 0) {
     return error_of([&] { learning_rate(o, step, 10); });
   };
-  BOOST_TEST(text({.name = "nope"}) ==
-             fmt::format("[schedule] there is no schedule 'nope'; the schedules are {}",
-                         fmt::join(names_of(twice::schedules()), ", ")));
+  BOOST_TEST(text({.name = "linear"}) ==
+             "[schedule] there is no schedule 'linear'; the schedules are constant, step, cosine");
   BOOST_TEST(text({.lr = NAN}) == "[schedule] lr must be finite and >= 0, was nan");
   BOOST_TEST(text({.warmup_steps = -1}) == "[schedule] warmup_steps must be >= 0, was -1");
   BOOST_TEST(text({.factor = 0}) == "[schedule] factor must be in (0, 1], was 0");
