@@ -80,6 +80,19 @@ class AfterTraining(CommandTest):
         self.assertFalse((self.folder / "one/best.safetensors").exists())
         self.refuse(1, ["one/best.safetensors", "--validation-share"], "evaluate", "one", "--best")
 
+    def test_the_best_of_many_short_epochs(self):
+        """Its weights are kept in memory until the next save. They are those of a run that saves each epoch."""
+        for seed in [1, 2, 3]:
+            options = [*words("prices.csv", "price", lr=0.3), "--loss", "mse", "--epochs", 60, "--seed", seed]
+            self.succeed("train", *options, "--out", f"some{seed}")
+            self.succeed("train", *options, "--checkpoint-every", 7, "--out", f"each{seed}")
+            self.assertEqual(self.weights(f"some{seed}/best.safetensors"), self.weights(f"each{seed}/best.safetensors"))
+            best = self.json(f"some{seed}/train.json")["rows"][0]["best_epoch"]
+            self.assertTrue(1 < best < 60, best)
+            _, notes = read_safetensors(self.folder / f"some{seed}/best.safetensors")
+            self.assertEqual([epoch["epoch"] for epoch in json.loads(notes["curve"])], list(range(1, best + 1)))
+            self.assertEqual(json.loads(notes["epoch"]), {"loss_sum": 0, "seconds": 0})
+
     def test_classes(self):
         self.succeed("train", *CLASSES, "--epochs", 8, "--out", "run")
         record = self.json("run/train.json")
