@@ -22,9 +22,9 @@ void add_sweep(CommandLine& app);
 void add_train(CommandLine& app);
 
 /// The comparison of `bench --against` (docs/records.md), for `profile --compare`. `words` are
-/// options of bench. `ours` and `other` are each a program, a revision, or a list of options (bench/bench.h).
-/// Differences below the fraction `margin` do not count. Error messages name `option`. Returns the
-/// exit status. Throws Stopped if a stop was requested.
+/// options of bench. `ours` and `other` are each a program, a revision, or a list of options
+/// (bench/bench.h). Differences below the fraction `margin` do not count. Error messages name
+/// `option`. Returns the exit status. Throws Stopped if a stop was requested.
 int compare_programs(const OptionWords& words, double margin, const std::string& ours,
                      const std::string& other, const std::string& option);
 
